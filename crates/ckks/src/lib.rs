@@ -1,0 +1,1 @@
+//! RNS-CKKS approximate homomorphic encryption.

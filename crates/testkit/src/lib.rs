@@ -1,0 +1,1 @@
+//! Seeds, precision and noise statistics for tests.

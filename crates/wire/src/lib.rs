@@ -1,0 +1,1 @@
+//! Bounded byte readers and writers, bit packing, framing and digests.
