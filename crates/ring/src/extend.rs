@@ -1,0 +1,86 @@
+//! From the residues modulo some primes to the residues of the same centred value modulo another prime.
+//!
+//! For one source prime the centred lift is exact. For several, with `D = Π d_i`, the value is
+//! `Σ y_i·(D/d_i) - u·D` with `y_i = x_i·(D/d_i)^-1 mod d_i` and `u = round(Σ y_i/d_i)`. The rounding is done in
+//! `f64`; values within `2^-45·D` of `±D/2` may come out shifted by `D`, which modular callers do not notice.
+//!
+//! Reference: Halevi, Polyakov, Shoup, "An improved RNS variant of the BFV scheme", 2019, §2.
+
+use crate::{Prime, Shoup};
+use std::sync::Arc;
+
+/// The precomputation from one set of primes to another.
+#[derive(Debug)]
+pub struct Extension {
+    from: Vec<Arc<Prime>>,
+    to: Vec<Arc<Prime>>,
+    /// `(D/d_i)^-1 mod d_i`
+    inverse: Vec<Shoup>,
+    /// `[target][i]`: `D/d_i mod p`
+    cofactor: Vec<Vec<Shoup>>,
+    /// `[target]`: `-D mod p`
+    minus_product: Vec<u64>,
+}
+
+/// The source residues scaled for recombination, and how often `D` has to be taken off.
+#[derive(Debug)]
+pub struct Scaled {
+    y: Vec<Vec<u64>>,
+    u: Vec<u64>,
+}
+
+impl zeroize::Zeroize for Scaled {
+    fn zeroize(&mut self) {
+        self.y.zeroize();
+        self.u.zeroize();
+    }
+}
+
+impl Extension {
+    /// From `from` to each prime of `to`. Range: `from` is not empty, all of one degree.
+    pub fn new(from: &[Arc<Prime>], to: &[Arc<Prime>]) -> Self {
+        let product = |p: &Prime, skip: usize| {
+            let m = p.modulus();
+            let others = from.iter().enumerate().filter(|(j, _)| *j != skip);
+            others.fold(1, |acc, (_, d)| m.mul(acc, m.reduce(d.value())))
+        };
+        let inverse = (0..from.len())
+            .map(|i| from[i].constant(from[i].modulus().inv(product(&from[i], i))))
+            .collect();
+        let cofactor =
+            to.iter().map(|p| (0..from.len()).map(|i| p.constant(product(p, i))).collect()).collect();
+        let minus_product = to.iter().map(|p| p.modulus().neg(product(p, usize::MAX))).collect();
+        Self { from: from.to_vec(), to: to.to_vec(), inverse, cofactor, minus_product }
+    }
+
+    /// The part that all targets share. Range: one coefficient limb a source prime.
+    pub fn scale(&self, limbs: &[&[u64]]) -> Scaled {
+        debug_assert_eq!(limbs.len(), self.from.len());
+        let mut y: Vec<Vec<u64>> = limbs.iter().map(|l| l.to_vec()).collect();
+        if let [_] = self.from[..] {
+            return Scaled { y, u: Vec::new() };
+        }
+        let mut sum = vec![0.5f64; limbs[0].len()];
+        for ((y, d), w) in y.iter_mut().zip(&self.from).zip(&self.inverse) {
+            d.mul_constant_assign(y, *w);
+            let reciprocal = 1.0 / d.value() as f64;
+            for (s, &y) in sum.iter_mut().zip(y.iter()) {
+                *s += y as f64 * reciprocal;
+            }
+        }
+        Scaled { y, u: sum.into_iter().map(|s| s as u64).collect() }
+    }
+
+    /// The residues modulo target `t`, ready for [`Prime::forward`]: below `max(p, 2^51)`.
+    pub fn target_lazy(&self, t: usize, x: &Scaled, out: &mut [u64]) {
+        let prime = &self.to[t];
+        if let [d] = &self.from[..] {
+            return prime.lift_centred_lazy(out, &x.y[0], d.modulus());
+        }
+        let m = prime.modulus();
+        for (i, o) in out.iter_mut().enumerate() {
+            let start = m.mul(m.reduce(x.u[i]), self.minus_product[t]);
+            *o = x.y.iter().zip(&self.cofactor[t]).fold(start, |acc, (y, w)| m.add(acc, m.mul_shoup(y[i], *w)));
+        }
+    }
+}

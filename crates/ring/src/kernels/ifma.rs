@@ -1,0 +1,236 @@
+//! Residue vectors with AVX-512 IFMA, for primes of at most 46 bits.
+//!
+//! Products of two residues stay as a pair of 52-bit halves, so that several can be added before one Barrett
+//! reduction. With `p` of `b` bits and a sum `x < 2^(50+b)` (so up to `2^(50-b) >= 16` products), let
+//! `c = floor(x / 2^(b-2)) < 2^52` and `mu = floor(2^(50+b) / p) < 2^51`; then `q = floor(c·mu / 2^52)` leaves
+//! `x - q·p` in `[0, 3p)`, by the argument in [`crate::Modulus`].
+#![allow(unsafe_code)]
+
+use super::{MAX_TERMS, portable};
+use crate::{Modulus, Shoup};
+use std::arch::x86_64::{
+    __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64,
+    _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_or_si512, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_sll_epi64, _mm512_srl_epi64, _mm512_srli_epi64, _mm512_storeu_si512, _mm512_sub_epi64,
+};
+
+/// The constants of one prime. Built only where the processor has the instructions.
+#[derive(Clone, Copy)]
+pub(crate) struct Kernels {
+    p: u64,
+    bits: u32,
+    /// `floor(2^(50+bits) / p)`
+    ratio: u64,
+}
+
+/// The same constants in registers.
+#[derive(Clone, Copy)]
+struct Lane {
+    p: __m512i,
+    two_p: __m512i,
+    neg_p: __m512i,
+    ratio: __m512i,
+    mask: __m512i,
+    bits: u32,
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn splat(x: u64) -> __m512i {
+    _mm512_set1_epi64(x as i64)
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(x: &[u64]) -> __m512i {
+    debug_assert_eq!(x.len(), 8);
+    // SAFETY: callers split their slices into runs of exactly eight words.
+    unsafe { _mm512_loadu_si512(x.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store(x: &mut [u64], v: __m512i) {
+    debug_assert_eq!(x.len(), 8);
+    // SAFETY: as in `load`.
+    unsafe { _mm512_storeu_si512(x.as_mut_ptr().cast(), v) }
+}
+
+impl Lane {
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn new(k: Kernels) -> Self {
+        Self {
+            p: splat(k.p),
+            two_p: splat(2 * k.p),
+            neg_p: splat((1 << 52) - k.p),
+            ratio: splat(k.ratio),
+            mask: splat((1 << 52) - 1),
+            bits: k.bits,
+        }
+    }
+
+    /// `x` below `2p` to the residue.
+    #[inline]
+    #[target_feature(enable = "avx512f")]
+    fn correct(self, x: __m512i) -> __m512i {
+        _mm512_min_epu64(x, _mm512_sub_epi64(x, self.p))
+    }
+
+    /// `hi·2^52 + lo mod p`. Range: the sum is below `2^(50+bits)`; `lo` may exceed 52 bits.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn reduce(self, hi: __m512i, lo: __m512i) -> __m512i {
+        let zero = _mm512_setzero_si512();
+        let hi = _mm512_add_epi64(hi, _mm512_srli_epi64::<52>(lo));
+        let lo = _mm512_and_si512(lo, self.mask);
+        let up = _mm_cvtsi64_si128(i64::from(54 - self.bits));
+        let down = _mm_cvtsi64_si128(i64::from(self.bits - 2));
+        let c = _mm512_or_si512(_mm512_sll_epi64(hi, up), _mm512_srl_epi64(lo, down));
+        let q = _mm512_madd52hi_epu64(zero, c, self.ratio);
+        let r = _mm512_and_si512(_mm512_madd52lo_epu64(lo, q, self.neg_p), self.mask);
+        self.correct(_mm512_min_epu64(r, _mm512_sub_epi64(r, self.two_p)))
+    }
+
+    /// `x·w mod p` for a constant `w`. Range: `x < 2^52`.
+    #[inline]
+    #[target_feature(enable = "avx512f,avx512ifma")]
+    fn mul_constant(self, x: __m512i, w: (__m512i, __m512i)) -> __m512i {
+        let zero = _mm512_setzero_si512();
+        let q = _mm512_madd52hi_epu64(zero, x, w.1);
+        let r = _mm512_madd52lo_epu64(_mm512_madd52lo_epu64(zero, x, w.0), q, self.neg_p);
+        self.correct(_mm512_and_si512(r, self.mask))
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn constant(w: Shoup) -> (__m512i, __m512i) {
+    // floor(w·2^52/p) is floor(w·2^64/p) without its 12 lowest bits.
+    (splat(w.value), splat(w.quotient >> 12))
+}
+
+/// Declares safe methods that enter a `target_feature` function of the same name.
+macro_rules! enter {
+    ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*);)*) => {
+        impl Kernels {
+            $($(#[$doc])*
+            pub(crate) fn $name(self, $($arg: $ty),*) {
+                // SAFETY: `Kernels` exist only where every enabled feature was detected.
+                unsafe { $name(self, $($arg),*) }
+            })*
+        }
+    };
+}
+
+enter! {
+    add_assign(a: &mut [u64], b: &[u64]);
+    sub_assign(a: &mut [u64], b: &[u64]);
+    neg_assign(a: &mut [u64]);
+    mul_assign(a: &mut [u64], b: &[u64]);
+    mul_into(out: &mut [u64], a: &[u64], b: &[u64]);
+    mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64]);
+    /// At most [`MAX_TERMS`] terms.
+    mul_sum(out: &mut [u64], terms: &[(&[u64], &[u64])]);
+    mul_constant_assign(a: &mut [u64], w: Shoup);
+    mul_constant_add_assign(acc: &mut [u64], a: &[u64], w: Shoup);
+    sub_mul_constant_assign(a: &mut [u64], b: &[u64], w: Shoup);
+    lift_centred(out: &mut [u64], x: &[u64], half: u64, lift: u64);
+}
+
+impl Kernels {
+    /// Range: `modulus` has at most 46 bits and the processor has AVX-512 IFMA (see `ntt::ifma::supports`).
+    pub(crate) fn new(modulus: &Modulus) -> Self {
+        let ratio = ((1u128 << (50 + modulus.bits())) / u128::from(modulus.value())) as u64;
+        Self { p: modulus.value(), bits: modulus.bits(), ratio }
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn add_assign(k: Kernels, a: &mut [u64], b: &[u64]) {
+    portable::add_assign(k.p, a, b);
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn sub_assign(k: Kernels, a: &mut [u64], b: &[u64]) {
+    portable::sub_assign(k.p, a, b);
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn neg_assign(k: Kernels, a: &mut [u64]) {
+    portable::neg_assign(k.p, a);
+}
+
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
+fn lift_centred(_: Kernels, out: &mut [u64], x: &[u64], half: u64, lift: u64) {
+    portable::lift_centred(out, x, half, lift);
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_assign(k: Kernels, a: &mut [u64], b: &[u64]) {
+    let (c, zero) = (Lane::new(k), _mm512_setzero_si512());
+    for (x, y) in a.chunks_exact_mut(8).zip(b.chunks_exact(8)) {
+        let (u, v) = (load(x), load(y));
+        store(x, c.reduce(_mm512_madd52hi_epu64(zero, u, v), _mm512_madd52lo_epu64(zero, u, v)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_into(k: Kernels, out: &mut [u64], a: &[u64], b: &[u64]) {
+    let (c, zero) = (Lane::new(k), _mm512_setzero_si512());
+    for ((o, x), y) in out.chunks_exact_mut(8).zip(a.chunks_exact(8)).zip(b.chunks_exact(8)) {
+        let (u, v) = (load(x), load(y));
+        store(o, c.reduce(_mm512_madd52hi_epu64(zero, u, v), _mm512_madd52lo_epu64(zero, u, v)));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_add_assign(k: Kernels, acc: &mut [u64], a: &[u64], b: &[u64]) {
+    let (c, zero) = (Lane::new(k), _mm512_setzero_si512());
+    for ((o, x), y) in acc.chunks_exact_mut(8).zip(a.chunks_exact(8)).zip(b.chunks_exact(8)) {
+        let (u, v) = (load(x), load(y));
+        let lo = _mm512_madd52lo_epu64(load(o), u, v);
+        store(o, c.reduce(_mm512_madd52hi_epu64(zero, u, v), lo));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_sum(k: Kernels, out: &mut [u64], terms: &[(&[u64], &[u64])]) {
+    assert!(terms.len() <= MAX_TERMS, "more products than one reduction can take");
+    assert!(terms.iter().all(|(a, b)| a.len() == out.len() && b.len() == out.len()));
+    let c = Lane::new(k);
+    for (i, o) in out.chunks_exact_mut(8).enumerate() {
+        let (mut hi, mut lo) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+        for (a, b) in terms {
+            let (u, v) = (load(&a[8 * i..8 * i + 8]), load(&b[8 * i..8 * i + 8]));
+            hi = _mm512_madd52hi_epu64(hi, u, v);
+            lo = _mm512_madd52lo_epu64(lo, u, v);
+        }
+        store(o, c.reduce(hi, lo));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_constant_assign(k: Kernels, a: &mut [u64], w: Shoup) {
+    let (c, w) = (Lane::new(k), constant(w));
+    for x in a.chunks_exact_mut(8) {
+        store(x, c.mul_constant(load(x), w));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_constant_add_assign(k: Kernels, acc: &mut [u64], a: &[u64], w: Shoup) {
+    let (c, w) = (Lane::new(k), constant(w));
+    for (o, x) in acc.chunks_exact_mut(8).zip(a.chunks_exact(8)) {
+        store(o, c.correct(_mm512_add_epi64(load(o), c.mul_constant(load(x), w))));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn sub_mul_constant_assign(k: Kernels, a: &mut [u64], b: &[u64], w: Shoup) {
+    let (c, w) = (Lane::new(k), constant(w));
+    for (x, y) in a.chunks_exact_mut(8).zip(b.chunks_exact(8)) {
+        let difference = _mm512_sub_epi64(_mm512_add_epi64(load(x), c.p), load(y));
+        store(x, c.mul_constant(difference, w));
+    }
+}

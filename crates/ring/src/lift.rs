@@ -1,0 +1,79 @@
+//! Exact signed values from residues, by balanced mixed radix.
+//!
+//! Every `v` with `|v| <= (Q-1)/2` is `v_0 + q_0·(v_1 + q_1·(v_2 + …))` with each `|v_i| <= (q_i-1)/2`, in one
+//! way. Because every tail is at most half of the next weight, summing the digits in floating point from the
+//! top never cancels: the relative error is a few times `2^-53`, whatever the size of `v` beside `Q`.
+//! No branch depends on the residues.
+//!
+//! Reference: Garner, "The residue number system", 1959, with balanced digits.
+
+use crate::{Basis, Coeff, Poly, Shoup};
+
+/// The precomputation for one basis.
+#[derive(Debug)]
+pub struct Lift {
+    basis: Basis,
+    /// `[i][j]`, `j < i`: `q_j^-1 mod q_i`
+    inverse: Vec<Vec<Shoup>>,
+}
+
+impl Lift {
+    /// For polynomials over prefixes of `basis`.
+    pub fn new(basis: &Basis) -> Self {
+        let inverse = (0..basis.len())
+            .map(|i| {
+                let prime = basis.prime(i);
+                let m = prime.modulus();
+                (0..i).map(|j| prime.constant(m.inv(m.reduce(basis.prime(j).value())))).collect()
+            })
+            .collect();
+        Self { basis: basis.clone(), inverse }
+    }
+
+    /// The balanced digits of each coefficient: `out[i][k]` is digit `i` of coefficient `k`.
+    pub fn digits(&self, a: &Poly<Coeff>) -> Vec<Vec<i64>> {
+        let mut digits: Vec<Vec<i64>> = Vec::with_capacity(a.limb_count());
+        let mut lifted = vec![0; a.n()];
+        for i in 0..a.limb_count() {
+            let prime = self.basis.prime(i);
+            let m = prime.modulus();
+            let mut x = a.limb(i).to_vec();
+            for (digit, w) in digits.iter().zip(&self.inverse[i]) {
+                for (o, &d) in lifted.iter_mut().zip(digit) {
+                    *o = m.from_i64(d);
+                }
+                prime.sub_mul_constant_assign(&mut x, &lifted, *w);
+            }
+            digits.push(x.into_iter().map(|r| m.centre(r)).collect());
+        }
+        digits
+    }
+
+    /// Each coefficient's centred value as the nearest `f64` (up to a few units in the last place).
+    pub fn to_f64(&self, a: &Poly<Coeff>) -> Vec<f64> {
+        let digits = self.digits(a);
+        let Some((top, rest)) = digits.split_last() else { return Vec::new() };
+        let mut out: Vec<f64> = top.iter().map(|&d| d as f64).collect();
+        for (i, digit) in rest.iter().enumerate().rev() {
+            let q = self.basis.prime(i).value() as f64;
+            for (o, &d) in out.iter_mut().zip(digit) {
+                *o = o.mul_add(q, d as f64);
+            }
+        }
+        out
+    }
+
+    /// Each coefficient's centred value. Range: `|v| < 2^127`; larger values wrap.
+    pub fn to_i128(&self, a: &Poly<Coeff>) -> Vec<i128> {
+        let digits = self.digits(a);
+        let Some((top, rest)) = digits.split_last() else { return Vec::new() };
+        let mut out: Vec<i128> = top.iter().map(|&d| i128::from(d)).collect();
+        for (i, digit) in rest.iter().enumerate().rev() {
+            let q = i128::from(self.basis.prime(i).value());
+            for (o, &d) in out.iter_mut().zip(digit) {
+                *o = o.wrapping_mul(q).wrapping_add(i128::from(d));
+            }
+        }
+        out
+    }
+}

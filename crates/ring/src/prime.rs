@@ -1,0 +1,217 @@
+//! One prime of a ring: its modulus, its transform, and the vector operations on its residue limbs.
+
+use crate::kernels::{Backend, MAX_TERMS, portable};
+use crate::ntt::{self, Twiddles};
+use crate::{MAX_LOG_N, MIN_LOG_N, Modulus, RingError, Shoup, is_prime_vartime};
+
+/// A prime with the transform of one degree `N`; limbs are slices of `N` residues.
+///
+/// Unless a method says otherwise, residues are below `p` on entry and on exit.
+pub struct Prime {
+    modulus: Modulus,
+    log_n: u32,
+    twiddles: Twiddles,
+    #[cfg(target_arch = "x86_64")]
+    fast: Option<(ntt::ifma::Tables, crate::kernels::ifma::Kernels)>,
+}
+
+impl std::fmt::Debug for Prime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Prime({}, 2^{}, {:?})", self.modulus.value(), self.log_n, self.backend())
+    }
+}
+
+/// Runs a kernel on the fast path if there is one, else the portable expression.
+macro_rules! dispatch {
+    ($self:ident, $kernel:ident($($arg:expr),*), $portable:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        if let Some((_, kernels)) = &$self.fast {
+            return kernels.$kernel($($arg),*);
+        }
+        $portable
+    }};
+}
+
+impl Prime {
+    /// The prime `value` with the transform of degree `2^log_n`, on the fastest path of this processor.
+    ///
+    /// # Errors
+    /// [`RingError::Degree`], [`RingError::ModulusSize`], [`RingError::NotPrime`] or [`RingError::NoRoot`].
+    pub fn new(value: u64, log_n: u32) -> Result<Self, RingError> {
+        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
+        let mut prime = Self::portable(value, log_n)?;
+        #[cfg(target_arch = "x86_64")]
+        if ntt::ifma::supports(&prime.modulus, log_n) {
+            let tables = ntt::ifma::Tables::new(&prime.modulus, &prime.twiddles);
+            prime.fast = Some((tables, crate::kernels::ifma::Kernels::new(&prime.modulus)));
+        }
+        Ok(prime)
+    }
+
+    /// As [`Self::new`], on the portable path whatever the processor offers.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn portable(value: u64, log_n: u32) -> Result<Self, RingError> {
+        if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
+            return Err(RingError::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
+        }
+        let modulus = Modulus::new(value)?;
+        if !is_prime_vartime(value) {
+            return Err(RingError::NotPrime { value });
+        }
+        let twiddles = Twiddles::new(&modulus, log_n)?;
+        Ok(Self {
+            modulus,
+            log_n,
+            twiddles,
+            #[cfg(target_arch = "x86_64")]
+            fast: None,
+        })
+    }
+
+    /// The modulus.
+    #[inline]
+    pub fn modulus(&self) -> &Modulus {
+        &self.modulus
+    }
+
+    /// The prime as a number.
+    #[inline]
+    pub fn value(&self) -> u64 {
+        self.modulus.value()
+    }
+
+    /// `log2 N`.
+    pub fn log_n(&self) -> u32 {
+        self.log_n
+    }
+
+    /// Which path this prime runs on.
+    pub fn backend(&self) -> Backend {
+        #[cfg(target_arch = "x86_64")]
+        if self.fast.is_some() {
+            return Backend::Ifma;
+        }
+        Backend::Portable
+    }
+
+    /// Coefficients to evaluations, in place. Range: below `max(p, 2^51)` in, below `p` out.
+    pub fn forward(&self, a: &mut [u64]) {
+        debug_assert!(a.iter().all(|&x| x < self.value().max(1 << 51)), "forward: word above the stated range");
+        #[cfg(target_arch = "x86_64")]
+        if let Some((tables, _)) = &self.fast {
+            return tables.forward(a);
+        }
+        assert_eq!(a.len(), 1 << self.log_n, "transform of another length");
+        ntt::portable::forward(&self.modulus, &self.twiddles, a);
+    }
+
+    /// Evaluations to coefficients, in place.
+    pub fn inverse(&self, a: &mut [u64]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some((tables, _)) = &self.fast {
+            return tables.inverse(a);
+        }
+        assert_eq!(a.len(), 1 << self.log_n, "transform of another length");
+        ntt::portable::inverse(&self.modulus, &self.twiddles, a);
+    }
+
+    /// `a += b`
+    pub fn add_assign(&self, a: &mut [u64], b: &[u64]) {
+        debug_assert_eq!(a.len(), b.len());
+        dispatch!(self, add_assign(a, b), portable::add_assign(self.value(), a, b));
+    }
+
+    /// `a -= b`
+    pub fn sub_assign(&self, a: &mut [u64], b: &[u64]) {
+        debug_assert_eq!(a.len(), b.len());
+        dispatch!(self, sub_assign(a, b), portable::sub_assign(self.value(), a, b));
+    }
+
+    /// `a = -a`
+    pub fn neg_assign(&self, a: &mut [u64]) {
+        dispatch!(self, neg_assign(a), portable::neg_assign(self.value(), a));
+    }
+
+    /// `a *= b`
+    pub fn mul_assign(&self, a: &mut [u64], b: &[u64]) {
+        debug_assert_eq!(a.len(), b.len());
+        dispatch!(self, mul_assign(a, b), portable::mul_assign(&self.modulus, a, b));
+    }
+
+    /// `out = a·b`
+    pub fn mul_into(&self, out: &mut [u64], a: &[u64], b: &[u64]) {
+        debug_assert!(out.len() == a.len() && a.len() == b.len());
+        dispatch!(self, mul_into(out, a, b), portable::mul_into(&self.modulus, out, a, b));
+    }
+
+    /// `acc += a·b`
+    pub fn mul_add_assign(&self, acc: &mut [u64], a: &[u64], b: &[u64]) {
+        debug_assert!(acc.len() == a.len() && a.len() == b.len());
+        dispatch!(self, mul_add_assign(acc, a, b), portable::mul_add_assign(&self.modulus, acc, a, b));
+    }
+
+    /// `out = Σ a·b`, reducing once for every sixteen products.
+    pub fn mul_sum(&self, out: &mut [u64], terms: &[(&[u64], &[u64])]) {
+        #[cfg(target_arch = "x86_64")]
+        if let Some((_, kernels)) = &self.fast {
+            let mut chunks = terms.chunks(MAX_TERMS);
+            kernels.mul_sum(out, chunks.next().unwrap_or(&[]));
+            for (a, b) in chunks.flatten() {
+                kernels.mul_add_assign(out, a, b);
+            }
+            return;
+        }
+        portable::mul_sum(&self.modulus, out, terms);
+    }
+
+    /// A constant prepared for the methods below. Range: `w < p`.
+    pub fn constant(&self, w: u64) -> Shoup {
+        self.modulus.shoup(w)
+    }
+
+    /// `a *= w`
+    pub fn mul_constant_assign(&self, a: &mut [u64], w: Shoup) {
+        dispatch!(self, mul_constant_assign(a, w), portable::mul_constant_assign(&self.modulus, a, w));
+    }
+
+    /// `acc += a·w`
+    pub fn mul_constant_add_assign(&self, acc: &mut [u64], a: &[u64], w: Shoup) {
+        debug_assert_eq!(acc.len(), a.len());
+        dispatch!(
+            self,
+            mul_constant_add_assign(acc, a, w),
+            portable::mul_constant_add_assign(&self.modulus, acc, a, w)
+        );
+    }
+
+    /// `a = (a - b)·w`
+    pub fn sub_mul_constant_assign(&self, a: &mut [u64], b: &[u64], w: Shoup) {
+        debug_assert_eq!(a.len(), b.len());
+        dispatch!(
+            self,
+            sub_mul_constant_assign(a, b, w),
+            portable::sub_mul_constant_assign(&self.modulus, a, b, w)
+        );
+    }
+
+    /// The centred representatives of `x mod from` as input to [`Self::forward`]: congruent modulo `p`, below
+    /// `max(p, 2^51)`, not reduced.
+    pub fn lift_centred_lazy(&self, out: &mut [u64], x: &[u64], from: &Modulus) {
+        debug_assert_eq!(out.len(), x.len());
+        let p = self.value();
+        // x - from, made non-negative by the multiple of p just above it: at most from + p in size.
+        let lift = from.value().div_ceil(p) * p - from.value();
+        #[cfg(target_arch = "x86_64")]
+        if let Some((_, kernels)) = &self.fast {
+            kernels.lift_centred(out, x, from.value() / 2, lift);
+            if from.bits() >= 50 {
+                portable::reduce_assign(&self.modulus, out);
+            }
+            return;
+        }
+        portable::lift_centred(out, x, from.value() / 2, lift);
+        portable::reduce_assign(&self.modulus, out);
+    }
+}

@@ -1,0 +1,149 @@
+//! The distributions of lattice cryptography, each from a 32-byte seed through ChaCha20, in constant time.
+//!
+//! Secret distributions take their seed from the caller's generator and wipe the key stream. The uniform one is
+//! public: anyone with the seed expands the same polynomial, so it stands for half a ciphertext on the wire.
+
+use crate::{Basis, Coeff, Ntt, Poly};
+use chacha20::cipher::{KeyIvInit, StreamCipher};
+use chacha20::ChaCha20;
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
+/// 32 bytes that expand to a uniform polynomial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Seed(pub [u8; 32]);
+
+impl Seed {
+    /// A fresh seed.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = [0; 32];
+        rng.fill_bytes(&mut bytes);
+        Self(bytes)
+    }
+}
+
+/// Bits a side of the centred binomial: variance 21/2, so `σ = 3.24`.
+const BINOMIAL_BITS: u32 = 21;
+/// Standard deviation of [`error`], `sqrt(21/2)`.
+pub const ERROR_STD: f64 = 3.240_370_349_203_93;
+/// Largest size of a coefficient of [`error`].
+pub const ERROR_BOUND: i64 = BINOMIAL_BITS as i64;
+
+/// A uniform polynomial over the basis, in evaluations.
+///
+/// Limb `i` reads the ChaCha20 key stream of the seed under the nonce `domain (u64 LE) ‖ i (u32 LE)` in words of
+/// `ceil(bits(q_i)/8)` bytes, little-endian, masked to `bits(q_i)`; words not below `q_i` are skipped. `domain`
+/// separates the polynomials of one seed.
+pub fn uniform(basis: &Basis, seed: &Seed, domain: u64) -> Poly<Ntt> {
+    let mut out = basis.zero();
+    for (i, (limb, prime)) in out.limbs_mut().zip(basis.primes()).enumerate() {
+        uniform_limb(limb, prime.value(), seed, domain, i as u32);
+    }
+    out
+}
+
+fn uniform_limb(limb: &mut [u64], q: u64, seed: &Seed, domain: u64, index: u32) {
+    let bits = 64 - q.leading_zeros();
+    let width = bits.div_ceil(8) as usize;
+    let mask = (1 << bits) - 1;
+    let mut nonce = [0; 12];
+    nonce[..8].copy_from_slice(&domain.to_le_bytes());
+    nonce[8..].copy_from_slice(&index.to_le_bytes());
+    let mut stream = ChaCha20::new(&seed.0.into(), &nonce.into());
+    const WORDS: usize = 512;
+    let mut bytes = [0; WORDS * 8 + 8];
+    let mut filled = 0;
+    while filled < limb.len() {
+        let run = &mut bytes[..WORDS * width];
+        run.fill(0);
+        stream.apply_keystream(run);
+        for k in 0..WORDS {
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[k * width..k * width + 8]);
+            let x = u64::from_le_bytes(word) & mask;
+            // A word not below q is overwritten by the next. Public data: time may depend on it.
+            limb[filled] = x;
+            filled += usize::from(x < q);
+            if filled == limb.len() {
+                break;
+            }
+        }
+    }
+}
+
+/// Key stream of a fresh one-time seed.
+fn fresh_stream(rng: &mut impl CryptoRng) -> ChaCha20 {
+    let mut key = Zeroizing::new([0; 32]);
+    rng.fill_bytes(&mut *key);
+    ChaCha20::new(&(*key).into(), &[0; 12].into())
+}
+
+/// Fills `out` with `f` of one key-stream word of `W` bytes each.
+fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u64) -> i64) {
+    const WORDS: usize = 512;
+    let mut stream = fresh_stream(rng);
+    let mut bytes = Zeroizing::new([0u8; WORDS * 8]);
+    for run in out.chunks_mut(WORDS) {
+        let bytes = &mut bytes[..run.len() * W];
+        bytes.fill(0);
+        stream.apply_keystream(bytes);
+        for (o, b) in run.iter_mut().zip(bytes.chunks_exact(W)) {
+            let mut word = [0; 8];
+            word[..W].copy_from_slice(b);
+            *o = f(u64::from_le_bytes(word));
+        }
+    }
+}
+
+/// Centred binomial coefficients: the difference of two counts of ones among 21 bits.
+///
+/// Reference: Bossuat et al., "Security guidelines for implementing homomorphic encryption", ia.cr/2024/463, §2.
+pub fn error(rng: &mut impl CryptoRng, out: &mut [i64]) {
+    fill::<6>(rng, out, |w| {
+        const SIDE: u64 = (1 << BINOMIAL_BITS) - 1;
+        // Both counts at once, one in each 32-bit half.
+        let mut x = (w & SIDE) | ((w >> BINOMIAL_BITS & SIDE) << 32);
+        x -= x >> 1 & 0x5555_5555_5555_5555;
+        x = (x & 0x3333_3333_3333_3333) + (x >> 2 & 0x3333_3333_3333_3333);
+        x = (x + (x >> 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+        x += x >> 8;
+        x += x >> 16;
+        (x & 0x3f) as i64 - (x >> 32 & 0x3f) as i64
+    });
+}
+
+/// Uniform coefficients in `{-1, 0, 1}`, up to a bias below `2^-62`.
+pub fn ternary(rng: &mut impl CryptoRng, out: &mut [i64]) {
+    fill::<8>(rng, out, |w| ((u128::from(w) * 3) >> 64) as i64 - 1);
+}
+
+/// An error polynomial over the basis.
+pub fn error_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Coeff> {
+    let mut coefficients = Zeroizing::new(vec![0; basis.n()]);
+    error(rng, &mut coefficients);
+    from_small(basis, &coefficients)
+}
+
+/// A ternary polynomial over the basis.
+pub fn ternary_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Coeff> {
+    let mut coefficients = Zeroizing::new(vec![0; basis.n()]);
+    ternary(rng, &mut coefficients);
+    from_small(basis, &coefficients)
+}
+
+/// Residues of coefficients smaller than every prime: one masked addition each.
+fn from_small(basis: &Basis, coefficients: &[i64]) -> Poly<Coeff> {
+    let mut out = basis.zero();
+    for (limb, prime) in out.limbs_mut().zip(basis.primes()) {
+        let q = prime.value() as i64;
+        for (x, &v) in limb.iter_mut().zip(coefficients) {
+            *x = (v + (q & (v >> 63))) as u64;
+        }
+    }
+    out
+}
+
+/// Wipes a polynomial that held a secret.
+pub fn wipe<R>(mut secret: Poly<R>) {
+    secret.zeroize();
+}
