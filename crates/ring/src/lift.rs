@@ -32,32 +32,42 @@ impl Lift {
 
     /// The balanced digits of each coefficient: `out[i][k]` is digit `i` of coefficient `k`.
     pub fn digits(&self, a: &Poly<Coeff>) -> Vec<Vec<i64>> {
-        let mut digits: Vec<Vec<i64>> = Vec::with_capacity(a.limb_count());
-        let mut lifted = vec![0; a.n()];
+        let residues = self.digit_residues(a);
+        let centred = |(i, r): (usize, &Vec<u64>)| {
+            let m = self.basis.prime(i).modulus();
+            r.iter().map(|&r| m.centre(r)).collect()
+        };
+        residues.iter().enumerate().map(centred).collect()
+    }
+
+    /// The digits as residues: digit `i` below `q_i`, standing for its centred representative.
+    fn digit_residues(&self, a: &Poly<Coeff>) -> Vec<Vec<u64>> {
+        let mut digits: Vec<Vec<u64>> = Vec::with_capacity(a.limb_count());
+        let mut term = vec![0; a.n()];
         for i in 0..a.limb_count() {
             let prime = self.basis.prime(i);
-            let m = prime.modulus();
             let mut x = a.limb(i).to_vec();
-            for (digit, w) in digits.iter().zip(&self.inverse[i]) {
-                for (o, &d) in lifted.iter_mut().zip(digit) {
-                    *o = m.from_i64(d);
-                }
-                prime.sub_mul_constant_assign(&mut x, &lifted, *w);
+            for (j, (digit, w)) in digits.iter().zip(&self.inverse[i]).enumerate() {
+                // x = (x - digit) / q_j
+                prime.lift_centred_lazy(&mut term, digit, self.basis.prime(j).modulus());
+                prime.mul_constant_assign(&mut term, *w);
+                prime.mul_constant_assign(&mut x, *w);
+                prime.sub_assign(&mut x, &term);
             }
-            digits.push(x.into_iter().map(|r| m.centre(r)).collect());
+            digits.push(x);
         }
         digits
     }
 
     /// Each coefficient's centred value as the nearest `f64` (up to a few units in the last place).
     pub fn to_f64(&self, a: &Poly<Coeff>) -> Vec<f64> {
-        let digits = self.digits(a);
-        let Some((top, rest)) = digits.split_last() else { return Vec::new() };
-        let mut out: Vec<f64> = top.iter().map(|&d| d as f64).collect();
-        for (i, digit) in rest.iter().enumerate().rev() {
-            let q = self.basis.prime(i).value() as f64;
+        let digits = self.digit_residues(a);
+        let mut out = vec![0.0; a.n()];
+        for (i, digit) in digits.iter().enumerate().rev() {
+            let m = self.basis.prime(i).modulus();
+            let q = m.value() as f64;
             for (o, &d) in out.iter_mut().zip(digit) {
-                *o = o.mul_add(q, d as f64);
+                *o = *o * q + m.centre(d) as f64;
             }
         }
         out

@@ -171,7 +171,7 @@ impl Prime {
         self.modulus.shoup(w)
     }
 
-    /// `a *= w`
+    /// `a *= w`. Range: below `2^52` in.
     pub fn mul_constant_assign(&self, a: &mut [u64], w: Shoup) {
         dispatch!(self, mul_constant_assign(a, w), portable::mul_constant_assign(&self.modulus, a, w));
     }
