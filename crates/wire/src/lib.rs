@@ -5,7 +5,7 @@
 //! its own parameters, allocates that much, and the reader fills it or says what was wrong.
 //!
 //! All integers are little endian. An object on the wire is a [`Header`] of [`Header::LEN`] bytes followed by its
-//! payload; polynomials inside the payload are bit-packed with [`pack`].
+//! payload; polynomials inside the payload are bit-packed with [`pack()`].
 
 #![forbid(unsafe_code)]
 

@@ -60,7 +60,7 @@ impl<'a> Writer<'a> {
         self.bytes(&value.to_le_bytes());
     }
 
-    /// Appends `values` at `width` bits each; see [`pack`] for the range and for the panic on a bad width.
+    /// Appends `values` at `width` bits each; see [`pack()`] for the range and for the panic on a bad width.
     pub fn packed(&mut self, values: &[u64], width: u32) {
         debug_assert!(
             self.out.len() + packed_len(values.len(), width) <= self.end,
