@@ -1,2 +1,24 @@
-//! Repository chores.
-fn main() {}
+//! Repository chores: `cargo run -p xtask -- layers|budgets`.
+#![allow(clippy::print_stdout, reason = "printing the findings is what these commands are for")]
+
+mod budgets;
+mod layers;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
+  layers   fail when a crate imports one that its layer may not see
+  budgets  list source files over 600 lines, fail over 800";
+
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["layers"] => layers::run(),
+        ["budgets"] => budgets::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        found => bail!("expected one command, found {found:?}\n{USAGE}"),
+    }
+}

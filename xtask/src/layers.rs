@@ -1,0 +1,188 @@
+//! Who may import whom. The table is the architecture; `docs/architecture.md` explains it.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::Deserialize;
+
+const PREFIX: &str = "blindscope-";
+
+/// Everything below the edges, for `app`.
+const ALL_BELOW_APP: &[&str] = &[
+    "wire",
+    "ring",
+    "ckks",
+    "threshold",
+    "aggregate",
+    "classify",
+    "vision",
+    "federation",
+    "store",
+    "transport",
+    "audit",
+    "report",
+];
+
+/// Crate → crates of ours that it may import, both without the prefix.
+const LAYERS: &[(&str, &[&str])] = &[
+    ("wire", &[]),
+    ("vision", &[]),
+    ("report", &[]),
+    ("testkit", &[]),
+    ("xtask", &[]),
+    ("ring", &["wire"]),
+    ("ckks", &["ring", "wire"]),
+    ("threshold", &["ckks", "ring", "wire"]),
+    ("aggregate", &["threshold", "ckks", "wire"]),
+    ("classify", &["ckks", "wire"]),
+    ("federation", &["threshold", "aggregate", "ckks", "wire"]),
+    ("store", &["federation", "wire"]),
+    ("transport", &["federation", "wire"]),
+    ("audit", &["vision", "classify", "aggregate", "ckks"]),
+    ("app", ALL_BELOW_APP),
+    ("cli", &["app"]),
+    ("python", &["app"]),
+];
+
+/// Kinds of outside crates (a name, or a family written `family-*`) and the crates of ours that may import them.
+const CONFINED: &[(&str, &[&str], &[&str])] = &[
+    ("string errors", &["anyhow", "eyre"], &["cli", "xtask"]),
+    (
+        "async",
+        &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
+        &["transport", "store", "app"],
+    ),
+    ("tensors", &["candle-*", "burn", "burn-*", "gemm", "ort", "tch"], &["vision", "audit"]),
+];
+
+/// May be a development dependency of any crate.
+const TEST_ONLY: &str = "testkit";
+
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Deserialize)]
+struct Dependency {
+    name: String,
+    /// `None`: normal; otherwise `dev` or `build`.
+    kind: Option<String>,
+}
+
+/// Checks the workspace and prints what was checked.
+pub(crate) fn run() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let output = Command::new(cargo)
+        .args(["metadata", "--format-version", "1", "--no-deps"])
+        .output()
+        .context("run cargo metadata")?;
+    ensure!(output.status.success(), "cargo metadata: {}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Metadata = serde_json::from_slice(&output.stdout).context("parse cargo metadata")?;
+    let violations: Vec<String> = metadata.packages.iter().flat_map(violations).collect();
+    if !violations.is_empty() {
+        bail!("layers: {} forbidden\n  {}", violations.len(), violations.join("\n  "));
+    }
+    println!("layers: {} crates, every import allowed", metadata.packages.len());
+    Ok(())
+}
+
+fn violations(package: &Package) -> Vec<String> {
+    let from = room(&package.name);
+    let Some(allowed) = LAYERS.iter().find_map(|(name, allowed)| (*name == from).then_some(*allowed)) else {
+        return vec![format!("{from}: not in the table of xtask/src/layers.rs; give it a row")];
+    };
+    package.dependencies.iter().filter_map(|dependency| violation(from, allowed, dependency)).collect()
+}
+
+fn violation(from: &str, allowed: &[&str], dependency: &Dependency) -> Option<String> {
+    let dev = dependency.kind.as_deref() == Some("dev");
+    let Some(to) = dependency.name.strip_prefix(PREFIX) else {
+        return if dev { None } else { confined(from, &dependency.name) };
+    };
+    let fine = allowed.contains(&to) || (dev && (to == TEST_ONLY || to == from));
+    let as_dev = if dev { " (development)" } else { "" };
+    (!fine).then(|| format!("{from} -> {to}{as_dev}: {from} may import {}", list(allowed)))
+}
+
+fn confined(from: &str, outside: &str) -> Option<String> {
+    let matches = |pattern: &str| match pattern.strip_suffix('*') {
+        Some(family) => outside.starts_with(family),
+        None => outside == pattern,
+    };
+    CONFINED.iter().find_map(|(what, patterns, rooms)| {
+        let caught = patterns.iter().any(|p| matches(p)) && !rooms.contains(&from);
+        caught.then(|| format!("{from} -> {outside}: {what} only in {}", list(rooms)))
+    })
+}
+
+fn room(package: &str) -> &str {
+    package.strip_prefix(PREFIX).unwrap_or(package)
+}
+
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "nothing of ours".to_owned() } else { names.join(", ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> Package {
+        let dependencies = dependencies
+            .iter()
+            .map(|(name, kind)| Dependency { name: (*name).to_owned(), kind: kind.map(str::to_owned) })
+            .collect();
+        Package { name: name.to_owned(), dependencies }
+    }
+
+    #[test]
+    fn an_upward_import_is_named() {
+        let ring = package("blindscope-ring", &[("blindscope-wire", None), ("blindscope-ckks", None)]);
+        assert_eq!(violations(&ring), ["ring -> ckks: ring may import wire"]);
+        let wire = package("blindscope-wire", &[("blindscope-ring", Some("dev"))]);
+        assert_eq!(violations(&wire), ["wire -> ring (development): wire may import nothing of ours"]);
+    }
+
+    #[test]
+    fn testkit_is_for_development_only() {
+        assert!(violations(&package("blindscope-ckks", &[("blindscope-testkit", Some("dev"))])).is_empty());
+        assert_eq!(violations(&package("blindscope-app", &[("blindscope-testkit", None)])).len(), 1);
+    }
+
+    #[test]
+    fn an_unknown_crate_needs_a_row() {
+        assert_eq!(violations(&package("blindscope-attic", &[])).len(), 1);
+    }
+
+    #[test]
+    fn outside_crates_stay_in_their_rooms() {
+        let ckks =
+            package("blindscope-ckks", &[("anyhow", None), ("candle-core", None), ("tokio", Some("dev"))]);
+        assert_eq!(
+            violations(&ckks),
+            [
+                "ckks -> anyhow: string errors only in cli, xtask",
+                "ckks -> candle-core: tensors only in vision, audit"
+            ]
+        );
+    }
+
+    /// An arrow may only point to a crate of the table, and never back: the table has no cycle.
+    #[test]
+    fn the_table_is_acyclic() {
+        let mut placed: Vec<&str> = Vec::new();
+        while placed.len() < LAYERS.len() {
+            let next = LAYERS
+                .iter()
+                .find(|(name, below)| !placed.contains(name) && below.iter().all(|b| placed.contains(b)));
+            placed.push(next.expect("a cycle or an unknown name in LAYERS").0);
+        }
+    }
+}
