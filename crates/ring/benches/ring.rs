@@ -16,8 +16,12 @@ fn transforms(c: &mut Criterion) {
             for prime in [Prime::new(value, log_n).unwrap(), Prime::portable(value, log_n).unwrap()] {
                 let mut a: Vec<u64> = (0..1u64 << log_n).map(|i| i * 0x9e37_79b9 % value).collect();
                 let name = format!("2^{log_n}/{bits} bits/{:?}", prime.backend());
-                group.bench_function(format!("forward/{name}"), |b| b.iter(|| prime.forward(black_box(&mut a))));
-                group.bench_function(format!("inverse/{name}"), |b| b.iter(|| prime.inverse(black_box(&mut a))));
+                group.bench_function(format!("forward/{name}"), |b| {
+                    b.iter(|| prime.forward(black_box(&mut a)))
+                });
+                group.bench_function(format!("inverse/{name}"), |b| {
+                    b.iter(|| prime.inverse(black_box(&mut a)))
+                });
             }
         }
     }
@@ -34,8 +38,12 @@ fn kernels(c: &mut Criterion) {
     group.bench_function("mul", |t| t.iter(|| p.mul_assign(black_box(&mut a), &b)));
     group.bench_function("mul_sum of 3", |t| t.iter(|| p.mul_sum(black_box(&mut a), &[(&b[..], &b[..]); 3])));
     group.bench_function("mul_constant", |t| t.iter(|| p.mul_constant_assign(black_box(&mut a), w)));
-    group.bench_function("sub_mul_constant", |t| t.iter(|| p.sub_mul_constant_assign(black_box(&mut a), &b, w)));
-    group.bench_function("lift_centred", |t| t.iter(|| p.lift_centred_lazy(black_box(&mut a), &b, p.modulus())));
+    group.bench_function("sub_mul_constant", |t| {
+        t.iter(|| p.sub_mul_constant_assign(black_box(&mut a), &b, w))
+    });
+    group.bench_function("lift_centred", |t| {
+        t.iter(|| p.lift_centred_lazy(black_box(&mut a), &b, p.modulus()))
+    });
     group.finish();
 }
 
@@ -44,7 +52,9 @@ fn samplers(c: &mut Criterion) {
     let values = ntt_primes(46, 13, 3).unwrap();
     let basis = Basis::new(&values, 13).unwrap();
     let mut rng = ChaCha20Rng::from_seed([1; 32]);
-    group.bench_function("uniform, 3 limbs of 46 bits", |b| b.iter(|| sample::uniform(&basis, &Seed([3; 32]), 0)));
+    group.bench_function("uniform, 3 limbs of 46 bits", |b| {
+        b.iter(|| sample::uniform(&basis, &Seed([3; 32]), 0))
+    });
     group.bench_function("error, 3 limbs", |b| b.iter(|| sample::error_poly(&basis, &mut rng)));
     group.bench_function("ternary, 3 limbs", |b| b.iter(|| sample::ternary_poly(&basis, &mut rng)));
     let automorphism = blindscope_ring::galois::Automorphism::new(5, 13);

@@ -29,7 +29,9 @@ pub enum RingError {
         value: u64,
     },
     /// No primitive `2N`-th root of unity exists modulo the prime.
-    #[error("prime {value} is not 1 modulo 2N = {two_n}, so it has no transform of that length; take one from `ntt_primes`")]
+    #[error(
+        "prime {value} is not 1 modulo 2N = {two_n}, so it has no transform of that length; take one from `ntt_primes`"
+    )]
     NoRoot {
         /// The prime.
         value: u64,
@@ -37,7 +39,9 @@ pub enum RingError {
         two_n: u64,
     },
     /// Fewer primes of that width exist than were asked for.
-    #[error("only {found} primes of {bits} bits are 1 modulo 2N = {two_n}, {wanted} were asked for; use another width")]
+    #[error(
+        "only {found} primes of {bits} bits are 1 modulo 2N = {two_n}, {wanted} were asked for; use another width"
+    )]
     TooFewPrimes {
         /// Width in bits.
         bits: u32,

@@ -44,9 +44,8 @@ impl Extension {
             let others = from.iter().enumerate().filter(|(j, _)| *j != skip);
             others.fold(1, |acc, (_, d)| m.mul(acc, m.reduce(d.value())))
         };
-        let inverse = (0..from.len())
-            .map(|i| from[i].constant(from[i].modulus().inv(product(&from[i], i))))
-            .collect();
+        let inverse =
+            (0..from.len()).map(|i| from[i].constant(from[i].modulus().inv(product(&from[i], i)))).collect();
         let cofactor =
             to.iter().map(|p| (0..from.len()).map(|i| p.constant(product(p, i))).collect()).collect();
         let minus_product = to.iter().map(|p| p.modulus().neg(product(p, usize::MAX))).collect();
@@ -80,7 +79,10 @@ impl Extension {
         let m = prime.modulus();
         for (i, o) in out.iter_mut().enumerate() {
             let start = m.mul(m.reduce(x.u[i]), self.minus_product[t]);
-            *o = x.y.iter().zip(&self.cofactor[t]).fold(start, |acc, (y, w)| m.add(acc, m.mul_shoup(y[i], *w)));
+            *o =
+                x.y.iter()
+                    .zip(&self.cofactor[t])
+                    .fold(start, |acc, (y, w)| m.add(acc, m.mul_shoup(y[i], *w)));
         }
     }
 }

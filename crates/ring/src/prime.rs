@@ -98,7 +98,10 @@ impl Prime {
 
     /// Coefficients to evaluations, in place. Range: below `max(p, 2^51)` in, below `p` out.
     pub fn forward(&self, a: &mut [u64]) {
-        debug_assert!(a.iter().all(|&x| x < self.value().max(1 << 51)), "forward: word above the stated range");
+        debug_assert!(
+            a.iter().all(|&x| x < self.value().max(1 << 51)),
+            "forward: word above the stated range"
+        );
         #[cfg(target_arch = "x86_64")]
         if let Some((tables, _)) = &self.fast {
             return tables.forward(a);

@@ -4,8 +4,8 @@
 //! public: anyone with the seed expands the same polynomial, so it stands for half a ciphertext on the wire.
 
 use crate::{Basis, Coeff, Ntt, Poly};
-use chacha20::cipher::{KeyIvInit, StreamCipher};
 use chacha20::ChaCha20;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 

@@ -88,7 +88,15 @@ fn lift_is_exact_over_the_whole_range() {
         let half_here: BigInt = (&q - 1) / 2;
         let step = &q / 16;
         let values: Vec<BigInt> = (0..16i64)
-            .map(|i| if i == 0 { half_here.clone() } else if i == 1 { -&half_here } else { &step * (i - 8) + i })
+            .map(|i| {
+                if i == 0 {
+                    half_here.clone()
+                } else if i == 1 {
+                    -&half_here
+                } else {
+                    &step * (i - 8) + i
+                }
+            })
             .collect();
         let mut a: Poly<Coeff> = Poly::zero(16, limbs);
         for (i, limb) in a.limbs_mut().enumerate() {
@@ -108,7 +116,11 @@ fn lift_is_exact_over_the_whole_range() {
             }
             assert_eq!(&sum, v);
             let want: f64 = v.to_string().parse().unwrap();
-            assert!((floats[k] - want).abs() <= want.abs() * 4.0 * f64::EPSILON, "{} against {want}", floats[k]);
+            assert!(
+                (floats[k] - want).abs() <= want.abs() * 4.0 * f64::EPSILON,
+                "{} against {want}",
+                floats[k]
+            );
         }
     }
     assert!(half > BigInt::from(0));

@@ -1,0 +1,169 @@
+use super::{Evaluator, Shape};
+use crate::{Ciphertext, Plaintext, RelinKey, Result};
+
+const HINT: &str = "relinearise the operand first";
+
+impl Evaluator {
+    /// `a·b`: slots multiply. Three components; relinearise the result, or a sum of such results.
+    ///
+    /// # Errors
+    /// [`crate::CkksError::Parameters`], [`crate::CkksError::LevelMismatch`], [`crate::CkksError::Components`],
+    /// [`crate::CkksError::ScaleOverflow`].
+    pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
+        let mut out = Ciphertext::empty(&self.params);
+        self.mul_into(a, b, &mut out)?;
+        Ok(out)
+    }
+
+    /// `a *= b`
+    ///
+    /// # Errors
+    /// As [`Self::mul`].
+    pub fn mul_assign(&self, a: &mut Ciphertext, b: &Ciphertext) -> Result<()> {
+        *a = self.mul(a, b)?;
+        Ok(())
+    }
+
+    /// `out = a·b`
+    ///
+    /// # Errors
+    /// As [`Self::mul`].
+    pub fn mul_into(&self, a: &Ciphertext, b: &Ciphertext, out: &mut Ciphertext) -> Result<()> {
+        let shape = self.product_shape("mul", a, b)?;
+        self.out(out, shape);
+        let ([a0, a1], [b0, b1]) = (halves(a), halves(b));
+        for (i, prime) in self.params.q().primes()[..shape.level.limbs()].iter().enumerate() {
+            prime.mul_into(out.components[0].limb_mut(i), a0.limb(i), b0.limb(i));
+            let cross = [(a0.limb(i), b1.limb(i)), (a1.limb(i), b0.limb(i))];
+            prime.mul_sum(out.components[1].limb_mut(i), &cross);
+            prime.mul_into(out.components[2].limb_mut(i), a1.limb(i), b1.limb(i));
+        }
+        Ok(())
+    }
+
+    /// `a·a`
+    ///
+    /// # Errors
+    /// As [`Self::mul`].
+    pub fn square(&self, a: &Ciphertext) -> Result<Ciphertext> {
+        let shape = self.product_shape("square", a, a)?;
+        let mut out = Ciphertext::empty(&self.params);
+        self.out(&mut out, shape);
+        let [a0, a1] = halves(a);
+        for (i, prime) in self.params.q().primes()[..shape.level.limbs()].iter().enumerate() {
+            prime.mul_into(out.components[0].limb_mut(i), a0.limb(i), a0.limb(i));
+            prime.mul_sum(out.components[1].limb_mut(i), &[(a0.limb(i), a1.limb(i)); 2]);
+            prime.mul_into(out.components[2].limb_mut(i), a1.limb(i), a1.limb(i));
+        }
+        Ok(out)
+    }
+
+    /// `a·b` for a plaintext at `a`'s level or above: slots multiply, scales too.
+    ///
+    /// # Errors
+    /// As [`Self::mul`].
+    pub fn mul_plain(&self, a: &Ciphertext, b: &Plaintext) -> Result<Ciphertext> {
+        let mut out = a.clone();
+        self.mul_plain_assign(&mut out, b)?;
+        Ok(out)
+    }
+
+    /// `a *= b` for a plaintext.
+    ///
+    /// # Errors
+    /// As [`Self::mul`].
+    pub fn mul_plain_assign(&self, a: &mut Ciphertext, b: &Plaintext) -> Result<()> {
+        self.check_plain("mul_plain", a, b)?;
+        a.scale = self.product_scale("mul_plain", a.level(), a.scale, b.scale)?;
+        a.components.iter_mut().for_each(|c| self.params.q().mul_assign(c, &b.poly));
+        Ok(())
+    }
+
+    /// `Σ a_i·b_i` for plaintexts, reducing once for every sixteen products. The first pair sets level and scale.
+    ///
+    /// # Errors
+    /// As [`Self::mul`], and [`crate::CkksError::ScaleMismatch`] where products differ in scale.
+    ///
+    /// # Panics
+    /// Never on a non-empty list; an empty one returns zero at scale 1 on level 0.
+    pub fn mul_plain_sum(&self, pairs: &[(&Ciphertext, &Plaintext)]) -> Result<Ciphertext> {
+        const OP: &str = "mul_plain_sum";
+        let mut out = Ciphertext::empty(&self.params);
+        let Some((first, plain)) = pairs.first() else { return Ok(out) };
+        let scale = self.product_scale(OP, first.level(), first.scale, plain.scale)?;
+        for (a, b) in pairs {
+            self.check_levels(OP, first, a)?;
+            self.check_plain(OP, a, b)?;
+            Self::check_components(OP, a, 2, HINT)?;
+            self.check_scales(OP, scale, a.scale.times(b.scale))?;
+        }
+        self.out(&mut out, Shape { components: 2, level: first.level(), scale });
+        for (c, component) in out.components.iter_mut().enumerate() {
+            for (i, prime) in self.params.q().primes()[..first.level().limbs()].iter().enumerate() {
+                let terms: Vec<_> =
+                    pairs.iter().map(|(a, b)| (a.components[c].limb(i), b.poly.limb(i))).collect();
+                prime.mul_sum(component.limb_mut(i), &terms);
+            }
+        }
+        Ok(out)
+    }
+
+    /// Back to two components: `c_2·s^2` is switched to a pair under `s`.
+    ///
+    /// # Errors
+    /// [`crate::CkksError::Parameters`], [`crate::CkksError::Components`], [`crate::CkksError::NoSpecialPrime`].
+    pub fn relinearise(&self, a: &Ciphertext, key: &RelinKey) -> Result<Ciphertext> {
+        let mut out = Ciphertext::empty(&self.params);
+        self.relinearise_into(a, key, &mut out)?;
+        Ok(out)
+    }
+
+    /// `a` back to two components, in place.
+    ///
+    /// # Errors
+    /// As [`Self::relinearise`].
+    pub fn relinearise_assign(&self, a: &mut Ciphertext, key: &RelinKey) -> Result<()> {
+        *a = self.relinearise(a, key)?;
+        Ok(())
+    }
+
+    /// `out = a`, back to two components.
+    ///
+    /// # Errors
+    /// As [`Self::relinearise`].
+    pub fn relinearise_into(&self, a: &Ciphertext, key: &RelinKey, out: &mut Ciphertext) -> Result<()> {
+        const OP: &str = "relinearise";
+        self.check_one(OP, a)?;
+        self.params.check_same(OP, &key.0.params)?;
+        Self::check_components(OP, a, 3, "only products need relinearising")?;
+        let tables = self.params.switching(a.level(), OP)?;
+        self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });
+        let digits = self.raise(tables, &a.components[2]);
+        self.switch(tables, &digits, &key.0, &mut out.components);
+        for (o, c) in out.components.iter_mut().zip(&a.components) {
+            self.params.q().add_assign(o, c);
+        }
+        Ok(())
+    }
+
+    /// `a·b`, relinearised.
+    ///
+    /// # Errors
+    /// As [`Self::mul`] and [`Self::relinearise`].
+    pub fn mul_relin(&self, a: &Ciphertext, b: &Ciphertext, key: &RelinKey) -> Result<Ciphertext> {
+        self.relinearise(&self.mul(a, b)?, key)
+    }
+
+    fn product_shape(&self, op: &'static str, a: &Ciphertext, b: &Ciphertext) -> Result<Shape> {
+        self.check_levels(op, a, b)?;
+        Self::check_components(op, a, 2, HINT)?;
+        Self::check_components(op, b, 2, HINT)?;
+        let scale = self.product_scale(op, a.level(), a.scale, b.scale)?;
+        Ok(Shape { components: 3, level: a.level(), scale })
+    }
+}
+
+/// The two components of a checked ciphertext.
+fn halves(a: &Ciphertext) -> [&blindscope_ring::Poly<blindscope_ring::Ntt>; 2] {
+    [&a.components[0], &a.components[1]]
+}

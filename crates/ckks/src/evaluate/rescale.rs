@@ -1,0 +1,104 @@
+use super::{Evaluator, Shape};
+use crate::{Ciphertext, CkksError, Level, Result, Scale};
+use blindscope_ring::{Ntt, Poly};
+
+impl Evaluator {
+    /// `a / q_l`, rounded: one level and one prime less, the scale divided by exactly that prime.
+    ///
+    /// # Errors
+    /// [`CkksError::Parameters`], [`CkksError::NoLevelLeft`].
+    pub fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext> {
+        let mut out = Ciphertext::empty(&self.params);
+        self.rescale_into(a, &mut out)?;
+        Ok(out)
+    }
+
+    /// `a /= q_l`, rounded.
+    ///
+    /// # Errors
+    /// As [`Self::rescale`].
+    pub fn rescale_assign(&self, a: &mut Ciphertext) -> Result<()> {
+        let shape = self.rescaled_shape(a)?;
+        for c in &mut a.components {
+            let mut last = c.limb(shape.level.limbs()).to_vec();
+            c.truncate(shape.level.limbs());
+            self.divide_by_last(&mut last, c);
+        }
+        a.scale = shape.scale;
+        Ok(())
+    }
+
+    /// `out = a / q_l`, rounded.
+    ///
+    /// # Errors
+    /// As [`Self::rescale`].
+    pub fn rescale_into(&self, a: &Ciphertext, out: &mut Ciphertext) -> Result<()> {
+        let shape = self.rescaled_shape(a)?;
+        self.out(out, shape);
+        for (o, c) in out.components.iter_mut().zip(&a.components) {
+            o.copy_from(c);
+            let mut last = c.limb(shape.level.limbs()).to_vec();
+            self.divide_by_last(&mut last, o);
+        }
+        Ok(())
+    }
+
+    /// The same message modulo fewer primes: scale and noise stay.
+    ///
+    /// # Errors
+    /// [`CkksError::Parameters`], [`CkksError::LevelMismatch`] if `level` is above `a`'s,
+    /// [`CkksError::ScaleOverflow`] if the scale does not fit there.
+    pub fn drop_to_level(&self, a: &Ciphertext, level: Level) -> Result<Ciphertext> {
+        let shape = self.dropped_shape(a, level)?;
+        let components = a.components.iter().map(|c| c.prefix(level.limbs())).collect();
+        Ok(Ciphertext { params: self.params.clone(), components, scale: shape.scale })
+    }
+
+    /// `a` modulo fewer primes, in place.
+    ///
+    /// # Errors
+    /// As [`Self::drop_to_level`].
+    pub fn drop_to_level_assign(&self, a: &mut Ciphertext, level: Level) -> Result<()> {
+        self.dropped_shape(a, level)?;
+        a.components.iter_mut().for_each(|c| c.truncate(level.limbs()));
+        Ok(())
+    }
+
+    fn rescaled_shape(&self, a: &Ciphertext) -> Result<Shape> {
+        const OP: &str = "rescale";
+        self.check_one(OP, a)?;
+        let Some(level) = a.level().0.checked_sub(1) else {
+            return Err(CkksError::NoLevelLeft { op: OP });
+        };
+        let scale = a.scale.over(Scale::prime(a.level().0));
+        Ok(Shape { components: a.components.len(), level: Level(level), scale })
+    }
+
+    fn dropped_shape(&self, a: &Ciphertext, level: Level) -> Result<Shape> {
+        const OP: &str = "drop_to_level";
+        self.check_one(OP, a)?;
+        if level > a.level() {
+            return Err(CkksError::LevelMismatch { op: OP, left: a.level(), right: level });
+        }
+        let (log2_scale, log_q) = (self.params.scale_log2(&a.scale), self.params.log_q(level));
+        if log2_scale >= log_q {
+            return Err(CkksError::ScaleOverflow { op: OP, log2_scale, log_q, level });
+        }
+        Ok(Shape { components: a.components.len(), level, scale: a.scale })
+    }
+
+    /// `out = (out - [last]) / q_l` modulo the remaining primes, with the centred remainder `[last]`.
+    fn divide_by_last(&self, last: &mut [u64], out: &mut Poly<Ntt>) {
+        let q = self.params.q();
+        let limbs = out.limb_count();
+        let last_prime = q.prime(limbs);
+        last_prime.inverse(last);
+        let mut remainder = vec![0; last.len()];
+        let inverses = self.params.rescaling(Level(limbs));
+        for ((limb, prime), w) in out.limbs_mut().zip(q.primes()).zip(inverses) {
+            prime.lift_centred_lazy(&mut remainder, last, last_prime.modulus());
+            prime.forward(&mut remainder);
+            prime.sub_mul_constant_assign(limb, &remainder, *w);
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Scales as exact data.
+
+use crate::params::MAX_PRIMES;
+
+/// The factor between a message and its integer encoding: `2^k · Π q_i^(e_i)` over the ciphertext primes.
+///
+/// Every operation multiplies scales or divides one by a prime, so this form is closed and exact, and equality
+/// means equality. `f64` appears only where a number meets a message ([`crate::Parameters::scale_value`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Scale {
+    log2: i16,
+    /// Exponent of ciphertext prime `i`.
+    exponents: [i8; MAX_PRIMES],
+}
+
+impl Scale {
+    /// The scale 1.
+    pub const ONE: Self = Self::pow2(0);
+
+    /// `2^log2`
+    pub const fn pow2(log2: i16) -> Self {
+        Self { log2, exponents: [0; MAX_PRIMES] }
+    }
+
+    /// The ciphertext prime `q_index`: a plaintext at this scale leaves a ciphertext's scale as it was once the
+    /// product is rescaled by that prime. Range: `index < 40`.
+    pub const fn prime(index: usize) -> Self {
+        let mut s = Self::ONE;
+        s.exponents[index] = 1;
+        s
+    }
+
+    /// The product of two scales. Exponents saturate far beyond what any modulus holds.
+    #[must_use]
+    pub fn times(mut self, other: Self) -> Self {
+        self.log2 = self.log2.saturating_add(other.log2);
+        for (a, b) in self.exponents.iter_mut().zip(other.exponents) {
+            *a = a.saturating_add(b);
+        }
+        self
+    }
+
+    /// The quotient of two scales.
+    #[must_use]
+    pub fn over(mut self, other: Self) -> Self {
+        self.log2 = self.log2.saturating_sub(other.log2);
+        for (a, b) in self.exponents.iter_mut().zip(other.exponents) {
+            *a = a.saturating_sub(b);
+        }
+        self
+    }
+
+    /// `k` of the factor `2^k`.
+    pub fn log2_part(&self) -> i16 {
+        self.log2
+    }
+
+    /// The exponents of the ciphertext primes.
+    pub fn exponents(&self) -> &[i8; MAX_PRIMES] {
+        &self.exponents
+    }
+
+    /// The scale with these parts; exponents beyond the given ones are zero. Range: at most 40.
+    pub fn from_parts(log2: i16, exponents: &[i8]) -> Self {
+        let mut s = Self::pow2(log2);
+        for (a, b) in s.exponents.iter_mut().zip(exponents) {
+            *a = *b;
+        }
+        s
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn products_and_quotients_are_exact() {
+        let s = Scale::pow2(40).times(Scale::pow2(40)).over(Scale::prime(2));
+        assert_eq!(s.times(Scale::prime(2)), Scale::pow2(80));
+        assert_ne!(s, Scale::pow2(40));
+        assert_eq!(Scale::from_parts(80, &[0, 0, -1]), s);
+    }
+}
