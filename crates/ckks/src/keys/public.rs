@@ -1,4 +1,3 @@
-use super::UniformHalf;
 use crate::{Parameters, Seed};
 use blindscope_ring::{Ntt, Poly, sample};
 
@@ -8,7 +7,7 @@ pub struct PublicKey {
     pub(crate) params: Parameters,
     pub(crate) b: Poly<Ntt>,
     pub(crate) a: Poly<Ntt>,
-    pub(crate) half: UniformHalf,
+    pub(crate) seed: Seed,
 }
 
 impl PublicKey {
@@ -16,7 +15,7 @@ impl PublicKey {
     pub fn from_seed(params: &Parameters, b: Poly<Ntt>, seed: Seed) -> Self {
         debug_assert_eq!(b.limb_count(), params.q().len());
         let a = sample::uniform(params.q(), &seed, 0);
-        Self { params: params.clone(), b, a, half: UniformHalf::Seeded(seed) }
+        Self { params: params.clone(), b, a, seed }
     }
 
     /// The parameters it belongs to.

@@ -3,7 +3,7 @@
 mod checked;
 mod literal;
 pub mod presets;
-pub mod security;
+mod security;
 mod switching;
 
 pub use checked::Parameters;
