@@ -1,51 +1,13 @@
 //! Promised precision of the worst slot, at production size.
 
-use blindscope_ckks::{
-    Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator, Parameters,
-    PublicEncryptor, RelinKey, SecretKey, presets,
-};
-use blindscope_testkit::{Precision, assert_bits, complex_slots, rng};
-use chacha20::ChaCha20Rng;
+mod common;
 
-struct Bench {
-    params: Parameters,
-    encoder: Encoder,
-    evaluator: Evaluator,
-    secret: SecretKey,
-    relin: RelinKey,
-    galois: GaloisKeys,
-    rng: ChaCha20Rng,
-}
+use blindscope_ckks::{Complex64, KeyGenerator, Parameters, PublicEncryptor, presets};
+use blindscope_testkit::{Precision, assert_bits, complex_slots};
+use common::Site;
 
-fn bench(seed: u64) -> Bench {
-    let params = Parameters::new(presets::depth_two()).unwrap();
-    let mut rng = rng(seed);
-    let generator = KeyGenerator::new(&params);
-    let secret = generator.secret_key(&mut rng);
-    let relin = generator.relin_key(&secret, &mut rng).unwrap();
-    let mut keys: Vec<_> =
-        generator.galois_keys(&secret, &[1, 2, 4, -3], &mut rng).unwrap().iter().cloned().collect();
-    keys.push(generator.conjugation_key(&secret, &mut rng).unwrap());
-    Bench {
-        encoder: Encoder::new(&params),
-        evaluator: Evaluator::new(&params),
-        galois: GaloisKeys::new(keys),
-        params,
-        secret,
-        relin,
-        rng,
-    }
-}
-
-impl Bench {
-    fn encrypt(&mut self, z: &[Complex64]) -> blindscope_ckks::Ciphertext {
-        let m = self.encoder.encode_slots(z, self.params.top_level(), self.params.default_scale()).unwrap();
-        Encryptor::new(&self.secret).encrypt(&m, &mut self.rng).unwrap().into_ciphertext()
-    }
-
-    fn open(&self, c: &blindscope_ckks::Ciphertext) -> Vec<Complex64> {
-        self.encoder.decode_slots(&Decryptor::new(&self.secret).decrypt(c).unwrap()).unwrap()
-    }
+fn bench(seed: u64) -> Site {
+    Site::new(Parameters::new(presets::depth_two()).unwrap(), seed)
 }
 
 #[test]

@@ -57,6 +57,21 @@ impl Parameters {
     /// # Errors
     /// As [`Self::new`], but for the security row.
     pub fn insecure_for_tests(literal: ParametersLiteral) -> Result<Self> {
+        Self::build(literal, Basis::new)
+    }
+
+    /// As [`Self::insecure_for_tests`], on the portable path whatever the processor offers: to compare the two.
+    ///
+    /// # Errors
+    /// As [`Self::insecure_for_tests`].
+    pub fn portable_for_tests(literal: ParametersLiteral) -> Result<Self> {
+        Self::build(literal, Basis::portable)
+    }
+
+    fn build(
+        literal: ParametersLiteral,
+        basis: fn(&[u64], u32) -> std::result::Result<Basis, RingError>,
+    ) -> Result<Self> {
         let (q, special) = primes(&literal)?;
         if !(1..=MAX_PRIMES).contains(&q.len()) {
             return Err(CkksError::PrimeCount {
@@ -74,8 +89,8 @@ impl Parameters {
                 max: q.len(),
             });
         }
-        let q = Basis::new(&q, literal.log_n)?;
-        let special = if special.is_empty() { None } else { Some(Basis::new(&special, literal.log_n)?) };
+        let q = basis(&q, literal.log_n)?;
+        let special = if special.is_empty() { None } else { Some(basis(&special, literal.log_n)?) };
         let q0_bits = q.prime(0).modulus().bits();
         if literal.log2_scale + 2 > q0_bits {
             return Err(CkksError::ScaleTooLarge { log2_scale: literal.log2_scale, q0_bits });

@@ -1,0 +1,146 @@
+//! Wire forms: round trips, stated lengths, and hostile bytes, which are refused without a panic.
+
+mod common;
+
+use blindscope_ckks::{CkksError, KeyGenerator, Level, Parameters, UniformHalf, codec};
+use blindscope_testkit::complex_slots;
+use common::{Site, literals};
+use proptest::prelude::*;
+
+/// Each object's name, its bytes, and its decoder followed by its encoder.
+type Object = (&'static str, Vec<u8>, fn(&Parameters, &[u8]) -> Result<Vec<u8>, CkksError>);
+
+fn objects(site: &mut Site) -> Vec<Object> {
+    let z = complex_slots(&mut site.rng, site.params.slots(), 1.0);
+    let m = site.encoder.encode_slots(&z, site.params.top_level(), site.params.default_scale()).unwrap();
+    let seeded = blindscope_ckks::Encryptor::new(&site.secret).encrypt(&m, &mut site.rng).unwrap();
+    let c = seeded.expand();
+    let three = site.evaluator.square(&c).unwrap();
+    let last = site.evaluator.drop_to_level(&c, Level(0)).unwrap();
+    let public = KeyGenerator::new(&site.params).public_key(&site.secret, &mut site.rng);
+    let explicit = blindscope_ckks::RelinKey(
+        blindscope_ckks::SwitchingKey::from_pairs(
+            &site.params,
+            site.relin.0.b().to_vec(),
+            site.relin.0.a().to_vec(),
+        )
+        .unwrap(),
+    );
+    let drop = codec::DropBits { c0: 9, c1: 3 };
+    vec![
+        ("seeded", codec::encode_seeded(&seeded), |p, b| {
+            codec::decode_seeded(p, b).map(|o| codec::encode_seeded(&o))
+        }),
+        ("ciphertext", codec::encode_ciphertext(&c), |p, b| {
+            codec::decode_ciphertext(p, b).map(|o| codec::encode_ciphertext(&o))
+        }),
+        ("three", codec::encode_ciphertext(&three), |p, b| {
+            codec::decode_ciphertext(p, b).map(|o| codec::encode_ciphertext(&o))
+        }),
+        ("final", codec::encode_final(&last, drop).unwrap(), |p, b| {
+            codec::decode_final(p, b).and_then(|o| codec::encode_final(&o, codec::DropBits { c0: 9, c1: 3 }))
+        }),
+        ("public key", codec::encode_public_key(&public), |p, b| {
+            codec::decode_public_key(p, b).map(|o| codec::encode_public_key(&o))
+        }),
+        ("relin key", codec::encode_relin_key(&site.relin), |p, b| {
+            codec::decode_relin_key(p, b).map(|o| codec::encode_relin_key(&o))
+        }),
+        ("relin key, explicit", codec::encode_relin_key(&explicit), |p, b| {
+            codec::decode_relin_key(p, b).map(|o| codec::encode_relin_key(&o))
+        }),
+        ("Galois key", codec::encode_galois_key(site.galois.iter().next().unwrap()), |p, b| {
+            codec::decode_galois_key(p, b).map(|o| codec::encode_galois_key(&o))
+        }),
+    ]
+}
+
+#[test]
+fn round_trips_and_stated_lengths() {
+    for (name, literal) in literals() {
+        let mut site = Site::toy_or_real(name, literal, 71);
+        for (object, bytes, again) in objects(&mut site) {
+            assert!(again(&site.params, &bytes).unwrap() == bytes, "{object} at {name}");
+        }
+        let p = &site.params;
+        let seeded = codec::seeded_len(p, p.top_level());
+        let bound = p.n() as f64 * p.log_q(p.top_level()) / 8.0;
+        println!("seeded ciphertext: {seeded} bytes, N·log2 Q/8 = {bound:.0}");
+        assert!(seeded as f64 <= (bound + 128.0).ceil() + 1.0);
+        assert_eq!(
+            codec::encode_relin_key(&site.relin).len(),
+            codec::relin_key_len(p, UniformHalf::Explicit) - {
+                let half: usize =
+                    p.qp().primes().iter().map(|q| p.n() * q.modulus().bits() as usize / 8).sum();
+                p.digits() * half - 32
+            }
+        );
+    }
+}
+
+#[test]
+fn decoded_keys_and_ciphertexts_work() {
+    let mut site = Site::toy_or_real("small", literals().remove(1).1, 72);
+    let z = complex_slots(&mut site.rng, 8, 1.0);
+    let c = site.encrypt(&z);
+    let relin = codec::decode_relin_key(&site.params, &codec::encode_relin_key(&site.relin)).unwrap();
+    let c = codec::decode_ciphertext(&site.params, &codec::encode_ciphertext(&c)).unwrap();
+    assert_eq!(
+        site.evaluator.mul_relin(&c, &c, &relin).unwrap(),
+        site.evaluator.mul_relin(&c, &c, &site.relin).unwrap()
+    );
+}
+
+#[test]
+fn every_truncation_extension_and_foreign_parameter_set_is_refused() {
+    let mut site = Site::toy_or_real("toy", literals().remove(0).1, 73);
+    let other = Parameters::insecure_for_tests(literals().remove(1).1).unwrap();
+    for (object, bytes, again) in objects(&mut site) {
+        for len in 0..bytes.len() {
+            assert!(again(&site.params, &bytes[..len]).is_err(), "{object} cut to {len}");
+        }
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(again(&site.params, &longer).is_err(), "{object} with a byte more");
+        let text = again(&other, &bytes).unwrap_err().to_string();
+        assert!(text.contains("parameters"), "{object}: {text}");
+        let mut unreduced = bytes.clone();
+        let end = unreduced.len() - 5;
+        unreduced[end..].fill(0xff);
+        if object == "final" {
+            continue; // what is left of a residue after dropping bits may be all ones
+        }
+        let e = again(&site.params, &unreduced).unwrap_err();
+        assert!(matches!(e, CkksError::Residue { .. }), "{object}: {e}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+    #[test]
+    fn flipped_bits_are_refused_or_decode_to_another_valid_object(which in 0usize..8, at: prop::sample::Index, bit in 0u8..8) {
+        let mut site = Site::new(Parameters::insecure_for_tests(literals().remove(0).1).unwrap(), 74);
+        let (_, mut bytes, again) = objects(&mut site).remove(which);
+        let at = at.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        if let Ok(back) = again(&site.params, &bytes) {
+            // Only fields that are data (seeds, residues, scales, dropped bits) can change and stay valid.
+            prop_assert!(back.len() == bytes.len() || which == 3);
+        }
+    }
+
+    #[test]
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), keep_header: bool, which in 0usize..8) {
+        let mut site = Site::new(Parameters::insecure_for_tests(literals().remove(0).1).unwrap(), 75);
+        let (_, good, again) = objects(&mut site).remove(which);
+        let mut hostile = bytes;
+        if keep_header {
+            let payload = hostile.len() as u64;
+            let mut head = good[..24].to_vec();
+            head.extend(payload.to_le_bytes());
+            head.extend(&hostile);
+            hostile = head;
+        }
+        prop_assert!(again(&site.params, &hostile).is_err());
+    }
+}
