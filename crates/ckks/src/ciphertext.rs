@@ -56,7 +56,7 @@ impl Ciphertext {
         let fits = self.components.len() == components
             && self.components.iter().all(|c| c.n() == params.n() && c.limb_count() == limbs);
         if !fits {
-            self.components = (0..components).map(|_| Poly::zero(params.n(), limbs)).collect();
+            self.components = (0..components).map(|_| Poly::unspecified(params.n(), limbs)).collect();
         }
         self.params = params.clone();
         self.scale = scale;

@@ -29,7 +29,7 @@ impl<'k> Encryptor<'k> {
         basis.mul_assign(&mut c0, &self.secret.s);
         basis.neg_assign(&mut c0);
         basis.add_assign(&mut c0, &plaintext.poly);
-        let mut e = basis.to_ntt(sample::error_poly(&basis, rng));
+        let mut e = sample::error_poly(&basis, rng);
         basis.add_assign(&mut c0, &e);
         e.zeroize();
         Ok(SeededCiphertext { params: params.clone(), c0, seed, scale: plaintext.scale })
@@ -55,9 +55,9 @@ impl<'k> PublicEncryptor<'k> {
         let params = &self.key.params;
         params.check_same("encrypt", &plaintext.params)?;
         let basis = params.q().prefix(plaintext.level().limbs());
-        let u = Zeroizing::new(basis.to_ntt(sample::ternary_poly(&basis, rng)));
+        let u = Zeroizing::new(sample::ternary_poly(&basis, rng));
         let mut half = |key| {
-            let mut c = basis.to_ntt(sample::error_poly(&basis, rng));
+            let mut c = sample::error_poly(&basis, rng);
             basis.mul_add_assign(&mut c, key, &u);
             c
         };

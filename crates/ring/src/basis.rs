@@ -164,7 +164,7 @@ impl Basis {
     /// The polynomial with these signed coefficients, in constant time.
     pub fn from_signed(&self, coefficients: &[i64]) -> Poly<Coeff> {
         debug_assert_eq!(coefficients.len(), self.n());
-        let mut a = self.zero();
+        let mut a = Poly::unspecified(self.n(), self.len());
         for (limb, prime) in a.limbs_mut().zip(self.primes.iter()) {
             for (x, &v) in limb.iter_mut().zip(coefficients) {
                 *x = prime.modulus().from_i64(v);
@@ -173,10 +173,19 @@ impl Basis {
         a
     }
 
+    /// The evaluations of the polynomial with these signed coefficients; see [`Prime::signed_to_ntt`].
+    pub fn signed_to_ntt(&self, coefficients: &[i64]) -> Poly<Ntt> {
+        let mut a = Poly::unspecified(self.n(), self.len());
+        for (limb, prime) in a.limbs_mut().zip(self.primes.iter()) {
+            prime.signed_to_ntt(limb, coefficients);
+        }
+        a
+    }
+
     /// As [`Self::from_signed`], for coefficients below `2^62` times the smallest prime in size.
     pub fn from_signed_wide(&self, coefficients: &[i128]) -> Poly<Coeff> {
         debug_assert_eq!(coefficients.len(), self.n());
-        let mut a = self.zero();
+        let mut a = Poly::unspecified(self.n(), self.len());
         for (limb, prime) in a.limbs_mut().zip(self.primes.iter()) {
             for (x, &v) in limb.iter_mut().zip(coefficients) {
                 *x = prime.modulus().from_i128(v);

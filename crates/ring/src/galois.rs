@@ -36,7 +36,7 @@ impl Automorphism {
 
     /// Every limb.
     pub fn apply(&self, x: &Poly<Ntt>) -> Poly<Ntt> {
-        let mut out = Poly::zero(x.n(), x.limb_count());
+        let mut out = Poly::unspecified(x.n(), x.limb_count());
         self.apply_into(&mut out, x);
         out
     }

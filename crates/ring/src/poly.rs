@@ -40,6 +40,11 @@ impl<R: Representation> Poly<R> {
         Self { n, words: Buffer::zeroed(n * limbs), representation: PhantomData }
     }
 
+    /// Any words, for a caller that overwrites them all. Range: as [`Self::zero`].
+    pub fn unspecified(n: usize, limbs: usize) -> Self {
+        Self { n, words: Buffer::unspecified(n * limbs), representation: PhantomData }
+    }
+
     /// The ring degree `N`.
     #[inline]
     pub fn n(&self) -> usize {
@@ -92,7 +97,7 @@ impl<R: Representation> Poly<R> {
     /// A copy of the first `limbs` limbs.
     #[must_use]
     pub fn prefix(&self, limbs: usize) -> Self {
-        let mut out = Self::zero(self.n, limbs);
+        let mut out = Self::unspecified(self.n, limbs);
         out.words_mut().copy_from_slice(&self.words()[..limbs * self.n]);
         out
     }

@@ -199,6 +199,26 @@ impl Prime {
         );
     }
 
+    /// The evaluations of the polynomial with these signed coefficients, in constant time for each of two widths: the
+    /// narrow one below `2^49` in size. Range: `out` and `coefficients` have `N` words.
+    pub fn signed_to_ntt(&self, out: &mut [u64], coefficients: &[i64]) {
+        debug_assert_eq!(out.len(), coefficients.len());
+        let p = self.value();
+        let size = coefficients.iter().fold(0, |acc, v| acc | (v ^ (v >> 63)));
+        if size >> 49 == 0 && p >> 49 == 0 {
+            // A multiple of p not below 2^49: sums lie within [0, 2^51), which the transform takes.
+            let lift = ((1u64 << 49).div_ceil(p) * p) as i64;
+            for (o, v) in out.iter_mut().zip(coefficients) {
+                *o = (v + lift) as u64;
+            }
+        } else {
+            for (o, &v) in out.iter_mut().zip(coefficients) {
+                *o = self.modulus.from_i64(v);
+            }
+        }
+        self.forward(out);
+    }
+
     /// The centred representatives of `x mod from` as input to [`Self::forward`]: congruent modulo `p`, below
     /// `max(p, 2^51)`, not reduced.
     pub fn lift_centred_lazy(&self, out: &mut [u64], x: &[u64], from: &Modulus) {

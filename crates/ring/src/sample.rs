@@ -3,11 +3,11 @@
 //! Secret distributions take their seed from the caller's generator and wipe the key stream. The uniform one is
 //! public: anyone with the seed expands the same polynomial, so it stands for half a ciphertext on the wire.
 
-use crate::{Basis, Coeff, Ntt, Poly};
+use crate::{Basis, Ntt, Poly};
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// 32 bytes that expand to a uniform polynomial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -35,7 +35,7 @@ pub const ERROR_BOUND: i64 = BINOMIAL_BITS as i64;
 /// `ceil(bits(q_i)/8)` bytes, little-endian, masked to `bits(q_i)`; words not below `q_i` are skipped. `domain`
 /// separates the polynomials of one seed.
 pub fn uniform(basis: &Basis, seed: &Seed, domain: u64) -> Poly<Ntt> {
-    let mut out = basis.zero();
+    let mut out = Poly::unspecified(basis.n(), basis.len());
     for (i, (limb, prime)) in out.limbs_mut().zip(basis.primes()).enumerate() {
         uniform_limb(limb, prime.value(), seed, domain, i as u32);
     }
@@ -117,33 +117,16 @@ pub fn ternary(rng: &mut impl CryptoRng, out: &mut [i64]) {
     fill::<8>(rng, out, |w| ((u128::from(w) * 3) >> 64) as i64 - 1);
 }
 
-/// An error polynomial over the basis.
-pub fn error_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Coeff> {
+/// An error polynomial over the basis, in evaluations.
+pub fn error_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Ntt> {
     let mut coefficients = Zeroizing::new(vec![0; basis.n()]);
     error(rng, &mut coefficients);
-    from_small(basis, &coefficients)
+    basis.signed_to_ntt(&coefficients)
 }
 
-/// A ternary polynomial over the basis.
-pub fn ternary_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Coeff> {
+/// A ternary polynomial over the basis, in evaluations.
+pub fn ternary_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Ntt> {
     let mut coefficients = Zeroizing::new(vec![0; basis.n()]);
     ternary(rng, &mut coefficients);
-    from_small(basis, &coefficients)
-}
-
-/// Residues of coefficients smaller than every prime: one masked addition each.
-fn from_small(basis: &Basis, coefficients: &[i64]) -> Poly<Coeff> {
-    let mut out = basis.zero();
-    for (limb, prime) in out.limbs_mut().zip(basis.primes()) {
-        let q = prime.value() as i64;
-        for (x, &v) in limb.iter_mut().zip(coefficients) {
-            *x = (v + (q & (v >> 63))) as u64;
-        }
-    }
-    out
-}
-
-/// Wipes a polynomial that held a secret.
-pub fn wipe<R>(mut secret: Poly<R>) {
-    secret.zeroize();
+    basis.signed_to_ntt(&coefficients)
 }

@@ -117,7 +117,7 @@ impl<'a> Source<'a> {
 
     /// A polynomial over the first `limbs` primes of a basis, every residue below its prime.
     pub(super) fn poly<R: Representation>(&mut self, basis: &Basis, limbs: usize) -> Result<Poly<R>> {
-        let mut poly = Poly::zero(basis.n(), limbs);
+        let mut poly = Poly::unspecified(basis.n(), limbs);
         for (limb, prime) in poly.limbs_mut().zip(basis.primes()) {
             let m = prime.modulus();
             self.packed(m.bits(), limb)?;

@@ -75,7 +75,7 @@ impl Encoder {
         let basis = self.params.q().prefix(level.limbs());
         let mut coefficients = values.to_vec();
         coefficients.resize(self.params.n(), 0);
-        let poly = basis.to_ntt(basis.from_signed(&coefficients));
+        let poly = basis.signed_to_ntt(&coefficients);
         coefficients.zeroize();
         Ok(Plaintext { params: self.params.clone(), poly, scale: Scale::ONE })
     }
@@ -145,7 +145,7 @@ impl Encoder {
         {
             return Err(CkksError::ValueOutOfRange { op, index, value, log2_room });
         }
-        let poly = basis.to_ntt(rounding::round(&basis, scaled, self.params.scale_log2(&scale)));
+        let poly = rounding::round(&basis, scaled, self.params.scale_log2(&scale));
         Ok(Plaintext { params: self.params.clone(), poly, scale })
     }
 

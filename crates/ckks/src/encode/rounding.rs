@@ -1,6 +1,6 @@
 //! Rounding scaled coefficients to residues, without a branch on their values.
 
-use blindscope_ring::{Basis, Coeff, Poly};
+use blindscope_ring::{Basis, Ntt, Poly};
 use zeroize::Zeroize;
 
 /// `log2` of the largest coefficient [`round`] represents exactly.
@@ -8,9 +8,10 @@ pub(super) const MAX_LOG2: f64 = 82.0;
 /// Above this `log2` scale, coefficients may need more than 62 bits.
 const NARROW_LOG2_SCALE: f64 = 52.0;
 
-/// The residues of the nearest integers. Range: sizes below `2^82`; at scales up to `2^52`, values (coefficients over
-/// scale) below `2^10` take the narrow path. The path is chosen by the scale and the largest exponent only.
-pub(super) fn round(basis: &Basis, scaled: &[f64], log2_scale: f64) -> Poly<Coeff> {
+/// The evaluations of the nearest integers. Range: sizes below `2^82`; at scales up to `2^52`, values (coefficients over
+/// scale) below `2^10` take the narrow path. The path depends on
+/// the scale and on how wide the widest coefficient is, on nothing else.
+pub(super) fn round(basis: &Basis, scaled: &[f64], log2_scale: f64) -> Poly<Ntt> {
     let narrow = (62f64).exp2();
     if log2_scale <= NARROW_LOG2_SCALE && scaled.iter().all(|c| c.abs() < narrow) {
         let mut integers: Vec<i64> = scaled
@@ -20,7 +21,7 @@ pub(super) fn round(basis: &Basis, scaled: &[f64], log2_scale: f64) -> Poly<Coef
                 (high << SPLIT) + low
             })
             .collect();
-        let poly = basis.from_signed(&integers);
+        let poly = basis.signed_to_ntt(&integers);
         integers.zeroize();
         poly
     } else {
@@ -29,7 +30,7 @@ pub(super) fn round(basis: &Basis, scaled: &[f64], log2_scale: f64) -> Poly<Coef
             (i128::from(high) << SPLIT) + i128::from(low)
         };
         let mut integers: Vec<i128> = scaled.iter().map(wide).collect();
-        let poly = basis.from_signed_wide(&integers);
+        let poly = basis.to_ntt(basis.from_signed_wide(&integers));
         integers.zeroize();
         poly
     }

@@ -123,7 +123,7 @@ impl Evaluator {
         let tables = self.params.switching(a.level(), OP)?;
         self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });
         let limbs = a.level().limbs();
-        let mut switched = [Poly::zero(a.params.n(), limbs), Poly::zero(a.params.n(), limbs)];
+        let mut switched = [Poly::unspecified(a.params.n(), limbs), Poly::unspecified(a.params.n(), limbs)];
         self.switch(tables, &digits.digits, &key.key, &mut switched);
         self.params.q().add_assign(&mut switched[0], &a.components[0]);
         for (o, x) in out.components.iter_mut().zip(&switched) {

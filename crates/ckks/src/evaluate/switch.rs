@@ -37,7 +37,7 @@ impl Evaluator {
         let digit = |(range, extension): &(std::ops::Range<usize>, blindscope_ring::extend::Extension)| {
             let limbs: Vec<&[u64]> = range.clone().map(|i| coefficients.limb(i)).collect();
             let scaled = extension.scale(&limbs);
-            let mut out = Poly::zero(x.n(), tables.raised.len());
+            let mut out = Poly::unspecified(x.n(), tables.raised.len());
             for (i, (limb, prime)) in out.limbs_mut().zip(tables.raised.primes()).enumerate() {
                 if range.contains(&i) {
                     limb.copy_from_slice(x.limb(i));

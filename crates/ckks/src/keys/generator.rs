@@ -28,7 +28,7 @@ impl KeyGenerator {
         let mut b = sample::uniform(q, &seed, 0);
         q.mul_assign(&mut b, &secret.s);
         q.neg_assign(&mut b);
-        let e = Zeroizing::new(q.to_ntt(sample::error_poly(q, rng)));
+        let e = Zeroizing::new(sample::error_poly(q, rng));
         q.add_assign(&mut b, &e);
         PublicKey::from_seed(&self.params, b, seed)
     }
@@ -112,7 +112,7 @@ impl KeyGenerator {
             let mut row = sample::uniform(qp, &seed, j as u64);
             qp.mul_assign(&mut row, to);
             qp.neg_assign(&mut row);
-            let mut e = qp.to_ntt(sample::error_poly(qp, rng));
+            let mut e = sample::error_poly(qp, rng);
             qp.add_assign(&mut row, &e);
             e.zeroize();
             let range = j * special.len()..((j + 1) * special.len()).min(self.params.q().len());

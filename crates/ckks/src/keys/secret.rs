@@ -12,7 +12,7 @@ pub struct SecretKey {
 impl SecretKey {
     /// A fresh secret.
     pub fn generate(params: &Parameters, rng: &mut impl CryptoRng) -> Self {
-        let s = params.qp().to_ntt(sample::ternary_poly(params.qp(), rng));
+        let s = sample::ternary_poly(params.qp(), rng);
         Self { params: params.clone(), s }
     }
 

@@ -1,0 +1,213 @@
+//! Figures of the arithmetic core at `N = 8192`, three ciphertext primes, one special prime.
+
+use super::clock::milliseconds;
+use super::{BenchError, Better, Figure, Peers, Report};
+use blindscope_ckks::{
+    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator, Parameters,
+    RelinKey, SecretKey, codec, presets,
+};
+use blindscope_ring::{Prime, ntt_primes};
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+
+const AREA: &str = "core";
+
+/// One party and its vectors.
+struct Setup {
+    params: Parameters,
+    encoder: Encoder,
+    evaluator: Evaluator,
+    secret: SecretKey,
+    relin: RelinKey,
+    galois: GaloisKeys,
+    x: Vec<Complex64>,
+    c: Ciphertext,
+    prime: Prime,
+}
+
+impl Setup {
+    fn new(rng: &mut ChaCha20Rng) -> Result<Self, BenchError> {
+        let params = Parameters::new(presets::depth_two())?;
+        let generator = KeyGenerator::new(&params);
+        let secret = generator.secret_key(rng);
+        let relin = generator.relin_key(&secret, rng)?;
+        let galois = generator.galois_keys(&secret, &[1], rng)?;
+        let encoder = Encoder::new(&params);
+        let mut unit = || (rng.next_u64() >> 11) as f64 * 2f64.powi(-52) - 1.0;
+        let x: Vec<_> =
+            (0..params.slots()).map(|_| Complex64 { re: unit() * 0.7, im: unit() * 0.7 }).collect();
+        let m = encoder.encode_slots(&x, params.top_level(), params.default_scale())?;
+        let c = Encryptor::new(&secret).encrypt(&m, rng)?.into_ciphertext();
+        let prime = Prime::new(ntt_primes(46, 13, 1)?[0], 13)?;
+        let evaluator = Evaluator::new(&params);
+        Ok(Self { params, encoder, evaluator, secret, relin, galois, x, c, prime })
+    }
+
+    fn open(&self, c: &Ciphertext) -> Result<Vec<Complex64>, BenchError> {
+        Ok(self.encoder.decode_slots(&Decryptor::new(&self.secret).decrypt(c)?)?)
+    }
+
+    fn product(&self, a: &Ciphertext) -> Result<Ciphertext, BenchError> {
+        let product = self.evaluator.mul_relin(a, a, &self.relin)?;
+        Ok(self.evaluator.rescale(&product)?)
+    }
+
+    /// Correct bits of the worst slot: fresh, after two products, after a rotation.
+    fn precision(&self) -> Result<[f64; 3], BenchError> {
+        let square: Vec<_> = self.x.iter().map(|z| z * z).collect();
+        let fourth: Vec<_> = square.iter().map(|z| z * z).collect();
+        let deep = self.product(&self.product(&self.c)?)?;
+        let mut moved = self.x.clone();
+        moved.rotate_left(1);
+        let rotated = self.evaluator.rotate(&self.c, 1, &self.galois)?;
+        let bits = [
+            worst_bits(&self.open(&self.c)?, &self.x),
+            worst_bits(&self.open(&deep)?, &fourth),
+            worst_bits(&self.open(&rotated)?, &moved),
+        ];
+        for (what, bits) in ["fresh", "depth two", "rotation"].into_iter().zip(bits) {
+            if bits < 15.0 {
+                return Err(BenchError::Wrong { what, bits, least: 15.0 });
+            }
+        }
+        Ok(bits)
+    }
+
+    /// Milliseconds of every timed operation, appended to `times`.
+    fn time(&self, runs: usize, rng: &mut ChaCha20Rng, times: &mut Times) -> Result<(), BenchError> {
+        let (top, scale) = (self.params.top_level(), self.params.default_scale());
+        let (encryptor, decryptor) = (Encryptor::new(&self.secret), Decryptor::new(&self.secret));
+        let digits = self.evaluator.decompose(&self.c)?;
+        let mut limb: Vec<u64> = (0..8192).map(|i| i * 0x9e37_79b9 % self.prime.value()).collect();
+        let mut put = |name, samples: Vec<f64>| times.entry(name).or_default().extend(samples);
+        put("ntt", milliseconds(runs, 20, || self.prime.forward(&mut limb)));
+        put("inverse_ntt", milliseconds(runs, 20, || self.prime.inverse(&mut limb)));
+        put(
+            "encrypt",
+            milliseconds(runs, 1, || {
+                self.encoder.encode_slots(&self.x, top, scale).and_then(|m| encryptor.encrypt(&m, rng))
+            }),
+        );
+        put(
+            "decrypt",
+            milliseconds(runs, 1, || decryptor.decrypt(&self.c).and_then(|m| self.encoder.decode_slots(&m))),
+        );
+        put("product", milliseconds(runs, 1, || self.product(&self.c)));
+        put("rotate", milliseconds(runs, 1, || self.evaluator.rotate(&self.c, 1, &self.galois)));
+        put(
+            "hoisted",
+            milliseconds(runs, 1, || self.evaluator.rotate_decomposed(&self.c, &digits, 1, &self.galois)),
+        );
+        Ok(())
+    }
+}
+
+type Times = BTreeMap<&'static str, Vec<f64>>;
+
+fn worst_bits(got: &[Complex64], want: &[Complex64]) -> f64 {
+    -got.iter().zip(want).map(|(a, b)| (a - b).norm()).fold(f64::MIN_POSITIVE, f64::max).log2()
+}
+
+fn median(samples: &[f64]) -> f64 {
+    Figure::of(AREA, "", "", Better::Lower, samples).value
+}
+
+/// Half of our runs, the peers, the other half: all in the same minute.
+pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+    let mut rng = ChaCha20Rng::from_seed([7; 32]);
+    let setup = Setup::new(&mut rng)?;
+    let precision = setup.precision()?;
+    let mut times = Times::new();
+    let half = runs.div_ceil(2).max(5);
+    setup.time(half, &mut rng, &mut times)?;
+    let (seal, tfhe) = (peers.tenseal(half), peers.tfhe_ntt());
+    setup.time(half, &mut rng, &mut times)?;
+
+    let mut report =
+        Report { figures: Vec::new(), missing: Vec::new(), backend: format!("{:?}", setup.prime.backend()) };
+    operations(&times, &mut report);
+    sizes_and_precision(&setup, precision, &mut report);
+    against_seal(&times, seal, &mut report);
+    against_tfhe_ntt(&times, tfhe, &mut report);
+    Ok(report)
+}
+
+fn operations(times: &Times, report: &mut Report) {
+    let rows = [
+        ("encrypt", "encode_encrypt_seeded", 0.6, 0.25),
+        ("decrypt", "decrypt_decode", 0.6, 0.25),
+        ("product", "product_relinearise_rescale", 1.2, 0.6),
+        ("rotate", "rotation", 0.9, 0.5),
+        ("hoisted", "rotation_hoisted_further", 0.45, 0.25),
+    ];
+    for (name, figure, bar, aim) in rows {
+        report.figures.push(Figure::of(AREA, figure, "ms", Better::Lower, &times[name]).must(bar, aim));
+    }
+    let microseconds = |name: &str| times[name].iter().map(|t| t * 1e3).collect::<Vec<_>>();
+    report.figures.push(Figure::of(AREA, "ntt_forward", "us", Better::Lower, &microseconds("ntt")));
+    report.figures.push(Figure::of(AREA, "ntt_inverse", "us", Better::Lower, &microseconds("inverse_ntt")));
+    // With L = 3: L + 2 inverse and L^2 + 2L forward transforms in a rotation.
+    let limit = 5.0 * median(&times["inverse_ntt"]) + 15.0 * median(&times["ntt"]);
+    let over: Vec<f64> = times["rotate"].iter().map(|t| t / limit).collect();
+    report.figures.push(Figure::of(AREA, "rotation_over_its_transforms", "x", Better::Lower, &over));
+}
+
+fn sizes_and_precision(setup: &Setup, [fresh, deep, rotated]: [f64; 3], report: &mut Report) {
+    let params = &setup.params;
+    let bytes = codec::seeded_len(params, params.top_level()) as f64;
+    let bar = (params.n() as f64 * params.log_q(params.top_level()) / 8.0).ceil() + 128.0;
+    report
+        .figures
+        .push(Figure::of(AREA, "seeded_ciphertext", "bytes", Better::Lower, &[bytes]).must(bar, bar));
+    report
+        .figures
+        .push(Figure::of(AREA, "precision_fresh", "bits", Better::Higher, &[fresh]).must(26.0, 26.0));
+    report
+        .figures
+        .push(Figure::of(AREA, "precision_depth_two", "bits", Better::Higher, &[deep]).must(20.0, 20.0));
+    report.figures.push(Figure::of(AREA, "precision_rotation", "bits", Better::Higher, &[rotated]));
+}
+
+fn against_seal(times: &Times, seal: Result<BTreeMap<String, f64>, String>, report: &mut Report) {
+    let seal = match seal {
+        Ok(figures) => figures,
+        Err(why) => return report.missing.push(why),
+    };
+    // Handing the values from Python to C++ is not SEAL's work.
+    let handing = seal.get("python_list_to_seal").copied().unwrap_or(0.0);
+    let rows = [
+        ("encrypt", "encrypt_seeded", handing, "encode_encrypt_over_seal"),
+        ("decrypt", "decrypt", 0.0, "decrypt_decode_over_seal"),
+        ("product", "multiply", 0.0, "product_over_seal"),
+        ("rotate", "rotate", 0.0, "rotation_over_seal"),
+    ];
+    for (ours, theirs, less, figure) in rows {
+        match seal.get(theirs) {
+            Some(peer) => {
+                let ratio: Vec<f64> = times[ours].iter().map(|t| (peer - less) / t).collect();
+                report.figures.push(Figure::of(AREA, figure, "x", Better::Higher, &ratio).must(5.0, 10.0));
+            }
+            None => report.missing.push(format!("SEAL: no figure {theirs}")),
+        }
+    }
+}
+
+fn against_tfhe_ntt(times: &Times, tfhe: Result<BTreeMap<String, f64>, String>, report: &mut Report) {
+    let tfhe = match tfhe {
+        Ok(figures) => figures,
+        Err(why) => return report.missing.push(why),
+    };
+    for (ours, theirs, figure) in [
+        ("ntt", "ntt_forward/8192/46", "ntt_forward_over_tfhe_ntt"),
+        ("inverse_ntt", "ntt_inverse/8192/46", "ntt_inverse_over_tfhe_ntt"),
+    ] {
+        match tfhe.get(theirs) {
+            Some(peer) => {
+                let ratio: Vec<f64> = times[ours].iter().map(|t| peer / (t * 1e3)).collect();
+                report.figures.push(Figure::of(AREA, figure, "x", Better::Higher, &ratio).must(1.5, 2.5));
+            }
+            None => report.missing.push(format!("tfhe-ntt: no figure {theirs}")),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Drives the peer scripts under `bench/peers` and reads their figures.
+
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Where the peers are.
+#[derive(Debug, Clone)]
+pub struct Peers {
+    /// The folder with the scripts, or `None` to leave peers out.
+    pub folder: Option<PathBuf>,
+    /// The Python that has them installed.
+    pub python: PathBuf,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    figures: Vec<PeerFigure>,
+}
+
+#[derive(Deserialize)]
+struct PeerFigure {
+    figure: String,
+    value: f64,
+    n: Option<u64>,
+    bits: Option<u32>,
+}
+
+/// A peer's figures by name, `ntt_forward/8192/46` for transforms; or why there are none.
+type Figures = Result<BTreeMap<String, f64>, String>;
+
+impl Peers {
+    /// SEAL through TenSEAL, milliseconds and bytes.
+    pub(super) fn tenseal(&self, rounds: usize) -> Figures {
+        let folder = self.folder.as_ref().ok_or("SEAL: peers were left out")?;
+        let mut command = Command::new(&self.python);
+        command.arg(folder.join("tenseal_core.py")).args(["--json", "--rounds", &rounds.max(10).to_string()]);
+        read("SEAL (pip install tenseal, see bench/peers/README.md)", &mut command)
+    }
+
+    /// `tfhe-ntt`, microseconds.
+    pub(super) fn tfhe_ntt(&self) -> Figures {
+        let folder = self.folder.as_ref().ok_or("tfhe-ntt: peers were left out")?;
+        let manifest = folder.join("tfhe-ntt/Cargo.toml");
+        let mut command = Command::new("cargo");
+        command.args(["run", "--quiet", "--release", "--locked", "--manifest-path"]).arg(manifest);
+        read("tfhe-ntt", &mut command)
+    }
+}
+
+fn read(name: &str, command: &mut Command) -> Figures {
+    let output = command.output().map_err(|e| format!("{name}: could not start {command:?}: {e}"))?;
+    if !output.status.success() {
+        let tail = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{name}: {}", tail.lines().last().unwrap_or("failed without a word")));
+    }
+    let answer: Answer =
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("{name}: unreadable answer: {e}"))?;
+    let key = |f: &PeerFigure| match (f.n, f.bits) {
+        (Some(n), Some(bits)) => format!("{}/{n}/{bits}", f.figure),
+        _ => f.figure.clone(),
+    };
+    Ok(answer.figures.iter().map(|f| (key(f), f.value)).collect())
+}

@@ -1,0 +1,3 @@
+//! Blindscope's use cases, composed once: what the command line offers, without arguments or printing.
+
+pub mod bench;

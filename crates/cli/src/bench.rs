@@ -1,0 +1,50 @@
+//! `blindscope bench`
+
+use crate::args::{Area, BenchOptions};
+use blindscope_app::bench::{self, Figure, Peers, Report};
+use std::io::{self, Write};
+
+pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
+    let folder = (!options.no_peers).then(|| options.peers.clone());
+    let peers = Peers { folder, python: options.python.clone() };
+    let report = match options.area {
+        Area::Core => bench::core(options.runs as usize, &peers)?,
+    };
+    let mut out = io::stdout().lock();
+    if options.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        table(&mut out, &report)?;
+    }
+    Ok(())
+}
+
+fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
+    writeln!(out, "arithmetic path: {}; thread CPU time; median [quartiles]", report.backend)?;
+    writeln!(
+        out,
+        "{:32} {:>12} {:5} {:>23} {:>10} {:>10}  holds",
+        "figure", "median", "unit", "quartiles", "bar", "aim"
+    )?;
+    for f in &report.figures {
+        row(out, f)?;
+    }
+    for missing in &report.missing {
+        writeln!(out, "not measured: {missing}")?;
+    }
+    Ok(())
+}
+
+fn row(out: &mut impl Write, f: &Figure) -> io::Result<()> {
+    let number = |v: f64| if v.fract() == 0.0 { format!("{v:.0}") } else { format!("{v:.3}") };
+    let optional = |v: Option<f64>| v.map_or_else(|| "-".into(), number);
+    let spread = format!("[{}, {}]", number(f.spread[0]), number(f.spread[1]));
+    let holds = match f.holds {
+        Some(true) => "yes",
+        Some(false) => "NO",
+        None => "",
+    };
+    let (value, bar, aim) = (number(f.value), optional(f.bar), optional(f.aim));
+    writeln!(out, "{:32} {value:>12} {:5} {spread:>23} {bar:>10} {aim:>10}  {holds}", f.figure, f.unit)
+}
