@@ -234,24 +234,23 @@ impl Direction {
     }
 }
 
-/// Forward stages `from..log2 R` on `R` vectors that are group `group` of `groups`.
+/// Forward stage `s` of a pass on `R` vectors that are group `group` of `groups`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512vl")]
-unsafe fn forward_radix<const R: usize>(
+unsafe fn forward_stage<const R: usize>(
     t: &Direction,
     v: &mut [__m512i; R],
+    s: u32,
     groups: usize,
     group: usize,
     c: Lane,
 ) {
-    for s in 0..R.trailing_zeros() {
-        let half = R >> (s + 1);
-        for g in 0..1 << s {
-            // SAFETY: the index is below twice the number of groups of this stage, at most N.
-            let w = unsafe { t.broadcast(((groups + group) << s) + g) };
-            for r in 0..half {
-                cooley_tukey(v, 2 * g * half + r, 2 * g * half + r + half, w, c);
-            }
+    let half = R >> (s + 1);
+    for g in 0..1 << s {
+        // SAFETY: the index is below twice the number of groups of this stage, at most N.
+        let w = unsafe { t.broadcast(((groups + group) << s) + g) };
+        for r in 0..half {
+            cooley_tukey(v, 2 * g * half + r, 2 * g * half + r + half, w, c);
         }
     }
 }
@@ -275,7 +274,9 @@ unsafe fn forward_pass<const R: usize>(
             for (r, x) in v.iter_mut().enumerate() {
                 *x = _mm512_add_epi64(load(base.add(r * stride + j)), offset);
             }
-            forward_radix::<R>(&t.forward, &mut v, groups, group, c);
+            for s in 0..R.trailing_zeros() {
+                forward_stage::<R>(&t.forward, &mut v, s, groups, group, c);
+            }
             for (r, x) in v.iter().enumerate() {
                 store(base.add(r * stride + j), *x);
             }
@@ -307,83 +308,120 @@ unsafe fn forward(t: &Tables, a: *mut u64) {
         // Each run of 1,024 words is finished while it is in the first-level cache.
         for run in 0..groups {
             forward_pass::<16>(t, a, groups, run, offset, c);
-            for block in 16 * run..16 * (run + 1) {
-                forward_block(t, a.add(64 * block), block, c);
+            for block in (16 * run..16 * (run + 1)).step_by(2) {
+                forward_blocks(t, a.add(64 * block), block, c);
             }
         }
     }
 }
 
-/// The last six forward stages of one 64-block, and the final reduction.
+/// The last six forward stages of two 64-blocks, `block` and the next, and the final reduction.
+///
+/// Two at once, stage by stage: one block's butterflies fill the latency of the other's.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512vl")]
-unsafe fn forward_block(t: &Tables, base: *mut u64, block: usize, c: Lane) {
-    // SAFETY: `base` points to the 64 words of block `block`.
+unsafe fn forward_blocks(t: &Tables, base: *mut u64, block: usize, c: Lane) {
+    let w = &t.forward;
+    // SAFETY: `base` points to the 128 words of both blocks.
     unsafe {
-        let mut v = [_mm512_setzero_si512(); 8];
-        for (r, x) in v.iter_mut().enumerate() {
-            *x = load(base.add(8 * r));
+        let mut v = [[_mm512_setzero_si512(); 8]; 2];
+        for (b, v) in v.iter_mut().enumerate() {
+            for (r, x) in v.iter_mut().enumerate() {
+                *x = load(base.add(64 * b + 8 * r));
+            }
         }
-        forward_radix::<8>(&t.forward, &mut v, t.n / 64, block, c);
-        let mut v = transpose(v);
-        let w = t.forward.lanes(block, 0);
-        for r in 0..4 {
-            cooley_tukey(&mut v, r, r + 4, w, c);
+        for s in 0..3 {
+            for (b, v) in v.iter_mut().enumerate() {
+                forward_stage::<8>(w, v, s, t.n / 64, block + b, c);
+            }
         }
-        for h in 0..2 {
-            let w = t.forward.lanes(block, 1 + h);
-            cooley_tukey(&mut v, 4 * h, 4 * h + 2, w, c);
-            cooley_tukey(&mut v, 4 * h + 1, 4 * h + 3, w, c);
+        let mut v = [transpose(v[0]), transpose(v[1])];
+        for (b, v) in v.iter_mut().enumerate() {
+            let w = w.lanes(block + b, 0);
+            for r in 0..4 {
+                cooley_tukey(v, r, r + 4, w, c);
+            }
         }
-        for h in 0..4 {
-            cooley_tukey(&mut v, 2 * h, 2 * h + 1, t.forward.lanes(block, 3 + h), c);
+        for (b, v) in v.iter_mut().enumerate() {
+            for h in 0..2 {
+                let w = w.lanes(block + b, 1 + h);
+                cooley_tukey(v, 4 * h, 4 * h + 2, w, c);
+                cooley_tukey(v, 4 * h + 1, 4 * h + 3, w, c);
+            }
         }
-        for (r, x) in v.iter().enumerate() {
-            store(base.add(8 * r), finish(reduce(*x, c), c));
+        for (b, v) in v.iter_mut().enumerate() {
+            for h in 0..4 {
+                cooley_tukey(v, 2 * h, 2 * h + 1, w.lanes(block + b, 3 + h), c);
+            }
+        }
+        for (b, v) in v.iter().enumerate() {
+            for (r, x) in v.iter().enumerate() {
+                store(base.add(64 * b + 8 * r), finish(reduce(*x, c), c));
+            }
         }
     }
 }
 
-/// Inverse stages on `R` vectors whose words are below `bound · p`; `scale` replaces the last stage's twiddles.
+/// Inverse stage `s` of a pass on `R` vectors; `offset` bounds every word.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512vl")]
+unsafe fn inverse_stage<const R: usize>(
+    t: &Direction,
+    v: &mut [__m512i; R],
+    s: u32,
+    (groups, group): (usize, usize),
+    offset: __m512i,
+    c: Lane,
+) {
+    let half = R >> (s + 1);
+    for g in 0..1 << s {
+        // SAFETY: as in `forward_stage`.
+        let w = unsafe { t.broadcast(((groups + group) << s) + g) };
+        for r in 0..half {
+            gentleman_sande(v, 2 * g * half + r, 2 * g * half + r + half, w, offset, c);
+        }
+    }
+}
+
+/// The stages of one pass on vectors whose words are below `2p`; the last pass ends with the factor `N^-1`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512vl")]
 unsafe fn inverse_radix<const R: usize>(
     t: &Tables,
     v: &mut [__m512i; R],
     (groups, group): (usize, usize),
-    bound: u64,
     last: bool,
     c: Lane,
 ) {
     let stages = R.trailing_zeros();
-    for s in (0..stages).rev() {
-        let half = R >> (s + 1);
-        let offset = splat((bound << (stages - 1 - s)) * t.p);
-        for g in 0..1 << s {
-            let w = if last && s == 0 {
-                (splat(t.scale[1].0), splat(t.scale[1].1))
-            } else {
-                // SAFETY: as in `forward_radix`.
-                unsafe { t.inverse.broadcast(((groups + group) << s) + g) }
-            };
-            for r in 0..half {
-                gentleman_sande(v, 2 * g * half + r, 2 * g * half + r + half, w, offset, c);
-            }
-        }
+    let offset = |s: u32| splat((2 << (stages - 1 - s)) * t.p);
+    for s in (1..stages).rev() {
+        // SAFETY: as in `forward_stage`.
+        unsafe { inverse_stage(&t.inverse, v, s, (groups, group), offset(s), c) };
     }
-    if last {
-        let n = (splat(t.scale[0].0), splat(t.scale[0].1));
-        for x in &mut v[..R / 2] {
-            *x = product(_mm512_setzero_si512(), *x, n.0, n.1, c);
-        }
-        for x in v.iter_mut() {
-            *x = finish(*x, c);
-        }
-    } else {
-        // The upper half was just multiplied and lies below 2p already.
-        for x in &mut v[..R / 2] {
-            *x = reduce(*x, c);
-        }
+    if !last {
+        // SAFETY: as in `forward_stage`.
+        unsafe { inverse_stage(&t.inverse, v, 0, (groups, group), offset(0), c) };
+        return settle(v, c);
+    }
+    let w = (splat(t.scale[1].0), splat(t.scale[1].1));
+    let n = (splat(t.scale[0].0), splat(t.scale[0].1));
+    for r in 0..R / 2 {
+        gentleman_sande(v, r, r + R / 2, w, offset(0), c);
+        v[r] = product(_mm512_setzero_si512(), v[r], n.0, n.1, c);
+    }
+    for x in v.iter_mut() {
+        *x = finish(*x, c);
+    }
+}
+
+/// Ends a pass: the lower half was just summed and is reduced to `2p`; the upper half was just multiplied and lies
+/// there already.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn settle<const R: usize>(v: &mut [__m512i; R], c: Lane) {
+    for x in &mut v[..R / 2] {
+        *x = reduce(*x, c);
     }
 }
 
@@ -405,7 +443,7 @@ unsafe fn inverse_pass<const R: usize>(
             for (r, x) in v.iter_mut().enumerate() {
                 *x = load(base.add(r * stride + j));
             }
-            inverse_radix::<R>(t, &mut v, (groups, group), 2, last, c);
+            inverse_radix::<R>(t, &mut v, (groups, group), last, c);
             for (r, x) in v.iter().enumerate() {
                 store(base.add(r * stride + j), *x);
             }
@@ -421,8 +459,8 @@ unsafe fn inverse(t: &Tables, a: *mut u64) {
     // SAFETY: every pass covers exactly the N words of `a`.
     unsafe {
         for run in 0..groups {
-            for block in 16 * run..16 * (run + 1) {
-                inverse_block(t, a.add(64 * block), block, c);
+            for block in (16 * run..16 * (run + 1)).step_by(2) {
+                inverse_blocks(t, a.add(64 * block), block, c);
             }
             inverse_pass::<16>(t, a, groups, run, groups == 1, c);
         }
@@ -441,33 +479,50 @@ unsafe fn inverse(t: &Tables, a: *mut u64) {
     }
 }
 
-/// The first six inverse stages of one 64-block; output below `2p` modulo `2^52`.
+/// The first six inverse stages of two 64-blocks, `block` and the next; output below `2p` modulo `2^52`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512vl")]
-unsafe fn inverse_block(t: &Tables, base: *mut u64, block: usize, c: Lane) {
+unsafe fn inverse_blocks(t: &Tables, base: *mut u64, block: usize, c: Lane) {
     let offset = |multiple: u64| splat(multiple * t.p);
-    // SAFETY: `base` points to the 64 words of block `block`.
+    let w = &t.inverse;
+    // SAFETY: `base` points to the 128 words of both blocks.
     unsafe {
-        let mut v = [_mm512_setzero_si512(); 8];
-        for (r, x) in v.iter_mut().enumerate() {
-            *x = load(base.add(8 * r));
+        let mut v = [[_mm512_setzero_si512(); 8]; 2];
+        for (b, v) in v.iter_mut().enumerate() {
+            for (r, x) in v.iter_mut().enumerate() {
+                *x = load(base.add(64 * b + 8 * r));
+            }
         }
-        for h in 0..4 {
-            gentleman_sande(&mut v, 2 * h, 2 * h + 1, t.inverse.lanes(block, 3 + h), offset(1), c);
+        for (b, v) in v.iter_mut().enumerate() {
+            for h in 0..4 {
+                gentleman_sande(v, 2 * h, 2 * h + 1, w.lanes(block + b, 3 + h), offset(1), c);
+            }
         }
-        for h in 0..2 {
-            let w = t.inverse.lanes(block, 1 + h);
-            gentleman_sande(&mut v, 4 * h, 4 * h + 2, w, offset(2), c);
-            gentleman_sande(&mut v, 4 * h + 1, 4 * h + 3, w, offset(2), c);
+        for (b, v) in v.iter_mut().enumerate() {
+            for h in 0..2 {
+                let w = w.lanes(block + b, 1 + h);
+                gentleman_sande(v, 4 * h, 4 * h + 2, w, offset(2), c);
+                gentleman_sande(v, 4 * h + 1, 4 * h + 3, w, offset(2), c);
+            }
         }
-        let w = t.inverse.lanes(block, 0);
-        for r in 0..4 {
-            gentleman_sande(&mut v, r, r + 4, w, offset(4), c);
+        for (b, v) in v.iter_mut().enumerate() {
+            let w = w.lanes(block + b, 0);
+            for r in 0..4 {
+                gentleman_sande(v, r, r + 4, w, offset(4), c);
+            }
         }
-        let mut v = transpose(v);
-        inverse_radix::<8>(t, &mut v, (t.n / 64, block), 8, false, c);
-        for (r, x) in v.iter().enumerate() {
-            store(base.add(8 * r), *x);
+        let mut v = [transpose(v[0]), transpose(v[1])];
+        for s in (0..3).rev() {
+            // Sums have doubled three times already: below 8p, then 16p, 32p.
+            for (b, v) in v.iter_mut().enumerate() {
+                inverse_stage(w, v, s, (t.n / 64, block + b), offset(8 << (2 - s)), c);
+            }
+        }
+        for (b, v) in v.iter_mut().enumerate() {
+            settle(v, c);
+            for (r, x) in v.iter().enumerate() {
+                store(base.add(64 * b + 8 * r), *x);
+            }
         }
     }
 }
