@@ -132,14 +132,12 @@ fn our_evaluator_takes_over_where_seal_stopped() -> Outcome {
 fn the_secret_is_ternary_and_the_same_modulo_every_prime() -> Outcome {
     let set = Set::seal("seal-small")?;
     let primes = &set.parameters.primes;
-    let signed = |k: usize| -> Vec<i64> {
-        coefficients(&set.secret[k], primes[k]).into_iter().map(|c| centre(c, primes[k])).collect()
-    };
-    let first = signed(0);
+    let mut signed = set.secret.iter().zip(primes).map(|(values, &p)| -> Vec<i64> {
+        coefficients(values, p).into_iter().map(|c| centre(c, p)).collect()
+    });
+    let first = signed.next().expect("no primes");
     assert!(first.iter().all(|c| c.abs() <= 1));
-    for k in 1..primes.len() {
-        assert_eq!(signed(k), first, "modulo {}", primes[k]);
-    }
+    assert!(signed.all(|other| other == first));
     Ok(())
 }
 

@@ -10,7 +10,7 @@ pub(crate) fn exponent(j: usize, n: usize) -> usize {
     2 * (j.reverse_bits() >> (usize::BITS - n.trailing_zeros())) + 1
 }
 
-/// The message times the scale: c_0 + c_1·s + c_2·s² …, centred modulo the product of the ciphertext's primes.
+/// The message times the scale: `c_0 + c_1·s + c_2·s²` …, centred modulo the product of the ciphertext's primes.
 pub(crate) fn decrypt(ciphertext: &Ciphertext, secret: &[Vec<u64>], parameters: &Parameters) -> Vec<i128> {
     let level = ciphertext.components[0].len();
     let primes = &parameters.primes[..level];
@@ -38,7 +38,7 @@ pub(crate) fn decode(message: &[i128], scale: f64) -> Vec<Complex64> {
         .collect()
 }
 
-/// Σ c_i·s^i modulo prime `k`, value by value.
+/// `Σ c_i·s^i` modulo prime `k`, value by value.
 pub(crate) fn inner_product(components: &[Vec<Vec<u64>>], secret: &[u64], k: usize, p: u64) -> Vec<u64> {
     let value = |j: usize| {
         // Horner's rule from the last component.
@@ -47,7 +47,7 @@ pub(crate) fn inner_product(components: &[Vec<Vec<u64>>], secret: &[u64], k: usi
     (0..secret.len()).map(value).collect()
 }
 
-/// The polynomial with these values: f_k = N⁻¹ · Σ_j v_j · ψ^(−k·(2·brv(j)+1)).
+/// The polynomial with these values: `f_k = N⁻¹ · Σ_j v_j · ψ^(−k·(2·brv(j)+1))`.
 pub(crate) fn coefficients(values: &[u64], p: u64) -> Vec<u64> {
     let n = values.len();
     let inverse_root = pow(smallest_root(n, p), p - 2, p);
@@ -77,7 +77,7 @@ fn sum_of_products(terms: impl Iterator<Item = (u64, u64)>, p: u64) -> u64 {
 
 /// SEAL's ψ: the smallest number whose N-th power is −1 modulo p.
 pub(crate) fn smallest_root(n: usize, p: u64) -> u64 {
-    let root = (2..)
+    let root = (2..p)
         .map(|g| pow(g, (p - 1) / (2 * n as u64), p))
         .find(|&r| pow(r, n as u64, p) == p - 1)
         .unwrap_or_else(|| unreachable!("a generator exists modulo a prime"));

@@ -46,7 +46,7 @@ pub(crate) struct Parameters {
     pub(crate) primes: Vec<u64>,
 }
 
-/// Residues in SEAL's evaluation order: `components[i][k][j]` = c_i(ψ^(2·brv(j)+1)) modulo prime `k`.
+/// Residues in SEAL's evaluation order: `components[i][k][j]` is `c_i(ψ^(2·brv(j)+1))` modulo prime `k`.
 #[derive(Debug)]
 pub(crate) struct Ciphertext {
     pub(crate) components: Vec<Vec<Vec<u64>>>,
