@@ -6,12 +6,12 @@ use num_complex::Complex64;
 use super::format::{Ciphertext, Parameters};
 
 /// SEAL's evaluation point of index `j`: ψ^(2·brv(j)+1).
-pub fn exponent(j: usize, n: usize) -> usize {
+pub(crate) fn exponent(j: usize, n: usize) -> usize {
     2 * (j.reverse_bits() >> (usize::BITS - n.trailing_zeros())) + 1
 }
 
-/// The message times the scale: c_0 + c_1·s + c_2·s² …, centred modulo the product of the ciphertext's primes.
-pub fn decrypt(ciphertext: &Ciphertext, secret: &[Vec<u64>], parameters: &Parameters) -> Vec<i128> {
+/// The message times the scale: `c_0 + c_1·s + c_2·s²` …, centred modulo the product of the ciphertext's primes.
+pub(crate) fn decrypt(ciphertext: &Ciphertext, secret: &[Vec<u64>], parameters: &Parameters) -> Vec<i128> {
     let level = ciphertext.components[0].len();
     let primes = &parameters.primes[..level];
     let limbs: Vec<Vec<u64>> = primes
@@ -23,7 +23,7 @@ pub fn decrypt(ciphertext: &Ciphertext, secret: &[Vec<u64>], parameters: &Parame
 }
 
 /// The slots of a plaintext: m(ζ^(3^i)) / scale for ζ = e^(iπ/N) and i < N/2.
-pub fn decode(message: &[i128], scale: f64) -> Vec<Complex64> {
+pub(crate) fn decode(message: &[i128], scale: f64) -> Vec<Complex64> {
     let n = message.len();
     let powers: Vec<Complex64> =
         (0..2 * n).map(|k| Complex64::cis(std::f64::consts::PI * k as f64 / n as f64)).collect();
@@ -38,8 +38,8 @@ pub fn decode(message: &[i128], scale: f64) -> Vec<Complex64> {
         .collect()
 }
 
-/// Σ c_i·s^i modulo prime `k`, value by value.
-pub fn inner_product(components: &[Vec<Vec<u64>>], secret: &[u64], k: usize, p: u64) -> Vec<u64> {
+/// `Σ c_i·s^i` modulo prime `k`, value by value.
+pub(crate) fn inner_product(components: &[Vec<Vec<u64>>], secret: &[u64], k: usize, p: u64) -> Vec<u64> {
     let value = |j: usize| {
         // Horner's rule from the last component.
         components.iter().rev().fold(0, |sum, c| (mul(sum, secret[j], p) + c[k][j]) % p)
@@ -47,8 +47,8 @@ pub fn inner_product(components: &[Vec<Vec<u64>>], secret: &[u64], k: usize, p: 
     (0..secret.len()).map(value).collect()
 }
 
-/// The polynomial with these values: f_k = N⁻¹ · Σ_j v_j · ψ^(−k·(2·brv(j)+1)).
-pub fn coefficients(values: &[u64], p: u64) -> Vec<u64> {
+/// The polynomial with these values: `f_k = N⁻¹ · Σ_j v_j · ψ^(−k·(2·brv(j)+1))`.
+pub(crate) fn coefficients(values: &[u64], p: u64) -> Vec<u64> {
     let n = values.len();
     let inverse_root = pow(smallest_root(n, p), p - 2, p);
     let mut powers = vec![1; 2 * n];
@@ -76,8 +76,8 @@ fn sum_of_products(terms: impl Iterator<Item = (u64, u64)>, p: u64) -> u64 {
 }
 
 /// SEAL's ψ: the smallest number whose N-th power is −1 modulo p.
-pub fn smallest_root(n: usize, p: u64) -> u64 {
-    let root = (2..)
+pub(crate) fn smallest_root(n: usize, p: u64) -> u64 {
+    let root = (2..p)
         .map(|g| pow(g, (p - 1) / (2 * n as u64), p))
         .find(|&r| pow(r, n as u64, p) == p - 1)
         .unwrap_or_else(|| unreachable!("a generator exists modulo a prime"));
@@ -88,7 +88,7 @@ pub fn smallest_root(n: usize, p: u64) -> u64 {
 
 /// The integer of least size with these residues: Chinese remainder theorem. The product of the primes must stay below
 /// 2^127.
-pub fn centred(residues: impl Iterator<Item = u64>, primes: &[u64]) -> i128 {
+pub(crate) fn centred(residues: impl Iterator<Item = u64>, primes: &[u64]) -> i128 {
     let q: BigUint = primes.iter().product();
     let sum: BigUint = residues
         .zip(primes)
@@ -103,11 +103,11 @@ pub fn centred(residues: impl Iterator<Item = u64>, primes: &[u64]) -> i128 {
     if &value * 2_u32 > q { -signed(&(q - value)) } else { signed(&value) }
 }
 
-pub fn mul(a: u64, b: u64, p: u64) -> u64 {
+pub(crate) fn mul(a: u64, b: u64, p: u64) -> u64 {
     (u128::from(a) * u128::from(b) % u128::from(p)) as u64
 }
 
-pub fn pow(mut base: u64, mut exponent: u64, p: u64) -> u64 {
+pub(crate) fn pow(mut base: u64, mut exponent: u64, p: u64) -> u64 {
     let mut result = 1;
     base %= p;
     while exponent > 0 {

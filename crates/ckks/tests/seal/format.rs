@@ -4,11 +4,14 @@
 //! 2 zstd), two reserved bytes, total size as u64. Nested objects carry headers of their own.
 
 use std::io::Read;
+use std::path::PathBuf;
 
 use blindscope_wire::Reader;
 
 #[derive(Debug, thiserror::Error)]
-pub enum SealError {
+pub(crate) enum SealError {
+    #[error("read {0}: {1}")]
+    File(PathBuf, std::io::Error),
     #[error("seal: {0}")]
     Bytes(#[from] blindscope_wire::Error),
     #[error("seal header: expected magic 0xa15e and size 16, found {0:#06x} and {1}")]
@@ -31,27 +34,27 @@ pub enum SealError {
     Varint,
 }
 
-pub type Result<T> = std::result::Result<T, SealError>;
+pub(crate) type Result<T> = std::result::Result<T, SealError>;
 
 /// No body in the vectors is larger; a decompressor must have a bound.
 const MAX_BODY: u64 = 1 << 20;
 
 /// Encryption parameters: ring degree and all primes, the special one last.
 #[derive(Debug)]
-pub struct Parameters {
-    pub n: usize,
-    pub primes: Vec<u64>,
+pub(crate) struct Parameters {
+    pub(crate) n: usize,
+    pub(crate) primes: Vec<u64>,
 }
 
-/// Residues in SEAL's evaluation order: `components[i][k][j]` = c_i(ψ^(2·brv(j)+1)) modulo prime `k`.
+/// Residues in SEAL's evaluation order: `components[i][k][j]` is `c_i(ψ^(2·brv(j)+1))` modulo prime `k`.
 #[derive(Debug)]
-pub struct Ciphertext {
-    pub components: Vec<Vec<Vec<u64>>>,
-    pub scale: f64,
+pub(crate) struct Ciphertext {
+    pub(crate) components: Vec<Vec<Vec<u64>>>,
+    pub(crate) scale: f64,
 }
 
 /// Encryption parameters.
-pub fn parameters(bytes: &[u8]) -> Result<Parameters> {
+pub(crate) fn parameters(bytes: &[u8]) -> Result<Parameters> {
     let body = object(&mut Reader::new(bytes))?;
     let mut r = Reader::new(&body);
     r.u8("scheme")?;
@@ -63,7 +66,7 @@ pub fn parameters(bytes: &[u8]) -> Result<Parameters> {
 }
 
 /// A secret key: the values of s modulo each prime, in SEAL's order. It is stored as a plaintext.
-pub fn secret_key(bytes: &[u8], parameters: &Parameters) -> Result<Vec<Vec<u64>>> {
+pub(crate) fn secret_key(bytes: &[u8], parameters: &Parameters) -> Result<Vec<Vec<u64>>> {
     let body = object(&mut Reader::new(bytes))?;
     let mut r = Reader::new(&body);
     r.bytes("parms_id", 32)?;
@@ -75,7 +78,7 @@ pub fn secret_key(bytes: &[u8], parameters: &Parameters) -> Result<Vec<Vec<u64>>
 }
 
 /// A ciphertext of any number of components and primes.
-pub fn ciphertext(bytes: &[u8]) -> Result<Ciphertext> {
+pub(crate) fn ciphertext(bytes: &[u8]) -> Result<Ciphertext> {
     let mut r = Reader::new(bytes);
     let found = nested_ciphertext(&mut r)?;
     r.finish()?;
@@ -84,7 +87,7 @@ pub fn ciphertext(bytes: &[u8]) -> Result<Ciphertext> {
 
 /// Key-switching keys by index: relinearisation has one, of s²; a Galois key of element g is at (g−1)/2. Each is a row
 /// of two-component ciphertexts over all primes, one for each ciphertext prime.
-pub fn switching_keys(bytes: &[u8]) -> Result<Vec<Vec<Ciphertext>>> {
+pub(crate) fn switching_keys(bytes: &[u8]) -> Result<Vec<Vec<Ciphertext>>> {
     let body = object(&mut Reader::new(bytes))?;
     let mut r = Reader::new(&body);
     r.bytes("parms_id", 32)?;

@@ -7,7 +7,7 @@ use blindscope_wire::Reader;
 use super::format::{Result, SealError};
 
 /// The contents of each length-delimited field numbered `field`, in order.
-pub fn fields(message: &[u8], field: u64) -> Result<Vec<&[u8]>> {
+pub(crate) fn fields(message: &[u8], field: u64) -> Result<Vec<&[u8]>> {
     let mut r = Reader::new(message);
     let mut found = Vec::new();
     while r.remaining() > 0 {
@@ -30,7 +30,7 @@ pub fn fields(message: &[u8], field: u64) -> Result<Vec<&[u8]>> {
 }
 
 /// The first such field.
-pub fn field(message: &[u8], number: u64) -> Result<&[u8]> {
+pub(crate) fn field(message: &[u8], number: u64) -> Result<&[u8]> {
     fields(message, number)?.first().copied().ok_or(SealError::NoField(number))
 }
 
