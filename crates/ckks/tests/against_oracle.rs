@@ -1,4 +1,16 @@
 //! Every operation against the naive big-integer scheme: all coefficients at toy size, sampled ones at production size.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::items_after_statements,
+    reason = "formulas read better with their indices"
+)]
 
 mod common;
 mod oracle;
@@ -24,6 +36,7 @@ fn big(site: &Site, c: &Ciphertext, component: usize) -> Big {
     Big::from_poly(site.params.q(), &c.components()[component])
 }
 
+#[allow(clippy::needless_pass_by_value, reason = "callers make the values for this call")]
 fn reduce(values: Vec<BigInt>, q: &BigInt) -> Vec<BigInt> {
     values.iter().map(|v| centred(v, q)).collect()
 }

@@ -1,4 +1,16 @@
 //! Wire forms: round trips, stated lengths, and hostile bytes, which are refused without a panic.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::items_after_statements,
+    reason = "formulas read better with their indices"
+)]
 
 mod common;
 

@@ -1,4 +1,16 @@
 //! Promised precision of the worst slot, at production size.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::items_after_statements,
+    reason = "formulas read better with their indices"
+)]
 
 mod common;
 

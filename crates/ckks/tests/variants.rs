@@ -1,4 +1,16 @@
 //! `op`, `op_assign` and `op_into` agree; both arithmetic paths give the same bytes; noise keeps its promises; refusals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::items_after_statements,
+    reason = "formulas read better with their indices"
+)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Criterion timings of the transforms, kernels and samplers at N = 8192.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::semicolon_if_nothing_returned, reason = "benchmarks")]
 
 use blindscope_ring::sample::{self, Seed};
 use blindscope_ring::{Basis, Prime, ntt_primes};

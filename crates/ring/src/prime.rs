@@ -97,6 +97,9 @@ impl Prime {
     }
 
     /// Coefficients to evaluations, in place. Range: below `max(p, 2^51)` in, below `p` out.
+    ///
+    /// # Panics
+    /// If `a` has not `N` words.
     pub fn forward(&self, a: &mut [u64]) {
         debug_assert!(
             a.iter().all(|&x| x < self.value().max(1 << 51)),
@@ -111,6 +114,9 @@ impl Prime {
     }
 
     /// Evaluations to coefficients, in place.
+    ///
+    /// # Panics
+    /// If `a` has not `N` words.
     pub fn inverse(&self, a: &mut [u64]) {
         #[cfg(target_arch = "x86_64")]
         if let Some((tables, _)) = &self.fast {

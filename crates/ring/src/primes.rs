@@ -61,7 +61,7 @@ mod tests {
 
     #[test]
     fn agrees_with_trial_division() {
-        let trial = |v: u64| v > 1 && (2..).take_while(|d| d * d <= v).all(|d| !v.is_multiple_of(d));
+        let trial = |v: u64| v > 1 && (2..v).take_while(|d| d * d <= v).all(|d| !v.is_multiple_of(d));
         for v in 0..20_000 {
             assert_eq!(is_prime_vartime(v), trial(v), "{v}");
         }

@@ -1,4 +1,4 @@
-//! The distributions of lattice cryptography, each from a 32-byte seed through ChaCha20, in constant time.
+//! The distributions of lattice cryptography, each from a 32-byte seed through `ChaCha20`, in constant time.
 //!
 //! Secret distributions take their seed from the caller's generator and wipe the key stream. The uniform one is
 //! public: anyone with the seed expands the same polynomial, so it stands for half a ciphertext on the wire.
@@ -31,7 +31,7 @@ pub const ERROR_BOUND: i64 = BINOMIAL_BITS as i64;
 
 /// A uniform polynomial over the basis, in evaluations.
 ///
-/// Limb `i` reads the ChaCha20 key stream of the seed under the nonce `domain (u64 LE) ‖ i (u32 LE)` in words of
+/// Limb `i` reads the `ChaCha20` key stream of the seed under the nonce `domain (u64 LE) ‖ i (u32 LE)` in words of
 /// `ceil(bits(q_i)/8)` bytes, little-endian, masked to `bits(q_i)`; words not below `q_i` are skipped. `domain`
 /// separates the polynomials of one seed.
 pub fn uniform(basis: &Basis, seed: &Seed, domain: u64) -> Poly<Ntt> {
@@ -42,6 +42,9 @@ pub fn uniform(basis: &Basis, seed: &Seed, domain: u64) -> Poly<Ntt> {
     out
 }
 
+/// Words read from a key stream at a time.
+const WORDS: usize = 512;
+
 fn uniform_limb(limb: &mut [u64], q: u64, seed: &Seed, domain: u64, index: u32) {
     let bits = 64 - q.leading_zeros();
     let width = bits.div_ceil(8) as usize;
@@ -50,7 +53,6 @@ fn uniform_limb(limb: &mut [u64], q: u64, seed: &Seed, domain: u64, index: u32) 
     nonce[..8].copy_from_slice(&domain.to_le_bytes());
     nonce[8..].copy_from_slice(&index.to_le_bytes());
     let mut stream = ChaCha20::new(&seed.0.into(), &nonce.into());
-    const WORDS: usize = 512;
     let mut bytes = [0; WORDS * 8 + 8];
     let mut filled = 0;
     while filled < limb.len() {
@@ -80,7 +82,6 @@ fn fresh_stream(rng: &mut impl CryptoRng) -> ChaCha20 {
 
 /// Fills `out` with `f` of one key-stream word of `W` bytes each.
 fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u64) -> i64) {
-    const WORDS: usize = 512;
     let mut stream = fresh_stream(rng);
     let mut bytes = Zeroizing::new([0u8; WORDS * 8]);
     for run in out.chunks_mut(WORDS) {

@@ -1,4 +1,16 @@
 //! Ring laws, automorphisms, exact lifts, extensions and distributions.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::items_after_statements,
+    reason = "formulas read better with their indices"
+)]
 
 use blindscope_ring::extend::Extension;
 use blindscope_ring::galois::{Automorphism, conjugation_element, rotation_element};

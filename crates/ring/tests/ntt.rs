@@ -1,4 +1,16 @@
 //! The transforms against their definition, and the two paths against each other.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+#![allow(
+    clippy::needless_range_loop,
+    clippy::items_after_statements,
+    reason = "formulas read better with their indices"
+)]
 
 use blindscope_ring::{Backend, EvaluationOrder, Prime, ntt_primes};
 use proptest::prelude::*;

@@ -1,4 +1,9 @@
 //! Seeds, precision and noise statistics for tests. Used from `tests/` and `benches/`, never shipped.
+#![allow(
+    clippy::print_stdout,
+    clippy::missing_panics_doc,
+    reason = "tests print their seeds and figures, and stop by panic"
+)]
 
 mod precision;
 mod random;

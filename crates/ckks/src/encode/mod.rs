@@ -30,7 +30,7 @@ impl Encoder {
     /// `level` at this scale; [`CkksError::NoSuchLevel`].
     pub fn encode_slots(&self, values: &[Complex64], level: Level, scale: Scale) -> Result<Plaintext> {
         const OP: &str = "encode_slots";
-        self.check_count(OP, values.len(), self.params.slots())?;
+        check_count(OP, values.len(), self.params.slots())?;
         let mut coefficients = self.embedding.coefficients(values, self.params.scale_value(&scale));
         let plaintext = self.encode_scaled(OP, &coefficients, level, scale);
         coefficients.zeroize();
@@ -53,7 +53,7 @@ impl Encoder {
     /// As [`Self::encode_slots`], with `N` places.
     pub fn encode_coefficients(&self, values: &[f64], level: Level, scale: Scale) -> Result<Plaintext> {
         const OP: &str = "encode_coefficients";
-        self.check_count(OP, values.len(), self.params.n())?;
+        check_count(OP, values.len(), self.params.n())?;
         let factor = self.params.scale_value(&scale);
         let mut coefficients = vec![0.0; self.params.n()];
         for (c, v) in coefficients.iter_mut().zip(values) {
@@ -70,7 +70,7 @@ impl Encoder {
     /// [`CkksError::TooManyValues`] above `N`; [`CkksError::NoSuchLevel`].
     pub fn encode_integers(&self, values: &[i64], level: Level) -> Result<Plaintext> {
         const OP: &str = "encode_integers";
-        self.check_count(OP, values.len(), self.params.n())?;
+        check_count(OP, values.len(), self.params.n())?;
         self.params.check_level(OP, level)?;
         let basis = self.params.q().prefix(level.limbs());
         let mut coefficients = values.to_vec();
@@ -109,7 +109,9 @@ impl Encoder {
         let mut values = self.params.lift().to_f64(&poly);
         poly.zeroize();
         let inverse = 1.0 / self.params.scale_value(&plaintext.scale);
-        values.iter_mut().for_each(|v| *v *= inverse);
+        for v in &mut values {
+            *v *= inverse;
+        }
         Ok(values)
     }
 
@@ -148,8 +150,8 @@ impl Encoder {
         let poly = rounding::round(&basis, scaled, self.params.scale_log2(&scale));
         Ok(Plaintext { params: self.params.clone(), poly, scale })
     }
+}
 
-    fn check_count(&self, op: &'static str, found: usize, room: usize) -> Result<()> {
-        if found > room { Err(CkksError::TooManyValues { op, found, room }) } else { Ok(()) }
-    }
+fn check_count(op: &'static str, found: usize, room: usize) -> Result<()> {
+    if found > room { Err(CkksError::TooManyValues { op, found, room }) } else { Ok(()) }
 }

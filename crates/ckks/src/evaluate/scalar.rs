@@ -69,7 +69,9 @@ impl Evaluator {
         for (limb, prime) in a.components[0].limbs_mut().zip(self.params.q().primes()) {
             let m = prime.modulus();
             let residue = (integer as i128).rem_euclid(i128::from(m.value())) as u64;
-            limb.iter_mut().for_each(|x| *x = m.add(*x, residue));
+            for x in limb {
+                *x = m.add(*x, residue);
+            }
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use blindscope_ring::{Ntt, Poly};
 /// The digits of a ciphertext's `c_1`, raised to the modulus with the special primes. Made once, it serves any number of
 /// rotations of that ciphertext.
 ///
-/// Reference: Halevi and Shoup, "Faster homomorphic linear transformations in HElib", 2018 (hoisting).
+/// Reference: Halevi and Shoup, "Faster homomorphic linear transformations in `HElib`", 2018 (hoisting).
 #[derive(Debug, Clone)]
 pub struct Decomposed {
     pub(super) digits: Vec<Poly<Ntt>>,

@@ -97,7 +97,7 @@ impl Parameters {
         }
         check_digits(&q, special.as_ref())?;
         let mut all: Vec<u64> = q.primes().iter().map(|p| p.value()).collect();
-        all.extend(special.iter().flat_map(|s| s.primes()).map(|p| p.value()));
+        all.extend(special.iter().flat_map(Basis::primes).map(|p| p.value()));
         if let Some(i) = (1..all.len()).find(|&i| all[..i].contains(&all[i])) {
             return Err(RingError::RepeatedPrime { value: all[i] }.into());
         }

@@ -19,6 +19,7 @@
 //! Layout: passes of radix 16 or less bring the data to blocks of 64 words, each an 8×8 square of vectors; the
 //! last three strides (4, 2, 1) run across vectors after a transposition, with one twiddle a lane.
 #![allow(unsafe_code)]
+#![allow(clippy::large_types_passed_by_value, reason = "constants that live in registers")]
 
 use super::Twiddles;
 use crate::Modulus;
