@@ -29,7 +29,7 @@ fn the_scale_of_a_deep_circuit_is_a_number() {
     }
 }
 
-/// 2^5080 over q_0^127 is a little above 1 by its logarithm; it must be that, or be refused.
+/// 2^5080 over the 127th power of a 40-bit prime is a little above 1 by its logarithm; it must be that, or be refused.
 #[test]
 fn a_scale_from_outside_is_a_number_or_refused() {
     let mut site = Site::toy_or_real("toy", literals().remove(0).1, 81);
