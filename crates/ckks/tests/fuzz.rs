@@ -41,7 +41,7 @@ fn altered(seeds: &[Vec<u8>], rng: &mut impl Rng) -> Vec<u8> {
         data.drain(2..34);
         data[1] = 1;
     }
-    for _ in 0..1 + below(rng, 4) {
+    for _ in 0..=below(rng, 4) {
         // Shape, scale and seed stand first: half of the alterations go there.
         let reach = if rng.next_u32() & 1 == 1 { data.len().min(80) } else { data.len() };
         let at = below(rng, reach.max(1));

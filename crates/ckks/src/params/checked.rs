@@ -161,12 +161,16 @@ impl Parameters {
 
     /// The scale as a number; exact to a few units in the last place.
     pub fn scale_value(&self, scale: &Scale) -> f64 {
-        // Multiply and divide in turn, so that intermediate values stay in range.
-        let mut value = 2f64.powi(i32::from(scale.log2_part()));
+        // The parts of a deep circuit's scale (2^3840 over powers of primes) do not fit a double, only their quotient
+        // does. So powers of two are summed, and each prime is left with a factor near 1.
+        let (mut mantissa, mut exponent) = (1.0, i32::from(scale.log2_part()));
         for (prime, &e) in self.0.q.primes().iter().zip(scale.exponents()) {
-            value *= (prime.value() as f64).powi(i32::from(e));
+            let q = prime.value() as f64;
+            let power = q.log2().round() as i32;
+            mantissa *= (q / 2f64.powi(power)).powi(i32::from(e));
+            exponent += power * i32::from(e);
         }
-        value
+        mantissa * 2f64.powi(exponent)
     }
 
     /// `log2` of a scale.
