@@ -74,13 +74,14 @@ impl Setup {
         Ok(bits)
     }
 
-    /// Milliseconds of every timed operation, appended to `times`.
-    fn time(&self, runs: usize, rng: &mut ChaCha20Rng, times: &mut Times) -> Result<(), BenchError> {
+    /// Milliseconds of every timed operation.
+    fn time(&self, runs: usize, rng: &mut ChaCha20Rng) -> Result<Times, BenchError> {
+        let mut times = Times::new();
         let (top, scale) = (self.params.top_level(), self.params.default_scale());
         let (encryptor, decryptor) = (Encryptor::new(&self.secret), Decryptor::new(&self.secret));
         let digits = self.evaluator.decompose(&self.c)?;
         let mut limb: Vec<u64> = (0..8192).map(|i| i * 0x9e37_79b9 % self.prime.value()).collect();
-        let mut put = |name, samples: Vec<f64>| times.entry(name).or_default().extend(samples);
+        let mut put = |name, samples| times.insert(name, samples);
         put("ntt", milliseconds(runs, 20, || self.prime.forward(&mut limb)));
         put("inverse_ntt", milliseconds(runs, 20, || self.prime.inverse(&mut limb)));
         put(
@@ -99,7 +100,7 @@ impl Setup {
             "hoisted",
             milliseconds(runs, 1, || self.evaluator.rotate_decomposed(&self.c, &digits, 1, &self.galois)),
         );
-        Ok(())
+        Ok(times)
     }
 }
 
@@ -113,24 +114,38 @@ fn median(samples: &[f64]) -> f64 {
     Figure::of(AREA, "", "", Better::Lower, samples).value
 }
 
-/// Half of our runs, the peers, the other half: all in the same minute.
+/// How often ours and the peers take turns: ratios are made within a turn, so a machine that slows down slows both.
+const TURNS: usize = 3;
+
+/// A peer's figures of each turn, or why there are none.
+type Turns = Vec<Result<BTreeMap<String, f64>, String>>;
+
 pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     let mut rng = ChaCha20Rng::from_seed([7; 32]);
     let setup = Setup::new(&mut rng)?;
     let precision = setup.precision()?;
-    let mut times = Times::new();
-    let half = runs.div_ceil(2).max(5);
-    setup.time(half, &mut rng, &mut times)?;
-    let (seal, tfhe) = (peers.tenseal(half), peers.tfhe_ntt());
-    setup.time(half, &mut rng, &mut times)?;
-
-    let mut report =
-        Report { figures: Vec::new(), missing: Vec::new(), backend: format!("{:?}", setup.prime.backend()) };
-    operations(&times, &mut report);
+    let each = runs.div_ceil(TURNS).max(5);
+    let (mut ours, mut seal, mut tfhe) = (Vec::new(), Turns::new(), Turns::new());
+    for _ in 0..TURNS {
+        ours.push(setup.time(each, &mut rng)?);
+        tfhe.push(peers.tfhe_ntt());
+        seal.push(peers.tenseal(each));
+    }
+    let backend = format!("{:?}", setup.prime.backend());
+    let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
+    operations(&merged(&ours), &mut report);
     sizes_and_precision(&setup, precision, &mut report);
-    against_seal(&times, seal, &mut report);
-    against_tfhe_ntt(&times, tfhe, &mut report);
+    against("SEAL", &SEAL_ROWS, (5.0, 10.0), &ours, &seal, &mut report);
+    against("tfhe-ntt", &TFHE_ROWS, (1.5, 2.5), &ours, &tfhe, &mut report);
     Ok(report)
+}
+
+fn merged(turns: &[Times]) -> Times {
+    let mut all = Times::new();
+    for (name, samples) in turns.iter().flatten() {
+        all.entry(name).or_default().extend(samples);
+    }
+    all
 }
 
 fn operations(times: &Times, report: &mut Report) {
@@ -169,45 +184,50 @@ fn sizes_and_precision(setup: &Setup, [fresh, deep, rotated]: [f64; 3], report: 
     report.figures.push(Figure::of(AREA, "precision_rotation", "bits", Better::Higher, &[rotated]));
 }
 
-fn against_seal(times: &Times, seal: Result<BTreeMap<String, f64>, String>, report: &mut Report) {
-    let seal = match seal {
-        Ok(figures) => figures,
-        Err(why) => return report.missing.push(why),
-    };
-    // Handing the values from Python to C++ is not SEAL's work.
-    let handing = seal.get("python_list_to_seal").copied().unwrap_or(0.0);
-    let rows = [
-        ("encrypt", "encrypt_seeded", handing, "encode_encrypt_over_seal"),
-        ("decrypt", "decrypt", 0.0, "decrypt_decode_over_seal"),
-        ("product", "multiply", 0.0, "product_over_seal"),
-        ("rotate", "rotate", 0.0, "rotation_over_seal"),
-    ];
-    for (ours, theirs, less, figure) in rows {
-        match seal.get(theirs) {
-            Some(peer) => {
-                let ratio: Vec<f64> = times[ours].iter().map(|t| (peer - less) / t).collect();
-                report.figures.push(Figure::of(AREA, figure, "x", Better::Higher, &ratio).must(5.0, 10.0));
-            }
-            None => report.missing.push(format!("SEAL: no figure {theirs}")),
-        }
-    }
-}
+/// Ours, the peer's, what of the peer's time is not its work, the figure.
+type Row = (&'static str, &'static str, Option<&'static str>, &'static str);
 
-fn against_tfhe_ntt(times: &Times, tfhe: Result<BTreeMap<String, f64>, String>, report: &mut Report) {
-    let tfhe = match tfhe {
-        Ok(figures) => figures,
-        Err(why) => return report.missing.push(why),
-    };
-    for (ours, theirs, figure) in [
-        ("ntt", "ntt_forward/8192/46", "ntt_forward_over_tfhe_ntt"),
-        ("inverse_ntt", "ntt_inverse/8192/46", "ntt_inverse_over_tfhe_ntt"),
-    ] {
-        match tfhe.get(theirs) {
-            Some(peer) => {
-                let ratio: Vec<f64> = times[ours].iter().map(|t| peer / (t * 1e3)).collect();
-                report.figures.push(Figure::of(AREA, figure, "x", Better::Higher, &ratio).must(1.5, 2.5));
+const SEAL_ROWS: [Row; 4] = [
+    // Handing the values from Python to C++ is not SEAL's work.
+    ("encrypt", "encrypt_seeded", Some("python_list_to_seal"), "encode_encrypt_over_seal"),
+    ("decrypt", "decrypt", None, "decrypt_decode_over_seal"),
+    ("product", "multiply", None, "product_over_seal"),
+    ("rotate", "rotate", None, "rotation_over_seal"),
+];
+
+const TFHE_ROWS: [Row; 2] = [
+    ("ntt", "ntt_forward/8192/46", None, "ntt_forward_over_tfhe_ntt"),
+    // The peer leaves the factor N in; ours takes it out.
+    ("inverse_ntt", "ntt_inverse/8192/46", None, "ntt_inverse_over_tfhe_ntt"),
+];
+
+/// How many times faster than a peer: medians of one turn divided, then the median over turns.
+fn against(
+    name: &str,
+    rows: &[Row],
+    (bar, aim): (f64, f64),
+    ours: &[Times],
+    peer: &Turns,
+    report: &mut Report,
+) {
+    if let Some(why) = peer.iter().find_map(|turn| turn.as_ref().err()) {
+        return report.missing.push(why.clone());
+    }
+    for (our, their, less, figure) in rows {
+        let milliseconds = |turn: &BTreeMap<String, f64>| {
+            let unit = if their.starts_with("ntt") { 1e-3 } else { 1.0 };
+            let less = less.and_then(|key| turn.get(key)).copied().unwrap_or(0.0);
+            turn.get(*their).map(|value| (value - less) * unit)
+        };
+        let turns = ours.iter().zip(peer.iter().flatten());
+        let ratios: Option<Vec<f64>> = turns
+            .map(|(times, peer)| milliseconds(peer).map(|theirs| theirs / median(&times[our])))
+            .collect();
+        match ratios {
+            Some(ratios) => {
+                report.figures.push(Figure::of(AREA, *figure, "x", Better::Higher, &ratios).must(bar, aim))
             }
-            None => report.missing.push(format!("tfhe-ntt: no figure {theirs}")),
+            None => report.missing.push(format!("{name}: no figure {their}")),
         }
     }
 }

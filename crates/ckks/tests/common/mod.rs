@@ -1,5 +1,10 @@
 //! A party with every key, at toy, small and production size.
-#![allow(dead_code)]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "each test file uses a part, and stops by panic"
+)]
 
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
