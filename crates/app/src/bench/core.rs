@@ -225,7 +225,7 @@ fn against(
             .collect();
         match ratios {
             Some(ratios) => {
-                report.figures.push(Figure::of(AREA, *figure, "x", Better::Higher, &ratios).must(bar, aim))
+                report.figures.push(Figure::of(AREA, *figure, "x", Better::Higher, &ratios).must(bar, aim));
             }
             None => report.missing.push(format!("{name}: no figure {their}")),
         }

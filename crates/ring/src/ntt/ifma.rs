@@ -24,9 +24,10 @@
 use super::Twiddles;
 use crate::Modulus;
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64,
-    _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_set1_epi64, _mm512_setzero_si512, _mm512_shuffle_i64x2,
-    _mm512_storeu_si512, _mm512_sub_epi64, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512,
+    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_set1_epi64, _mm512_setzero_si512,
+    _mm512_shuffle_i64x2, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi64,
 };
 
 /// Smallest degree these kernels serve: one pass of radix 16 over blocks of 64.
@@ -310,6 +311,11 @@ unsafe fn forward(t: &Tables, a: *mut u64) {
         for run in 0..groups {
             forward_pass::<16>(t, a, groups, run, offset, c);
             for block in (16 * run..16 * (run + 1)).step_by(2) {
+                // The next run comes from the second-level cache while this one is worked on.
+                let next = a.add((64 * block + 1024).min(t.n - 128));
+                for line in 0..16 {
+                    _mm_prefetch::<_MM_HINT_T0>(next.add(8 * line).cast());
+                }
                 forward_blocks(t, a.add(64 * block), block, c);
             }
         }
