@@ -1,4 +1,11 @@
 //! Scales at their extremes: deep circuits, and what may come in from outside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
 
 mod common;
 
