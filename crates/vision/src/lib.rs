@@ -1,0 +1,11 @@
+//! Vision for Blindscope: tiles and honest splits, Vision Transformers, CLS features, encryption-friendly heads.
+
+#![allow(clippy::doc_markdown, reason = "the field's proper names: PyTorch, DeiT, SwiGLU, LoRA")]
+#![allow(clippy::needless_pass_by_value, reason = "matrix views and conversions read best by value")]
+
+pub mod error;
+mod kernels;
+mod tensorfile;
+pub mod vit;
+
+pub use error::{Error, Result};
