@@ -3,7 +3,9 @@
 #![allow(clippy::doc_markdown, reason = "the field's proper names: PyTorch, DeiT, SwiGLU, LoRA")]
 #![allow(clippy::needless_pass_by_value, reason = "matrix views and conversions read best by value")]
 
+pub mod data;
 pub mod error;
+pub mod features;
 mod kernels;
 mod tensorfile;
 pub mod vit;

@@ -70,7 +70,7 @@ pub(crate) fn erf<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
         [2.290_506_5e-4, 3.408_291e-3, 5.095_569_5e-2, 1.852_083_3e-1, std::f32::consts::FRAC_2_SQRT_PI];
     const Q: [f32; 7] =
         [-1.179_160_3e-7, 2.354_796_6e-5, 1.017_962_5e-3, 1.407_047e-2, 1.109_850_5e-1, 4.974_692_5e-1, 1.0];
-    const LIMIT: f32 = 3.832_506_9;
+    const LIMIT: f32 = 3.832_507;
     let x = simd.min_f32s(simd.max_f32s(x, simd.splat_f32s(-LIMIT)), simd.splat_f32s(LIMIT));
     let x2 = simd.mul_f32s(x, x);
     let mut p = simd.splat_f32s(P[0]);
