@@ -6,7 +6,9 @@
 pub mod data;
 pub mod error;
 pub mod features;
+pub mod head;
 mod kernels;
+pub mod metrics;
 mod tensorfile;
 pub mod vit;
 

@@ -19,6 +19,7 @@ pub use config::{Config, Mlp};
 pub use linear::{Adapter, Linear};
 pub use model::{Recording, Vit};
 pub use norm::Norm;
-pub use parameters::Parameters;
+pub(crate) use parameters::fill_normal;
+pub use parameters::{Parameters, TensorSpec};
 pub use position::Interpolation;
 pub use weights::{infer_config, load, load_with, save};
