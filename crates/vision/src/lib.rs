@@ -9,6 +9,7 @@ pub mod features;
 pub mod head;
 mod kernels;
 pub mod metrics;
+pub mod synth;
 mod tensorfile;
 pub mod vit;
 
