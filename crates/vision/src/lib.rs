@@ -11,6 +11,7 @@ mod kernels;
 pub mod metrics;
 pub mod synth;
 mod tensorfile;
+pub mod train;
 pub mod vit;
 
 pub use error::{Error, Result};

@@ -7,14 +7,19 @@
 //!
 //! Both take raw features: the standardisation that training uses is folded into the first layer.
 
+mod activation;
 mod adamw;
+mod gradient;
 mod linear;
 mod polynomial;
 mod ridge;
 mod scaling;
 
+pub use activation::Activation;
 pub use adamw::AdamW;
+pub use gradient::{LinearGradient, PolynomialGradient};
 pub use linear::{LinearHead, LogisticPlan, train_logistic};
-pub use polynomial::{Activation, HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
+pub(crate) use linear::{cross_entropy, for_each_batch};
+pub use polynomial::{HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
 pub use ridge::train_ridge;
 pub use scaling::Scaling;

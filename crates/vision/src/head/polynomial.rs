@@ -9,48 +9,12 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use serde::{Deserialize, Serialize};
 
+use super::activation::{Activation, evaluate};
 use super::adamw::AdamW;
-use super::linear::{affine, affine_gradient, check_examples, cross_entropy, for_each_batch, gather};
+use super::linear::{affine, check_examples, cross_entropy, for_each_batch, gather};
 use super::scaling::Scaling;
 use crate::error::{Error, Result};
-use crate::kernels::matmul::{Destination, Matrix, MatrixMut, multiply};
 use crate::vit::fill_normal;
-
-/// The polynomial of the hidden layer and whether training may change it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Activation {
-    /// p(h) = h², fixed: the cheapest.
-    Square,
-    /// Degree 2 or 4, started at a least-squares fit of GELU on the range, coefficients trained.
-    Trained {
-        /// 2 or 4.
-        degree: usize,
-    },
-    /// Degree 2 or 4, the same fit, fixed.
-    Fixed {
-        /// 2 or 4.
-        degree: usize,
-    },
-}
-
-impl Activation {
-    fn start(self, range: f32) -> Result<Vec<f32>> {
-        match self {
-            Self::Square => Ok(vec![0.0, 0.0, 1.0]),
-            Self::Trained { degree } | Self::Fixed { degree } if degree == 2 || degree == 4 => {
-                Ok(fit_gelu(degree, f64::from(range)))
-            }
-            Self::Trained { degree } | Self::Fixed { degree } => Err(Error::data(
-                "training a head",
-                format!("a polynomial of degree {degree}; only 2 and 4 are served"),
-            )),
-        }
-    }
-
-    fn is_trained(self) -> bool {
-        matches!(self, Self::Trained { .. })
-    }
-}
 
 /// logits = W₂·p(W₁·x + b₁) + b₂ on raw features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -101,9 +65,17 @@ impl PolynomialHead {
     /// # Errors
     /// As [`PolynomialHead::hidden`].
     pub fn logits(&self, rows: &[f32]) -> Result<Vec<f32>> {
-        let mut hidden = self.hidden(rows)?;
+        if !rows.len().is_multiple_of(self.width) {
+            return Err(Error::shape("polynomial head", format!("rows of {}", self.width), rows.len()));
+        }
+        Ok(self.logits_of_clipped(&self.clip(rows)))
+    }
+
+    /// As [`PolynomialHead::logits`] for rows that are whole and already clipped.
+    pub(crate) fn logits_of_clipped(&self, rows: &[f32]) -> Vec<f32> {
+        let mut hidden = affine(rows, &self.weight1, &self.bias1, self.width);
         hidden.iter_mut().for_each(|h| *h = evaluate(&self.polynomial, *h));
-        Ok(affine(&hidden, &self.weight2, &self.bias2, self.bias1.len()))
+        affine(&hidden, &self.weight2, &self.bias2, self.bias1.len())
     }
 
     /// max_j sup |W₁·x + b₁|_j over every clipped x: the range for which a circuit must hold.
@@ -119,16 +91,6 @@ impl PolynomialHead {
         })
         .fold(0.0, f32::max)
     }
-}
-
-/// p(h) by Horner's rule.
-fn evaluate(polynomial: &[f32], h: f32) -> f32 {
-    polynomial.iter().rev().fold(0.0, |sum, c| sum * h + c)
-}
-
-/// p′(h).
-fn slope(polynomial: &[f32], h: f32) -> f32 {
-    polynomial.iter().enumerate().skip(1).rev().fold(0.0, |sum, (k, c)| sum * h + k as f32 * c)
 }
 
 /// How a polynomial head is trained.
@@ -285,46 +247,14 @@ impl Work {
 
     /// One AdamW step; the batch's loss and right answers.
     fn step(&mut self, x: &[f32], labels: &[usize], plan: &HeadPlan, optimiser: &mut AdamW) -> (f32, usize) {
-        let head = &mut self.head;
-        let (hidden_width, classes) = (head.bias1.len(), head.bias2.len());
-        let hidden = affine(x, &head.weight1, &head.bias1, head.width);
-        let activated: Vec<f32> = hidden.iter().map(|h| evaluate(&head.polynomial, *h)).collect();
-        let logits = affine(&activated, &head.weight2, &head.bias2, hidden_width);
+        let classes = self.head.bias2.len();
+        let logits = self.head.logits_of_clipped(x);
         let right =
             logits.chunks_exact(classes).zip(labels).filter(|(row, y)| crate::metrics::argmax(row) == **y);
         let right = right.count();
         let (loss, d_logits) = cross_entropy(&logits, labels, classes);
-        let (d_weight2, d_bias2) = affine_gradient(&activated, &d_logits, hidden_width, classes);
-        let mut d_hidden = vec![0.0; hidden.len()];
-        multiply(
-            MatrixMut::new(&mut d_hidden, labels.len(), hidden_width),
-            Matrix::new(&d_logits, labels.len(), classes),
-            Matrix::new(&head.weight2, classes, hidden_width),
-            1.0,
-            Destination::Replace,
-        );
-        let mut d_polynomial =
-            vec![0.0; if plan.activation.is_trained() { head.polynomial.len() } else { 0 }];
-        let pull = 0.1 / labels.len() as f32;
-        for (d, h) in d_hidden.iter_mut().zip(&hidden) {
-            let mut power = *d;
-            for coefficient in &mut d_polynomial {
-                *coefficient += power;
-                power *= h;
-            }
-            *d *= slope(&head.polynomial, *h);
-            // Gradient of pull/2·max(0, |h| − range)².
-            *d += pull * (h.abs() - plan.range).max(0.0) * h.signum();
-        }
-        let (d_weight1, d_bias1) = affine_gradient(x, &d_hidden, head.width, hidden_width);
-        let tensors = [
-            (head.weight1.as_mut_slice(), d_weight1.as_slice(), true),
-            (&mut head.bias1, &d_bias1, false),
-            (&mut head.weight2, &d_weight2, true),
-            (&mut head.bias2, &d_bias2, false),
-            (&mut head.polynomial, &d_polynomial, false),
-        ];
-        optimiser.step(tensors.into_iter());
+        let gradient = self.head.gradient(x, &d_logits, plan.range);
+        optimiser.step(self.head.tensors(&gradient, plan.activation));
         (loss, right)
     }
 
@@ -336,41 +266,4 @@ impl Work {
         self.head.highest = limits.map(|(m, s)| m + plan.clip * s).collect();
         self.head
     }
-}
-
-/// Least-squares coefficients of GELU on [−range, range]: normal equations of the even and odd powers on a fine grid.
-/// GELU(h) = h/2 + an even function, so only the even part is fitted.
-fn fit_gelu(degree: usize, range: f64) -> Vec<f32> {
-    let even = |h: f64| {
-        // x·Φ(x) − x/2 = x/2·erf(x/√2), by the logistic form accurate to 0.02: a start, not an approximation claim.
-        h * (1.0 / (1.0 + (-1.702 * h).exp())) - h / 2.0
-    };
-    let terms = degree / 2 + 1;
-    let (mut a, mut b) = ([[0.0f64; 3]; 3], [0.0f64; 3]);
-    for i in -1000..=1000 {
-        let t = f64::from(i) / 1000.0;
-        for j in 0..terms {
-            b[j] += even(t * range) * t.powi(2 * j as i32);
-            for k in 0..terms {
-                a[j][k] += t.powi(2 * (j + k) as i32);
-            }
-        }
-    }
-    for j in 0..terms {
-        for k in 0..terms {
-            if k != j {
-                let factor = a[k][j] / a[j][j];
-                for l in 0..terms {
-                    a[k][l] -= factor * a[j][l];
-                }
-                b[k] -= factor * b[j];
-            }
-        }
-    }
-    let mut polynomial = vec![0.0f32; degree + 1];
-    polynomial[1] = 0.5;
-    for j in 0..terms {
-        polynomial[2 * j] = (b[j] / a[j][j] / range.powi(2 * j as i32)) as f32;
-    }
-    polynomial
 }
