@@ -1,31 +1,21 @@
-//! Images a second of CLS extraction with random weights, for comparison with another engine in the same minute.
+//! Images a second and peak memory of CLS extraction with random weights.
 //!
-//! `cargo run --release -p blindscope-vision --example extract_speed -- base|tiny BATCH REPEATS`
+//! `cargo run --release -p blindscope-vision --example extract_speed -- base|tiny BATCH RUNS`
+#![allow(clippy::print_stdout, reason = "an example speaks")]
 
-use std::time::Instant;
-
-use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
+use blindscope_vision::bench::{ExtractionBench, peak_memory};
+use blindscope_vision::vit::Config;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
     let tiny = arguments.next().as_deref() == Some("tiny");
     let batch: usize = arguments.next().as_deref().unwrap_or("8").parse()?;
-    let repeats: usize = arguments.next().as_deref().unwrap_or("5").parse()?;
-    let config = if tiny { Config::deit_tiny() } else { Config::vit_base() };
-    let mut rng = ChaCha12Rng::seed_from_u64(1);
-    let model = Vit::new(config.clone(), Parameters::random(&config, &mut rng))?;
-    let pixels = vec![0.5f32; batch * config.pixels()];
-    let mut seconds = Vec::new();
-    for _ in 0..=repeats {
-        let start = Instant::now();
-        model.class_tokens(&pixels)?;
-        seconds.push(start.elapsed().as_secs_f64());
+    let runs: usize = arguments.next().as_deref().unwrap_or("5").parse()?;
+    let bench = ExtractionBench::new(if tiny { Config::deit_tiny() } else { Config::vit_base() }, batch)?;
+    let figures = bench.run(runs)?;
+    println!("{:.2} images/s median, {:.2} best", figures.images_per_second, figures.best_images_per_second);
+    if let Some(bytes) = peak_memory() {
+        println!("{} MiB at the peak", bytes >> 20);
     }
-    let mut seconds = seconds.split_off(1);
-    seconds.sort_by(f64::total_cmp);
-    let (median, best) = (seconds[seconds.len() / 2], seconds[0]);
-    println!("{:.2} images/s median, {:.2} best", batch as f64 / median, batch as f64 / best);
     Ok(())
 }

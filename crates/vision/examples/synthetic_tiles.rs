@@ -1,4 +1,5 @@
 //! Draws synthetic tiles into a folder: `cargo run --example synthetic_tiles -- FOLDER [SEED]`.
+#![allow(clippy::print_stdout, reason = "an example speaks")]
 
 use std::path::PathBuf;
 

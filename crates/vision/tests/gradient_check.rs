@@ -1,4 +1,11 @@
 //! The backward pass against finite differences, tensor by tensor.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::format_push_string,
+    reason = "a test"
+)]
 
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{Classifier, Tuning, batch_gradient};
@@ -15,7 +22,9 @@ fn small(mlp: Mlp, class_position: bool) -> Config {
 fn model(config: &Config, rng: &mut ChaCha12Rng) -> Vit {
     let mut parameters = Parameters::zeros(config);
     for tensor in parameters.tensors_mut() {
-        tensor.iter_mut().for_each(|v| *v += rng.random_range(-0.4..0.4));
+        for value in tensor.iter_mut() {
+            *value += rng.random_range(-0.4..0.4);
+        }
     }
     Vit::new(config.clone(), parameters).unwrap()
 }

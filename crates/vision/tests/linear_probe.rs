@@ -1,4 +1,11 @@
 //! Heads on real tiles under an honest split, with the leaky split beside it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::format_push_string,
+    reason = "a test"
+)]
 
 mod common;
 

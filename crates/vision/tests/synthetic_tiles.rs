@@ -1,4 +1,11 @@
 //! Structure separates the synthetic classes; colour does not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::format_push_string,
+    reason = "a test"
+)]
 
 use blindscope_vision::data::{Rgb, k_fold};
 use blindscope_vision::head::{LogisticPlan, train_logistic};

@@ -90,7 +90,7 @@ impl SyntheticPlan {
             let (patient, site) = (format!("{class}-{site}-{patient}"), format!("site-{site}"));
             let path = folder.join(&id);
             save_png(&self.draw(index), &path)?;
-            csv.push_str(&format!("{id},{class},{patient},{site}\n"));
+            csv.extend([&id, ",", class, ",", &patient, ",", &site, "\n"]);
             let (patient, site) = (Some(patient), Some(site));
             dataset.samples.push(Sample { id, path, label: index.class, group: None, patient, site });
         }

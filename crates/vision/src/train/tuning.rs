@@ -3,7 +3,7 @@
 use rand::Rng;
 
 use crate::error::{Error, Result};
-use crate::vit::{Adapter, Config, Linear, Parameters, Vit};
+use crate::vit::{Adapter, BlockParameters, Config, Linear, Parameters, Vit};
 
 /// The trained part of the backbone; the head is trained in every case.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,7 +78,7 @@ impl Tuning {
                 gradient.norm = parameters.norm.gradient();
             }
             Self::Lora { .. } => {
-                gradient.blocks = parameters.blocks.iter().map(|b| b.adapter_gradient()).collect();
+                gradient.blocks = parameters.blocks.iter().map(BlockParameters::adapter_gradient).collect();
             }
             Self::Head | Self::Whole => {}
         }

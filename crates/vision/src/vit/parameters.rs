@@ -79,13 +79,16 @@ impl Parameters {
         }
     }
 
-    /// A random start: matrices and embeddings N(0, 0.02²) cut at two standard deviations, the rest as in
-    /// [`Parameters::zeros`] (timm's `trunc_normal_`).
+    /// A random start: matrices N(0, 1/inputs), which keeps a small model's signal alive, and embeddings N(0, 0.02²), all
+    /// cut at two standard deviations; the rest as in [`Parameters::zeros`].
     pub fn random(config: &Config, rng: &mut impl Rng) -> Self {
         let mut parameters = Self::zeros(config);
         let specs = parameters.specs(config);
         for (spec, values) in specs.iter().zip(parameters.tensors_mut()) {
-            if spec.transposed || spec.name.ends_with("token") || spec.name == "pos_embed" {
+            if spec.transposed {
+                let inputs = spec.len() / spec.shape[0].max(1);
+                fill_normal(values, 1.0 / (inputs.max(1) as f32).sqrt(), rng);
+            } else if spec.name.ends_with("token") || spec.name == "pos_embed" {
                 fill_normal(values, 0.02, rng);
             }
         }
