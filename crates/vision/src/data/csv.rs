@@ -1,0 +1,96 @@
+//! A CSV list of tiles: `path,label[,group][,patient][,site]`.
+
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+
+use super::dataset::{Dataset, Rejected, Sample};
+use crate::error::{Error, Result};
+
+/// Which columns hold what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvColumns {
+    /// The tile's path, relative to the CSV file's folder. Required.
+    pub path: String,
+    /// The class name. Required.
+    pub label: String,
+    /// Group of copies or neighbours; may be absent.
+    pub group: String,
+    /// Patient; may be absent.
+    pub patient: String,
+    /// Hospital; may be absent.
+    pub site: String,
+    /// Whether group names are numbered anew in each class, so that class and group together name a group.
+    pub groups_within_label: bool,
+}
+
+impl Default for CsvColumns {
+    fn default() -> Self {
+        Self {
+            path: "path".into(),
+            label: "label".into(),
+            group: "group".into(),
+            patient: "patient".into(),
+            site: "site".into(),
+            groups_within_label: false,
+        }
+    }
+}
+
+/// Lists the tiles of a CSV file with a header row. Rows that cannot be used (no path, no label, a path named twice, a
+/// broken row) are rejected with their line; unknown columns are passed over.
+///
+/// # Errors
+/// [`Error::Io`] when the file cannot be read, [`Error::Format`] when the path or label column is missing,
+/// [`Error::Data`] when no row can be used.
+pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
+    let text = std::fs::read(path).map_err(Error::io("reading", path))?;
+    let root = path.parent().unwrap_or(Path::new(""));
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_slice());
+    let header = reader.headers().map_err(|e| Error::format("CSV", path, e))?.clone();
+    let find = |name: &str| header.iter().position(|h| h.trim_start_matches('\u{feff}') == name);
+    let need = |name: &str| {
+        let listed: Vec<_> = header.iter().collect();
+        find(name).ok_or_else(|| Error::format("CSV", path, format!("no column `{name}` among {listed:?}")))
+    };
+    let (path_at, label_at) = (need(&columns.path)?, need(&columns.label)?);
+    let optional = [&columns.group, &columns.patient, &columns.site].map(|name| find(name));
+
+    let mut rows = Vec::new();
+    let mut rejected = Vec::new();
+    let mut seen = HashSet::new();
+    for record in reader.records() {
+        let record = match record {
+            Ok(record) => record,
+            Err(e) => {
+                rejected.push(Rejected { id: path.display().to_string(), reason: e.to_string() });
+                continue;
+            }
+        };
+        let line = record.position().map_or(0, csv::Position::line);
+        let field = |at: usize| record.get(at).unwrap_or("").to_owned();
+        let (id, label) = (field(path_at), field(label_at));
+        let reason = if id.is_empty() || label.is_empty() {
+            "has no path or no label"
+        } else if !seen.insert(id.clone()) {
+            "names a path that an earlier line names"
+        } else {
+            let [group, patient, site] = optional.map(|at| at.map(field).filter(|v| !v.is_empty()));
+            let group = group.map(|g| if columns.groups_within_label { format!("{label}/{g}") } else { g });
+            rows.push((label, Sample { path: root.join(&id), id, label: 0, group, patient, site }));
+            continue;
+        };
+        rejected.push(Rejected { id: format!("line {line}: {id}"), reason: reason.into() });
+    }
+    if rows.is_empty() {
+        return Err(Error::data("listing tiles", format!("{} holds no usable row", path.display())));
+    }
+    let names: BTreeSet<String> = rows.iter().map(|(label, _)| label.clone()).collect();
+    let classes: Vec<String> = names.into_iter().collect();
+    let mut samples: Vec<Sample> = rows
+        .into_iter()
+        .map(|(label, sample)| Sample { label: classes.partition_point(|c| *c < label), ..sample })
+        .collect();
+    samples.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(Dataset { classes, samples, rejected })
+}

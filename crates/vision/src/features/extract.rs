@@ -1,0 +1,183 @@
+//! Tiles → class tokens, in batches; the next batch is read and decoded while the model works on this one.
+
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::cache::FeatureCache;
+use super::file::Features;
+use crate::data::{Dataset, Limits, Preprocess, Rejected, Sample, connected_groups, decode, read_image};
+use crate::error::{Error, Result};
+use crate::vit::Vit;
+
+/// How far an extraction is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Progress {
+    /// Tiles done, cached and rejected ones included.
+    pub done: usize,
+    /// Tiles listed.
+    pub total: usize,
+    /// Tiles a second since the start.
+    pub rate: f64,
+    /// Time left at that rate.
+    pub remaining: Duration,
+}
+
+/// How tiles become features.
+#[derive(Debug)]
+pub struct Extraction<'a> {
+    /// The backbone.
+    pub model: &'a Vit,
+    /// Its preprocessing.
+    pub preprocess: Preprocess,
+    /// Limits for images.
+    pub limits: Limits,
+    /// Tiles a batch; eight share the packing of weights well.
+    pub batch: usize,
+    /// Folder of caches, if features are to be kept.
+    pub cache: Option<&'a Path>,
+}
+
+impl Extraction<'_> {
+    /// Digest of backbone and preprocessing together: what a feature depends on beside the image.
+    pub fn backbone_digest(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        hash.update(self.model.digest());
+        hash.update(format!("{:?}", self.preprocess).as_bytes());
+        hash.finalize().into()
+    }
+}
+
+/// One tile on its way through the model.
+struct Loaded {
+    sample: usize,
+    digest: [u8; 32],
+    pixels: Vec<f32>,
+}
+
+enum Outcome {
+    New(Loaded),
+    Known(usize, [u8; 32], Vec<f32>),
+    Bad(Rejected),
+}
+
+/// Class tokens of every readable tile of `dataset`, in its order, and the tiles that were set aside.
+///
+/// `progress` is called after every batch; when it breaks, extraction stops with what is done kept in the cache, and a
+/// later call takes up there.
+///
+/// # Errors
+/// [`Error::Cancelled`] when `progress` breaks, [`Error::Data`] when no tile is readable, [`Error::Io`] of the cache.
+pub fn extract(
+    dataset: &Dataset,
+    extraction: &Extraction<'_>,
+    progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<(Features, Vec<Rejected>)> {
+    let width = extraction.model.config().width;
+    let backbone = extraction.backbone_digest();
+    let mut cache =
+        extraction.cache.map(|folder| FeatureCache::open(folder, &backbone, width)).transpose()?;
+    let total = dataset.samples.len();
+    let start = Instant::now();
+    let mut rejected = dataset.rejected.clone();
+    let mut rows: Vec<(usize, [u8; 32], Vec<f32>)> = Vec::with_capacity(total);
+    let batch = extraction.batch.max(1);
+    let mut at = 0;
+    let mut current = load(dataset, extraction, cache.as_ref(), 0..batch.min(total));
+    while at < total {
+        let next = (at + batch).min(total)..(at + 2 * batch).min(total);
+        let done = (at + batch).min(total);
+        let (new, known, bad) = sort(std::mem::take(&mut current));
+        let (computed, loaded) = rayon::join(
+            || forward(extraction.model, new),
+            || load(dataset, extraction, cache.as_ref(), next),
+        );
+        let computed = computed?;
+        if let Some(cache) = &mut cache {
+            cache.insert(computed.iter().map(|(_, digest, row)| (*digest, row.clone())).collect())?;
+        }
+        rows.extend(computed.into_iter().chain(known));
+        rejected.extend(bad);
+        current = loaded;
+        at = done;
+        let rate = done as f64 / start.elapsed().as_secs_f64().max(1e-9);
+        let remaining = Duration::from_secs_f64((total - done) as f64 / rate);
+        if progress(&Progress { done, total, rate, remaining }).is_break() && done < total {
+            return Err(Error::Cancelled { operation: "feature extraction", done, total });
+        }
+    }
+    rows.sort_by_key(|(sample, ..)| *sample);
+    Ok((collect(dataset, rows, width, backbone)?, rejected))
+}
+
+fn load(
+    dataset: &Dataset,
+    extraction: &Extraction<'_>,
+    cache: Option<&FeatureCache>,
+    range: std::ops::Range<usize>,
+) -> Vec<Outcome> {
+    let one = |sample: usize| {
+        let listed: &Sample = &dataset.samples[sample];
+        let bad = |reason: String| Outcome::Bad(Rejected { id: listed.id.clone(), reason });
+        let bytes = match read_image(&listed.path, extraction.limits) {
+            Ok(bytes) => bytes,
+            Err(problem) => return bad(problem.to_string()),
+        };
+        let digest: [u8; 32] = Sha256::digest(&bytes).into();
+        if let Some(row) = cache.and_then(|c| c.find(&digest)) {
+            return Outcome::Known(sample, digest, row.to_vec());
+        }
+        match decode(&bytes, extraction.limits) {
+            Ok(image) => {
+                Outcome::New(Loaded { sample, digest, pixels: extraction.preprocess.pixels(&image) })
+            }
+            Err(problem) => bad(problem.to_string()),
+        }
+    };
+    range.into_par_iter().map(one).collect()
+}
+
+type Row = (usize, [u8; 32], Vec<f32>);
+
+fn sort(outcomes: Vec<Outcome>) -> (Vec<Loaded>, Vec<Row>, Vec<Rejected>) {
+    let (mut new, mut known, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+    for outcome in outcomes {
+        match outcome {
+            Outcome::New(loaded) => new.push(loaded),
+            Outcome::Known(sample, digest, row) => known.push((sample, digest, row)),
+            Outcome::Bad(rejected) => bad.push(rejected),
+        }
+    }
+    (new, known, bad)
+}
+
+fn forward(model: &Vit, loaded: Vec<Loaded>) -> Result<Vec<Row>> {
+    if loaded.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pixels: Vec<f32> = loaded.iter().flat_map(|l| &l.pixels).copied().collect();
+    let class = model.class_tokens(&pixels)?;
+    let rows = class.chunks_exact(model.config().width);
+    Ok(loaded.into_iter().zip(rows).map(|(l, row)| (l.sample, l.digest, row.to_vec())).collect())
+}
+
+fn collect(dataset: &Dataset, rows: Vec<Row>, width: usize, backbone: [u8; 32]) -> Result<Features> {
+    if rows.is_empty() {
+        return Err(Error::data("feature extraction", "no tile could be read; see the rejected list"));
+    }
+    let groups = connected_groups(dataset);
+    let mut features =
+        Features { width, classes: dataset.classes.clone(), backbone: Some(backbone), ..Features::default() };
+    for (sample, digest, row) in rows {
+        features.values.extend(row);
+        features.ids.push(dataset.samples[sample].id.clone());
+        features.labels.push(Some(dataset.samples[sample].label));
+        features.groups.push(groups[sample]);
+        features.image_digests.push(digest);
+    }
+    features.check()?;
+    Ok(features)
+}

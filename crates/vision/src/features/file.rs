@@ -1,0 +1,192 @@
+//! The features file: one `safetensors` with rows, ids, labels, groups and the backbone they came from.
+//!
+//! | tensor | type and shape | content |
+//! | --- | --- | --- |
+//! | `features` | F32 `[n, d]` | class tokens in rows |
+//! | `labels` | U64 `[n]` | class index, or 2⁶⁴−1 for none |
+//! | `groups` | U64 `[n]` | tiles that must stay together share a number |
+//! | `ids` | U8 `[bytes]` | row names, each ended by a newline |
+//! | `image_digests` | U8 `[n, 32]` | SHA-256 of each image file; absent in imported files without them |
+//!
+//! Notes: `format`, `classes` (a JSON list), `backbone` (hexadecimal digest, empty when unknown).
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use safetensors::Dtype;
+
+use crate::error::{Error, Result};
+use crate::tensorfile::{self, TensorFile};
+
+const FORMAT: &str = "blindscope features 1";
+
+/// Features of labelled tiles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    /// Width `d` of a row.
+    pub width: usize,
+    /// `[n, d]`.
+    pub values: Vec<f32>,
+    /// Row names.
+    pub ids: Vec<String>,
+    /// Class index of each row, if it has one.
+    pub labels: Vec<Option<usize>>,
+    /// Group number of each row.
+    pub groups: Vec<usize>,
+    /// Class names.
+    pub classes: Vec<String>,
+    /// Digest of the backbone and its preprocessing; none for imported features that do not tell.
+    pub backbone: Option<[u8; 32]>,
+    /// SHA-256 of each image file, or empty.
+    pub image_digests: Vec<[u8; 32]>,
+}
+
+impl Features {
+    /// Rows `n`.
+    pub fn len(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.ids.is_empty()
+    }
+
+    /// One row.
+    pub fn row(&self, i: usize) -> &[f32] {
+        &self.values[i * self.width..(i + 1) * self.width]
+    }
+
+    /// The rows of some indices, one after another.
+    pub fn rows(&self, indices: &[usize]) -> Vec<f32> {
+        indices.iter().flat_map(|i| self.row(*i)).copied().collect()
+    }
+
+    /// Every row's label.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a row has none.
+    pub fn known_labels(&self) -> Result<Vec<usize>> {
+        let labels: Option<Vec<usize>> = self.labels.iter().copied().collect();
+        labels.ok_or_else(|| Error::data("training", "some rows have no label"))
+    }
+
+    /// Refuses columns of different lengths, labels without a class, values that are not finite, ids with a newline.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::Data`] for the first fault.
+    pub fn check(&self) -> Result<()> {
+        let n = self.len();
+        let digests = self.image_digests.len();
+        if self.width == 0
+            || self.values.len() != n * self.width
+            || self.labels.len() != n
+            || self.groups.len() != n
+            || (digests != n && digests != 0)
+        {
+            let got = format!(
+                "{} values of width {}, {} labels, {} groups, {digests} digests",
+                self.values.len(),
+                self.width,
+                self.labels.len(),
+                self.groups.len()
+            );
+            return Err(Error::shape("features", format!("{n} rows in every column"), got));
+        }
+        if let Some(at) = self.values.iter().position(|v| !v.is_finite()) {
+            let (row, column) = (at / self.width, at % self.width);
+            return Err(Error::data(
+                "features",
+                format!("row `{}` column {column} is not finite", self.ids[row]),
+            ));
+        }
+        if let Some(label) = self.labels.iter().flatten().find(|l| **l >= self.classes.len()) {
+            return Err(Error::data("features", format!("label {label} of {} classes", self.classes.len())));
+        }
+        if let Some(id) = self.ids.iter().find(|id| id.contains('\n')) {
+            return Err(Error::data("features", format!("id {id:?} holds a newline")));
+        }
+        Ok(())
+    }
+
+    /// Writes the file; a reader sees the old one or the new one, nothing between.
+    ///
+    /// # Errors
+    /// As [`Features::check`]; [`Error::Io`].
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.check()?;
+        let n = self.len();
+        let integers =
+            |values: &mut dyn Iterator<Item = u64>| values.flat_map(u64::to_le_bytes).collect::<Vec<u8>>();
+        let values: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        let labels = integers(&mut self.labels.iter().map(|l| l.map_or(u64::MAX, |l| l as u64)));
+        let groups = integers(&mut self.groups.iter().map(|g| *g as u64));
+        let ids: Vec<u8> = self.ids.iter().flat_map(|id| id.bytes().chain([b'\n'])).collect();
+        let digests = self.image_digests.concat();
+        let mut tensors = vec![
+            ("features".to_owned(), vec![n, self.width], Dtype::F32, values.as_slice()),
+            ("labels".to_owned(), vec![n], Dtype::U64, labels.as_slice()),
+            ("groups".to_owned(), vec![n], Dtype::U64, groups.as_slice()),
+            ("ids".to_owned(), vec![ids.len()], Dtype::U8, ids.as_slice()),
+        ];
+        if !digests.is_empty() {
+            tensors.push(("image_digests".to_owned(), vec![n, 32], Dtype::U8, digests.as_slice()));
+        }
+        let classes = serde_json::Value::from(self.classes.clone()).to_string();
+        let notes = HashMap::from([
+            ("format".to_owned(), FORMAT.to_owned()),
+            ("classes".to_owned(), classes),
+            ("backbone".to_owned(), self.backbone.map_or_else(String::new, |d| hex(&d))),
+        ]);
+        tensorfile::write(path, &tensors, notes)
+    }
+
+    /// Reads a file that [`Features::save`] wrote.
+    ///
+    /// # Errors
+    /// [`Error::Format`] for any other file, and as [`Features::check`].
+    pub fn load(path: &Path) -> Result<Self> {
+        let mut file = TensorFile::open(path)?;
+        let bad = |reason: &str| Error::format("features", path, reason);
+        if file.note("format") != Some(FORMAT) {
+            return Err(bad(
+                "its notes name no known features format; use `features import` for other files",
+            ));
+        }
+        let shape = file.entry("features").map(|e| e.shape.clone()).unwrap_or_default();
+        let &[_, width] = shape.as_slice() else { return Err(bad("no tensor `features` of rank 2")) };
+        let classes = file.note("classes").and_then(|c| serde_json::from_str(c).ok());
+        let classes = classes.ok_or_else(|| bad("its notes hold no list of classes"))?;
+        let backbone = file.note("backbone").and_then(unhex);
+        let ids = String::from_utf8(file.octets("ids")?).map_err(|_| bad("ids are not UTF-8"))?;
+        let label = |l: u64| (l != u64::MAX).then_some(l as usize);
+        let digests = match file.entry("image_digests") {
+            Some(_) => file.octets("image_digests")?.as_chunks::<32>().0.to_vec(),
+            None => Vec::new(),
+        };
+        let features = Self {
+            width,
+            values: file.floats("features")?,
+            ids: ids.lines().map(str::to_owned).collect(),
+            labels: file.integers("labels")?.into_iter().map(label).collect(),
+            groups: file.integers("groups")?.into_iter().map(|g| g as usize).collect(),
+            classes,
+            backbone,
+            image_digests: digests,
+        };
+        features.check()?;
+        Ok(features)
+    }
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digit = |v: u8| char::from_digit(u32::from(v), 16).unwrap_or('0');
+    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
+}
+
+fn unhex(text: &str) -> Option<[u8; 32]> {
+    let bytes: Option<Vec<u8>> =
+        (0..text.len() / 2).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
+    bytes?.try_into().ok()
+}

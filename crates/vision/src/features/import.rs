@@ -1,0 +1,135 @@
+//! Features that other tools made.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use super::file::Features;
+use super::npy;
+use crate::data::{CsvColumns, connected_groups, read_csv};
+use crate::error::{Error, Result};
+use crate::tensorfile::TensorFile;
+
+/// Reads features from `path`: our own file, another `safetensors` (tensor `features`, `embeddings` or the only one of
+/// rank 2), `.npy`, or a CSV of numbers with optional columns `id`, `label` and `group`. For `safetensors` and `.npy`,
+/// `labels` names a CSV `path,label[,group][,patient][,site]` whose rows are in the features' order.
+///
+/// # Errors
+/// [`Error::Format`] for a file of another kind (HDF5 among them) or a damaged one, [`Error::Shape`] when `labels` has
+/// another number of rows.
+pub fn import(path: &Path, labels: Option<&Path>) -> Result<Features> {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let (width, values) = match extension.as_str() {
+        "safetensors" => {
+            if let Ok(features) = Features::load(path) {
+                return Ok(features);
+            }
+            safetensors(path)?
+        }
+        "npy" => npy::read(path)?,
+        "csv" => return csv(path),
+        "h5" | "hdf5" => {
+            let reason =
+                "HDF5 is not read; write the array with numpy.save(\"features.npy\", array) and import that";
+            return Err(Error::format("features", path, reason));
+        }
+        other => {
+            let reason = format!("`.{other}` is none of .safetensors, .npy, .csv");
+            return Err(Error::format("features", path, reason));
+        }
+    };
+    with_labels(width, values, labels)
+}
+
+fn safetensors(path: &Path) -> Result<(usize, Vec<f32>)> {
+    let mut file = TensorFile::open(path)?;
+    let matrices: Vec<String> = file
+        .names()
+        .filter(|n| file.entry(n).is_some_and(|e| e.shape.len() == 2))
+        .map(str::to_owned)
+        .collect();
+    let named = matrices.iter().find(|n| ["features", "embeddings"].contains(&n.as_str()));
+    let only = if matrices.len() == 1 { matrices.first() } else { None };
+    let name = named.or(only).cloned().ok_or_else(|| {
+        let reason =
+            format!("no tensor `features` or `embeddings`, and {} of rank 2: {matrices:?}", matrices.len());
+        Error::format("features", path, reason)
+    })?;
+    let width = file.entry(&name).map_or(0, |e| e.shape[1]);
+    Ok((width, file.floats(&name)?))
+}
+
+fn with_labels(width: usize, values: Vec<f32>, labels: Option<&Path>) -> Result<Features> {
+    let n = values.len().checked_div(width).unwrap_or(0);
+    let mut features = Features { width, values, ..Features::default() };
+    if let Some(path) = labels {
+        let dataset = read_csv(path, &CsvColumns::default())?;
+        if dataset.samples.len() != n || !dataset.rejected.is_empty() {
+            let got = format!("{} and {} rejected", dataset.samples.len(), dataset.rejected.len());
+            return Err(Error::shape("importing labels", format!("{n} rows, none rejected"), got));
+        }
+        // The listing is sorted by id; the features are in the file's order.
+        let order = row_order(path, &dataset.samples)?;
+        let groups = connected_groups(&dataset);
+        for at in order {
+            features.ids.push(dataset.samples[at].id.clone());
+            features.labels.push(Some(dataset.samples[at].label));
+            features.groups.push(groups[at]);
+        }
+        features.classes = dataset.classes;
+    } else {
+        features.ids = (0..n).map(|i| format!("row-{i}")).collect();
+        features.labels = vec![None; n];
+        features.groups = (0..n).collect();
+    }
+    features.check()?;
+    Ok(features)
+}
+
+/// For each row of the CSV, the sample that it became.
+fn row_order(path: &Path, samples: &[crate::data::Sample]) -> Result<Vec<usize>> {
+    let bad = |e: csv::Error| Error::format("CSV", path, e);
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_path(path).map_err(bad)?;
+    let at = reader.headers().map_err(bad)?.iter().position(|h| h.trim_start_matches('\u{feff}') == "path");
+    let place: HashMap<&str, usize> = samples.iter().enumerate().map(|(i, s)| (s.id.as_str(), i)).collect();
+    let mut order = Vec::with_capacity(samples.len());
+    for record in reader.records() {
+        let record = record.map_err(bad)?;
+        order.extend(place.get(record.get(at.unwrap_or(0)).unwrap_or("")));
+    }
+    Ok(order)
+}
+
+fn csv(path: &Path) -> Result<Features> {
+    let bad = |reason: String| Error::format("CSV features", path, reason);
+    let mut reader =
+        csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| bad(e.to_string()))?;
+    let header = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
+    let named = |name: &str| header.iter().position(|h| h == name);
+    let (id_at, label_at, group_at) = (named("id"), named("label"), named("group"));
+    let numbers: Vec<usize> =
+        (0..header.len()).filter(|i| ![id_at, label_at, group_at].contains(&Some(*i))).collect();
+    let mut features = Features { width: numbers.len(), ..Features::default() };
+    let (mut labels, mut groups) = (Vec::new(), HashMap::new());
+    for (row, record) in reader.records().enumerate() {
+        let record = record.map_err(|e| bad(e.to_string()))?;
+        for &at in &numbers {
+            let text = record.get(at).unwrap_or("");
+            let value: f32 = text.parse().map_err(|_| bad(format!("row {row}: `{text}` is no number")))?;
+            features.values.push(value);
+        }
+        let field =
+            |at: Option<usize>| at.and_then(|at| record.get(at)).filter(|v| !v.is_empty()).map(str::to_owned);
+        features.ids.push(field(id_at).unwrap_or_else(|| format!("row-{row}")));
+        labels.push(field(label_at));
+        let next = groups.len();
+        let group = field(group_at).unwrap_or_else(|| format!("row-{row}"));
+        features.groups.push(*groups.entry(group).or_insert(next));
+    }
+    let classes: BTreeSet<&String> = labels.iter().flatten().collect();
+    features.classes = classes.into_iter().cloned().collect();
+    let index = |label: &String| features.classes.partition_point(|c| c < label);
+    features.labels = labels.iter().map(|l| l.as_ref().map(index)).collect();
+    features.check()?;
+    Ok(features)
+}

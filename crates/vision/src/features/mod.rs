@@ -1,0 +1,12 @@
+//! Class tokens of tiles: extracted, cached, stored and imported.
+
+mod cache;
+mod extract;
+mod file;
+mod import;
+mod npy;
+
+pub use cache::FeatureCache;
+pub use extract::{Extraction, Progress, extract};
+pub use file::Features;
+pub use import::import;

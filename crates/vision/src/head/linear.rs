@@ -1,0 +1,188 @@
+//! Linear heads: multinomial logistic regression, and the form that ridge shares.
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use super::adamw::{AdamW, cosine};
+use super::scaling::Scaling;
+use crate::error::{Error, Result};
+use crate::kernels::lanes::{add_to_rows, sum_rows};
+use crate::kernels::matmul::{Destination, Matrix, MatrixMut, multiply};
+use crate::kernels::softmax::softmax_rows;
+
+/// logits = W·x + b on raw features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LinearHead {
+    /// W: `[classes, width]`.
+    pub weight: Vec<f32>,
+    /// b: `[classes]`.
+    pub bias: Vec<f32>,
+    /// Feature width.
+    pub width: usize,
+}
+
+impl LinearHead {
+    /// Logits `[n, classes]` of `rows: [n, width]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `rows` is no whole number of rows.
+    pub fn logits(&self, rows: &[f32]) -> Result<Vec<f32>> {
+        if !rows.len().is_multiple_of(self.width) {
+            return Err(Error::shape("linear head", format!("rows of {}", self.width), rows.len()));
+        }
+        Ok(affine(rows, &self.weight, &self.bias, self.width))
+    }
+}
+
+/// x·Wᵀ + b for `x: [n, width]`, `weight: [outputs, width]`.
+pub(super) fn affine(x: &[f32], weight: &[f32], bias: &[f32], width: usize) -> Vec<f32> {
+    let (n, outputs) = (x.len() / width, bias.len());
+    let mut out = vec![0.0; n * outputs];
+    let weight = Matrix::new(weight, outputs, width).transposed();
+    multiply(
+        MatrixMut::new(&mut out, n, outputs),
+        Matrix::new(x, n, width),
+        weight,
+        1.0,
+        Destination::Replace,
+    );
+    add_to_rows(&mut out, bias);
+    out
+}
+
+/// dW = dyᵀ·x and db = Σ dy.
+pub(super) fn affine_gradient(x: &[f32], dy: &[f32], width: usize, outputs: usize) -> (Vec<f32>, Vec<f32>) {
+    let n = x.len() / width;
+    let (mut weight, mut bias) = (vec![0.0; outputs * width], vec![0.0; outputs]);
+    let dy_transposed = Matrix::new(dy, n, outputs).transposed();
+    let out = MatrixMut::new(&mut weight, outputs, width);
+    multiply(out, dy_transposed, Matrix::new(x, n, width), 1.0, Destination::Replace);
+    sum_rows(&mut bias, dy);
+    (weight, bias)
+}
+
+/// Mean cross-entropy of `logits: [n, classes]`, and its gradient: (softmax − one-hot)/n.
+pub(crate) fn cross_entropy(logits: &[f32], labels: &[usize], classes: usize) -> (f32, Vec<f32>) {
+    let mut gradient = logits.to_vec();
+    softmax_rows(&mut gradient, classes);
+    let n = labels.len().max(1) as f32;
+    let mut loss = 0.0;
+    for (row, label) in gradient.chunks_exact_mut(classes).zip(labels) {
+        loss -= row[*label].max(f32::MIN_POSITIVE).ln() / n;
+        row[*label] -= 1.0;
+        row.iter_mut().for_each(|g| *g /= n);
+    }
+    (loss, gradient)
+}
+
+/// Refuses rows and labels that do not pair up, and a class without an example.
+pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+    if width == 0 || rows.len() != labels.len() * width || labels.is_empty() {
+        let expected = format!("{} rows of {width}", labels.len());
+        return Err(Error::shape("training a head", expected, format!("{} values", rows.len())));
+    }
+    let mut counts = vec![0usize; classes];
+    for label in labels {
+        let count = counts.get_mut(*label);
+        *count.ok_or_else(|| {
+            Error::data("training a head", format!("label {label} of {classes} classes"))
+        })? += 1;
+    }
+    if let Some(class) = counts.iter().position(|n| *n == 0) {
+        return Err(Error::data("training a head", format!("class {class} of {classes} has no example")));
+    }
+    Ok(())
+}
+
+/// How a logistic head is trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticPlan {
+    /// Passes over the data.
+    pub epochs: usize,
+    /// Examples a step.
+    pub batch: usize,
+    /// Peak step size of AdamW, warmed up and decayed as a cosine.
+    pub rate: f32,
+    /// Weight decay.
+    pub decay: f32,
+    /// Seed of the shuffles.
+    pub seed: u64,
+}
+
+impl Default for LogisticPlan {
+    fn default() -> Self {
+        Self { epochs: 60, batch: 64, rate: 5e-3, decay: 0.05, seed: 0 }
+    }
+}
+
+/// Multinomial logistic regression on standardised features by AdamW, folded back to raw features.
+///
+/// # Errors
+/// [`Error::Shape`] and [`Error::Data`] for examples that do not pair up or a class without any.
+pub fn train_logistic(
+    rows: &[f32],
+    width: usize,
+    labels: &[usize],
+    classes: usize,
+    plan: &LogisticPlan,
+) -> Result<LinearHead> {
+    check_examples(rows, width, labels, classes)?;
+    let scaling = Scaling::fit(rows, width)?;
+    let z = scaling.apply(rows);
+    let mut head = LinearHead { weight: vec![0.0; classes * width], bias: vec![0.0; classes], width };
+    let mut optimiser = AdamW::new(plan.rate, plan.decay);
+    for_each_batch(labels.len(), plan.epochs, plan.batch, plan.seed, |batch, progress| {
+        let (x, y) = gather(&z, width, labels, batch);
+        let logits = affine(&x, &head.weight, &head.bias, width);
+        let (_, d) = cross_entropy(&logits, &y, classes);
+        let (dw, db) = affine_gradient(&x, &d, width, classes);
+        optimiser.rate = plan.rate * progress.rate;
+        optimiser.step(
+            [(head.weight.as_mut_slice(), dw.as_slice(), true), (&mut head.bias, &db, false)].into_iter(),
+        );
+    });
+    scaling.fold(&mut head.weight, &mut head.bias);
+    Ok(head)
+}
+
+/// Where in training a batch lies.
+pub(crate) struct BatchProgress {
+    /// Factor of the step size.
+    pub(crate) rate: f32,
+    /// The epoch, when this batch is its last.
+    pub(crate) epoch_end: Option<usize>,
+}
+
+/// Calls `f` with the shuffled indices of every batch of every epoch.
+pub(crate) fn for_each_batch(
+    n: usize,
+    epochs: usize,
+    batch: usize,
+    seed: u64,
+    mut f: impl FnMut(&[usize], BatchProgress),
+) {
+    let mut order: Vec<usize> = (0..n).collect();
+    let mut rng = ChaCha12Rng::seed_from_u64(seed);
+    let per_epoch = n.div_ceil(batch.max(1));
+    let steps = per_epoch * epochs;
+    for epoch in 0..epochs {
+        order.shuffle(&mut rng);
+        for (i, batch) in order.chunks(batch.max(1)).enumerate() {
+            let rate = cosine(epoch * per_epoch + i, steps, (steps / 20).max(1));
+            f(batch, BatchProgress { rate, epoch_end: (i + 1 == per_epoch).then_some(epoch) });
+        }
+    }
+}
+
+/// Rows and labels of some indices.
+pub(super) fn gather(
+    rows: &[f32],
+    width: usize,
+    labels: &[usize],
+    batch: &[usize],
+) -> (Vec<f32>, Vec<usize>) {
+    let x = batch.iter().flat_map(|i| &rows[i * width..(i + 1) * width]).copied().collect();
+    (x, batch.iter().map(|i| labels[*i]).collect())
+}

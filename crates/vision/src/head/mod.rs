@@ -1,0 +1,25 @@
+//! Classifiers on class tokens, made to be evaluated under encryption.
+//!
+//! | head | form | cost under encryption |
+//! | --- | --- | --- |
+//! | [`LinearHead`] | W·x + b, logistic or ridge | one product |
+//! | [`PolynomialHead`] | W₂·p(W₁·x + b₁) + b₂, p of degree 2 or 4 | two products and p |
+//!
+//! Both take raw features: the standardisation that training uses is folded into the first layer.
+
+mod activation;
+mod adamw;
+mod gradient;
+mod linear;
+mod polynomial;
+mod ridge;
+mod scaling;
+
+pub use activation::Activation;
+pub use adamw::AdamW;
+pub use gradient::{LinearGradient, PolynomialGradient};
+pub use linear::{LinearHead, LogisticPlan, train_logistic};
+pub(crate) use linear::{cross_entropy, for_each_batch};
+pub use polynomial::{HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
+pub use ridge::train_ridge;
+pub use scaling::Scaling;

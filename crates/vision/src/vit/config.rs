@@ -1,0 +1,313 @@
+//! What distinguishes one Vision Transformer from another.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::position::Interpolation;
+use crate::error::{Error, Result};
+
+/// The feed-forward half of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mlp {
+    /// linear → GELU → linear.
+    Gelu,
+    /// linear to twice the hidden width → SiLU(first half) · second half → linear (DINOv2-giant, UNI2, Virchow).
+    SwiGlu,
+}
+
+/// The shape of a Vision Transformer. Every width is a run-time value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// Side of the square input in pixels; a multiple of `patch`.
+    pub image: usize,
+    /// Side of a square patch in pixels.
+    pub patch: usize,
+    /// Width `d` of every token.
+    pub width: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Attention heads `h`; divides `width`.
+    pub heads: usize,
+    /// Hidden width `f` of the feed-forward half (after the gate for [`Mlp::SwiGlu`]).
+    pub hidden: usize,
+    /// The feed-forward half's kind.
+    pub mlp: Mlp,
+    /// Register tokens between the class token and the patches (arXiv 2309.16588).
+    pub registers: usize,
+    /// Whether the class token has a position of its own (timm's `no_embed_class` models have none).
+    pub class_position: bool,
+    /// Whether query, key and value have biases.
+    pub qkv_bias: bool,
+    /// Whether each residual branch is scaled by a learned vector (`LayerScale`, arXiv 2103.17239).
+    pub layer_scale: bool,
+    /// ε of every layer normalisation.
+    pub norm_epsilon: f32,
+    /// Classes of the model's own head; zero when it has none.
+    pub classes: usize,
+    /// How learned positions are resampled when a checkpoint was made for another image size.
+    pub interpolation: Interpolation,
+}
+
+impl Config {
+    /// A plain pre-norm ViT: hidden width 4·`width`, biases, no registers, no head.
+    pub fn plain(image: usize, patch: usize, width: usize, depth: usize, heads: usize) -> Self {
+        Self {
+            image,
+            patch,
+            width,
+            depth,
+            heads,
+            hidden: 4 * width,
+            mlp: Mlp::Gelu,
+            registers: 0,
+            class_position: true,
+            qkv_bias: true,
+            layer_scale: false,
+            norm_epsilon: 1e-6,
+            classes: 0,
+            interpolation: Interpolation::BicubicAntialiased,
+        }
+    }
+
+    /// `DeiT`-Tiny/16 at 224.
+    pub fn deit_tiny() -> Self {
+        Self::plain(224, 16, 192, 12, 3)
+    }
+
+    /// ViT-B/16 at 224 (Phikon's shape).
+    pub fn vit_base() -> Self {
+        Self::plain(224, 16, 768, 12, 12)
+    }
+
+    /// The transformer of arXiv 2511.20983: 200×200 images, patch 25, so 64 patches, width 768.
+    pub fn paper() -> Self {
+        Self::plain(200, 25, 768, 12, 12)
+    }
+
+    /// DINOv2 ViT-B/14 with four registers and layer scale at 224.
+    pub fn dinov2_base_registers() -> Self {
+        Self { registers: 4, layer_scale: true, ..Self::plain(224, 14, 768, 12, 12) }
+    }
+
+    /// Patches `n` of an image.
+    pub fn patches(&self) -> usize {
+        let side = self.image / self.patch;
+        side * side
+    }
+
+    /// Tokens `t`: class, registers, patches.
+    pub fn tokens(&self) -> usize {
+        self.prefix() + self.patches()
+    }
+
+    /// Tokens before the first patch.
+    pub fn prefix(&self) -> usize {
+        1 + self.registers
+    }
+
+    /// Positions that are learned: the patches, and the class token's where it has one.
+    pub fn positions(&self) -> usize {
+        self.patches() + usize::from(self.class_position)
+    }
+
+    /// Head width `e`.
+    pub fn head_width(&self) -> usize {
+        self.width / self.heads
+    }
+
+    /// Values of one input image: `3·image²`.
+    pub fn pixels(&self) -> usize {
+        3 * self.image * self.image
+    }
+
+    /// Values of one patch: `3·patch²`.
+    pub fn patch_values(&self) -> usize {
+        3 * self.patch * self.patch
+    }
+
+    /// Output width of the feed-forward half's first layer.
+    pub fn expanded(&self) -> usize {
+        match self.mlp {
+            Mlp::Gelu => self.hidden,
+            Mlp::SwiGlu => 2 * self.hidden,
+        }
+    }
+
+    /// Refuses a configuration that describes no transformer, or one beyond any published size.
+    ///
+    /// # Errors
+    /// [`Error::Config`] names the first setting that is wrong.
+    pub fn check(&self) -> Result<()> {
+        let bounded: [(&'static str, usize, usize, usize); 8] = [
+            ("image", self.image, 1, 4096),
+            ("patch", self.patch, 1, 256),
+            ("width", self.width, 1, 16_384),
+            ("depth", self.depth, 1, 256),
+            ("heads", self.heads, 1, 256),
+            ("hidden", self.hidden, 1, 131_072),
+            ("registers", self.registers, 0, 64),
+            ("classes", self.classes, 0, 1_000_000),
+        ];
+        for (field, value, low, high) in bounded {
+            if !(low..=high).contains(&value) {
+                return Err(refuse(field, value, format!("it must lie in {low}..={high}")));
+            }
+        }
+        if !self.image.is_multiple_of(self.patch) {
+            let rule = format!("it must be a multiple of patch = {}", self.patch);
+            return Err(refuse("image", self.image, rule));
+        }
+        if !self.width.is_multiple_of(self.heads) {
+            return Err(refuse(
+                "width",
+                self.width,
+                format!("it must be a multiple of heads = {}", self.heads),
+            ));
+        }
+        if !(self.norm_epsilon > 0.0 && self.norm_epsilon < 1.0) {
+            return Err(refuse("norm_epsilon", self.norm_epsilon, "it must lie in (0, 1)".into()));
+        }
+        if self.patches() > 65_536 {
+            let rule = format!("{} patches are more than 65536; use a larger patch", self.patches());
+            return Err(refuse("image", self.image, rule));
+        }
+        Ok(())
+    }
+
+    /// Reads a Hugging Face `config.json` (`vit`, `deit`, `dinov2`, `dinov2_with_registers`, `ijepa`-free models).
+    ///
+    /// # Errors
+    /// [`Error::Format`] for JSON that is none of these, [`Error::Config`] for values that [`Config::check`] refuses.
+    pub fn from_hugging_face(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io("reading", path))?;
+        let raw: HuggingFaceConfig =
+            serde_json::from_str(&text).map_err(|e| Error::format("Hugging Face config.json", path, e))?;
+        let config =
+            raw.resolve().map_err(|reason| Error::format("Hugging Face config.json", path, reason))?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn refuse(field: &'static str, value: impl ToString, rule: String) -> Error {
+    Error::Config { field, value: value.to_string(), rule }
+}
+
+/// The fields of a Hugging Face `config.json` that decide a shape; absent ones take that library's defaults.
+#[derive(Deserialize)]
+struct HuggingFaceConfig {
+    model_type: String,
+    #[serde(default = "default_image")]
+    image_size: usize,
+    #[serde(default = "default_patch")]
+    patch_size: usize,
+    hidden_size: usize,
+    num_hidden_layers: usize,
+    num_attention_heads: usize,
+    intermediate_size: Option<usize>,
+    mlp_ratio: Option<f64>,
+    #[serde(default)]
+    num_register_tokens: Option<usize>,
+    #[serde(default = "default_true")]
+    qkv_bias: bool,
+    #[serde(default)]
+    use_swiglu_ffn: bool,
+    layer_norm_eps: Option<f32>,
+    #[serde(default = "default_act")]
+    hidden_act: String,
+    #[serde(default = "default_channels")]
+    num_channels: usize,
+}
+
+fn default_image() -> usize {
+    224
+}
+fn default_patch() -> usize {
+    16
+}
+fn default_true() -> bool {
+    true
+}
+fn default_act() -> String {
+    "gelu".into()
+}
+fn default_channels() -> usize {
+    3
+}
+
+impl HuggingFaceConfig {
+    fn resolve(self) -> std::result::Result<Config, String> {
+        let dino = match self.model_type.as_str() {
+            "vit" | "deit" => false,
+            "dinov2" | "dinov2_with_registers" => true,
+            other => {
+                return Err(format!(
+                    "model_type `{other}` is none of vit, deit, dinov2, dinov2_with_registers"
+                ));
+            }
+        };
+        if self.hidden_act != "gelu" {
+            return Err(format!("hidden_act `{}` is not the exact `gelu`", self.hidden_act));
+        }
+        if self.num_channels != 3 {
+            return Err(format!("num_channels = {}, but tiles are RGB (3)", self.num_channels));
+        }
+        let registers = match self.model_type.as_str() {
+            "dinov2_with_registers" => self.num_register_tokens.unwrap_or(4),
+            _ => 0,
+        };
+        let full = match (self.intermediate_size, self.mlp_ratio) {
+            (Some(size), _) if !dino => size,
+            (_, ratio) => (self.hidden_size as f64 * ratio.unwrap_or(4.0)) as usize,
+        };
+        let swiglu = dino && self.use_swiglu_ffn;
+        Ok(Config {
+            // DINOv2 rounds two thirds of the hidden width up to a multiple of eight.
+            hidden: if swiglu { (full * 2 / 3).div_ceil(8) * 8 } else { full },
+            mlp: if swiglu { Mlp::SwiGlu } else { Mlp::Gelu },
+            registers,
+            qkv_bias: self.qkv_bias,
+            layer_scale: dino,
+            norm_epsilon: self.layer_norm_eps.unwrap_or(if dino { 1e-6 } else { 1e-12 }),
+            interpolation: Interpolation::Bicubic,
+            ..Config::plain(
+                self.image_size,
+                self.patch_size,
+                self.hidden_size,
+                self.num_hidden_layers,
+                self.num_attention_heads,
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_papers_transformer_has_sixty_four_patches() {
+        let config = Config::paper();
+        config.check().unwrap();
+        assert_eq!((config.patches(), config.tokens(), config.width), (64, 65, 768));
+    }
+
+    #[test]
+    fn a_wrong_setting_is_named_with_its_repair() {
+        let config = Config { heads: 5, ..Config::vit_base() };
+        let message = config.check().unwrap_err().to_string();
+        assert_eq!(message, "model configuration: width = 768, but it must be a multiple of heads = 5");
+    }
+
+    #[test]
+    fn hugging_face_defaults_are_filled_in() {
+        let json = r#"{"model_type":"dinov2_with_registers","hidden_size":1536,"num_hidden_layers":40,
+            "num_attention_heads":24,"patch_size":14,"image_size":518,"use_swiglu_ffn":true,"mlp_ratio":4}"#;
+        let config = serde_json::from_str::<HuggingFaceConfig>(json).unwrap().resolve().unwrap();
+        assert_eq!((config.registers, config.hidden, config.mlp), (4, 4096, Mlp::SwiGlu));
+        assert_eq!(config.expanded(), 8192);
+        assert!(config.layer_scale);
+    }
+}

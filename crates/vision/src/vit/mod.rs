@@ -1,0 +1,25 @@
+//! Vision Transformers (Dosovitskiy et al., arXiv 2010.11929) in the forms that pathology uses.
+//!
+//! Dimension letters: `b` images, `t` tokens, `d` width, `h` heads, `e = d/h` head width, `f` hidden width.
+
+mod attention;
+mod block;
+mod config;
+mod linear;
+mod mlp;
+mod model;
+mod names;
+mod norm;
+mod parameters;
+mod position;
+mod weights;
+
+pub use block::BlockParameters;
+pub use config::{Config, Mlp};
+pub use linear::{Adapter, Linear};
+pub use model::{Recording, Vit};
+pub use norm::Norm;
+pub(crate) use parameters::fill_normal;
+pub use parameters::{Parameters, TensorSpec};
+pub use position::Interpolation;
+pub use weights::{infer_config, load, load_with, save};

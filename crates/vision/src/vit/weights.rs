@@ -1,0 +1,224 @@
+//! Checkpoints: compare every name and shape first, then read.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+
+use safetensors::Dtype;
+
+use super::config::{Config, Mlp};
+use super::model::Vit;
+use super::names::Naming;
+use super::parameters::{Parameters, TensorSpec};
+use super::position::resample;
+use crate::error::{CheckpointMismatch, Error, Result};
+use crate::tensorfile::{self, TensorFile};
+
+/// Reads a model from a `safetensors` file, or from a folder with `model.safetensors` and a Hugging Face
+/// `config.json`. Without that file the shape is inferred ([`infer_config`]).
+///
+/// # Errors
+/// As [`load_with`].
+pub fn load(path: &Path) -> Result<Vit> {
+    let (weights, json) = if path.is_dir() {
+        (path.join("model.safetensors"), path.join("config.json"))
+    } else {
+        (path.to_owned(), path.with_file_name("config.json"))
+    };
+    let hugging_face = json.is_file() && {
+        let text = std::fs::read_to_string(&json).map_err(Error::io("reading", &json))?;
+        text.contains("\"model_type\"")
+    };
+    let config = if hugging_face { Config::from_hugging_face(&json)? } else { infer_config(&weights, None)? };
+    load_with(&weights, config)
+}
+
+/// Reads the model `config` from a checkpoint with timm, DINOv2 or Hugging Face names. Positions are resampled when
+/// the checkpoint was made for another image size; heads, poolers and mask tokens outside the model are passed over.
+///
+/// # Errors
+/// [`Error::Checkpoint`] lists *every* missing, extra and misshapen tensor before any is read; [`Error::NotFinite`]
+/// for a NaN or infinite weight; [`Error::Format`] and [`Error::Io`] for a damaged file.
+pub fn load_with(path: &Path, config: Config) -> Result<Vit> {
+    config.check()?;
+    let mut file = TensorFile::open(path)?;
+    let naming = naming(&file)?;
+    let mut parameters = Parameters::zeros(&config);
+    let specs = parameters.specs(&config);
+    compare(&file, &naming, &config, &specs)?;
+    for (spec, values) in specs.iter().zip(parameters.tensors_mut()) {
+        if !spec.is_empty() {
+            *values = read(&mut file, &naming, &config, spec)?;
+        }
+    }
+    Vit::new(config, parameters)
+}
+
+/// Writes a model under timm's names.
+///
+/// # Errors
+/// [`Error::Io`] when the file cannot be written.
+pub fn save(model: &Vit, path: &Path) -> Result<()> {
+    let specs = model.parameters().specs(model.config());
+    let mut tensors = Vec::new();
+    for (spec, values) in specs.iter().zip(model.parameters().tensors()) {
+        if !spec.is_empty() {
+            let outputs = spec.shape[0];
+            let values = if spec.transposed {
+                transpose(values, values.len() / outputs, outputs)
+            } else {
+                values.clone()
+            };
+            let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+            tensors.push((spec.name.clone(), spec.shape.clone(), bytes));
+        }
+    }
+    let views: Vec<_> =
+        tensors.iter().map(|(n, s, b)| (n.clone(), s.clone(), Dtype::F32, b.as_slice())).collect();
+    tensorfile::write(path, &views, HashMap::new())
+}
+
+/// The configuration that a timm or DINOv2 checkpoint's shapes tell. Heads cannot be seen in shapes: they are
+/// `heads`, or the width in heads of 64, which holds for every published ViT-Ti/S/B/L/g.
+///
+/// # Errors
+/// [`Error::Format`] when the file holds no Vision Transformer or uses Hugging Face names (which come with a
+/// `config.json`).
+pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
+    let file = TensorFile::open(path)?;
+    let naming = naming(&file)?;
+    let find = |name: &str| {
+        let sources = naming.sources(name);
+        let gated = naming.rename_gated(&sources[0]);
+        [&sources[0], &gated].into_iter().find_map(|n| file.entry(n)).map(|e| e.shape.clone())
+    };
+    let need = |name: &str, rank: usize| {
+        let shape = find(name).filter(|s| s.len() == rank);
+        shape.ok_or_else(|| {
+            Error::format("ViT checkpoint", path, format!("no tensor `{name}` of rank {rank}"))
+        })
+    };
+    let patch = need("patch_embed.proj.weight", 4)?;
+    let positions = need("pos_embed", 3)?[1];
+    let (width, patch) = (patch[0], patch[2]);
+    let (grid, class_position) = grid_side(positions).ok_or_else(|| {
+        Error::format("ViT checkpoint", path, format!("{positions} positions fill no square grid"))
+    })?;
+    let depth = (0..256).take_while(|i| find(&format!("blocks.{i}.norm1.weight")).is_some()).count();
+    let qkv_bias = file.entry(&naming.sources("blocks.0.attn.qkv.bias")[0]).is_some();
+    let first = need("blocks.0.mlp.fc1.weight", 2)?[0];
+    let hidden = need("blocks.0.mlp.fc2.weight", 2)?[1];
+    let config = Config {
+        hidden,
+        mlp: if first == 2 * hidden { Mlp::SwiGlu } else { Mlp::Gelu },
+        registers: find("reg_token").and_then(|s| s.get(1).copied()).unwrap_or(0),
+        class_position,
+        qkv_bias,
+        layer_scale: find("blocks.0.ls1.gamma").is_some(),
+        classes: find("head.weight").map_or(0, |s| s[0]),
+        ..Config::plain(grid * patch, patch, width, depth, heads.unwrap_or(width / 64).max(1))
+    };
+    config.check()?;
+    Ok(config)
+}
+
+fn naming(file: &TensorFile) -> Result<Naming> {
+    Naming::detect(file.names()).ok_or_else(|| {
+        let some: Vec<_> = file.names().take(5).collect();
+        let reason = format!("no class token under a timm, DINOv2 or Hugging Face name; it starts {some:?}");
+        Error::format("ViT checkpoint", file.path(), reason)
+    })
+}
+
+/// Grid side of a number of positions, and whether the class token has one of them.
+fn grid_side(positions: usize) -> Option<(usize, bool)> {
+    let square = |n: usize| n.isqrt().pow(2) == n && n > 0;
+    if positions > 0 && square(positions - 1) {
+        Some(((positions - 1).isqrt(), true))
+    } else {
+        square(positions).then(|| (positions.isqrt(), false))
+    }
+}
+
+/// The checkpoint's tensors for one of ours, each with the shape it must have.
+fn expected(naming: &Naming, config: &Config, spec: &TensorSpec) -> Vec<(String, Vec<usize>)> {
+    let sources = naming.sources(&spec.name);
+    let mut shape = spec.shape.clone();
+    shape[0] /= sources.len();
+    let gated = config.mlp == Mlp::SwiGlu;
+    sources.into_iter().map(|s| (if gated { naming.rename_gated(&s) } else { s }, shape.clone())).collect()
+}
+
+fn compare(file: &TensorFile, naming: &Naming, config: &Config, specs: &[TensorSpec]) -> Result<()> {
+    let (mut missing, mut shapes, mut used) = (Vec::new(), Vec::new(), BTreeSet::new());
+    for spec in specs.iter().filter(|s| !s.is_empty()) {
+        for (name, shape) in expected(naming, config, spec) {
+            match file.entry(&name) {
+                None => missing.push(name),
+                Some(entry) => {
+                    if entry.shape != shape && !(spec.name == "pos_embed" && resamples(config, &entry.shape))
+                    {
+                        shapes.push((name.clone(), shape, entry.shape.clone()));
+                    }
+                    used.insert(name);
+                }
+            }
+        }
+    }
+    let extra: Vec<String> =
+        file.names().filter(|n| !used.contains(*n) && !naming.is_unused(n)).map(str::to_owned).collect();
+    if missing.is_empty() && extra.is_empty() && shapes.is_empty() {
+        return Ok(());
+    }
+    let path = file.path().to_owned();
+    Err(Error::Checkpoint(Box::new(CheckpointMismatch {
+        path,
+        naming: naming.label(),
+        missing,
+        extra,
+        shapes,
+    })))
+}
+
+/// Whether positions of this shape can be resampled to the model's grid.
+fn resamples(config: &Config, shape: &[usize]) -> bool {
+    matches!(*shape, [1, n, d] if d == config.width && source_grid(config, n).is_some())
+}
+
+fn source_grid(config: &Config, positions: usize) -> Option<usize> {
+    let cells = positions.checked_sub(usize::from(config.class_position))?;
+    (cells > 0 && cells.isqrt().pow(2) == cells).then(|| cells.isqrt())
+}
+
+fn read(file: &mut TensorFile, naming: &Naming, config: &Config, spec: &TensorSpec) -> Result<Vec<f32>> {
+    let mut values = Vec::with_capacity(spec.len());
+    for (name, _) in expected(naming, config, spec) {
+        let part = file.floats(&name)?;
+        let count = part.iter().filter(|v| !v.is_finite()).count();
+        if count > 0 {
+            return Err(Error::NotFinite { path: file.path().to_owned(), tensor: name, count });
+        }
+        values.extend(part);
+    }
+    if spec.name == "pos_embed" {
+        let grid = source_grid(config, values.len() / config.width);
+        return Ok(grid.map_or_else(Vec::new, |grid| resample(config, &values, grid)));
+    }
+    let outputs = spec.shape[0];
+    Ok(if spec.transposed { transpose(&values, outputs, values.len() / outputs) } else { values })
+}
+
+/// `[rows, columns]` to `[columns, rows]`, in tiles that stay in the cache.
+fn transpose(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    const TILE: usize = 32;
+    let mut out = vec![0.0; values.len()];
+    for i0 in (0..rows).step_by(TILE) {
+        for j0 in (0..columns).step_by(TILE) {
+            for i in i0..(i0 + TILE).min(rows) {
+                for j in j0..(j0 + TILE).min(columns) {
+                    out[j * rows + i] = values[i * columns + j];
+                }
+            }
+        }
+    }
+    out
+}
