@@ -136,6 +136,14 @@ pub enum CkksError {
         /// The level.
         level: Level,
     },
+    /// A scale has become a product of more primes than its exact form counts.
+    #[error(
+        "{op}: the scale's exponents leave their range of ±127; set_scale to a nearby simpler one and plan its error"
+    )]
+    ScaleExponent {
+        /// The operation.
+        op: &'static str,
+    },
     /// A ciphertext has more or fewer polynomials than the operation takes.
     #[error("{op}: the ciphertext has {found} components, {expected} are needed; {hint}")]
     Components {

@@ -30,7 +30,7 @@ impl Scale {
         s
     }
 
-    /// The product of two scales. Exponents saturate far beyond what any modulus holds.
+    /// The product of two scales. Exponents saturate; [`Self::checked_times`] says when.
     #[must_use]
     pub fn times(mut self, other: Self) -> Self {
         self.log2 = self.log2.saturating_add(other.log2);
@@ -40,7 +40,7 @@ impl Scale {
         self
     }
 
-    /// The quotient of two scales.
+    /// The quotient of two scales. Exponents saturate; [`Self::checked_over`] says when.
     #[must_use]
     pub fn over(mut self, other: Self) -> Self {
         self.log2 = self.log2.saturating_sub(other.log2);
@@ -48,6 +48,18 @@ impl Scale {
             *a = a.saturating_sub(b);
         }
         self
+    }
+
+    /// The product, or `None` where an exponent leaves its range: a circuit of eight and more squarings.
+    pub fn checked_times(self, other: Self) -> Option<Self> {
+        let product = self.times(other);
+        (product.over(other) == self && product.over(self) == other).then_some(product)
+    }
+
+    /// The quotient, or `None` where an exponent leaves its range.
+    pub fn checked_over(self, other: Self) -> Option<Self> {
+        let quotient = self.over(other);
+        (quotient.times(other) == self).then_some(quotient)
     }
 
     /// `k` of the factor `2^k`.
@@ -80,5 +92,9 @@ mod tests {
         assert_eq!(s.times(Scale::prime(2)), Scale::pow2(80));
         assert_ne!(s, Scale::pow2(40));
         assert_eq!(Scale::from_parts(80, &[0, 0, -1]), s);
+        let deep = Scale::from_parts(0, &[100]);
+        assert_eq!(deep.checked_times(deep), None);
+        assert_eq!(Scale::from_parts(0, &[-100]).checked_over(deep), None);
+        assert_eq!(deep.checked_over(deep), Some(Scale::ONE));
     }
 }

@@ -24,8 +24,7 @@ fn a_small_vit_learns_structure() {
     let mut head =
         Classifier::Linear(LinearHead { weight: vec![0.0; 3 * 48], bias: vec![0.0; 3], width: 48 });
     let preprocess = Preprocess::half(64);
-    let fit_plan =
-        FitPlan { tuning: Tuning::Whole, epochs: 30, batch: 16, rate: 1e-3, ..FitPlan::default() };
+    let fit_plan = FitPlan { tuning: Tuning::Whole, epochs: 30, batch: 16, rate: 1e-3, ..FitPlan::default() };
     let epochs =
         fit(&mut model, &mut head, &tiles, &preprocess, &fit_plan, &mut |_| ControlFlow::Continue(()))
             .unwrap();

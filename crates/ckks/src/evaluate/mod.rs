@@ -78,7 +78,7 @@ impl Evaluator {
 
     /// A product's scale, if the modulus of its level holds it.
     fn product_scale(&self, op: &'static str, level: Level, a: Scale, b: Scale) -> Result<Scale> {
-        let scale = a.times(b);
+        let scale = a.checked_times(b).ok_or(CkksError::ScaleExponent { op })?;
         let (log2_scale, log_q) = (self.params.scale_log2(&scale), self.params.log_q(level));
         if log2_scale >= log_q {
             return Err(CkksError::ScaleOverflow { op, log2_scale, log_q, level });

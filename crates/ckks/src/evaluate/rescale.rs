@@ -70,7 +70,8 @@ impl Evaluator {
         let Some(level) = a.level().0.checked_sub(1) else {
             return Err(CkksError::NoLevelLeft { op: OP });
         };
-        let scale = a.scale.over(Scale::prime(a.level().0));
+        let scale =
+            a.scale.checked_over(Scale::prime(a.level().0)).ok_or(CkksError::ScaleExponent { op: OP })?;
         Ok(Shape { components: a.components.len(), level: Level(level), scale })
     }
 
