@@ -4,6 +4,7 @@
 //! for the whole cohort's sum ([`Layout`], with the proof of headroom), and the digits sit above noise and masks. Rounding
 //! after decryption leaves the integer sum, bit for bit.
 
+pub mod bench;
 mod error;
 mod fixed;
 mod layout;

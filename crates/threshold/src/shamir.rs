@@ -108,7 +108,7 @@ impl KeyShare {
         let qp = transcript.params().qp();
         let mut share = Self { session: transcript.digest(), party, value: qp.zero() };
         let mut seen = BTreeSet::new();
-        for part in &parts {
+        for part in parts {
             if part.session != transcript.digest() {
                 let expected = transcript.digest().fingerprint().to_string();
                 return Err(ThresholdError::Transcript {
