@@ -72,6 +72,11 @@ impl DecryptionSession {
                 (ceremony.digest().fingerprint().to_string(), key.session.fingerprint().to_string());
             return Err(ThresholdError::Transcript { op: "decrypt", expected, found });
         }
+        // Another roster or threshold would be another mark for the same job and round.
+        if round.roster() != ceremony.roster() || round.params() != ceremony.params() {
+            let (expected, found) = ("the ceremony's roster and parameters", format!("{:?}", round.roster()));
+            return Err(ThresholdError::Shape { op: "decrypt", expected, found });
+        }
         let summand = key.summand(round.params(), committee)?;
         ledger.spend(round.digest())?;
         let transcript = round.clone();
