@@ -12,6 +12,13 @@ pub struct Plaintext {
 }
 
 impl Plaintext {
+    /// The message with these evaluations, for encoders that place integers in coefficients. Range: at least one limb,
+    /// at most as many as there are ciphertext primes.
+    pub fn from_polynomial(params: &Parameters, poly: Poly<Ntt>, scale: Scale) -> Self {
+        debug_assert!((1..=params.q().len()).contains(&poly.limb_count()));
+        Self { params: params.clone(), poly, scale }
+    }
+
     /// The parameters it belongs to.
     pub fn params(&self) -> &Parameters {
         &self.params

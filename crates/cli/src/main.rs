@@ -6,7 +6,20 @@ mod bench;
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
-    match args::Args::parse().command {
+    let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
+    };
+    match done {
+        // The reader of our output has seen enough.
+        Err(e) if is_broken_pipe(&e) => Ok(()),
+        done => done,
     }
+}
+
+fn is_broken_pipe(e: &anyhow::Error) -> bool {
+    e.chain().any(|cause| {
+        let io = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(std::io::ErrorKind::BrokenPipe)
+    })
 }

@@ -1,0 +1,52 @@
+use crate::{AggregateError, Result};
+
+/// Values in `[-clip, clip]` as integers in `[0, 2^bits − 2]`: `round(v/clip·h) + h` with `h = 2^(bits−1) − 1`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FixedPoint {
+    clip: f64,
+    bits: u32,
+}
+
+impl FixedPoint {
+    /// Integers of `bits` bits for values clipped to `clip` in size.
+    ///
+    /// # Errors
+    /// [`AggregateError::FixedPoint`].
+    pub fn new(clip: f64, bits: u32) -> Result<Self> {
+        if clip.is_normal() && clip > 0.0 && (2..=32).contains(&bits) {
+            Ok(Self { clip, bits })
+        } else {
+            Err(AggregateError::FixedPoint { clip, bits })
+        }
+    }
+
+    fn half(&self) -> u64 {
+        (1 << (self.bits - 1)) - 1
+    }
+
+    /// Largest integer.
+    pub fn max(&self) -> u64 {
+        2 * self.half()
+    }
+
+    /// The integers of these values; larger ones are clipped.
+    ///
+    /// # Errors
+    /// [`AggregateError::NotANumber`].
+    pub fn encode(&self, values: &[f64]) -> Result<Vec<u64>> {
+        let h = self.half() as f64;
+        let one = |(index, v): (usize, &f64)| {
+            if v.is_nan() {
+                return Err(AggregateError::NotANumber { index });
+            }
+            Ok(((v / self.clip).clamp(-1.0, 1.0) * h + h).round_ties_even() as u64)
+        };
+        values.iter().enumerate().map(one).collect()
+    }
+
+    /// The sum of values behind the sum of `weight` sites' integers (or of integers with weights that sum to `weight`).
+    pub fn decode_sum(&self, sum: u64, weight: u64) -> f64 {
+        let offset = i128::from(weight) * i128::from(self.half());
+        (i128::from(sum) - offset) as f64 * (self.clip / self.half() as f64)
+    }
+}

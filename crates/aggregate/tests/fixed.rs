@@ -1,0 +1,28 @@
+//! Fixed point: round trips, clipping, refusals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::float_cmp,
+    reason = "a test says what it saw and stops"
+)]
+
+use blindscope_aggregate::{AggregateError, FixedPoint};
+
+#[test]
+fn sums_of_integers_decode_to_sums_of_rounded_values() {
+    let fixed = FixedPoint::new(2.0, 16).unwrap();
+    let integers = fixed.encode(&[2.0, -2.0, 0.0, 9.0, -9.0, 1.0]).unwrap();
+    assert_eq!(integers[..5], [fixed.max(), 0, fixed.max() / 2, fixed.max(), 0]);
+    assert_eq!(fixed.decode_sum(integers[0] + integers[3], 2), 4.0);
+    assert_eq!(fixed.decode_sum(integers[1] + integers[2], 2), -2.0);
+    assert!((fixed.decode_sum(integers[5], 1) - 1.0).abs() <= 1.0 / 32_767.0);
+}
+
+#[test]
+fn refuses_what_is_no_number() {
+    let fixed = FixedPoint::new(1.0, 16).unwrap();
+    assert_eq!(fixed.encode(&[0.0, f64::NAN]), Err(AggregateError::NotANumber { index: 1 }));
+    assert!(FixedPoint::new(-1.0, 16).is_err() && FixedPoint::new(1.0, 40).is_err());
+}

@@ -1,0 +1,71 @@
+//! Adding up the contributions of one protocol step, whoever does it: the server or a site.
+
+use crate::message::{Message, Shape};
+use crate::{PartyId, Result, ThresholdError, Transcript};
+use blindscope_ring::{Ntt, Poly};
+use std::collections::BTreeSet;
+
+/// The running sum over the sites that a step needs.
+#[derive(Debug)]
+pub struct Collector {
+    op: &'static str,
+    transcript: Transcript,
+    shape: Shape,
+    expected: BTreeSet<PartyId>,
+    absorbed: BTreeSet<PartyId>,
+    sum: Vec<Poly<Ntt>>,
+}
+
+impl Collector {
+    pub(crate) fn new(
+        op: &'static str,
+        transcript: &Transcript,
+        shape: Shape,
+        expected: impl IntoIterator<Item = PartyId>,
+    ) -> Self {
+        let sum = (0..shape.polys).map(|_| shape.basis.zero()).collect();
+        let (transcript, expected) = (transcript.clone(), expected.into_iter().collect());
+        Self { op, transcript, shape, expected, absorbed: BTreeSet::new(), sum }
+    }
+
+    /// What this step's messages look like.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// Adds one site's message. A refused one changes nothing.
+    ///
+    /// # Errors
+    /// [`ThresholdError::Transcript`], [`ThresholdError::ForeignParty`], [`ThresholdError::NotInCommittee`],
+    /// [`ThresholdError::Duplicate`], [`ThresholdError::Shape`].
+    pub fn absorb(&mut self, message: &Message) -> Result<()> {
+        let (op, party) = (self.op, message.party);
+        message.check(op, &self.transcript, self.shape.tag)?;
+        if !self.expected.contains(&party) {
+            return Err(ThresholdError::NotInCommittee { op, party });
+        }
+        if self.absorbed.contains(&party) {
+            return Err(ThresholdError::Duplicate { op, party });
+        }
+        let limbs = self.shape.basis.len();
+        if message.polys.len() != self.shape.polys || message.polys.iter().any(|p| p.limb_count() != limbs) {
+            let found = format!("{message:?}");
+            return Err(ThresholdError::Shape { op, expected: "a share of this step's shape", found });
+        }
+        for (s, p) in self.sum.iter_mut().zip(&message.polys) {
+            self.shape.basis.add_assign(s, p);
+        }
+        self.absorbed.insert(party);
+        Ok(())
+    }
+
+    /// The sum, once everybody has contributed.
+    pub(crate) fn finish(self) -> Result<Vec<Poly<Ntt>>> {
+        let missing: Vec<PartyId> = self.expected.difference(&self.absorbed).copied().collect();
+        if missing.is_empty() {
+            return Ok(self.sum);
+        }
+        let (expected, found) = (self.expected.len(), self.absorbed.len());
+        Err(ThresholdError::Missing { op: self.op, expected, found, missing })
+    }
+}

@@ -1,0 +1,29 @@
+//! Keys that no party holds.
+//!
+//! Local steps only: no sockets, no clock, no disk. Every protocol is *begin* (a [`Transcript`] binds roster,
+//! parameters, purpose and round), *share* (one [`Message`] a site), *absorb* (a [`Collector`] adds them up), *finish*.
+//!
+//! Parties are honest but curious. Of the site that opens a result, at least one co-decryptor is assumed honest:
+//! its mask alone hides the noise.
+//!
+//! References: Mouchet, Troncoso-Pastoriza, Bossuat, Hubaux, ia.cr/2020/304 (protocols); Mouchet, Bertrand, Hubaux,
+//! ia.cr/2022/780 (t-of-n); Li, Micciancio, Schultz, Sorrell, ia.cr/2022/816 (flooding). Independent smudging by each
+//! party gives no simulation-based security in general (ia.cr/2025/395).
+
+mod collect;
+mod decrypt;
+mod error;
+mod flooding;
+mod keys;
+mod message;
+mod shamir;
+mod transcript;
+
+pub use collect::Collector;
+pub use decrypt::{Decryption, DecryptionSession, Ledger, MemoryLedger};
+pub use error::{Result, ThresholdError};
+pub use flooding::{Flooding, MIN_STATISTICAL_BITS, fresh_sum_noise_log2};
+pub use keys::{GaloisShare, PublicKeyShare, RelinShare, RelinShareTwo, SiteSecret};
+pub use message::{Message, Shape};
+pub use shamir::{Committee, KeyShare, ShamirPart};
+pub use transcript::{MAX_PARTIES, PartyId, Roster, Transcript};
