@@ -69,7 +69,11 @@ fn quadratic(forms: &Affine, squares: &Matrix, linear: &Affine) -> Powers {
     let row = |k: usize| (0..rank + classes).map(|h| f64::from(h == rank + k)).collect();
     let first = (0..classes).map(row).collect();
     let second = squares.iter().map(|s| s.iter().copied().chain(vec![0.0; classes]).collect()).collect();
-    Powers { inner: Affine { weights, bias }, terms: vec![(1, first), (2, second)], bias: linear.bias.clone() }
+    Powers {
+        inner: Affine { weights, bias },
+        terms: vec![(1, first), (2, second)],
+        bias: linear.bias.clone(),
+    }
 }
 
 fn polynomial_powers(inner: &Affine, p: &[f64], outer: &Affine) -> Powers {
