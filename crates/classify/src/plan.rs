@@ -3,6 +3,7 @@
 use crate::token::Layout;
 use crate::{Circuit, ClassifyError, Head, Powers, Result};
 use blindscope_ckks::{Level, ModulusLiteral, Parameters, ParametersLiteral, Scale, Security};
+use blindscope_wire::packed_len;
 use serde::Serialize;
 
 /// Standard deviation of the scheme's error distribution.
@@ -82,12 +83,12 @@ impl Plan {
         let q0 = params.q().prime(0).modulus().bits() as i16;
         let (largest, gain, units) = magnitudes(head, bound);
         let magnitude = largest.log2().ceil() as i16 + 1;
-        let answer = if degree == 1 { delta } else { (q0 - 1 - magnitude).min(delta + 6) };
+        let answer = if degree == 1 { delta } else { (q0 - 1 - magnitude).min(delta + 8) };
         if answer + magnitude >= q0 || answer < 14 {
             return Err(ClassifyError::Overflow { largest, room: f64::from(q0 - 1 - 14).exp2() });
         }
         let noise = Noise::new(&params);
-        let first = noise.first_layer(&layout, head, delta, bound);
+        let first = noise.first_layer(&layout, head, &params, delta);
         let outer = noise.outer_layer(&layout, &params, degree, delta, answer, units);
         let std = (first * gain).hypot(outer);
         let step = |bits: u32| {
@@ -144,7 +145,8 @@ impl Plan {
             rotations: l.steps - 1 + log2(l.positions() / l.period) + 1 + outer,
             keys: levels.len(),
             key_bytes: levels.into_iter().map(key).sum(),
-            answer_bytes: (n + l.answer_coefficients()) * self.answer_bits as usize / 8,
+            answer_bytes: packed_len(n, self.answer_bits)
+                + packed_len(l.answer_coefficients().min(n), self.answer_bits),
             error_bound: self.error_bound,
             moduli,
             special,
@@ -160,11 +162,11 @@ fn log2(x: usize) -> usize {
 fn parameters(degree: u32, security: Security) -> Result<(ParametersLiteral, i16)> {
     let quantum = security == Security::Quantum128;
     let (log_n, ciphertext, special, delta): (u32, &[u32], u32, i16) = match (degree, quantum) {
-        (1, false) => (12, &[38, 28], 39, 26),
+        (1, false) => (12, &[39, 27], 40, 30),
         (1, true) => (13, &[42, 32], 46, 30),
-        (2, _) => (13, &[44, 42, 28], 46, 31),
-        (_, false) => (13, &[45, 43, 34, 30], 46, 33),
-        (_, true) => (14, &[45, 43, 34, 30], 46, 33),
+        (2, _) => (13, &[44, 44, 27], 46, 30),
+        (_, false) => (13, &[46, 46, 31, 28], 46, 30),
+        (_, true) => (14, &[46, 46, 31, 28], 46, 30),
     };
     let literal = ParametersLiteral {
         log_n,
@@ -236,14 +238,16 @@ impl Noise {
     }
 
     /// Error of a unit of the first layer.
-    fn first_layer(&self, l: &Layout, head: &Head, delta: i16, bound: f64) -> f64 {
+    fn first_layer(&self, l: &Layout, head: &Head, p: &Parameters, delta: i16) -> f64 {
+        let bound = head.literal().normalisation.bound;
+        let weight = p.q().prime(p.top_level().0).value() as f64;
         let scale = f64::from(delta).exp2();
         let weights = head.circuit().first().weights.iter().map(|w| norm(w)).fold(0.0, f64::max);
         let copies = l.positions() / l.period;
         let products = self.slot(self.fresh) / scale * weights;
-        // Weights are rounded at the top prime, which is at least four bits narrower than the scale.
+        // Weights are rounded at the scale of the top prime.
         let terms = (l.steps * l.replicas * l.columns * 2) as f64;
-        let encoding = terms.sqrt() * bound / 3f64.sqrt() * self.slot(1.0 / 12f64.sqrt()) / (scale / 16.0);
+        let encoding = terms.sqrt() * bound / 3f64.sqrt() * self.slot(1.0 / 12f64.sqrt()) / weight;
         let rescaled = self.slot(self.rounding) / scale * ((l.steps * copies) as f64).sqrt();
         let rotated = self.slot(self.switch) / scale * ((l.steps * copies + 1) as f64).sqrt();
         // The real part is z + conj z.
@@ -264,11 +268,14 @@ impl Noise {
             return 0.0;
         }
         let q1 = p.q().prime(1).modulus().bits() as i16;
-        let weight = f64::from(answer + q1 - 2 * delta).exp2();
+        let square = match degree {
+            4 => 2 * (2 * delta - p.q().prime(2).modulus().bits() as i16),
+            _ => 2 * delta,
+        };
+        let weight = f64::from(answer + q1 - square).exp2();
         let encoding =
             ((l.period * l.tokens) as f64 / 12.0).sqrt() * power * (l.period as f64).sqrt() / weight;
-        let squared =
-            self.slot(self.switch) / f64::from(2 * delta).exp2() * f64::from(l.period as u32).sqrt();
+        let squared = self.slot(self.switch) / f64::from(square).exp2() * f64::from(l.period as u32).sqrt();
         let summed =
             self.slot(self.switch) / f64::from(answer).exp2() * f64::from(l.period as u32 * 2).sqrt();
         encoding.hypot(squared).hypot(summed)
