@@ -73,7 +73,7 @@ impl Plan {
     /// [`ClassifyError::NoPlan`], [`ClassifyError::Overflow`], [`ClassifyError::Ckks`].
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         let degree = head.circuit().degree();
-        let (literal, delta) = parameters(degree, policy.security)?;
+        let (literal, delta) = parameters(degree, policy.security);
         let hidden = head.circuit().first().bias.len();
         let layout =
             Layout::new(1 << (literal.log_n - 1), head.width(), hidden, head.classes(), policy.batch)?;
@@ -159,7 +159,7 @@ fn log2(x: usize) -> usize {
 }
 
 /// Primes for a circuit of this degree, and `log2` of the fresh scale.
-fn parameters(degree: u32, security: Security) -> Result<(ParametersLiteral, i16)> {
+fn parameters(degree: u32, security: Security) -> (ParametersLiteral, i16) {
     let quantum = security == Security::Quantum128;
     let (log_n, ciphertext, special, delta): (u32, &[u32], u32, i16) = match (degree, quantum) {
         (1, false) => (12, &[39, 27], 40, 30),
@@ -175,7 +175,7 @@ fn parameters(degree: u32, security: Security) -> Result<(ParametersLiteral, i16
         log2_scale: delta as u32,
         security,
     };
-    Ok((literal, delta))
+    (literal, delta)
 }
 
 /// The largest logit, by how much it moves with a unit's error, and the size of what the outer layer multiplies.

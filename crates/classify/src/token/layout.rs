@@ -8,7 +8,7 @@ use blindscope_ckks::Complex64;
 /// rotated right by `r·steps`. Column `c` of block `r` in the product of step `g` then belongs to the unit congruent
 /// to `c + r·steps + g` modulo `period`: the replicas are the giant steps of the diagonal method, made by the asker.
 ///
-/// Reference: Halevi and Shoup, "Algorithms in HElib", 2014 (diagonals); Juvekar et al., "Gazelle", 2018 (hybrid).
+/// Reference: Halevi and Shoup, "Algorithms in `HElib`", 2014 (diagonals); Juvekar et al., "Gazelle", 2018 (hybrid).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Slots of a ciphertext.

@@ -59,7 +59,9 @@ impl TokenServer {
         let mut server = Self::new(head, plan)?;
         if let Weights::Clear(weights) = &server.first {
             let encryptor = Encryptor::new(secret);
-            let one = |w: &Plaintext| encryptor.encrypt(w, rng).map(|c| c.into_ciphertext());
+            let one = |w: &Plaintext| {
+                encryptor.encrypt(w, rng).map(blindscope_ckks::SeededCiphertext::into_ciphertext)
+            };
             server.first =
                 Weights::Encrypted(weights.iter().map(one).collect::<std::result::Result<_, _>>()?);
         }
@@ -123,7 +125,7 @@ impl TokenServer {
         let conjugate = ev.conjugate(&v, &keys.galois)?;
         ev.add_assign(&mut v, &conjugate)?;
         ev.add_plain_assign(&mut v, &self.first_bias)?;
-        if self.terms.is_empty() { Ok(v) } else { self.outer(v, keys) }
+        if self.terms.is_empty() { Ok(v) } else { self.outer(&v, keys) }
     }
 
     fn check(&self, tokens: &Ciphertext) -> Result<()> {
@@ -164,7 +166,7 @@ impl TokenServer {
     }
 
     /// `Σ_d A_d·v^d + bias`
-    fn outer(&self, v: Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
+    fn outer(&self, v: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
         let (ev, l) = (&self.evaluator, &self.plan.layout);
         let powers = self.powers(v, keys)?;
         let step = |g: usize| {
@@ -184,16 +186,16 @@ impl TokenServer {
     }
 
     /// The powers of `v` that the terms name, at level 1.
-    fn powers(&self, v: Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
+    fn powers(&self, v: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
         let relin = keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "square" })?;
         let square = |a: &Ciphertext| ev.relinearise(&ev.square(a)?, relin);
-        let mut second = square(&v)?;
+        let mut second = square(v)?;
         if self.plan.degree == 4 {
             ev.rescale_assign(&mut second)?;
         }
         let fourth = if self.plan.degree == 4 { Some(square(&second)?) } else { None };
-        let first = ev.drop_to_level(&v, Level(1))?;
+        let first = ev.drop_to_level(v, Level(1))?;
         let mut all = [Some(first), Some(second), fourth];
         let place = |d: u32| if d == 4 { 2 } else { d as usize - 1 };
         Ok(self.terms.iter().filter_map(|(d, _)| all[place(*d)].take()).collect())
