@@ -165,3 +165,12 @@ fn refusals() {
         Err(ClassifyError::NotFinite { .. })
     ));
 }
+
+#[test]
+fn degree_two_of_other_shapes() {
+    let mut r = rng(8);
+    for (width, hidden, classes, batch) in [(192, 16, 100, 1), (1024, 32, 10, 2), (1536, 64, 2, 1)] {
+        let head = polynomial(&mut r, width, hidden, classes, &[0.1, 0.5, 0.2]);
+        agrees(&format!("{width}-{hidden}-{classes}"), &head, batch, rng(80));
+    }
+}
