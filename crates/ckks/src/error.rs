@@ -204,6 +204,18 @@ pub enum CkksError {
         /// Digits found.
         found: usize,
     },
+    /// A key was cut to lower levels than the ciphertext's.
+    #[error(
+        "{op}: the ciphertext is at level {level}, the key serves up to level {key}; make the key for level {level}"
+    )]
+    KeyLevel {
+        /// The operation.
+        op: &'static str,
+        /// The ciphertext's level.
+        level: Level,
+        /// The key's highest level.
+        key: Level,
+    },
     /// A sum over slots with an impossible span.
     #[error("{op}: span {span} is not a power of two between 1 and the {slots} slots")]
     Span {

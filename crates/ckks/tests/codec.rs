@@ -61,6 +61,9 @@ fn objects(site: &mut Site) -> Vec<Object> {
         ("relin key, explicit", codec::encode_relin_key(&explicit), |p, b| {
             codec::decode_relin_key(p, b).map(|o| codec::encode_relin_key(&o))
         }),
+        ("relin key, cut", codec::encode_relin_key(&site.relin.at_level(Level(0))), |p, b| {
+            codec::decode_relin_key(p, b).map(|o| codec::encode_relin_key(&o))
+        }),
         ("Galois key", codec::encode_galois_key(site.galois.iter().next().unwrap()), |p, b| {
             codec::decode_galois_key(p, b).map(|o| codec::encode_galois_key(&o))
         }),
@@ -81,7 +84,7 @@ fn round_trips_and_stated_lengths() {
         assert!(seeded as f64 <= (bound + 128.0).ceil() + 1.0);
         assert_eq!(
             codec::encode_relin_key(&site.relin).len(),
-            codec::relin_key_len(p, UniformHalf::Explicit) - {
+            codec::relin_key_len(p, p.top_level(), UniformHalf::Explicit) - {
                 let half: usize =
                     p.qp().primes().iter().map(|q| p.n() * q.modulus().bits() as usize / 8).sum();
                 p.digits() * half - 32
@@ -101,6 +104,24 @@ fn decoded_keys_and_ciphertexts_work() {
         site.evaluator.mul_relin(&c, &c, &relin).unwrap(),
         site.evaluator.mul_relin(&c, &c, &site.relin).unwrap()
     );
+}
+
+#[test]
+fn a_key_cut_to_a_lower_level_travels_smaller_and_switches_the_same() {
+    let mut site = Site::toy_or_real("small", literals().remove(1).1, 76);
+    let z = complex_slots(&mut site.rng, 8, 1.0);
+    let c = site.encrypt(&z);
+    let low = site.evaluator.drop_to_level(&c, Level(1)).unwrap();
+    let whole = site.galois.rotation(&site.params, "test", 2).unwrap();
+    let bytes = codec::encode_galois_key(&whole.at_level(Level(1)));
+    assert!(2 * bytes.len() < codec::encode_galois_key(whole).len());
+    let cut = codec::decode_galois_key(&site.params, &bytes).unwrap();
+    assert!(cut == whole.at_level(Level(1)));
+    let keys = blindscope_ckks::GaloisKeys::new([cut]);
+    let want = site.evaluator.rotate(&low, 2, &site.galois).unwrap();
+    assert_eq!(site.evaluator.rotate(&low, 2, &keys).unwrap(), want);
+    let refused = site.evaluator.rotate(&c, 2, &keys).unwrap_err();
+    assert!(matches!(refused, CkksError::KeyLevel { .. }), "{refused}");
 }
 
 #[test]
@@ -130,7 +151,7 @@ fn every_truncation_extension_and_foreign_parameter_set_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn flipped_bits_are_refused_or_decode_to_another_valid_object(which in 0usize..8, at: prop::sample::Index, bit in 0u8..8) {
+    fn flipped_bits_are_refused_or_decode_to_another_valid_object(which in 0usize..9, at: prop::sample::Index, bit in 0u8..8) {
         let mut site = Site::new(Parameters::insecure_for_tests(literals().remove(0).1).unwrap(), 74);
         let (_, mut bytes, again) = objects(&mut site).remove(which);
         let at = at.index(bytes.len());
@@ -142,7 +163,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), keep_header: bool, which in 0usize..8) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), keep_header: bool, which in 0usize..9) {
         let mut site = Site::new(Parameters::insecure_for_tests(literals().remove(0).1).unwrap(), 75);
         let (_, good, again) = objects(&mut site).remove(which);
         let mut hostile = bytes;

@@ -18,7 +18,7 @@ fn the_page_states_the_sizes_that_are_written() {
     assert_eq!(stated("ciphertext, top level"), codec::ciphertext_len(&p, 2, p.top_level()));
     assert_eq!(stated("final ciphertext, nothing dropped"), codec::final_len(&p, codec::DropBits::NONE));
     assert_eq!(stated("public key"), codec::public_key_len(&p));
-    assert_eq!(stated("relinearisation key, seeded"), codec::relin_key_len(&p, seeded));
-    assert_eq!(stated("Galois key, seeded"), codec::galois_key_len(&p, seeded));
+    assert_eq!(stated("relinearisation key, seeded"), codec::relin_key_len(&p, p.top_level(), seeded));
+    assert_eq!(stated("Galois key, seeded"), codec::galois_key_len(&p, p.top_level(), seeded));
     assert_eq!(p.top_level(), Level(2));
 }

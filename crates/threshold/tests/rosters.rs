@@ -56,7 +56,7 @@ fn study(params: &Parameters, n: usize, t: usize, rng: &mut impl CryptoRng) -> S
     }
     let combine = |(i, parts)| KeyShare::combine(&ceremony, PartyId(i), parts).unwrap();
     let shares = (0..).zip(parts).map(combine).collect();
-    Study { secrets, shares, key, ceremony }
+    Study { ceremony, secrets, shares, key }
 }
 
 const MESSAGE_BITS: u32 = 60;

@@ -1,6 +1,8 @@
 use super::fields::{SEED_LEN, Source, object, poly_len, write_poly};
 use super::{GALOIS_KEY, PUBLIC_KEY, RELIN_KEY};
-use crate::{GaloisKey, Parameters, PublicKey, RelinKey, Result, SwitchingKey, UniformHalf};
+use crate::{
+    CkksError, GaloisKey, Level, Parameters, PublicKey, RelinKey, Result, SwitchingKey, UniformHalf,
+};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Header, Writer};
 
@@ -30,17 +32,19 @@ pub fn decode_public_key(params: &Parameters, bytes: &[u8]) -> Result<PublicKey>
     Ok(PublicKey::from_seed(params, b, seed))
 }
 
-/// Bytes of a switching key without its header.
-fn switching_len(params: &Parameters, half: UniformHalf) -> usize {
-    let row = poly_len(params.qp(), params.qp().len());
+/// Bytes of a switching key for levels up to `level`, without its header.
+fn switching_len(params: &Parameters, level: Level, half: UniformHalf) -> usize {
+    let special = params.special().map_or(0, |s| poly_len(s, s.len()));
+    let rows = SwitchingKey::digits_at(params, level) * (poly_len(params.q(), level.limbs()) + special);
     match half {
-        UniformHalf::Seeded(_) => 1 + SEED_LEN + params.digits() * row,
-        UniformHalf::Explicit => 1 + 2 * params.digits() * row,
+        UniformHalf::Seeded(_) => 2 + SEED_LEN + rows,
+        UniformHalf::Explicit => 2 + 2 * rows,
     }
 }
 
 fn write_switching(w: &mut Writer<'_>, key: &SwitchingKey) {
-    let basis = key.params.qp();
+    let basis = SwitchingKey::basis_at(&key.params, key.level());
+    w.u8(key.level().limbs() as u8);
     match key.half {
         UniformHalf::Seeded(seed) => {
             w.u8(0);
@@ -48,10 +52,10 @@ fn write_switching(w: &mut Writer<'_>, key: &SwitchingKey) {
         }
         UniformHalf::Explicit => {
             w.u8(1);
-            key.a.iter().for_each(|a| write_poly(w, basis, a));
+            key.a.iter().for_each(|a| write_poly(w, &basis, a));
         }
     }
-    key.b.iter().for_each(|b| write_poly(w, basis, b));
+    key.b.iter().for_each(|b| write_poly(w, &basis, b));
 }
 
 /// `before`: bytes of the object in front of the switching key.
@@ -61,29 +65,36 @@ fn read_switching(
     bytes: &[u8],
     before: usize,
 ) -> Result<SwitchingKey> {
+    if params.special().is_none() {
+        return Err(CkksError::NoSpecialPrime { op: "decode switching key" });
+    }
+    let level = Level(r.bounded("primes", 1, params.q().len())? - 1);
     let explicit = r.bounded("uniform half (0 seeded, 1 explicit)", 0, 1)? == 1;
+    let basis = SwitchingKey::basis_at(params, level);
     let rows = |r: &mut Source<'_>| -> Result<Vec<Poly<Ntt>>> {
-        (0..params.digits()).map(|_| r.poly(params.qp(), params.qp().len())).collect()
+        (0..SwitchingKey::digits_at(params, level)).map(|_| r.poly(&basis, basis.len())).collect()
     };
     if explicit {
-        r.require_len(bytes, before + switching_len(params, UniformHalf::Explicit))?;
+        r.require_len(bytes, before + switching_len(params, level, UniformHalf::Explicit))?;
         let a = rows(r)?;
-        return SwitchingKey::from_pairs(params, rows(r)?, a);
+        return Ok(SwitchingKey { params: params.clone(), b: rows(r)?, a, half: UniformHalf::Explicit });
     }
     let seed = r.seed()?;
-    r.require_len(bytes, before + switching_len(params, UniformHalf::Seeded(seed)))?;
-    SwitchingKey::from_seed(params, rows(r)?, seed)
+    r.require_len(bytes, before + switching_len(params, level, UniformHalf::Seeded(seed)))?;
+    Ok(SwitchingKey::from_seed_at(params, level, rows(r)?, seed))
 }
 
-/// Bytes of a relinearisation key.
-pub fn relin_key_len(params: &Parameters, half: UniformHalf) -> usize {
-    Header::LEN + switching_len(params, half)
+/// Bytes of a relinearisation key for levels up to `level`.
+pub fn relin_key_len(params: &Parameters, level: Level, half: UniformHalf) -> usize {
+    Header::LEN + switching_len(params, level, half)
 }
 
 /// The bytes of a relinearisation key.
 pub fn encode_relin_key(key: &RelinKey) -> Vec<u8> {
     let params = &key.0.params;
-    object(params, RELIN_KEY, relin_key_len(params, key.0.half), |w| write_switching(w, &key.0))
+    object(params, RELIN_KEY, relin_key_len(params, key.0.level(), key.0.half), |w| {
+        write_switching(w, &key.0);
+    })
 }
 
 /// A relinearisation key from its bytes.
@@ -98,15 +109,15 @@ pub fn decode_relin_key(params: &Parameters, bytes: &[u8]) -> Result<RelinKey> {
     Ok(RelinKey(key))
 }
 
-/// Bytes of a Galois key.
-pub fn galois_key_len(params: &Parameters, half: UniformHalf) -> usize {
-    Header::LEN + 4 + switching_len(params, half)
+/// Bytes of a Galois key for levels up to `level`.
+pub fn galois_key_len(params: &Parameters, level: Level, half: UniformHalf) -> usize {
+    Header::LEN + 4 + switching_len(params, level, half)
 }
 
 /// The bytes of a Galois key.
 pub fn encode_galois_key(key: &GaloisKey) -> Vec<u8> {
     let params = &key.key.params;
-    object(params, GALOIS_KEY, galois_key_len(params, key.key.half), |w| {
+    object(params, GALOIS_KEY, galois_key_len(params, key.key.level(), key.key.half), |w| {
         w.u32(key.element() as u32);
         write_switching(w, &key.key);
     })

@@ -13,7 +13,7 @@ mod switch;
 
 pub use switch::Decomposed;
 
-use crate::{Ciphertext, CkksError, Level, Parameters, Plaintext, Result, Scale};
+use crate::{Ciphertext, CkksError, Level, Parameters, Plaintext, Result, Scale, SwitchingKey};
 
 /// Evaluates on ciphertexts of one parameter set. Holds no keys: operations that need one take it.
 #[derive(Debug, Clone)]
@@ -51,6 +51,12 @@ impl Evaluator {
     fn check_components(op: &'static str, a: &Ciphertext, expected: usize, hint: &'static str) -> Result<()> {
         let found = a.components.len();
         if found == expected { Ok(()) } else { Err(CkksError::Components { op, found, expected, hint }) }
+    }
+
+    /// A key cut to lower levels does not serve a higher one.
+    fn check_key_level(op: &'static str, a: &Ciphertext, key: &SwitchingKey) -> Result<()> {
+        let (level, key) = (a.level(), key.level());
+        if level <= key { Ok(()) } else { Err(CkksError::KeyLevel { op, level, key }) }
     }
 
     fn check_levels(&self, op: &'static str, a: &Ciphertext, b: &Ciphertext) -> Result<()> {

@@ -136,6 +136,7 @@ impl Evaluator {
         self.check_one(OP, a)?;
         self.params.check_same(OP, &key.0.params)?;
         Self::check_components(OP, a, 3, "only products need relinearising")?;
+        Self::check_key_level(OP, a, &key.0)?;
         let tables = self.params.switching(a.level(), OP)?;
         self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });
         let digits = self.raise(tables, &a.components[2]);

@@ -117,6 +117,7 @@ impl Evaluator {
         const OP: &str = "rotate";
         self.check_one(OP, a)?;
         self.params.check_same(OP, &key.key.params)?;
+        Self::check_key_level(OP, a, &key.key)?;
         if digits.level != a.level() {
             return Err(CkksError::LevelMismatch { op: OP, left: a.level(), right: digits.level });
         }

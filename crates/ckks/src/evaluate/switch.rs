@@ -59,7 +59,7 @@ impl Evaluator {
         key: &SwitchingKey,
         out: &mut [Poly<Ntt>],
     ) {
-        let top = self.params.q().len();
+        let top = key.level().limbs();
         let n = self.params.n();
         let mut special = vec![0; n * (tables.raised.len() - tables.limbs)];
         let mut remainder = vec![0; n];

@@ -2,6 +2,7 @@
 
 mod galois;
 mod generator;
+mod level;
 mod public;
 mod secret;
 mod switching;

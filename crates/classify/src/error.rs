@@ -1,0 +1,122 @@
+use thiserror::Error;
+
+/// `std::result::Result` with this crate's error.
+pub type Result<T> = std::result::Result<T, ClassifyError>;
+
+/// What was refused, with both values and the repair.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ClassifyError {
+    /// A head's file is not the JSON of a head.
+    #[error("head: {0}; write it as the documentation of HeadLiteral says")]
+    Json(#[from] serde_json::Error),
+    /// A head's file is too large to read.
+    #[error("head: {found} bytes, at most {most} are read; is this the right file?")]
+    TooLarge {
+        /// Bytes found.
+        found: usize,
+        /// Most bytes.
+        most: usize,
+    },
+    /// A part of a head has the wrong length.
+    #[error("head: {field} has length {found}, expected {expected}")]
+    Length {
+        /// The part.
+        field: &'static str,
+        /// Its length.
+        found: usize,
+        /// What it should be.
+        expected: String,
+    },
+    /// A number in a head cannot be used.
+    #[error("head: {field} holds {value}, expected {expected}")]
+    Value {
+        /// The part.
+        field: &'static str,
+        /// The number.
+        value: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A token of another width.
+    #[error("{op}: token {index} has width {found}, the head takes {expected}")]
+    Width {
+        /// The operation.
+        op: &'static str,
+        /// Which token.
+        index: usize,
+        /// Its width.
+        found: usize,
+        /// The head's width.
+        expected: usize,
+    },
+    /// A token holds something that is not a number.
+    #[error("{op}: token {index} holds {value} at place {place}; features must be finite")]
+    NotFinite {
+        /// The operation.
+        op: &'static str,
+        /// Which token.
+        index: usize,
+        /// Where in it.
+        place: usize,
+        /// The value.
+        value: f64,
+    },
+    /// No plan fits.
+    #[error("plan: {what} needs {needed}, {most} is the most; {hint}")]
+    NoPlan {
+        /// What is short.
+        what: &'static str,
+        /// How much of it the head needs.
+        needed: usize,
+        /// How much there is.
+        most: usize,
+        /// How to repair it.
+        hint: &'static str,
+    },
+    /// The head's answers could overflow the smallest modulus.
+    #[error(
+        "plan: logits may reach {largest:.3e}, the modulus holds {room:.3e}; \
+         lower the normalisation's bound or scale the head down"
+    )]
+    Overflow {
+        /// Largest logit by the head's weights and the input bound.
+        largest: f64,
+        /// Largest that fits.
+        room: f64,
+    },
+    /// Something made for another plan.
+    #[error("{op}: made for plan {found}, this is plan {expected}; plan again with the same head and policy")]
+    OtherPlan {
+        /// The operation.
+        op: &'static str,
+        /// Its plan.
+        found: String,
+        /// This plan.
+        expected: String,
+    },
+    /// Too many or too few of something.
+    #[error("{op}: {found} {what}, expected {expected}")]
+    Count {
+        /// The operation.
+        op: &'static str,
+        /// What is counted.
+        what: &'static str,
+        /// How many there are.
+        found: usize,
+        /// How many there should be.
+        expected: String,
+    },
+    /// The key that relinearises is missing.
+    #[error("{op}: this plan squares ciphertexts; send a relinearisation key")]
+    MissingRelinKey {
+        /// The operation.
+        op: &'static str,
+    },
+    /// From the scheme.
+    #[error(transparent)]
+    Ckks(#[from] blindscope_ckks::CkksError),
+    /// From bytes.
+    #[error("answer: {0}")]
+    Wire(#[from] blindscope_wire::Error),
+}

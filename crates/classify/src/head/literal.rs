@@ -1,0 +1,152 @@
+use super::MOST;
+use crate::{ClassifyError, Result};
+use serde::{Deserialize, Serialize};
+
+/// Rows of equal length.
+pub type Matrix = Vec<Vec<f64>>;
+
+/// A head before any check, in the shape of its JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadLiteral {
+    /// Applied by the asker before encryption; public.
+    pub normalisation: Normalisation,
+    /// From normalised features to logits.
+    pub map: Map,
+}
+
+/// `clamp((x_j - mean_j)·gain_j, -bound, bound)`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Normalisation {
+    /// One a feature.
+    pub mean: Vec<f64>,
+    /// One a feature, positive.
+    pub gain: Vec<f64>,
+    /// Largest size of a normalised feature; it bounds every value of the encrypted circuit.
+    pub bound: f64,
+}
+
+impl Normalisation {
+    /// Leaves tokens as they are, clamped to `bound`.
+    pub fn identity(width: usize, bound: f64) -> Self {
+        Self { mean: vec![0.0; width], gain: vec![1.0; width], bound }
+    }
+}
+
+/// `weights·x + bias`, a row an output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Affine {
+    /// A row an output.
+    pub weights: Matrix,
+    /// One an output.
+    pub bias: Vec<f64>,
+}
+
+/// From normalised features `x` to logits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
+pub enum Map {
+    /// `W·x + b`
+    Linear {
+        /// `W` and `b`: classes × width.
+        layer: Affine,
+    },
+    /// `S·(U·x + c)² + W·x + b`: a quadratic form of low rank a class.
+    Quadratic {
+        /// `U` and `c`: rank × width.
+        forms: Affine,
+        /// `S`: classes × rank.
+        squares: Matrix,
+        /// `W` and `b`: classes × width.
+        linear: Affine,
+    },
+    /// `W2·p(W1·x + b1) + b2`
+    Polynomial {
+        /// `W1` and `b1`: hidden × width.
+        inner: Affine,
+        /// `p`, lowest coefficient first: three or five of them.
+        polynomial: Vec<f64>,
+        /// `W2` and `b2`: classes × hidden.
+        outer: Affine,
+    },
+}
+
+impl HeadLiteral {
+    pub(super) fn check(&self) -> Result<()> {
+        let n = &self.normalisation;
+        let width = n.mean.len();
+        size("normalisation.mean", width)?;
+        length("normalisation.gain", n.gain.len(), width)?;
+        finite("normalisation.mean", &n.mean)?;
+        for &value in n.gain.iter().chain([&n.bound]) {
+            if !(value.is_finite() && value > 0.0) {
+                let (field, expected) = ("normalisation.gain or bound", "a positive number");
+                return Err(ClassifyError::Value { field, value, expected });
+            }
+        }
+        match &self.map {
+            Map::Linear { layer } => layer.check("layer", width).map(drop),
+            Map::Quadratic { forms, squares, linear } => {
+                let rank = forms.check("forms", width)?;
+                let classes = linear.check("linear", width)?;
+                length("squares", squares.len(), classes)?;
+                rows("squares", squares, rank)
+            }
+            Map::Polynomial { inner, polynomial, outer } => {
+                let hidden = inner.check("inner", width)?;
+                outer.check("outer", hidden)?;
+                finite("polynomial", polynomial)?;
+                if !matches!(polynomial.len(), 3 | 5) {
+                    let (field, found) = ("polynomial", polynomial.len());
+                    return Err(ClassifyError::Length { field, found, expected: "3 or 5".into() });
+                }
+                match polynomial.last() {
+                    Some(&value) if value == 0.0 => Err(ClassifyError::Value {
+                        field: "polynomial",
+                        value,
+                        expected: "a leading coefficient that is not zero",
+                    }),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl Affine {
+    /// Returns the number of outputs.
+    fn check(&self, field: &'static str, width: usize) -> Result<usize> {
+        size(field, self.weights.len())?;
+        rows(field, &self.weights, width)?;
+        length(field, self.bias.len(), self.weights.len())?;
+        finite(field, &self.bias)?;
+        Ok(self.weights.len())
+    }
+}
+
+fn rows(field: &'static str, matrix: &Matrix, width: usize) -> Result<()> {
+    matrix.iter().try_for_each(|row| length(field, row.len(), width).and_then(|()| finite(field, row)))
+}
+
+fn length(field: &'static str, found: usize, expected: usize) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(ClassifyError::Length { field, found, expected: expected.to_string() })
+}
+
+fn size(field: &'static str, found: usize) -> Result<()> {
+    if (1..=MOST).contains(&found) {
+        return Ok(());
+    }
+    Err(ClassifyError::Length { field, found, expected: format!("1 to {MOST}") })
+}
+
+fn finite(field: &'static str, values: &[f64]) -> Result<()> {
+    match values.iter().find(|v| !v.is_finite()) {
+        Some(&value) => Err(ClassifyError::Value { field, value, expected: "a finite number" }),
+        None => Ok(()),
+    }
+}
