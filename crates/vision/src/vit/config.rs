@@ -176,7 +176,7 @@ impl Config {
         Ok(())
     }
 
-    /// Reads a Hugging Face `config.json` (`vit`, `deit`, `dinov2`, `dinov2_with_registers`, `ijepa`-free models).
+    /// Reads a Hugging Face `config.json` (`vit`, `deit`, `dinov2`, `dinov2_with_registers`).
     ///
     /// # Errors
     /// [`Error::Format`] for JSON that is none of these, [`Error::Config`] for values that [`Config::check`] refuses.

@@ -250,7 +250,7 @@ impl Vit {
     }
 
     /// A forward pass that keeps what [`Vit::backward`] needs from block `first_block` on; with `first_block` 0 also
-    /// the patches. Memory grows with the blocks kept (DESIGN figures: about 12 MB an image and block at ViT-B).
+    /// the patches. Memory grows with the blocks kept: about 12 MB an image and block at ViT-B.
     ///
     /// # Errors
     /// As [`Vit::class_tokens`]; [`Error::Shape`] when `first_block` exceeds the depth.
