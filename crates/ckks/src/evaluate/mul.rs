@@ -79,13 +79,11 @@ impl Evaluator {
         Ok(())
     }
 
-    /// `Σ a_i·b_i` for plaintexts, reducing once for every sixteen products. The first pair sets level and scale.
+    /// `Σ a_i·b_i` for plaintexts, reducing once for every sixteen products. The first pair sets level and scale; no pairs
+    /// give zero at scale 1 on level 0.
     ///
     /// # Errors
     /// As [`Self::mul`], and [`crate::CkksError::ScaleMismatch`] where products differ in scale.
-    ///
-    /// # Panics
-    /// Never on a non-empty list; an empty one returns zero at scale 1 on level 0.
     pub fn mul_plain_sum(&self, pairs: &[(&Ciphertext, &Plaintext)]) -> Result<Ciphertext> {
         const OP: &str = "mul_plain_sum";
         let mut out = Ciphertext::empty(&self.params);
