@@ -1,6 +1,6 @@
 //! The figures of encrypted sums, measured where this runs.
 
-use crate::{ChunkEncryptor, FixedPoint, Layout, Result, SumStream, presets};
+use crate::{ChunkEncryptor, FixedPoint, Layout, Result, presets};
 use blindscope_ckks::{KeyGenerator, Parameters};
 use blindscope_threshold::{Flooding, fresh_sum_noise_log2};
 use rand_core::CryptoRng;
@@ -52,23 +52,17 @@ pub fn sums(runs: usize, rng: &mut impl CryptoRng) -> Result<Vec<Figure>> {
     let values: Vec<f64> = (0..layout.capacity()).map(|k| (k as f64 * 0.618).sin()).collect();
     let ciphertexts = (UPDATE / layout.capacity() as f64).ceil();
     let encryptor = ChunkEncryptor::new(&layout, &key);
-    let (mut encrypt, mut add) = (Vec::new(), Vec::new());
+    let mut encrypt = Vec::new();
     for _ in 0..runs.max(1) {
         let start = Instant::now();
         let integers = fixed.encode(&values)?;
         let chunks: Result<Vec<_>> = encryptor.encrypt(&integers, rng).collect();
         encrypt.push(start.elapsed().as_secs_f64() * ciphertexts);
-        for c in chunks? {
-            let mut sum = SumStream::new(c.clone(), 2);
-            let start = Instant::now();
-            sum.add(&c)?;
-            add.push(start.elapsed().as_secs_f64() * ciphertexts);
-        }
+        chunks?;
     }
     Ok(vec![
         figure("bytes_per_16_bit_value_64_sites", "bytes", (8.0, Some(5.4)), vec![layout.bytes_per_value()]),
         figure("encode_encrypt_86_6m_extrapolated", "s wall, one thread", (30.0, Some(8.0)), encrypt),
-        figure("server_add_86_6m_in_cache", "s wall, one thread", (10.0, None), add),
     ])
 }
 
