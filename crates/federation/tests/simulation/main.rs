@@ -4,12 +4,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod real;
 mod toy;
 mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use blindscope_federation::{Coordinator, JobKind, JobStatus, JobView, Record, verify};
+use real::Real;
 use toy::{Compute, Toy};
 use world::{Faults, World, committed};
 
@@ -29,7 +31,12 @@ fn jobs() -> Vec<blindscope_federation::JobSpec> {
 }
 
 /// Everything that has to hold whatever happened.
-fn check<C: Compute>(world: &World<'_, C>, study: &blindscope_federation::Study, compute: &C, seed: u64) -> Vec<JobView> {
+fn check<C: Compute>(
+    world: &World<'_, C>,
+    study: &blindscope_federation::Study,
+    compute: &C,
+    seed: u64,
+) -> Vec<JobView> {
     // Nothing acknowledged is lost, and the log convinces a stranger.
     let lines: Vec<String> = world.log.iter().map(Record::to_line).collect();
     let verified = verify(study, lines.iter().map(String::as_bytes), &world.receipts());
@@ -66,7 +73,7 @@ fn faults(seed: u64) -> Faults {
     Faults {
         drop: of(1, 4) * 100,
         repeat: of(2, 3) * 150,
-        crash: of(3, 4) * 25,
+        crash: of(3, 4) * 12,
         delay_ms: [5, 200, 3000, 12_000][of(4, 4) as usize],
         rubbish: if of(5, 4) == 0 { 40 } else { 0 },
         dead: of(6, 4) as usize,
@@ -83,17 +90,50 @@ fn whatever_happens_the_sum_is_exact_and_every_job_ends() {
     let count = seeds(1200);
     for seed in 0..count {
         let mut world = World::new(&fixture, &compute, jobs(), faults(seed), seed);
-        assert!(world.run(LIMIT_MS), "seed {seed}: {:?} does not end: {:#?}", faults(seed), world.coordinator().jobs());
+        assert!(
+            world.run(LIMIT_MS),
+            "seed {seed}: {:?} does not end: {:#?}",
+            faults(seed),
+            world.coordinator().jobs()
+        );
         let views = check(&world, &fixture.study, &compute, seed);
         finished += done(&views);
         crashes += world.crashes;
         attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
         world.refusals.iter().for_each(|(k, n)| *refusals.entry(k).or_default() += n);
     }
-    println!("{count} seeds: {finished} of {} jobs done, {crashes} crashes, {attempts} runs with refreshed openings", 3 * count);
+    println!(
+        "{count} seeds: {finished} of {} jobs done, {crashes} crashes, {attempts} runs with refreshed openings",
+        3 * count
+    );
     println!("refusals: {refusals:?}");
     // The faults have to bite, and most of the work has to be done all the same.
     assert!(crashes > count && attempts > count / 20 && finished as u64 > count * 3 / 2);
+}
+
+/// The same with real keys, sealed parts, encryption, masks and shares.
+#[test]
+fn with_real_encryption_too() {
+    let fixture = common::fixture(4, 2, 3, 5);
+    let (ceremony, sum) =
+        (blindscope_federation::JobSpec::ceremony("key"), common::job("rounds", JobKind::Fedavg, 2));
+    let jobs = || vec![ceremony.clone(), sum.clone()];
+    let compute = Real {
+        study: &fixture.study,
+        sealing: &fixture.sealing,
+        ceremony: ceremony.clone(),
+        sum: sum.clone(),
+    };
+    let (count, mut finished, mut attempts) = (seeds(60), 0, 0);
+    for seed in 0..count {
+        let faults = Faults { dead: usize::from(seed % 3 == 1), drop: 100, repeat: 100, ..faults(seed) };
+        let mut world = World::new(&fixture, &compute, jobs(), faults, seed);
+        assert!(world.run(LIMIT_MS), "seed {seed}");
+        finished += done(&check(&world, &fixture.study, &compute, seed)) as u64;
+        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+    }
+    println!("{count} seeds: {finished} of {} jobs done, {attempts} runs with refreshed openings", 2 * count);
+    assert!(finished > count && attempts > 0);
 }
 
 #[test]
@@ -101,7 +141,8 @@ fn without_faults_everything_is_done() {
     let fixture = common::fixture(3, 2, 2, 2);
     let compute = Toy { sites: 3 };
     for seed in 0..20 {
-        let mut world = World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
+        let mut world =
+            World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
         assert!(world.run(LIMIT_MS));
         assert_eq!(done(&check(&world, &fixture.study, &compute, seed)), 3);
         assert!(world.shares.iter().all(|s| s.step.attempt == 0));

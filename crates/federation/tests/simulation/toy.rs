@@ -28,7 +28,7 @@ pub(crate) trait Compute {
         &self,
         site: SiteId,
         task: &Task,
-        permit: Option<Permit>,
+        held: (Option<Blob>, Option<Permit>),
         disk: &Disk,
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Cause>;
@@ -41,7 +41,7 @@ pub(crate) struct Toy {
     pub(crate) sites: u16,
 }
 
-const SIZES: Sizes = Sizes { openings: 1, key_share: 24, upload: 48, share: 40 };
+const SIZES: Sizes = Sizes { openings: 1, key_share: 24, upload: 48, sum: 48, share: 40 };
 
 /// What a site contributes to a round.
 pub(crate) fn contribution(site: SiteId, job: JobId, round: u64, input: &[u8]) -> u64 {
@@ -92,14 +92,18 @@ impl Toy {
 
 impl Compute for Toy {
     fn sizes(&self, ceremony: bool) -> Sizes {
-        if ceremony { Sizes { openings: 0, upload: 0, share: 0, ..SIZES } } else { Sizes { key_share: 0, ..SIZES } }
+        if ceremony {
+            Sizes { openings: 0, upload: 0, sum: 0, share: 0, ..SIZES }
+        } else {
+            Sizes { key_share: 0, ..SIZES }
+        }
     }
 
     fn payload(
         &self,
         site: SiteId,
         task: &Task,
-        permit: Option<Permit>,
+        held: (Option<Blob>, Option<Permit>),
         disk: &Disk,
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Cause> {
@@ -117,7 +121,7 @@ impl Compute for Toy {
             }
             Ask::Ready { .. } => tagged(SUMMAND, 0, &fresh),
             Ask::Share { opening, zeros, target, .. } => {
-                assert_eq!(permit.map(|p| p.step()), Some(task.step), "a share without a permit");
+                assert_eq!(held.1.map(|p| p.step()), Some(task.step), "a share without a permit");
                 let zeros = zeros.iter().filter_map(|z| z.payload());
                 let all = std::iter::once(opening.sum).chain(zeros).map(|b| (None, b));
                 let Done::Combined { shared, .. } = Self::add(all, disk) else { return Err(Cause::Task) };
@@ -135,8 +139,12 @@ impl Compute for Toy {
                 let mut key = Hasher::new("test/key");
                 shares.iter().for_each(|(_, b)| drop(key.absorb(&disk[&b.digest])));
                 let key = key.finish().0;
-                let bundle = |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();
-                Done::Combined { shared: key.to_vec(), each: (0..self.sites).map(|k| bundle(k).0.to_vec()).collect() }
+                let bundle =
+                    |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();
+                Done::Combined {
+                    shared: key.to_vec(),
+                    each: (0..self.sites).map(|k| bundle(k).0.to_vec()).collect(),
+                }
             }
             Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
             Work::Refresh { sum, zeros, .. } => {

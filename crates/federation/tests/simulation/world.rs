@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobKind, JobSpec, Mark, Order, Outcome, Output,
-    Phase, Record, Refusal, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobKind, JobSpec, Mark, Order, Outcome,
+    Output, Phase, Record, Refusal, SignedHeader, Site, SiteId, Step, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -79,7 +79,13 @@ pub(crate) struct World<'a, C> {
 }
 
 impl<'a, C: Compute> World<'a, C> {
-    pub(crate) fn new(fixture: &'a Fixture, compute: &'a C, jobs: Vec<JobSpec>, faults: Faults, seed: u64) -> Self {
+    pub(crate) fn new(
+        fixture: &'a Fixture,
+        compute: &'a C,
+        jobs: Vec<JobSpec>,
+        faults: Faults,
+        seed: u64,
+    ) -> Self {
         let count = fixture.sites.len();
         let mut world = Self {
             fixture,
@@ -165,10 +171,9 @@ impl<'a, C: Compute> World<'a, C> {
             Message::WakeSite(site) => self.wake_site(site),
             Message::WakeCoordinator => self.wake_coordinator(),
             Message::WakeClient => {
-                for spec in self.pending.clone() {
+                // One after the other: a sum before its ceremony has no key.
+                if let Some(spec) = self.pending.first().cloned() {
                     self.send(|| Message::Submit(spec.clone()));
-                }
-                if !self.pending.is_empty() {
                     self.at(1000, Message::WakeClient);
                 }
             }
@@ -382,8 +387,9 @@ impl<'a, C: Compute> World<'a, C> {
             let (opening, target) = (opening.digest(), target.digest);
             self.shares.push(Share { site, step: task.step, opening, target });
         }
+        let bundle = self.node(site).up.as_ref().and_then(|s| s.key(task.key)).map(|k| k.bundle);
         let disk = std::mem::take(&mut self.node(site).disk);
-        let payload = self.compute.payload(site, task, permit, &disk, &mut self.rng);
+        let payload = self.compute.payload(site, task, (bundle, permit), &disk, &mut self.rng);
         self.node(site).disk = disk;
         let mut payload = payload?;
         if task.step.phase != Phase::Parts && self.chance(self.faults.rubbish) {
