@@ -5,7 +5,7 @@
 //! `c_0 + c_1·s'(Y) ≈ m`; since `s'(Y)` and `m` have powers of `Y` alone, so much of `c_0` and `c_1` as has powers of
 //! `Y` alone decrypts by itself to `m`, in the ring of `Y`. The key encrypts `s` under a secret of the *smaller*
 //! degree, so its modulus must meet that degree's row of the security table: one prime of 40 bits is within the quantum
-//! row of degree 2048 and above. Without a special prime, `c_1` is cut into digits of 10 bits.
+//! row of degree 2048 and above. Without a special prime, `c_1` is cut into digits of 8 bits.
 //!
 //! Reference: Gentry, Halevi, Peikert, Smart, "Ring switching in BGV-style homomorphic encryption", 2012.
 
@@ -21,12 +21,12 @@ pub const MODULUS_BITS: u32 = 40;
 /// Smallest degree to switch to: 40 bits are the quantum row of this degree.
 pub const MIN_DEGREE: usize = 2048;
 /// Bits of a digit.
-const DIGIT_BITS: u32 = 10;
+const DIGIT_BITS: u32 = 8;
 const DIGITS: usize = MODULUS_BITS.div_ceil(DIGIT_BITS) as usize;
 
 /// Standard deviation of a coefficient's error, switching excluded of the rounding to its modulus.
 pub fn noise(n: usize) -> f64 {
-    // Digits are uniform in [-2^9, 2^9).
+    // Digits are uniform in [-2^7, 2^7).
     let digit = f64::from(DIGIT_BITS).exp2() / 12f64.sqrt();
     (DIGITS as f64 * n as f64).sqrt() * digit * sample::ERROR_STD
 }

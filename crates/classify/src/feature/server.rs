@@ -7,6 +7,7 @@
 use super::FeatureLayout;
 use crate::answer::Lanes;
 use crate::question::Pieces;
+use crate::token::raised;
 use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Result};
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, GaussianMatrix, Level, Plaintext, Scale, join_pairs,
@@ -111,10 +112,13 @@ impl FeatureServer {
 
     /// Two real ciphertexts as one complex one.
     fn side_by_side(&self, units: &[Ciphertext]) -> Result<Vec<Ciphertext>> {
-        let join = |pair: &[Ciphertext]| match pair {
-            [re, im] => Ok(self.evaluator.add(re, &self.evaluator.mul_i(im)?)?),
-            [re] => Ok(re.clone()),
-            _ => Ok(Ciphertext::empty(self.plan.params())),
+        let join = |pair: &[Ciphertext]| {
+            let joined = match pair {
+                [re, im] => self.evaluator.add(re, &self.evaluator.mul_i(im)?)?,
+                [re] => re.clone(),
+                _ => Ciphertext::empty(self.plan.params()),
+            };
+            raised(&self.evaluator, &self.plan, joined)
         };
         units.chunks(2).map(join).collect()
     }

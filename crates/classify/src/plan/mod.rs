@@ -91,9 +91,11 @@ impl Plan {
         let magnitude = worst.logit.log2().ceil() as i16 + 1;
         let fresh = parameters::FRESH_LOG2;
         let most = q0 - 1 - magnitude;
-        self.literal.answer_log2 = if self.literal.degree == 1 { fresh } else { most.min(fresh + 8) };
-        if self.literal.answer_log2 > most || self.literal.answer_log2 < 12 {
-            let room = f64::from(q0 - 2 - fresh.min(12)).exp2();
+        self.literal.answer_log2 = most.min(fresh + 8);
+        // A linear head's answers start at the fresh scale and can only be raised.
+        let least = if self.literal.degree == 1 { fresh } else { 12 };
+        if self.literal.answer_log2 < least {
+            let room = f64::from(q0 - 2 - least).exp2();
             return Err(ClassifyError::Overflow { largest: worst.logit, room });
         }
         let noise = Noise::new(&self.literal, &self.params);
@@ -197,6 +199,11 @@ impl Plan {
     /// Scale of an answer before it is compacted.
     pub fn answer(&self) -> Scale {
         Scale::pow2(self.literal.answer_log2)
+    }
+
+    /// What raises a linear head's answer from the fresh scale to the answer's.
+    pub(crate) fn raise(&self) -> i64 {
+        1 << (self.literal.answer_log2 - parameters::FRESH_LOG2).max(0)
     }
 
     /// Level at which the first layer's products are summed.

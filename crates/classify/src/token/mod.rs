@@ -6,4 +6,4 @@ mod server;
 
 pub(crate) use layout::Demand;
 pub use layout::{Layout, Outer};
-pub(crate) use server::{TokenServer, first_step};
+pub(crate) use server::{TokenServer, first_step, raised};

@@ -75,7 +75,7 @@ impl TokenServer {
         while let Some(c) = pieces.next()? {
             let units = self.units(&c, keys)?;
             let logits = match &self.outer {
-                None => vec![units],
+                None => vec![raised(&self.evaluator, &self.plan, units)?],
                 Some(outer) => outer.apply(&self.evaluator, &units, keys)?,
             };
             for (i, y) in logits.iter().enumerate() {
@@ -123,6 +123,13 @@ impl TokenServer {
             }
         }
     }
+}
+
+/// A linear head's logits at the answer's scale: what is added to them afterwards weighs less.
+pub(crate) fn raised(ev: &Evaluator, plan: &Plan, mut logits: Ciphertext) -> Result<Ciphertext> {
+    ev.mul_integer_assign(&mut logits, plan.raise())?;
+    logits.set_scale(plan.answer());
+    Ok(logits)
 }
 
 /// `Σ_g p_g` rotated by `g` steps, with one key.
