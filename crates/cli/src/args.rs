@@ -1,5 +1,6 @@
 //! Raw arguments.
 
+use crate::{data, features};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -16,6 +17,12 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
+    /// Turn tiles into class tokens, import and split them.
+    #[command(subcommand)]
+    Features(features::Command),
+    /// Draw synthetic tiles, look through one's own.
+    #[command(subcommand)]
+    Data(data::Command),
 }
 
 #[derive(Debug, ClapArgs)]

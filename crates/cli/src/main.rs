@@ -2,12 +2,20 @@
 
 mod args;
 mod bench;
+mod data;
+mod features;
+mod interrupt;
+mod progress;
+mod shown;
+mod tiles;
 
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
+        args::Command::Features(command) => features::run(&command),
+        args::Command::Data(command) => data::run(&command),
     };
     match done {
         // The reader of our output has seen enough.
