@@ -1,6 +1,6 @@
 //! Raw arguments.
 
-use crate::{data, features};
+use crate::{data, features, model};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -23,6 +23,9 @@ pub(crate) enum Command {
     /// Draw synthetic tiles, look through one's own.
     #[command(subcommand)]
     Data(data::Command),
+    /// Bring models from a hub, tell what they are.
+    #[command(subcommand)]
+    Model(model::Command),
 }
 
 #[derive(Debug, ClapArgs)]

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod features;
 mod interrupt;
+mod model;
 mod progress;
 mod shown;
 mod tiles;
@@ -16,6 +17,7 @@ fn main() -> anyhow::Result<()> {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
+        args::Command::Model(command) => model::run(&command),
     };
     match done {
         // The reader of our output has seen enough.

@@ -3,6 +3,7 @@
 use super::FeatureError;
 use crate::models::Store;
 use blindscope_vision::data::Preprocess;
+use blindscope_vision::features::backbone_digest;
 use blindscope_vision::vit::{self, Vit};
 use std::path::PathBuf;
 
@@ -57,6 +58,18 @@ impl Backbone {
             None => Preprocess::beside(&weights, side)?,
         };
         Ok(Self { model, preprocess })
+    }
+}
+
+impl Backbone {
+    /// What a class token depends on beside the image: weights, shape and preprocessing.
+    pub fn digest(&self) -> [u8; 32] {
+        backbone_digest(&self.model, &self.preprocess)
+    }
+
+    /// Parameters of the transformer.
+    pub fn parameters(&self) -> usize {
+        self.model.parameters().tensors().iter().map(|tensor| tensor.len()).sum()
     }
 }
 

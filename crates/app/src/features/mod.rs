@@ -28,7 +28,7 @@ pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, synthesise};
 
 pub use blindscope_vision::data::{Copies, CsvColumns, Dataset, Limits, Preprocess, Split};
-pub use blindscope_vision::features::{Features, Progress, import};
+pub use blindscope_vision::features::{Features, Progress, hex, import, unhex};
 pub use blindscope_vision::synth::SyntheticPlan;
 pub use blindscope_vision::vit::Vit;
 
