@@ -313,7 +313,6 @@ fn a_fetch_stops_on_request_and_two_do_not_share_a_store() {
     );
     match stopped {
         Err(FetchError::Stopped { done, .. }) => assert!(done > 0),
-        // The whole file can come in one read; the next file's fetch is then the one that stops.
         other => panic!("{other:?}"),
     }
     assert!(matches!(second, Some(Err(FetchError::Busy { .. }))), "{second:?}");

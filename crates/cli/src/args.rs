@@ -41,6 +41,9 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
+    /// Folder with real tiles and weights, for the figures that need them.
+    #[arg(long, env = "BLINDSCOPE_DATA")]
+    pub(crate) data: Option<PathBuf>,
     /// Folder with the peers' scripts.
     #[arg(long, default_value = "bench/peers")]
     pub(crate) peers: PathBuf,
@@ -53,4 +56,6 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
+    /// Class tokens: speed, agreement, memory, a linear probe.
+    Vision,
 }

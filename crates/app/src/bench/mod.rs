@@ -7,10 +7,13 @@ mod clock;
 mod core;
 mod figure;
 mod peers;
+mod runtime;
+mod vision;
 
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why a benchmark could not be run.
@@ -23,6 +26,17 @@ pub enum BenchError {
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
     Ring(#[from] blindscope_ring::RingError),
+    /// The vision layer refused.
+    #[error("bench: {0}")]
+    Vision(#[from] blindscope_vision::Error),
+    /// A temporary file could not be written.
+    #[error("bench: writing {}: {source}", path.display())]
+    Write {
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -43,4 +57,15 @@ pub enum BenchError {
 /// [`BenchError`]
 pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     core::run(runs, peers)
+}
+
+/// Class tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
+///
+/// `data` is a folder with `vit/deit-tiny-patch16-224` and `lung-histology`; without it the figures that need it are named as
+/// missing.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+    vision::run(runs, data, peers)
 }
