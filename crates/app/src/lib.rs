@@ -2,4 +2,7 @@
 
 pub mod bench;
 pub mod features;
+pub mod heads;
 pub mod models;
+pub mod plan;
+pub mod training;

@@ -1,6 +1,6 @@
 //! Raw arguments.
 
-use crate::{data, features, model};
+use crate::{data, features, model, train};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -26,6 +26,12 @@ pub(crate) enum Command {
     /// Bring models from a hub, tell what they are.
     #[command(subcommand)]
     Model(model::Command),
+    /// Train a head, or a backbone with it.
+    #[command(subcommand)]
+    Train(train::Command),
+    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
+    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
+    Plan(crate::plan::PlanOptions),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -58,4 +64,6 @@ pub(crate) enum Area {
     Core,
     /// Class tokens: speed, agreement, memory, a linear probe.
     Vision,
+    /// Encrypted inference: latency, throughput, bytes, agreement.
+    Inference,
 }

@@ -10,6 +10,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
+        Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
     };
     let mut out = io::stdout().lock();
     if options.json {

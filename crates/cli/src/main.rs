@@ -6,9 +6,11 @@ mod data;
 mod features;
 mod interrupt;
 mod model;
+mod plan;
 mod progress;
 mod shown;
 mod tiles;
+mod train;
 
 use clap::Parser;
 
@@ -18,6 +20,8 @@ fn main() -> anyhow::Result<()> {
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
         args::Command::Model(command) => model::run(&command),
+        args::Command::Train(command) => train::run(&command),
+        args::Command::Plan(options) => plan::run(&options),
     };
     match done {
         // The reader of our output has seen enough.

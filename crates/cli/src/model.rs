@@ -108,7 +108,7 @@ fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
 }
 
 fn show(args: &ShowArgs) -> anyhow::Result<()> {
-    let backbone = args.model.load()?;
+    let backbone = args.model.load(1)?;
     let (config, digest) = (backbone.model.config(), hex(&backbone.digest()));
     if args.json {
         let preprocess = &backbone.preprocess;

@@ -6,6 +6,7 @@
 mod clock;
 mod core;
 mod figure;
+mod inference;
 mod peers;
 mod runtime;
 mod vision;
@@ -13,7 +14,7 @@ mod vision;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use thiserror::Error;
 
 /// Why a benchmark could not be run.
@@ -26,17 +27,15 @@ pub enum BenchError {
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
     Ring(#[from] blindscope_ring::RingError),
-    /// The vision layer refused.
+    /// Encrypted inference refused; a defect likewise.
+    #[error("bench: {0}")]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// The vision layer refused: real tiles that cannot be read, most often.
     #[error("bench: {0}")]
     Vision(#[from] blindscope_vision::Error),
-    /// A temporary file could not be written.
-    #[error("bench: writing {}: {source}", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        source: std::io::Error,
-    },
+    /// A temporary file could not be used.
+    #[error("bench, temporary file: {0}")]
+    File(#[from] std::io::Error),
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -68,4 +67,13 @@ pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
 /// [`BenchError`]
 pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
     vision::run(runs, data, peers)
+}
+
+/// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
+/// of `data`.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
+    inference::run(runs, peers, data)
 }

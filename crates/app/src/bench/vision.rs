@@ -50,10 +50,8 @@ struct Scratch(PathBuf);
 impl Scratch {
     fn new() -> Result<Self, BenchError> {
         let path = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
-        match std::fs::create_dir_all(&path) {
-            Ok(()) => Ok(Self(path)),
-            Err(source) => Err(BenchError::Write { path, source }),
-        }
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
     }
 }
 

@@ -23,7 +23,7 @@ mod tiles;
 
 pub use backbone::{Backbone, BackboneSource};
 pub use extract::{ExtractOptions, Extracted, extract};
-pub use split::{SplitRequest, SplitWays, split, write_parts};
+pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, synthesise};
 
