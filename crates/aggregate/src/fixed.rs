@@ -20,8 +20,14 @@ impl FixedPoint {
         }
     }
 
-    fn half(&self) -> u64 {
+    /// `h`: the integer that stands for zero, and the largest signed one.
+    pub fn half(&self) -> u64 {
         (1 << (self.bits - 1)) - 1
+    }
+
+    /// What one integer step is worth.
+    pub fn step(&self) -> f64 {
+        self.clip / self.half() as f64
     }
 
     /// Largest integer.
