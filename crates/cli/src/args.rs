@@ -43,4 +43,6 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
+    /// Encrypted sums: bytes, whole updates, the key ceremony.
+    Sum,
 }
