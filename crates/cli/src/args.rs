@@ -66,4 +66,6 @@ pub(crate) enum Area {
     Vision,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
+    /// Encrypted sums: bytes, whole updates, the key ceremony.
+    Sum,
 }
