@@ -2,12 +2,26 @@
 
 mod args;
 mod bench;
+mod data;
+mod features;
+mod interrupt;
+mod model;
+mod plan;
+mod progress;
+mod shown;
+mod tiles;
+mod train;
 
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
+        args::Command::Features(command) => features::run(&command),
+        args::Command::Data(command) => data::run(&command),
+        args::Command::Model(command) => model::run(&command),
+        args::Command::Train(command) => train::run(&command),
+        args::Command::Plan(options) => plan::run(&options),
     };
     match done {
         // The reader of our output has seen enough.

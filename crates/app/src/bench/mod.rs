@@ -6,11 +6,17 @@
 mod clock;
 mod core;
 mod figure;
+mod inference;
+mod memory;
 mod peers;
+mod runtime;
+mod sum;
+mod vision;
 
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
+use std::path::Path;
 use thiserror::Error;
 
 /// Why a benchmark could not be run.
@@ -23,6 +29,35 @@ pub enum BenchError {
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
     Ring(#[from] blindscope_ring::RingError),
+    /// Encrypted inference refused; a defect likewise.
+    #[error("bench: {0}")]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// The vision layer refused: real tiles that cannot be read, most often.
+    #[error("bench: {0}")]
+    Vision(#[from] blindscope_vision::Error),
+    /// A temporary file could not be used.
+    #[error("bench, temporary file: {0}")]
+    File(#[from] std::io::Error),
+    /// The protocols refused; a defect likewise.
+    #[error("bench: {0}")]
+    Threshold(#[from] blindscope_threshold::ThresholdError),
+    /// The sums refused; a defect likewise.
+    #[error("bench: {0}")]
+    Aggregate(#[from] blindscope_aggregate::AggregateError),
+    /// A file for measuring could not be written or read.
+    #[error("bench: {path}: {source}; sums need about 700 MB in the folder for temporary files")]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// An opened sum is not the sum, so its time means nothing.
+    #[error("bench {what}: the opened sum differs from the clear one; nothing is reported")]
+    WrongSum {
+        /// What was computed.
+        what: &'static str,
+    },
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -37,10 +72,38 @@ pub enum BenchError {
     },
 }
 
+/// Encrypted sums: bytes, a whole update of 86.6 million values with its memory, the key ceremony, a small sum beside TenSEAL.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn sum(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+    sum::run(runs, peers)
+}
+
 /// The arithmetic core, one thread: encryption, products, rotations, transforms, sizes, precision.
 ///
 /// # Errors
 /// [`BenchError`]
 pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     core::run(runs, peers)
+}
+
+/// Class tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
+///
+/// `data` is a folder with `vit/deit-tiny-patch16-224` and `lung-histology`; without it the figures that need it are named as
+/// missing.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+    vision::run(runs, data, peers)
+}
+
+/// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
+/// of `data`.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
+    inference::run(runs, peers, data)
 }
