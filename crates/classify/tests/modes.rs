@@ -165,7 +165,7 @@ fn questions_are_refused() {
     // The ciphertext's header, primes and scale follow.
     assert!(matches!(altered(36, 0), ClassifyError::Ckks(_)), "inner magic");
     assert!(matches!(altered(36 + 32, 2), ClassifyError::Ckks(_)), "another level's length");
-    assert!(matches!(altered(36 + 33, 29), ClassifyError::OtherPlan { .. }), "another scale");
+    assert!(matches!(altered(36 + 33, 21), ClassifyError::OtherPlan { .. }), "another scale");
     let wide = |x: Vec<f64>, r: &mut ChaCha20Rng| c.asker.encrypt(&[x], &c.secret, r).unwrap_err();
     assert!(matches!(wide(vec![0.0; 7], &mut r), ClassifyError::Width { .. }));
     assert!(matches!(wide(vec![f64::NAN; 192], &mut r), ClassifyError::NotFinite { .. }));
@@ -241,6 +241,7 @@ fn answers_plans_and_modes_are_refused() {
     refuses(|p| p.batch = usize::MAX);
     refuses(|p| p.answer_bits = 64);
     refuses(|p| p.answer_log2 = -9);
+    refuses(|p| p.fresh_log2 = 60);
     refuses(|p| p.error_bound = f64::NAN);
     refuses(|p| p.normalisation.gain[0] = 0.0);
     assert!(Plan::from_bytes(b"{}").is_err());
