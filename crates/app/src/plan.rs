@@ -82,7 +82,7 @@ pub fn head_of_shape(shape: Shape) -> Result<Head, PlanError> {
 /// Weights of alternating sign with rows of norm one.
 fn layer(rows: usize, width: usize) -> Affine {
     let size = (width.max(1) as f64).sqrt().recip();
-    let row = |r: usize| (0..width).map(|j| if (r + j) % 2 == 0 { size } else { -size }).collect();
+    let row = |r: usize| (0..width).map(|j| if (r + j).is_multiple_of(2) { size } else { -size }).collect();
     Affine { weights: (0..rows).map(row).collect(), bias: vec![0.1; rows] }
 }
 

@@ -96,12 +96,11 @@ impl PlanOptions {
 }
 
 pub(crate) fn run(options: &PlanOptions) -> anyhow::Result<()> {
-    let head = match &options.head {
-        Some(path) => read_head(path)?,
-        None => {
-            let PlanOptions { width, hidden, classes, degree, .. } = *options;
-            head_of_shape(Shape { width, hidden, classes, degree })?
-        }
+    let head = if let Some(path) = &options.head {
+        read_head(path)?
+    } else {
+        let PlanOptions { width, hidden, classes, degree, .. } = *options;
+        head_of_shape(Shape { width, hidden, classes, degree })?
     };
     let report = report(&head, options.policy())?;
     let mut out = io::stdout().lock();
