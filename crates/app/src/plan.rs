@@ -98,3 +98,19 @@ pub fn policy(batch: usize) -> Policy {
 pub fn report(head: &Head, policy: Policy) -> Result<Report, PlanError> {
     Ok(Plan::new(head, policy)?.report())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_degree_has_a_plan_and_a_missing_file_a_name() {
+        for degree in [1, 2, 4] {
+            let shape = Shape { width: 192, hidden: 16, classes: 3, degree };
+            let figures = head_of_shape(shape).and_then(|h| report(&h, policy(1)));
+            assert!(figures.is_ok_and(|f| f.key_bytes > 0 && f.error_bound > f.error_std), "degree {degree}");
+        }
+        let missing = read_head(Path::new("/no/such/head.json")).map(|_| ());
+        assert!(missing.is_err_and(|e| e.to_string().contains("/no/such/head.json")));
+    }
+}

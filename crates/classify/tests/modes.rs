@@ -284,3 +284,38 @@ fn secrets_are_not_shown() {
     let shown = format!("{:?}", AskerSecret::generate(&c.plan, &mut r).unwrap());
     assert_eq!(shown, "AskerSecret { secret: SecretKey(redacted), small: SmallSecret(redacted) }");
 }
+
+/// Nothing that a stranger can send stops the process or is taken for something else.
+#[test]
+fn altered_bytes_are_answered_with_errors_or_numbers() {
+    use rand_core::Rng;
+    let mut r = rng(30);
+    let head = linear(&mut r, 64, 2);
+    let c = case(&head, Policy { security: Security::Classical128, ..Policy::new(4) }, &mut r);
+    let question = c.asker.encrypt(&vec![vec![0.5; 64]; 3], &c.secret, &mut r).unwrap();
+    let answer = c.server.answer_bytes(&c.keys, &question).unwrap();
+    let (keys, plan) = (c.keys.to_bytes(&c.plan).unwrap(), c.plan.to_bytes().unwrap());
+    let mut refused = 0;
+    for round in 0..400 {
+        let mut alter = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            // Headers and shapes stand first: half of the alterations go there.
+            let reach = if round % 2 == 0 { bytes.len().min(120) } else { bytes.len() };
+            let at = r.next_u64() as usize % reach;
+            match r.next_u64() % 3 {
+                0 => bytes.truncate(at),
+                1 => bytes[at] ^= 1 << (r.next_u64() % 8),
+                _ => bytes[at] = 0xff,
+            }
+            bytes
+        };
+        let asked = c.server.answer_bytes(&c.keys, &alter(&question));
+        let opened = c.asker.open(3, &alter(&answer), &c.secret);
+        let planned = Plan::from_bytes(&alter(&plan));
+        // A ring of ten key polynomials is slow to expand: fewer of those.
+        let keyed = round % 8 != 0 || EvaluationKeys::from_bytes(&c.plan, &alter(&keys)).is_err();
+        refused += usize::from(asked.is_err()) + usize::from(opened.is_err());
+        refused += usize::from(planned.is_err()) + usize::from(keyed);
+    }
+    assert!(refused > 400, "{refused} of 1600 refused: the alterations reach nothing");
+}
