@@ -259,6 +259,11 @@ fn plans_that_cannot_hold_are_refused() {
     wild.normalisation.bound = 1e9;
     let refused = Plan::new(&Head::new(wild).unwrap(), Policy::new(1)).unwrap_err();
     assert!(matches!(refused, ClassifyError::Overflow { .. } | ClassifyError::TooCoarse { .. }), "{refused}");
+    let bound = Plan::new(&head, Policy::new(1)).unwrap().literal().error_bound;
+    let fine = Policy { max_error: Some(bound), ..Policy::new(1) };
+    assert!(Plan::new(&head, fine).is_ok());
+    let finer = Policy { max_error: Some(bound / 2.0), ..Policy::new(1) };
+    assert!(matches!(Plan::new(&head, finer), Err(ClassifyError::TooCoarse { .. })));
     let wide = linear(&mut r, 4096, 3);
     let both = Policy { packing: Some(Packing::Feature), encrypted_head: true, ..Policy::new(1) };
     assert!(matches!(Plan::new(&wide, both), Err(ClassifyError::OtherMode { .. })));

@@ -39,6 +39,9 @@ pub(crate) struct PlanOptions {
     /// Encrypt the first layer too.
     #[arg(long)]
     encrypted_head: bool,
+    /// Largest error of a logit to put up with.
+    #[arg(long)]
+    max_error: Option<f64>,
     /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -91,7 +94,14 @@ impl PlanOptions {
             KeyName::Asker => Key::Asker,
             KeyName::Collective => Key::Collective,
         };
-        Policy { packing, security, key, encrypted_head: self.encrypted_head, ..policy(self.batch) }
+        Policy {
+            packing,
+            security,
+            key,
+            encrypted_head: self.encrypted_head,
+            max_error: self.max_error,
+            ..policy(self.batch)
+        }
     }
 }
 

@@ -82,7 +82,7 @@ impl Plan {
             error_std: 1.0,
         };
         let mut plan = Self::open(literal)?;
-        plan.fit(head)?;
+        plan.fit(head, policy.max_error)?;
         plan.id = plan.literal.digest()?;
         Ok(plan)
     }
@@ -91,7 +91,7 @@ impl Plan {
     ///
     /// A large fresh scale hides encryption noise, a small one leaves more of the modulus to the outer layer's weights;
     /// the one with the smallest bound is taken.
-    fn fit(&mut self, head: &Head) -> Result<()> {
+    fn fit(&mut self, head: &Head, max_error: Option<f64>) -> Result<()> {
         let (worst, typical) = (Magnitudes::worst(head), Magnitudes::typical(head));
         let q0 = self.params.q().prime(0).modulus().bits() as i16;
         let most = q0 - 2 - worst.logit.log2().ceil() as i16;
@@ -111,7 +111,7 @@ impl Plan {
         }
         let room = f64::from(q0 - 2 - 12).exp2();
         self.literal = best.ok_or(ClassifyError::Overflow { largest: worst.logit, room })?;
-        let (found, most) = (self.literal.error_bound, worst.logit / 4.0);
+        let (found, most) = (self.literal.error_bound, max_error.unwrap_or(worst.logit / 4.0));
         if found.is_nan() || found > most {
             let hint = "state the head's range (Head::calibrated), or lower the normalisation's bound";
             return Err(ClassifyError::TooCoarse { found, most, hint });
