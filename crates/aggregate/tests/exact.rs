@@ -21,7 +21,7 @@ fn production(preset: ParametersLiteral, width: usize, n: usize, t: usize, value
     let mut rng = testkit::rng((n * 100 + t) as u64);
     let study = Study::new(&Parameters::new(preset).unwrap(), n, t, width, &mut rng);
     let mut literal = study.literal(values as u64, (1 << 16) - 1);
-    if width == 1 {
+    if width == presets::SMALL_SUM_WIDTH {
         (literal.budget, literal.attempts) = (1, 1);
     }
     let plan = SumPlan::new(&study.params, literal).unwrap();
@@ -43,8 +43,8 @@ fn two_of_three_with_few_values() {
 }
 
 #[test]
-fn forty_of_sixty_four() {
-    production(presets::sum(), 2, 64, 40, 70_000);
+fn twenty_two_of_sixty_four() {
+    production(presets::sum(), 2, 64, 22, 70_000);
 }
 
 /// Cohorts of 2 to 64 sites at toy size, random thresholds, sizes that end anywhere, some sites silent.
