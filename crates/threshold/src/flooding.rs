@@ -207,7 +207,9 @@ mod tests {
         let p = exact(w);
         let middle = 2 * (w as i64 - 1);
         let mut counts = vec![0f64; p.len()];
-        seen.iter().for_each(|x| counts[usize::try_from(x + middle).unwrap()] += 1.0);
+        for x in seen {
+            counts[usize::try_from(x + middle).unwrap()] += 1.0;
+        }
         let n = seen.len() as f64;
         // Bins with few expected are pooled with their neighbours.
         let (mut chi, mut bins, mut got, mut want) = (0.0, 0.0, 0.0, 0.0);

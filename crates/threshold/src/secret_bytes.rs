@@ -40,7 +40,9 @@ fn write(
     let mut w = Writer::new(&mut out, Header::LEN + payload);
     Header { kind, params: ceremony.params().fingerprint(), payload_len: payload as u64 }.write(&mut w);
     w.bytes(&session.0);
-    ends.iter().for_each(|p| w.u16(p.0));
+    for party in ends {
+        w.u16(party.0);
+    }
     for value in values {
         for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
             w.packed(limb, prime.modulus().bits());
