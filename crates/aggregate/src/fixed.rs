@@ -52,8 +52,11 @@ impl FixedPoint {
         if value.is_nan() {
             return Err(AggregateError::NotANumber { index });
         }
+        // At 2^52 a double's grain is one, so adding it rounds, ties to even; smaller numbers only, and so it is here.
+        const GRAIN: f64 = (1u64 << 52) as f64;
         let h = self.half() as f64;
-        Ok(((value / self.clip).clamp(-1.0, 1.0) * h + h).round_ties_even() as u64)
+        let positive = (value / self.clip).clamp(-1.0, 1.0) * h + h;
+        Ok(((positive + GRAIN) - GRAIN) as u64)
     }
 
     /// The sum of values behind the sum of `weight` sites' integers (or of integers with weights that sum to `weight`).

@@ -45,7 +45,7 @@ pub enum BenchError {
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
     /// A file for measuring could not be written or read.
-    #[error("bench: {path}: {source}; sums need about 700 MB in the folder for temporary files")]
+    #[error("bench: {path}: {source}; sums need about 400 MB in the folder for temporary files")]
     Io {
         /// The file.
         path: std::path::PathBuf,
