@@ -11,6 +11,7 @@ pub mod closed;
 pub mod error;
 pub mod label;
 mod linear;
+pub mod matching;
 pub mod metrics;
 mod picture;
 

@@ -59,7 +59,7 @@ pub(crate) fn assemble(config: &Config, patches: &[f32]) -> Vec<f32> {
 }
 
 /// Where value `j` of patch `k` lies in the image.
-fn pixel_of(config: &Config, k: usize, j: usize) -> usize {
+pub(crate) fn pixel_of(config: &Config, k: usize, j: usize) -> usize {
     let (side, p) = (config.image, config.patch);
     let grid = side / p;
     let (channel, y, x) = (j / (p * p), j / p % p, j % p);

@@ -34,8 +34,9 @@ pub fn from_positions(config: &Config, gradient: &Parameters) -> Result<Recovere
     }
     let grid = &gradient.positions[(config.positions() - n) * d..];
     let mut delta = widen(grid, n, d);
+    let mut weight = widen(&gradient.patch.weight, config.patch_values(), d);
+    weigh_equations(&mut delta, &mut weight);
     let lengths = scale_rows(&mut delta);
-    let weight = widen(&gradient.patch.weight, config.patch_values(), d);
     let spectrum = Spectrum::new(ATTACK, &(&delta * delta.transpose()), FLOOR)?;
     let mut patches = spectrum.solve(&(&delta * weight.transpose()));
     let rest = weight.transpose() - delta.transpose() * &patches;
@@ -50,6 +51,20 @@ pub fn from_positions(config: &Config, gradient: &Parameters) -> Result<Recovere
     }
     let pixels = assemble(config, &narrow(patches.as_ref()));
     Ok(Recovered { pixels, rank: spectrum.rank, patches: n, condition: spectrum.condition() })
+}
+
+/// Divides each equation (a column of Δ and of dL/dW) by its size: rounding of the sum over k grows with that.
+fn weigh_equations(delta: &mut Mat<f64>, weight: &mut Mat<f64>) {
+    for j in 0..delta.ncols() {
+        let size = delta.col(j).norm_l2();
+        if size > 0.0 {
+            for matrix in [&mut *delta, &mut *weight] {
+                for i in 0..matrix.nrows() {
+                    matrix[(i, j)] /= size;
+                }
+            }
+        }
+    }
 }
 
 /// Scales every row to unit length and returns the lengths (1 for a row of zeros).

@@ -9,11 +9,13 @@
 
 mod interval;
 mod nmi;
+mod order;
 mod pixel;
 mod ssim;
 
 pub use interval::{Estimate, mean_interval};
 pub use nmi::nmi;
+pub use order::best_order;
 pub use pixel::{exact_bytes, mse, psnr};
 pub use ssim::ssim;
 
