@@ -55,6 +55,12 @@ pub enum Error {
     /// Model, images or features refused.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
+    /// A head refused.
+    #[error(transparent)]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// The scheme refused.
+    #[error(transparent)]
+    Ckks(#[from] blindscope_ckks::CkksError),
 }
 
 /// The crate's result.

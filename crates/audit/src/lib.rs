@@ -7,13 +7,18 @@
 #![allow(clippy::needless_pass_by_value, reason = "conversions read best by value")]
 #![allow(clippy::needless_range_loop, reason = "index arithmetic over several arrays at once")]
 
+mod adam;
 pub mod closed;
 pub mod error;
+pub mod extraction;
 pub mod label;
 mod linear;
 pub mod matching;
+pub mod membership;
 pub mod metrics;
 mod picture;
+pub mod sealed;
+pub mod token;
 
 pub use error::{Error, Result};
 pub use picture::Picture;

@@ -72,12 +72,12 @@ fn the_second_order_gradient_is_the_objectives_slope() {
         let moved = |h: f64| -> Vec<f32> {
             x.iter().zip(&direction).map(|(x, d)| (f64::from(*x) + h * d) as f32).collect()
         };
-        let h = 2e-2;
+        let h = 1e-2;
         let ahead = objective.distance(&moved(h)).unwrap();
         let behind = objective.distance(&moved(-h)).unwrap();
         let quotient = (ahead - behind) / (2.0 * h);
         println!("slope {slope:.6}, quotient {quotient:.6}");
-        assert!((slope - quotient).abs() < 0.02 * length, "{slope} against {quotient}");
+        assert!((slope - quotient).abs() < 0.005 * length, "{slope} against {quotient}");
     }
 }
 
@@ -101,7 +101,8 @@ fn a_batch_is_recovered_better_than_the_mean_image() {
     let case = Case::new(Config::plain(32, 8, 96, 2, 3), 2, 6);
     let (objective, observed) = case.objective();
     let space = Subspace::new(case.model.config(), &observed, 2).unwrap();
-    let plan = Plan { steps: 250, restarts: 1, ..Plan::default() };
+    
+    let plan = Plan { steps: 600, restarts: 1, ..Plan::default() };
     let found = reconstruct(&objective, &case.preprocess, Some(&space), None, &plan, &mut |step| {
         if step.step % 25 == 0 {
             println!("{} {:.5}", step.step, step.distance);
@@ -120,5 +121,5 @@ fn a_batch_is_recovered_better_than_the_mean_image() {
         total.1 += Similarity::of(original, &mean).unwrap().psnr / 2.0;
     }
     println!("distance {:.6}, {total:?}", found.distance);
-    assert!(total.0 > total.1 + 3.0, "{total:?}");
+    assert!(total.0 > total.1 + 5.0, "{total:?}");
 }

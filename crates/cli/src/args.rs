@@ -28,6 +28,12 @@ pub(crate) struct BenchOptions {
     /// Measurements a figure.
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     pub(crate) runs: u32,
+    /// Folder of real tiles, where an area uses them: `lung-histology` below BLINDSCOPE_DATA unless given.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// Tiles, where an area uses them.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub(crate) images: u32,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
@@ -43,4 +49,6 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
+    /// Attacks on gradients, tokens, aggregates and ciphertexts.
+    Audit,
 }

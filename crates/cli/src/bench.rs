@@ -1,14 +1,16 @@
 //! `blindscope bench`
 
 use crate::args::{Area, BenchOptions};
-use blindscope_app::bench::{self, Figure, Peers, Report};
+use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
+        Area::Audit => bench::audit(&audit(options))?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -18,6 +20,11 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         table(&mut out, &report)?;
     }
     Ok(())
+}
+
+fn audit(options: &BenchOptions) -> AuditBench {
+    let named = || std::env::var_os("BLINDSCOPE_DATA").map(|d| PathBuf::from(d).join("lung-histology"));
+    AuditBench { data: options.data.clone().or_else(named), images: options.images as usize, seed: 1 }
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -3,11 +3,13 @@
 //! Nothing here prints a number that was not measured in the same call. Figures whose peer is missing are left out and
 //! named in [`Report::missing`].
 
+mod audit;
 mod clock;
 mod core;
 mod figure;
 mod peers;
 
+pub use audit::AuditBench;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
@@ -23,6 +25,9 @@ pub enum BenchError {
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
     Ring(#[from] blindscope_ring::RingError),
+    /// An attack could not be run.
+    #[error("bench: {0}")]
+    Audit(#[from] crate::audit::AuditError),
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -43,4 +48,12 @@ pub enum BenchError {
 /// [`BenchError`]
 pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     core::run(runs, peers)
+}
+
+/// The attacks of the audit on real tiles, or on synthetic ones.
+///
+/// # Errors
+/// [`BenchError::Audit`]
+pub fn audit(plan: &AuditBench) -> Result<Report, BenchError> {
+    audit::run(plan)
 }

@@ -2,7 +2,7 @@
 //! the observed one does. For batches, and wherever no closed form holds.
 //!
 //! minimise 1 − ⟨g(x), g*⟩/(|g(x)|·|g*|) + α·TV(x), with g(x) the gradient of the loss at images x in all shared
-//! parameters, by Adam with signed gradients and a stepwise falling rate, from several random starts.
+//! parameters, by Adam with a stepwise falling rate, from several random starts.
 
 mod objective;
 mod run;

@@ -14,7 +14,7 @@ const OPERATION: &str = "gradient matching";
 
 /// |ε·v| over |w|: large enough for `f32` pixel gradients to differ in their upper half, small enough for the cubic
 /// term to stay below.
-const SHIFT: f64 = 2e-3;
+const SHIFT: f64 = 1e-4;
 
 /// An observed gradient, the model it is of, and the labels (known, or from [`crate::label`]).
 #[derive(Debug)]

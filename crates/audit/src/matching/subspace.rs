@@ -72,15 +72,24 @@ impl Subspace {
 
     /// Moves normalised images `[b, 3, side, side]` to the nearest ones that the gradient allows.
     pub fn project(&self, pixels: &mut [f32]) {
+        self.onto(pixels, 1.0);
+    }
+
+    /// The part of a direction that stays within the space.
+    pub(super) fn project_direction(&self, pixels: &mut [f32]) {
+        self.onto(pixels, 0.0);
+    }
+
+    fn onto(&self, pixels: &mut [f32], start: f64) {
         let (n, m) = (self.config.patches(), self.config.patch_values());
         for image in pixels.chunks_exact_mut(self.config.pixels()) {
             let offset = Mat::from_fn(m, n, |j, k| {
-                f64::from(image[pixel_of(&self.config, k, j)]) - self.start[(j, k)]
+                f64::from(image[pixel_of(&self.config, k, j)]) - start * self.start[(j, k)]
             });
             let kept = &self.free * (self.free.transpose() * offset);
             for k in 0..n {
                 for j in 0..m {
-                    image[pixel_of(&self.config, k, j)] = (self.start[(j, k)] + kept[(j, k)]) as f32;
+                    image[pixel_of(&self.config, k, j)] = (start * self.start[(j, k)] + kept[(j, k)]) as f32;
                 }
             }
         }
