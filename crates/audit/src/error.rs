@@ -25,7 +25,9 @@ pub enum Error {
         repair: &'static str,
     },
     /// A number is NaN or infinite.
-    #[error("{operation}: {what} holds a value that is not finite; the update is damaged or training diverged")]
+    #[error(
+        "{operation}: {what} holds a value that is not finite; the update is damaged or training diverged"
+    )]
     NotFinite {
         /// What was being done.
         operation: &'static str,

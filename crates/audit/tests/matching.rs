@@ -101,7 +101,7 @@ fn a_batch_is_recovered_better_than_the_mean_image() {
     let case = Case::new(Config::plain(32, 8, 96, 2, 3), 2, 6);
     let (objective, observed) = case.objective();
     let space = Subspace::new(case.model.config(), &observed, 2).unwrap();
-    
+
     let plan = Plan { steps: 600, restarts: 1, ..Plan::default() };
     let found = reconstruct(&objective, &case.preprocess, Some(&space), None, &plan, &mut |step| {
         if step.step % 25 == 0 {

@@ -16,6 +16,9 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
+    /// Attack the study's own model and data, and report what got out.
+    #[command(after_help = "Example: blindscope audit --data tiles --model backbone.safetensors --out audit")]
+    Audit(AuditOptions),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -28,7 +31,7 @@ pub(crate) struct BenchOptions {
     /// Measurements a figure.
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     pub(crate) runs: u32,
-    /// Folder of real tiles, where an area uses them: `lung-histology` below BLINDSCOPE_DATA unless given.
+    /// Folder of real tiles, where an area uses them: `lung-histology` below `BLINDSCOPE_DATA` unless given.
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
     /// Tiles, where an area uses them.
@@ -51,4 +54,44 @@ pub(crate) enum Area {
     Core,
     /// Attacks on gradients, tokens, aggregates and ciphertexts.
     Audit,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditOptions {
+    /// Folder of tiles: `manifest.csv`, `tiles.csv`, or one sub-folder a class. Synthetic tiles without it.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// The study's backbone (safetensors file, or a folder with config.json).
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Images of the attacks on gradients.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(8..=1000))]
+    pub(crate) images: u32,
+    /// What to attack; everything unless given. May be repeated.
+    #[arg(long = "attack", value_enum)]
+    pub(crate) attacks: Vec<AuditTarget>,
+    /// Folder for report.html, audit.json, pictures and finished stages, from which a stopped audit goes on.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of tiles, weights and searches.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Small models and short searches: a minute instead of an hour.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum AuditTarget {
+    /// Closed forms on the gradient of one image, in the clear, encrypted and averaged.
+    Gradient,
+    /// Batches, and updates after several local steps.
+    Update,
+    /// Class tokens and their means.
+    Token,
+    /// Membership in aggregates and heads; extraction through queries.
+    Member,
 }

@@ -1,6 +1,7 @@
 //! The `blindscope` command: raw arguments, checked, then a use case of the app crate.
 
 mod args;
+mod audit;
 mod bench;
 
 use clap::Parser;
@@ -8,6 +9,7 @@ use clap::Parser;
 fn main() -> anyhow::Result<()> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
+        args::Command::Audit(options) => audit::run(&options),
     };
     match done {
         // The reader of our output has seen enough.

@@ -13,6 +13,21 @@ pub enum AuditError {
     /// The scheme refused.
     #[error("audit: {0}")]
     Ckks(#[from] blindscope_ckks::CkksError),
+    /// The report refused a picture or a table; a defect.
+    #[error("audit: {0}")]
+    Report(#[from] blindscope_report::Error),
+    /// The caller asked to stop.
+    #[error(
+        "audit stopped in `{attack}` at {done} of {total}; finished stages are kept where --out was given"
+    )]
+    Stopped {
+        /// The attack that ran.
+        attack: String,
+        /// Its steps done.
+        done: usize,
+        /// Its steps.
+        total: usize,
+    },
     /// Too few tiles for what was asked.
     #[error(
         "audit: {needed} tiles of different groups were asked for and {} holds {found} that can be read; \

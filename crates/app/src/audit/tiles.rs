@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use blindscope_vision::data::{CsvColumns, Dataset, Limits, Preprocess, Rgb, Sample, decode, read_csv, read_folder, read_image};
+use blindscope_vision::data::{
+    CsvColumns, Dataset, Limits, Preprocess, Rgb, Sample, decode, read_csv, read_folder, read_image,
+};
 use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -45,7 +47,7 @@ pub struct Tiles {
 
 #[derive(Clone, Debug)]
 struct Entry {
-    from: From,
+    from: Origin,
     label: usize,
     group: usize,
     /// Number within its group, from 0.
@@ -53,7 +55,7 @@ struct Entry {
 }
 
 #[derive(Clone, Debug)]
-enum From {
+enum Origin {
     File(PathBuf),
     Drawn(TileIndex),
 }
@@ -128,11 +130,11 @@ impl Tiles {
     /// The tile's pixels; nothing for a file that is no image.
     fn open(&self, entry: &Entry) -> Option<Tile> {
         let image = match &entry.from {
-            From::File(path) => {
+            Origin::File(path) => {
                 let limits = Limits::default();
                 read_image(path, limits).and_then(|bytes| decode(&bytes, limits)).ok()?
             }
-            From::Drawn(index) => self.plan.draw(*index),
+            Origin::Drawn(index) => self.plan.draw(*index),
         };
         Some(Tile { image, label: entry.label, group: entry.group })
     }
@@ -150,8 +152,11 @@ fn listing(folder: &Path) -> Result<Dataset, AuditError> {
     for name in ["manifest.csv", "tiles.csv"] {
         let list = folder.join(name);
         if list.is_file() {
-            let text = std::fs::read_to_string(&list)
-                .map_err(|source| AuditError::Io { operation: "reading", path: list.clone(), source })?;
+            let text = std::fs::read_to_string(&list).map_err(|source| AuditError::Io {
+                operation: "reading",
+                path: list.clone(),
+                source,
+            })?;
             let grouped = text.lines().next().is_some_and(|header| header.contains("tile_group"));
             let group = if grouped { "tile_group" } else { "group" }.to_owned();
             let columns = CsvColumns { group, groups_within_label: grouped, ..CsvColumns::default() };
@@ -168,7 +173,7 @@ fn of_dataset(dataset: &Dataset) -> Vec<Entry> {
     for sample in &dataset.samples {
         let next = numbers.len();
         let (group, members) = numbers.entry(name(sample)).or_insert((next, 0));
-        let from = From::File(sample.path.clone());
+        let from = Origin::File(sample.path.clone());
         entries.push(Entry { from, label: sample.label, group: *group, turn: *members });
         *members += 1;
     }
@@ -177,7 +182,7 @@ fn of_dataset(dataset: &Dataset) -> Vec<Entry> {
 
 fn of_plan(plan: &SyntheticPlan) -> Vec<Entry> {
     let group = |i: TileIndex| (i.class * plan.sites + i.site) * plan.patients + i.patient;
-    let entry = |i| Entry { from: From::Drawn(i), label: i.class, group: group(i), turn: i.tile };
+    let entry = |i| Entry { from: Origin::Drawn(i), label: i.class, group: group(i), turn: i.tile };
     plan.tiles().map(entry).collect()
 }
 

@@ -79,9 +79,13 @@ fn equations(model: &Vit, basis: &Mat<f64>, tokens: &Spectrum) -> (Mat<f64>, Mat
     }
     if norm.beta.iter().any(|b| *b != 0.0) {
         let columns = left.ncols();
-        left = Mat::from_fn(d, columns + 1, |i, j| {
-            if j < columns { left[(i, j)] } else { f64::from(norm.beta[i]) }
-        });
+        left = Mat::from_fn(
+            d,
+            columns + 1,
+            |i, j| {
+                if j < columns { left[(i, j)] } else { f64::from(norm.beta[i]) }
+            },
+        );
     }
     let off = |x: Mat<f64>| -> Mat<f64> {
         let inside = tokens.range() * (tokens.range().transpose() * &x);

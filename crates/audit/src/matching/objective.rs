@@ -74,7 +74,10 @@ impl Flat {
 
 fn dot(a: &[f32], b: &[f32]) -> f64 {
     // Sixty-four products in f32 are short enough to lose nothing that matters; the rest is summed in f64.
-    a.chunks(64).zip(b.chunks(64)).map(|(a, b)| f64::from(a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>())).sum()
+    a.chunks(64)
+        .zip(b.chunks(64))
+        .map(|(a, b)| f64::from(a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>()))
+        .sum()
 }
 
 fn mix(x: &mut Vec<f32>, a: f64, y: &[f32], b: f64) {
@@ -159,8 +162,11 @@ impl<'a> Objective<'a> {
         let ahead = self.pixel_gradient(&v, epsilon, pixels)?;
         let behind = self.pixel_gradient(&v, -epsilon, pixels)?;
         let scale = 1.0 / (2.0 * epsilon);
-        let derivative =
-            ahead.iter().zip(&behind).map(|(a, b)| ((f64::from(*a) - f64::from(*b)) * scale) as f32).collect();
+        let derivative = ahead
+            .iter()
+            .zip(&behind)
+            .map(|(a, b)| ((f64::from(*a) - f64::from(*b)) * scale) as f32)
+            .collect();
         Ok(Evaluation { distance: 1.0 - cosine, pixels: derivative })
     }
 

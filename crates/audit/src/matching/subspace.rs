@@ -39,8 +39,14 @@ impl Subspace {
         }
         let r = images * n;
         if r >= d.min(m) {
-            let rule = format!("images × {n} patches must stay below the width {d} and the patch's {m} values");
-            return Err(Error::Setting { attack: ATTACK, setting: "images", value: images.to_string(), rule });
+            let rule =
+                format!("images × {n} patches must stay below the width {d} and the patch's {m} values");
+            return Err(Error::Setting {
+                attack: ATTACK,
+                setting: "images",
+                value: images.to_string(),
+                rule,
+            });
         }
         let weight = widen(&gradient.patch.weight, m, d);
         let rows = Spectrum::new(ATTACK, &(weight.transpose() * &weight), FLOOR)?.cut(r);

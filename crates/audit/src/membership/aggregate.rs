@@ -26,8 +26,7 @@ impl Population {
             return Err(Error::shape(OPERATION, format!("at least two rows of {width}"), tokens.len()));
         }
         let mut x = widen(tokens, n, width);
-        let mean: Vec<f64> =
-            (0..width).map(|j| (0..n).map(|i| x[(i, j)]).sum::<f64>() / n as f64).collect();
+        let mean: Vec<f64> = (0..width).map(|j| (0..n).map(|i| x[(i, j)]).sum::<f64>() / n as f64).collect();
         for i in 0..n {
             for j in 0..width {
                 x[(i, j)] -= mean[j];

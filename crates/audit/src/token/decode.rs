@@ -58,9 +58,8 @@ impl Decoder {
         if token.len() != self.mean_token.len() {
             return Err(Error::shape("decoding a token", self.mean_token.len(), token.len()));
         }
-        let z = Mat::from_fn(1, token.len(), |_, j| {
-            (f64::from(token[j]) - self.mean_token[j]) * self.scale[j]
-        });
+        let z =
+            Mat::from_fn(1, token.len(), |_, j| (f64::from(token[j]) - self.mean_token[j]) * self.scale[j]);
         let y = z * &self.weight;
         let small: Vec<f64> = self.mean_picture.iter().enumerate().map(|(j, m)| m + y[(0, j)]).collect();
         Ok(enlarge(&small, self.side))

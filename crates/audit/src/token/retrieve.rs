@@ -13,12 +13,7 @@ pub fn nearest(query: &[f32], gallery: &[f32], centre: &[f32]) -> Option<usize> 
         }
         dot / length.sqrt().max(1e-30)
     };
-    gallery
-        .chunks_exact(d)
-        .map(cosine)
-        .enumerate()
-        .max_by(|a, b| a.1.total_cmp(&b.1))
-        .map(|(index, _)| index)
+    gallery.chunks_exact(d).map(cosine).enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(index, _)| index)
 }
 
 /// For each query 1 if its nearest gallery row belongs to its group, else 0.
