@@ -35,8 +35,14 @@ pub(crate) struct BenchOptions {
     #[arg(long)]
     pub(crate) data: Option<PathBuf>,
     /// Tiles, where an area uses them.
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(8..=1000))]
     pub(crate) images: u32,
+    /// Of the audit, what to attack; everything unless given. May be repeated.
+    #[arg(long = "attack", value_enum)]
+    pub(crate) attacks: Vec<AuditTarget>,
+    /// Of the audit, a folder for finished stages, from which a stopped bench goes on. It will hold patients' images.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,

@@ -10,14 +10,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) fn run(options: &AuditOptions) -> anyhow::Result<()> {
     let plan = plan(options);
-    let (start, mut last) = (Instant::now(), None::<Instant>);
-    let report = audit(&plan, &mut |at| {
-        if at.done >= at.total || last.is_none_or(|l| l.elapsed() > Duration::from_secs(2)) {
-            last = Some(Instant::now());
-            tell(at, start.elapsed());
-        }
-        ControlFlow::Continue(())
-    })?;
+    let report = audit(&plan, &mut tell())?;
     if let Some(folder) = &options.out {
         write(&report, folder)?;
     }
@@ -31,21 +24,25 @@ pub(crate) fn run(options: &AuditOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The attacks named, or all.
+pub(crate) fn attacks(named: &[AuditTarget]) -> Vec<Attack> {
+    if named.is_empty() {
+        return Attack::ALL.to_vec();
+    }
+    let one = |a: &AuditTarget| match a {
+        AuditTarget::Gradient => Attack::Gradient,
+        AuditTarget::Update => Attack::Update,
+        AuditTarget::Token => Attack::Token,
+        AuditTarget::Member => Attack::Member,
+    };
+    named.iter().map(one).collect()
+}
+
 fn plan(options: &AuditOptions) -> AuditPlan {
-    let chosen: Vec<Attack> = options
-        .attacks
-        .iter()
-        .map(|a| match a {
-            AuditTarget::Gradient => Attack::Gradient,
-            AuditTarget::Update => Attack::Update,
-            AuditTarget::Token => Attack::Token,
-            AuditTarget::Member => Attack::Member,
-        })
-        .collect();
     AuditPlan {
         source: options.data.clone().map_or(Source::Synthetic, Source::Folder),
         model: options.model.clone(),
-        attacks: if chosen.is_empty() { Attack::ALL.to_vec() } else { chosen },
+        attacks: attacks(&options.attacks),
         images: options.images as usize,
         seed: options.seed,
         quick: options.quick,
@@ -53,16 +50,18 @@ fn plan(options: &AuditOptions) -> AuditPlan {
     }
 }
 
-fn tell(at: &AuditProgress<'_>, elapsed: Duration) {
-    // A closed terminal must not end a long audit.
-    let _ = writeln!(
-        io::stderr(),
-        "[{:>5.0} s] {}: {} of {}",
-        elapsed.as_secs_f64(),
-        at.attack,
-        at.done,
-        at.total
-    );
+/// Progress on stderr, at most every other second.
+pub(crate) fn tell() -> impl FnMut(&AuditProgress<'_>) -> ControlFlow<()> {
+    let (start, mut last) = (Instant::now(), None::<Instant>);
+    move |at| {
+        if at.done >= at.total || last.is_none_or(|l| l.elapsed() > Duration::from_secs(2)) {
+            last = Some(Instant::now());
+            let seconds = start.elapsed().as_secs_f64();
+            // A closed terminal must not end a long audit.
+            let _ = writeln!(io::stderr(), "[{seconds:>5.0} s] {}: {} of {}", at.attack, at.done, at.total);
+        }
+        ControlFlow::Continue(())
+    }
 }
 
 fn write(report: &AuditReport, folder: &Path) -> anyhow::Result<()> {

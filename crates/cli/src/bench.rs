@@ -1,6 +1,7 @@
 //! `blindscope bench`
 
 use crate::args::{Area, BenchOptions};
+use crate::audit::{attacks, tell};
 use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
-        Area::Audit => bench::audit(&audit(options))?,
+        Area::Audit => audit(options)?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -22,9 +23,18 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn audit(options: &BenchOptions) -> AuditBench {
-    let named = || std::env::var_os("BLINDSCOPE_DATA").map(|d| PathBuf::from(d).join("lung-histology"));
-    AuditBench { data: options.data.clone().or_else(named), images: options.images as usize, seed: 1 }
+fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
+    let shared = std::env::var_os("BLINDSCOPE_DATA").map(PathBuf::from);
+    let below = |path: &str| shared.as_ref().map(|d| d.join(path)).filter(|p| p.exists());
+    let plan = AuditBench {
+        data: options.data.clone().or_else(|| below("lung-histology")),
+        model: below("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"),
+        images: options.images as usize,
+        seed: 1,
+        attacks: attacks(&options.attacks),
+        out: options.out.clone(),
+    };
+    Ok(bench::audit(&plan, &mut tell())?)
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -114,6 +114,7 @@ fn attack(
         found.len(),
         median(&seconds)
     ));
+    findings.seconds.push((key.to_owned(), seconds));
     let rows = found.iter().take(3).enumerate();
     let row = |(i, c): (usize, &ClosedForm)| {
         GalleryRow::new(format!("tile {}", i + 1), &c.original, &c.found, c.similarity)

@@ -43,6 +43,8 @@ pub struct AuditReport {
     pub cells: Vec<Cell>,
     /// Remarks.
     pub notes: Vec<String>,
+    /// Wall seconds of each attack by the key of its cells, without the gradient it works on.
+    pub seconds: Vec<(String, Vec<f64>)>,
     /// Pictures.
     #[serde(skip)]
     pub galleries: Vec<Gallery>,
@@ -101,6 +103,7 @@ fn report(plan: &AuditPlan, tiles: &Tiles, findings: Findings) -> AuditReport {
         conclusions: conclusions::conclude(&findings),
         cells: findings.cells,
         notes: findings.notes,
+        seconds: findings.seconds,
         galleries: findings.galleries,
     }
 }

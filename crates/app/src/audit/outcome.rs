@@ -126,6 +126,8 @@ pub struct Findings {
     pub galleries: Vec<Gallery>,
     /// Remarks that belong beside the figures.
     pub notes: Vec<String>,
+    /// Wall seconds of each attack by the key of its cells, without the gradient it works on.
+    pub seconds: Vec<(String, Vec<f64>)>,
 }
 
 impl Findings {
@@ -160,5 +162,6 @@ impl Findings {
         self.cells.extend(other.cells);
         self.galleries.extend(other.galleries);
         self.notes.extend(other.notes);
+        self.seconds.extend(other.seconds);
     }
 }

@@ -1,66 +1,98 @@
-//! Figures of the attacks. Bars are the attacker's: a closed form that misses its bar is a defect of the audit.
+//! Figures of the attacks. Bars are the attacker's: a closed form that misses its bar is a defect of the audit, and an
+//! attack on ciphertexts that rises above its control is a defect of the system.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::{BenchError, Better, Figure, Report};
-use crate::audit::{ClosedForm, ClosedTarget, Source, Tiles, closed_form};
-use blindscope_vision::vit::Config;
+use crate::audit::{Attack, AuditPlan, AuditReport, Cell, OnProgress, Source, View, audit};
 
 const AREA: &str = "audit";
+
+/// PSNR (dB), SSIM and NMI of arXiv 2511.20983.
+const PAPER: [(&str, f64); 3] = [("psnr", 52.26), ("ssim", 0.999), ("nmi", 0.741)];
 
 /// What the audit's bench works on.
 #[derive(Debug, Clone)]
 pub struct AuditBench {
     /// Folder of real tiles; synthetic ones without it.
     pub data: Option<PathBuf>,
+    /// The backbone of the token attacks; a drawn one without it.
+    pub model: Option<PathBuf>,
     /// Tiles of the closed forms.
     pub images: usize,
     /// Seed of tiles and weights.
     pub seed: u64,
+    /// What to attack.
+    pub attacks: Vec<Attack>,
+    /// Folder in which finished stages are kept, to go on from.
+    pub out: Option<PathBuf>,
 }
 
-pub(super) fn run(plan: &AuditBench) -> Result<Report, BenchError> {
-    let source = plan.data.clone().map_or(Source::Synthetic, Source::Folder);
-    let tiles = Tiles::list(&source, plan.seed)?;
-    let backend = format!("gradients in f32, solves in f64; {}", tiles.source);
+pub(super) fn run(bench: &AuditBench, progress: OnProgress<'_>) -> Result<Report, BenchError> {
+    let plan = AuditPlan {
+        source: bench.data.clone().map_or(Source::Synthetic, Source::Folder),
+        model: bench.model.clone(),
+        attacks: bench.attacks.clone(),
+        images: bench.images,
+        seed: bench.seed,
+        quick: false,
+        out: bench.out.clone(),
+    };
+    let found = audit(&plan, progress)?;
+    let backend = format!("gradients in f32, solves in f64; {}; backbone {}", found.tiles, found.backbone);
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
-    if plan.data.is_none() {
-        report.missing.push("figures on real tiles: name a folder with --data or BLINDSCOPE_DATA".into());
+    for (missing, what) in [(bench.data.is_none(), "real tiles"), (bench.model.is_none(), "a real backbone")]
+    {
+        if missing {
+            report.missing.push(format!("figures on {what}: set BLINDSCOPE_DATA"));
+        }
     }
-    closed(plan, &tiles, &mut report)?;
+    over_the_paper(&found, &mut report);
+    report.figures.extend(found.cells.iter().flat_map(figures));
+    for (key, seconds) in &found.seconds {
+        let figure = Figure::of(AREA, format!("{key}_solve_wall"), "s", Better::Lower, seconds);
+        report.figures.push(figure.must(3.0, 0.5));
+    }
     Ok(report)
 }
 
-fn closed(plan: &AuditBench, tiles: &Tiles, report: &mut Report) -> Result<(), BenchError> {
-    let tiles = tiles.of_different_groups(0, plan.images)?;
-    let classes = 1 + tiles.iter().map(|t| t.label).max().unwrap_or(0);
-    for (name, config) in [("paper_vit", Config::paper()), ("vit_b16", Config::vit_base())] {
-        let target = ClosedTarget::at_random_start(config, classes, plan.seed)?;
-        let found: Vec<ClosedForm> =
-            tiles.iter().map(|t| closed_form(&target, t, true)).collect::<Result<_, _>>()?;
-        let each = |f: fn(&ClosedForm) -> f64| -> Vec<f64> { found.iter().map(f).collect() };
-        let mut put = |figure: &str, unit, better, samples: Vec<f64>, must: Option<(f64, f64)>| {
-            let figure = Figure::of(AREA, format!("closed_form_{name}_{figure}"), unit, better, &samples);
-            report.figures.push(must.map_or(figure.clone(), |(bar, aim)| figure.must(bar, aim)));
-        };
-        let (psnr, ssim) = (each(|c| c.similarity.psnr), each(|c| c.similarity.ssim));
-        let nmi = each(|c| c.similarity.nmi);
-        put("psnr", "dB", Better::Higher, psnr.clone(), Some((95.0, 108.0)));
-        put("psnr_mean", "dB", Better::Higher, vec![mean(&psnr)], Some((95.0, 108.0)));
-        put("psnr_mean_over_paper", "dB", Better::Higher, vec![mean(&psnr) - PAPER[0]], Some((0.0, 0.0)));
-        put("ssim", "x", Better::Higher, ssim.clone(), Some((0.9999, 0.9999)));
-        put("ssim_mean_over_paper", "x", Better::Higher, vec![mean(&ssim) - PAPER[1]], Some((0.0, 0.0)));
-        put("nmi_mean_over_paper", "x", Better::Higher, vec![mean(&nmi) - PAPER[2]], Some((0.0, 0.0)));
-        put("exact_bytes", "x", Better::Higher, each(|c| c.similarity.exact_bytes), None);
-        put("labels_recovered", "x", Better::Higher, vec![mean(&each(|c| f64::from(c.label_found)))], None);
-        put("solve_wall", "s", Better::Lower, each(|c| c.seconds), Some((3.0, 0.5)));
+/// The closed form on the paper's transformer less the paper's own figures, means over the tiles.
+fn over_the_paper(found: &AuditReport, report: &mut Report) {
+    for (figure, paper) in PAPER {
+        let key = format!("gradient_paper_vit_{figure}");
+        if let Some(cell) = found.cells.iter().find(|c| c.key == key) {
+            let name = format!("{key}_mean_over_paper");
+            let value = [cell.found.mean - paper];
+            let unit = if figure == "psnr" { "dB" } else { "x" };
+            report.figures.push(Figure::of(AREA, name, unit, Better::Higher, &value).must(0.0, 0.0));
+        }
     }
-    Ok(())
 }
 
-/// PSNR (dB), SSIM and NMI of arXiv 2511.20983.
-const PAPER: [f64; 3] = [52.26, 0.999, 0.741];
+/// A cell's mean with its 95 % interval as spread; under encryption it must stay below the control's interval.
+fn figures(cell: &Cell) -> [Figure; 2] {
+    let unit = if cell.unit == "dB" { "dB" } else { "x" };
+    let estimate = |name: String, better, e: &blindscope_audit::metrics::Estimate| {
+        let figure = Figure::of(AREA, name, unit, better, &[e.mean]);
+        Figure { runs: e.n, spread: [e.low, e.high], ..figure }
+    };
+    let found = match (cell.view, bar(&cell.key)) {
+        (View::Ciphertext, _) => {
+            let within = cell.control.high;
+            estimate(cell.key.clone(), Better::Lower, &cell.found).must(within, within)
+        }
+        (_, Some((bar, aim))) => estimate(cell.key.clone(), Better::Higher, &cell.found).must(bar, aim),
+        (_, None) => estimate(cell.key.clone(), Better::Higher, &cell.found),
+    };
+    [found, estimate(format!("{}_control", cell.key), Better::Lower, &cell.control)]
+}
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+/// What the closed form must reach.
+fn bar(key: &str) -> Option<(f64, f64)> {
+    match key {
+        "gradient_paper_vit_psnr" | "gradient_vit_b16_psnr" => Some((95.0, 108.0)),
+        "gradient_paper_vit_ssim" | "gradient_vit_b16_ssim" => Some((0.9999, 0.9999)),
+        _ => None,
+    }
 }

@@ -54,6 +54,6 @@ pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
 ///
 /// # Errors
 /// [`BenchError::Audit`]
-pub fn audit(plan: &AuditBench) -> Result<Report, BenchError> {
-    audit::run(plan)
+pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, BenchError> {
+    audit::run(plan, progress)
 }
