@@ -1,7 +1,8 @@
 //! `blindscope bench`
 
 use crate::args::{Area, BenchOptions};
-use blindscope_app::bench::{self, Figure, Peers, Report};
+use crate::audit::{attacks, tell};
+use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
@@ -12,6 +13,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
+        Area::Audit => audit(options)?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -21,6 +23,19 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         table(&mut out, &report)?;
     }
     Ok(())
+}
+
+fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
+    let below = |path: &str| options.data.as_ref().map(|d| d.join(path)).filter(|p| p.exists());
+    let plan = AuditBench {
+        data: below("lung-histology"),
+        model: below("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"),
+        images: options.images as usize,
+        seed: 1,
+        attacks: attacks(&options.attacks),
+        out: options.out.clone(),
+    };
+    Ok(bench::audit(&plan, &mut tell())?)
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {

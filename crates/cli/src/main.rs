@@ -1,6 +1,7 @@
 //! The `blindscope` command: raw arguments, checked, then a use case of the app crate.
 
 mod args;
+mod audit;
 mod bench;
 mod data;
 mod features;
@@ -22,6 +23,7 @@ fn main() -> anyhow::Result<()> {
         args::Command::Model(command) => model::run(&command),
         args::Command::Train(command) => train::run(&command),
         args::Command::Plan(options) => plan::run(&options),
+        args::Command::Audit(options) => audit::run(&options),
     };
     match done {
         // The reader of our output has seen enough.

@@ -303,7 +303,8 @@ impl Site {
 
     /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &SignedHeader> {
-        let open = |step: &Step| self.newest == Some((step.job, step.round)) && !self.acknowledged.contains(step);
+        let open =
+            |step: &Step| self.newest == Some((step.job, step.round)) && !self.acknowledged.contains(step);
         self.staged.iter().filter(move |(step, _)| open(step)).map(|(_, answer)| answer)
     }
 
