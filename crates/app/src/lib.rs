@@ -1,3 +1,4 @@
 //! Blindscope's use cases, composed once: what the command line offers, without arguments or printing.
 
 pub mod bench;
+pub mod learn;

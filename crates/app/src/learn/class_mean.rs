@@ -43,7 +43,12 @@ impl Learning for ClassMean {
         rows.check(NAME, s.width, s.classes)?;
         if rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
-            return Err(Error::Data { operation: NAME, what, found, expected: format!("at most {}", s.examples) });
+            return Err(Error::Data {
+                operation: NAME,
+                what,
+                found,
+                expected: format!("at most {}", s.examples),
+            });
         }
         let mut sums = vec![0u64; s.classes * (1 + s.width)];
         for (row, label) in rows.rows.chunks_exact(s.width).zip(&rows.labels) {

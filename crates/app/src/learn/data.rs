@@ -31,9 +31,8 @@ impl Examples {
     /// # Errors
     /// [`Error::Data`].
     pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
-        let refuse = |what, found: String, expected: String| {
-            Err(Error::Data { operation, what, found, expected })
-        };
+        let refuse =
+            |what, found: String, expected: String| Err(Error::Data { operation, what, found, expected });
         if self.rows.len() != self.labels.len() * width {
             let expected = format!("{} rows of {width}", self.labels.len());
             return refuse("number of feature values", self.rows.len().to_string(), expected);

@@ -92,13 +92,7 @@ impl Learning for FedAvg {
         self.mean.max()
     }
 
-    fn contribute(
-        &self,
-        data: &SiteData,
-        round: u64,
-        input: &[u8],
-        watch: Watch<'_>,
-    ) -> Result<Integers> {
+    fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers> {
         let s = &self.settings;
         data.train.check("fedavg", s.width, s.classes)?;
         let values = if round == 0 {
@@ -171,7 +165,10 @@ impl State {
         };
         let inner = Affine { weights: matrix(&head.weight1, head.width), bias: vector(&head.bias1) };
         let outer = Affine { weights: matrix(&head.weight2, head.bias1.len()), bias: vector(&head.bias2) };
-        HeadLiteral { normalisation, map: Map::Polynomial { inner, polynomial: vector(&head.polynomial), outer } }
+        HeadLiteral {
+            normalisation,
+            map: Map::Polynomial { inner, polynomial: vector(&head.polynomial), outer },
+        }
     }
 }
 
@@ -183,7 +180,8 @@ fn common_start(s: &FedAvgSettings) -> Result<PolynomialHead> {
 /// A head that nobody trained. It is drawn as training draws it: from two rows a class, all ones and all minus ones, whose
 /// mean is 0 and deviation 1 in every feature.
 pub(super) fn seeded_head(width: usize, classes: usize, plan: &HeadPlan) -> Result<PolynomialHead> {
-    let rows: Vec<f32> = (0..2 * classes).flat_map(|i| vec![if i % 2 == 0 { 1.0 } else { -1.0 }; width]).collect();
+    let rows: Vec<f32> =
+        (0..2 * classes).flat_map(|i| vec![if i % 2 == 0 { 1.0 } else { -1.0 }; width]).collect();
     let labels: Vec<usize> = (0..2 * classes).map(|i| i / 2).collect();
     let plan = HeadPlan { epochs: 0, ..*plan };
     Ok(train_polynomial(&rows, width, &labels, classes, &plan, None)?.head)
@@ -191,7 +189,11 @@ pub(super) fn seeded_head(width: usize, classes: usize, plan: &HeadPlan) -> Resu
 
 /// Every number of a head in one order: W₁, b₁, p, W₂, b₂.
 pub(super) fn parameters_of(head: &PolynomialHead) -> Vec<f32> {
-    [&head.weight1, &head.bias1, &head.polynomial, &head.weight2, &head.bias2].into_iter().flatten().copied().collect()
+    [&head.weight1, &head.bias1, &head.polynomial, &head.weight2, &head.bias2]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect()
 }
 
 /// The reverse of [`parameters_of`]. Range: as many values as the head has.

@@ -48,8 +48,14 @@ impl WeightedMean {
     }
 
     /// The total weight and the means behind a sum.
-    pub(super) fn decode(&self, operation: &'static str, sums: &[u64], count: usize) -> Result<(u64, Vec<f64>)> {
-        let Some((weight, values)) = sums.split_first().filter(|(w, rest)| **w > 0 && rest.len() >= count) else {
+    pub(super) fn decode(
+        &self,
+        operation: &'static str,
+        sums: &[u64],
+        count: usize,
+    ) -> Result<(u64, Vec<f64>)> {
+        let Some((weight, values)) = sums.split_first().filter(|(w, rest)| **w > 0 && rest.len() >= count)
+        else {
             let reason = format!("{} sums with a total weight above zero are needed", count + 1);
             return Err(Error::Sums { operation, reason });
         };

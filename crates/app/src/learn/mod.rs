@@ -66,13 +66,7 @@ trait Learning: Send + Sync {
     /// The largest of them.
     fn max(&self) -> u64;
     /// The integers of one site.
-    fn contribute(
-        &self,
-        data: &SiteData,
-        round: u64,
-        input: &[u8],
-        watch: Watch<'_>,
-    ) -> Result<Integers>;
+    fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers>;
     /// What follows from their sum over `committed` sites.
     fn advance(&self, round: u64, input: &[u8], sums: &[u64], committed: usize) -> Result<Advanced>;
 }

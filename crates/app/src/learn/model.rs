@@ -52,7 +52,8 @@ impl Model {
     /// [`Error::Bytes`] for a file without heads; [`Error::Head`] for one that cannot be evaluated.
     pub fn head(&self) -> Result<Head> {
         let first = self.heads.first();
-        let first = first.ok_or_else(|| Error::Bytes { what: "model file", reason: "it holds no head".into() })?;
+        let first =
+            first.ok_or_else(|| Error::Bytes { what: "model file", reason: "it holds no head".into() })?;
         Ok(Head::new(first.head.clone())?)
     }
 

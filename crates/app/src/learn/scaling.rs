@@ -39,7 +39,8 @@ impl ScalingSums {
 
     /// Mean and deviation behind the sum, and the number of rows.
     pub(super) fn decode(&self, sums: &[u64], width: usize) -> Result<(Scaling, u64)> {
-        let Some((n, sums)) = sums.split_first().filter(|(n, rest)| **n > 0 && rest.len() >= 2 * width) else {
+        let Some((n, sums)) = sums.split_first().filter(|(n, rest)| **n > 0 && rest.len() >= 2 * width)
+        else {
             let reason = format!("{} sums over at least one row are needed", 2 * width + 1);
             return Err(Error::Sums { operation: "common scaling", reason });
         };

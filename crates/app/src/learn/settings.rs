@@ -236,7 +236,9 @@ impl UpdateSettings {
         require((1..=10_000).contains(&self.epochs), KIND, "epochs", &self.epochs, "1 to 10000")?;
         require(self.hidden <= 4096, KIND, "hidden", &self.hidden, "0 to 4096")?;
         require((1..=65_536).contains(&self.batch), KIND, "batch", &self.batch, "1 to 65536")?;
-        for (field, value) in [("rate", self.rate), ("head_rate", self.head_rate), ("token_bound", self.token_bound)] {
+        for (field, value) in
+            [("rate", self.rate), ("head_rate", self.head_rate), ("token_bound", self.token_bound)]
+        {
             require(value.is_finite() && value > 0.0, KIND, field, &value, "a positive number")?;
         }
         fixed_point(KIND, self.bits, self.bound)

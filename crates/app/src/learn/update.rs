@@ -9,7 +9,7 @@ use super::integers::{WeightedMean, bytes_of, floats};
 use super::settings::UpdateSettings;
 use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_vision::head::{Activation, HeadPlan, LinearHead};
-use blindscope_vision::train::{Classifier, Tuning, fit};
+use blindscope_vision::train::{Classifier, Epoch, Tuning, fit};
 use blindscope_vision::vit::Vit;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -94,20 +94,29 @@ impl Learning for Update {
 
     fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers> {
         let s = &self.settings;
-        let refuse = |what, found: String, expected: String| Error::Data { operation: NAME, what, found, expected };
+        let refuse =
+            |what, found: String, expected: String| Error::Data { operation: NAME, what, found, expected };
         let tiles = data.tiles.as_ref();
-        let tiles = tiles.ok_or_else(|| refuse("tiles", "not open to training".into(), "tiles and backbone".into()))?;
+        let tiles = tiles
+            .ok_or_else(|| refuse("tiles", "not open to training".into(), "tiles and backbone".into()))?;
         let weight = self.mean.check(tiles.train.len())?;
         let mut model = Start::new(&tiles.model, s)?;
         model.add(&self.change_so_far(input)?)?;
         let before = model.values();
         let first = round * s.epochs as u64;
-        let plan = s.plan(round);
-        let start = &mut model;
-        fit_from(start, data, &plan, &mut |epoch| {
+        let mut progress = |epoch: &Epoch| {
             let (epoch, loss, accuracy) = (first + epoch.number as u64, epoch.loss, epoch.accuracy);
             watch(&EpochFigures { job: NAME, round, epoch, loss, accuracy });
-        })?;
+            ControlFlow::Continue(())
+        };
+        fit(
+            &mut model.model,
+            &mut model.head,
+            &tiles.train,
+            &tiles.preprocess,
+            &s.plan(round),
+            &mut progress,
+        )?;
         let change: Vec<f32> = model.values().iter().zip(&before).map(|(a, b)| a - b).collect();
         if change.len() as u64 != s.values {
             return Err(refuse("number of trained values", change.len().to_string(), s.values.to_string()));
@@ -124,27 +133,77 @@ impl Learning for Update {
     }
 }
 
-fn fit_from(
-    start: &mut Start,
-    data: &SiteData,
-    plan: &blindscope_vision::train::FitPlan,
-    progress: &mut dyn FnMut(&blindscope_vision::train::Epoch),
-) -> Result<()> {
-    let Some(tiles) = &data.tiles else { return Ok(()) };
-    let mut each = |epoch: &blindscope_vision::train::Epoch| {
-        progress(epoch);
-        ControlFlow::Continue(())
-    };
-    // Adapters are part of the start: training must not draw them anew.
-    let tuning = plan.tuning;
-    let adapters = start.adapters();
-    let keep = |model: &mut Vit| {
-        if let Some(adapters) = &adapters {
-            model.parameters_mut().clone_from(adapters);
+/// The model that a round starts from.
+struct Start {
+    model: Vit,
+    head: Classifier,
+    tuning: Tuning,
+}
+
+impl Start {
+    /// The backbone as every site has it, with adapters and head drawn from the job's seed.
+    fn new(backbone: &Vit, s: &UpdateSettings) -> Result<Self> {
+        let tuning = s.part.tuning();
+        let mut model = backbone.clone();
+        if model.config().width != s.width {
+            let (what, found) = ("width of the backbone", model.config().width.to_string());
+            return Err(Error::Data { operation: NAME, what, found, expected: s.width.to_string() });
         }
-    };
-    keep(&mut start.model);
-    debug_assert_eq!(tuning, start.tuning, "one tuning a job");
-    fit(&mut start.model, &mut start.head, &tiles.train, &tiles.preprocess, plan, &mut each)?;
-    Ok(())
+        tuning.prepare(&mut model, &mut ChaCha12Rng::seed_from_u64(s.seed))?;
+        let head = match s.hidden {
+            0 => Classifier::Linear(LinearHead {
+                weight: vec![0.0; s.classes * s.width],
+                bias: vec![0.0; s.classes],
+                width: s.width,
+            }),
+            hidden => {
+                let activation = Activation::Trained { degree: 2 };
+                let clip = s.token_bound;
+                let plan = HeadPlan { hidden, activation, clip, seed: s.seed, ..HeadPlan::default() };
+                let head = seeded_head(s.width, s.classes, &plan)?;
+                Classifier::Polynomial { head, activation, range: plan.range }
+            }
+        };
+        Ok(Self { model, head, tuning })
+    }
+
+    /// The trained tensors of the backbone: those that the tuning's gradient has.
+    fn trained(&mut self) -> Vec<&mut Vec<f32>> {
+        let gradient = self.tuning.gradient(self.model.parameters());
+        let is_trained: Vec<bool> = gradient.tensors().iter().map(|t| !t.is_empty()).collect();
+        let tensors = self.model.parameters_mut().tensors_mut();
+        tensors.into_iter().zip(is_trained).filter_map(|(t, trained)| trained.then_some(t)).collect()
+    }
+
+    /// Every trained value.
+    fn values(&mut self) -> Vec<f32> {
+        let mut out: Vec<f32> = self.trained().into_iter().flat_map(|t| t.iter().copied()).collect();
+        match &self.head {
+            Classifier::Linear(head) => out.extend(head.weight.iter().chain(&head.bias)),
+            Classifier::Polynomial { head, .. } => out.extend(parameters_of(head)),
+        }
+        out
+    }
+
+    /// Adds a change to every trained value.
+    fn add(&mut self, change: &[f32]) -> Result<()> {
+        let now = self.values();
+        if now.len() != change.len() {
+            let (what, found, expected) =
+                ("number of trained values", now.len().to_string(), change.len().to_string());
+            return Err(Error::Data { operation: NAME, what, found, expected });
+        }
+        let mut sums = now.iter().zip(change).map(|(a, b)| a + b);
+        for tensor in self.trained() {
+            tensor.iter_mut().zip(&mut sums).for_each(|(to, from)| *to = from);
+        }
+        let rest: Vec<f32> = sums.collect();
+        match &mut self.head {
+            Classifier::Linear(head) => {
+                head.weight.iter_mut().chain(&mut head.bias).zip(rest).for_each(|(to, from)| *to = from);
+            }
+            Classifier::Polynomial { head, .. } => set_parameters(head, &rest),
+        }
+        Ok(())
+    }
 }

@@ -108,10 +108,16 @@ impl Standardised {
     }
 
     /// The columns of `system⁻¹·right`, one a class.
-    fn solve(&self, operation: &'static str, mut system: Vec<f64>, mut right: Vec<f64>) -> Result<Vec<Vec<f64>>> {
+    fn solve(
+        &self,
+        operation: &'static str,
+        mut system: Vec<f64>,
+        mut right: Vec<f64>,
+    ) -> Result<Vec<Vec<f64>>> {
         let classes = self.counts.len();
         cholesky_solve(&mut system, self.width, &mut right, classes).ok_or_else(|| {
-            let reason = "the system is not positive definite; raise lambda or the bits of a feature".to_owned();
+            let reason =
+                "the system is not positive definite; raise lambda or the bits of a feature".to_owned();
             Error::Sums { operation, reason }
         })?;
         Ok((0..classes).map(|c| right.iter().skip(c).step_by(classes).copied().collect()).collect())

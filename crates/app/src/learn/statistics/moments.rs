@@ -19,7 +19,9 @@ impl Quantiser {
 
     /// The integers of a row; larger values are clipped.
     fn row(&self, row: &[f32]) -> Vec<i64> {
-        let one = |x: &f32| ((f64::from(*x) / self.bound).clamp(-1.0, 1.0) * self.half as f64).round_ties_even() as i64;
+        let one = |x: &f32| {
+            ((f64::from(*x) / self.bound).clamp(-1.0, 1.0) * self.half as f64).round_ties_even() as i64
+        };
         row.iter().map(one).collect()
     }
 
@@ -118,8 +120,10 @@ impl Moments {
         // Range: sites · 2^63 does not fit 64 bits in general, so offsets are taken off in 128.
         let less = |v: &u64, offset: i64| (i128::from(*v) - sites as i128 * i128::from(offset)) as i64;
         moments.counts = counts.iter().map(|n| *n as i64).collect();
-        moments.sums =
-            class_sums.chunks(width).map(|row| row.iter().map(|v| less(v, q.sum_offset())).collect()).collect();
+        moments.sums = class_sums
+            .chunks(width)
+            .map(|row| row.iter().map(|v| less(v, q.sum_offset())).collect())
+            .collect();
         moments.products =
             products.iter().take(moments.products.len()).map(|v| less(v, q.product_offset())).collect();
         Ok(moments)
