@@ -42,11 +42,6 @@ impl WeightedMean {
         Ok(out)
     }
 
-    /// The integers of a sum of `count` values `v` each within the bound, given as their integers' sum.
-    pub(super) fn integers(&self, values: &[f64]) -> Result<Vec<u64>> {
-        Ok(self.fixed.encode(values)?)
-    }
-
     /// The total weight and the means behind a sum.
     pub(super) fn decode(
         &self,
