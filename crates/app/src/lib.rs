@@ -2,3 +2,5 @@
 
 pub mod bench;
 pub mod learn;
+pub mod heads;
+pub mod plan;

@@ -16,6 +16,9 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
+    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
+    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
+    Plan(crate::plan::PlanOptions),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -43,4 +46,6 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
+    /// Encrypted inference: latency, throughput, bytes, agreement.
+    Inference,
 }

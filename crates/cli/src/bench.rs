@@ -9,6 +9,10 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
+        Area::Inference => {
+            let data = std::env::var_os("BLINDSCOPE_DATA").map(std::path::PathBuf::from);
+            bench::inference(options.runs as usize, &peers, data.as_deref())?
+        }
     };
     let mut out = io::stdout().lock();
     if options.json {

@@ -2,12 +2,14 @@
 
 mod args;
 mod bench;
+mod plan;
 
 use clap::Parser;
 
 fn main() -> anyhow::Result<()> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
+        args::Command::Plan(options) => plan::run(&options),
     };
     match done {
         // The reader of our output has seen enough.

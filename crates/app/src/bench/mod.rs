@@ -6,6 +6,7 @@
 mod clock;
 mod core;
 mod figure;
+mod inference;
 mod peers;
 
 pub use figure::{Better, Figure, Report};
@@ -23,6 +24,15 @@ pub enum BenchError {
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
     Ring(#[from] blindscope_ring::RingError),
+    /// Encrypted inference refused; a defect likewise.
+    #[error("bench: {0}")]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// Real tiles could not be read.
+    #[error("bench: {0}")]
+    Vision(#[from] blindscope_vision::Error),
+    /// A temporary file could not be used.
+    #[error("bench, temporary file: {0}")]
+    File(#[from] std::io::Error),
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -43,4 +53,13 @@ pub enum BenchError {
 /// [`BenchError`]
 pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     core::run(runs, peers)
+}
+
+/// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
+/// of `data`.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn inference(runs: usize, peers: &Peers, data: Option<&std::path::Path>) -> Result<Report, BenchError> {
+    inference::run(runs, peers, data)
 }

@@ -39,6 +39,15 @@ impl Peers {
         read("SEAL (pip install tenseal, see bench/peers/README.md)", &mut command)
     }
 
+    /// OpenFHE on the head of the inference benchmark, milliseconds and bytes.
+    pub(super) fn openfhe(&self, rounds: usize) -> Figures {
+        let folder = self.folder.as_ref().ok_or("OpenFHE: peers were left out")?;
+        let mut command = Command::new(&self.python);
+        let rounds = rounds.clamp(5, 21).to_string();
+        command.arg(folder.join("openfhe_inference.py")).args(["--json", "--rounds", &rounds]);
+        read("OpenFHE (pip install openfhe numpy, see bench/peers/README.md)", &mut command)
+    }
+
     /// `tfhe-ntt`, microseconds.
     pub(super) fn tfhe_ntt(&self) -> Figures {
         let folder = self.folder.as_ref().ok_or("tfhe-ntt: peers were left out")?;
