@@ -4,3 +4,5 @@ pub mod bench;
 pub mod learn;
 pub mod heads;
 pub mod plan;
+pub mod features;
+pub mod models;

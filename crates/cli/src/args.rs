@@ -1,5 +1,6 @@
 //! Raw arguments.
 
+use crate::{data, features};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -19,6 +20,12 @@ pub(crate) enum Command {
     /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
     #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
     Plan(crate::plan::PlanOptions),
+    /// Turn tiles into class tokens, import and split them.
+    #[command(subcommand)]
+    Features(features::Command),
+    /// Draw synthetic tiles, look through one's own.
+    #[command(subcommand)]
+    Data(data::Command),
 }
 
 #[derive(Debug, ClapArgs)]

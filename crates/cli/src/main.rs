@@ -3,6 +3,12 @@
 mod args;
 mod bench;
 mod plan;
+mod data;
+mod features;
+mod interrupt;
+mod progress;
+mod shown;
+mod tiles;
 
 use clap::Parser;
 
@@ -10,6 +16,8 @@ fn main() -> anyhow::Result<()> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Plan(options) => plan::run(&options),
+        args::Command::Features(command) => features::run(&command),
+        args::Command::Data(command) => data::run(&command),
     };
     match done {
         // The reader of our output has seen enough.

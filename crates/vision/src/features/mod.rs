@@ -8,5 +8,5 @@ mod npy;
 
 pub use cache::FeatureCache;
 pub use extract::{Extraction, Progress, extract};
-pub use file::Features;
+pub use file::{Features, hex, unhex};
 pub use import::import;
