@@ -128,9 +128,6 @@ pub enum AppError {
     /// The protocol.
     #[error(transparent)]
     Federation(#[from] blindscope_federation::Error),
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] blindscope_store::Error),
 }
 
 /// Exit codes of the command line; `docs/cli.md` lists them.

@@ -1,3 +1,9 @@
 //! Blindscope's use cases, composed once: what the command line offers, without arguments or printing.
 
 pub mod bench;
+pub mod certificates;
+pub mod config;
+mod error;
+mod files;
+
+pub use error::{AppError, Result};
