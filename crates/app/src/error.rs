@@ -122,6 +122,9 @@ pub enum AppError {
         /// Which task.
         what: &'static str,
     },
+    /// The operating system gives no random bytes.
+    #[error("seed the generator: the system gives no random bytes; keys are not made without them")]
+    Entropy,
     /// The network or the other side.
     #[error(transparent)]
     Transport(#[from] TransportError),

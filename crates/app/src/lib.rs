@@ -5,5 +5,10 @@ pub mod certificates;
 pub mod config;
 mod error;
 mod files;
+mod hex;
+pub mod kit;
+pub mod preflight;
+pub mod provision;
+pub mod system;
 
 pub use error::{AppError, Result};
