@@ -89,9 +89,9 @@ pub trait Blobs {
     /// [`io::ErrorKind::NotFound`] and what the disk says.
     fn open(&self, blob: &Blob) -> io::Result<Box<dyn Read + Send>>;
 
-    /// Keeps, durably, what `write` writes; nothing is kept where `write` fails.
+    /// Keeps, durably, what `write` writes, at most `max` bytes; nothing is kept where `write` fails.
     ///
     /// # Errors
     /// What `write` returns; [`crate::Error::Io`].
-    fn create(&self, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob>;
+    fn create(&self, max: u64, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob>;
 }

@@ -28,6 +28,7 @@ mod step;
 mod study;
 mod task;
 mod text;
+mod verify;
 
 pub use blob::{Blob, BlobHasher, Blobs};
 pub use confirm::Confirmation;
@@ -47,3 +48,4 @@ pub use site::{HeldKey, Mark, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
 pub use task::{Ask, Opening, Task};
+pub use verify::{Verified, verify};

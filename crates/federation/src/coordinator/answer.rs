@@ -60,7 +60,7 @@ impl Coordinator {
     }
 
     /// Judges a job file: its id, and whether it was submitted before.
-    pub(super) fn admit_job(&self, spec: &JobSpec, sizes: Sizes) -> Result<(JobId, bool), Refusal> {
+    pub(crate) fn admit_job(&self, spec: &JobSpec, sizes: Sizes) -> Result<(JobId, bool), Refusal> {
         let checked = spec.clone().checked().map_err(|e| Refusal::JobFile { reason: e.to_string() })?;
         let id = checked.id(&self.study);
         if checked != *spec {

@@ -14,7 +14,7 @@ use crate::{Answer, Event, Failure, JobKind, Missing, Phase, SiteId, Step};
 
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.
-    pub(super) fn next_event(&self, now_ms: u64) -> Option<Event> {
+    pub(crate) fn next_event(&self, now_ms: u64) -> Option<Event> {
         let Some(job) = self.running() else { return self.start(now_ms) };
         match &job.state {
             State::Open(open) => self.close(open, now_ms),

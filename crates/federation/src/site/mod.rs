@@ -65,17 +65,17 @@ impl Mark {
     /// Most bytes of one.
     pub const MAX_LEN: usize = 16 << 10;
 
-    /// The mark as bytes.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        message::to_text(self).into_bytes()
+    /// The mark as one line.
+    pub fn to_text(&self) -> String {
+        message::to_text(self)
     }
 
-    /// The mark of these bytes.
+    /// The mark of a line.
     ///
     /// # Errors
     /// [`Error::Oversize`], [`Error::Message`].
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        message::from_text("mark", bytes, Self::MAX_LEN)
+    pub fn from_text(text: &str) -> Result<Self> {
+        message::from_text("mark", text.as_bytes(), Self::MAX_LEN)
     }
 }
 
