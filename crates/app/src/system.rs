@@ -1,0 +1,24 @@
+//! What only the edge of a program may take from its surroundings: time, randomness, and how it is told to stop.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use zeroize::Zeroizing;
+
+use crate::error::{AppError, Result};
+
+/// The clock, milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A generator seeded by the operating system.
+///
+/// # Errors
+/// [`AppError::Entropy`]
+pub fn rng() -> Result<ChaCha20Rng> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(|_| AppError::Entropy)?;
+    Ok(ChaCha20Rng::from_seed(*seed))
+}
