@@ -1,18 +1,17 @@
 //! Blindscope's use cases, composed once: what the command line offers, without arguments or printing.
 
 pub mod bench;
-pub mod learn;
-pub mod heads;
-pub mod plan;
-pub mod features;
-pub mod models;
 pub mod certificates;
 pub mod config;
 mod error;
+pub mod features;
 mod files;
+pub mod heads;
 mod hex;
 pub mod kit;
-pub mod preflight;
+pub mod learn;
+pub mod models;
+pub mod plan;
 pub mod provision;
 pub mod system;
 

@@ -28,10 +28,7 @@ fn normals(rng: &mut ChaCha20Rng, count: usize, size: f64) -> Vec<f64> {
 
 fn affine(rng: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
     let size = (width as f64).sqrt().recip();
-    Affine {
-        weights: (0..rows).map(|_| normals(rng, width, size)).collect(),
-        bias: normals(rng, rows, 0.1),
-    }
+    Affine { weights: (0..rows).map(|_| normals(rng, width, size)).collect(), bias: normals(rng, rows, 0.1) }
 }
 
 fn tokens(rng: &mut ChaCha20Rng, count: usize) -> Vec<Vec<f64>> {
@@ -143,7 +140,13 @@ fn lone_token(
     let open = || case.asker.open(1, &answer, &case.secret);
     put(lower("open_one_answer", "ms", &milliseconds(each, 1, open)));
     put(Figure::of(AREA, "logit_bits_lone_token", "bits", Better::Higher, &[-worst.log2()]));
-    put(Figure::of(AREA, "logit_bits_promised", "bits", Better::Higher, &[-case.plan.literal().error_bound.log2()]));
+    put(Figure::of(
+        AREA,
+        "logit_bits_promised",
+        "bits",
+        Better::Higher,
+        &[-case.plan.literal().error_bound.log2()],
+    ));
     Ok(turns)
 }
 
@@ -180,12 +183,7 @@ fn small_batches(
 }
 
 /// Batches of 4,096 in the packing that the planner takes for them.
-fn thousands(
-    head: &Head,
-    runs: usize,
-    rng: &mut ChaCha20Rng,
-    report: &mut Report,
-) -> Result<(), BenchError> {
+fn thousands(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), BenchError> {
     const BATCH: usize = 4096;
     let case = Case::new(head, Policy::new(BATCH), rng)?;
     let asked = tokens(rng, BATCH);
@@ -207,7 +205,8 @@ fn thousands(
     let mut put = |f: Figure| report.figures.push(f);
     put(Figure::of(AREA, "throughput_batch_of_4096", "tokens/s", Better::Higher, &rate).must(5e3, 20e3));
     put(lower("upload_token_in_batch_of_4096", "bytes", &[bytes / BATCH as f64]).must(30e3, 15e3));
-    put(lower("answer_token_in_batch_of_4096", "bytes", &[first.len() as f64 / BATCH as f64]).must(200.0, 64.0));
+    put(lower("answer_token_in_batch_of_4096", "bytes", &[first.len() as f64 / BATCH as f64])
+        .must(200.0, 64.0));
     put(lower("evaluation_keys_batch_of_4096", "bytes", &[case.plan.keys_len() as f64]).must(8e6, 3e6));
     match reset.then(peak_memory).flatten() {
         Some(peak) => put(lower("server_memory_batch_of_4096", "MB", &[peak]).must(256.0, 100.0)),

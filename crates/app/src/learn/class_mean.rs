@@ -78,7 +78,7 @@ impl Learning for ClassMean {
             layer.weights.push(mean);
         }
         let normalisation = Normalisation::identity(s.width, s.bound);
-        let head = HeadLiteral { normalisation, map: Map::Linear { layer } };
+        let head = HeadLiteral { normalisation, map: Map::Linear { layer }, range: None };
         let model = Model::new(NAME, vec![("nearest-mean", head)], counts.iter().sum(), committed);
         Ok(Advanced::Final(model.to_json()?))
     }

@@ -73,6 +73,19 @@ pub enum Error {
         /// What is impossible.
         reason: String,
     },
+    /// A file or folder of the site.
+    #[error("{operation} {}: {source}", path.display())]
+    File {
+        /// What was being done.
+        operation: &'static str,
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// From features and backbones.
+    #[error(transparent)]
+    Features(Box<crate::features::FeatureError>),
     /// From fixed point.
     #[error(transparent)]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
@@ -82,4 +95,15 @@ pub enum Error {
     /// From a head.
     #[error(transparent)]
     Head(#[from] blindscope_classify::ClassifyError),
+}
+
+impl Error {
+    /// Names the operation and the path of an input or output error.
+    pub(super) fn file(
+        operation: &'static str,
+        path: impl Into<std::path::PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { operation, path, source }
+    }
 }

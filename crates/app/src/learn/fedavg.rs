@@ -167,6 +167,7 @@ impl State {
         let outer = Affine { weights: matrix(&head.weight2, head.bias1.len()), bias: vector(&head.bias2) };
         HeadLiteral {
             normalisation,
+            range: None,
             map: Map::Polynomial { inner, polynomial: vector(&head.polynomial), outer },
         }
     }

@@ -1,8 +1,7 @@
-//! The model that a job ends in, and heads of training as heads of inference.
+//! The model that a job ends in.
 
 use super::{Error, Result};
-use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
-use blindscope_vision::head::{LinearHead, PolynomialHead};
+use blindscope_classify::{Head, HeadLiteral};
 use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "blindscope model 1";
@@ -103,35 +102,4 @@ impl Model {
 /// Rows of `width` values.
 pub(super) fn matrix(values: &[f32], width: usize) -> Vec<Vec<f64>> {
     values.chunks(width.max(1)).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect()
-}
-
-fn vector(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|v| f64::from(*v)).collect()
-}
-
-/// A linear head on raw features as a head of inference; features are clamped to `±bound`.
-pub fn linear_literal(head: &LinearHead, bound: f64) -> HeadLiteral {
-    let layer = Affine { weights: matrix(&head.weight, head.width), bias: vector(&head.bias) };
-    HeadLiteral { normalisation: Normalisation::identity(head.width, bound), map: Map::Linear { layer } }
-}
-
-/// A polynomial head as a head of inference. Its clipping range becomes the normalisation, `clip` deviations to each side,
-/// and its first layer is rewritten for normalised features: W·s, b + W·m.
-pub fn polynomial_literal(head: &PolynomialHead, clip: f64) -> HeadLiteral {
-    let limits = || head.lowest.iter().zip(&head.highest).map(|(l, h)| (f64::from(*l), f64::from(*h)));
-    let mean: Vec<f64> = limits().map(|(l, h)| f64::midpoint(l, h)).collect();
-    let deviation: Vec<f64> = limits().map(|(l, h)| (h - l) / (2.0 * clip)).collect();
-    let mut inner = Affine { weights: matrix(&head.weight1, head.width), bias: vector(&head.bias1) };
-    for (row, bias) in inner.weights.iter_mut().zip(&mut inner.bias) {
-        for ((w, m), s) in row.iter_mut().zip(&mean).zip(&deviation) {
-            *bias += *w * m;
-            *w *= s;
-        }
-    }
-    let outer = Affine { weights: matrix(&head.weight2, head.bias1.len()), bias: vector(&head.bias2) };
-    let gain = deviation.iter().map(|s| 1.0 / s).collect();
-    HeadLiteral {
-        normalisation: Normalisation { mean, gain, bound: clip },
-        map: Map::Polynomial { inner, polynomial: vector(&head.polynomial), outer },
-    }
 }

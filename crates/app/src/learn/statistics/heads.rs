@@ -132,6 +132,7 @@ impl Standardised {
         HeadLiteral {
             normalisation: Normalisation { mean: self.mean.clone(), gain, bound: most },
             map: Map::Linear { layer: Affine { weights, bias } },
+            range: None,
         }
     }
 }
