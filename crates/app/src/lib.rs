@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod certificates;
 pub mod config;
+pub mod demo;
 mod error;
 pub mod features;
 mod files;
@@ -13,6 +14,7 @@ pub mod learn;
 pub mod models;
 pub mod plan;
 pub mod provision;
+pub mod report;
 pub mod system;
 
 pub use error::{AppError, Result};

@@ -20,6 +20,12 @@ pub(crate) enum Command {
     /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
     #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
     Plan(crate::plan::PlanOptions),
+    /// Run a whole study on this machine: sites learn through encryption, a report says what came out.
+    #[command(after_help = crate::demo::EXAMPLES)]
+    Demo(crate::demo::DemoArgs),
+    /// Make the page of a demo's results again.
+    #[command(after_help = crate::report::EXAMPLES)]
+    Report(crate::report::ReportArgs),
     /// Turn tiles into class tokens, import and split them.
     #[command(subcommand)]
     Features(features::Command),

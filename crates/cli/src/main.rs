@@ -2,11 +2,13 @@
 
 mod args;
 mod bench;
-mod plan;
 mod data;
+mod demo;
 mod features;
 mod interrupt;
+mod plan;
 mod progress;
+mod report;
 mod shown;
 mod tiles;
 
@@ -16,6 +18,8 @@ fn main() -> anyhow::Result<()> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Plan(options) => plan::run(&options),
+        args::Command::Demo(args) => demo::run(&args),
+        args::Command::Report(args) => report::run(&args),
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
     };

@@ -125,7 +125,11 @@ fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
         r.log_n, r.moduli, r.special, r.security
     )?;
     writeln!(out, "circuit          depth {}, {} levels, {} rotations", r.depth, r.levels, r.rotations)?;
-    writeln!(out, "keys             {} of {} bytes; rotations by {:?}", r.keys, r.key_bytes, r.rotation_keys)?;
+    writeln!(
+        out,
+        "keys             {} of {} bytes; rotations by {:?}",
+        r.keys, r.key_bytes, r.rotation_keys
+    )?;
     writeln!(out, "question         {} bytes, {} a token", r.upload_bytes, r.upload_bytes / batch)?;
     writeln!(out, "answer           {} bytes, {} a token", r.answer_bytes, r.answer_bytes / batch)?;
     writeln!(out, "predicted time   {:.2} ms on the reference machine, one thread", r.predicted_ms)?;

@@ -34,7 +34,8 @@ pub(super) fn train(
     let tiles: Vec<TrainingTile> = plan.tiles().map(tile).collect();
     let width = size.width;
     let config = Config { hidden: 2 * width, ..Config::plain(size.side, 8, width, size.depth, 4) };
-    let mut model = Vit::new(config.clone(), Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(seed)))?;
+    let mut model =
+        Vit::new(config.clone(), Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(seed)))?;
     let classes = CLASSES.len();
     let head = LinearHead { weight: vec![0.0; classes * width], bias: vec![0.0; classes], width };
     let mut head = Classifier::Linear(head);

@@ -95,7 +95,10 @@ pub enum DemoError {
 
 impl DemoError {
     /// Names the operation and the path of an input or output error.
-    pub(super) fn file(operation: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+    pub(super) fn file(
+        operation: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Self::File { operation, path, source }
     }

@@ -29,7 +29,12 @@ impl TestSet {
     }
 
     /// The figures of these logits, a row a token.
-    pub(super) fn evaluate(&self, name: &str, logits: &[Vec<f64>], paper_accuracy: Option<f64>) -> Evaluation {
+    pub(super) fn evaluate(
+        &self,
+        name: &str,
+        logits: &[Vec<f64>],
+        paper_accuracy: Option<f64>,
+    ) -> Evaluation {
         let predicted: Vec<usize> = logits.iter().map(|row| class(row)).collect();
         let confusion = Confusion::new(&self.labels, &predicted, self.classes);
         let estimate = |figure: fn(&Confusion) -> f64| {

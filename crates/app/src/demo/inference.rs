@@ -17,7 +17,12 @@ pub(super) struct Answers {
 }
 
 /// Asks for all `tokens` at once and for single ones, through the bytes that travel, with asker and server in this process.
-pub(super) fn ask_here(name: &str, head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<Answers> {
+pub(super) fn ask_here(
+    name: &str,
+    head: &Head,
+    tokens: &[Vec<f64>],
+    rng: &mut impl CryptoRng,
+) -> Result<Answers> {
     let (lone_token_bytes, lone_ms) = lone(head, tokens, rng)?;
     let plan = Plan::from_bytes(&Plan::new(head, Policy::new(tokens.len().max(1)))?.to_bytes()?)?;
     let secret = AskerSecret::generate(&plan, rng)?;

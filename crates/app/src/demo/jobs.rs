@@ -20,9 +20,16 @@ pub(super) struct Jobs {
 const EXAMPLES: u64 = 4096;
 
 impl Jobs {
-    pub(super) fn new(backbone: &Backbone, classes: usize, size: &Size, seed: u64, synthetic: bool) -> Result<Self> {
+    pub(super) fn new(
+        backbone: &Backbone,
+        classes: usize,
+        size: &Size,
+        seed: u64,
+        synthetic: bool,
+    ) -> Result<Self> {
         let width = backbone.model.config().width;
-        let statistics = StatisticsSettings { width, classes, examples: EXAMPLES, ..StatisticsSettings::default() };
+        let statistics =
+            StatisticsSettings { width, classes, examples: EXAMPLES, ..StatisticsSettings::default() };
         let fedavg = FedAvgSettings {
             width,
             classes,

@@ -7,7 +7,7 @@ use crate::learn::{Coordinator as Learning, SiteLearner};
 use crate::system;
 use blindscope_federation::payload::{SiteTools, combine, site_payload};
 use blindscope_federation::{
-    Answer, Ask, Blob, Blobs, Coordinator, IdentityKey, Input, JobId, JobSpec, JobStatus, Mark, Order, Policy,
+    Answer, Ask, Blob, Blobs, Coordinator, IdentityKey, Input, JobSpec, JobStatus, Mark, Order, Policy,
     Record, SealingKey, Site, SiteId, Sizes, Study, Task,
 };
 use blindscope_wire::Digest;
@@ -74,8 +74,7 @@ impl LocalStudy {
         let mut parties = Vec::new();
         for (at, (name, learner)) in SITES.iter().zip(learners).enumerate() {
             let kit = Kit::at(kits.join(name));
-            let policy = Policy::from_toml(&super::error::read(&kit.local("policy.toml")).map(text)?)?;
-            let site = Site::replay(&study, SiteId(at as u16), policy, [])?;
+            let site = Site::replay(&study, SiteId(at as u16), kit.policy()?, [])?;
             parties.push(Party { site, identity: kit.identity()?, sealing: kit.sealing()?, learner });
         }
         Ok(Self {
@@ -110,7 +109,7 @@ impl LocalStudy {
                 JobStatus::Failed { failure } => return Err(failed(format!("{failure:?}"))),
                 JobStatus::Asking(step) => {
                     progress(step.step.round, spec.rounds);
-                    self.ask_all(id)?;
+                    self.ask_all()?;
                 }
                 JobStatus::Combining { .. } | JobStatus::Waiting => {}
             }
@@ -132,7 +131,7 @@ impl LocalStudy {
         Ok(decision.receipt)
     }
 
-    fn ask_all(&mut self, _: JobId) -> Result<()> {
+    fn ask_all(&mut self) -> Result<()> {
         for at in 0..self.parties.len() {
             if let Some(task) = self.coordinator.task_for(SiteId(at as u16)) {
                 self.ask(at, &task)?;
@@ -154,14 +153,18 @@ impl LocalStudy {
                         apply(&mut party.site, mark)?;
                     }
                     let bundle = party.site.key(task.key).map(|k| k.bundle);
-                    let permit =
-                        matches!(task.ask, Ask::Share { .. }).then(|| party.site.permit(task.step)).transpose()?;
+                    let permit = matches!(task.ask, Ask::Share { .. })
+                        .then(|| party.site.permit(task.step))
+                        .transpose()?;
                     let (sealing, learning) = (&party.sealing, &party.learner);
                     let tools = SiteTools { study, me: SiteId(at as u16), sealing, learning, blobs };
                     match site_payload(&tools, task, bundle, permit, rng) {
                         Ok(blob) => (Answer::Payload(blob), Vec::new()),
                         Err(e) => {
-                            return Err(DemoError::Job { job: task.spec.name.clone(), reason: e.to_string() });
+                            return Err(DemoError::Job {
+                                job: task.spec.name.clone(),
+                                reason: e.to_string(),
+                            });
                         }
                     }
                 }
@@ -192,8 +195,4 @@ impl LocalStudy {
 
 fn apply(site: &mut Site, mark: &Mark) -> Result<()> {
     site.apply(mark).map_err(|reason| DemoError::Job { job: "site".into(), reason: reason.into() })
-}
-
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -57,7 +57,11 @@ pub struct DemoOutcome {
 ///
 /// # Errors
 /// [`DemoError`]; [`DemoError::is_stop`] tells a stop from a fault. The same options in the same folder go on from there.
-pub fn run(options: &DemoOptions, tell: &mut dyn FnMut(&DemoEvent), cancel: &AtomicBool) -> Result<DemoOutcome> {
+pub fn run(
+    options: &DemoOptions,
+    tell: &mut dyn FnMut(&DemoEvent),
+    cancel: &AtomicBool,
+) -> Result<DemoOutcome> {
     let size = Size::of(options);
     let ledger = Ledger::open(options)?;
     let mut demo = Demo { options, size, ledger, tell, cancel };
@@ -98,7 +102,8 @@ impl Demo<'_> {
         let encrypted = self.learn(&mut study, &jobs)?;
         let clear = self.twins(&kits, &jobs)?;
         let set = TestSet::new(&test, self.options.seed)?;
-        let (configurations, others, agreement) = self.ask(&jobs, &backbone, &lists, &set, &encrypted, &clear)?;
+        let (configurations, others, agreement) =
+            self.ask(&jobs, &backbone, &lists, &set, &encrypted, &clear)?;
         let validation = Model::from_json(&encrypted.fedavg)?.validation;
         let records = study.records();
         let results = DemoResults {
@@ -172,7 +177,8 @@ impl Demo<'_> {
             if demo.options.own.is_none() && !path.is_file() {
                 let (total, tell) = (demo.size.public_epochs as u64, &mut *demo.tell);
                 let mut progress = |done: usize, accuracy: f32| {
-                    let what = format!("epochs on public tiles (training accuracy {:.1} %)", accuracy * 100.0);
+                    let what =
+                        format!("epochs on public tiles (training accuracy {:.1} %)", accuracy * 100.0);
                     tell(&DemoEvent::Progress { what, done: done as u64, total });
                 };
                 backbone::train(demo.options, &demo.size, &path, &mut progress, demo.cancel)?;
@@ -226,7 +232,11 @@ impl Demo<'_> {
             if !kits.join("coordinator").join("startup").join("study.toml").is_file() {
                 let project = project(backbone, &test.classes);
                 let founded = provision::all_local(&project, kits, system::now_ms(), &mut system::rng()?)?;
-                demo.note(format!("study {} over {} sites, any {THRESHOLD} open a sum", founded.digest, SITES.len()));
+                demo.note(format!(
+                    "study {} over {} sites, any {THRESHOLD} open a sum",
+                    founded.digest,
+                    SITES.len()
+                ));
             }
             let learners = SITES.iter().map(|name| demo.learner(kits, name)).collect::<Result<Vec<_>>>()?;
             let mut study = LocalStudy::open(kits, learners)?;
@@ -256,9 +266,8 @@ impl Demo<'_> {
     }
 
     fn learn(&mut self, study: &mut LocalStudy, jobs: &Jobs) -> Result<Learned> {
-        let (statistics, means) = self.step(4, |demo| {
-            Ok((demo.job(study, &jobs.statistics)?, demo.job(study, &jobs.class_means)?))
-        })?;
+        let (statistics, means) = self
+            .step(4, |demo| Ok((demo.job(study, &jobs.statistics)?, demo.job(study, &jobs.class_means)?)))?;
         let fedavg = self.step(5, |demo| demo.job(study, &jobs.fedavg))?;
         let update = self.step(6, |demo| demo.job(study, &jobs.update))?;
         Ok(Learned { statistics, means, fedavg, update })
@@ -303,7 +312,8 @@ impl Demo<'_> {
     ) -> Result<(Vec<Evaluation>, Vec<Evaluation>, Vec<Agreement>)> {
         self.step(8, |demo| {
             let mut rng = system::rng()?;
-            let cls = [Model::from_json(&clear.fedavg)?.head()?, Model::from_json(&encrypted.fedavg)?.head()?];
+            let cls =
+                [Model::from_json(&clear.fedavg)?.head()?, Model::from_json(&encrypted.fedavg)?.head()?];
             let asked = ask_here("fedavg", &cls[1], &set.rows, &mut rng)?;
             let mut agreement = vec![asked.agreement];
             let mut configurations = vec![
@@ -320,7 +330,9 @@ impl Demo<'_> {
             agreement.push(asked.agreement);
             let mut others = Vec::new();
             let statistics = Model::from_json(&encrypted.statistics)?;
-            for (name, shown) in [("ridge", "ridge from encrypted statistics"), ("lda", "LDA from encrypted statistics")] {
+            for (name, shown) in
+                [("ridge", "ridge from encrypted statistics"), ("lda", "LDA from encrypted statistics")]
+            {
                 others.push(set.evaluate_head(shown, &statistics.head_named(name)?, None)?);
             }
             let means = Model::from_json(&encrypted.means)?.head()?;
@@ -330,15 +342,26 @@ impl Demo<'_> {
     }
 
     /// The held-out tiles through the backbone that an update tuned, and its head.
-    fn updated(&mut self, jobs: &Jobs, backbone: &Backbone, lists: &Lists, update: &[u8]) -> Result<(TestSet, Head)> {
+    fn updated(
+        &mut self,
+        jobs: &Jobs,
+        backbone: &Backbone,
+        lists: &Lists,
+        update: &[u8],
+    ) -> Result<(TestSet, Head)> {
         let settings = &jobs.update_settings;
-        let (model, head) = UpdateState::from_bytes(update, settings.values)?.apply(&backbone.model, settings)?;
+        let (model, head) =
+            UpdateState::from_bytes(update, settings.values)?.apply(&backbone.model, settings)?;
         let tuned = Backbone { model, preprocess: backbone.preprocess.clone() };
         let dataset = TileList::new(&lists.test).open()?;
         let tell = &mut *self.tell;
         let mut progress = |now: &features::Progress| {
             let (done, total) = (now.done as u64, now.total as u64);
-            tell(&DemoEvent::Progress { what: "held-out tiles through the tuned backbone".into(), done, total });
+            tell(&DemoEvent::Progress {
+                what: "held-out tiles through the tuned backbone".into(),
+                done,
+                total,
+            });
         };
         let options = ExtractOptions::default();
         let extracted = features::extract(&dataset, &tuned, &options, &mut progress, self.cancel)?;
@@ -453,22 +476,20 @@ fn exactness(encrypted: &Learned, clear: &Learned) -> Vec<Exactness> {
 fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.trim()));
+    let model =
+        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.trim()));
     format!("{}, {cores} cores", model.unwrap_or(std::env::consts::ARCH))
 }
 
-/// `2026-01-31 12:34:56 UTC`
+/// `2026-01-31 12:34 UTC`
 fn utc(now_ms: u64) -> String {
-    let (days, seconds) = (now_ms / 86_400_000, now_ms / 1000 % 86_400);
-    // Civil date of a day number (Howard Hinnant's algorithm), in years that begin in March.
-    let shifted = days + 719_468;
-    let (era, day) = (shifted / 146_097, shifted % 146_097);
-    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    let year = year + era * 400 + carry;
-    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
-    format!("{year:04}-{month:02}-{day:02} {h:02}:{m:02}:{s:02} UTC")
+    let seconds = i64::try_from(now_ms / 1000).unwrap_or_default();
+    time::OffsetDateTime::from_unix_timestamp(seconds).map_or_else(
+        |_| "at an unknown time".to_owned(),
+        |t| {
+            let (year, month, day, hour, minute) =
+                (t.year(), u8::from(t.month()), t.day(), t.hour(), t.minute());
+            format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+        },
+    )
 }

@@ -98,7 +98,10 @@ fn share_out(own: &OwnData, seed: u64, lists: &Lists) -> Result<()> {
     let groups = thin_out(&mut dataset, own.per_group);
     let share = |name: String, share: f64| (name, share);
     let sites = SITES.iter().flat_map(|s| {
-        [share(format!("{s} train"), 0.75 / 3.0 * 5.0 / 6.0), share(format!("{s} validation"), 0.75 / 3.0 / 6.0)]
+        [
+            share(format!("{s} train"), 0.75 / 3.0 * 5.0 / 6.0),
+            share(format!("{s} validation"), 0.75 / 3.0 / 6.0),
+        ]
     });
     let plan = SplitPlan { parts: sites.chain([share("test".into(), 0.25)]).collect(), seed };
     let split = plan.apply(&dataset.labels(), &groups)?;
