@@ -189,7 +189,7 @@ impl RingSwitchKey {
         self.basis.0.prime(0).value()
     }
 
-    /// `(c_0, c_1)`, coefficients modulo `q`, to the smaller ring. Range: residues below `q < 2^62`.
+    /// `(c_0, c_1)`, coefficients modulo `q`, to the smaller ring. Range: residues below `q < 2^52`.
     ///
     /// # Errors
     /// [`CkksError::KeyShape`] for coefficients of another degree.
@@ -200,11 +200,12 @@ impl RingSwitchKey {
             return Err(CkksError::KeyShape { op: "ring switch", expected: n, found: c0.len().min(c1.len()) });
         }
         let prime = basis.prime(0);
+        // Below 2^40 and off by at most 2^-12: what a double rounds away is nothing beside the rounding itself.
+        let (p, ratio) = (prime.value(), prime.value() as f64 / q as f64);
         let down = |x: &u64| {
-            let p = prime.value();
-            let scaled = (u128::from(*x) * u128::from(p) + u128::from(q / 2)) / u128::from(q);
+            let scaled = (*x as f64 * ratio + 0.5) as u64;
             // A residue just below q rounds to p, which is zero.
-            if scaled as u64 == p { 0 } else { scaled as u64 }
+            if scaled >= p { 0 } else { scaled }
         };
         let digits = self.digits(&c1.iter().map(down).collect::<Vec<_>>());
         let half = |key: &[Poly<Ntt>]| {

@@ -70,7 +70,7 @@ impl EncryptedHead {
     ///
     /// # Errors
     /// [`ClassifyError::OtherMode`].
-    pub fn len(plan: &Plan) -> Result<usize> {
+    pub fn wire_len(plan: &Plan) -> Result<usize> {
         let l = plan.encrypted_layout("encrypted head")?;
         let weight = codec::ciphertext_len(plan.params(), 2, plan.params().top_level());
         Ok(Header::LEN + l.steps * weight + codec::ciphertext_len(plan.params(), 2, plan.first_level()))
@@ -81,7 +81,7 @@ impl EncryptedHead {
     /// # Errors
     /// [`ClassifyError::OtherMode`].
     pub fn to_bytes(&self, plan: &Plan) -> Result<Vec<u8>> {
-        let len = Self::len(plan)?;
+        let len = Self::wire_len(plan)?;
         let mut out = Vec::new();
         let mut w = Writer::new(&mut out, len);
         let payload_len = (len - Header::LEN) as u64;
@@ -98,7 +98,7 @@ impl EncryptedHead {
     /// [`ClassifyError::Ckks`].
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let wire = |source| ClassifyError::Wire { object: "encrypted head", source };
-        let (l, len) = (plan.encrypted_layout("encrypted head")?, Self::len(plan)?);
+        let (l, len) = (plan.encrypted_layout("encrypted head")?, Self::wire_len(plan)?);
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
         if bytes.len() != len {
             let (op, what, found) = ("encrypted head", "bytes", bytes.len());

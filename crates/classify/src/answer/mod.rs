@@ -53,11 +53,14 @@ impl Lanes {
         let (c0, c1, _) = ring_switch::coefficients(c)?;
         for (sum, c) in [(&mut self.c0, c0), (&mut self.c1, c1)] {
             let (n, q) = (sum.len(), self.q);
-            for (i, &x) in c.limb(0).iter().enumerate() {
-                let place = &mut sum[(i + shift) % n];
-                // X^N is -1.
-                let x = if i + shift < n { x } else { q - x };
-                *place = (*place + x) % q;
+            let reduce = |x: u64| x.min(x.wrapping_sub(q));
+            let (low, high) = c.limb(0).split_at(n - shift);
+            for (place, x) in sum[shift..].iter_mut().zip(low) {
+                *place = reduce(*place + x);
+            }
+            // X^N is -1.
+            for (place, x) in sum.iter_mut().zip(high) {
+                *place = reduce(*place + q - x);
             }
         }
         Ok(())
@@ -105,10 +108,9 @@ impl Lanes {
 
 impl Piece {
     fn of(c0: &[u64], c1: &[u64], q: u64, bits: u32, shape: &PieceShape) -> Self {
-        let switch = |x: u64| {
-            let scaled = (u128::from(x) << bits) + u128::from(q / 2);
-            (scaled / u128::from(q)) as u64 & ((1 << bits) - 1)
-        };
+        // At most 2^32, off by at most 2^-20.
+        let ratio = f64::from(bits).exp2() / q as f64;
+        let switch = |x: u64| (x as f64 * ratio + 0.5) as u64 & ((1 << bits) - 1);
         Self {
             c0: shape.places.iter().map(|&p| switch(c0[p])).collect(),
             c1: c1.iter().map(|&x| switch(x)).collect(),

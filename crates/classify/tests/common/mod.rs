@@ -7,7 +7,7 @@ use blindscope_classify::{
 use blindscope_testkit::real_values;
 use chacha20::ChaCha20Rng;
 
-pub fn affine(rng: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
+pub(crate) fn affine(rng: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
     let bound = (3.0 / width as f64).sqrt();
     Affine {
         weights: (0..rows).map(|_| real_values(rng, width, bound)).collect(),
@@ -16,43 +16,43 @@ pub fn affine(rng: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
 }
 
 /// A head whose units stay within what three hundred random tokens reach, and half as much again.
-pub fn head(map: Map, width: usize, rng: &mut ChaCha20Rng) -> Head {
+pub(crate) fn head(map: Map, width: usize, rng: &mut ChaCha20Rng) -> Head {
     let normalisation = Normalisation::identity(width, 2.0);
     let head = Head::new(HeadLiteral { normalisation, map, range: None }).unwrap();
     head.calibrated(&tokens(rng, 300, width), 1.5).unwrap()
 }
 
-pub fn tokens(rng: &mut ChaCha20Rng, count: usize, width: usize) -> Vec<Vec<f64>> {
+pub(crate) fn tokens(rng: &mut ChaCha20Rng, count: usize, width: usize) -> Vec<Vec<f64>> {
     (0..count).map(|_| real_values(rng, width, 1.7)).collect()
 }
 
-pub fn linear(rng: &mut ChaCha20Rng, width: usize, classes: usize) -> Head {
+pub(crate) fn linear(rng: &mut ChaCha20Rng, width: usize, classes: usize) -> Head {
     let map = Map::Linear { layer: affine(rng, classes, width) };
     head(map, width, rng)
 }
 
-pub fn polynomial(rng: &mut ChaCha20Rng, shape: [usize; 3], p: &[f64]) -> Head {
+pub(crate) fn polynomial(rng: &mut ChaCha20Rng, shape: [usize; 3], p: &[f64]) -> Head {
     let [width, hidden, classes] = shape;
     let (inner, outer) = (affine(rng, hidden, width), affine(rng, classes, hidden));
     head(Map::Polynomial { inner, polynomial: p.to_vec(), outer }, width, rng)
 }
 
-pub fn quadratic(rng: &mut ChaCha20Rng, width: usize, rank: usize, classes: usize) -> Head {
+pub(crate) fn quadratic(rng: &mut ChaCha20Rng, width: usize, rank: usize, classes: usize) -> Head {
     let (forms, linear) = (affine(rng, rank, width), affine(rng, classes, width));
     let squares = (0..classes).map(|_| real_values(rng, rank, 0.2)).collect();
     head(Map::Quadratic { forms, squares, linear }, width, rng)
 }
 
 /// A plan with its keys, which have been over the wire, as has the plan.
-pub struct Case {
-    pub plan: Plan,
-    pub secret: AskerSecret,
-    pub keys: EvaluationKeys,
-    pub server: Server,
-    pub asker: Asker,
+pub(crate) struct Case {
+    pub(crate) plan: Plan,
+    pub(crate) secret: AskerSecret,
+    pub(crate) keys: EvaluationKeys,
+    pub(crate) server: Server,
+    pub(crate) asker: Asker,
 }
 
-pub fn case(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Case {
+pub(crate) fn case(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Case {
     let planned = Plan::new(head, policy).unwrap();
     let plan = Plan::from_bytes(&planned.to_bytes().unwrap()).unwrap();
     assert_eq!(plan.id(), planned.id(), "a published plan is the plan");
@@ -65,7 +65,7 @@ pub fn case(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Case {
 }
 
 /// Asks and holds every logit against the clear twin.
-pub fn agrees(name: &str, head: &Head, policy: Policy, count: usize, rng: &mut ChaCha20Rng) {
+pub(crate) fn agrees(name: &str, head: &Head, policy: Policy, count: usize, rng: &mut ChaCha20Rng) {
     let c = case(head, policy, rng);
     let asked = tokens(rng, count, head.width());
     let question = c.asker.encrypt(&asked, &c.secret, rng).unwrap();
@@ -77,7 +77,7 @@ pub fn agrees(name: &str, head: &Head, policy: Policy, count: usize, rng: &mut C
 }
 
 /// Every logit within the bound; the error's size within three bits of the estimate.
-pub fn check(name: &str, head: &Head, plan: &Plan, tokens: &[Vec<f64>], got: &[Vec<f64>]) {
+pub(crate) fn check(name: &str, head: &Head, plan: &Plan, tokens: &[Vec<f64>], got: &[Vec<f64>]) {
     let want = head.logits(tokens).unwrap();
     assert_eq!(got.len(), want.len());
     assert!(got.iter().all(|l| l.len() == head.classes()));
