@@ -102,6 +102,15 @@ pub enum AggregateError {
         /// Fingerprint found.
         found: String,
     },
+    /// A weighted mean of no weight.
+    #[error("weighted mean: the weights sum to 0; no site had anything to contribute")]
+    NoWeight,
+    /// A class without samples.
+    #[error("head: class {class} has no sample at any site; leave it out of the study's classes")]
+    EmptyClass {
+        /// Which.
+        class: usize,
+    },
     /// Linear algebra on opened sums failed.
     #[error("{op}: the matrix of {size} rows is not positive definite at row {row}; take a larger ridge")]
     Singular {

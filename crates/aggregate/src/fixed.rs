@@ -20,8 +20,14 @@ impl FixedPoint {
         }
     }
 
-    fn half(&self) -> u64 {
+    /// `h`: the integer that stands for zero, and the largest signed one.
+    pub fn half(&self) -> u64 {
         (1 << (self.bits - 1)) - 1
+    }
+
+    /// What one integer step is worth.
+    pub fn step(&self) -> f64 {
+        self.clip / self.half() as f64
     }
 
     /// Largest integer.
@@ -34,14 +40,20 @@ impl FixedPoint {
     /// # Errors
     /// [`AggregateError::NotANumber`].
     pub fn encode(&self, values: &[f64]) -> Result<Vec<u64>> {
+        values.iter().enumerate().map(|(index, &v)| self.encode_one(index, v)).collect()
+    }
+
+    /// The integer of one value, the one at `index` of its update.
+    ///
+    /// # Errors
+    /// [`AggregateError::NotANumber`].
+    #[inline]
+    pub fn encode_one(&self, index: usize, value: f64) -> Result<u64> {
+        if value.is_nan() {
+            return Err(AggregateError::NotANumber { index });
+        }
         let h = self.half() as f64;
-        let one = |(index, v): (usize, &f64)| {
-            if v.is_nan() {
-                return Err(AggregateError::NotANumber { index });
-            }
-            Ok(((v / self.clip).clamp(-1.0, 1.0) * h + h).round_ties_even() as u64)
-        };
-        values.iter().enumerate().map(one).collect()
+        Ok(((value / self.clip).clamp(-1.0, 1.0) * h + h).round_ties_even() as u64)
     }
 
     /// The sum of values behind the sum of `weight` sites' integers (or of integers with weights that sum to `weight`).

@@ -14,9 +14,11 @@ mod layout;
 mod open;
 mod plan;
 pub mod presets;
+pub mod statistics;
 mod stream;
 mod sum;
 mod upload;
+mod weighted;
 mod words;
 
 pub use error::{AggregateError, Result};
@@ -27,3 +29,4 @@ pub use plan::{SumPlan, SumPlanLiteral};
 pub use stream::{SHARES, SUM, UPLOAD};
 pub use sum::write_sum;
 pub use upload::{write_upload, write_zeros};
+pub use weighted::{Mean, WeightedMean};

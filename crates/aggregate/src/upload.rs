@@ -40,8 +40,14 @@ pub fn write_upload(
         let next = (index + batch).min(plan.chunks());
         let work: Result<Vec<Work>> =
             (index..next).map(|i| Work::take(plan, i, &mut values, &mut done, rng)).collect();
-        let chunks: Result<Vec<Vec<u8>>> = work?.into_par_iter().map(|w| w.encrypt(plan, key)).collect();
-        for bytes in chunks? {
+        let work = work?;
+        // A lone chunk is not worth waking another thread.
+        let chunks: Vec<Vec<u8>> = if work.len() == 1 {
+            work.into_iter().map(|w| w.encrypt(plan, key)).collect()
+        } else {
+            work.into_par_iter().map(|w| w.encrypt(plan, key)).collect()
+        };
+        for bytes in chunks {
             put(OP, out, &bytes)?;
         }
         index = next;
@@ -115,7 +121,7 @@ impl Work {
         Ok(Self { index, values, seed })
     }
 
-    fn encrypt(self, plan: &SumPlan, key: &WideKey) -> Result<Vec<u8>> {
+    fn encrypt(self, plan: &SumPlan, key: &WideKey) -> Vec<u8> {
         let (layout, shape) = (plan.layout(), plan.chunk(self.index));
         let mut rng = ChaCha20Rng::from_seed(*self.seed);
         let (shared, halves) = key.encrypt_zero(shape.coefficients.len(), &mut rng);
@@ -134,6 +140,6 @@ impl Work {
             packer.finish();
             half.zeroize();
         }
-        Ok(out)
+        out
     }
 }

@@ -44,7 +44,7 @@ fn two_of_three_with_few_values() {
 
 #[test]
 fn forty_of_sixty_four() {
-    production(presets::sum(), presets::SUM_WIDTH, 64, 40, 70_000);
+    production(presets::sum(), 2, 64, 40, 70_000);
 }
 
 /// Cohorts of 2 to 64 sites at toy size, random thresholds, sizes that end anywhere, some sites silent.

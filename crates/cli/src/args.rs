@@ -61,4 +61,6 @@ pub(crate) enum Area {
     Core,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
+    /// Encrypted sums: bytes, whole updates, the key ceremony.
+    Sum,
 }

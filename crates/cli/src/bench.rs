@@ -13,6 +13,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
             let data = std::env::var_os("BLINDSCOPE_DATA").map(std::path::PathBuf::from);
             bench::inference(options.runs as usize, &peers, data.as_deref())?
         }
+        Area::Sum => bench::sum(options.runs as usize, &peers)?,
     };
     let mut out = io::stdout().lock();
     if options.json {

@@ -155,3 +155,121 @@ pub fn fresh_sum_noise_log2(n: usize, parties: usize, terms: usize) -> f64 {
     let variance = terms as f64 * ERROR_STD.powi(2) * (1.0 + 4.0 / 3.0 * n as f64 * parties as f64);
     0.5 * variance.log2()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it saw and stops")]
+mod tests {
+    use super::*;
+    use blindscope_testkit as testkit;
+
+    fn masks(width: u32, count: usize, seed: u64) -> Vec<i64> {
+        let flooding = Flooding { width, noise_log2: 0.0, parties: 1, bits: 30 };
+        let mut out = vec![0; count];
+        flooding.sample(&mut testkit::rng(seed), &mut out);
+        out
+    }
+
+    /// `p(x)·W^4` for the sum of four uniforms, by convolution.
+    fn exact(w: usize) -> Vec<f64> {
+        let mut p = vec![1u128; w];
+        for _ in 0..3 {
+            let at = |i: usize, p: &[u128]| -> u128 {
+                p.iter().skip(i.saturating_sub(w - 1)).take(w.min(i + 1)).sum()
+            };
+            p = (0..p.len() + w - 1).map(|i| at(i, &p)).collect();
+        }
+        let total = (w as f64).powi(4);
+        p.iter().map(|&c| c as f64 / total).collect()
+    }
+
+    fn step_of(p: &[f64], by: usize) -> f64 {
+        let at = |i: isize| usize::try_from(i).ok().and_then(|i| p.get(i)).copied().unwrap_or(0.0);
+        (-(by as isize)..p.len() as isize).map(|i| (at(i + by as isize).sqrt() - at(i).sqrt()).powi(2)).sum()
+    }
+
+    #[test]
+    fn the_step_bound_holds_for_every_width() {
+        for bits in MIN_BITS..=9 {
+            let w = (1usize << bits) as f64;
+            let p = exact(1 << bits);
+            let j = step_of(&p, 1) * w * w;
+            println!("J·W² = {j:.5} at W = {w}");
+            assert!(j <= HELLINGER_STEP && j > 0.75, "{j}");
+            // A shift by e: H² = half the sum of squares, at most e²/2·J.
+            for e in [3usize, 10] {
+                let h2 = step_of(&p, e) / 2.0;
+                assert!(h2 <= (e * e) as f64 / 2.0 * HELLINGER_STEP / (w * w), "shift {e} at {w}");
+            }
+        }
+    }
+
+    fn chi_square(seen: &[i64], w: usize) -> (f64, f64) {
+        let p = exact(w);
+        let middle = 2 * (w as i64 - 1);
+        let mut counts = vec![0f64; p.len()];
+        seen.iter().for_each(|x| counts[usize::try_from(x + middle).unwrap()] += 1.0);
+        let n = seen.len() as f64;
+        // Bins with few expected are pooled with their neighbours.
+        let (mut chi, mut bins, mut got, mut want) = (0.0, 0.0, 0.0, 0.0);
+        for (c, p) in counts.iter().zip(&p) {
+            (got, want) = (got + c, want + p * n);
+            if want >= 20.0 {
+                chi += (got - want) * (got - want) / want;
+                (bins, got, want) = (bins + 1.0, 0.0, 0.0);
+            }
+        }
+        (chi, bins - 1.0)
+    }
+
+    #[test]
+    fn masks_have_the_stated_distribution() {
+        let seen = masks(5, 400_000, 7);
+        let (chi, freedom) = chi_square(&seen, 32);
+        let sigmas = (chi - freedom) / (2.0 * freedom).sqrt();
+        println!("chi-square {chi:.1} of {freedom} degrees: {sigmas:.2} deviations");
+        assert!(sigmas.abs() < 5.0, "{sigmas}");
+        // The test can fail: masks from three summands and a half are told apart.
+        let narrow: Vec<i64> = seen.iter().map(|x| x - x.signum() * (x & 1)).collect();
+        assert!(chi_square(&narrow, 32).0 > 2.0 * freedom);
+    }
+
+    #[test]
+    fn masks_have_the_stated_moments_and_no_memory() {
+        let (width, count) = (40, 400_000);
+        let seen = masks(width, count, 8);
+        let scale = f64::from(width).exp2();
+        let x: Vec<f64> = seen.iter().map(|&v| v as f64 / scale).collect();
+        let mean = |f: &dyn Fn(usize) -> f64| (0..count - 64).map(f).sum::<f64>() / (count - 64) as f64;
+        let root = (count as f64).sqrt();
+        // Four uniforms of width one: variance 1/3, fourth moment 3/9 − 6/5·4/144.
+        let moments = [
+            ("mean", mean(&|i| x[i]), 0.0, (1.0f64 / 3.0).sqrt()),
+            ("variance", mean(&|i| x[i] * x[i]), 1.0 / 3.0, 0.43),
+            ("third", mean(&|i| x[i].powi(3)), 0.0, 0.6),
+            ("fourth", mean(&|i| x[i].powi(4)), 0.3, 0.8),
+        ];
+        for (name, got, want, deviation) in moments {
+            println!("{name}: {got:.5} for {want:.5}");
+            assert!((got - want).abs() < 5.0 * deviation / root, "{name}: {got}");
+        }
+        for lag in [1, 2, 3, 4, 8, 32, 64] {
+            let r = mean(&|i| x[i] * x[i + lag]) * 3.0;
+            assert!(r.abs() < 5.0 / root, "lag {lag}: correlation {r}");
+        }
+        assert!(seen.iter().all(|v| v.abs() <= 2 << width));
+        // Low bits are there: a mask on a coarse grid would hide nothing below it.
+        let odd = seen.iter().filter(|v| *v & 1 == 1).count() as f64;
+        assert!((odd - count as f64 / 2.0).abs() < 2.5 * root);
+    }
+
+    #[test]
+    fn masks_grow_with_noise_budget_and_bits() {
+        let params = blindscope_ckks::Parameters::new(blindscope_ckks::presets::depth_two()).unwrap();
+        let width = |terms, polynomials, bits| {
+            Flooding::for_sums(&params, 3, terms, polynomials, 3, bits).unwrap().std_log2()
+        };
+        assert_eq!(width(16, 1, 30) - width(1, 1, 30), 2.0);
+        assert_eq!(width(1, 1 << 10, 30) - width(1, 1, 30), 5.0);
+        assert_eq!(width(1, 1, 40) - width(1, 1, 30), 5.0);
+    }
+}

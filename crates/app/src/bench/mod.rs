@@ -7,7 +7,9 @@ mod clock;
 mod core;
 mod figure;
 mod inference;
+mod memory;
 mod peers;
+mod sum;
 
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
@@ -33,6 +35,29 @@ pub enum BenchError {
     /// A temporary file could not be used.
     #[error("bench, temporary file: {0}")]
     File(#[from] std::io::Error),
+    /// The protocols refused; a defect likewise.
+    #[error("bench: {0}")]
+    Threshold(#[from] blindscope_threshold::ThresholdError),
+    /// The sums refused; a defect likewise.
+    #[error("bench: {0}")]
+    Aggregate(#[from] blindscope_aggregate::AggregateError),
+    /// The planner of inference refused; a defect likewise.
+    #[error("bench: {0}")]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// A file for measuring could not be written or read.
+    #[error("bench: {path}: {source}; sums need about 700 MB in the folder for temporary files")]
+    Io {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// An opened sum is not the sum, so its time means nothing.
+    #[error("bench {what}: the opened sum differs from the clear one; nothing is reported")]
+    WrongSum {
+        /// What was computed.
+        what: &'static str,
+    },
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -45,6 +70,14 @@ pub enum BenchError {
         /// Bits expected.
         least: f64,
     },
+}
+
+/// Encrypted sums: bytes, a whole update of 86.6 million values with its memory, the key ceremony, a small sum beside TenSEAL.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn sum(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+    sum::run(runs, peers)
 }
 
 /// The arithmetic core, one thread: encryption, products, rotations, transforms, sizes, precision.

@@ -1,0 +1,182 @@
+//! One-shot learning: class counts, class sums and the Gram matrix of all sites' features as one exact sum, and the heads
+//! that follow from them.
+//!
+//! A feature becomes a signed integer `x` in `[−h, h]`. A site's integers are counts, then `Σ (x_j + h)` for each class, then
+//! `Σ (x_i·x_j + h²)` for `i <= j`: the offsets keep them non-negative, and the opened counts take them off again. So the
+//! opened numbers are the integers that pooled data would give, and every head computed from them is the pooled one, bit
+//! for bit.
+
+mod head;
+mod quadratic;
+mod solve;
+
+pub use head::{Head, lda, ridge};
+pub use quadratic::QuadraticFeatures;
+
+use crate::{AggregateError, FixedPoint, Result};
+
+/// What is counted and summed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct StatisticsPlan {
+    classes: usize,
+    features: usize,
+    fixed: FixedPoint,
+    max_samples: u64,
+}
+
+/// Counts, class sums and Gram matrix of one site, or of all.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Statistics {
+    plan: StatisticsPlan,
+    counts: Vec<u64>,
+    /// A row a class.
+    sums: Vec<i64>,
+    /// Upper triangle, row after row.
+    gram: Vec<i128>,
+}
+
+/// Most features: a Gram matrix of 2^26 integers.
+const MAX_FEATURES: u64 = 8192;
+/// Most classes.
+const MAX_CLASSES: u64 = 4096;
+
+impl StatisticsPlan {
+    /// For `features` features of samples in `classes` classes, at most `max_samples` a site.
+    ///
+    /// # Errors
+    /// [`AggregateError::Plan`] with the numbers.
+    pub fn new(features: usize, classes: usize, fixed: FixedPoint, max_samples: u64) -> Result<Self> {
+        let most = (1 << 62) / (2 * fixed.half() * fixed.half()).max(1);
+        let ranges = [
+            ("features", features as u64, MAX_FEATURES),
+            ("classes", classes as u64, MAX_CLASSES),
+            ("samples of one site", max_samples, most),
+        ];
+        for (what, found, max) in ranges {
+            if !(1..=max).contains(&found) {
+                return Err(AggregateError::Plan { what, found, min: 1, max });
+            }
+        }
+        Ok(Self { classes, features, fixed, max_samples })
+    }
+
+    /// Integers of one upload: `C + C·d + d·(d+1)/2`.
+    pub fn values(&self) -> u64 {
+        let (c, d) = (self.classes as u64, self.features as u64);
+        c + c * d + d * (d + 1) / 2
+    }
+
+    /// Largest of them: `samples·2h²`.
+    pub fn max(&self) -> u64 {
+        self.max_samples * (2 * self.fixed.half() * self.fixed.half()).max(1)
+    }
+
+    /// Features of a sample.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Classes.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The statistics of no sample.
+    pub fn empty(&self) -> Statistics {
+        let (c, d) = (self.classes, self.features);
+        Statistics { plan: *self, counts: vec![0; c], sums: vec![0; c * d], gram: vec![0; d * (d + 1) / 2] }
+    }
+
+    /// The statistics behind an opened sum.
+    ///
+    /// # Errors
+    /// [`AggregateError::Mismatch`] for another number of integers.
+    pub fn decode(&self, sums: &[u64]) -> Result<Statistics> {
+        if sums.len() as u64 != self.values() {
+            let (expected, found) = (self.values(), sums.len() as u64);
+            return Err(AggregateError::Mismatch { what: "number of sums", expected, found });
+        }
+        let half = i128::from(self.fixed.half());
+        let (counts, rest) = sums.split_at(self.classes);
+        let (class_sums, gram) = rest.split_at(self.classes * self.features);
+        let samples: i128 = counts.iter().map(|&n| i128::from(n)).sum();
+        let rows = counts.iter().zip(class_sums.chunks(self.features));
+        let centre = |(&n, row): (&u64, &[u64])| -> Vec<i64> {
+            row.iter().map(|&v| (i128::from(v) - i128::from(n) * half) as i64).collect()
+        };
+        Ok(Statistics {
+            plan: *self,
+            counts: counts.to_vec(),
+            sums: rows.flat_map(centre).collect(),
+            gram: gram.iter().map(|&v| i128::from(v) - samples * half * half).collect(),
+        })
+    }
+}
+
+impl Statistics {
+    /// Counts one sample in.
+    ///
+    /// # Errors
+    /// [`AggregateError::NotANumber`]; [`AggregateError::Range`] for a class or a number of samples beyond the plan;
+    /// [`AggregateError::Mismatch`] for another number of features. A refused sample changes nothing.
+    pub fn add(&mut self, features: &[f64], class: usize) -> Result<()> {
+        let plan = &self.plan;
+        if features.len() != plan.features {
+            let (expected, found) = (plan.features as u64, features.len() as u64);
+            return Err(AggregateError::Mismatch { what: "number of features", expected, found });
+        }
+        let bounds = [
+            ("class", class as u64, plan.classes as u64 - 1),
+            ("number of samples", self.samples() + 1, plan.max_samples),
+        ];
+        for (what, found, max) in bounds {
+            if found > max {
+                return Err(AggregateError::Range { what, found, max });
+            }
+        }
+        let half = plan.fixed.half() as i64;
+        let x: Vec<i64> = plan.fixed.encode(features)?.into_iter().map(|v| v as i64 - half).collect();
+        self.counts[class] += 1;
+        let row = &mut self.sums[class * x.len()..(class + 1) * x.len()];
+        row.iter_mut().zip(&x).for_each(|(s, v)| *s += v);
+        let mut rest = &mut self.gram[..];
+        for (i, &a) in x.iter().enumerate() {
+            let (row, below) = rest.split_at_mut(x.len() - i);
+            row.iter_mut().zip(&x[i..]).for_each(|(s, &b)| *s += i128::from(a * b));
+            rest = below;
+        }
+        Ok(())
+    }
+
+    /// This site's integers, to be added to the others'.
+    pub fn into_values(self) -> impl Iterator<Item = u64> + Send {
+        let half = i128::from(self.plan.fixed.half());
+        let samples = i128::from(self.samples());
+        let features = self.plan.features;
+        let offsets: Vec<i128> = self.counts.iter().map(|&n| i128::from(n) * half).collect();
+        let sums = self.sums.into_iter().enumerate();
+        let sums = sums.map(move |(i, s)| (i128::from(s) + offsets[i / features]) as u64);
+        let gram = self.gram.into_iter().map(move |g| (g + samples * half * half) as u64);
+        self.counts.into_iter().chain(sums).chain(gram)
+    }
+
+    /// Samples of all classes.
+    pub fn samples(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Samples of each class.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// `Σ x` of each class, a row a class, in steps of the fixed point.
+    pub fn sums(&self) -> &[i64] {
+        &self.sums
+    }
+
+    /// `Σ x_i·x_j` for `i <= j`, row after row, in squared steps of the fixed point.
+    pub fn gram(&self) -> &[i128] {
+        &self.gram
+    }
+}

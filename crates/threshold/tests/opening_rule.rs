@@ -1,0 +1,133 @@
+//! Why a site never gives two shares of one `c_1` under two committees: the attack, run at toy size.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::float_cmp,
+    reason = "a test says what it saw and stops"
+)]
+
+use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
+use blindscope_ring::{Coeff, Ntt, Poly, Prime};
+use blindscope_testkit as testkit;
+use blindscope_threshold::{
+    Committee, DecryptionSession, Flooding, Integers, KeyShare, MemoryLedger, Opening, PartyId,
+    PublicKeyShare, Roster, SharedHalf, SiteSecret, Transcript, WideKey,
+};
+use blindscope_wire::{Digest, packed_len, unpack};
+use rand_core::CryptoRng;
+
+/// One prime of 60 bits, sixteen coefficients: products of two masks stay below it, as in every real set.
+fn toy() -> Parameters {
+    Parameters::insecure_for_tests(ParametersLiteral {
+        log_n: 4,
+        ciphertext: ModulusLiteral::bits(&[60]),
+        special: ModulusLiteral::bits(&[]),
+        log2_scale: 20,
+        security: Security::Classical128,
+    })
+    .unwrap()
+}
+
+fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, WideKey, KeyShare) {
+    let roster = Roster::new((0..3).map(|i| Digest([i; 32])).collect(), 2).unwrap();
+    let ceremony = Transcript::ceremony(params, &roster, b"ceremony", 1).unwrap();
+    let mut collector = PublicKeyShare::collector(&ceremony);
+    let mut parts = Vec::new();
+    for party in roster.iter() {
+        let secret = SiteSecret::generate(&ceremony, party, rng).unwrap();
+        collector.absorb(&PublicKeyShare::begin(&ceremony).share(&secret, rng)).unwrap();
+        parts.push(secret.split(&ceremony, rng).swap_remove(0));
+    }
+    let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
+    let share = KeyShare::combine(&ceremony, PartyId(0), parts).unwrap();
+    (ceremony, key, share)
+}
+
+/// Site 0's share of `c_1` beside `other`.
+fn share(
+    ceremony: &Transcript,
+    key: &KeyShare,
+    other: u16,
+    c1: &SharedHalf,
+    rng: &mut impl CryptoRng,
+) -> Integers {
+    let (params, roster) = (ceremony.params(), ceremony.roster());
+    let committee = Committee::new(roster, &[PartyId(0), PartyId(other)]).unwrap();
+    // What the rule forbids: another round, and so another mark, for the same ciphertext.
+    let round = Transcript::new(params, roster, b"job", u64::from(other));
+    let flooding = Flooding::for_sums(params, 3, 1, 1, 2, 30).unwrap();
+    let opening = Opening { flooding, room_log2: 50.0, ciphertexts: 1 };
+    let ledger = &mut MemoryLedger::default();
+    let session = DecryptionSession::begin(ceremony, &round, key, &committee, opening, ledger).unwrap();
+    session.share_halves(c1, 1, rng).unwrap().0.swap_remove(0)
+}
+
+/// `x_j/(x_j − x_0)` for the committee of sites 0 and `other`: public.
+fn lambda(p: &Prime, other: u64) -> u64 {
+    let m = p.modulus();
+    m.mul(other + 1, m.inv(other))
+}
+
+/// The short `(x, y)` with `a·x − b·y = v` modulo `q`: reduce the plane of solutions of `a·x = b·y`, and round.
+fn short_solution(a: u64, b: u64, v: u64, p: &Prime) -> (i128, i128) {
+    let (m, q) = (p.modulus(), i128::from(p.value()));
+    let slope = i128::from(m.mul(b, m.inv(a)));
+    let (mut u, mut w) = ((q, 0), (slope, 1));
+    let dot = |s: (i128, i128), t: (i128, i128)| s.0 as f64 * t.0 as f64 + s.1 as f64 * t.1 as f64;
+    while dot(u, u) > dot(w, w) {
+        let k = (dot(u, w) / dot(w, w)).round() as i128;
+        (u, w) = (w, (u.0 - k * w.0, u.1 - k * w.1));
+    }
+    // One solution, less the lattice point near it.
+    let x = (i128::from(m.mul(v, m.inv(a))), 0);
+    let det = (u.0 * w.1 - u.1 * w.0) as f64;
+    let k = ((x.0 as f64 * w.1 as f64) / det).round() as i128;
+    let l = ((-(u.1 as f64) * x.0 as f64) / det).round() as i128;
+    (x.0 - k * u.0 - l * w.0, x.1 - k * u.1 - l * w.1)
+}
+
+fn evaluations(params: &Parameters, bytes: &[u8]) -> Vec<u64> {
+    let mut out = vec![0; params.n()];
+    let bits = params.q().prime(0).modulus().bits();
+    unpack(&bytes[bytes.len() - packed_len(params.n(), bits)..], bits, &mut out).unwrap();
+    out
+}
+
+/// Recovers the site's key share from two of its shares, if it can.
+fn attack(params: &Parameters, h: [&Integers; 2], c1: &SharedHalf) -> Vec<u64> {
+    let p = params.q().prime(0);
+    let m = p.modulus();
+    let factors = [lambda(p, 1), lambda(p, 2)];
+    let mut product: Poly<Coeff> = params.q().zero();
+    for c in 0..params.n() {
+        let [x, y] = h.map(|h| h.words()[c * h.width()]);
+        // λ'·h − λ·h' = λ'·mask − λ·mask': the secret is gone.
+        let v = m.sub(m.mul(factors[1], x), m.mul(factors[0], y));
+        let (mask, _) = short_solution(factors[1], factors[0], v, p);
+        product.limb_mut(0)[c] = m.mul(m.sub(x, m.from_i128(mask)), m.inv(factors[0]));
+    }
+    let product: Poly<Ntt> = params.q().to_ntt(product);
+    let mut bytes = Vec::new();
+    c1.write(params, &mut bytes);
+    let c1 = evaluations(params, &bytes);
+    product.limb(0).iter().zip(&c1).map(|(&x, &c)| m.mul(x, m.inv(c))).collect()
+}
+
+#[test]
+fn two_shares_of_one_ciphertext_under_two_committees_give_the_key_share_away() {
+    let (params, mut rng) = (toy(), testkit::rng(41));
+    let (ceremony, key, key_share) = study(&params, &mut rng);
+    let secret = evaluations(&params, &key_share.to_bytes(&ceremony));
+    let (c1, _) = key.encrypt_zero(1, &mut rng);
+    let [a, b] = [1, 2].map(|other| share(&ceremony, &key_share, other, &c1, &mut rng));
+    assert_eq!(attack(&params, [&a, &b], &c1), secret, "the attack the rule is there for");
+
+    // The rule kept: the retry opens the ciphertext refreshed by a zero, and the same computation finds nothing.
+    let mut fresh = c1.clone();
+    fresh.add_assign(&params, &key.encrypt_zero(1, &mut rng).0);
+    let b = share(&ceremony, &key_share, 2, &fresh, &mut rng);
+    let found = attack(&params, [&a, &b], &c1);
+    assert_eq!(found.iter().zip(&secret).filter(|(x, y)| x == y).count(), 0);
+}
