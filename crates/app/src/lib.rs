@@ -18,3 +18,8 @@ pub mod report;
 pub mod system;
 
 pub use error::{AppError, Result};
+pub mod features;
+pub mod heads;
+pub mod models;
+pub mod plan;
+pub mod training;

@@ -174,7 +174,13 @@ impl RingSwitchKey {
         Ok(Self::from_parts(params, small.degree(), basis, b, seed))
     }
 
-    fn from_parts(params: &Parameters, degree: usize, basis: SmallBasis, b: Vec<Poly<Ntt>>, seed: Seed) -> Self {
+    fn from_parts(
+        params: &Parameters,
+        degree: usize,
+        basis: SmallBasis,
+        b: Vec<Poly<Ntt>>,
+        seed: Seed,
+    ) -> Self {
         let a = (0..DIGITS as u64).map(|j| sample::uniform(&basis.0, &seed, j)).collect();
         Self { params: params.clone(), degree, basis, b, a, seed }
     }
@@ -197,7 +203,11 @@ impl RingSwitchKey {
         let basis = &self.basis.0;
         let n = basis.n();
         if c0.len() != n || c1.len() != n {
-            return Err(CkksError::KeyShape { op: "ring switch", expected: n, found: c0.len().min(c1.len()) });
+            return Err(CkksError::KeyShape {
+                op: "ring switch",
+                expected: n,
+                found: c0.len().min(c1.len()),
+            });
         }
         let prime = basis.prime(0);
         // Below 2^40 and off by at most 2^-12: what a double rounds away is nothing beside the rounding itself.

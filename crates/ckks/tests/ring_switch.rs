@@ -55,7 +55,8 @@ fn messages_of_the_subring_survive() {
         assert_eq!((switched.c0.len(), switched.c1.len()), (degree, degree));
         let got = open_by_definition(&switched.c0, &switched.c1, &small, key.modulus());
         let ratio = key.modulus() as f64 / q0 as f64;
-        let errors = got.iter().zip(message.iter().step_by(stride)).map(|(g, m)| *g as f64 - *m as f64 * ratio);
+        let errors =
+            got.iter().zip(message.iter().step_by(stride)).map(|(g, m)| *g as f64 - *m as f64 * ratio);
         let std = (errors.map(|e| e * e).sum::<f64>() / degree as f64).sqrt();
         // The fresh error is divided away; rounding to the switching modulus adds sqrt((1 + 2N/3)/12).
         let stated = ring_switch::noise(n).hypot(((1.0 + 2.0 * n as f64 / 3.0) / 12.0).sqrt());

@@ -3,7 +3,8 @@
 use crate::answer::{self, Answer, shape};
 use crate::{AskerSecret, ClassifyError, KeyOwner, Plan, Result, question};
 use blindscope_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey, codec,
+    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey,
+    codec,
 };
 use rand_core::CryptoRng;
 use std::io::Write;

@@ -120,7 +120,9 @@ pub enum ClassifyError {
         hint: &'static str,
     },
     /// The asker has asked enough.
-    #[error("asking {asked} tokens after {used}: the release policy allows {limit} an asker; ask the model's owner for more")]
+    #[error(
+        "asking {asked} tokens after {used}: the release policy allows {limit} an asker; ask the model's owner for more"
+    )]
     QueryLimit {
         /// Tokens answered so far.
         used: u64,

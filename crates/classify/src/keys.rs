@@ -3,8 +3,8 @@
 use crate::{ClassifyError, KeyOwner, Plan, Result};
 use blindscope_ckks::ring_switch::{self, RingSwitchKey, SmallSecret};
 use blindscope_ckks::{
-    GaloisKey, GaloisKeys, KeyGenerator, Level, RelinKey, SecretKey, Seed, UniformHalf, codec, conjugation_element,
-    rotation_element,
+    GaloisKey, GaloisKeys, KeyGenerator, Level, RelinKey, SecretKey, Seed, UniformHalf, codec,
+    conjugation_element, rotation_element,
 };
 use blindscope_wire::{Header, Kind, Reader, Writer};
 use rand_core::CryptoRng;

@@ -4,8 +4,8 @@
 
 mod common;
 
-use blindscope_classify::{Packing, Plan, Policy};
 use blindscope_ckks::Security;
+use blindscope_classify::{Packing, Plan, Policy};
 use blindscope_testkit::rng;
 use common::{agrees, linear, polynomial, quadratic};
 

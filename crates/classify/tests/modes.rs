@@ -6,8 +6,8 @@ mod common;
 
 use blindscope_ckks::{CkksError, GaloisKeys, KeyGenerator, Level, SecretKey, Security};
 use blindscope_classify::{
-    Affine, Asker, AskerSecret, ClassifyError, EncryptedHead, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
-    Packing, Plan, PlanLiteral, Policy, Release, Server, class,
+    Affine, Asker, AskerSecret, ClassifyError, EncryptedHead, EvaluationKeys, Head, HeadLiteral, KeyOwner,
+    Map, Packing, Plan, PlanLiteral, Policy, Release, Server, class,
 };
 use blindscope_testkit::rng;
 use chacha20::ChaCha20Rng;
@@ -25,7 +25,15 @@ fn committee(plan: &Plan, rng: &mut ChaCha20Rng) -> (SecretKey, EvaluationKeys) 
     (secret, EvaluationKeys::from_bytes(plan, &keys).unwrap())
 }
 
-fn asks(name: &str, head: &Head, plan: &Plan, server: &Server, count: usize, rng: &mut ChaCha20Rng, own: (&SecretKey, &EvaluationKeys)) {
+fn asks(
+    name: &str,
+    head: &Head,
+    plan: &Plan,
+    server: &Server,
+    count: usize,
+    rng: &mut ChaCha20Rng,
+    own: (&SecretKey, &EvaluationKeys),
+) {
     let public = KeyGenerator::new(plan.params()).public_key(own.0, rng);
     let (asker, asked) = (Asker::new(plan), tokens(rng, count, head.width()));
     let question = asker.encrypt_public(&asked, &public, rng).unwrap();
@@ -187,7 +195,8 @@ fn keys_are_refused() {
     let other = case(&linear(&mut r, 192, 3), Policy::new(1), &mut r);
     let strangers = other.keys.to_bytes(&other.plan).unwrap();
     assert!(matches!(read(&strangers), Err(ClassifyError::Wire { .. })));
-    for (at, what) in [(32, "a Galois key's magic"), (64, "its element"), (68, "its level"), (69, "its half")] {
+    for (at, what) in [(32, "a Galois key's magic"), (64, "its element"), (68, "its level"), (69, "its half")]
+    {
         let mut altered = bytes.clone();
         altered[at] ^= 2;
         assert!(read(&altered).is_err(), "{what}");

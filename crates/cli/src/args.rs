@@ -1,6 +1,6 @@
 //! Raw arguments.
 
-use crate::{data, features};
+use crate::{data, features, model, train};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -32,6 +32,15 @@ pub(crate) enum Command {
     /// Draw synthetic tiles, look through one's own.
     #[command(subcommand)]
     Data(data::Command),
+    /// Bring models from a hub, tell what they are.
+    #[command(subcommand)]
+    Model(model::Command),
+    /// Train a head, or a backbone with it.
+    #[command(subcommand)]
+    Train(train::Command),
+    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
+    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
+    Plan(crate::plan::PlanOptions),
 }
 
 #[derive(Debug, ClapArgs)]
@@ -47,6 +56,9 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
+    /// Folder with real tiles and weights, for the figures that need them.
+    #[arg(long, env = "BLINDSCOPE_DATA")]
+    pub(crate) data: Option<PathBuf>,
     /// Folder with the peers' scripts.
     #[arg(long, default_value = "bench/peers")]
     pub(crate) peers: PathBuf,
@@ -59,6 +71,8 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
+    /// Class tokens: speed, agreement, memory, a linear probe.
+    Vision,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
     /// Encrypted sums: bytes, whole updates, the key ceremony.

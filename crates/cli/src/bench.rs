@@ -14,6 +14,8 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
             bench::inference(options.runs as usize, &peers, data.as_deref())?
         }
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
+        Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
+        Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -26,7 +28,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    writeln!(out, "arithmetic path: {}; thread CPU time; median [quartiles]", report.backend)?;
+    writeln!(out, "{}; median [quartiles]", report.backend)?;
     writeln!(
         out,
         "{:32} {:>12} {:5} {:>23} {:>10} {:>10}  holds",
@@ -42,7 +44,11 @@ fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
 }
 
 fn row(out: &mut impl Write, f: &Figure) -> io::Result<()> {
-    let number = |v: f64| if v.fract() == 0.0 { format!("{v:.0}") } else { format!("{v:.3}") };
+    let number = |v: f64| match v.abs() {
+        _ if v.fract() == 0.0 => format!("{v:.0}"),
+        small if small < 0.001 => format!("{v:.1e}"),
+        _ => format!("{v:.3}"),
+    };
     let optional = |v: Option<f64>| v.map_or_else(|| "-".into(), number);
     let spread = format!("[{}, {}]", number(f.spread[0]), number(f.spread[1]));
     let holds = match f.holds {

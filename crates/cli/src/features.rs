@@ -126,7 +126,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 
 fn extract(args: &ExtractArgs) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
-    let backbone = args.model.load()?;
+    let backbone = args.model.load(1)?;
     let (dataset, copies) = match args.tiles.open(&cancel) {
         Ok(opened) => opened,
         Err(e) => return stopped(e, args.json),

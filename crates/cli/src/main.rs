@@ -6,11 +6,13 @@ mod data;
 mod demo;
 mod features;
 mod interrupt;
+mod model;
 mod plan;
 mod progress;
 mod report;
 mod shown;
 mod tiles;
+mod train;
 
 use clap::Parser;
 
@@ -22,6 +24,11 @@ fn main() -> anyhow::Result<()> {
         args::Command::Report(args) => report::run(&args),
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
+        args::Command::Features(command) => features::run(&command),
+        args::Command::Data(command) => data::run(&command),
+        args::Command::Model(command) => model::run(&command),
+        args::Command::Train(command) => train::run(&command),
+        args::Command::Plan(options) => plan::run(&options),
     };
     match done {
         // The reader of our output has seen enough.

@@ -80,8 +80,11 @@ enum Normalisation {
 #[derive(Debug, Args)]
 pub(crate) struct ModelOptions {
     /// A safetensors file, a folder with model.safetensors, or the name of a fetched model.
-    #[arg(long)]
-    model: String,
+    #[arg(long, required_unless_present = "small")]
+    model: Option<String>,
+    /// A small transformer with random weights instead, for trying things on synthetic tiles.
+    #[arg(long, conflicts_with = "model")]
+    small: bool,
     /// The model's config.json, when it does not lie beside the weights.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -99,13 +102,15 @@ pub(crate) struct ModelOptions {
 }
 
 impl ModelOptions {
-    pub(crate) fn load(&self) -> Result<Backbone, FeatureError> {
+    /// The model; `seed` draws a small one.
+    pub(crate) fn load(&self, seed: u64) -> Result<Backbone, FeatureError> {
+        let Some(model) = &self.model else { return Backbone::small(seed) };
         let preprocess = self.normalise.map(|n| match n {
             Normalisation::Imagenet => Preprocess::imagenet(0),
             Normalisation::Half => Preprocess::half(0),
         });
         Backbone::load(&BackboneSource {
-            model: self.model.clone(),
+            model: model.clone(),
             config: self.config.clone(),
             heads: self.heads,
             image: self.image,

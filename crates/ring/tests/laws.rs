@@ -231,7 +231,8 @@ fn rows_of_constants_are_sums_of_products() {
             let x: Vec<Vec<u64>> =
                 (0..columns).map(|j| (0..words).map(|i| residue(5 * j + i)).collect()).collect();
             let w: Vec<u64> = (0..rows * columns).map(|i| residue(10 * i)).collect();
-            let start: Vec<Vec<u64>> = (0..rows).map(|r| (0..words).map(|i| residue(r + i)).collect()).collect();
+            let start: Vec<Vec<u64>> =
+                (0..rows).map(|r| (0..words).map(|i| residue(r + i)).collect()).collect();
             let run = |prime: &Prime| {
                 let mut acc = start.clone();
                 let mut parts: Vec<&mut [u64]> = acc.iter_mut().map(Vec::as_mut_slice).collect();

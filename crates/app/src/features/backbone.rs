@@ -3,8 +3,11 @@
 use super::FeatureError;
 use crate::models::Store;
 use blindscope_vision::data::Preprocess;
-use blindscope_vision::vit::{self, Vit};
-use std::path::PathBuf;
+use blindscope_vision::features::backbone_digest;
+use blindscope_vision::vit::{self, Config, Parameters, Vit};
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use std::path::{Path, PathBuf};
 
 /// Where a backbone comes from and what its files do not tell.
 #[derive(Debug, Clone)]
@@ -57,6 +60,41 @@ impl Backbone {
             None => Preprocess::beside(&weights, side)?,
         };
         Ok(Self { model, preprocess })
+    }
+}
+
+impl Backbone {
+    /// A small transformer with random weights, to be trained as a whole: 64 pixels, patches of 8, width 48, three blocks. It
+    /// learns synthetic tiles in a minute; it is for machines without a checkpoint and for tests.
+    ///
+    /// # Errors
+    /// None for this shape; the result is passed on.
+    pub fn small(seed: u64) -> Result<Self, FeatureError> {
+        let config = Config { hidden: 96, ..Config::plain(64, 8, 48, 3, 3) };
+        let parameters = Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(seed));
+        Ok(Self { preprocess: Preprocess::half(config.image), model: Vit::new(config, parameters)? })
+    }
+
+    /// Writes the weights, with their configuration, and the preprocessing beside them.
+    ///
+    /// # Errors
+    /// [`FeatureError::Vision`] and [`FeatureError::Write`].
+    pub fn save(&self, weights: &Path) -> Result<(), FeatureError> {
+        vit::save(&self.model, weights)?;
+        let path = weights.with_file_name("preprocessor_config.json");
+        let Preprocess { mean, std, .. } = &self.preprocess;
+        let card = serde_json::json!({ "image_mean": mean, "image_std": std });
+        std::fs::write(&path, card.to_string()).map_err(|source| FeatureError::Write { path, source })
+    }
+
+    /// What a class token depends on beside the image: weights, shape and preprocessing.
+    pub fn digest(&self) -> [u8; 32] {
+        backbone_digest(&self.model, &self.preprocess)
+    }
+
+    /// Parameters of the transformer.
+    pub fn parameters(&self) -> usize {
+        self.model.parameters().tensors().iter().map(|tensor| tensor.len()).sum()
     }
 }
 

@@ -23,12 +23,12 @@ mod tiles;
 
 pub use backbone::{Backbone, BackboneSource};
 pub use extract::{ExtractOptions, Extracted, extract};
-pub use split::{SplitRequest, SplitWays, split, write_parts};
+pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, synthesise};
 
 pub use blindscope_vision::data::{Copies, CsvColumns, Dataset, Limits, Preprocess, Split};
-pub use blindscope_vision::features::{Features, Progress, import};
+pub use blindscope_vision::features::{Features, Progress, hex, import, unhex};
 pub use blindscope_vision::synth::SyntheticPlan;
 pub use blindscope_vision::vit::Vit;
 

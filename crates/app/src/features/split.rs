@@ -1,7 +1,9 @@
 //! Splits of features that keep groups whole.
 
 use super::{FeatureError, Features};
-use blindscope_vision::data::{Split, SplitPlan, check_no_leak, dirichlet_sites, k_fold, split_by_site};
+use blindscope_vision::data::{
+    Dataset, Split, SplitPlan, check_no_leak, connected_groups, dirichlet_sites, k_fold, split_by_site,
+};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -53,6 +55,23 @@ pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, Featu
     };
     check_no_leak(&split, groups)?;
     Ok(split)
+}
+
+/// Holds out this share of the tiles, whole groups at a time: the rest, and what is held out.
+///
+/// # Errors
+/// [`FeatureError::Vision`] for a share outside 0..1, or a class of one group.
+pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Dataset), FeatureError> {
+    let groups = connected_groups(dataset);
+    let split = SplitPlan::train_validation_test(1.0 - share, 0.0, share, seed);
+    let split = split.apply(&dataset.labels(), &groups)?;
+    check_no_leak(&split, &groups)?;
+    let part = |wanted: usize| {
+        let chosen = dataset.samples.iter().zip(&split.part).filter(|(_, part)| **part == wanted);
+        let samples = chosen.map(|(sample, _)| sample.clone()).collect();
+        Dataset { classes: dataset.classes.clone(), samples, rejected: Vec::new() }
+    };
+    Ok((part(0), part(1)))
 }
 
 /// Writes `folder/PART.safetensors` for every part and `folder/split.csv` (`id,label,group,part`), and returns the files of

@@ -98,7 +98,8 @@ impl Evaluator {
         const OP: &str = "mul_gaussian";
         let Some(first) = x.first() else { return Ok(()) };
         self.params.check_same(OP, &w.params)?;
-        for (expected, found) in [(w.rows, acc.len()), (w.columns, x.len()), (w.residues.len(), first.level().limbs())]
+        for (expected, found) in
+            [(w.rows, acc.len()), (w.columns, x.len()), (w.residues.len(), first.level().limbs())]
         {
             if expected != found {
                 return Err(CkksError::KeyShape { op: OP, expected, found });

@@ -202,10 +202,6 @@ impl OuterLayer {
     }
 }
 
-fn square_rescaled(
-    ev: &Evaluator,
-    v: &Ciphertext,
-    relin: &blindscope_ckks::RelinKey,
-) -> Result<Ciphertext> {
+fn square_rescaled(ev: &Evaluator, v: &Ciphertext, relin: &blindscope_ckks::RelinKey) -> Result<Ciphertext> {
     Ok(ev.rescale(&ev.relinearise(&ev.square(v)?, relin)?)?)
 }

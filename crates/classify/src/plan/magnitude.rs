@@ -26,9 +26,8 @@ impl Magnitudes {
         let bound = head.literal().normalisation.bound;
         let range = head.literal().range.unwrap_or(f64::INFINITY);
         let first = head.circuit().first();
-        let unit = |(w, b): (&Vec<f64>, &f64)| {
-            (b.abs() + bound * w.iter().map(|w| w.abs()).sum::<f64>()).min(range)
-        };
+        let unit =
+            |(w, b): (&Vec<f64>, &f64)| (b.abs() + bound * w.iter().map(|w| w.abs()).sum::<f64>()).min(range);
         let units: Vec<f64> = first.weights.iter().zip(&first.bias).map(unit).collect();
         Self::of(head, &units, bound)
     }

@@ -107,7 +107,8 @@ impl Plan {
         // Back to coefficients once, forward modulo each prime that stays; two components.
         let rescale = |limbs: usize| 2.0 * limbs as f64 * transform;
         let read = (top + 1) as f64 * n * RESIDUE_US;
-        let squares = if self.literal.degree > 1 { switch(top) * f64::from(self.literal.degree / 2) } else { 0.0 };
+        let squares =
+            if self.literal.degree > 1 { switch(top) * f64::from(self.literal.degree / 2) } else { 0.0 };
         if let Some(l) = self.token_layout() {
             let first = l.steps as f64 * rescale(top + 1) + first_rotations(l) as f64 * switch(top);
             let outer = self.outer_rotations(l) as f64 * switch(1) + 4.0 * rescale(2);

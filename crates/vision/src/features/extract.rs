@@ -47,13 +47,18 @@ pub struct Extraction<'a> {
 }
 
 impl Extraction<'_> {
-    /// Digest of backbone and preprocessing together: what a feature depends on beside the image.
+    /// Digest of backbone and preprocessing together.
     pub fn backbone_digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.model.digest());
-        hash.update(format!("{:?}", self.preprocess).as_bytes());
-        hash.finalize().into()
+        backbone_digest(self.model, &self.preprocess)
     }
+}
+
+/// Digest of a backbone and its preprocessing together: what a feature depends on beside the image.
+pub fn backbone_digest(model: &Vit, preprocess: &Preprocess) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(model.digest());
+    hash.update(format!("{preprocess:?}").as_bytes());
+    hash.finalize().into()
 }
 
 /// Tiles done at recent times.

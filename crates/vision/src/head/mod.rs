@@ -18,7 +18,7 @@ mod scaling;
 pub use activation::Activation;
 pub use adamw::AdamW;
 pub use gradient::{LinearGradient, PolynomialGradient};
-pub use linear::{LinearHead, LogisticPlan, train_logistic};
+pub use linear::{LinearHead, LogisticPlan, train_logistic, train_logistic_watched};
 pub(crate) use linear::{cross_entropy, for_each_batch};
 pub use polynomial::{HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
 pub use ridge::{cholesky_solve, train_ridge};
