@@ -3,12 +3,16 @@
 pub mod bench;
 pub mod certificates;
 pub mod config;
+pub mod coordinator;
 mod error;
 mod files;
 mod hex;
+pub mod jobs;
 pub mod kit;
+pub mod log;
 pub mod preflight;
 pub mod provision;
+pub mod site;
 pub mod system;
 
 pub use error::{AppError, Result};

@@ -1,5 +1,7 @@
 //! Raw arguments.
 
+use crate::preflight::PreflightOptions;
+use crate::provision::{CertCommand, ProvisionOptions};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -16,6 +18,15 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
+    /// Found a study and write a kit for everybody.
+    #[command(after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml")]
+    Provision(ProvisionOptions),
+    /// Make keys, request and sign certificates.
+    #[command(subcommand)]
+    Cert(CertCommand),
+    /// Check a kit before it is used: versions, certificates, clock, network, disk, policy.
+    #[command(after_help = "Example: blindscope preflight --kit hospital-a")]
+    Preflight(PreflightOptions),
 }
 
 #[derive(Debug, ClapArgs)]
