@@ -60,6 +60,69 @@ pub enum AggregateError {
         /// Value found.
         found: u64,
     },
+    /// A plan outside its ranges.
+    #[error("plan sum: {what} is {found}, from {min} to {max} is supported; change the plan")]
+    Plan {
+        /// Which part.
+        what: &'static str,
+        /// Value given.
+        found: u64,
+        /// Least supported.
+        min: u64,
+        /// Most supported.
+        max: u64,
+    },
+    /// A coefficient on the wire that no ciphertext has.
+    #[error("{op}: coefficient {index} of chunk {chunk} is above the modulus; the stream was altered")]
+    Coefficient {
+        /// The operation.
+        op: &'static str,
+        /// Which chunk.
+        chunk: u64,
+        /// Place within it.
+        index: usize,
+    },
+    /// A share that answers another sum.
+    #[error("open sum: {party} answered another ciphertext in chunk {chunk}; fetch its shares again")]
+    ForeignShare {
+        /// Who sent it.
+        party: blindscope_threshold::PartyId,
+        /// Which chunk.
+        chunk: u64,
+    },
+    /// A stream of another plan or round.
+    #[error("{op}: {what} is {found}, expected {expected}; the stream is of another plan or round")]
+    Foreign {
+        /// The operation.
+        op: &'static str,
+        /// What differs.
+        what: &'static str,
+        /// Fingerprint planned.
+        expected: String,
+        /// Fingerprint found.
+        found: String,
+    },
+    /// Linear algebra on opened sums failed.
+    #[error("{op}: the matrix of {size} rows is not positive definite at row {row}; take a larger ridge")]
+    Singular {
+        /// The operation.
+        op: &'static str,
+        /// Rows.
+        size: usize,
+        /// Where the pivot vanished.
+        row: usize,
+    },
+    /// A stream that could not be read or written.
+    #[error("{op}: {kind}; a stream that ends early was cut, fetch it again")]
+    Io {
+        /// The operation.
+        op: &'static str,
+        /// What the system says.
+        kind: std::io::ErrorKind,
+    },
+    /// From the bytes.
+    #[error(transparent)]
+    Wire(#[from] blindscope_wire::Error),
     /// From the protocols' layer.
     #[error(transparent)]
     Threshold(#[from] blindscope_threshold::ThresholdError),

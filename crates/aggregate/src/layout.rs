@@ -1,162 +1,194 @@
-//! Where integers sit in coefficients: digit `k` of coefficient `c` is value `c + k·N`, at bit `base + k·digit_bits`.
+//! Where integers sit: value `i` of a chunk is digit `i mod D` of coefficient `(i / D) mod N` of message half `i / (D·N)`.
+//! A coefficient is `Σ_k v_k·2^(base + k·w)`.
 //!
-//! With every digit of a sum below `2^digit_bits` no carry leaves it, and with errors below `2^(base−1)` adding `2^(base−1)`
-//! and cutting `base` bits gives the digits exactly. The whole stays below `Q/2`.
+//! With every digit of a sum below `2^w` no carry leaves it. Errors stay below `2^(base−1)`, so adding `2^(base−1)` and
+//! cutting `base` bits gives the digits exactly, and the largest sum with that addition stays below `Q`; this last claim is
+//! checked with integers, not logarithms.
+//!
+//! The low bits of a message half drown in the masks anyway, so they do not travel: each half, and each site's share of
+//! an opening, is rounded to multiples of `2^d`. Rounding is a function of a public ciphertext, so it needs no flooding; its
+//! error, at most `2^(d−1)` for each of `terms` ciphertexts and each share, counts against the room.
 
-use crate::{AggregateError, Result};
-use blindscope_ckks::{Parameters, Plaintext, Scale};
+use crate::{AggregateError, Result, words};
+use blindscope_ckks::Parameters;
 use blindscope_threshold::Flooding;
 
-/// A planned sum: its digits and the proof that they hold it.
-#[derive(Debug, Clone)]
+/// A planned coefficient: its digits and the proof that they hold the sum.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
-    params: Parameters,
     max: u64,
     digit_bits: u32,
     digits: usize,
     base_bits: u32,
+    dropped: u32,
+    room_log2: f64,
+    modulus: Vec<u64>,
+    /// Largest rounded half.
+    top: Vec<u64>,
 }
 
-/// 256 bits, least significant word first: coefficients have at most 230.
-type Wide = [u64; 4];
+/// What a layout is planned for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Demand {
+    pub(crate) sites: u64,
+    pub(crate) max: u64,
+    /// Ciphertexts in a sum, encryptions of zero included.
+    pub(crate) terms: u64,
+    pub(crate) committee: u64,
+}
 
 impl Layout {
-    /// The layout for `sites` summands of integers up to `max` each (weights multiplied in), masked by `flooding`.
-    ///
-    /// # Errors
-    /// [`AggregateError::Headroom`] with the numbers; [`AggregateError::Threshold`] where masks are too large.
-    pub fn plan(params: &Parameters, sites: u64, max: u64, flooding: &Flooding) -> Result<Self> {
-        let base_bits = (flooding.error_log2() + 1.0).floor() as u32 + 1;
-        flooding.require_room(f64::from(base_bits) - 1.0)?;
-        let modulus = params.log_q(params.top_level());
-        let total = u128::from(sites) * u128::from(max);
+    pub(crate) fn plan(params: &Parameters, demand: Demand, flooding: &Flooding) -> Result<Self> {
+        let modulus = blindscope_threshold::modulus_words(params);
+        let error = flooding.error_log2();
+        flooding.require_room(f64::INFINITY)?;
+        let mut base_bits = error.floor() as u32 + 2;
+        let total = u128::from(demand.sites) * u128::from(demand.max);
         let digit_bits = 128 - total.leading_zeros();
-        // The lift is centred: one bit less, and 2^-20 for the rounding of the logarithm.
-        let room = (modulus - 1.0 - 2f64.powi(-20)).floor().min(230.0) as u32;
-        let digits = room.saturating_sub(base_bits).checked_div(digit_bits).unwrap_or(0) as usize;
-        if digits == 0 || digit_bits > 63 {
+        let fits = |base, digits| fits(&modulus, total, digit_bits, base, digits);
+        if total == 0 || digit_bits > 63 || !fits(base_bits, 1) {
+            let Demand { sites, max, .. } = demand;
             let (digit, base) = (digit_bits, base_bits);
+            let modulus = params.log_q(params.top_level());
             return Err(AggregateError::Headroom { sites, max, digit, base, modulus });
         }
-        Ok(Self { params: params.clone(), max, digit_bits, digits, base_bits })
+        let digits = (1..).take_while(|&d| fits(base_bits, d)).last().unwrap_or(1);
+        while fits(base_bits + 1, digits) {
+            base_bits += 1;
+        }
+        let roundings = (demand.terms + demand.committee) as f64;
+        let slack = f64::from(base_bits - 1).exp2() - error.exp2();
+        // 2^-20 of a bit for the rounding of the logarithms.
+        let dropped = ((slack / roundings).log2() - 2f64.powi(-20)).floor().max(-1.0) as i32 + 1;
+        let dropped = dropped as u32;
+        let rounding = if dropped == 0 { 0.0 } else { roundings * f64::from(dropped - 1).exp2() };
+        let room_log2 = (f64::from(base_bits - 1).exp2() - rounding).log2();
+        let top = top(&modulus, dropped);
+        Ok(Self { max: demand.max, digit_bits, digits, base_bits, dropped, room_log2, modulus, top })
     }
 
-    /// The parameters.
-    pub fn params(&self) -> &Parameters {
-        &self.params
+    /// Largest integer of one site.
+    pub fn max(&self) -> u64 {
+        self.max
     }
 
-    /// Values of one ciphertext.
-    pub fn capacity(&self) -> usize {
-        self.digits * self.params.n()
+    /// Values of one coefficient.
+    pub fn digits(&self) -> usize {
+        self.digits
     }
 
-    /// `log2` of the largest error that rounds away.
+    /// Bits of one value's sum.
+    pub fn digit_bits(&self) -> u32 {
+        self.digit_bits
+    }
+
+    /// Bits below the digits, for noise, masks and roundings.
+    pub fn base_bits(&self) -> u32 {
+        self.base_bits
+    }
+
+    /// Low bits of message halves and shares that do not travel.
+    pub fn dropped(&self) -> u32 {
+        self.dropped
+    }
+
+    /// `log2` of the largest noise and mask that still round away, roundings set aside.
     pub fn room_log2(&self) -> f64 {
-        f64::from(self.base_bits) - 1.0
+        self.room_log2
     }
 
-    /// Bytes on the wire for one value, both polynomials bit-packed, in a full ciphertext.
-    pub fn bytes_per_value(&self) -> f64 {
-        let bits: u32 = self.params.q().primes().iter().map(|p| p.modulus().bits()).sum();
-        f64::from(bits) / 4.0 / self.digits as f64
+    /// Bits of one coefficient of an upload or a share.
+    pub fn half_bits(&self) -> u32 {
+        words::bit_len(&self.top)
     }
 
-    /// The plaintext of up to [`Self::capacity`] integers; missing ones are zero.
+    /// Largest coefficient in a sum of `terms`, and its bits.
+    pub(crate) fn sum_top(&self, terms: u64) -> (Vec<u64>, u32) {
+        let mut top = self.top.clone();
+        top.push(0);
+        words::mul_small(&mut top, terms);
+        let bits = words::bit_len(&top);
+        (top, bits)
+    }
+
+    /// Places the digits of up to `digits` values in a zeroed coefficient.
+    #[inline]
+    pub(crate) fn place(&self, values: &[u64], coefficient: &mut [u64]) {
+        coefficient.fill(0);
+        let mut at = self.base_bits;
+        for &v in values {
+            words::place(coefficient, v, at);
+            at += self.digit_bits;
+        }
+    }
+
+    /// Rounds a coefficient below `Q` to a multiple of `2^d`, as its quotient.
+    #[inline]
+    pub(crate) fn round(&self, coefficient: &mut [u64]) {
+        if let Some(half) = self.dropped.checked_sub(1) {
+            words::add_bit(coefficient, half);
+            words::shift_right(coefficient, self.dropped);
+        }
+    }
+
+    /// The digits behind a sum of rounded halves and shares. Its words are overwritten. All of it is public here.
     ///
-    /// # Errors
-    /// [`AggregateError::Range`].
-    pub fn encode(&self, values: &[u64]) -> Result<Plaintext> {
-        let refuse = |what, found, max| Err(AggregateError::Range { what, found, max });
-        if values.len() > self.capacity() {
-            return refuse("number of values", values.len() as u64, self.capacity() as u64);
+    /// Range: one word more than `Q` has; at most `2^20` summands.
+    #[inline]
+    pub(crate) fn digits_of(&self, sum: &mut [u64], out: &mut [u64]) {
+        words::shift_left(sum, self.dropped);
+        words::add_bit(sum, self.base_bits - 1);
+        // The quotient is small: a double is off by one at most.
+        let quotient = (words::to_f64(sum) / words::to_f64(&self.modulus)) as u64;
+        words::sub_multiple(sum, &self.modulus, quotient.saturating_sub(1));
+        while sum.last().is_some_and(|&top| top >> 63 == 0) {
+            words::sub_multiple(sum, &self.modulus, 1);
         }
-        if let Some(&v) = values.iter().find(|&&v| v > self.max) {
-            return refuse("integer", v, self.max);
+        words::add(sum, &self.modulus);
+        let mask = u64::MAX >> (64 - self.digit_bits);
+        let mut at = self.base_bits;
+        for o in out {
+            *o = words::bits(sum, at) & mask;
+            at += self.digit_bits;
         }
-        let (q, n) = (self.params.q(), self.params.n());
-        let mut poly = q.zero();
-        let mut reduced = vec![0; n];
-        for (limb, prime) in poly.limbs_mut().zip(q.primes()) {
-            let m = prime.modulus();
-            for (k, digit) in values.chunks(n).enumerate() {
-                let shift = u64::from(self.base_bits) + k as u64 * u64::from(self.digit_bits);
-                let weight = prime.constant(m.pow_vartime(2, shift));
-                for (r, &v) in reduced.iter_mut().zip(digit) {
-                    *r = m.reduce(v);
-                }
-                prime.mul_constant_add_assign(&mut limb[..digit.len()], &reduced[..digit.len()], weight);
-            }
-        }
-        Ok(Plaintext::from_polynomial(&self.params, q.to_ntt(poly), Scale::ONE))
     }
 
-    /// The first `count` integers of an opened sum. Range: `count <= capacity`.
-    pub fn decode(&self, plaintext: &Plaintext, count: usize) -> Vec<u64> {
-        let (q, n) = (self.params.q(), self.params.n());
-        let residues = q.to_coeff(plaintext.poly().clone());
-        let mut out = vec![0; count.min(self.capacity())];
-        let garner = Garner::new(&self.params);
-        let mask = (1 << self.digit_bits) - 1;
-        let mut x = vec![0; q.len()];
-        for c in 0..n.min(out.len()) {
-            for (x, limb) in x.iter_mut().zip(residues.limbs()) {
-                *x = limb[c];
-            }
-            let v = garner.lift(&mut x, self.base_bits - 1);
-            for (k, o) in out[c..].iter_mut().step_by(n).enumerate() {
-                *o = bits(&v, self.base_bits + k as u32 * self.digit_bits) & mask;
-            }
-        }
-        out
+    /// Words of one coefficient.
+    pub(crate) fn words(&self) -> usize {
+        self.modulus.len()
+    }
+
+    /// Largest rounded coefficient.
+    pub(crate) fn top(&self) -> &[u64] {
+        &self.top
     }
 }
 
-/// 64 bits of `v` from bit `at` on.
-fn bits(v: &Wide, at: u32) -> u64 {
-    let (word, shift) = ((at / 64) as usize, at % 64);
-    let low = v.get(word).map_or(0, |w| w >> shift);
-    let high = v.get(word + 1).map_or(0, |w| (w << 1) << (63 - shift));
-    low | high
+/// Whether `Σ_k total·2^(base + k·w) + 2^base <= Q`.
+fn fits(modulus: &[u64], total: u128, digit_bits: u32, base: u32, digits: usize) -> bool {
+    let reach = u64::from(base) + digits as u64 * u64::from(digit_bits);
+    if reach > 64 * modulus.len() as u64 {
+        return false;
+    }
+    let mut largest = vec![0; modulus.len() + 3];
+    for _ in 0..digits {
+        words::shift_left(&mut largest, digit_bits);
+        words::add(&mut largest, &[total as u64, (total >> 64) as u64]);
+    }
+    words::add_bit(&mut largest, 0);
+    words::shift_left(&mut largest, base);
+    let mut q = modulus.to_vec();
+    q.resize(largest.len(), 0);
+    words::compare(&largest, &q).is_le()
 }
 
-/// Exact recombination by mixed radix: values in `[0, Q)`.
-struct Garner<'p> {
-    params: &'p Parameters,
-    /// `[i][j]`, `j < i`: `q_j^-1 mod q_i`
-    inverse: Vec<Vec<u64>>,
-}
-
-impl<'p> Garner<'p> {
-    fn new(params: &'p Parameters) -> Self {
-        let primes = params.q().primes();
-        let row = |i: usize| {
-            let m = primes[i].modulus();
-            primes[..i].iter().map(|p| m.inv(m.reduce(p.value()))).collect()
-        };
-        Self { params, inverse: (0..primes.len()).map(row).collect() }
+/// `(Q − 1 + 2^(d−1)) >> d`
+fn top(modulus: &[u64], dropped: u32) -> Vec<u64> {
+    let mut top = modulus.to_vec();
+    words::sub_multiple(&mut top, &[1], 1);
+    if let Some(half) = dropped.checked_sub(1) {
+        words::add_bit(&mut top, half);
+        words::shift_right(&mut top, dropped);
     }
-
-    /// The value behind residues `x`, plus `2^round`, modulo `Q`. `x` is overwritten.
-    fn lift(&self, x: &mut [u64], round: u32) -> Wide {
-        let primes = self.params.q().primes();
-        for i in 0..x.len() {
-            let m = primes[i].modulus();
-            // The half step is added before the lift, so that small negative errors do not wrap.
-            x[i] = m.add(x[i], m.pow_vartime(2, u64::from(round)));
-            for j in 0..i {
-                x[i] = m.mul(m.sub(x[i], m.reduce(x[j])), self.inverse[i][j]);
-            }
-        }
-        let mut v = [0u64; 4];
-        for (digit, prime) in x.iter().zip(primes).rev() {
-            let mut carry = u128::from(*digit);
-            for w in &mut v {
-                carry += u128::from(*w) * u128::from(prime.value());
-                *w = carry as u64;
-                carry >>= 64;
-            }
-        }
-        v
-    }
+    top
 }

@@ -8,116 +8,129 @@
     reason = "a test says what it saw and stops"
 )]
 
-use blindscope_aggregate::{ChunkEncryptor, Layout, SumStream, presets};
-use blindscope_ckks::Parameters;
+mod common;
+
+use blindscope_aggregate::{SumPlan, SumPlanLiteral, presets, write_zeros};
+use blindscope_ckks::{Parameters, ParametersLiteral};
 use blindscope_testkit as testkit;
-use blindscope_threshold::{
-    Committee, Decryption, DecryptionSession, Flooding, KeyShare, MemoryLedger, PartyId, PublicKeyShare,
-    Roster, SiteSecret, ThresholdError, Transcript, fresh_sum_noise_log2,
-};
-use blindscope_wire::Digest;
+use blindscope_threshold::PartyId;
+use common::{Study, add, total, update};
 use rand_core::Rng;
 
-fn exact(n: usize, t: usize, committee: &[u16], bits: u32) {
+fn production(preset: ParametersLiteral, width: usize, n: usize, t: usize, values: usize) {
     let mut rng = testkit::rng((n * 100 + t) as u64);
-    let params = Parameters::new(presets::sum()).unwrap();
-    let roster = Roster::new((0..n).map(|i| Digest([i as u8; 32])).collect(), t).unwrap();
-    let ceremony = Transcript::new(&params, &roster, b"ceremony", 0);
-    let secrets: Vec<_> =
-        roster.iter().map(|p| SiteSecret::generate(&ceremony, p, &mut rng).unwrap()).collect();
-    let mut collector = PublicKeyShare::collector(&ceremony);
-    for s in &secrets {
-        collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, &mut rng)).unwrap();
+    let study = Study::new(&Parameters::new(preset).unwrap(), n, t, width, &mut rng);
+    let mut literal = study.literal(values as u64, (1 << 16) - 1);
+    if width == 1 {
+        (literal.budget, literal.attempts) = (1, 1);
     }
-    let key = PublicKeyShare::finish(&ceremony, collector).unwrap();
-    let mut parts: Vec<Vec<_>> = roster.iter().map(|_| Vec::new()).collect();
-    for s in &secrets {
-        for part in s.split(&ceremony, &mut rng) {
-            parts[usize::from(part.to().0)].push(part);
-        }
-    }
-    let shares: Vec<_> =
-        (0..).zip(parts).map(|(i, parts)| KeyShare::combine(&ceremony, PartyId(i), parts).unwrap()).collect();
-
-    let max = (1u64 << bits) - 1;
-    let flooding = Flooding::derive(fresh_sum_noise_log2(params.n(), n, n), params.n(), 1200, t, 30).unwrap();
-    let layout = Layout::plan(&params, n as u64, max, &flooding).unwrap();
-    println!("{n} sites, {t} open: {:.2} bytes a value", layout.bytes_per_value());
-    let mut sums = vec![0u64; layout.capacity()];
-    let mut total: Option<SumStream> = None;
-    for _ in 0..n {
-        // Extremes first: every site's largest, every site's zero.
-        let mut values: Vec<u64> = (0..sums.len()).map(|_| rng.next_u64() & max).collect();
-        (values[0], values[1]) = (max, 0);
-        let top = values.len() - 1;
-        values[top] = max;
-        sums.iter_mut().zip(&values).for_each(|(s, v)| *s += v);
-        let encryptor = ChunkEncryptor::new(&layout, &key);
-        let chunk = encryptor.encrypt(&values, &mut rng).next().unwrap().unwrap();
-        match &mut total {
-            Some(total) => total.add(&chunk).unwrap(),
-            None => total = Some(SumStream::new(chunk, n as u64)),
-        }
-    }
-    let (sum, _) = total.unwrap().finish();
-
-    let round = Transcript::new(&params, &roster, b"update", 1);
-    let members: Vec<_> = committee.iter().map(|&i| PartyId(i)).collect();
-    let committee = Committee::new(&roster, &members).unwrap();
-    let opening = Decryption::new(&round, &sum, 0).unwrap();
-    let mut collector = opening.collector(&committee);
-    for &p in &members {
-        let mut ledger = MemoryLedger::default();
-        let mut begin = || {
-            let key = &shares[usize::from(p.0)];
-            DecryptionSession::begin(
-                &ceremony,
-                &round,
-                key,
-                &committee,
-                flooding,
-                layout.room_log2(),
-                1,
-                &mut ledger,
-            )
-        };
-        let (message, rest) = begin().unwrap().share(&sum, &mut rng).unwrap();
-        assert!(matches!(begin(), Err(ThresholdError::Spent { .. })), "a replayed round");
-        assert!(matches!(rest.share(&sum, &mut rng), Err(ThresholdError::Exhausted { .. })));
-        let bytes = message.to_bytes(&round, collector.shape());
-        let read =
-            |b: &[u8], t: &Transcript| blindscope_threshold::Message::from_bytes(b, t, collector.shape());
-        assert!(matches!(read(&bytes[..bytes.len() - 1], &round), Err(ThresholdError::Wire(_))));
-        assert!(matches!(read(&bytes, &ceremony), Err(ThresholdError::Transcript { .. })));
-        let message = read(&bytes, &round).unwrap();
-        collector.absorb(&message).unwrap();
-        assert!(matches!(collector.absorb(&message), Err(ThresholdError::Duplicate { .. })));
-    }
-    let opened = opening.finish(collector).unwrap();
-    assert_eq!(layout.decode(&opened, sums.len()), sums);
+    let plan = SumPlan::new(&study.params, literal).unwrap();
+    println!("{n} sites, {t} open: {:.2} bytes a value, {:?}", plan.bytes_per_value(), plan.layout());
+    let updates: Vec<_> = (0..n).map(|_| update(values, (1 << 16) - 1, &mut rng)).collect();
+    let members: Vec<_> = (0..t as u16).map(|i| PartyId(n as u16 - 1 - i)).collect();
+    let got = study.sum(&plan, &updates, &members, &study.round(b"update", 1), &mut rng);
+    assert_eq!(got, total(&updates));
 }
 
 #[test]
 fn two_sites() {
-    exact(2, 2, &[0, 1], 16);
+    production(presets::sum(), presets::SUM_WIDTH, 2, 2, 300_000);
 }
 
 #[test]
-fn any_two_of_three() {
-    for committee in [[0, 1], [0, 2], [1, 2]] {
-        exact(3, 2, &committee, 16);
-    }
+fn two_of_three_with_few_values() {
+    production(presets::small_sum(), presets::SMALL_SUM_WIDTH, 3, 2, 768);
 }
 
 #[test]
 fn forty_of_sixty_four() {
-    exact(64, 40, &(12..52).collect::<Vec<_>>(), 16);
+    production(presets::sum(), presets::SUM_WIDTH, 64, 40, 70_000);
+}
+
+/// Cohorts of 2 to 64 sites at toy size, random thresholds, sizes that end anywhere, some sites silent.
+#[test]
+fn random_cohorts() {
+    let mut rng = testkit::rng(1);
+    let params = common::toy();
+    for n in (2..=64usize).step_by(3).chain([64]) {
+        let t = 1 + rng.next_u64() as usize % n;
+        let width = 1 + rng.next_u64() as usize % 4;
+        let study = Study::new(&params, n, t, width, &mut rng);
+        let bits = 1 + rng.next_u64() % 30;
+        let max = (1u64 << bits) - (rng.next_u64() & 1);
+        let values = 1 + rng.next_u64() as usize % 2000;
+        let plan = study.plan(values as u64, max);
+        let silent = rng.next_u64() as usize % (n - t + 1);
+        let mut updates: Vec<_> = (0..n - silent).map(|_| update(values, max, &mut rng)).collect();
+        // The largest sum that was planned for, where nobody is silent.
+        updates[0].fill(max);
+        if n % 2 == 0 {
+            updates.iter_mut().for_each(|u| u.fill(max));
+        }
+        let members: Vec<_> = (0..t as u16).map(PartyId).collect();
+        let got = study.sum(&plan, &updates, &members, &study.round(b"cohort", n as u64), &mut rng);
+        assert_eq!(got, total(&updates), "{t} of {n}, {values} values to {max}");
+    }
+}
+
+/// A committee that failed to finish is replaced by another one, on a refreshed sum: same integers, another uniform half.
+#[test]
+fn a_refreshed_sum_opens_to_the_same_integers() {
+    let mut rng = testkit::rng(2);
+    let study = Study::new(&common::toy(), 4, 2, 3, &mut rng);
+    let plan = study.plan(500, 1000);
+    let updates: Vec<_> = (0..4).map(|_| update(500, 1000, &mut rng)).collect();
+    let uploads: Vec<_> = updates.iter().map(|u| study.upload(&plan, u, &mut rng)).collect();
+    let mut sum = add(&plan, &uploads).unwrap();
+    for attempt in 0..3u16 {
+        let members = [PartyId(attempt), PartyId(attempt + 1)];
+        let committee = study.committee(&members);
+        let round = study.round(b"update", u64::from(attempt));
+        let shares: Vec<_> = members
+            .iter()
+            .map(|&p| (p, study.share(&plan, &round, &committee, p, &sum, &mut rng).unwrap()))
+            .collect();
+        assert_eq!(study.open(&plan, &round, &committee, &sum, &shares).unwrap(), total(&updates));
+        let mut inputs = vec![sum.clone()];
+        for _ in members {
+            let mut zeros = Vec::new();
+            write_zeros(&plan, &study.key, &mut rng, &mut zeros).unwrap();
+            inputs.push(zeros);
+        }
+        let refreshed = add(&plan, &inputs).unwrap();
+        assert_ne!(refreshed, sum);
+        inputs.reverse();
+        assert_eq!(add(&plan, &inputs).unwrap(), refreshed, "the order of the inputs is no matter");
+        sum = refreshed;
+    }
+    // 4 uploads and 3 attempts of 2 zeros were planned for.
+    let e = add(&plan, &[sum, uploads[0].clone()]).unwrap_err();
+    assert!(e.to_string().contains("11"), "{e}");
 }
 
 #[test]
-fn too_many_sites_are_refused_with_the_numbers() {
+fn plans_are_refused_with_the_numbers() {
     let params = Parameters::new(presets::sum()).unwrap();
-    let flooding = Flooding::derive(20.0, params.n(), 1, 2, 30).unwrap();
-    let e = Layout::plan(&params, 1 << 40, u64::MAX >> 20, &flooding).unwrap_err();
-    assert!(e.to_string().contains("1099511627776 sites"), "{e}");
+    let literal = SumPlanLiteral {
+        values: 10,
+        max: 1 << 60,
+        sites: 64,
+        threshold: 64,
+        width: 4,
+        budget: 100,
+        statistical_bits: 30,
+        attempts: 1,
+    };
+    let refused = |change: fn(&mut SumPlanLiteral)| {
+        let mut l = literal;
+        change(&mut l);
+        SumPlan::new(&params, l).unwrap_err().to_string()
+    };
+    assert!(refused(|_| {}).contains("64 sites × 1152921504606846976 need digits of 67 bits"));
+    assert!(refused(|l| l.statistical_bits = 29).contains("29 bits of statistical security"));
+    assert!(refused(|l| l.threshold = 65).contains("threshold is 65, from 1 to 64"));
+    assert!(refused(|l| (l.max, l.values) = (1, 1 << 30)).contains("chunks of one opening"));
+    assert!(refused(|l| (l.max, l.statistical_bits) = (1, 120)).contains("masks of 64 sites"));
+    let json = serde_json::to_string(&literal).unwrap();
+    assert_eq!(serde_json::from_str::<SumPlanLiteral>(&json).unwrap(), literal);
 }

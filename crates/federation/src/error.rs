@@ -1,6 +1,8 @@
 use thiserror::Error;
 
-use crate::SiteId;
+use blindscope_aggregate::AggregateError;
+
+use crate::{Cause, SiteId};
 
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -54,6 +56,14 @@ pub enum Error {
     Seal {
         /// The operation.
         op: &'static str,
+    },
+    /// A site that is not of the study.
+    #[error("{op}: {site} is not among the study's sites; check the study file")]
+    ForeignSite {
+        /// The operation.
+        op: &'static str,
+        /// The stranger.
+        site: SiteId,
     },
     /// One site's payload is not what its step asks for.
     #[error("{op}: the payload of {site} is not usable: {source}; the step goes on without it")]
@@ -118,7 +128,7 @@ pub enum Error {
     },
     /// From the sums' layer.
     #[error(transparent)]
-    Aggregate(#[from] blindscope_aggregate::AggregateError),
+    Aggregate(#[from] AggregateError),
     /// From the protocols' layer.
     #[error(transparent)]
     Threshold(#[from] blindscope_threshold::ThresholdError),
@@ -128,6 +138,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// What a site answers where it could not do what it was asked.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Learning { .. } => Cause::Contribution,
+            Self::Io { .. } => Cause::Store,
+            Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
+            Self::Permit { .. } => Cause::Spent,
+            // Values that are not what the job says are the learning code's.
+            Self::Aggregate(AggregateError::Range { .. } | AggregateError::Mismatch { .. }) => {
+                Cause::Contribution
+            }
+            _ => Cause::Task,
+        }
+    }
+
     /// Names the operation in which the system failed.
     pub fn io(op: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { op, source }

@@ -97,6 +97,8 @@ pub struct Sizes {
     pub key_share: u64,
     /// Bytes in phases upload and ready.
     pub upload: u64,
+    /// Bytes of a sum.
+    pub sum: u64,
     /// Bytes in phase share.
     pub share: u64,
 }

@@ -19,6 +19,7 @@ mod identity;
 mod job;
 mod learn;
 mod message;
+pub mod payload;
 mod policy;
 mod record;
 mod refusal;

@@ -215,6 +215,11 @@ impl Study {
         &self.0.params
     }
 
+    /// Messages beside one uniform half that the key is made for.
+    pub fn key_width(&self) -> usize {
+        presets::SUM_WIDTH
+    }
+
     /// The holders of the key.
     pub fn roster(&self) -> &Roster {
         &self.0.roster
@@ -236,8 +241,11 @@ impl Study {
     }
 
     /// The session of one ceremony.
-    pub fn ceremony(&self, job: JobId) -> Transcript {
-        Transcript::new(self.params(), self.roster(), &job.0.0, 0)
+    ///
+    /// # Errors
+    /// [`Error::Threshold`] for a width that no ceremony has.
+    pub fn ceremony(&self, job: JobId) -> Result<Transcript> {
+        Ok(Transcript::ceremony(self.params(), self.roster(), &job.0.0, self.key_width())?)
     }
 
     /// The session of one attempt at opening a round.

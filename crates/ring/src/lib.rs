@@ -4,7 +4,7 @@
 //! transform of one ring degree and the vector kernels; [`Basis`] is a row of primes and [`Poly`] a
 //! polynomial with one residue limb a prime, whose representation (coefficients or evaluations) is in its
 //! type. Around them: [`galois`] automorphisms, [`extend`] basis extension, [`sample`] distributions,
-//! [`lift`] exact signed values from residues.
+//! [`lift`] exact signed values from residues, [`integers`] the same as words.
 //!
 //! Every vector operation has a portable path and, on processors with AVX-512 IFMA, a fast one for primes
 //! of at most 46 bits. Both give the same bytes.
@@ -14,6 +14,7 @@ mod buffer;
 mod error;
 pub mod extend;
 pub mod galois;
+pub mod integers;
 mod kernels;
 pub mod lift;
 mod modulus;

@@ -2,11 +2,23 @@
 //!
 //! A session opens the ciphertexts of one (job, round), once: the mark is handed to a [`Ledger`], which makes it durable
 //! before the first share exists. Each share consumes the session and gives back the one for the next ciphertext.
+//!
+//! **Opening rule.** A site must never give two shares of one `c_1`, above all not under two committees: the masks aside, they
+//! are `λ·S·c_1` and `λ'·S·c_1` with public factors `λ ≠ λ'` modulo `Q`. The difference of suitable multiples cancels the
+//! secret and leaves the two masks, a short vector of a public lattice of dimension two a coefficient; with the masks known,
+//! `S` follows. `tests/opening_rule.rs` does it. So the mark of a round is spent before its first share, whatever the
+//! committee, and a retry opens a ciphertext with another `c_1`: the sum refreshed by new encryptions of zero.
 
 use crate::keys::add_error;
 use crate::message::tag;
-use crate::{Collector, Committee, Flooding, KeyShare, Message, Result, Shape, ThresholdError, Transcript};
+use crate::shamir::require_session;
+use crate::wide::masked_product;
+use crate::{
+    Collector, Committee, Flooding, KeyShare, Message, PartyId, Result, Shape, SharedHalf, ThresholdError,
+    Transcript,
+};
 use blindscope_ckks::{Ciphertext, Plaintext, PublicKey};
+use blindscope_ring::integers::Integers;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Digest, Hasher};
 use rand_core::CryptoRng;
@@ -39,48 +51,96 @@ impl Ledger for MemoryLedger {
 /// One site's part in opening the ciphertexts of one round.
 pub struct DecryptionSession {
     transcript: Transcript,
-    party: crate::PartyId,
-    summand: Zeroizing<Poly<Ntt>>,
+    party: PartyId,
+    summands: Vec<Zeroizing<Poly<Ntt>>>,
     flooding: Flooding,
     next: u64,
     declared: u64,
 }
 
+/// What an opening is held to: how it is masked, how much room the message leaves, how many ciphertexts there are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Opening {
+    /// The masks.
+    pub flooding: Flooding,
+    /// `log2` of the largest error that still rounds away; masks that would reach it are refused.
+    pub room_log2: f64,
+    /// Ciphertexts of the round.
+    pub ciphertexts: u64,
+}
+
 impl DecryptionSession {
-    /// Begins opening `ciphertexts` ciphertexts in the round of `round`, with the key made in the session `ceremony`.
-    ///
-    /// `room_log2` is the largest error that still rounds away; a mask that would reach it is refused before the round
-    /// is spent.
+    /// Begins an opening in the round of `round`, with the key made in the session `ceremony`. Whatever is refused is refused
+    /// before the round is spent.
     ///
     /// # Errors
     /// [`ThresholdError::NoRoom`], [`ThresholdError::NotInCommittee`], [`ThresholdError::Transcript`],
     /// [`ThresholdError::Spent`], [`ThresholdError::Ledger`].
-    #[allow(clippy::too_many_arguments)]
     pub fn begin(
         ceremony: &Transcript,
         round: &Transcript,
         key: &KeyShare,
         committee: &Committee,
-        flooding: Flooding,
-        room_log2: f64,
-        ciphertexts: u64,
+        opening: Opening,
         ledger: &mut impl Ledger,
     ) -> Result<Self> {
-        flooding.require_room(room_log2)?;
-        if key.session != ceremony.digest() {
-            let (expected, found) =
-                (ceremony.digest().fingerprint().to_string(), key.session.fingerprint().to_string());
-            return Err(ThresholdError::Transcript { op: "decrypt", expected, found });
-        }
+        opening.flooding.require_room(opening.room_log2)?;
+        require_session("decrypt", ceremony, key.session)?;
         // Another roster or threshold would be another mark for the same job and round.
         if round.roster() != ceremony.roster() || round.params() != ceremony.params() {
             let (expected, found) = ("the ceremony's roster and parameters", format!("{:?}", round.roster()));
             return Err(ThresholdError::Shape { op: "decrypt", expected, found });
         }
-        let summand = key.summand(round.params(), committee)?;
+        let summands = key.summands(round.params(), committee)?;
         ledger.spend(round.digest())?;
-        let transcript = round.clone();
-        Ok(Self { transcript, party: key.party, summand, flooding, next: 0, declared: ciphertexts })
+        let (transcript, party) = (round.clone(), key.party);
+        let Opening { flooding, ciphertexts: declared, .. } = opening;
+        Ok(Self { transcript, party, summands, flooding, next: 0, declared })
+    }
+
+    /// The round.
+    pub fn transcript(&self) -> &Transcript {
+        &self.transcript
+    }
+
+    /// Whose session it is.
+    pub fn party(&self) -> PartyId {
+        self.party
+    }
+
+    /// The masks.
+    pub fn flooding(&self) -> &Flooding {
+        &self.flooding
+    }
+
+    /// Ciphertexts that are still to be answered.
+    pub fn remaining(&self) -> u64 {
+        self.declared - self.next
+    }
+
+    /// This site's `s_ij·c_1 + mask_j` for the first `halves` messages of the next wide ciphertext, as integers modulo `Q`.
+    ///
+    /// # Errors
+    /// [`ThresholdError::Exhausted`]; [`ThresholdError::Width`] beyond the key's width. The session is gone either way.
+    pub fn share_halves(
+        mut self,
+        shared: &SharedHalf,
+        halves: usize,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Vec<Integers>, Self)> {
+        self.step()?;
+        let max = self.summands.len();
+        if halves > max {
+            return Err(ThresholdError::Width { op: "decrypt", found: halves, max });
+        }
+        let params = self.transcript.params();
+        let mut mask = Zeroizing::new(vec![0; params.n()]);
+        let share = |s: &Zeroizing<Poly<Ntt>>| {
+            self.flooding.sample(rng, &mut mask);
+            masked_product(params, s, shared, &mask)
+        };
+        let shares = self.summands.iter().take(halves).map(share).collect();
+        Ok((shares, self))
     }
 
     /// This site's `s_i·c_1 + mask` for the next ciphertext.
@@ -91,7 +151,7 @@ impl DecryptionSession {
         let index = self.step()?;
         let decryption = Decryption::new(&self.transcript, ciphertext, index)?;
         let (basis, mut h) = self.masked(ciphertext, rng);
-        basis.mul_add_assign(&mut h, &ciphertext.components()[1], &self.summand);
+        basis.mul_add_assign(&mut h, &ciphertext.components()[1], self.first());
         Ok((self.message(decryption.shape.tag, vec![h]), self))
     }
 
@@ -109,13 +169,18 @@ impl DecryptionSession {
         let index = self.step()?;
         let decryption = Decryption::to_asker(&self.transcript, ciphertext, index, asker)?;
         let (basis, mut h0) = self.masked(ciphertext, rng);
-        basis.mul_add_assign(&mut h0, &ciphertext.components()[1], &self.summand);
+        basis.mul_add_assign(&mut h0, &ciphertext.components()[1], self.first());
         let u = Zeroizing::new(sample::ternary_poly(&basis, rng));
         basis.mul_add_assign(&mut h0, asker.b(), &u);
         let mut h1: Poly<Ntt> = basis.zero();
         basis.mul_add_assign(&mut h1, asker.a(), &u);
         add_error(&basis, &mut h1, rng);
         Ok((self.message(decryption.shape.tag, vec![h0, h1]), self))
+    }
+
+    /// The summand of the first secret; a ceremony makes at least one.
+    fn first(&self) -> &Poly<Ntt> {
+        &self.summands[0]
     }
 
     fn step(&mut self) -> Result<u64> {

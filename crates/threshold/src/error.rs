@@ -127,6 +127,16 @@ pub enum ThresholdError {
         /// Ciphertexts that may be opened.
         budget: u64,
     },
+    /// A ceremony or key of a width that is not supported, or not the one expected.
+    #[error("{op}: {found} messages beside one uniform half, 1 to {max} are expected")]
+    Width {
+        /// The operation.
+        op: &'static str,
+        /// Messages found.
+        found: usize,
+        /// Most that fit.
+        max: usize,
+    },
     /// A residue on the wire is not below its prime.
     #[error("{op}: a residue {found} is not below its prime {prime}; the message was altered")]
     Residue {

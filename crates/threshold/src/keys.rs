@@ -6,31 +6,35 @@
 //! Reference: ia.cr/2020/304, §4.
 
 use crate::message::tag;
-use crate::{Collector, Message, PartyId, Result, Shape, Transcript};
+use crate::{Collector, Message, PartyId, Result, Shape, Transcript, WideKey};
 use blindscope_ckks::{CkksError, GaloisKey, Parameters, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use blindscope_ring::galois::Automorphism;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
-/// One site's summand of the collective secret.
+/// One site's summands of the collective secrets.
 pub struct SiteSecret {
     pub(crate) party: PartyId,
-    pub(crate) secret: SecretKey,
+    /// As many as the ceremony is wide.
+    pub(crate) secrets: Vec<SecretKey>,
 }
 
 impl SiteSecret {
-    /// A fresh summand for this site.
+    /// Fresh summands for this site, as many as the session is wide.
     ///
     /// # Errors
     /// [`crate::ThresholdError::ForeignParty`].
     pub fn generate(transcript: &Transcript, party: PartyId, rng: &mut impl CryptoRng) -> Result<Self> {
         transcript.roster().check("generate secret", party)?;
-        Ok(Self { party, secret: SecretKey::generate(transcript.params(), rng) })
+        let secrets =
+            (0..transcript.width()).map(|_| SecretKey::generate(transcript.params(), rng)).collect();
+        Ok(Self { party, secrets })
     }
 
+    /// The first summand: the one that products and rotations are made for.
     fn s(&self) -> &Poly<Ntt> {
-        self.secret.evaluations()
+        self.secrets[0].evaluations()
     }
 
     fn message(&self, transcript: &Transcript, shape: &Shape, polys: Vec<Poly<Ntt>>) -> Message {
@@ -84,14 +88,19 @@ impl PublicKeyShare {
     }
 
     fn shape(transcript: &Transcript) -> Shape {
-        Shape { basis: transcript.params().q().clone(), polys: 1, tag: tag(Self::NAME, 0, &[]) }
+        Shape {
+            basis: transcript.params().q().clone(),
+            polys: transcript.width(),
+            tag: tag(Self::NAME, 0, &[]),
+        }
     }
 
-    /// This site's `−a·s_i + e_i`.
+    /// This site's `−a·s_i + e_i` for each of its secrets.
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Message {
         let q = self.0.params().q();
         let a = sample::uniform(q, &self.0.reference_string(Self::NAME, 0), 0);
-        site.message(&self.0, &Self::shape(&self.0), vec![masked(q, &a, site.s(), rng)])
+        let halves = site.secrets.iter().map(|s| masked(q, &a, s.evaluations(), rng)).collect();
+        site.message(&self.0, &Self::shape(&self.0), halves)
     }
 
     /// Where the shares add up.
@@ -99,7 +108,16 @@ impl PublicKeyShare {
         Collector::new(Self::NAME, transcript, Self::shape(transcript), transcript.roster().iter())
     }
 
-    /// The key.
+    /// The key for several messages beside one uniform half, as many as the session is wide.
+    ///
+    /// # Errors
+    /// [`crate::ThresholdError::Missing`].
+    pub fn finish_wide(transcript: &Transcript, collector: Collector) -> Result<WideKey> {
+        let seed = transcript.reference_string(Self::NAME, 0);
+        Ok(WideKey::new(transcript.params(), seed, collector.finish()?))
+    }
+
+    /// The key of the first secret.
     ///
     /// # Errors
     /// [`crate::ThresholdError::Missing`].

@@ -117,7 +117,7 @@ impl Message {
     }
 }
 
-fn read_poly(r: &mut Reader<'_>, basis: &Basis) -> Result<Poly<Ntt>> {
+pub(crate) fn read_poly(r: &mut Reader<'_>, basis: &Basis) -> Result<Poly<Ntt>> {
     let mut poly: Poly<Ntt> = basis.zero();
     for (limb, p) in poly.limbs_mut().zip(basis.primes()) {
         r.packed("polynomial", p.modulus().bits(), limb)?;

@@ -1,11 +1,11 @@
-//! Any `t` of `n` sites open: each site's summand is shared over `R_Q` with a random polynomial of degree `t − 1`, evaluated
-//! at the sites' public points; a site adds up what it receives. For a committee of `t`, Lagrange's coefficients turn these
-//! sums into summands of `s` again.
+//! Any `t` of `n` sites open: each of a site's summands is shared over `R_Q` with a random polynomial of degree `t − 1`,
+//! evaluated at the sites' public points; a site adds up what it receives. For a committee of `t`, Lagrange's coefficients
+//! turn these sums into summands of `s` again.
 //!
 //! The points are `1 … n`, below every prime, so all differences invert. Reference: ia.cr/2022/780, §3.
 
 use crate::{PartyId, Result, Roster, SiteSecret, ThresholdError, Transcript};
-use blindscope_ckks::{Parameters, Seed};
+use blindscope_ckks::{Parameters, SecretKey, Seed};
 use blindscope_ring::{Ntt, Poly, sample};
 use blindscope_wire::Digest;
 use rand_core::CryptoRng;
@@ -13,18 +13,19 @@ use std::collections::BTreeSet;
 use zeroize::{Zeroize, Zeroizing};
 
 /// What one site gives another: secret, for the receiver's eyes alone, over an authenticated and encrypted channel.
+/// Wiped on drop.
 pub struct ShamirPart {
-    session: Digest,
-    from: PartyId,
-    to: PartyId,
-    value: Poly<Ntt>,
+    pub(crate) session: Digest,
+    pub(crate) from: PartyId,
+    pub(crate) to: PartyId,
+    pub(crate) values: Vec<Poly<Ntt>>,
 }
 
-/// A site's share of the collective secret: what decryption needs. Wiped on drop.
+/// A site's share of the collective secrets: what decryption needs. Wiped on drop.
 pub struct KeyShare {
     pub(crate) session: Digest,
     pub(crate) party: PartyId,
-    pub(crate) value: Poly<Ntt>,
+    pub(crate) values: Vec<Poly<Ntt>>,
 }
 
 /// The `t` sites that finish one round.
@@ -52,45 +53,79 @@ impl Committee {
         self.0.iter().copied()
     }
 
+    /// Whether a site is in it.
+    pub fn contains(&self, party: PartyId) -> bool {
+        self.0.contains(&party)
+    }
+
     /// `λ_i = Π_{j≠i} x_j/(x_j − x_i)` modulo each prime.
     fn lagrange(&self, params: &Parameters, party: PartyId) -> Vec<u64> {
         let x = party.point();
         let coefficient = |prime: &std::sync::Arc<blindscope_ring::Prime>| {
             let m = prime.modulus();
-            self.iter().filter(|&j| j != party).fold(1, |acc, j| {
-                let y = j.point();
-                m.mul(acc, m.mul(y, m.inv(m.sub(y, x))))
-            })
+            let others = || self.iter().filter(|&j| j != party).map(PartyId::point);
+            let over = others().fold(1, |acc, y| m.mul(acc, y));
+            let under = others().fold(1, |acc, y| m.mul(acc, m.sub(y, x)));
+            m.mul(over, m.inv(under))
         };
         params.qp().primes().iter().map(coefficient).collect()
     }
 }
 
 impl SiteSecret {
-    /// The parts of this summand, one for each site of the roster, its own included.
+    /// The parts of these summands, one for each site of the roster, its own included.
     ///
-    /// *Cost*: `t − 1` uniform polynomials and `n·(t − 1)` multiplications by constants.
+    /// *Cost*: for each summand `t − 1` uniform polynomials and `n·(t − 1)` multiplications by constants.
     pub fn split(&self, transcript: &Transcript, rng: &mut impl CryptoRng) -> Vec<ShamirPart> {
-        let qp = transcript.params().qp();
-        let mut seed = Seed::generate(rng);
-        let coefficients: Vec<_> = (1..transcript.roster().threshold())
-            .map(|k| Zeroizing::new(sample::uniform(qp, &seed, k as u64)))
-            .collect();
-        seed.0.zeroize();
-        let part = |to: PartyId| {
-            let mut value: Poly<Ntt> = qp.zero();
-            for c in coefficients.iter().rev() {
-                qp.add_assign(&mut value, c);
-                qp.mul_integer_assign(&mut value, to.point() as i64);
+        let roster = transcript.roster();
+        let (session, from) = (transcript.digest(), self.party);
+        let mut parts: Vec<_> =
+            roster.iter().map(|to| ShamirPart { session, from, to, values: Vec::new() }).collect();
+        for secret in &self.secrets {
+            let coefficients = Coefficients::draw(transcript, secret, rng);
+            for part in &mut parts {
+                part.values.push(coefficients.at(transcript.params(), part.to));
             }
-            qp.add_assign(&mut value, self.secret.evaluations());
-            ShamirPart { session: transcript.digest(), from: self.party, to, value }
-        };
-        transcript.roster().iter().map(part).collect()
+        }
+        parts
+    }
+}
+
+/// A polynomial over `R_Q` whose constant term is a secret.
+struct Coefficients<'s> {
+    secret: &'s SecretKey,
+    higher: Vec<Zeroizing<Poly<Ntt>>>,
+}
+
+impl<'s> Coefficients<'s> {
+    fn draw(transcript: &Transcript, secret: &'s SecretKey, rng: &mut impl CryptoRng) -> Self {
+        let mut seed = Seed::generate(rng);
+        let uniform = |k: usize| Zeroizing::new(sample::uniform(transcript.params().qp(), &seed, k as u64));
+        let higher = (1..transcript.roster().threshold()).map(uniform).collect();
+        seed.0.zeroize();
+        Self { secret, higher }
+    }
+
+    fn at(&self, params: &Parameters, to: PartyId) -> Poly<Ntt> {
+        let qp = params.qp();
+        let mut value = self.secret.evaluations().clone();
+        for (i, (limb, prime)) in value.limbs_mut().zip(qp.primes()).enumerate() {
+            let mut power = 1;
+            for c in &self.higher {
+                power = prime.modulus().mul(power, to.point());
+                prime.mul_constant_add_assign(limb, c.limb(i), prime.constant(power));
+            }
+        }
+        value
     }
 }
 
 impl ShamirPart {
+    /// Who made it.
+    pub fn from(&self) -> PartyId {
+        self.from
+    }
+
     /// Whom it is for.
     pub fn to(&self) -> PartyId {
         self.to
@@ -101,61 +136,125 @@ impl KeyShare {
     /// This site's share, from one part of every site. The parts are consumed.
     ///
     /// # Errors
-    /// [`ThresholdError::Transcript`], [`ThresholdError::NotInCommittee`] for somebody else's part,
-    /// [`ThresholdError::Duplicate`], [`ThresholdError::Missing`].
+    /// As [`PartCollector::absorb`] and [`PartCollector::finish`].
     pub fn combine(transcript: &Transcript, party: PartyId, parts: Vec<ShamirPart>) -> Result<Self> {
-        const OP: &str = "combine shares";
-        let qp = transcript.params().qp();
-        let mut share = Self { session: transcript.digest(), party, value: qp.zero() };
-        let mut seen = BTreeSet::new();
-        for part in parts {
-            if part.session != transcript.digest() {
-                let expected = transcript.digest().fingerprint().to_string();
-                return Err(ThresholdError::Transcript {
-                    op: OP,
-                    expected,
-                    found: part.session.fingerprint().to_string(),
-                });
-            }
-            if part.to != party {
-                return Err(ThresholdError::NotInCommittee { op: OP, party: part.to });
-            }
-            if !seen.insert(part.from) {
-                return Err(ThresholdError::Duplicate { op: OP, party: part.from });
-            }
-            qp.add_assign(&mut share.value, &part.value);
-        }
-        let missing: Vec<_> = transcript.roster().iter().filter(|p| !seen.contains(p)).collect();
-        if missing.is_empty() {
-            return Ok(share);
-        }
-        Err(ThresholdError::Missing {
-            op: OP,
-            expected: transcript.roster().parties(),
-            found: seen.len(),
-            missing,
-        })
+        let mut collector = PartCollector::new(transcript, party);
+        parts.into_iter().try_for_each(|part| collector.absorb(part))?;
+        collector.finish()
     }
 
-    /// This site's summand of `s` for one committee: `λ_i·share`.
-    pub(crate) fn summand(&self, params: &Parameters, committee: &Committee) -> Result<Zeroizing<Poly<Ntt>>> {
-        if !committee.0.contains(&self.party) {
+    /// Whose it is.
+    pub fn party(&self) -> PartyId {
+        self.party
+    }
+
+    /// Secrets it is a share of.
+    pub fn width(&self) -> usize {
+        self.values.len()
+    }
+
+    /// This site's summands of the secrets for one committee: `λ_i·share`.
+    pub(crate) fn summands(
+        &self,
+        params: &Parameters,
+        committee: &Committee,
+    ) -> Result<Vec<Zeroizing<Poly<Ntt>>>> {
+        if !committee.contains(self.party) {
             return Err(ThresholdError::NotInCommittee { op: "decrypt", party: self.party });
         }
-        let mut s = Zeroizing::new(self.value.clone());
-        params.qp().mul_residues_assign(&mut s, &committee.lagrange(params, self.party));
-        Ok(s)
+        let lambda = committee.lagrange(params, self.party);
+        let summand = |value: &Poly<Ntt>| {
+            let mut s = Zeroizing::new(value.clone());
+            params.qp().mul_residues_assign(&mut s, &lambda);
+            s
+        };
+        Ok(self.values.iter().map(summand).collect())
     }
+}
+
+/// Where one site's parts add up, each forgotten once it is in.
+pub struct PartCollector {
+    transcript: Transcript,
+    share: KeyShare,
+    seen: BTreeSet<PartyId>,
+}
+
+impl PartCollector {
+    const OP: &str = "combine shares";
+
+    /// For the parts of this ceremony to `party`.
+    pub fn new(ceremony: &Transcript, party: PartyId) -> Self {
+        let values = (0..ceremony.width()).map(|_| ceremony.params().qp().zero()).collect();
+        let share = KeyShare { session: ceremony.digest(), party, values };
+        Self { transcript: ceremony.clone(), share, seen: BTreeSet::new() }
+    }
+
+    /// Adds one site's part. A refused one changes nothing.
+    ///
+    /// # Errors
+    /// [`ThresholdError::Transcript`], [`ThresholdError::ForeignParty`], [`ThresholdError::NotInCommittee`] for somebody
+    /// else's part, [`ThresholdError::Duplicate`].
+    pub fn absorb(&mut self, part: ShamirPart) -> Result<()> {
+        let op = Self::OP;
+        require_session(op, &self.transcript, part.session)?;
+        self.transcript.roster().check(op, part.from)?;
+        if part.to != self.share.party {
+            return Err(ThresholdError::NotInCommittee { op, party: part.to });
+        }
+        if !self.seen.insert(part.from) {
+            return Err(ThresholdError::Duplicate { op, party: part.from });
+        }
+        for (sum, value) in self.share.values.iter_mut().zip(&part.values) {
+            self.transcript.params().qp().add_assign(sum, value);
+        }
+        drop(part);
+        Ok(())
+    }
+
+    /// The share, once every site has given its part.
+    ///
+    /// # Errors
+    /// [`ThresholdError::Missing`].
+    pub fn finish(self) -> Result<KeyShare> {
+        let roster = self.transcript.roster();
+        let missing: Vec<_> = roster.iter().filter(|p| !self.seen.contains(p)).collect();
+        if missing.is_empty() {
+            return Ok(self.share);
+        }
+        let (op, expected, found) = (Self::OP, roster.parties(), self.seen.len());
+        Err(ThresholdError::Missing { op, expected, found, missing })
+    }
+}
+
+/// Refuses what another session made.
+pub(crate) fn require_session(op: &'static str, transcript: &Transcript, found: Digest) -> Result<()> {
+    if found == transcript.digest() {
+        return Ok(());
+    }
+    let (expected, found) = (transcript.digest().fingerprint().to_string(), found.fingerprint().to_string());
+    Err(ThresholdError::Transcript { op, expected, found })
 }
 
 impl Drop for ShamirPart {
     fn drop(&mut self) {
-        self.value.zeroize();
+        self.values.iter_mut().for_each(Zeroize::zeroize);
     }
 }
 
 impl Drop for KeyShare {
     fn drop(&mut self) {
-        self.value.zeroize();
+        self.values.iter_mut().for_each(Zeroize::zeroize);
+    }
+}
+
+impl std::fmt::Debug for ShamirPart {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ShamirPart({} to {}, redacted)", self.from, self.to)
+    }
+}
+
+impl std::fmt::Debug for KeyShare {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyShare({}, redacted)", self.party)
     }
 }

@@ -1,6 +1,7 @@
 //! Who does what with which parameters, in which round: the digest that every message of a session carries, and the
 //! common reference strings that follow from it.
 
+use crate::wide::check_width;
 use crate::{Result, ThresholdError};
 use blindscope_ckks::{Parameters, Seed};
 use blindscope_wire::{Digest, Hasher};
@@ -78,19 +79,33 @@ impl Roster {
 pub struct Transcript {
     params: Parameters,
     roster: Roster,
+    width: usize,
     digest: Digest,
 }
 
 impl Transcript {
     /// The session of this roster for `purpose` (a job's name or digest) in `round`.
     pub fn new(params: &Parameters, roster: &Roster, purpose: &[u8], round: u64) -> Self {
-        let mut h = Hasher::new("blindscope/threshold/transcript/v1");
+        Self::build(params, roster, purpose, round, 1)
+    }
+
+    /// The session of a key ceremony in which every site makes `width` secrets.
+    ///
+    /// # Errors
+    /// [`ThresholdError::Width`].
+    pub fn ceremony(params: &Parameters, roster: &Roster, purpose: &[u8], width: usize) -> Result<Self> {
+        check_width("ceremony", width)?;
+        Ok(Self::build(params, roster, purpose, 0, width))
+    }
+
+    fn build(params: &Parameters, roster: &Roster, purpose: &[u8], round: u64, width: usize) -> Self {
+        let mut h = Hasher::new("blindscope/threshold/transcript/v2");
         h.absorb(&params.digest().0).absorb_u64(roster.threshold as u64).absorb_u64(roster.parties() as u64);
         for id in &roster.identities {
             h.absorb(&id.0);
         }
-        h.absorb(purpose).absorb_u64(round);
-        Self { params: params.clone(), roster: roster.clone(), digest: h.finish() }
+        h.absorb(purpose).absorb_u64(round).absorb_u64(width as u64);
+        Self { params: params.clone(), roster: roster.clone(), width, digest: h.finish() }
     }
 
     /// The parameters.
@@ -101,6 +116,11 @@ impl Transcript {
     /// The roster.
     pub fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// Secrets that every site makes in this session's ceremony.
+    pub fn width(&self) -> usize {
+        self.width
     }
 
     /// The digest of all of it.

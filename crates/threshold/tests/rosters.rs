@@ -15,9 +15,8 @@ use blindscope_ckks::{
 use blindscope_ring::galois::rotation_element;
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, Decryption, DecryptionSession, Flooding, GaloisShare, KeyShare, MemoryLedger, PartyId,
-    PublicKeyShare, RelinShare, RelinShareTwo, Roster, SiteSecret, ThresholdError, Transcript,
-    fresh_sum_noise_log2,
+    Committee, Decryption, DecryptionSession, Flooding, GaloisShare, KeyShare, MemoryLedger, Opening,
+    PartyId, PublicKeyShare, RelinShare, RelinShareTwo, Roster, SiteSecret, ThresholdError, Transcript,
 };
 use blindscope_wire::Digest;
 use rand_core::CryptoRng;
@@ -73,7 +72,11 @@ fn rounded(params: &Parameters, p: &Plaintext) -> Vec<i128> {
 }
 
 fn flooding(params: &Parameters, n: usize, t: usize) -> Flooding {
-    Flooding::derive(fresh_sum_noise_log2(params.n(), n, 1), params.n(), 10, t, 30).unwrap()
+    Flooding::for_sums(params, n, 1, 10, t, 30).unwrap()
+}
+
+fn opening_with(flooding: Flooding) -> Opening {
+    Opening { flooding, room_log2: f64::from(MESSAGE_BITS) - 1.0, ciphertexts: 1 }
 }
 
 /// Opens with the shares of `present`, whoever the committee is.
@@ -98,7 +101,7 @@ fn open(
     for p in present {
         let key = &s.shares[usize::from(p.0)];
         let ledger = &mut MemoryLedger::default();
-        let session = DecryptionSession::begin(&s.ceremony, &round, key, &set, mask, 58.0, 1, ledger)?;
+        let session = DecryptionSession::begin(&s.ceremony, &round, key, &set, opening_with(mask), ledger)?;
         let share = if asker { session.share_for(&c, &public, rng)? } else { session.share(&c, rng)? };
         collector.absorb(&share.0)?;
     }
@@ -171,7 +174,8 @@ fn ceremony_keys_multiply_and_rotate() {
     for key in &s.shares {
         let (mask, ledger) = (flooding(&params, 3, 3), &mut MemoryLedger::default());
         let session =
-            DecryptionSession::begin(&s.ceremony, &round, key, &committee, mask, 58.0, 1, ledger).unwrap();
+            DecryptionSession::begin(&s.ceremony, &round, key, &committee, opening_with(mask), ledger)
+                .unwrap();
         collector.absorb(&session.share(&product, &mut rng).unwrap().0).unwrap();
     }
     let got = encoder.decode_slots(&opening.finish(collector).unwrap()).unwrap();
@@ -200,7 +204,7 @@ fn too_few_shares_leave_noise() {
             let (key, mask) = (&s.shares[i], flooding(&params, 3, 3));
             let ledger = &mut MemoryLedger::default();
             let session =
-                DecryptionSession::begin(&s.ceremony, &round, key, &committee, mask, 58.0, 1, ledger)
+                DecryptionSession::begin(&s.ceremony, &round, key, &committee, opening_with(mask), ledger)
                     .unwrap();
             let bytes = session.share(&c, &mut rng).unwrap().0.to_bytes(&round, shape.shape());
             // The polynomial stands behind header, transcript, tag and sender.
@@ -229,5 +233,5 @@ fn too_few_shares_leave_noise() {
 fn masks_without_room_are_refused() {
     let e = flooding(&toy(), 3, 3).require_room(20.0).unwrap_err();
     assert!(e.to_string().contains("the message starts at 2^20.0"), "{e}");
-    assert!(matches!(Flooding::derive(10.0, 64, 1, 3, 29), Err(ThresholdError::WeakFlooding { .. })));
+    assert!(matches!(Flooding::for_sums(&toy(), 3, 1, 1, 3, 29), Err(ThresholdError::WeakFlooding { .. })));
 }

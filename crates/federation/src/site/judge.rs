@@ -77,7 +77,7 @@ impl Site {
         self.policy.allows_cohort(cohort).map_err(Cause::Policy)?;
         let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
         self.judge_headers(task, &opening.committed, upload)?;
-        require(opening.sum.len == task.sizes.upload, Cause::Task)?;
+        require(opening.sum.len == task.sizes.sum, Cause::Task)?;
         let digest = opening.digest();
         let (job, round) = (task.step.job, task.step.round);
         match self.openings.get(&(job, round)) {
@@ -124,7 +124,7 @@ impl Site {
         let rising = committee.windows(2).all(|w| w.first() < w.last());
         let members = rising && committee.len() == self.study.roster().threshold();
         require(members && committee.contains(&self.me), Cause::Task)?;
-        require(target.len == task.sizes.upload, Cause::Task)?;
+        require(target.len == task.sizes.sum, Cause::Task)?;
         if task.step.attempt == 0 {
             return require(zeros.is_empty() && *target == opening.sum, Cause::Task);
         }

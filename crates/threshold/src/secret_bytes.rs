@@ -1,0 +1,116 @@
+//! The bytes of what is secret: parts on their way to one site (to be sealed to it), and a site's key share at rest (to be
+//! sealed to the site itself). Every buffer is wiped on drop.
+//!
+//! | bytes | field |
+//! | ---: | --- |
+//! | 32 | [`Header`] with the parameters' fingerprint |
+//! | 32 | digest of the ceremony's [`Transcript`] |
+//! | 2 | from: the maker, or the owner of a key share |
+//! | 2 | to: the receiver, or the owner again |
+//! | – | one polynomial over all primes for each secret, limb after limb at its prime's width |
+
+use crate::message::read_poly;
+use crate::shamir::require_session;
+use crate::{KeyShare, PartyId, Result, ShamirPart, Transcript};
+use blindscope_ring::{Ntt, Poly};
+use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
+use zeroize::Zeroizing;
+
+/// A [`ShamirPart`]. Secret.
+pub(crate) const PART: Kind = Kind(0x0302);
+/// A [`KeyShare`]. Secret.
+pub(crate) const KEY_SHARE: Kind = Kind(0x0303);
+
+fn payload_len(ceremony: &Transcript) -> usize {
+    let qp = ceremony.params().qp();
+    let poly: usize = qp.primes().iter().map(|p| packed_len(qp.n(), p.modulus().bits())).sum();
+    32 + 2 + 2 + ceremony.width() * poly
+}
+
+fn write(
+    kind: Kind,
+    session: Digest,
+    ends: [PartyId; 2],
+    values: &[Poly<Ntt>],
+    ceremony: &Transcript,
+) -> Zeroizing<Vec<u8>> {
+    let payload = payload_len(ceremony);
+    // Room for all of it at once: a vector that grows leaves copies behind.
+    let mut out = Zeroizing::new(Vec::with_capacity(Header::LEN + payload));
+    let mut w = Writer::new(&mut out, Header::LEN + payload);
+    Header { kind, params: ceremony.params().fingerprint(), payload_len: payload as u64 }.write(&mut w);
+    w.bytes(&session.0);
+    ends.iter().for_each(|p| w.u16(p.0));
+    for value in values {
+        for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
+            w.packed(limb, prime.modulus().bits());
+        }
+    }
+    w.finish();
+    out
+}
+
+fn read(
+    op: &'static str,
+    kind: Kind,
+    ceremony: &Transcript,
+    bytes: &[u8],
+) -> Result<([PartyId; 2], Vec<Poly<Ntt>>)> {
+    let mut r = Header::open(bytes, kind, ceremony.params().fingerprint())?;
+    let expected = payload_len(ceremony) as u64;
+    if r.remaining() as u64 != expected {
+        return Err(blindscope_wire::Error::PayloadLen { expected, found: r.remaining() as u64 }.into());
+    }
+    require_session(op, ceremony, Digest(r.array("transcript")?))?;
+    let ends = [PartyId(r.u16("from")?), PartyId(r.u16("to")?)];
+    ends.iter().try_for_each(|&p| ceremony.roster().check(op, p))?;
+    let mut values = Vec::with_capacity(ceremony.width());
+    for _ in 0..ceremony.width() {
+        values.push(read_poly(&mut r, ceremony.params().qp())?);
+    }
+    r.finish()?;
+    Ok((ends, values))
+}
+
+impl ShamirPart {
+    /// Bytes of a part.
+    pub fn byte_len(ceremony: &Transcript) -> usize {
+        Header::LEN + payload_len(ceremony)
+    }
+
+    /// The part as bytes: secret, to be sealed to [`Self::to`] before it leaves.
+    pub fn to_bytes(&self, ceremony: &Transcript) -> Zeroizing<Vec<u8>> {
+        write(PART, self.session, [self.from, self.to], &self.values, ceremony)
+    }
+
+    /// A part of this ceremony. Who sent it has to be settled outside.
+    ///
+    /// # Errors
+    /// [`crate::ThresholdError::Wire`], [`crate::ThresholdError::Transcript`],
+    /// [`crate::ThresholdError::ForeignParty`], [`crate::ThresholdError::Residue`].
+    pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
+        let ([from, to], values) = read("read part", PART, ceremony, bytes)?;
+        Ok(Self { session: ceremony.digest(), from, to, values })
+    }
+}
+
+impl KeyShare {
+    /// Bytes of a key share.
+    pub fn byte_len(ceremony: &Transcript) -> usize {
+        Header::LEN + payload_len(ceremony)
+    }
+
+    /// The share as bytes: the site's own secret, to be sealed before it rests on a disk.
+    pub fn to_bytes(&self, ceremony: &Transcript) -> Zeroizing<Vec<u8>> {
+        write(KEY_SHARE, self.session, [self.party; 2], &self.values, ceremony)
+    }
+
+    /// A key share of this ceremony.
+    ///
+    /// # Errors
+    /// As [`ShamirPart::from_bytes`].
+    pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
+        let ([party, _], values) = read("read key share", KEY_SHARE, ceremony, bytes)?;
+        Ok(Self { session: ceremony.digest(), party, values })
+    }
+}
