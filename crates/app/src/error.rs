@@ -134,6 +134,9 @@ pub enum AppError {
     /// The network or the other side.
     #[error(transparent)]
     Transport(#[from] TransportError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] blindscope_store::Error),
     /// The protocol.
     #[error(transparent)]
     Federation(#[from] blindscope_federation::Error),

@@ -22,3 +22,12 @@ pub fn rng() -> Result<ChaCha20Rng> {
     getrandom::fill(&mut *seed).map_err(|_| AppError::Entropy)?;
     Ok(ChaCha20Rng::from_seed(*seed))
 }
+
+/// The threads on which a command's network and disk work runs.
+///
+/// # Errors
+/// [`AppError::Defect`] when the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|_| AppError::Defect { what: "the start of threads" })
+}

@@ -1,6 +1,8 @@
 //! Raw arguments.
 
 use crate::{data, features, model, train};
+use crate::preflight::PreflightOptions;
+use crate::provision::{CertCommand, ProvisionOptions};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -41,6 +43,15 @@ pub(crate) enum Command {
     /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
     #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
     Plan(crate::plan::PlanOptions),
+    /// Found a study and write a kit for everybody.
+    #[command(after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml")]
+    Provision(ProvisionOptions),
+    /// Make keys, request and sign certificates.
+    #[command(subcommand)]
+    Cert(CertCommand),
+    /// Check a kit before it is used: versions, certificates, clock, network, disk, policy.
+    #[command(after_help = "Example: blindscope preflight --kit hospital-a")]
+    Preflight(PreflightOptions),
 }
 
 #[derive(Debug, ClapArgs)]

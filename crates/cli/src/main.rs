@@ -13,10 +13,29 @@ mod report;
 mod shown;
 mod tiles;
 mod train;
+mod preflight;
+mod provision;
 
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use blindscope_app::AppError;
 use clap::Parser;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        // The reader of our output has seen enough.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Nothing can be done about a standard error that is closed.
+            let _ = writeln!(std::io::stderr(), "Error: {e:#}");
+            ExitCode::from(e.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
+        }
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Plan(options) => plan::run(&options),
@@ -29,12 +48,11 @@ fn main() -> anyhow::Result<()> {
         args::Command::Model(command) => model::run(&command),
         args::Command::Train(command) => train::run(&command),
         args::Command::Plan(options) => plan::run(&options),
+        args::Command::Provision(options) => provision::run(&options),
+        args::Command::Cert(command) => provision::cert(&command),
+        args::Command::Preflight(options) => return preflight::run(&options),
     };
-    match done {
-        // The reader of our output has seen enough.
-        Err(e) if is_broken_pipe(&e) => Ok(()),
-        done => done,
-    }
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn is_broken_pipe(e: &anyhow::Error) -> bool {

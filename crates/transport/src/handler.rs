@@ -100,8 +100,8 @@ pub trait Handler: Send + Sync + 'static {
     /// A site asks for something to do and is willing to wait this long; `state` is what it says of itself.
     async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Bytes>>;
 
-    /// Somebody wants a blob.
-    async fn fetch(&self, peer: Peer, digest: Digest) -> Answer<Source>;
+    /// Somebody wants a blob of this digest and length.
+    async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source>;
 
     /// A site announces an upload.
     async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>>;

@@ -68,6 +68,9 @@ pub(crate) struct Wanted {
     /// SHA-256 of its bytes.
     #[prost(bytes = "bytes", tag = "1")]
     pub(crate) digest: Bytes,
+    /// How many they are.
+    #[prost(uint64, tag = "2")]
+    pub(crate) len: u64,
 }
 
 /// A part of a blob under way; the first of each stream is the head and holds no contents.

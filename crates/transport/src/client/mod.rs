@@ -83,19 +83,19 @@ impl Client {
         Ok(self.answer("next", self.federation().next(request).await)?.task)
     }
 
-    /// Fetches a blob of at most `max` bytes into `sink` and checks its digest.
+    /// Fetches a blob of exactly `len` bytes into `sink` and checks its digest.
     ///
     /// # Errors
     /// [`TransportError`]; then `sink` may hold a part of it.
     pub async fn fetch<W: Write + Send + 'static>(
         &self,
         digest: Digest,
-        max: u64,
+        len: u64,
         sink: W,
     ) -> Result<Found<W>> {
-        let request = self.timed(Wanted { digest: Bytes::copy_from_slice(&digest.0) });
+        let request = self.timed(Wanted { digest: Bytes::copy_from_slice(&digest.0), len });
         let pieces = self.answer("fetch", self.federation().fetch(request).await)?;
-        down::receive(self, "fetch", pieces, Some(digest), max, sink).await
+        down::receive(self, "fetch", pieces, Some(digest), len, sink).await
     }
 
     /// Sends a blob; returns the coordinator's note once it is on its disk.

@@ -121,8 +121,8 @@ impl Federation for Service {
 
     async fn fetch(&self, request: Request<Wanted>) -> Reply<Pieces> {
         let peer = caller(&request)?;
-        let digest = digest(&request.into_inner().digest)?;
-        let source = self.within(self.handler.fetch(peer, digest)).await?;
+        let wanted = request.into_inner();
+        let source = self.within(self.handler.fetch(peer, digest(&wanted.digest)?, wanted.len)).await?;
         Ok(Response::new(download::send(source, self.limits.clone())))
     }
 

@@ -132,7 +132,7 @@ impl Handler for Memory {
         Ok(Some(state))
     }
 
-    async fn fetch(&self, _: Peer, digest: Digest) -> Answer<Source> {
+    async fn fetch(&self, _: Peer, digest: Digest, _: u64) -> Answer<Source> {
         let blobs = self.blobs.lock().unwrap();
         let missing = || Refusal::new(Class::Missing, "no-blob", "no such blob");
         let bytes = blobs.get(&digest.0).ok_or_else(missing)?.clone();
