@@ -1,8 +1,8 @@
 //! Raw arguments.
 
-use crate::{data, features, model, train};
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
+use crate::{data, features, model, train};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -40,11 +40,10 @@ pub(crate) enum Command {
     /// Train a head, or a backbone with it.
     #[command(subcommand)]
     Train(train::Command),
-    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
-    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
-    Plan(crate::plan::PlanOptions),
     /// Found a study and write a kit for everybody.
-    #[command(after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml")]
+    #[command(
+        after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml"
+    )]
     Provision(ProvisionOptions),
     /// Make keys, request and sign certificates.
     #[command(subcommand)]

@@ -8,13 +8,13 @@ mod features;
 mod interrupt;
 mod model;
 mod plan;
+mod preflight;
 mod progress;
+mod provision;
 mod report;
 mod shown;
 mod tiles;
 mod train;
-mod preflight;
-mod provision;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -43,11 +43,8 @@ fn run() -> anyhow::Result<ExitCode> {
         args::Command::Report(args) => report::run(&args),
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
-        args::Command::Features(command) => features::run(&command),
-        args::Command::Data(command) => data::run(&command),
         args::Command::Model(command) => model::run(&command),
         args::Command::Train(command) => train::run(&command),
-        args::Command::Plan(options) => plan::run(&options),
         args::Command::Provision(options) => provision::run(&options),
         args::Command::Cert(command) => provision::cert(&command),
         args::Command::Preflight(options) => return preflight::run(&options),

@@ -9,8 +9,8 @@ mod figure;
 mod inference;
 mod memory;
 mod peers;
-mod sum;
 mod runtime;
+mod sum;
 mod vision;
 
 pub use figure::{Better, Figure, Report};
@@ -44,9 +44,6 @@ pub enum BenchError {
     /// The sums refused; a defect likewise.
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
-    /// The planner of inference refused; a defect likewise.
-    #[error("bench: {0}")]
-    Classify(#[from] blindscope_classify::ClassifyError),
     /// A file for measuring could not be written or read.
     #[error("bench: {path}: {source}; sums need about 700 MB in the folder for temporary files")]
     Io {

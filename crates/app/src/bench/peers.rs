@@ -46,6 +46,8 @@ impl Peers {
         let rounds = rounds.clamp(5, 21).to_string();
         command.arg(folder.join("openfhe_inference.py")).args(["--json", "--rounds", &rounds]);
         read("OpenFHE (pip install openfhe numpy, see bench/peers/README.md)", &mut command)
+    }
+
     /// TenSEAL's sum of 3 × 768 values: milliseconds, and bytes of one upload.
     pub(super) fn tenseal_sum(&self, rounds: usize) -> Figures {
         let folder = self.folder.as_ref().ok_or("TenSEAL: peers were left out")?;

@@ -7,8 +7,8 @@ use crate::learn::{Coordinator as Learning, SiteLearner};
 use crate::system;
 use blindscope_federation::payload::{SiteTools, combine, site_payload};
 use blindscope_federation::{
-    Answer, Ask, Blob, Blobs, Coordinator, IdentityKey, Input, JobSpec, JobStatus, Mark, Order, Policy,
-    Record, SealingKey, Site, SiteId, Sizes, Study, Task,
+    Answer, Ask, Blob, Blobs, Coordinator, IdentityKey, Input, JobSpec, JobStatus, Mark, Order, Record,
+    SealingKey, Site, SiteId, Sizes, Study, Task,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;

@@ -14,7 +14,6 @@ use super::results::{
 use super::tiles::{ASKER, Lists};
 use super::{backbone, paper, tiles, traffic};
 use crate::features::{self, Backbone, ExtractOptions, Features, TileList};
-use crate::kit::Kit;
 use crate::learn::{
     HistoryLine, Model, SiteData, SiteLearner, SiteSettings, UpdateState, clear_twin, open_site,
 };
