@@ -9,9 +9,9 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
-        Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
+        Area::Sum => bench::sum(options.runs as usize, &peers)?,
     };
     let mut out = io::stdout().lock();
     if options.json {

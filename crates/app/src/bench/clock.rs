@@ -9,11 +9,6 @@ fn now() -> f64 {
 }
 
 /// CPU seconds of this process, all threads together.
-pub(super) fn process_now() -> f64 {
-    of_process()
-}
-
-/// CPU seconds of all threads of this process.
 pub(super) fn of_process() -> f64 {
     let t = clock_gettime(ClockId::ProcessCPUTime);
     t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
