@@ -54,7 +54,8 @@ mod tests {
     #[test]
     fn overrides_replace_single_keys() {
         let mut table: Table = toml::from_str("a = 1\n[limits]\nrate = 5\n").unwrap();
-        for one in ["a=2", "limits.rate = 9", "listen=0.0.0.0:8443", "limits.names=[\"x\"]", "new.deep=true"] {
+        for one in ["a=2", "limits.rate = 9", "listen=0.0.0.0:8443", "limits.names=[\"x\"]", "new.deep=true"]
+        {
             replace(&mut table, one).unwrap();
         }
         assert_eq!(table["a"].as_integer(), Some(2));

@@ -57,7 +57,9 @@ pub enum AppError {
         reason: String,
     },
     /// A request whose signature is not its key's.
-    #[error("request of {name}: its signature is not its key's; ask the site for a new one, over a way that you trust")]
+    #[error(
+        "request of {name}: its signature is not its key's; ask the site for a new one, over a way that you trust"
+    )]
     Request {
         /// Whose.
         name: String,
@@ -77,7 +79,9 @@ pub enum AppError {
         repair: &'static str,
     },
     /// The coordinator's study is not this kit's.
-    #[error("join: the coordinator's study is {found}, this kit's {expected}; fetch the kit again, or correct the address")]
+    #[error(
+        "join: the coordinator's study is {found}, this kit's {expected}; fetch the kit again, or correct the address"
+    )]
     OtherStudy {
         /// The kit's.
         expected: String,
@@ -103,7 +107,9 @@ pub enum AppError {
         failure: Box<Failure>,
     },
     /// A document from the coordinator that is none.
-    #[error("{call}: the coordinator's document is not readable: {reason}; use the same release on both sides")]
+    #[error(
+        "{call}: the coordinator's document is not readable: {reason}; use the same release on both sides"
+    )]
     Document {
         /// Which call.
         call: &'static str,

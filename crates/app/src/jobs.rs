@@ -109,7 +109,12 @@ impl Admin {
         Ok((found.sink, found.len))
     }
 
-    async fn call<T: DeserializeOwned>(&self, call: &'static str, command: Command, document: &impl Serialize) -> Result<T> {
+    async fn call<T: DeserializeOwned>(
+        &self,
+        call: &'static str,
+        command: Command,
+        document: &impl Serialize,
+    ) -> Result<T> {
         parse(call, &self.client.command(command, text(call, document)?.into()).await?)
     }
 
@@ -129,7 +134,9 @@ impl Admin {
 pub fn result(view: &JobView) -> Result<blindscope_federation::Blob> {
     match &view.status {
         JobStatus::Done { result } => Ok(*result),
-        JobStatus::Failed { failure } => Err(AppError::JobFailed { job: view.id, failure: Box::new(failure.clone()) }),
+        JobStatus::Failed { failure } => {
+            Err(AppError::JobFailed { job: view.id, failure: Box::new(failure.clone()) })
+        }
         _ => Err(AppError::Unknown {
             what: "result of the job",
             name: view.name.clone(),

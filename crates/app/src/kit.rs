@@ -29,7 +29,7 @@ pub struct Kit {
 }
 
 /// `startup/settings.toml` of everybody but the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartySettings {
     /// Its own name.
@@ -45,7 +45,7 @@ pub struct PartySettings {
 }
 
 /// `startup/settings.toml` of the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoordinatorSettings {
     /// Where it listens, `ADDRESS:PORT`.
@@ -125,7 +125,9 @@ impl Kit {
     /// # Errors
     /// [`AppError::File`]
     pub fn create(&self) -> Result<()> {
-        ["startup", "local", "transfer", "state"].iter().try_for_each(|name| files::folder(&self.folder.join(name)))
+        ["startup", "local", "transfer", "state"]
+            .iter()
+            .try_for_each(|name| files::folder(&self.folder.join(name)))
     }
 
     /// The study.
@@ -190,8 +192,12 @@ impl Kit {
             expected: expected.to_owned(),
             repair,
         };
-        let site = study.site_named(name).ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
-        let entry = study.site(site).ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+        let site = study
+            .site_named(name)
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+        let entry = study
+            .site(site)
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
         if entry.identity != self.identity()?.public() {
             return Err(wrong("local/identity.key", "another key", "the identity that study.toml names"));
         }
@@ -207,7 +213,8 @@ impl Kit {
     /// [`AppError::File`], [`AppError::Transport`].
     pub fn client(&self, address: &str) -> Result<Client> {
         let (authority, certificate, key) = self.credentials()?;
-        let tls = ClientTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?;
+        let tls =
+            ClientTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?;
         Ok(Client::new(address, tls, Limits::default())?)
     }
 
@@ -222,7 +229,11 @@ impl Kit {
 
     fn credentials(&self) -> Result<(Pem, Pem, Pem)> {
         let startup = |file| files::read(&self.startup(file), MAX);
-        Ok((startup("authority.pem")?, startup("certificate.pem")?, files::read(&self.local("identity.key"), MAX)?))
+        Ok((
+            startup("authority.pem")?,
+            startup("certificate.pem")?,
+            files::read(&self.local("identity.key"), MAX)?,
+        ))
     }
 }
 

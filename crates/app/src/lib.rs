@@ -10,9 +10,13 @@ mod hex;
 pub mod jobs;
 pub mod kit;
 pub mod log;
+pub mod plain;
 pub mod preflight;
+pub mod processes;
 pub mod provision;
 pub mod site;
 pub mod system;
 
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView};
+pub use blindscope_transport::{Limits, Stop};
 pub use error::{AppError, Result};

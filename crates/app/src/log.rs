@@ -42,7 +42,8 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
         }
         lines.push(line);
     }
-    let verified = verify(study, lines.iter().map(Vec::as_slice), receipts).map_err(|e| wrong(e.to_string()))?;
+    let verified =
+        verify(study, lines.iter().map(Vec::as_slice), receipts).map_err(|e| wrong(e.to_string()))?;
     let views = verified.coordinator.jobs();
     let count = |wanted: fn(&JobView) -> bool| views.iter().filter(|view| wanted(view)).count();
     let done = count(|view| matches!(view.status, JobStatus::Done { .. }));

@@ -1,8 +1,12 @@
 //! Raw arguments.
 
+use crate::job::JobOptions;
+use crate::log::LogCommand;
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
+use crate::services::{CoordinatorCommand, SiteCommand};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
@@ -19,7 +23,9 @@ pub(crate) enum Command {
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
     /// Found a study and write a kit for everybody.
-    #[command(after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml")]
+    #[command(
+        after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml"
+    )]
     Provision(ProvisionOptions),
     /// Make keys, request and sign certificates.
     #[command(subcommand)]
@@ -27,6 +33,23 @@ pub(crate) enum Command {
     /// Check a kit before it is used: versions, certificates, clock, network, disk, policy.
     #[command(after_help = "Example: blindscope preflight --kit hospital-a")]
     Preflight(PreflightOptions),
+    /// The coordinator's service.
+    #[command(subcommand)]
+    Coordinator(CoordinatorCommand),
+    /// A site's service.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Submit, watch and end jobs, fetch their results.
+    Job(JobOptions),
+    /// Export and verify the audit log.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Print completions for a shell.
+    #[command(after_help = "Example: blindscope completions bash > /etc/bash_completion.d/blindscope")]
+    Completions {
+        /// Which.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

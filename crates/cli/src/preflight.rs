@@ -8,7 +8,6 @@ use blindscope_app::kit::Kit;
 use blindscope_app::preflight::{self, Outcome};
 use clap::Args;
 
-
 #[derive(Debug, Args)]
 pub(crate) struct PreflightOptions {
     /// The party's folder.
@@ -27,7 +26,8 @@ const FAILED: u8 = 7;
 
 pub(crate) fn run(options: &PreflightOptions) -> anyhow::Result<ExitCode> {
     let kit = Kit::at(&options.kit);
-    let found = blindscope_app::system::runtime()?.block_on(preflight::preflight(&kit, &options.overrides))?;
+    let found =
+        blindscope_app::system::runtime()?.block_on(preflight::preflight(&kit, &options.overrides))?;
     let mut out = io::stdout().lock();
     if options.json {
         serde_json::to_writer_pretty(&mut out, &found)?;

@@ -39,7 +39,9 @@ pub(crate) enum CertCommand {
     #[command(after_help = "Example: blindscope cert request --name hospital-a --kit hospital-a")]
     Request(RequestOptions),
     /// Sign a request: a renewal, or a new administrator or asker.
-    #[command(after_help = "Example: blindscope cert sign request.toml --kit coordinator --out certificate.pem")]
+    #[command(
+        after_help = "Example: blindscope cert sign request.toml --kit coordinator --out certificate.pem"
+    )]
     Sign(SignOptions),
 }
 
@@ -101,7 +103,8 @@ pub(crate) fn run(options: &ProvisionOptions) -> anyhow::Result<()> {
     let founded = if options.all_local {
         provision::all_local(&project, &options.out, now, &mut rng)?
     } else {
-        let requests: Result<Vec<Request>, _> = options.requests.iter().map(|path| Request::read(path)).collect();
+        let requests: Result<Vec<Request>, _> =
+            options.requests.iter().map(|path| Request::read(path)).collect();
         provision::found(&project, &requests?, &options.out, now, &mut rng)?
     };
     let mut out = io::stdout().lock();
@@ -136,7 +139,13 @@ fn request(options: &RequestOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let request = provision::request(&kit, &options.name, options.role.into(), &mut system::rng()?)?;
     let (path, print) = (kit.transfer("request.toml"), provision::fingerprint(&request.digest()));
-    say(options.json, &request.name, &path, &print, "Send this file to the coordinator and compare the fingerprint by telephone.")
+    say(
+        options.json,
+        &request.name,
+        &path,
+        &print,
+        "Send this file to the coordinator and compare the fingerprint by telephone.",
+    )
 }
 
 fn sign(options: &SignOptions) -> anyhow::Result<()> {
@@ -144,7 +153,13 @@ fn sign(options: &SignOptions) -> anyhow::Result<()> {
     let pem = provision::sign(&Kit::at(&options.kit), &request, options.days, system::now_ms())?;
     std::fs::write(&options.out, pem).with_context(|| format!("write {}", options.out.display()))?;
     let print = provision::fingerprint(&request.digest());
-    say(options.json, &request.name, &options.out, &print, "Put it into the party's startup/ as certificate.pem.")
+    say(
+        options.json,
+        &request.name,
+        &options.out,
+        &print,
+        "Put it into the party's startup/ as certificate.pem.",
+    )
 }
 
 fn say(json: bool, name: &str, file: &std::path::Path, print: &str, next: &str) -> anyhow::Result<()> {

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use blindscope_federation::{IdentityKey, PublicIdentity};
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
-    PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
 };
 use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
@@ -53,7 +53,13 @@ impl Authority {
     ///
     /// # Errors
     /// [`AppError::File`] where the key's file exists; [`AppError::Certificate`].
-    pub fn create(study: &str, key: &IdentityKey, certificate: &Path, key_file: &Path, now_ms: u64) -> Result<Self> {
+    pub fn create(
+        study: &str,
+        key: &IdentityKey,
+        certificate: &Path,
+        key_file: &Path,
+        now_ms: u64,
+    ) -> Result<Self> {
         let pem = keyfile::identity_pem(key)?;
         let pair = pair(study, &pem)?;
         let params = params(study, now_ms)?;
@@ -84,7 +90,14 @@ impl Authority {
     ///
     /// # Errors
     /// [`AppError::Certificate`]
-    pub fn issue(&self, name: &str, key: PublicIdentity, usage: Usage<'_>, days: u32, now_ms: u64) -> Result<String> {
+    pub fn issue(
+        &self,
+        name: &str,
+        key: PublicIdentity,
+        usage: Usage<'_>,
+        days: u32,
+        now_ms: u64,
+    ) -> Result<String> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -94,7 +107,8 @@ impl Authority {
             Usage::Client => ExtendedKeyUsagePurpose::ClientAuth,
         }];
         if let Usage::Server(hosts) = usage {
-            params.subject_alt_names = hosts.iter().map(|host| alternative(name, host)).collect::<Result<_>>()?;
+            params.subject_alt_names =
+                hosts.iter().map(|host| alternative(name, host)).collect::<Result<_>>()?;
         }
         (params.not_before, params.not_after) = span(name, now_ms, days.into())?;
         params.serial_number = Some(serial(name, &key, now_ms));

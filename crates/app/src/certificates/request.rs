@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use blindscope_federation::{IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _};
+use blindscope_federation::{
+    IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _,
+};
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 

@@ -35,7 +35,8 @@ fn element(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (len, rest) = if short < 0x80 {
         (usize::from(short), rest)
     } else {
-        let (digits, rest) = rest.split_at_checked(usize::from(short & 0x7f)).filter(|(d, _)| d.len() <= 3)?;
+        let (digits, rest) =
+            rest.split_at_checked(usize::from(short & 0x7f)).filter(|(d, _)| d.len() <= 3)?;
         (digits.iter().fold(0, |len, &digit| len << 8 | usize::from(digit)), rest)
     };
     let (contents, rest) = rest.split_at_checked(len)?;
@@ -69,7 +70,8 @@ mod tests {
 
     #[test]
     fn dates_are_read_as_they_were_written() {
-        for (from, until) in [((1970, 1, 1), (1971, 3, 1)), ((2026, 2, 28), (2052, 12, 31)), ((2024, 2, 29), (2049, 12, 31))]
+        for (from, until) in
+            [((1970, 1, 1), (1971, 3, 1)), ((2026, 2, 28), (2052, 12, 31)), ((2024, 2, 29), (2049, 12, 31))]
         {
             let mut params = CertificateParams::default();
             params.not_before = date_time_ymd(from.0, from.1, from.2);

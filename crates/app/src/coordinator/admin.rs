@@ -59,7 +59,8 @@ pub(super) async fn command(desk: &Arc<Desk>, command: Command, document: &Bytes
 
 async fn submit(desk: &Arc<Desk>, document: &Bytes) -> Answer<Bytes> {
     let wrong = |e: blindscope_federation::Error| Refusal::new(Class::Invalid, "job-file", e.to_string());
-    let text = std::str::from_utf8(document).map_err(|e| Refusal::new(Class::Invalid, "job-file", e.to_string()))?;
+    let text =
+        std::str::from_utf8(document).map_err(|e| Refusal::new(Class::Invalid, "job-file", e.to_string()))?;
     let spec = JobSpec::from_json(text).map_err(wrong)?;
     let study = desk.study.clone();
     let for_sizes = spec.clone();
@@ -147,7 +148,9 @@ fn view(now: &Coordinator, job: &str) -> Answer<JobView> {
     };
     let found = now.job_named(job).and_then(|id| now.job(id)).or_else(by_digits);
     found.ok_or_else(|| {
-        let message = format!("no job is named {job}, nor has it as the first 6 or more digits of its id; list the jobs");
+        let message = format!(
+            "no job is named {job}, nor has it as the first 6 or more digits of its id; list the jobs"
+        );
         Refusal::new(Class::Missing, "unknown-job", message)
     })
 }

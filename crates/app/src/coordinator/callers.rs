@@ -33,9 +33,9 @@ impl Callers {
             };
             Some((PeerId::of_ed25519(&member.identity.0), caller))
         });
-        let sites = study.sites().filter_map(|site| {
-            Some((PeerId::of_ed25519(&study.site(site)?.identity.0), Caller::Site(site)))
-        });
+        let sites = study
+            .sites()
+            .filter_map(|site| Some((PeerId::of_ed25519(&study.site(site)?.identity.0), Caller::Site(site))));
         // A key that is a site's stays one: it comes last.
         Self(others.chain(sites).collect())
     }

@@ -34,11 +34,27 @@ pub(super) struct Done {
 
 impl Desk {
     /// The desk of a coordinator that went as far as `records` say.
-    pub(super) async fn open(study: Study, records: Records, blobs: Folder, signer: IdentityKey, stop: Stop) -> Result<Self> {
+    pub(super) async fn open(
+        study: Study,
+        records: Records,
+        blobs: Folder,
+        signer: IdentityKey,
+        stop: Stop,
+    ) -> Result<Self> {
         let coordinator = Coordinator::replay(&study, records.all().await?)?;
         let state = watch::Sender::new(Arc::new(coordinator));
         let (turn, arrivals) = (Mutex::new(()), RwLock::new(()));
-        Ok(Self { study, records, blobs, signer, state, turn, arrivals, stop, broken: AtomicBool::new(false) })
+        Ok(Self {
+            study,
+            records,
+            blobs,
+            signer,
+            state,
+            turn,
+            arrivals,
+            stop,
+            broken: AtomicBool::new(false),
+        })
     }
 
     /// Whether the service stopped because its log could not be written.
@@ -70,7 +86,8 @@ impl Desk {
     async fn decide(&self, input: &Input) -> Answer<Done> {
         let _turn = self.turn.lock().await;
         let now = self.now();
-        let decision = now.handle(input, system::now_ms(), &self.signer).map_err(|e| refusal::protocol(&e))?;
+        let decision =
+            now.handle(input, system::now_ms(), &self.signer).map_err(|e| refusal::protocol(&e))?;
         if !decision.records.is_empty() {
             if let Err(error) = self.records.append(&decision.records).await {
                 if !matches!(error, blindscope_store::Error::Full { .. }) {

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
 use blindscope_transport::{
-    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream, Upload,
+    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream,
+    Upload,
 };
 use blindscope_wire::Digest;
 use bytes::Bytes;

@@ -11,7 +11,9 @@ const FULL: Duration = Duration::from_secs(10);
 /// A refusal of the state machine: its own name is the code, its own text the message.
 pub(super) fn protocol(refusal: &Protocol) -> Refusal {
     let class = match refusal {
-        Protocol::ForeignSite { .. } | Protocol::Sender { .. } | Protocol::Signature { .. } => Class::Forbidden,
+        Protocol::ForeignSite { .. } | Protocol::Sender { .. } | Protocol::Signature { .. } => {
+            Class::Forbidden
+        }
         Protocol::Length { .. } | Protocol::JobFile { .. } => Class::Invalid,
         Protocol::UnknownJob { .. } => Class::Missing,
         Protocol::Budget { .. } | Protocol::ManyJobs { .. } => Class::Exhausted,

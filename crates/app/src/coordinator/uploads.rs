@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use blindscope_federation::{Admission as Verdict, Blob, Input, Record, Refusal as Protocol, SignedHeader, SiteId};
+use blindscope_federation::{
+    Admission as Verdict, Blob, Input, Record, Refusal as Protocol, SignedHeader, SiteId,
+};
 use blindscope_store::Unfinished;
 use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Refusal, Upload};
 use bytes::Bytes;
@@ -63,7 +65,10 @@ impl Intake<Bytes> for Payload {
                     kept.map_err(|e| refusal::internal(&e))?.map_err(|e| refusal::store(&e))?;
                 }
                 let done = desk.handle(Input::Answer(header)).await?;
-                done.receipt.as_ref().map(receipt_bytes).ok_or_else(|| refusal::internal(&"an answer without a receipt"))
+                done.receipt
+                    .as_ref()
+                    .map(receipt_bytes)
+                    .ok_or_else(|| refusal::internal(&"an answer without a receipt"))
             });
             keeping.await.map_err(|e| refusal::internal(&e))?
         })

@@ -33,7 +33,8 @@ pub(super) async fn run(desk: Arc<Desk>, learning: Learning, stop: Stop) {
             do_work(&desk, &learning, work).await;
             continue;
         }
-        let due = now.deadline_ms().map_or(NAP, |ms| Duration::from_millis(ms.saturating_sub(system::now_ms())));
+        let due =
+            now.deadline_ms().map_or(NAP, |ms| Duration::from_millis(ms.saturating_sub(system::now_ms())));
         tokio::select! {
             changed = state.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(due.min(NAP)) => tick(&desk).await,
@@ -70,7 +71,7 @@ async fn do_work(desk: &Arc<Desk>, learning: &Learning, work: Work) {
     }
 }
 
-async fn again(step: &blindscope_federation::Step, error: &dyn std::fmt::Display) {
+async fn again(step: &blindscope_federation::Step, error: &(dyn std::fmt::Display + Sync)) {
     tracing::error!(%step, %error, "combining failed; it is tried again");
     tokio::time::sleep(PAUSE).await;
 }

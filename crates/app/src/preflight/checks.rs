@@ -32,13 +32,24 @@ pub(super) fn local(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
     ];
     match kit.study() {
         Ok(study) => {
-            checks.push(Check::ok("study", format!("{} {}", study.literal().name, provision::fingerprint(&study.digest()))));
+            checks.push(Check::ok(
+                "study",
+                format!("{} {}", study.literal().name, provision::fingerprint(&study.digest())),
+            ));
             if kit.local("policy.toml").exists() || study.site_named(&settings.name).is_some() {
-                checks.extend([key_file(kit, "sealing.key"), site(kit, &study, &settings.name), policy(kit, &study)]);
+                checks.extend([
+                    key_file(kit, "sealing.key"),
+                    site(kit, &study, &settings.name),
+                    policy(kit, &study),
+                ]);
                 checks.push(backbone(settings, &study));
             }
         }
-        Err(e) => checks.push(Check::failed("study", e.to_string(), "install the startup folder of the coordinator's kit")),
+        Err(e) => checks.push(Check::failed(
+            "study",
+            e.to_string(),
+            "install the startup folder of the coordinator's kit",
+        )),
     }
     checks
 }
@@ -59,7 +70,11 @@ fn certificate(kit: &Kit) -> Check {
     let renew = "send transfer/request.toml to the coordinator again: `blindscope cert sign` renews it";
     let read = files::read(&kit.startup("certificate.pem"), 1 << 20);
     let Some(validity) = read.ok().and_then(|pem| certificates::validity(&pem)) else {
-        return Check::failed("certificate", "startup/certificate.pem is missing or is no certificate", renew);
+        return Check::failed(
+            "certificate",
+            "startup/certificate.pem is missing or is no certificate",
+            renew,
+        );
     };
     let now = i64::try_from(system::now_ms() / 1000).unwrap_or(i64::MAX);
     let days = (validity.until - now) / 86_400;
@@ -67,7 +82,9 @@ fn certificate(kit: &Kit) -> Check {
         return Check::failed("certificate", "it is not valid yet", "set this machine's clock");
     }
     match days {
-        _ if now > validity.until => Check::failed("certificate", format!("it ended {} days ago", -days), renew),
+        _ if now > validity.until => {
+            Check::failed("certificate", format!("it ended {} days ago", -days), renew)
+        }
         ..SHORT_DAYS => Check::new("certificate", Outcome::Warning, format!("{days} days left"), renew),
         _ => Check::ok("certificate", format!("{days} days left")),
     }
@@ -77,8 +94,14 @@ fn key_file(kit: &Kit, file: &'static str) -> Check {
     let path = kit.local(file);
     match files::is_open_to_others(&path) {
         Ok(false) => Check::ok("key-file", format!("local/{file}, for its owner only")),
-        Ok(true) => Check::failed("key-file", format!("local/{file} can be read by others"), format!("chmod 600 {}", path.display())),
-        Err(e) => Check::failed("key-file", e.to_string(), "restore it from a copy, or request a new certificate"),
+        Ok(true) => Check::failed(
+            "key-file",
+            format!("local/{file} can be read by others"),
+            format!("chmod 600 {}", path.display()),
+        ),
+        Err(e) => {
+            Check::failed("key-file", e.to_string(), "restore it from a copy, or request a new certificate")
+        }
     }
 }
 
@@ -96,10 +119,17 @@ fn policy(kit: &Kit, study: &Study) -> Check {
     };
     let literal = study.literal();
     if policy.backbone != literal.backbone {
-        return Check::failed("policy", "it allows another backbone than the study's", "agree on one, then correct local/policy.toml");
+        return Check::failed(
+            "policy",
+            "it allows another backbone than the study's",
+            "agree on one, then correct local/policy.toml",
+        );
     }
     if policy.minimum_cohort > literal.minimum_cohort {
-        let found = format!("it wants {} contributions in a sum, the study {}", policy.minimum_cohort, literal.minimum_cohort);
+        let found = format!(
+            "it wants {} contributions in a sum, the study {}",
+            policy.minimum_cohort, literal.minimum_cohort
+        );
         return Check::failed("policy", found, "every job will be declined here: agree on one number");
     }
     let kinds: Vec<&str> = policy.jobs.iter().map(|kind| kind.name()).collect();
@@ -113,8 +143,16 @@ fn backbone(settings: &PartySettings, study: &Study) -> Check {
     };
     match digest(path) {
         Ok(found) if found == study.literal().backbone.to_string() => Check::ok("backbone", found),
-        Ok(found) => Check::failed("backbone", format!("{} has SHA-256 {found}", path.display()), "use the weights that the study names"),
-        Err(e) => Check::failed("backbone", format!("{}: {e}", path.display()), "correct the path in startup/settings.toml"),
+        Ok(found) => Check::failed(
+            "backbone",
+            format!("{} has SHA-256 {found}", path.display()),
+            "use the weights that the study names",
+        ),
+        Err(e) => Check::failed(
+            "backbone",
+            format!("{}: {e}", path.display()),
+            "correct the path in startup/settings.toml",
+        ),
     }
 }
 
@@ -149,7 +187,11 @@ pub(super) async fn remote(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
     let hello = || Join { software: env!("CARGO_PKG_VERSION").to_owned(), study: None };
     // The first call pays for the connection; the second is timed for the clock.
     if let Err(e) = client.join(hello()).await {
-        return vec![Check::failed("coordinator", e.to_string(), "see the message; the site itself dials out, no port is needed here")];
+        return vec![Check::failed(
+            "coordinator",
+            e.to_string(),
+            "see the message; the site itself dials out, no port is needed here",
+        )];
     }
     let sent = system::now_ms();
     let joined = match client.join(hello()).await {
@@ -157,7 +199,8 @@ pub(super) async fn remote(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
         Err(e) => return vec![Check::failed("coordinator", e.to_string(), "try again")],
     };
     let received = system::now_ms();
-    let reached = Check::ok("coordinator", format!("{} in {} ms", settings.coordinator, received.saturating_sub(sent)));
+    let reached =
+        Check::ok("coordinator", format!("{} in {} ms", settings.coordinator, received.saturating_sub(sent)));
     vec![reached, versions(&joined), same_study(kit, &joined), clock(sent, received, joined.now_ms)]
 }
 
@@ -166,7 +209,12 @@ fn versions(joined: &Joined) -> Check {
     if joined.software == own {
         return Check::ok("versions", format!("both {own}"));
     }
-    Check::new("versions", Outcome::Warning, format!("{own} here, {} there", joined.software), "use the same release everywhere")
+    Check::new(
+        "versions",
+        Outcome::Warning,
+        format!("{own} here, {} there", joined.software),
+        "use the same release everywhere",
+    )
 }
 
 fn same_study(kit: &Kit, joined: &Joined) -> Check {
@@ -174,7 +222,11 @@ fn same_study(kit: &Kit, joined: &Joined) -> Check {
     if own.is_ok_and(|own| own.as_slice() == joined.study.as_ref()) {
         return Check::ok("same-study", "study.toml is the coordinator's");
     }
-    Check::failed("same-study", "the coordinator's study.toml is another", "install the startup folder of the newest kit")
+    Check::failed(
+        "same-study",
+        "the coordinator's study.toml is another",
+        "install the startup folder of the newest kit",
+    )
 }
 
 fn clock(sent: u64, received: u64, theirs: u64) -> Check {

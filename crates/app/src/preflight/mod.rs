@@ -56,7 +56,12 @@ pub async fn preflight(kit: &Kit, overrides: &[String]) -> Result<Preflight> {
 }
 
 impl Check {
-    fn new(name: &'static str, outcome: Outcome, found: impl Into<String>, repair: impl Into<String>) -> Self {
+    fn new(
+        name: &'static str,
+        outcome: Outcome,
+        found: impl Into<String>,
+        repair: impl Into<String>,
+    ) -> Self {
         Self { name, outcome, found: found.into(), repair: repair.into() }
     }
 

@@ -99,16 +99,22 @@ pub fn sign(coordinator: &Kit, request: &Request, days: u32, now_ms: u64) -> Res
     let study = coordinator.study()?;
     let entry = study.site_named(&request.name).and_then(|site| study.site(site));
     if request.role == Role::Site {
-        let known = entry.is_some_and(|e| e.identity == request.identity && Some(e.sealing) == request.sealing);
+        let known =
+            entry.is_some_and(|e| e.identity == request.identity && Some(e.sealing) == request.sealing);
         if !known {
             let (what, name) = ("site of the study", request.name.clone());
-            return Err(AppError::Unknown { what, name, repair: "found a new study with this site's request" });
+            return Err(AppError::Unknown {
+                what,
+                name,
+                repair: "found a new study with this site's request",
+            });
         }
     } else {
         admit(coordinator, request)?;
     }
     let name = &study.literal().name;
-    let authority = Authority::open(name, &coordinator.startup("authority.pem"), &coordinator.local("authority.key"))?;
+    let authority =
+        Authority::open(name, &coordinator.startup("authority.pem"), &coordinator.local("authority.key"))?;
     authority.issue(&request.name, request.identity, Usage::Client, days, now_ms)
 }
 

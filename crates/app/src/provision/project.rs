@@ -98,8 +98,14 @@ impl Parties {
 impl Project {
     /// Everybody's name and role, sites first.
     pub fn names(&self) -> impl Iterator<Item = (&str, Role)> {
-        let of = |names, role| std::iter::repeat_n(role, usize::MAX).zip(names).map(|(role, name): (_, &String)| (name.as_str(), role));
-        of(self.sites.iter(), Role::Site).chain(of(self.admins.iter(), Role::Admin)).chain(of(self.askers.iter(), Role::Asker))
+        let of = |names, role| {
+            std::iter::repeat_n(role, usize::MAX)
+                .zip(names)
+                .map(|(role, name): (_, &String)| (name.as_str(), role))
+        };
+        of(self.sites.iter(), Role::Site)
+            .chain(of(self.admins.iter(), Role::Admin))
+            .chain(of(self.askers.iter(), Role::Asker))
     }
 
     /// The host of `address`.

@@ -25,7 +25,8 @@ impl Write<'_> {
         let mut hosts = project.hosts.clone();
         hosts.insert(0, project.host().to_owned());
         let days = project.certificate_days;
-        let certificate = self.authority.issue("coordinator", identity, Usage::Server(&hosts), days, self.now_ms)?;
+        let certificate =
+            self.authority.issue("coordinator", identity, Usage::Server(&hosts), days, self.now_ms)?;
         let settings = CoordinatorSettings {
             listen: project.listen(),
             inference: project.inference.clone(),
@@ -38,7 +39,8 @@ impl Write<'_> {
     pub(super) fn party(&self, kit: &Kit, request: &Request) -> Result<()> {
         kit.create()?;
         let days = self.project.certificate_days;
-        let certificate = self.authority.issue(&request.name, request.identity, Usage::Client, days, self.now_ms)?;
+        let certificate =
+            self.authority.issue(&request.name, request.identity, Usage::Client, days, self.now_ms)?;
         let settings = PartySettings {
             name: request.name.clone(),
             coordinator: self.project.address.clone(),
@@ -93,5 +95,6 @@ const POLICY_HEAD: &str = "\
 
 /// A value as TOML text.
 pub(super) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
-    toml::to_string_pretty(value).map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })
+    toml::to_string_pretty(value)
+        .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })
 }

@@ -78,5 +78,8 @@ pub(super) fn is_stale(error: &TransportError) -> bool {
 
 /// A blob of ours that is not there or damaged.
 pub(super) fn unreadable(error: &blindscope_store::Error) -> TransportError {
-    TransportError::File { action: "read a payload of this site", cause: std::io::Error::other(error.to_string()) }
+    TransportError::File {
+        action: "read a payload of this site",
+        cause: std::io::Error::other(error.to_string()),
+    }
 }

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use blindscope_federation::{
-    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader, Site, Task,
+    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
+    Site, Task,
 };
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
@@ -87,7 +88,8 @@ impl Runner {
             async move { client.join(Join { software, study: Some(study) }).await }
         };
         let Some(joined) = self.dialler.until_heard(&self.stop, hello).await? else { return Ok(()) };
-        let literal = blindscope_federation::StudyLiteral::from_toml(&String::from_utf8_lossy(&joined.study))?;
+        let literal =
+            blindscope_federation::StudyLiteral::from_toml(&String::from_utf8_lossy(&joined.study))?;
         if literal != *self.site.study().literal() {
             let expected = self.site.study().digest().to_string();
             return Err(AppError::OtherStudy { expected, found: literal.name });
@@ -145,7 +147,8 @@ impl Runner {
     async fn send(&mut self, staged: &SignedHeader) -> Result<()> {
         let blob = staged.payload().unwrap_or_else(|| Blob::of(&[]));
         let upload = Upload { header: staged.to_bytes().into(), len: blob.len, digest: blob.digest };
-        let (client, blobs, has_payload) = (self.client.clone(), self.blobs.clone(), staged.payload().is_some());
+        let (client, blobs, has_payload) =
+            (self.client.clone(), self.blobs.clone(), staged.payload().is_some());
         let submit = || {
             let (client, blobs, upload) = (client.clone(), blobs.clone(), upload.clone());
             async move {
@@ -163,7 +166,10 @@ impl Runner {
                 let record = Record::from_line(&note)?;
                 let mark = self.site.receive(&record)?;
                 tracing::info!(%step, seq = record.body.seq, "accepted");
-                debug_assert!(matches!(record.body.event, Event::Accepted { .. }), "receive takes receipts only");
+                debug_assert!(
+                    matches!(record.body.event, Event::Accepted { .. }),
+                    "receive takes receipts only"
+                );
                 self.keep(vec![mark]).await
             }
             Ok(None) => Ok(()),

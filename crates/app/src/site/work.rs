@@ -34,7 +34,8 @@ impl Runner {
         let started = std::time::Instant::now();
         let mut rng = system::rng()?;
         let computing = tokio::task::spawn_blocking(move || {
-            let tools = SiteTools { study: &study, me, sealing: &sealing, learning: &*learning, blobs: &blobs };
+            let tools =
+                SiteTools { study: &study, me, sealing: &sealing, learning: &*learning, blobs: &blobs };
             site_payload(&tools, &task, bundle, permit, &mut rng)
         });
         match computing.await.map_err(|_| AppError::Defect { what: "the computation of a payload" })? {
@@ -89,5 +90,8 @@ impl std::io::Write for Sink {
 }
 
 fn full(error: &blindscope_store::Error) -> TransportError {
-    TransportError::File { action: "keep a blob of the coordinator", cause: std::io::Error::other(error.to_string()) }
+    TransportError::File {
+        action: "keep a blob of the coordinator",
+        cause: std::io::Error::other(error.to_string()),
+    }
 }
