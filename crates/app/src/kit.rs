@@ -29,7 +29,7 @@ pub struct Kit {
 }
 
 /// `startup/settings.toml` of everybody but the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartySettings {
     /// Its own name.
@@ -45,7 +45,7 @@ pub struct PartySettings {
 }
 
 /// `startup/settings.toml` of the coordinator.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CoordinatorSettings {
     /// Where it listens, `ADDRESS:PORT`.

@@ -16,11 +16,15 @@ pub mod learn;
 pub mod log;
 pub mod models;
 pub mod plan;
+pub mod plain;
 pub mod preflight;
+pub mod processes;
 pub mod provision;
 pub mod report;
 pub mod site;
 pub mod system;
 pub mod training;
 
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView};
+pub use blindscope_transport::{Limits, Stop};
 pub use error::{AppError, Result};

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use blindscope_transport::Stop;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
@@ -30,4 +31,29 @@ pub fn rng() -> Result<ChaCha20Rng> {
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|_| AppError::Defect { what: "the start of threads" })
+}
+
+/// Stops a service when the process is asked to end (Ctrl-C, SIGTERM). A second time ends it at once.
+pub fn stop_on_signal(stop: &Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::warn!("signals cannot be caught; they end the process at once");
+        return;
+    };
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if first {
+                tracing::info!("stopping");
+                stop.stop();
+            }
+        }
+        std::process::exit(130);
+    });
 }

@@ -1,9 +1,13 @@
 //! Raw arguments.
 
+use crate::job::JobOptions;
+use crate::log::LogCommand;
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
 use crate::{data, features, model, train};
+use crate::services::{CoordinatorCommand, SiteCommand};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
@@ -51,6 +55,23 @@ pub(crate) enum Command {
     /// Check a kit before it is used: versions, certificates, clock, network, disk, policy.
     #[command(after_help = "Example: blindscope preflight --kit hospital-a")]
     Preflight(PreflightOptions),
+    /// The coordinator's service.
+    #[command(subcommand)]
+    Coordinator(CoordinatorCommand),
+    /// A site's service.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Submit, watch and end jobs, fetch their results.
+    Job(JobOptions),
+    /// Export and verify the audit log.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Print completions for a shell.
+    #[command(after_help = "Example: blindscope completions bash > /etc/bash_completion.d/blindscope")]
+    Completions {
+        /// Which.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, ClapArgs)]

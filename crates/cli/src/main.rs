@@ -8,6 +8,8 @@ mod features;
 mod interrupt;
 mod model;
 mod plan;
+mod job;
+mod log;
 mod preflight;
 mod progress;
 mod provision;
@@ -15,6 +17,7 @@ mod report;
 mod shown;
 mod tiles;
 mod train;
+mod services;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(log_level()).init();
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Plan(options) => plan::run(&options),
@@ -48,8 +52,22 @@ fn run() -> anyhow::Result<ExitCode> {
         args::Command::Provision(options) => provision::run(&options),
         args::Command::Cert(command) => provision::cert(&command),
         args::Command::Preflight(options) => return preflight::run(&options),
+        args::Command::Coordinator(command) => services::coordinator(&command),
+        args::Command::Site(command) => services::site(&command),
+        args::Command::Job(options) => job::run(&options),
+        args::Command::Log(command) => log::run(&command),
+        args::Command::Completions { shell } => {
+            log::completions(shell);
+            Ok(())
+        }
     };
     done.map(|()| ExitCode::SUCCESS)
+}
+
+/// `BLINDSCOPE_LOG`: error, warn, info (as unless given), debug or trace.
+fn log_level() -> tracing::Level {
+    let named = std::env::var("BLINDSCOPE_LOG").ok();
+    named.and_then(|name| name.parse().ok()).unwrap_or(tracing::Level::INFO)
 }
 
 fn is_broken_pipe(e: &anyhow::Error) -> bool {

@@ -71,7 +71,7 @@ async fn do_work(desk: &Arc<Desk>, learning: &Learning, work: Work) {
     }
 }
 
-async fn again(step: &blindscope_federation::Step, error: &dyn std::fmt::Display) {
+async fn again(step: &blindscope_federation::Step, error: &(dyn std::fmt::Display + Sync)) {
     tracing::error!(%step, %error, "combining failed; it is tried again");
     tokio::time::sleep(PAUSE).await;
 }
