@@ -67,6 +67,14 @@ impl Processes {
         Ok(Self { binary, folder, sites: project.sites, coordinator: None, running, extra: Vec::new() })
     }
 
+    /// The study that was provisioned below `folder` before, with its sites in the project's order. Nothing runs yet.
+    pub fn open(binary: &Path, folder: &Path, sites: &[&str]) -> Self {
+        let (binary, folder) = (binary.to_owned(), folder.to_owned());
+        let running = sites.iter().map(|_| None).collect();
+        let sites = sites.iter().map(|&name| name.to_owned()).collect();
+        Self { binary, folder, sites, coordinator: None, running, extra: Vec::new() }
+    }
+
     /// The same with more arguments for every process, `--disk 1000000` for example.
     #[must_use]
     pub fn with_arguments(mut self, extra: &[&str]) -> Self {

@@ -4,9 +4,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use anyhow::Context as _;
 use blindscope_app::coordinator::{self, Parts};
 use blindscope_app::kit::{Kit, PartySettings};
-use blindscope_app::plain::{NoLearning, Plain, Sums};
+use blindscope_app::learn::{self, SiteSettings};
+use blindscope_app::plain::{Plain, Sums};
 use blindscope_app::{Limits, Stop, site, system};
 use clap::{Args, Subcommand};
 
@@ -47,7 +49,7 @@ pub(crate) struct ServiceOptions {
 pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
-    let learning = Arc::new(Sums { learning: NoLearning });
+    let learning = Arc::new(Sums { learning: learn::Coordinator });
     let parts = Parts { learning, limits: Limits::default(), disk: options.disk };
     let json = options.json;
     let ready = move |address: std::net::SocketAddr| {
@@ -71,7 +73,7 @@ pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
     let SiteCommand::Run(options) = command;
     let kit = Kit::at(&options.kit);
     let settings: PartySettings = kit.settings(&options.overrides)?;
-    let learning = learning(&settings)?;
+    let learning = learning(&kit, &settings)?;
     Ok(system::runtime()?.block_on(async {
         let stop = Stop::new();
         system::stop_on_signal(&stop);
@@ -79,12 +81,15 @@ pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
     })?)
 }
 
-/// The learning code that the table `learning` asks for.
-fn learning(settings: &PartySettings) -> anyhow::Result<site::Learning> {
-    let plain = settings.learning.get("plain").cloned();
-    let Some(plain) = plain else {
-        anyhow::bail!("settings.toml: the table learning names no source; set learning.plain, for example");
-    };
-    let plain: Plain = plain.try_into()?;
-    Ok(Arc::new(plain))
+/// The learning code that the table `learning` asks for: integers of one's own, or features and tiles.
+fn learning(kit: &Kit, settings: &PartySettings) -> anyhow::Result<site::Learning> {
+    if let Some(plain) = settings.learning.get("plain").cloned() {
+        let plain: Plain = plain.try_into()?;
+        return Ok(Arc::new(plain));
+    }
+    let learning: Result<SiteSettings, _> = settings.learning.clone().try_into();
+    let learning = learning.context(
+        "settings.toml: the table learning names no source; set learning.train to a features file, or learning.plain",
+    )?;
+    Ok(Arc::new(learn::open_site(kit.folder(), &learning)?))
 }

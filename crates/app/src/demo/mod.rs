@@ -3,18 +3,21 @@
 //! One coordinator and three sites, each with its own tiles and its own kit. The sites learn together through encryption, an
 //! asker has held-out tiles classified through encryption, and everything is learned once more in the clear to compare.
 
+mod ask;
 mod backbone;
 mod error;
 mod evaluate;
 mod event;
+mod gather;
 mod inference;
 mod jobs;
 mod ledger;
-mod local;
 mod options;
 pub mod paper;
+mod project;
 mod results;
 mod run;
+mod study;
 mod tiles;
 mod traffic;
 

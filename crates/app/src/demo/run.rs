@@ -1,28 +1,22 @@
 //! The demo from the first tile to the report.
 
-use super::error::{DemoError, Result, make_folder, read, write};
+use super::ask::{Answered, Asking};
+use super::error::{DemoError, Result, make_folder, write};
 use super::evaluate::TestSet;
 use super::event::DemoEvent;
-use super::inference::ask_here;
+use super::gather::{self, Learned};
 use super::jobs::Jobs;
 use super::ledger::Ledger;
-use super::local::LocalStudy;
 use super::options::{DemoOptions, SITES, Size, THRESHOLD};
-use super::results::{
-    Agreement, BackboneFigures, ClientCurve, DataFigures, DemoResults, Evaluation, Exactness, LogFigures,
-};
-use super::tiles::{ASKER, Lists};
-use super::{backbone, paper, tiles, traffic};
+use super::project::project;
+use super::results::{DemoResults, LogFigures};
+use super::study::Study;
+use super::tiles::Lists;
+use super::{backbone, tiles, traffic};
 use crate::features::{self, Backbone, ExtractOptions, Features, TileList};
-use crate::learn::{
-    HistoryLine, Model, SiteData, SiteLearner, SiteSettings, UpdateState, clear_twin, open_site,
-};
-use crate::provision::{self, Project};
-use crate::{heads, system};
-use blindscope_classify::Head;
-use blindscope_federation::{Deadlines, JobSpec};
-use blindscope_vision::train::Classifier;
-use sha2::{Digest, Sha256};
+use crate::learn::{Model, SiteData, SiteLearner, SiteSettings, clear_twin, open_site};
+use crate::system;
+use blindscope_federation::{JobSpec, JobStatus, JobView};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -75,14 +69,6 @@ struct Demo<'a> {
     cancel: &'a AtomicBool,
 }
 
-/// Results of the encrypted jobs and of their clear twins.
-struct Learned {
-    statistics: Vec<u8>,
-    means: Vec<u8>,
-    fedavg: Vec<u8>,
-    update: Vec<u8>,
-}
-
 impl Demo<'_> {
     fn run(&mut self) -> Result<DemoOutcome> {
         let kits = self.options.folder.join("study");
@@ -104,25 +90,25 @@ impl Demo<'_> {
         let (configurations, others, agreement) =
             self.ask(&jobs, &backbone, &lists, &set, &encrypted, &clear)?;
         let validation = Model::from_json(&encrypted.fedavg)?.validation;
-        let records = study.records();
+        let records = study.records()?;
         let results = DemoResults {
             command: self.options.command.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            time: utc(system::now_ms()),
+            time: gather::utc(system::now_ms()),
             seed: self.options.seed,
             quick: self.options.quick,
             synthetic: self.options.own.is_none(),
-            machine: machine(),
+            machine: gather::machine(),
             classes: test.classes.clone(),
-            data: data_figures(&lists)?,
-            backbone: figures_of(&backbone),
+            data: gather::data(&lists)?,
+            backbone: gather::backbone(&backbone),
             steps: self.ledger.steps().to_vec(),
-            traffic: traffic::figures(records),
-            clients: clients(&kits)?,
+            traffic: traffic::figures(&records),
+            clients: gather::clients(&kits)?,
             configurations,
             others,
             validation,
-            exact: exactness(&encrypted, &clear),
+            exact: gather::exactness(&encrypted, &clear),
             agreement,
             log: LogFigures { records: records.len(), verified: true },
         };
@@ -158,7 +144,7 @@ impl Demo<'_> {
                 return Ok(Lists::at(kits));
             }
             let lists = tiles::prepare(demo.options, &demo.size, kits)?;
-            for figures in data_figures(&lists)? {
+            for figures in gather::data(&lists)? {
                 let total: usize = figures.tiles.iter().sum();
                 demo.note(format!("{}: {total} tiles of {} groups", figures.list, figures.groups));
             }
@@ -226,20 +212,22 @@ impl Demo<'_> {
         Ok(extracted.features)
     }
 
-    fn found(&mut self, kits: &Path, backbone: &Backbone, test: &Features) -> Result<LocalStudy> {
+    fn found(&mut self, kits: &Path, backbone: &Backbone, test: &Features) -> Result<Study> {
         self.step(3, |demo| {
-            if !kits.join("coordinator").join("startup").join("study.toml").is_file() {
-                let project = project(backbone, &test.classes);
-                let founded = provision::all_local(&project, kits, system::now_ms(), &mut system::rng()?)?;
-                demo.note(format!(
-                    "study {} over {} sites, any {THRESHOLD} open a sum",
-                    founded.digest,
-                    SITES.len()
-                ));
-            }
-            let learners = SITES.iter().map(|name| demo.learner(kits, name)).collect::<Result<Vec<_>>>()?;
-            let mut study = LocalStudy::open(kits, learners)?;
-            study.run(&JobSpec::ceremony("ceremony"), &mut |_, _| {})?;
+            let project = project(&demo.weights(), backbone, &test.classes)?;
+            let learning = toml::Table::try_from(demo.site_settings())
+                .map_err(|e| crate::AppError::Settings { path: kits.to_owned(), reason: e.to_string() })?;
+            let mut study = Study::start(demo.options, kits, project, &vec![learning; SITES.len()])?;
+            demo.note(format!(
+                "coordinator and {} sites run as processes of their own; logs in {}",
+                SITES.len(),
+                kits.join("logs").display()
+            ));
+            demo.job(&mut study, &JobSpec::ceremony("ceremony"))?;
+            demo.note(format!(
+                "the sites hold a key together: any {THRESHOLD} of {} can open a sum",
+                SITES.len()
+            ));
             Ok(study)
         })
     }
@@ -248,12 +236,17 @@ impl Demo<'_> {
         Ok(open_site(&kits.join(name), &self.site_settings())?)
     }
 
-    /// What a site's kit says about its data. The backbone lies outside of the kit, by an absolute path.
-    fn site_settings(&self) -> SiteSettings {
-        let backbone = match &self.options.own {
+    /// Where the shared backbone lies.
+    fn weights(&self) -> PathBuf {
+        match &self.options.own {
             Some(own) => PathBuf::from(&own.backbone.model),
             None => self.backbone_path(),
-        };
+        }
+    }
+
+    /// What a site's kit says about its data. The backbone lies outside of the kit, by an absolute path.
+    fn site_settings(&self) -> SiteSettings {
+        let backbone = self.weights();
         SiteSettings {
             train: "data/train.safetensors".into(),
             validation: Some("data/validation.safetensors".into()),
@@ -264,7 +257,7 @@ impl Demo<'_> {
         }
     }
 
-    fn learn(&mut self, study: &mut LocalStudy, jobs: &Jobs) -> Result<Learned> {
+    fn learn(&mut self, study: &mut Study, jobs: &Jobs) -> Result<Learned> {
         let (statistics, means) = self
             .step(4, |demo| Ok((demo.job(study, &jobs.statistics)?, demo.job(study, &jobs.class_means)?)))?;
         let fedavg = self.step(5, |demo| demo.job(study, &jobs.fedavg))?;
@@ -272,13 +265,20 @@ impl Demo<'_> {
         Ok(Learned { statistics, means, fedavg, update })
     }
 
-    fn job(&mut self, study: &mut LocalStudy, spec: &JobSpec) -> Result<Vec<u8>> {
+    fn job(&mut self, study: &mut Study, spec: &JobSpec) -> Result<Vec<u8>> {
         let tell = &mut *self.tell;
-        let what = format!("rounds of {}, {} integers a site", spec.name, spec.values);
-        let mut progress = |done, total| tell(&DemoEvent::Progress { what: what.clone(), done, total });
-        let result = study.run(spec, &mut progress)?;
-        progress(spec.rounds, spec.rounds);
-        Ok(result)
+        let mut progress = |view: &JobView| {
+            let (phase, there) = match &view.status {
+                JobStatus::Asking(step) => (step.step.phase.name(), step.answered.len()),
+                JobStatus::Combining { .. } => ("adding up", 0),
+                JobStatus::Done { .. } => ("done", SITES.len()),
+                _ => ("waiting", 0),
+            };
+            let done = if view.is_over() { view.rounds } else { view.round };
+            let what = format!("rounds of {} ({phase}, {there} of {} sites)", spec.name, SITES.len());
+            tell(&DemoEvent::Progress { what, done, total: view.rounds });
+        };
+        study.run(spec, &mut progress, self.cancel)
     }
 
     /// The same jobs over the same data with nothing encrypted; `statistics` over the pooled data, which nobody has.
@@ -299,7 +299,6 @@ impl Demo<'_> {
         })
     }
 
-    #[allow(clippy::type_complexity, reason = "three lists of figures, taken apart at once")]
     fn ask(
         &mut self,
         jobs: &Jobs,
@@ -308,71 +307,12 @@ impl Demo<'_> {
         set: &TestSet,
         encrypted: &Learned,
         clear: &Learned,
-    ) -> Result<(Vec<Evaluation>, Vec<Evaluation>, Vec<Agreement>)> {
+    ) -> Result<Answered> {
         self.step(8, |demo| {
-            let mut rng = system::rng()?;
-            let cls =
-                [Model::from_json(&clear.fedavg)?.head()?, Model::from_json(&encrypted.fedavg)?.head()?];
-            let asked = ask_here("fedavg", &cls[1], &set.rows, &mut rng)?;
-            let mut agreement = vec![asked.agreement];
-            let mut configurations = vec![
-                set.evaluate_head("clear, CLS", &cls[0], Some(paper::CLEAR))?,
-                set.evaluate("encrypted, CLS", &asked.logits, Some(paper::ENCRYPTED_CLS)),
-            ];
-            let (clear_set, head) = demo.updated(jobs, backbone, lists, &clear.update)?;
-            let paper_clear = Some(paper::CLEAR);
-            configurations.push(clear_set.evaluate_head("clear, gradients", &head, paper_clear)?);
-            let (tuned_set, head) = demo.updated(jobs, backbone, lists, &encrypted.update)?;
-            let asked = ask_here("update", &head, &tuned_set.rows, &mut rng)?;
-            let paper_gradients = Some(paper::ENCRYPTED_GRADIENTS);
-            configurations.push(tuned_set.evaluate("encrypted, gradients", &asked.logits, paper_gradients));
-            agreement.push(asked.agreement);
-            let mut others = Vec::new();
-            let statistics = Model::from_json(&encrypted.statistics)?;
-            for (name, shown) in
-                [("ridge", "ridge from encrypted statistics"), ("lda", "LDA from encrypted statistics")]
-            {
-                others.push(set.evaluate_head(shown, &statistics.head_named(name)?, None)?);
-            }
-            let means = Model::from_json(&encrypted.means)?.head()?;
-            others.push(set.evaluate_head("nearest mean CLS token", &means, None)?);
-            Ok((configurations, others, agreement))
+            let (tell, cancel, seed) = (&mut *demo.tell, demo.cancel, demo.options.seed);
+            let mut asking = Asking { jobs, backbone, lists, set, seed, tell, cancel };
+            asking.all(encrypted, clear)
         })
-    }
-
-    /// The held-out tiles through the backbone that an update tuned, and its head.
-    fn updated(
-        &mut self,
-        jobs: &Jobs,
-        backbone: &Backbone,
-        lists: &Lists,
-        update: &[u8],
-    ) -> Result<(TestSet, Head)> {
-        let settings = &jobs.update_settings;
-        let (model, head) =
-            UpdateState::from_bytes(update, settings.values)?.apply(&backbone.model, settings)?;
-        let tuned = Backbone { model, preprocess: backbone.preprocess.clone() };
-        let dataset = TileList::new(&lists.test).open()?;
-        let tell = &mut *self.tell;
-        let mut progress = |now: &features::Progress| {
-            let (done, total) = (now.done as u64, now.total as u64);
-            tell(&DemoEvent::Progress {
-                what: "held-out tiles through the tuned backbone".into(),
-                done,
-                total,
-            });
-        };
-        let options = ExtractOptions::default();
-        let extracted = features::extract(&dataset, &tuned, &options, &mut progress, self.cancel)?;
-        let bound = settings.token_bound;
-        let head = match head {
-            Classifier::Polynomial { head, .. } => heads::polynomial(&head)?,
-            Classifier::Linear(head) => {
-                let width = head.width;
-                heads::linear(&head, &vec![-bound; width], &vec![bound; width])?
-            }
-        };
-        Ok((TestSet::new(&extracted.features, self.options.seed)?, head))
     }
 
     fn report(&mut self, mut results: DemoResults) -> Result<DemoOutcome> {
@@ -387,108 +327,4 @@ impl Demo<'_> {
             Ok(DemoOutcome { results, report, json })
         })
     }
-}
-
-fn project(backbone: &Backbone, classes: &[String]) -> Project {
-    Project {
-        name: "demo".into(),
-        address: "127.0.0.1:0".into(),
-        listen: None,
-        hosts: Vec::new(),
-        classes: classes.to_vec(),
-        backbone: features::hex(&backbone.digest()),
-        width: backbone.model.config().width as u32,
-        sites: SITES.map(str::to_owned).to_vec(),
-        admins: vec!["admin".into()],
-        askers: vec![ASKER.into()],
-        threshold: THRESHOLD,
-        minimum_cohort: SITES.len() as u32,
-        decryptions: 1 << 20,
-        statistical_bits: 40,
-        attempts: 4,
-        certificate_days: 30,
-        deadlines: Deadlines { ceremony_seconds: 600, upload_seconds: 3600, opening_seconds: 600 },
-        inference: None,
-    }
-}
-
-fn figures_of(backbone: &Backbone) -> BackboneFigures {
-    let config = backbone.model.config();
-    BackboneFigures {
-        shape: [config.image, config.patch, config.width, config.depth],
-        parameters: backbone.parameters(),
-        digest: features::hex(&backbone.digest()),
-    }
-}
-
-fn data_figures(lists: &Lists) -> Result<Vec<DataFigures>> {
-    let one = |name: String, list: &Path| -> Result<DataFigures> {
-        let dataset = TileList::new(list).open()?;
-        let groups: std::collections::BTreeSet<_> = dataset.samples.iter().map(|s| &s.group).collect();
-        Ok(DataFigures { list: name, tiles: dataset.class_counts(), groups: groups.len() })
-    };
-    let mut figures = Vec::new();
-    for (site, name) in lists.sites.iter().zip(SITES) {
-        figures.push(one(format!("{name}, training"), &site.train)?);
-        figures.push(one(format!("{name}, validation"), &site.validation)?);
-    }
-    figures.push(one("held out".into(), &lists.test)?);
-    Ok(figures)
-}
-
-/// The sites' own notes of their training.
-fn clients(kits: &Path) -> Result<Vec<ClientCurve>> {
-    let one = |site: &&str| {
-        let text = read(&kits.join(site).join("data").join("history.jsonl"))?;
-        let lines = text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
-        let mut epochs: Vec<HistoryLine> = lines.collect();
-        // A round that was begun twice was written down twice; the later one counts.
-        epochs.reverse();
-        let mut seen = std::collections::HashSet::new();
-        epochs.retain(|e| seen.insert((e.job.clone(), e.epoch)));
-        epochs.reverse();
-        epochs.sort_by(|a, b| (&a.job, a.epoch).cmp(&(&b.job, b.epoch)));
-        Ok(ClientCurve { site: (*site).to_owned(), epochs })
-    };
-    SITES.iter().map(one).collect()
-}
-
-fn exactness(encrypted: &Learned, clear: &Learned) -> Vec<Exactness> {
-    let pairs = [
-        ("statistics", &encrypted.statistics, &clear.statistics),
-        ("class-means", &encrypted.means, &clear.means),
-        ("fedavg", &encrypted.fedavg, &clear.fedavg),
-        ("update", &encrypted.update, &clear.update),
-    ];
-    let digest = |bytes: &[u8]| features::hex(&Sha256::digest(bytes));
-    let one = |(job, a, b): (&str, &Vec<u8>, &Vec<u8>)| Exactness {
-        job: job.to_owned(),
-        twin: "the same job with nothing encrypted".into(),
-        encrypted: digest(a),
-        clear: digest(b),
-        equal: a == b,
-    };
-    pairs.into_iter().map(one).collect()
-}
-
-/// Processor and cores, as far as the system tells.
-fn machine() -> String {
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model =
-        info.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':').map(|(_, m)| m.trim()));
-    format!("{}, {cores} cores", model.unwrap_or(std::env::consts::ARCH))
-}
-
-/// `2026-01-31 12:34 UTC`
-fn utc(now_ms: u64) -> String {
-    let seconds = i64::try_from(now_ms / 1000).unwrap_or_default();
-    time::OffsetDateTime::from_unix_timestamp(seconds).map_or_else(
-        |_| "at an unknown time".to_owned(),
-        |t| {
-            let (year, month, day, hour, minute) =
-                (t.year(), u8::from(t.month()), t.day(), t.hour(), t.minute());
-            format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
-        },
-    )
 }
