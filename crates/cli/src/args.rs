@@ -1,7 +1,13 @@
 //! Raw arguments.
 
+use crate::job::JobOptions;
+use crate::log::LogCommand;
+use crate::preflight::PreflightOptions;
+use crate::provision::{CertCommand, ProvisionOptions};
+use crate::services::{CoordinatorCommand, SiteCommand};
 use crate::{data, features, model, train};
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::path::PathBuf;
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
@@ -17,6 +23,15 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
+    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
+    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
+    Plan(crate::plan::PlanOptions),
+    /// Run a whole study on this machine: sites learn through encryption, a report says what came out.
+    #[command(after_help = crate::demo::EXAMPLES)]
+    Demo(crate::demo::DemoArgs),
+    /// Make the page of a demo's results again.
+    #[command(after_help = crate::report::EXAMPLES)]
+    Report(crate::report::ReportArgs),
     /// Turn tiles into class tokens, import and split them.
     #[command(subcommand)]
     Features(features::Command),
@@ -35,6 +50,34 @@ pub(crate) enum Command {
     /// Attack the study's own model and data, and report what got out.
     #[command(after_help = "Example: blindscope audit --data tiles --model backbone.safetensors --out audit")]
     Audit(AuditOptions),
+    /// Found a study and write a kit for everybody.
+    #[command(
+        after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml"
+    )]
+    Provision(ProvisionOptions),
+    /// Make keys, request and sign certificates.
+    #[command(subcommand)]
+    Cert(CertCommand),
+    /// Check a kit before it is used: versions, certificates, clock, network, disk, policy.
+    #[command(after_help = "Example: blindscope preflight --kit hospital-a")]
+    Preflight(PreflightOptions),
+    /// The coordinator's service.
+    #[command(subcommand)]
+    Coordinator(CoordinatorCommand),
+    /// A site's service.
+    #[command(subcommand)]
+    Site(SiteCommand),
+    /// Submit, watch and end jobs, fetch their results.
+    Job(JobOptions),
+    /// Export and verify the audit log.
+    #[command(subcommand)]
+    Log(LogCommand),
+    /// Print completions for a shell.
+    #[command(after_help = "Example: blindscope completions bash > /etc/bash_completion.d/blindscope")]
+    Completions {
+        /// Which.
+        shell: Shell,
+    },
 }
 
 #[derive(Debug, ClapArgs)]
