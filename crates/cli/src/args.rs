@@ -23,9 +23,6 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
-    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
-    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
-    Plan(crate::plan::PlanOptions),
     /// Run a whole study on this machine: sites learn through encryption, a report says what came out.
     #[command(after_help = crate::demo::EXAMPLES)]
     Demo(crate::demo::DemoArgs),

@@ -43,7 +43,6 @@ fn run() -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(log_level()).init();
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
-        args::Command::Plan(options) => plan::run(&options),
         args::Command::Demo(args) => demo::run(&args),
         args::Command::Report(args) => report::run(&args),
         args::Command::Features(command) => features::run(&command),
