@@ -4,6 +4,7 @@ random weights) and times it on the CPU.
 
   vit_onnx.py --build vit.onnx                       # write the graph only
   vit_onnx.py --model vit.onnx --batch 8 --reps 5 --threads 2 --json
+  vit_onnx.py --serve --weights w.safetensors --pixels p.f32 --batch 8   # a pass when asked
 """
 import argparse, json, os, resource, statistics, sys, time
 import numpy as np
@@ -22,7 +23,38 @@ p.add_argument("--depth", type=int, default=12)
 p.add_argument("--heads", type=int, default=12)
 p.add_argument("--opset", type=int, default=20, help="20 has a Gelu op; 17 decomposes it to Erf")
 p.add_argument("--json", action="store_true")
+p.add_argument("--weights", help="safetensors with timm's names, F32; without it weights are random")
+p.add_argument("--pixels", help="raw little-endian f32 [batch, 3, image, image]; without it pixels are random")
+p.add_argument("--serve", action="store_true",
+               help="say ready, then answer each line on stdin: run -> {wall, cpu} seconds of a pass, tokens -> class tokens")
 a = p.parse_args()
+
+
+def read_safetensors(path):
+    with open(path, "rb") as f:
+        header = json.loads(f.read(int.from_bytes(f.read(8), "little")))
+        data = np.frombuffer(f.read(), np.uint8)
+    header.pop("__metadata__", None)
+    return {name: data[slice(*t["data_offsets"])].view("<f4").reshape(t["shape"])
+            for name, t in header.items()}
+
+
+def timm_weights(path, depth, dim):
+    """The checkpoint under the names of build()'s initializers, matrices [in, out]."""
+    t = read_safetensors(path)
+    w = {"patch.w": t["patch_embed.proj.weight"], "patch.b": t["patch_embed.proj.bias"],
+         "cls": t["cls_token"], "pos": t["pos_embed"], "norm.g": t["norm.weight"], "norm.b": t["norm.bias"]}
+    for i in range(depth):
+        b = f"blocks.{i}."
+        for n in "12":
+            w[f"{i}.n{n}.g"], w[f"{i}.n{n}.b"] = t[f"{b}norm{n}.weight"], t[f"{b}norm{n}.bias"]
+        for j, c in enumerate("qkv"):
+            rows = slice(j * dim, (j + 1) * dim)
+            w[f"{i}.{c}.w"] = t[f"{b}attn.qkv.weight"][rows].T
+            w[f"{i}.{c}.b"] = t[f"{b}attn.qkv.bias"][rows]
+        for ours, theirs in (("proj", "attn.proj"), ("fc1", "mlp.fc1"), ("fc2", "mlp.fc2")):
+            w[f"{i}.{ours}.w"], w[f"{i}.{ours}.b"] = t[f"{b}{theirs}.weight"].T, t[f"{b}{theirs}.bias"]
+    return {name: np.ascontiguousarray(v) for name, v in w.items()}
 
 
 def build(path):
@@ -30,10 +62,12 @@ def build(path):
     from onnx import TensorProto as T, helper as h, numpy_helper as nh
     rng = np.random.default_rng(0)
     nodes, inits = [], []
+    given = timm_weights(a.weights, a.depth, a.dim) if a.weights else {}
     d, heads = a.dim, a.heads
     hd, n = d // heads, (a.image // a.patch) ** 2
 
     def const(name, v):
+        v = given.get(name, v)
         inits.append(nh.from_array(np.asarray(v), name))
         return name
 
@@ -100,8 +134,8 @@ def build(path):
     onnx.save(m, path)
 
 
-path = a.model or a.build or "vit.onnx"
-if a.build or not os.path.exists(path):
+path = a.model or a.build or (a.weights + ".onnx" if a.weights else "vit.onnx")
+if a.build or a.weights or not os.path.exists(path):
     build(path)
 if a.build:
     sys.exit()
@@ -110,7 +144,20 @@ so = ort.SessionOptions()
 so.intra_op_num_threads, so.inter_op_num_threads = a.threads, 1
 so.add_session_config_entry("session.intra_op.allow_spinning", "0")
 s = ort.InferenceSession(path, so, providers=["CPUExecutionProvider"])
-x = np.random.default_rng(1).standard_normal((a.batch, 3, a.image, a.image)).astype(np.float32)
+shape = (a.batch, 3, a.image, a.image)
+if a.pixels:
+    x = np.fromfile(a.pixels, "<f4").reshape(shape)
+else:
+    x = np.random.default_rng(1).standard_normal(shape).astype(np.float32)
+if a.serve:
+    s.run(None, {"pixels": x})
+    print("ready", flush=True)
+    for line in sys.stdin:
+        t, c = time.perf_counter(), time.process_time()
+        y = s.run(None, {"pixels": x})[0]
+        took = dict(wall=time.perf_counter() - t, cpu=time.process_time() - c)
+        print(json.dumps(y.ravel().tolist() if line.strip() == "tokens" else took), flush=True)
+    sys.exit()
 wall, cpu = [], []
 for i in range(a.warmup + a.reps):
     t, c = time.perf_counter(), time.process_time()

@@ -19,15 +19,17 @@ mod keys;
 pub mod noise;
 mod params;
 mod plaintext;
+pub mod ring_switch;
 mod scale;
 
+pub use blindscope_ring::galois::{conjugation_element, rotation_element};
 pub use blindscope_ring::sample::Seed;
 pub use ciphertext::{Ciphertext, SeededCiphertext};
 pub use decrypt::Decryptor;
 pub use encode::{Encoder, join_pairs, split_pairs};
 pub use encrypt::{Encryptor, PublicEncryptor};
 pub use error::{CkksError, Result};
-pub use evaluate::{Decomposed, Evaluator};
+pub use evaluate::{Decomposed, Evaluator, GaussianMatrix};
 pub use keys::{
     GaloisKey, GaloisKeys, KeyGenerator, PublicKey, RelinKey, SecretKey, SwitchingKey, UniformHalf,
 };

@@ -8,18 +8,20 @@ pub type Result<T> = std::result::Result<T, ClassifyError>;
 #[non_exhaustive]
 pub enum ClassifyError {
     /// A head's file is not the JSON of a head.
-    #[error("head: {0}; write it as the documentation of HeadLiteral says")]
+    #[error("head or plan: {0}; write it as the documentation of HeadLiteral or PlanLiteral says")]
     Json(#[from] serde_json::Error),
-    /// A head's file is too large to read.
-    #[error("head: {found} bytes, at most {most} are read; is this the right file?")]
+    /// A file is too large to read.
+    #[error("{what}: {found} bytes, at most {most} are read; is this the right file?")]
     TooLarge {
+        /// What was to be read.
+        what: &'static str,
         /// Bytes found.
         found: usize,
         /// Most bytes.
         most: usize,
     },
     /// A part of a head has the wrong length.
-    #[error("head: {field} has length {found}, expected {expected}")]
+    #[error("{field} is {found} long or large, expected {expected}")]
     Length {
         /// The part.
         field: &'static str,
@@ -29,7 +31,7 @@ pub enum ClassifyError {
         expected: String,
     },
     /// A number in a head cannot be used.
-    #[error("head: {field} holds {value}, expected {expected}")]
+    #[error("{field} holds {value}, expected {expected}")]
     Value {
         /// The part.
         field: &'static str,
@@ -107,9 +109,55 @@ pub enum ClassifyError {
         /// How many there should be.
         expected: String,
     },
+    /// The error that was asked for cannot be promised.
+    #[error("plan: logits would be off by up to {found:.3e}, at most {most:.3e} is allowed; {hint}")]
+    TooCoarse {
+        /// The bound that can be promised.
+        found: f64,
+        /// The largest that says anything.
+        most: f64,
+        /// How to repair it.
+        hint: &'static str,
+    },
+    /// The asker has asked enough.
+    #[error(
+        "asking {asked} tokens after {used}: the release policy allows {limit} an asker; ask the model's owner for more"
+    )]
+    QueryLimit {
+        /// Tokens answered so far.
+        used: u64,
+        /// Tokens asked now.
+        asked: u64,
+        /// Tokens allowed in all.
+        limit: u64,
+    },
+    /// A plan that does not offer what was called.
+    #[error("{op}: this plan is for {found}, the operation is for {expected}; plan with another policy")]
+    OtherMode {
+        /// The operation.
+        op: &'static str,
+        /// What the plan is for.
+        found: &'static str,
+        /// What the operation is for.
+        expected: &'static str,
+    },
+    /// Reading or writing a stream failed.
+    #[error("{op}: {source}")]
+    Stream {
+        /// The operation.
+        op: &'static str,
+        /// What happened.
+        source: std::io::Error,
+    },
     /// The key that relinearises is missing.
     #[error("{op}: this plan squares ciphertexts; send a relinearisation key")]
     MissingRelinKey {
+        /// The operation.
+        op: &'static str,
+    },
+    /// The key that switches answers to a smaller ring is missing.
+    #[error("{op}: this plan answers in a smaller ring; send a ring-switching key")]
+    MissingRingSwitchKey {
         /// The operation.
         op: &'static str,
     },
@@ -117,6 +165,11 @@ pub enum ClassifyError {
     #[error(transparent)]
     Ckks(#[from] blindscope_ckks::CkksError),
     /// From bytes.
-    #[error("answer: {0}")]
-    Wire(#[from] blindscope_wire::Error),
+    #[error("{object}: {source}")]
+    Wire {
+        /// What was read.
+        object: &'static str,
+        /// What is wrong with it.
+        source: blindscope_wire::Error,
+    },
 }

@@ -1,7 +1,8 @@
 //! `blindscope bench`
 
 use crate::args::{Area, BenchOptions};
-use blindscope_app::bench::{self, Figure, Peers, Report};
+use crate::audit::{attacks, tell};
+use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
@@ -9,7 +10,10 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
+        Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
+        Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
+        Area::Audit => audit(options)?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -21,8 +25,21 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
+fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
+    let below = |path: &str| options.data.as_ref().map(|d| d.join(path)).filter(|p| p.exists());
+    let plan = AuditBench {
+        data: below("lung-histology"),
+        model: below("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"),
+        images: options.images as usize,
+        seed: 1,
+        attacks: attacks(&options.attacks),
+        out: options.out.clone(),
+    };
+    Ok(bench::audit(&plan, &mut tell())?)
+}
+
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
-    writeln!(out, "arithmetic path: {}; thread CPU time; median [quartiles]", report.backend)?;
+    writeln!(out, "{}; median [quartiles]", report.backend)?;
     writeln!(
         out,
         "{:32} {:>12} {:5} {:>23} {:>10} {:>10}  holds",
@@ -38,7 +55,11 @@ fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {
 }
 
 fn row(out: &mut impl Write, f: &Figure) -> io::Result<()> {
-    let number = |v: f64| if v.fract() == 0.0 { format!("{v:.0}") } else { format!("{v:.3}") };
+    let number = |v: f64| match v.abs() {
+        _ if v.fract() == 0.0 => format!("{v:.0}"),
+        small if small < 0.001 => format!("{v:.1e}"),
+        _ => format!("{v:.3}"),
+    };
     let optional = |v: Option<f64>| v.map_or_else(|| "-".into(), number);
     let spread = format!("[{}, {}]", number(f.spread[0]), number(f.spread[1]));
     let holds = match f.holds {

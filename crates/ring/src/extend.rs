@@ -7,6 +7,7 @@
 //! Reference: Halevi, Polyakov, Shoup, "An improved RNS variant of the BFV scheme", 2019, §2.
 
 use crate::{Prime, Shoup};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The precomputation from one set of primes to another.
@@ -24,16 +25,10 @@ pub struct Extension {
 
 /// The source residues scaled for recombination, and how often `D` has to be taken off.
 #[derive(Debug)]
-pub struct Scaled {
-    y: Vec<Vec<u64>>,
+pub struct Scaled<'a> {
+    /// A single source limb is its own scaling and stays where it is.
+    y: Vec<Cow<'a, [u64]>>,
     u: Vec<u64>,
-}
-
-impl zeroize::Zeroize for Scaled {
-    fn zeroize(&mut self) {
-        self.y.zeroize();
-        self.u.zeroize();
-    }
 }
 
 impl Extension {
@@ -53,15 +48,15 @@ impl Extension {
     }
 
     /// The part that all targets share. Range: one coefficient limb a source prime.
-    pub fn scale(&self, limbs: &[&[u64]]) -> Scaled {
+    pub fn scale<'a>(&self, limbs: &[&'a [u64]]) -> Scaled<'a> {
         debug_assert_eq!(limbs.len(), self.from.len());
-        let mut y: Vec<Vec<u64>> = limbs.iter().map(|l| l.to_vec()).collect();
+        let mut y: Vec<Cow<'a, [u64]>> = limbs.iter().map(|&l| Cow::Borrowed(l)).collect();
         if let [_] = self.from[..] {
             return Scaled { y, u: Vec::new() };
         }
         let mut sum = vec![0.5f64; limbs[0].len()];
         for ((y, d), w) in y.iter_mut().zip(&self.from).zip(&self.inverse) {
-            d.mul_constant_assign(y, *w);
+            d.mul_constant_assign(y.to_mut(), *w);
             let reciprocal = 1.0 / d.value() as f64;
             for (s, &y) in sum.iter_mut().zip(y.iter()) {
                 *s += y as f64 * reciprocal;
@@ -71,7 +66,7 @@ impl Extension {
     }
 
     /// The residues modulo target `t`, ready for [`Prime::forward`]: below `max(p, 2^51)`.
-    pub fn target_lazy(&self, t: usize, x: &Scaled, out: &mut [u64]) {
+    pub fn target_lazy(&self, t: usize, x: &Scaled<'_>, out: &mut [u64]) {
         let prime = &self.to[t];
         if let [d] = &self.from[..] {
             return prime.lift_centred_lazy(out, &x.y[0], d.modulus());

@@ -1,6 +1,6 @@
 //! One prime of a ring: its modulus, its transform, and the vector operations on its residue limbs.
 
-use crate::kernels::{Backend, MAX_TERMS, portable};
+use crate::kernels::{Backend, MAX_ROW_TERMS, MAX_TERMS, portable};
 use crate::ntt::{self, Twiddles};
 use crate::{MAX_LOG_N, MIN_LOG_N, Modulus, RingError, Shoup, is_prime_vartime};
 
@@ -173,6 +173,28 @@ impl Prime {
             return;
         }
         portable::mul_sum(&self.modulus, out, terms);
+    }
+
+    /// `acc_r += Σ_j w_(r,j)·x_j` for each row `r`: a matrix of constants times a column of vectors. `w` holds its rows one
+    /// after the other. Vectors may be parts of limbs. Range: all of one length, a multiple of eight; weights below `p`.
+    ///
+    /// # Panics
+    /// If lengths differ.
+    pub fn mul_rows_add_assign(&self, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]) {
+        assert_eq!(w.len(), acc.len() * x.len(), "a weight for each row and column");
+        if x.len() > MAX_ROW_TERMS {
+            let (near, far) = x.split_at(MAX_ROW_TERMS);
+            let part = |from: usize, to: usize| -> Vec<u64> {
+                w.chunks_exact(x.len()).flat_map(|row| &row[from..to]).copied().collect()
+            };
+            self.mul_rows_add_assign(acc, near, &part(0, near.len()));
+            return self.mul_rows_add_assign(acc, far, &part(near.len(), x.len()));
+        }
+        dispatch!(
+            self,
+            mul_rows_add_assign(acc, x, w),
+            portable::mul_rows_add_assign(&self.modulus, acc, x, w)
+        );
     }
 
     /// A constant prepared for the methods below. Range: `w < p`.

@@ -16,7 +16,7 @@ use blindscope_ring::extend::Extension;
 use blindscope_ring::galois::{Automorphism, conjugation_element, rotation_element};
 use blindscope_ring::lift::Lift;
 use blindscope_ring::sample::{self, Seed};
-use blindscope_ring::{Basis, Coeff, Ntt, Poly, ntt_primes};
+use blindscope_ring::{Basis, Coeff, Ntt, Poly, Prime, ntt_primes};
 use chacha20::ChaCha20Rng;
 use num_bigint::BigInt;
 use proptest::prelude::*;
@@ -213,4 +213,41 @@ fn uniform_is_reproducible_separated_and_flat() {
     }
     // The prefix of a basis reads the prefix of the polynomial.
     assert!(sample::uniform(&r.prefix(2), &seed, 1) == a.prefix(2));
+}
+
+/// Every tile shape, both paths: full tiles, left-over rows, half a tile, one term, more terms than one reduction takes.
+#[test]
+fn rows_of_constants_are_sums_of_products() {
+    for bits in [17, 26, 44, 46] {
+        let value = ntt_primes(bits, 4, 1).unwrap()[0];
+        let (fast, slow) = (Prime::new(value, 4).unwrap(), Prime::portable(value, 4).unwrap());
+        let m = fast.modulus();
+        for (rows, columns, words) in [(1, 1, 8), (4, 3, 16), (9, 70, 40), (5, 4097, 8), (2, 0, 8)] {
+            // Extreme residues among the others.
+            let residue = |i: usize| match i % 5 {
+                0 => value - 1,
+                _ => (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) % value,
+            };
+            let x: Vec<Vec<u64>> =
+                (0..columns).map(|j| (0..words).map(|i| residue(5 * j + i)).collect()).collect();
+            let w: Vec<u64> = (0..rows * columns).map(|i| residue(10 * i)).collect();
+            let start: Vec<Vec<u64>> =
+                (0..rows).map(|r| (0..words).map(|i| residue(r + i)).collect()).collect();
+            let run = |prime: &Prime| {
+                let mut acc = start.clone();
+                let mut parts: Vec<&mut [u64]> = acc.iter_mut().map(Vec::as_mut_slice).collect();
+                let x: Vec<&[u64]> = x.iter().map(Vec::as_slice).collect();
+                prime.mul_rows_add_assign(&mut parts, &x, &w);
+                acc
+            };
+            let mut want = start.clone();
+            for (r, row) in want.iter_mut().enumerate() {
+                for (j, x) in x.iter().enumerate() {
+                    row.iter_mut().zip(x).for_each(|(o, &x)| *o = m.add(*o, m.mul(w[r * columns + j], x)));
+                }
+            }
+            assert_eq!(run(&fast), want, "{bits} bits, {rows} rows, {columns} columns");
+            assert_eq!(run(&slow), want, "{bits} bits, {rows} rows, {columns} columns, portable");
+        }
+    }
 }

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let tiny = arguments.next().as_deref() == Some("tiny");
     let batch: usize = arguments.next().as_deref().unwrap_or("8").parse()?;
     let runs: usize = arguments.next().as_deref().unwrap_or("5").parse()?;
-    let bench = ExtractionBench::new(if tiny { Config::deit_tiny() } else { Config::vit_base() }, batch)?;
+    let bench = ExtractionBench::new(if tiny { Config::deit_tiny() } else { Config::vit_base() }, batch, 2)?;
     let figures = bench.run(runs)?;
     println!("{:.2} images/s median, {:.2} best", figures.images_per_second, figures.best_images_per_second);
     if let Some(bytes) = peak_memory() {

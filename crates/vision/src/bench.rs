@@ -1,5 +1,12 @@
 //! Measuring extraction on the machine at hand. Weights are random: speed does not depend on them.
 
+mod probe;
+mod reference;
+
+pub use probe::{Probe, linear_probe};
+pub use reference::reference_error;
+
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
@@ -14,6 +21,7 @@ pub struct ExtractionBench {
     model: Vit,
     pixels: Vec<f32>,
     batch: usize,
+    pool: rayon::ThreadPool,
 }
 
 /// Medians of an extraction measurement.
@@ -28,18 +36,44 @@ pub struct ExtractionFigures {
 }
 
 impl ExtractionBench {
-    /// Draws weights for `config` and a batch of images.
+    /// Draws weights for `config` and a batch of images, to be worked on by this many threads.
     ///
     /// # Errors
-    /// [`Error::Config`] for an impossible configuration, [`Error::Data`] for an empty batch.
-    pub fn new(config: Config, batch: usize) -> Result<Self> {
+    /// [`Error::Config`] for an impossible configuration, [`Error::Data`] for an empty batch or threads that the system does not
+    /// give.
+    pub fn new(config: Config, batch: usize, threads: usize) -> Result<Self> {
         if batch == 0 {
             return Err(Error::data("bench", "a batch needs at least one image"));
         }
         config.check()?;
         let parameters = Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(1));
         let pixels = (0..batch * config.pixels()).map(|i| ((i % 255) as f32 / 127.0) - 1.0).collect();
-        Ok(Self { model: Vit::new(config, parameters)?, pixels, batch })
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let pool = pool.map_err(|e| Error::data("bench", format!("{threads} threads: {e}")))?;
+        Ok(Self { model: Vit::new(config, parameters)?, pixels, batch, pool })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Vit {
+        &self.model
+    }
+
+    /// Writes weights (`safetensors`, timm's names) and the batch (raw little-endian f32 `[b, 3, image, image]`) for a peer.
+    ///
+    /// # Errors
+    /// [`Error::Io`] when a file cannot be written.
+    pub fn write(&self, weights: &Path, pixels: &Path) -> Result<()> {
+        crate::vit::save(&self.model, weights)?;
+        let bytes: Vec<u8> = self.pixels.iter().flat_map(|v| v.to_le_bytes()).collect();
+        std::fs::write(pixels, bytes).map_err(Error::io("writing", pixels))
+    }
+
+    /// Class tokens of the batch: `[b, d]`.
+    ///
+    /// # Errors
+    /// None for a bench that was built; the result is passed on.
+    pub fn class_tokens(&self) -> Result<Vec<f32>> {
+        self.pool.install(|| self.model.class_tokens(&self.pixels))
     }
 
     /// One forward pass of the batch to class tokens.
@@ -48,7 +82,7 @@ impl ExtractionBench {
     /// None for a bench that was built; the result is passed on.
     pub fn once(&self) -> Result<Duration> {
         let start = Instant::now();
-        let class = self.model.class_tokens(&self.pixels)?;
+        let class = self.class_tokens()?;
         let elapsed = start.elapsed();
         if class.iter().all(|v| v.is_finite()) {
             Ok(elapsed)

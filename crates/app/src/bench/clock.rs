@@ -9,7 +9,7 @@ fn now() -> f64 {
 }
 
 /// CPU seconds of this process, all threads together.
-pub(super) fn process_now() -> f64 {
+pub(super) fn of_process() -> f64 {
     let t = clock_gettime(ClockId::ProcessCPUTime);
     t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
 }

@@ -131,7 +131,7 @@ pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
         tfhe.push(peers.tfhe_ntt());
         seal.push(peers.tenseal(each));
     }
-    let backend = format!("{:?}", setup.prime.backend());
+    let backend = format!("arithmetic path: {:?}; thread CPU time", setup.prime.backend());
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     operations(&merged(&ours), &mut report);
     sizes_and_precision(&setup, precision, &mut report);

@@ -19,7 +19,7 @@ pub struct Figure {
     pub figure: String,
     /// The median.
     pub value: f64,
-    /// `ms`, `us`, `bytes`, `bits` or `x` (times a peer).
+    /// `ms`, `us`, `s`, `bytes`, `bits`, `dB`, `img/s`, `%`, `rel` (a relative error) or `x` (times a peer, shares).
     pub unit: &'static str,
     /// Which way is good.
     pub better: Better,
@@ -81,6 +81,6 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// What was not measured, and why.
     pub missing: Vec<String>,
-    /// The arithmetic path that ran.
+    /// What ran and by which clock, in words.
     pub backend: String,
 }

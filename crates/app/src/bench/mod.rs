@@ -3,16 +3,22 @@
 //! Nothing here prints a number that was not measured in the same call. Figures whose peer is missing are left out and
 //! named in [`Report::missing`].
 
+mod audit;
 mod clock;
 mod core;
 mod figure;
+mod inference;
 mod memory;
 mod peers;
+mod runtime;
 mod sum;
+mod vision;
 
+pub use audit::AuditBench;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
+use std::path::Path;
 use thiserror::Error;
 
 /// Why a benchmark could not be run.
@@ -25,15 +31,21 @@ pub enum BenchError {
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
     Ring(#[from] blindscope_ring::RingError),
+    /// Encrypted inference refused; a defect likewise.
+    #[error("bench: {0}")]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// The vision layer refused: real tiles that cannot be read, most often.
+    #[error("bench: {0}")]
+    Vision(#[from] blindscope_vision::Error),
+    /// A temporary file could not be used.
+    #[error("bench, temporary file: {0}")]
+    File(#[from] std::io::Error),
     /// The protocols refused; a defect likewise.
     #[error("bench: {0}")]
     Threshold(#[from] blindscope_threshold::ThresholdError),
     /// The sums refused; a defect likewise.
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
-    /// The planner of inference refused; a defect likewise.
-    #[error("bench: {0}")]
-    Classify(#[from] blindscope_classify::ClassifyError),
     /// A file for measuring could not be written or read.
     #[error("bench: {path}: {source}; sums need about 400 MB in the folder for temporary files")]
     Io {
@@ -48,6 +60,9 @@ pub enum BenchError {
         /// What was computed.
         what: &'static str,
     },
+    /// An attack could not be run.
+    #[error("bench: {0}")]
+    Audit(#[from] crate::audit::AuditError),
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -76,4 +91,32 @@ pub fn sum(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
 /// [`BenchError`]
 pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     core::run(runs, peers)
+}
+
+/// Class tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
+///
+/// `data` is a folder with `vit/deit-tiny-patch16-224` and `lung-histology`; without it the figures that need it are named as
+/// missing.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+    vision::run(runs, data, peers)
+}
+
+/// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
+/// of `data`.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
+    inference::run(runs, peers, data)
+}
+
+/// The attacks of the audit on real tiles, or on synthetic ones.
+///
+/// # Errors
+/// [`BenchError::Audit`]
+pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, BenchError> {
+    audit::run(plan, progress)
 }

@@ -39,6 +39,15 @@ impl Peers {
         read("SEAL (pip install tenseal, see bench/peers/README.md)", &mut command)
     }
 
+    /// OpenFHE on the head of the inference benchmark, milliseconds and bytes.
+    pub(super) fn openfhe(&self, rounds: usize) -> Figures {
+        let folder = self.folder.as_ref().ok_or("OpenFHE: peers were left out")?;
+        let mut command = Command::new(&self.python);
+        let rounds = rounds.clamp(5, 21).to_string();
+        command.arg(folder.join("openfhe_inference.py")).args(["--json", "--rounds", &rounds]);
+        read("OpenFHE (pip install openfhe numpy, see bench/peers/README.md)", &mut command)
+    }
+
     /// TenSEAL's sum of 3 × 768 values: milliseconds, and bytes of one upload.
     pub(super) fn tenseal_sum(&self, rounds: usize) -> Figures {
         let folder = self.folder.as_ref().ok_or("TenSEAL: peers were left out")?;

@@ -1,6 +1,6 @@
 //! Figures of encrypted sums.
 
-use super::clock::process_now;
+use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
 use super::{BenchError, Better, Figure, Peers, Report};
 use blindscope_aggregate::{FixedPoint, SumPlan, SumPlanLiteral, presets, write_sum, write_upload};
@@ -128,9 +128,9 @@ fn measured(mut f: impl FnMut() -> Result<u64, BenchError>) -> Result<Measured, 
     let mut all = Measured { wall: Vec::new(), cpu: Vec::new(), peak: Vec::new(), bytes: 0 };
     for _ in 0..UPDATE_RUNS {
         let counted = reset_peak();
-        let (wall, cpu) = (Instant::now(), process_now());
+        let (wall, cpu) = (Instant::now(), of_process());
         all.bytes = f()?;
-        all.cpu.push(process_now() - cpu);
+        all.cpu.push(of_process() - cpu);
         all.wall.push(wall.elapsed().as_secs_f64());
         all.peak.extend(peak_mib().filter(|_| counted));
     }

@@ -5,20 +5,20 @@ use blindscope_ring::{Basis, Poly, Representation};
 use blindscope_wire::{Error as WireError, Header, Kind, Reader, Writer, packed_len};
 
 /// Bytes of a seed.
-pub(super) const SEED_LEN: usize = 32;
+pub(crate) const SEED_LEN: usize = 32;
 
 /// Bytes of a scale: the power of two, and one exponent a ciphertext prime.
-pub(super) fn scale_len(params: &Parameters) -> usize {
+pub(crate) fn scale_len(params: &Parameters) -> usize {
     2 + params.q().len()
 }
 
 /// Bytes of a polynomial over the first `limbs` primes of a basis.
-pub(super) fn poly_len(basis: &Basis, limbs: usize) -> usize {
+pub(crate) fn poly_len(basis: &Basis, limbs: usize) -> usize {
     basis.primes().iter().take(limbs).map(|p| packed_len(basis.n(), p.modulus().bits())).sum()
 }
 
 /// The bytes of one object: header, then what `payload` writes, `len` bytes in all.
-pub(super) fn object(
+pub(crate) fn object(
     params: &Parameters,
     kind: Kind,
     len: usize,
@@ -33,28 +33,28 @@ pub(super) fn object(
     out
 }
 
-pub(super) fn write_scale(w: &mut Writer<'_>, params: &Parameters, scale: &Scale) {
+pub(crate) fn write_scale(w: &mut Writer<'_>, params: &Parameters, scale: &Scale) {
     w.u16(scale.log2_part() as u16);
     for &e in &scale.exponents()[..params.q().len()] {
         w.u8(e as u8);
     }
 }
 
-pub(super) fn write_poly<R: Representation>(w: &mut Writer<'_>, basis: &Basis, poly: &Poly<R>) {
+pub(crate) fn write_poly<R: Representation>(w: &mut Writer<'_>, basis: &Basis, poly: &Poly<R>) {
     for (limb, prime) in poly.limbs().zip(basis.primes()) {
         w.packed(limb, prime.modulus().bits());
     }
 }
 
 /// A reader of one object that names it in every error.
-pub(super) struct Source<'a> {
+pub(crate) struct Source<'a> {
     object: &'static str,
     reader: Reader<'a>,
 }
 
 impl<'a> Source<'a> {
     /// Opens `bytes`: kind, parameters and the header's length are right.
-    pub(super) fn open(
+    pub(crate) fn open(
         params: &Parameters,
         object: &'static str,
         kind: Kind,
@@ -65,32 +65,32 @@ impl<'a> Source<'a> {
         Ok(Self { object, reader })
     }
 
-    pub(super) fn object(&self) -> &'static str {
+    pub(crate) fn object(&self) -> &'static str {
         self.object
     }
 
     /// The whole object has to be `expected` bytes, as parameters and shape say; `bytes` is what was opened.
-    pub(super) fn require_len(&self, bytes: &[u8], expected: usize) -> Result<()> {
+    pub(crate) fn require_len(&self, bytes: &[u8], expected: usize) -> Result<()> {
         if bytes.len() == expected {
             return Ok(());
         }
         Err(self.field("length in bytes", bytes.len() as i64, format!("{expected} for this shape")))
     }
 
-    pub(super) fn field(&self, field: &'static str, found: i64, expected: String) -> CkksError {
+    pub(crate) fn field(&self, field: &'static str, found: i64, expected: String) -> CkksError {
         CkksError::Field { object: self.object, field, found, expected }
     }
 
-    pub(super) fn u8(&mut self, field: &'static str) -> Result<u8> {
+    pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8> {
         self.reader.u8(field).map_err(|e| wire(self.object, e))
     }
 
-    pub(super) fn u32(&mut self, field: &'static str) -> Result<u32> {
+    pub(crate) fn u32(&mut self, field: &'static str) -> Result<u32> {
         self.reader.u32(field).map_err(|e| wire(self.object, e))
     }
 
     /// A number within `min..=max`.
-    pub(super) fn bounded(&mut self, field: &'static str, min: u8, max: usize) -> Result<usize> {
+    pub(crate) fn bounded(&mut self, field: &'static str, min: u8, max: usize) -> Result<usize> {
         let found = self.u8(field)?;
         if found < min || usize::from(found) > max {
             return Err(self.field(field, i64::from(found), format!("{min} to {max}")));
@@ -98,12 +98,12 @@ impl<'a> Source<'a> {
         Ok(usize::from(found))
     }
 
-    pub(super) fn seed(&mut self) -> Result<Seed> {
+    pub(crate) fn seed(&mut self) -> Result<Seed> {
         self.reader.array("seed").map(Seed).map_err(|e| wire(self.object, e))
     }
 
     /// A scale that fits the modulus of `level`.
-    pub(super) fn scale(&mut self, params: &Parameters, level: Level) -> Result<Scale> {
+    pub(crate) fn scale(&mut self, params: &Parameters, level: Level) -> Result<Scale> {
         let log2 = self.reader.u16("scale").map_err(|e| wire(self.object, e))? as i16;
         let raw = self.reader.bytes("scale", params.q().len()).map_err(|e| wire(self.object, e))?;
         let exponents: Vec<i8> = raw.iter().map(|&b| b as i8).collect();
@@ -116,7 +116,7 @@ impl<'a> Source<'a> {
     }
 
     /// A polynomial over the first `limbs` primes of a basis, every residue below its prime.
-    pub(super) fn poly<R: Representation>(&mut self, basis: &Basis, limbs: usize) -> Result<Poly<R>> {
+    pub(crate) fn poly<R: Representation>(&mut self, basis: &Basis, limbs: usize) -> Result<Poly<R>> {
         let mut poly = Poly::unspecified(basis.n(), limbs);
         for (limb, prime) in poly.limbs_mut().zip(basis.primes()) {
             let m = prime.modulus();
@@ -136,11 +136,11 @@ impl<'a> Source<'a> {
         Ok(poly)
     }
 
-    pub(super) fn packed(&mut self, width: u32, out: &mut [u64]) -> Result<()> {
+    pub(crate) fn packed(&mut self, width: u32, out: &mut [u64]) -> Result<()> {
         self.reader.packed("residues", width, out).map_err(|e| wire(self.object, e))
     }
 
-    pub(super) fn finish(self) -> Result<()> {
+    pub(crate) fn finish(self) -> Result<()> {
         self.reader.finish().map_err(|e| wire(self.object, e))
     }
 }

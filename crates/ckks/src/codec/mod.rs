@@ -7,7 +7,7 @@
 //! Secret keys have no wire form.
 
 mod ciphertext;
-mod fields;
+pub(crate) mod fields;
 mod keys;
 mod last;
 
@@ -34,3 +34,5 @@ pub const PUBLIC_KEY: Kind = Kind(0x0111);
 pub const RELIN_KEY: Kind = Kind(0x0112);
 /// Galois key.
 pub const GALOIS_KEY: Kind = Kind(0x0113);
+/// Key that switches to a smaller ring; see [`crate::ring_switch`].
+pub const RING_SWITCH_KEY: Kind = Kind(0x0114);

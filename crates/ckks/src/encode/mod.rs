@@ -91,6 +91,19 @@ impl Encoder {
         Ok(slots)
     }
 
+    /// The slots of a polynomial with these real coefficients, the rest zero.
+    ///
+    /// # Errors
+    /// [`CkksError::TooManyValues`] above `N`.
+    pub fn slots_of(&self, coefficients: &[f64]) -> Result<Vec<Complex64>> {
+        check_count("slots_of", coefficients.len(), self.params.n())?;
+        let mut padded = coefficients.to_vec();
+        padded.resize(self.params.n(), 0.0);
+        let slots = self.embedding.slots(&padded);
+        padded.zeroize();
+        Ok(slots)
+    }
+
     /// The real parts of a plaintext's slots.
     ///
     /// # Errors

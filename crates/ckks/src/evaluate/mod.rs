@@ -5,12 +5,14 @@
 //! write nothing when they return an error. Levels and scales are never adjusted silently.
 
 mod add;
+mod gaussian;
 mod mul;
 mod rescale;
 mod rotate;
 mod scalar;
 mod switch;
 
+pub use gaussian::GaussianMatrix;
 pub use switch::Decomposed;
 
 use crate::{Ciphertext, CkksError, Level, Parameters, Plaintext, Result, Scale, SwitchingKey};

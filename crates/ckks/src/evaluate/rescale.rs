@@ -20,9 +20,9 @@ impl Evaluator {
     pub fn rescale_assign(&self, a: &mut Ciphertext) -> Result<()> {
         let shape = self.rescaled_shape(a)?;
         for c in &mut a.components {
-            let mut last = c.limb(shape.level.limbs()).to_vec();
+            let mut last = last_limb(c, shape.level);
             c.truncate(shape.level.limbs());
-            self.divide_by_last(&mut last, c);
+            self.divide_by_last(last.limb_mut(0), c);
         }
         a.scale = shape.scale;
         Ok(())
@@ -37,8 +37,8 @@ impl Evaluator {
         self.out(out, shape);
         for (o, c) in out.components.iter_mut().zip(&a.components) {
             o.copy_from(c);
-            let mut last = c.limb(shape.level.limbs()).to_vec();
-            self.divide_by_last(&mut last, o);
+            let mut last = last_limb(c, shape.level);
+            self.divide_by_last(last.limb_mut(0), o);
         }
         Ok(())
     }
@@ -94,12 +94,20 @@ impl Evaluator {
         let limbs = out.limb_count();
         let last_prime = q.prime(limbs);
         last_prime.inverse(last);
-        let mut remainder = vec![0; last.len()];
+        let mut remainder: Poly<Ntt> = Poly::unspecified(last.len(), 1);
+        let remainder = remainder.limb_mut(0);
         let inverses = self.params.rescaling(Level(limbs));
         for ((limb, prime), w) in out.limbs_mut().zip(q.primes()).zip(inverses) {
-            prime.lift_centred_lazy(&mut remainder, last, last_prime.modulus());
-            prime.forward(&mut remainder);
-            prime.sub_mul_constant_assign(limb, &remainder, *w);
+            prime.lift_centred_lazy(remainder, last, last_prime.modulus());
+            prime.forward(remainder);
+            prime.sub_mul_constant_assign(limb, remainder, *w);
         }
     }
+}
+
+/// A copy of the limb above `level`.
+fn last_limb(c: &Poly<Ntt>, level: Level) -> Poly<Ntt> {
+    let mut last = Poly::unspecified(c.n(), 1);
+    last.limb_mut(0).copy_from_slice(c.limb(level.limbs()));
+    last
 }

@@ -61,25 +61,26 @@ impl Evaluator {
     ) {
         let top = key.level().limbs();
         let n = self.params.n();
-        let mut special = vec![0; n * (tables.raised.len() - tables.limbs)];
-        let mut remainder = vec![0; n];
+        let mut special: Poly<Ntt> = Poly::unspecified(n, tables.raised.len() - tables.limbs);
+        let mut remainder: Poly<Ntt> = Poly::unspecified(n, 1);
         for (half, out) in [&key.b, &key.a].into_iter().zip(out) {
-            let (q_limbs, p_limbs) = (out.limbs_mut(), special.chunks_exact_mut(n));
+            let (q_limbs, p_limbs) = (out.limbs_mut(), special.limbs_mut());
             for (i, (limb, prime)) in q_limbs.chain(p_limbs).zip(tables.raised.primes()).enumerate() {
                 let at = tables.key_limb(i, top);
                 let terms: Vec<_> = digits.iter().zip(half).map(|(d, k)| (d.limb(i), k.limb(at))).collect();
                 prime.mul_sum(limb, &terms);
             }
             let p_primes = &tables.raised.primes()[tables.limbs..];
-            for (limb, prime) in special.chunks_exact_mut(n).zip(p_primes) {
+            for (limb, prime) in special.limbs_mut().zip(p_primes) {
                 prime.inverse(limb);
             }
-            let limbs: Vec<&[u64]> = special.chunks_exact(n).collect();
+            let limbs: Vec<&[u64]> = special.limbs().collect();
             let scaled = tables.down.scale(&limbs);
             for (i, (limb, prime)) in out.limbs_mut().zip(tables.raised.primes()).enumerate() {
-                tables.down.target_lazy(i, &scaled, &mut remainder);
-                prime.forward(&mut remainder);
-                prime.sub_mul_constant_assign(limb, &remainder, tables.p_inverse[i]);
+                let remainder = remainder.limb_mut(0);
+                tables.down.target_lazy(i, &scaled, remainder);
+                prime.forward(remainder);
+                prime.sub_mul_constant_assign(limb, remainder, tables.p_inverse[i]);
             }
         }
     }

@@ -13,6 +13,11 @@ pub struct HeadLiteral {
     pub normalisation: Normalisation,
     /// From normalised features to logits.
     pub map: Map,
+    /// Size that no unit of the first layer exceeds on the tokens to be asked, as they are evaluated (see
+    /// [`crate::Head::unit_range`]), where that is known to be smaller than what clipping alone allows. A token that
+    /// breaks it is answered wrongly: plans only leave room for what is stated here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<f64>,
 }
 
 /// `clamp((x_j - mean_j)·gain_j, -bound, bound)`
@@ -31,6 +36,28 @@ impl Normalisation {
     /// Leaves tokens as they are, clamped to `bound`.
     pub fn identity(width: usize, bound: f64) -> Self {
         Self { mean: vec![0.0; width], gain: vec![1.0; width], bound }
+    }
+
+    /// `clamp((x_j - mean_j)·gain_j)` within the bound; `index` names the token in errors.
+    pub(crate) fn apply(&self, index: usize, token: &[f64]) -> Result<Vec<f64>> {
+        const OP: &str = "normalise";
+        let (found, expected) = (token.len(), self.mean.len());
+        if found != expected {
+            return Err(ClassifyError::Width { op: OP, index, found, expected });
+        }
+        if let Some((place, &value)) = token.iter().enumerate().find(|(_, v)| !v.is_finite()) {
+            return Err(ClassifyError::NotFinite { op: OP, index, place, value });
+        }
+        let one = |((x, m), g): ((&f64, &f64), &f64)| ((x - m) * g).clamp(-self.bound, self.bound);
+        Ok(token.iter().zip(&self.mean).zip(&self.gain).map(one).collect())
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let width = self.mean.len();
+        size("normalisation.mean", width)?;
+        length("normalisation.gain", self.gain.len(), width)?;
+        finite("normalisation.mean", &self.mean)?;
+        self.gain.iter().chain([&self.bound]).try_for_each(|&v| positive("normalisation.gain or bound", v))
     }
 }
 
@@ -75,16 +102,10 @@ pub enum Map {
 
 impl HeadLiteral {
     pub(super) fn check(&self) -> Result<()> {
-        let n = &self.normalisation;
-        let width = n.mean.len();
-        size("normalisation.mean", width)?;
-        length("normalisation.gain", n.gain.len(), width)?;
-        finite("normalisation.mean", &n.mean)?;
-        for &value in n.gain.iter().chain([&n.bound]) {
-            if !(value.is_finite() && value > 0.0) {
-                let (field, expected) = ("normalisation.gain or bound", "a positive number");
-                return Err(ClassifyError::Value { field, value, expected });
-            }
+        self.normalisation.check()?;
+        let width = self.normalisation.mean.len();
+        if let Some(range) = self.range {
+            positive("range", range)?;
         }
         match &self.map {
             Map::Linear { layer } => layer.check("layer", width).map(drop),
@@ -124,6 +145,13 @@ impl Affine {
         finite(field, &self.bias)?;
         Ok(self.weights.len())
     }
+}
+
+fn positive(field: &'static str, value: f64) -> Result<()> {
+    if value.is_finite() && value > 0.0 {
+        return Ok(());
+    }
+    Err(ClassifyError::Value { field, value, expected: "a positive number" })
 }
 
 fn rows(field: &'static str, matrix: &Matrix, width: usize) -> Result<()> {

@@ -8,9 +8,10 @@ pub use circuit::{Circuit, Powers};
 pub use literal::{Affine, HeadLiteral, Map, Matrix, Normalisation};
 
 use crate::{ClassifyError, Result};
+use blindscope_wire::{Digest, Hasher};
 
 /// Largest width, rank or number of classes.
-const MOST: usize = 4096;
+pub(crate) const MOST: usize = 4096;
 /// Largest JSON that is read.
 const MOST_BYTES: usize = 1 << 28;
 
@@ -39,7 +40,7 @@ impl Head {
     /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`], or as [`Self::new`].
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
-            return Err(ClassifyError::TooLarge { found: bytes.len(), most: MOST_BYTES });
+            return Err(ClassifyError::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
         }
         Self::new(serde_json::from_slice(bytes)?)
     }
@@ -50,6 +51,23 @@ impl Head {
     /// [`ClassifyError::Json`].
     pub fn to_json(&self) -> Result<Vec<u8>> {
         Ok(serde_json::to_vec(&self.literal)?)
+    }
+
+    /// SHA-256 of the head's JSON: its identity.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Json`].
+    pub fn digest(&self) -> Result<Digest> {
+        Ok(Hasher::new("blindscope/classify/head/v1").absorb(&self.to_json()?).finish())
+    }
+
+    /// The head with a stated range of its units: `margin` times the largest size that these tokens reach.
+    ///
+    /// # Errors
+    /// As [`Self::normalise`] and [`Self::new`].
+    pub fn calibrated<T: AsRef<[f64]>>(&self, tokens: &[T], margin: f64) -> Result<Self> {
+        let range = self.unit_range(tokens)? * margin;
+        Self::new(HeadLiteral { range: Some(range), ..self.literal.clone() })
     }
 
     /// The head as it was given.
@@ -77,15 +95,6 @@ impl Head {
     /// # Errors
     /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`].
     pub fn normalise(&self, index: usize, token: &[f64]) -> Result<Vec<f64>> {
-        const OP: &str = "normalise";
-        if token.len() != self.width() {
-            return Err(ClassifyError::Width { op: OP, index, found: token.len(), expected: self.width() });
-        }
-        if let Some((place, &value)) = token.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-            return Err(ClassifyError::NotFinite { op: OP, index, place, value });
-        }
-        let n = &self.literal.normalisation;
-        let one = |((x, m), g): ((&f64, &f64), &f64)| ((x - m) * g).clamp(-n.bound, n.bound);
-        Ok(token.iter().zip(&n.mean).zip(&n.gain).map(one).collect())
+        self.literal.normalisation.apply(index, token)
     }
 }

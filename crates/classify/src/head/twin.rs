@@ -13,6 +13,20 @@ impl Head {
         tokens.iter().enumerate().map(one).collect()
     }
 
+    /// The largest size that a unit of the first layer reaches on these tokens, as the circuit evaluates it: a
+    /// polynomial's shift included.
+    ///
+    /// # Errors
+    /// As [`Self::normalise`].
+    pub fn unit_range<T: AsRef<[f64]>>(&self, tokens: &[T]) -> Result<f64> {
+        let mut most = f64::MIN_POSITIVE;
+        for (i, t) in tokens.iter().enumerate() {
+            let units = self.circuit().first().apply(&self.normalise(i, t.as_ref())?);
+            most = units.iter().fold(most, |m, v| m.max(v.abs()));
+        }
+        Ok(most)
+    }
+
     /// The logits of one normalised token.
     fn evaluate(&self, x: &[f64]) -> Vec<f64> {
         match &self.literal().map {

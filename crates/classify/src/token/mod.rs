@@ -1,9 +1,9 @@
 //! The token packing: few tokens, low latency.
 
-mod asker;
 mod layout;
+mod outer;
 mod server;
 
-pub use asker::{EvaluationKeys, TokenAsker};
-pub use layout::Layout;
-pub use server::TokenServer;
+pub(crate) use layout::Demand;
+pub use layout::{Layout, Outer};
+pub(crate) use server::{TokenServer, first_step, raised};

@@ -1,209 +1,159 @@
-use super::{EvaluationKeys, Layout};
-use crate::{Answer, Circuit, ClassifyError, Head, Plan, Result};
-use blindscope_ckks::{
-    Ciphertext, Complex64, Encoder, Encryptor, Evaluator, Level, Plaintext, Scale, SecretKey,
-};
-use rand_core::CryptoRng;
+use super::outer::OuterLayer;
+use super::{Layout, Outer};
+use crate::answer::{Lanes, shape};
+use crate::question::Pieces;
+use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Result};
+use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Plaintext, Scale};
+use std::io::Read;
 
-/// A head's weights, encoded.
-enum Weights {
-    Clear(Vec<Plaintext>),
-    Encrypted(Vec<Ciphertext>),
+/// A first layer's weights, one plaintext or ciphertext a step, and its bias.
+enum First {
+    Clear(Vec<Plaintext>, Plaintext),
+    Encrypted(EncryptedHead),
 }
 
 /// Evaluates one head on encrypted tokens.
-pub struct TokenServer {
+pub(crate) struct TokenServer {
     plan: Plan,
+    layout: Layout,
     evaluator: Evaluator,
-    /// One a step of the first layer.
-    first: Weights,
-    first_bias: Plaintext,
-    /// `(power, one a step of the outer layer)`
-    terms: Vec<(u32, Vec<Plaintext>)>,
-    bias: Option<Plaintext>,
+    first: First,
+    outer: Option<OuterLayer>,
 }
 
 impl TokenServer {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`ClassifyError::Ckks`].
-    pub fn new(head: &Head, plan: &Plan) -> Result<Self> {
-        let encoder = Encoder::new(&plan.params);
-        let (params, l) = (&plan.params, &plan.layout);
-        let top = params.top_level();
-        let first = (0..l.steps)
+    /// [`ClassifyError::OtherPlan`], [`ClassifyError::OtherMode`], [`ClassifyError::Ckks`].
+    pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
+        plan.require_head(head)?;
+        let Some(l) = plan.token_layout().filter(|_| !plan.literal().encrypted_head) else {
+            let (found, expected) = ("an encrypted head", "a head in the clear");
+            return Err(ClassifyError::OtherMode { op: "serve", found, expected });
+        };
+        let encoder = Encoder::new(plan.params());
+        let top = plan.params().top_level();
+        let weights = (0..l.steps)
             .map(|g| encoder.encode_slots(&first_step(head, l, g), top, Scale::prime(top.0)))
             .collect::<std::result::Result<_, _>>()?;
-        let b = &head.circuit().first().bias;
-        let bias = l.spread(|p| real(b.get(p % l.period).copied().unwrap_or(0.0)));
-        let first_bias = encoder.encode_slots(&bias, plan.first_level(), plan.fresh)?;
-        let mut server = Self {
-            plan: plan.clone(),
-            evaluator: Evaluator::new(params),
-            first: Weights::Clear(first),
-            first_bias,
-            terms: Vec::new(),
-            bias: None,
-        };
-        server.encode_outer(head, &encoder)?;
-        Ok(server)
+        let bias = encoder.encode_slots(&l.first_bias(head), plan.first_level(), plan.fresh())?;
+        Self::with(head, plan, First::Clear(weights, bias))
     }
 
-    /// As [`Self::new`], with the first layer's weights encrypted: whoever holds this server without the secret learns
-    /// nothing of them. The biases and the outer layer stay in the clear.
+    /// As [`Self::new`], with an encrypted first layer: whoever holds this server without the secret learns nothing of
+    /// it. The outer layer is the template's, in the clear.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn encrypted(head: &Head, plan: &Plan, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<Self> {
-        let mut server = Self::new(head, plan)?;
-        if let Weights::Clear(weights) = &server.first {
-            let encryptor = Encryptor::new(secret);
-            let one = |w: &Plaintext| {
-                encryptor.encrypt(w, rng).map(blindscope_ckks::SeededCiphertext::into_ciphertext)
+    pub(crate) fn encrypted(template: &Head, plan: &Plan, first: EncryptedHead) -> Result<Self> {
+        plan.encrypted_layout("serve an encrypted head")?;
+        plan.require_shape(template)?;
+        Self::with(template, plan, First::Encrypted(first))
+    }
+
+    fn with(head: &Head, plan: &Plan, first: First) -> Result<Self> {
+        let Some(layout) = plan.token_layout().copied() else {
+            let (found, expected) = ("the feature-major packing", "the token packing");
+            return Err(ClassifyError::OtherMode { op: "serve", found, expected });
+        };
+        let outer = OuterLayer::new(head, plan, &layout)?;
+        Ok(Self { evaluator: Evaluator::new(plan.params()), plan: plan.clone(), layout, first, outer })
+    }
+
+    /// The logits of a question, side by side as the answer's shape says.
+    pub(crate) fn lanes(
+        &self,
+        keys: &EvaluationKeys,
+        pieces: &mut Pieces<'_, impl Read>,
+    ) -> Result<Vec<Lanes>> {
+        let shapes = shape::pieces(&self.plan, pieces.tokens());
+        let mut lanes: Vec<Lanes> = shapes.iter().map(|_| Lanes::new(&self.plan)).collect();
+        let degree = self.plan.answer_degree();
+        let (most, stride) = (self.layout.lanes(degree), self.plan.params().n() / degree);
+        let mut index = 0;
+        while let Some(c) = pieces.next()? {
+            let units = self.units(&c, keys)?;
+            let logits = match &self.outer {
+                None => vec![raised(&self.evaluator, &self.plan, units)?],
+                Some(outer) => outer.apply(&self.evaluator, &units, keys)?,
             };
-            server.first =
-                Weights::Encrypted(weights.iter().map(one).collect::<std::result::Result<_, _>>()?);
+            for (i, y) in logits.iter().enumerate() {
+                // Extracted: a ciphertext a piece. Folded: one ciphertext, next to those before it.
+                let (piece, lane) = match self.layout.outer {
+                    Outer::Extracted => (i, 0),
+                    Outer::Folded => (index / most, index % most),
+                };
+                if let Some(sum) = lanes.get_mut(piece) {
+                    sum.add(y, lane * stride)?;
+                }
+            }
+            index += 1;
         }
-        Ok(server)
+        Ok(lanes)
     }
 
-    fn encode_outer(&mut self, head: &Head, encoder: &Encoder) -> Result<()> {
-        let Circuit::Powers(powers) = head.circuit() else { return Ok(()) };
-        let l = &self.plan.layout;
-        let target = self.plan.answer.times(Scale::prime(1));
-        for (d, a) in &powers.terms {
-            let scale = target.over(self.power_scale(*d));
-            let step = |g: usize| {
-                let at =
-                    |h: usize| a.get((h + g) % l.classes).and_then(|row| row.get(h)).copied().unwrap_or(0.0);
-                encoder.encode_slots(&l.spread(|p| real(at(p % l.period))), Level(1), scale)
-            };
-            let steps = (0..l.classes).map(step).collect::<std::result::Result<_, _>>()?;
-            self.terms.push((*d, steps));
-        }
-        let bias = l.spread(|p| real(powers.bias.get(p % l.classes).copied().unwrap_or(0.0)));
-        self.bias = Some(encoder.encode_slots(&bias, Level(0), self.plan.answer)?);
-        Ok(())
-    }
-
-    /// Scale of `v^d` at level 1.
-    fn power_scale(&self, d: u32) -> Scale {
-        let fresh = self.plan.fresh;
-        let square = fresh.times(fresh);
-        // With another level left, the square is rescaled once.
-        let square = if self.plan.degree == 4 { square.over(Scale::prime(2)) } else { square };
-        match d {
-            1 => fresh,
-            2 => square,
-            _ => square.times(square),
-        }
-    }
-
-    /// The answer to one ciphertext of tokens.
-    ///
-    /// # Errors
-    /// [`ClassifyError::OtherPlan`], [`ClassifyError::MissingRelinKey`], [`ClassifyError::Ckks`] for missing keys.
-    pub fn answer(&self, tokens: &Ciphertext, keys: &EvaluationKeys) -> Result<Answer> {
-        let logits = self.logits(tokens, keys)?;
-        Answer::compact(&self.plan, &logits)
-    }
-
-    /// The logits as a ciphertext at level 0, for threshold decryption or re-encryption.
-    ///
-    /// # Errors
-    /// As [`Self::answer`].
-    pub fn logits(&self, tokens: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
-        self.check(tokens)?;
-        let l = &self.plan.layout;
-        let ev = &self.evaluator;
-        let mut v = self.horner(&self.products(tokens, keys)?, keys)?;
+    /// The first layer's outputs, in slots.
+    fn units(&self, tokens: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
+        let (l, ev) = (&self.layout, &self.evaluator);
+        let step = -(l.tokens as i64);
+        let mut v = horner(ev, &self.products(tokens, keys)?, step, keys)?;
         for stride in l.folds(l.period, l.positions()) {
             let rotated = ev.rotate(&v, stride, &keys.galois)?;
             ev.add_assign(&mut v, &rotated)?;
         }
         let conjugate = ev.conjugate(&v, &keys.galois)?;
         ev.add_assign(&mut v, &conjugate)?;
-        ev.add_plain_assign(&mut v, &self.first_bias)?;
-        if self.terms.is_empty() { Ok(v) } else { self.outer(&v, keys) }
-    }
-
-    fn check(&self, tokens: &Ciphertext) -> Result<()> {
-        let (found, expected) = (tokens.params().fingerprint(), self.plan.params.fingerprint());
-        let same = tokens.params() == &self.plan.params
-            && tokens.level() == self.plan.params.top_level()
-            && tokens.scale() == self.plan.fresh;
-        if same {
-            return Ok(());
+        match &self.first {
+            First::Clear(_, bias) => ev.add_plain_assign(&mut v, bias)?,
+            First::Encrypted(head) => ev.add_assign(&mut v, &head.bias)?,
         }
-        let (found, expected) = (found.to_string(), expected.to_string());
-        Err(ClassifyError::OtherPlan { op: "answer", found, expected })
+        Ok(v)
     }
 
     /// One product a step, rescaled.
     fn products(&self, x: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
+        let rescaled = |mut product: Ciphertext| {
+            ev.rescale_assign(&mut product)?;
+            Ok(product)
+        };
         match &self.first {
-            Weights::Clear(w) => w.iter().map(|w| Ok(ev.rescale(&ev.mul_plain(x, w)?)?)).collect(),
-            Weights::Encrypted(w) => {
+            First::Clear(w, _) => w.iter().map(|w| rescaled(ev.mul_plain(x, w)?)).collect(),
+            First::Encrypted(head) => {
                 let relin =
                     keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "encrypted head" })?;
-                w.iter().map(|w| Ok(ev.rescale(&ev.mul_relin(x, w, relin)?)?)).collect()
+                head.weights.iter().map(|w| rescaled(ev.mul_relin(x, w, relin)?)).collect()
             }
         }
     }
+}
 
-    /// `Σ_g p_g` rotated right by `g`, with one key.
-    fn horner(&self, products: &[Ciphertext], keys: &EvaluationKeys) -> Result<Ciphertext> {
-        let step = -(self.plan.layout.tokens as i64);
-        let mut products = products.iter().rev();
-        let mut sum = products.next().map_or_else(|| Ciphertext::empty(&self.plan.params), Clone::clone);
-        for p in products {
-            sum = self.evaluator.rotate(&sum, step, &keys.galois)?;
-            self.evaluator.add_assign(&mut sum, p)?;
-        }
-        Ok(sum)
-    }
+/// A linear head's logits at the answer's scale: what is added to them afterwards weighs less.
+pub(crate) fn raised(ev: &Evaluator, plan: &Plan, mut logits: Ciphertext) -> Result<Ciphertext> {
+    ev.mul_integer_assign(&mut logits, plan.raise())?;
+    logits.set_scale(plan.answer());
+    Ok(logits)
+}
 
-    /// `Σ_d A_d·v^d + bias`
-    fn outer(&self, v: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
-        let (ev, l) = (&self.evaluator, &self.plan.layout);
-        let powers = self.powers(v, keys)?;
-        let step = |g: usize| {
-            let pairs: Vec<_> = self.terms.iter().zip(&powers).map(|((_, w), p)| (p, &w[g])).collect();
-            Ok(ev.rescale(&ev.mul_plain_sum(&pairs)?)?)
-        };
-        let products: Result<Vec<_>> = (0..l.classes).map(step).collect();
-        let mut y = self.horner(&products?, keys)?;
-        for stride in l.folds(l.classes, l.period) {
-            let rotated = ev.rotate(&y, stride, &keys.galois)?;
-            ev.add_assign(&mut y, &rotated)?;
-        }
-        if let Some(bias) = &self.bias {
-            ev.add_plain_assign(&mut y, bias)?;
-        }
-        Ok(y)
+/// `Σ_g p_g` rotated by `g` steps, with one key.
+pub(super) fn horner(
+    ev: &Evaluator,
+    products: &[Ciphertext],
+    step: i64,
+    keys: &EvaluationKeys,
+) -> Result<Ciphertext> {
+    let mut products = products.iter().rev();
+    let mut sum = products.next().map_or_else(|| Ciphertext::empty(ev.params()), Clone::clone);
+    for p in products {
+        sum = ev.rotate(&sum, step, &keys.galois)?;
+        ev.add_assign(&mut sum, p)?;
     }
-
-    /// The powers of `v` that the terms name, at level 1.
-    fn powers(&self, v: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
-        let ev = &self.evaluator;
-        let relin = keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "square" })?;
-        let square = |a: &Ciphertext| ev.relinearise(&ev.square(a)?, relin);
-        let mut second = square(v)?;
-        if self.plan.degree == 4 {
-            ev.rescale_assign(&mut second)?;
-        }
-        let fourth = if self.plan.degree == 4 { Some(square(&second)?) } else { None };
-        let first = ev.drop_to_level(v, Level(1))?;
-        let mut all = [Some(first), Some(second), fourth];
-        let place = |d: u32| if d == 4 { 2 } else { d as usize - 1 };
-        Ok(self.terms.iter().filter_map(|(d, _)| all[place(*d)].take()).collect())
-    }
+    Ok(sum)
 }
 
 /// The weights of step `g`: half of `w_j - i·w_(j+h)`, since the real part is taken as `z + conj z`.
-fn first_step(head: &Head, l: &Layout, g: usize) -> Vec<Complex64> {
+pub(crate) fn first_step(head: &Head, l: &Layout, g: usize) -> Vec<Complex64> {
     let rows: Vec<Vec<Complex64>> =
         head.circuit().first().weights.iter().map(|w| blindscope_ckks::join_pairs(w)).collect();
     let mut positions = vec![Complex64::default(); l.positions()];
@@ -218,6 +168,14 @@ fn first_step(head: &Head, l: &Layout, g: usize) -> Vec<Complex64> {
     l.spread(|p| positions[p])
 }
 
-fn real(re: f64) -> Complex64 {
+impl Layout {
+    /// The first layer's biases, in slots.
+    pub(crate) fn first_bias(&self, head: &Head) -> Vec<Complex64> {
+        let b = &head.circuit().first().bias;
+        self.spread(|p| real(b.get(p % self.period).copied().unwrap_or(0.0)))
+    }
+}
+
+pub(super) fn real(re: f64) -> Complex64 {
     Complex64 { re, im: 0.0 }
 }

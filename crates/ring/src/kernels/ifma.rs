@@ -6,7 +6,7 @@
 //! `x - q·p` in `[0, 3p)`, by the argument in [`crate::Modulus`].
 #![allow(unsafe_code)]
 
-use super::{MAX_TERMS, portable};
+use super::{MAX_ROW_TERMS, MAX_TERMS, portable};
 use crate::{Modulus, Shoup};
 use std::arch::x86_64::{
     __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512,
@@ -111,6 +111,14 @@ fn constant(w: Shoup) -> (__m512i, __m512i) {
     (splat(w.value), splat(w.quotient >> 12))
 }
 
+/// `floor(w·2^64/p)`, shifted to what [`Lane::mul_constant`] takes, of `w = 2^52 mod p`.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn fold_constant(p: u64) -> (__m512i, __m512i) {
+    let value = (1 << 52) % p;
+    (splat(value), splat(((u128::from(value) << 52) / u128::from(p)) as u64))
+}
+
 /// Declares safe methods that enter a `target_feature` function of the same name.
 macro_rules! enter {
     ($($(#[$doc:meta])* $name:ident($($arg:ident: $ty:ty),*);)*) => {
@@ -133,6 +141,8 @@ enter! {
     mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64]);
     /// At most [`MAX_TERMS`] terms.
     mul_sum(out: &mut [u64], terms: &[(&[u64], &[u64])]);
+    /// At most [`MAX_ROW_TERMS`] rows of `x`.
+    mul_rows_add_assign(acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]);
     mul_constant_assign(a: &mut [u64], w: Shoup);
     mul_constant_add_assign(acc: &mut [u64], a: &[u64], w: Shoup);
     sub_mul_constant_assign(a: &mut [u64], b: &[u64], w: Shoup);
@@ -208,6 +218,77 @@ fn mul_sum(k: Kernels, out: &mut [u64], terms: &[(&[u64], &[u64])]) {
             lo = _mm512_madd52lo_epu64(lo, u, v);
         }
         store(o, c.reduce(hi, lo));
+    }
+}
+
+/// Words of a tile: two vectors.
+const TILE: usize = 16;
+/// Rows of a tile.
+const ROWS: usize = 4;
+
+/// Sums of products stay as pairs of halves in registers over all of `x`, then are reduced once. With at most
+/// [`MAX_ROW_TERMS`] products of residues below `2^46` and one residue, the low halves sum up to less than `2^64`, the
+/// high ones with the carry of the low ones to less than `2^52`.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]) {
+    let len = acc.first().map_or(0, |row| row.len());
+    assert!(x.len() <= MAX_ROW_TERMS && w.len() == acc.len() * x.len());
+    assert!(acc.iter().all(|a| a.len() == len) && x.iter().all(|x| x.len() == len));
+    let (c, fold) = (Lane::new(k), fold_constant(k.p));
+    for at in (0..len).step_by(TILE) {
+        let end = (at + TILE).min(len);
+        for (rows, w) in acc.chunks_mut(ROWS).zip(w.chunks(ROWS * x.len().max(1))) {
+            match (rows.len(), end - at) {
+                (ROWS, TILE) => tile::<ROWS, 2>(&c, fold, rows, x, w, at),
+                (_, TILE) => rows.chunks_mut(1).zip(w.chunks(x.len())).for_each(|(row, w)| {
+                    tile::<1, 2>(&c, fold, row, x, w, at);
+                }),
+                _ => rows.chunks_mut(1).zip(w.chunks(x.len())).for_each(|(row, w)| {
+                    tile::<1, 1>(&c, fold, row, x, w, at);
+                }),
+            }
+        }
+    }
+}
+
+/// `R` rows by `V` vectors from word `at`; weights row after row.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn tile<const R: usize, const V: usize>(
+    c: &Lane,
+    fold: (__m512i, __m512i),
+    rows: &mut [&mut [u64]],
+    x: &[&[u64]],
+    w: &[u64],
+    at: usize,
+) {
+    let zero = _mm512_setzero_si512();
+    let (mut lo, mut hi) = ([[zero; V]; R], [[zero; V]; R]);
+    for (r, row) in rows.iter().enumerate().take(R) {
+        for (v, lo) in lo[r].iter_mut().enumerate() {
+            *lo = load(&row[at + 8 * v..at + 8 * v + 8]);
+        }
+    }
+    for (j, x) in x.iter().enumerate() {
+        let mut values = [zero; V];
+        for (v, value) in values.iter_mut().enumerate() {
+            *value = load(&x[at + 8 * v..at + 8 * v + 8]);
+        }
+        for r in 0..R {
+            let weight = splat(w[r * (w.len() / R) + j]);
+            for v in 0..V {
+                hi[r][v] = _mm512_madd52hi_epu64(hi[r][v], values[v], weight);
+                lo[r][v] = _mm512_madd52lo_epu64(lo[r][v], values[v], weight);
+            }
+        }
+    }
+    for (r, row) in rows.iter_mut().enumerate().take(R) {
+        for v in 0..V {
+            let high = _mm512_add_epi64(hi[r][v], _mm512_srli_epi64::<52>(lo[r][v]));
+            let low = _mm512_and_si512(lo[r][v], c.mask);
+            let sum = _mm512_add_epi64(low, c.mul_constant(high, fold));
+            store(&mut row[at + 8 * v..at + 8 * v + 8], c.reduce(zero, sum));
+        }
     }
 }
 

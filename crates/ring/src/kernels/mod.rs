@@ -16,3 +16,6 @@ pub enum Backend {
 
 /// How many products [`crate::Prime::mul_sum`] may add before it reduces.
 pub(crate) const MAX_TERMS: usize = 16;
+
+/// How many products [`crate::Prime::mul_rows_add_assign`] adds before it reduces.
+pub(crate) const MAX_ROW_TERMS: usize = 4095;

@@ -50,6 +50,14 @@ pub(crate) fn mul_sum(m: &Modulus, out: &mut [u64], terms: &[(&[u64], &[u64])]) 
     }
 }
 
+pub(crate) fn mul_rows_add_assign(m: &Modulus, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]) {
+    for (row, w) in acc.iter_mut().zip(w.chunks_exact(x.len().max(1))) {
+        for (x, &w) in x.iter().zip(w) {
+            mul_constant_add_assign(m, row, x, m.shoup(w));
+        }
+    }
+}
+
 pub(crate) fn mul_constant_assign(m: &Modulus, a: &mut [u64], w: Shoup) {
     for x in a {
         *x = m.mul_shoup(*x, w);

@@ -3,6 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
+use super::jpeg;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
 /// What an image may cost before it is refused.
@@ -104,6 +105,9 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     let mut decoder_limits = image::Limits::default();
     decoder_limits.max_alloc = Some(limits.decoder_bytes);
     decoder.set_limits(decoder_limits).map_err(damaged)?;
+    if jpeg::is_jpeg(bytes) && !jpeg::is_whole(bytes) {
+        return Err(ImageProblem::Damaged("the JPEG file ends before its image does".into()));
+    }
     let rgb = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
     Ok(Rgb { width: width as usize, height: height as usize, pixels: rgb.into_raw() })
 }

@@ -1,14 +1,17 @@
 //! Tiles on disk: listing them, decoding them, and splitting them without leaks.
 
+mod copies;
 mod csv;
 mod dataset;
 mod duplicates;
 mod folder;
 mod groups;
 mod image;
+mod jpeg;
 mod preprocess;
 mod split;
 
+pub use self::copies::{Copies, MOST_COMPARED, group_duplicates};
 pub use self::csv::{CsvColumns, read_csv};
 pub use dataset::{Dataset, Rejected, Sample};
 pub use duplicates::{Duplicates, Fingerprint};

@@ -1,9 +1,12 @@
 //! From eight-bit RGB to the normalised pixels a model was trained on.
 
+use std::path::Path;
+
 use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
 
 use super::image::Rgb;
+use crate::error::{Error, Result};
 
 /// Resize the shorter side to `side`, cut the centre square, then (v/255 − mean)/std in each channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +28,31 @@ impl Preprocess {
     /// Mean and deviation one half: the original ViT checkpoints.
     pub fn half(side: usize) -> Self {
         Self { side, mean: [0.5; 3], std: [0.5; 3] }
+    }
+
+    /// What the files beside a checkpoint say: `preprocessor_config.json` of `transformers`, or `pretrained_cfg` in timm's
+    /// `config.json`; [`Preprocess::imagenet`] when neither is there.
+    ///
+    /// # Errors
+    /// [`Error::Format`] when such a file is damaged or tells impossible statistics, [`Error::Io`] when it cannot be read.
+    pub fn beside(weights: &Path, side: usize) -> Result<Self> {
+        let mut found = None;
+        for name in ["preprocessor_config.json", "config.json"] {
+            let path = weights.with_file_name(name);
+            if found.is_none() && path.is_file() {
+                let text = std::fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
+                let card: Card = serde_json::from_str(&text).map_err(|e| Error::format("JSON", &path, e))?;
+                found = card.statistics().map(|statistics| (path, statistics));
+            }
+        }
+        let Some((path, (mean, std))) = found else { return Ok(Self::imagenet(side)) };
+        let possible =
+            mean.iter().all(|m| (0.0..=1.0).contains(m)) && std.iter().all(|s| *s > 0.0 && *s <= 1.0);
+        if !possible {
+            let reason = format!("mean {mean:?} and deviation {std:?} of channels in 0..1 cannot be");
+            return Err(Error::format("preprocessing", path, reason));
+        }
+        Ok(Self { side, mean, std })
     }
 
     /// Normalised pixels `[3, side, side]`.
@@ -70,5 +98,26 @@ impl Preprocess {
         let pixels =
             (0..plane).flat_map(|i| [0, 1, 2].map(|c| value(i, c).round().clamp(0.0, 255.0) as u8)).collect();
         Rgb { width: self.side, height: self.side, pixels }
+    }
+}
+
+/// The statistics in either library's file.
+#[derive(Deserialize)]
+struct Card {
+    image_mean: Option<[f32; 3]>,
+    image_std: Option<[f32; 3]>,
+    pretrained_cfg: Option<TimmStatistics>,
+}
+
+#[derive(Deserialize)]
+struct TimmStatistics {
+    mean: Option<[f32; 3]>,
+    std: Option<[f32; 3]>,
+}
+
+impl Card {
+    fn statistics(self) -> Option<([f32; 3], [f32; 3])> {
+        let timm = self.pretrained_cfg.and_then(|c| c.mean.zip(c.std));
+        self.image_mean.zip(self.image_std).or(timm)
     }
 }

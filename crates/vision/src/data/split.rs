@@ -153,17 +153,19 @@ pub fn dirichlet_sites(
     Ok(split)
 }
 
-/// The split that the samples' own sites make.
+/// The split that the tiles' own sites make.
 ///
 /// # Errors
-/// [`Error::Data`] when a sample names no site.
-pub fn split_by_site(dataset: &super::Dataset) -> Result<Split> {
-    let sites: Option<Vec<&String>> = dataset.samples.iter().map(|s| s.site.as_ref()).collect();
-    let sites = sites.ok_or_else(|| Error::data("splitting by site", "some tiles name no site"))?;
+/// [`Error::Data`] when a tile names no site.
+pub fn split_by_site(sites: &[Option<String>]) -> Result<Split> {
+    let sites: Option<Vec<&String>> = sites.iter().map(Option::as_ref).collect();
+    let sites = sites.filter(|sites| !sites.is_empty()).ok_or_else(|| {
+        Error::data("splitting by site", "some tiles name no site; list them in a column `site`")
+    })?;
     let mut names: Vec<String> = sites.iter().map(|s| (*s).clone()).collect();
     names.sort();
     names.dedup();
-    let part = sites.iter().map(|s| names.partition_point(|n| n < s)).collect();
+    let part = sites.iter().map(|s| names.partition_point(|n| n < *s)).collect();
     Ok(Split { names, part })
 }
 

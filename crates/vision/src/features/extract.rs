@@ -1,5 +1,6 @@
 //! Tiles → class tokens, in batches; the next batch is read and decoded while the model works on this one.
 
+use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -20,7 +21,11 @@ pub struct Progress {
     pub done: usize,
     /// Tiles listed.
     pub total: usize,
-    /// Tiles a second since the start.
+    /// Tiles among those done that the cache knew.
+    pub cached: usize,
+    /// Tiles among those done that were set aside.
+    pub rejected: usize,
+    /// Tiles a second over the last seconds, so that a cache that answers at once does not promise its speed to the rest.
     pub rate: f64,
     /// Time left at that rate.
     pub remaining: Duration,
@@ -42,12 +47,43 @@ pub struct Extraction<'a> {
 }
 
 impl Extraction<'_> {
-    /// Digest of backbone and preprocessing together: what a feature depends on beside the image.
+    /// Digest of backbone and preprocessing together.
     pub fn backbone_digest(&self) -> [u8; 32] {
-        let mut hash = Sha256::new();
-        hash.update(self.model.digest());
-        hash.update(format!("{:?}", self.preprocess).as_bytes());
-        hash.finalize().into()
+        backbone_digest(self.model, &self.preprocess)
+    }
+}
+
+/// Digest of a backbone and its preprocessing together: what a feature depends on beside the image.
+pub fn backbone_digest(model: &Vit, preprocess: &Preprocess) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(model.digest());
+    hash.update(format!("{preprocess:?}").as_bytes());
+    hash.finalize().into()
+}
+
+/// Tiles done at recent times.
+struct Pace {
+    marks: VecDeque<(Instant, usize)>,
+}
+
+/// How far back a rate looks.
+const LOOK_BACK: Duration = Duration::from_secs(15);
+
+impl Pace {
+    fn begin() -> Self {
+        Self { marks: VecDeque::from([(Instant::now(), 0)]) }
+    }
+
+    /// Tiles a second, now that `done` are.
+    fn rate(&mut self, done: usize) -> f64 {
+        let now = Instant::now();
+        // The last mark before the window stays, so that the rate spans the window even when a batch takes longer.
+        while self.marks.get(1).is_some_and(|(at, _)| now - *at > LOOK_BACK) {
+            self.marks.pop_front();
+        }
+        self.marks.push_back((now, done));
+        let (since, before) = self.marks.front().copied().unwrap_or((now, 0));
+        (done - before) as f64 / (now - since).as_secs_f64().max(1e-6)
     }
 }
 
@@ -81,7 +117,8 @@ pub fn extract(
     let mut cache =
         extraction.cache.map(|folder| FeatureCache::open(folder, &backbone, width)).transpose()?;
     let total = dataset.samples.len();
-    let start = Instant::now();
+    let mut pace = Pace::begin();
+    let mut from_cache = 0;
     let mut rejected = dataset.rejected.clone();
     let mut rows: Vec<(usize, [u8; 32], Vec<f32>)> = Vec::with_capacity(total);
     let batch = extraction.batch.max(1);
@@ -91,6 +128,7 @@ pub fn extract(
         let next = (at + batch).min(total)..(at + 2 * batch).min(total);
         let done = (at + batch).min(total);
         let (new, known, bad) = sort(std::mem::take(&mut current));
+        from_cache += known.len();
         let (computed, loaded) = rayon::join(
             || forward(extraction.model, new),
             || load(dataset, extraction, cache.as_ref(), next),
@@ -103,9 +141,11 @@ pub fn extract(
         rejected.extend(bad);
         current = loaded;
         at = done;
-        let rate = done as f64 / start.elapsed().as_secs_f64().max(1e-9);
+        let rate = pace.rate(done);
         let remaining = Duration::from_secs_f64((total - done) as f64 / rate);
-        if progress(&Progress { done, total, rate, remaining }).is_break() && done < total {
+        let set_aside = rejected.len() - dataset.rejected.len();
+        let now = Progress { done, total, cached: from_cache, rejected: set_aside, rate, remaining };
+        if progress(&now).is_break() && done < total {
             return Err(Error::Cancelled { operation: "feature extraction", done, total });
         }
     }
@@ -173,11 +213,15 @@ fn collect(dataset: &Dataset, rows: Vec<Row>, width: usize, backbone: [u8; 32]) 
         Features { width, classes: dataset.classes.clone(), backbone: Some(backbone), ..Features::default() };
     for (sample, digest, row) in rows {
         features.values.extend(row);
-        features.ids.push(dataset.samples[sample].id.clone());
-        features.labels.push(Some(dataset.samples[sample].label));
+        let listed = &dataset.samples[sample];
+        features.ids.push(listed.id.clone());
+        features.labels.push(Some(listed.label));
+        features.patients.push(listed.patient.clone());
+        features.sites.push(listed.site.clone());
         features.groups.push(groups[sample]);
         features.image_digests.push(digest);
     }
+    features.drop_unknown_names();
     features.check()?;
     Ok(features)
 }

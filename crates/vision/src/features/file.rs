@@ -6,6 +6,7 @@
 //! | `labels` | U64 `[n]` | class index, or 2⁶⁴−1 for none |
 //! | `groups` | U64 `[n]` | tiles that must stay together share a number |
 //! | `ids` | U8 `[bytes]` | row names, each ended by a newline |
+//! | `patients`, `sites` | U8 `[bytes]` | likewise, an empty line for an unknown one; absent when none is known |
 //! | `image_digests` | U8 `[n, 32]` | SHA-256 of each image file; absent in imported files without them |
 //!
 //! Notes: `format`, `classes` (a JSON list), `backbone` (hexadecimal digest, empty when unknown).
@@ -33,6 +34,10 @@ pub struct Features {
     pub labels: Vec<Option<usize>>,
     /// Group number of each row.
     pub groups: Vec<usize>,
+    /// Patient of each row, or empty when none is known.
+    pub patients: Vec<Option<String>>,
+    /// Hospital of each row, or empty when none is known.
+    pub sites: Vec<Option<String>>,
     /// Class names.
     pub classes: Vec<String>,
     /// Digest of the backbone and its preprocessing; none for imported features that do not tell.
@@ -62,6 +67,26 @@ impl Features {
         indices.iter().flat_map(|i| self.row(*i)).copied().collect()
     }
 
+    /// The rows of some indices as features of their own; group numbers and classes stay.
+    #[must_use]
+    pub fn select(&self, indices: &[usize]) -> Self {
+        fn pick<T: Clone>(column: &[T], indices: &[usize]) -> Vec<T> {
+            if column.is_empty() { Vec::new() } else { indices.iter().map(|i| column[*i].clone()).collect() }
+        }
+        Self {
+            width: self.width,
+            values: self.rows(indices),
+            ids: pick(&self.ids, indices),
+            labels: pick(&self.labels, indices),
+            groups: pick(&self.groups, indices),
+            patients: pick(&self.patients, indices),
+            sites: pick(&self.sites, indices),
+            classes: self.classes.clone(),
+            backbone: self.backbone,
+            image_digests: pick(&self.image_digests, indices),
+        }
+    }
+
     /// Every row's label.
     ///
     /// # Errors
@@ -71,21 +96,32 @@ impl Features {
         labels.ok_or_else(|| Error::data("training", "some rows have no label"))
     }
 
-    /// Refuses columns of different lengths, labels without a class, values that are not finite, ids with a newline.
+    /// Empties the columns of patients and sites that name none.
+    pub(super) fn drop_unknown_names(&mut self) {
+        for column in [&mut self.patients, &mut self.sites] {
+            if column.iter().all(Option::is_none) {
+                column.clear();
+            }
+        }
+    }
+
+    /// Refuses columns of different lengths, labels without a class, values that are not finite, names with a line
+    /// break.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::Data`] for the first fault.
     pub fn check(&self) -> Result<()> {
         let n = self.len();
-        let digests = self.image_digests.len();
+        let optional = [self.image_digests.len(), self.patients.len(), self.sites.len()];
         if self.width == 0
             || self.values.len() != n * self.width
             || self.labels.len() != n
             || self.groups.len() != n
-            || (digests != n && digests != 0)
+            || optional.iter().any(|len| *len != n && *len != 0)
         {
+            let [digests, patients, sites] = optional;
             let got = format!(
-                "{} values of width {}, {} labels, {} groups, {digests} digests",
+                "{} values of width {}, {} labels, {} groups, {digests} digests, {patients} patients, {sites} sites",
                 self.values.len(),
                 self.width,
                 self.labels.len(),
@@ -103,8 +139,9 @@ impl Features {
         if let Some(label) = self.labels.iter().flatten().find(|l| **l >= self.classes.len()) {
             return Err(Error::data("features", format!("label {label} of {} classes", self.classes.len())));
         }
-        if let Some(id) = self.ids.iter().find(|id| id.contains('\n')) {
-            return Err(Error::data("features", format!("id {id:?} holds a newline")));
+        let named = self.patients.iter().chain(&self.sites).flatten();
+        if let Some(name) = self.ids.iter().chain(named).find(|name| name.contains(['\n', '\r'])) {
+            return Err(Error::data("features", format!("the name {name:?} holds a line break")));
         }
         Ok(())
     }
@@ -121,7 +158,10 @@ impl Features {
         let values: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
         let labels = integers(&mut self.labels.iter().map(|l| l.map_or(u64::MAX, |l| l as u64)));
         let groups = integers(&mut self.groups.iter().map(|g| *g as u64));
-        let ids: Vec<u8> = self.ids.iter().flat_map(|id| id.bytes().chain([b'\n'])).collect();
+        let ids = lines(self.ids.iter().map(String::as_str));
+        let named =
+            |column: &[Option<String>]| lines(column.iter().map(|name| name.as_deref().unwrap_or("")));
+        let (patients, sites) = (named(&self.patients), named(&self.sites));
         let digests = self.image_digests.concat();
         let mut tensors = vec![
             ("features".to_owned(), vec![n, self.width], Dtype::F32, values.as_slice()),
@@ -129,6 +169,11 @@ impl Features {
             ("groups".to_owned(), vec![n], Dtype::U64, groups.as_slice()),
             ("ids".to_owned(), vec![ids.len()], Dtype::U8, ids.as_slice()),
         ];
+        for (name, column) in [("patients", &patients), ("sites", &sites)] {
+            if column.iter().any(|byte| *byte != b'\n') {
+                tensors.push((name.to_owned(), vec![column.len()], Dtype::U8, column.as_slice()));
+            }
+        }
         if !digests.is_empty() {
             tensors.push(("image_digests".to_owned(), vec![n, 32], Dtype::U8, digests.as_slice()));
         }
@@ -139,6 +184,11 @@ impl Features {
             ("backbone".to_owned(), self.backbone.map_or_else(String::new, |d| hex(&d))),
         ]);
         tensorfile::write(path, &tensors, notes)
+    }
+
+    /// Whether a file says that [`Features::save`] wrote it.
+    pub fn is_ours(path: &Path) -> bool {
+        TensorFile::open(path).is_ok_and(|file| file.note("format") == Some(FORMAT))
     }
 
     /// Reads a file that [`Features::save`] wrote.
@@ -158,7 +208,11 @@ impl Features {
         let classes = file.note("classes").and_then(|c| serde_json::from_str(c).ok());
         let classes = classes.ok_or_else(|| bad("its notes hold no list of classes"))?;
         let backbone = file.note("backbone").and_then(unhex);
-        let ids = String::from_utf8(file.octets("ids")?).map_err(|_| bad("ids are not UTF-8"))?;
+        if file.entry("ids").is_none() {
+            return Err(bad("no tensor `ids`"));
+        }
+        let ids = names(&mut file, "ids")?.into_iter().map(Option::unwrap_or_default).collect();
+        let (patients, sites) = (names(&mut file, "patients")?, names(&mut file, "sites")?);
         let label = |l: u64| (l != u64::MAX).then_some(l as usize);
         let digests = match file.entry("image_digests") {
             Some(_) => file.octets("image_digests")?.as_chunks::<32>().0.to_vec(),
@@ -167,9 +221,11 @@ impl Features {
         let features = Self {
             width,
             values: file.floats("features")?,
-            ids: ids.lines().map(str::to_owned).collect(),
+            ids,
             labels: file.integers("labels")?.into_iter().map(label).collect(),
             groups: file.integers("groups")?.into_iter().map(|g| g as usize).collect(),
+            patients,
+            sites,
             classes,
             backbone,
             image_digests: digests,
@@ -179,13 +235,29 @@ impl Features {
     }
 }
 
+/// Names, each ended by a newline.
+fn lines<'a>(names: impl Iterator<Item = &'a str>) -> Vec<u8> {
+    names.flat_map(|name| name.bytes().chain([b'\n'])).collect()
+}
+
+/// The names in a tensor of lines, none for an empty line; no names without the tensor.
+fn names(file: &mut TensorFile, tensor: &str) -> Result<Vec<Option<String>>> {
+    if file.entry(tensor).is_none() {
+        return Ok(Vec::new());
+    }
+    let text = String::from_utf8(file.octets(tensor)?);
+    let text = text.map_err(|_| Error::format("features", file.path(), format!("{tensor} are not UTF-8")))?;
+    Ok(text.lines().map(|line| (!line.is_empty()).then(|| line.to_owned())).collect())
+}
+
 /// Lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     let digit = |v: u8| char::from_digit(u32::from(v), 16).unwrap_or('0');
     bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
 }
 
-fn unhex(text: &str) -> Option<[u8; 32]> {
+/// The 32 bytes that 64 hexadecimal digits write; none for anything else.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
     let bytes: Option<Vec<u8>> =
         (0..text.len() / 2).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
     bytes?.try_into().ok()

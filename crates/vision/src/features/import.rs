@@ -20,8 +20,8 @@ pub fn import(path: &Path, labels: Option<&Path>) -> Result<Features> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let (width, values) = match extension.as_str() {
         "safetensors" => {
-            if let Ok(features) = Features::load(path) {
-                return Ok(features);
+            if Features::is_ours(path) {
+                return Features::load(path);
             }
             safetensors(path)?
         }
@@ -73,9 +73,12 @@ fn with_labels(width: usize, values: Vec<f32>, labels: Option<&Path>) -> Result<
         for at in order {
             features.ids.push(dataset.samples[at].id.clone());
             features.labels.push(Some(dataset.samples[at].label));
+            features.patients.push(dataset.samples[at].patient.clone());
+            features.sites.push(dataset.samples[at].site.clone());
             features.groups.push(groups[at]);
         }
         features.classes = dataset.classes;
+        features.drop_unknown_names();
     } else {
         features.ids = (0..n).map(|i| format!("row-{i}")).collect();
         features.labels = vec![None; n];

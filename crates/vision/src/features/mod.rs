@@ -7,6 +7,6 @@ mod import;
 mod npy;
 
 pub use cache::FeatureCache;
-pub use extract::{Extraction, Progress, extract};
-pub use file::Features;
+pub use extract::{Extraction, Progress, backbone_digest, extract};
+pub use file::{Features, hex, unhex};
 pub use import::import;

@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernels::lanes::{add_to_rows, sum_rows};
 use crate::kernels::matmul::{Destination, Matrix, MatrixMut, multiply};
 use crate::kernels::softmax::softmax_rows;
+use crate::metrics::argmax;
 
 /// logits = W·x + b on raw features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -128,20 +129,42 @@ pub fn train_logistic(
     classes: usize,
     plan: &LogisticPlan,
 ) -> Result<LinearHead> {
+    train_logistic_watched(rows, width, labels, classes, plan, &mut |_, _| {})
+}
+
+/// As [`train_logistic`]; `watch` hears every epoch's mean loss and training accuracy, measured on the way.
+///
+/// # Errors
+/// As [`train_logistic`].
+pub fn train_logistic_watched(
+    rows: &[f32],
+    width: usize,
+    labels: &[usize],
+    classes: usize,
+    plan: &LogisticPlan,
+    watch: &mut dyn FnMut(f32, f32),
+) -> Result<LinearHead> {
     check_examples(rows, width, labels, classes)?;
     let scaling = Scaling::fit(rows, width)?;
     let z = scaling.apply(rows);
     let mut head = LinearHead { weight: vec![0.0; classes * width], bias: vec![0.0; classes], width };
     let mut optimiser = AdamW::new(plan.rate, plan.decay);
+    let (mut loss, mut right) = (0.0, 0);
     for_each_batch(labels.len(), plan.epochs, plan.batch, plan.seed, |batch, progress| {
         let (x, y) = gather(&z, width, labels, batch);
         let logits = affine(&x, &head.weight, &head.bias, width);
-        let (_, d) = cross_entropy(&logits, &y, classes);
+        right += logits.chunks_exact(classes).zip(&y).filter(|(row, y)| argmax(row) == **y).count();
+        let (batch_loss, d) = cross_entropy(&logits, &y, classes);
+        loss += batch_loss * y.len() as f32;
         let (dw, db) = affine_gradient(&x, &d, width, classes);
         optimiser.rate = plan.rate * progress.rate;
         optimiser.step(
             [(head.weight.as_mut_slice(), dw.as_slice(), true), (&mut head.bias, &db, false)].into_iter(),
         );
+        if progress.epoch_end.is_some() {
+            watch(loss / labels.len() as f32, right as f32 / labels.len() as f32);
+            (loss, right) = (0.0, 0);
+        }
     });
     scaling.fold(&mut head.weight, &mut head.bias);
     Ok(head)

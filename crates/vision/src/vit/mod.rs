@@ -5,6 +5,7 @@
 mod attention;
 mod block;
 mod config;
+mod hugging_face;
 mod linear;
 mod mlp;
 mod model;
@@ -22,4 +23,4 @@ pub use norm::Norm;
 pub(crate) use parameters::fill_normal;
 pub use parameters::{Parameters, TensorSpec};
 pub use position::Interpolation;
-pub use weights::{infer_config, load, load_with, save};
+pub use weights::{configuration, infer_config, load, load_with, save};

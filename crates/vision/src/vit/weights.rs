@@ -1,11 +1,12 @@
 //! Checkpoints: compare every name and shape first, then read.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 
 use super::config::{Config, Mlp};
+use super::hugging_face::ModelCard;
 use super::model::Vit;
 use super::names::Naming;
 use super::parameters::{Parameters, TensorSpec};
@@ -13,23 +14,30 @@ use super::position::resample;
 use crate::error::{CheckpointMismatch, Error, Result};
 use crate::tensorfile::{self, TensorFile};
 
-/// Reads a model from a `safetensors` file, or from a folder with `model.safetensors` and a Hugging Face
-/// `config.json`. Without that file the shape is inferred ([`infer_config`]).
+/// Reads a model from a `safetensors` file, or from a folder with `model.safetensors`, as [`configuration`] tells.
 ///
 /// # Errors
-/// As [`load_with`].
+/// As [`configuration`] and [`load_with`].
 pub fn load(path: &Path) -> Result<Vit> {
-    let (weights, json) = if path.is_dir() {
-        (path.join("model.safetensors"), path.join("config.json"))
-    } else {
-        (path.to_owned(), path.with_file_name("config.json"))
-    };
-    let hugging_face = json.is_file() && {
-        let text = std::fs::read_to_string(&json).map_err(Error::io("reading", &json))?;
-        text.contains("\"model_type\"")
-    };
-    let config = if hugging_face { Config::from_hugging_face(&json)? } else { infer_config(&weights, None)? };
+    let (weights, config) = configuration(path, None, None)?;
     load_with(&weights, config)
+}
+
+/// The weights file at `path` (itself, or `model.safetensors` in a folder) and its model's configuration: by `json` or a
+/// `config.json` beside the weights, of Hugging Face or of timm, else by the file itself ([`infer_config`]).
+///
+/// # Errors
+/// As [`Config::from_hugging_face`] and [`infer_config`].
+pub fn configuration(path: &Path, json: Option<&Path>, heads: Option<usize>) -> Result<(PathBuf, Config)> {
+    let weights = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
+    let beside = weights.with_file_name("config.json");
+    let json = json.or(beside.is_file().then_some(beside.as_path()));
+    let config = match json.map(ModelCard::read).transpose()? {
+        Some(ModelCard::HuggingFace(config)) => config,
+        Some(ModelCard::Timm { heads: told }) => infer_config(&weights, heads.or(told))?,
+        None => infer_config(&weights, heads)?,
+    };
+    Ok((weights, config))
 }
 
 /// Reads the model `config` from a checkpoint with timm, DINOv2 or Hugging Face names. Positions are resampled when
@@ -53,7 +61,7 @@ pub fn load_with(path: &Path, config: Config) -> Result<Vit> {
     Vit::new(config, parameters)
 }
 
-/// Writes a model under timm's names.
+/// Writes a model under timm's names, with its configuration among the file's notes.
 ///
 /// # Errors
 /// [`Error::Io`] when the file cannot be written.
@@ -74,17 +82,28 @@ pub fn save(model: &Vit, path: &Path) -> Result<()> {
     }
     let views: Vec<_> =
         tensors.iter().map(|(n, s, b)| (n.clone(), s.clone(), Dtype::F32, b.as_slice())).collect();
-    tensorfile::write(path, &views, HashMap::new())
+    let config = serde_json::to_string(model.config()).map_err(|e| Error::format("safetensors", path, e))?;
+    tensorfile::write(path, &views, HashMap::from([(CONFIG_NOTE.to_owned(), config)]))
 }
 
-/// The configuration that a timm or DINOv2 checkpoint's shapes tell. Heads cannot be seen in shapes: they are
-/// `heads`, or the width in heads of 64, which holds for every published ViT-Ti/S/B/L/g.
+/// Under this key a file of ours carries its configuration: shapes alone do not tell the heads.
+const CONFIG_NOTE: &str = "blindscope.config";
+
+/// The configuration of a file that [`save`] wrote, or else what a timm or DINOv2 checkpoint's shapes tell. Heads cannot
+/// be seen in shapes: they are `heads`, or the width in heads of 64 for the widths of ViT-Ti/S/B/L/g, where every published
+/// model has them so.
 ///
 /// # Errors
 /// [`Error::Format`] when the file holds no Vision Transformer or uses Hugging Face names (which come with a
-/// `config.json`).
+/// `config.json`), [`Error::Config`] when the heads have to be told.
 pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
     let file = TensorFile::open(path)?;
+    if let Some(note) = file.note(CONFIG_NOTE) {
+        let config: Config =
+            serde_json::from_str(note).map_err(|e| Error::format("ViT checkpoint", path, e))?;
+        config.check()?;
+        return Ok(config);
+    }
     let naming = naming(&file)?;
     let find = |name: &str| {
         let sources = naming.sources(name);
@@ -107,6 +126,12 @@ pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
     let qkv_bias = file.entry(&naming.sources("blocks.0.attn.qkv.bias")[0]).is_some();
     let first = need("blocks.0.mlp.fc1.weight", 2)?[0];
     let hidden = need("blocks.0.mlp.fc2.weight", 2)?[1];
+    let usual = [192, 384, 768, 1024, 1536].contains(&width).then_some(width / 64);
+    let heads = heads.or(usual).ok_or_else(|| Error::Config {
+        field: "heads",
+        value: "unknown".into(),
+        rule: format!("a checkpoint of width {width} does not tell them; give their number or a config.json"),
+    })?;
     let config = Config {
         hidden,
         mlp: if first == 2 * hidden { Mlp::SwiGlu } else { Mlp::Gelu },
@@ -115,7 +140,7 @@ pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
         qkv_bias,
         layer_scale: find("blocks.0.ls1.gamma").is_some(),
         classes: find("head.weight").map_or(0, |s| s[0]),
-        ..Config::plain(grid * patch, patch, width, depth, heads.unwrap_or(width / 64).max(1))
+        ..Config::plain(grid * patch, patch, width, depth, heads)
     };
     config.check()?;
     Ok(config)

@@ -2,7 +2,7 @@
 
 use super::super::clock::milliseconds;
 use super::{AREA, BenchError, Better, Figure, Report, parameters, presets};
-use blindscope_ckks::{Parameters, Security};
+use blindscope_ckks::Parameters;
 use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan, Policy};
 use blindscope_ring::galois::rotation_element;
 use blindscope_ring::{Ntt, Poly};
@@ -52,11 +52,11 @@ fn inference() -> std::result::Result<(Parameters, Vec<usize>), BenchError> {
         bias: vec![0.0; rows],
     };
     let map = Map::Polynomial { inner: layer(32, 768), polynomial: vec![0.1, 0.5, 0.2], outer: layer(3, 32) };
-    let head = Head::new(HeadLiteral { normalisation: Normalisation::identity(768, 2.0), map })?;
-    let plan = Plan::new(&head, Policy { batch: 8, security: Security::Classical128 })?;
-    let log_n = plan.params.log_n();
+    let head = Head::new(HeadLiteral { normalisation: Normalisation::identity(768, 2.0), map, range: None })?;
+    let plan = Plan::new(&head, Policy::new(8))?;
+    let log_n = plan.params().log_n();
     let elements = plan.rotation_keys().iter().map(|k| rotation_element(k.0, log_n)).collect();
-    Ok((plan.params, elements))
+    Ok((plan.params().clone(), elements))
 }
 
 pub(super) fn figures(rng: &mut ChaCha20Rng, report: &mut Report) -> std::result::Result<(), BenchError> {

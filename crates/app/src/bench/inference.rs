@@ -1,0 +1,261 @@
+//! Figures of encrypted inference: the head 768 → 32 → 3 with a polynomial of degree two, one thread.
+
+mod agreement;
+
+use super::clock::milliseconds;
+use super::{BenchError, Better, Figure, Peers, Report};
+use blindscope_classify::{
+    Affine, Asker, AskerSecret, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Packing, Plan, Policy,
+    Server,
+};
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::io::{BufReader, Seek, Write};
+use std::path::Path;
+
+const AREA: &str = "inference";
+const SHAPE: [usize; 3] = [768, 32, 3];
+/// How often ours and the peer take turns.
+const TURNS: usize = 3;
+
+/// Numbers that look like independent standard normal ones.
+fn normals(rng: &mut ChaCha20Rng, count: usize, size: f64) -> Vec<f64> {
+    let mut unit = || (rng.next_u64() >> 11) as f64 * 2f64.powi(-53);
+    // A sum of twelve uniform numbers has variance one.
+    (0..count).map(|_| ((0..12).map(|_| unit()).sum::<f64>() - 6.0) * size).collect()
+}
+
+fn affine(rng: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
+    let size = (width as f64).sqrt().recip();
+    Affine { weights: (0..rows).map(|_| normals(rng, width, size)).collect(), bias: normals(rng, rows, 0.1) }
+}
+
+fn tokens(rng: &mut ChaCha20Rng, count: usize) -> Vec<Vec<f64>> {
+    (0..count).map(|_| normals(rng, SHAPE[0], 1.0)).collect()
+}
+
+fn head(rng: &mut ChaCha20Rng) -> Result<Head, BenchError> {
+    let [width, hidden, classes] = SHAPE;
+    let (inner, outer) = (affine(rng, hidden, width), affine(rng, classes, hidden));
+    let map = Map::Polynomial { inner, polynomial: vec![0.1, 0.5, 0.2], outer };
+    let normalisation = Normalisation::identity(width, 4.0);
+    let head = Head::new(HeadLiteral { normalisation, map, range: None })?;
+    Ok(head.calibrated(&tokens(rng, 1000), 1.5)?)
+}
+
+/// One asker, one server, one plan.
+struct Case {
+    plan: Plan,
+    secret: AskerSecret,
+    keys: EvaluationKeys,
+    asker: Asker,
+    server: Server,
+}
+
+impl Case {
+    fn new(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Result<Self, BenchError> {
+        let plan = Plan::new(head, policy)?;
+        let secret = AskerSecret::generate(&plan, rng)?;
+        let bytes = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
+        let keys = EvaluationKeys::from_bytes(&plan, &bytes)?;
+        let (asker, server) = (Asker::new(&plan), Server::new(head, &plan)?);
+        Ok(Self { plan, secret, keys, asker, server })
+    }
+
+    fn ask(&self, tokens: &[Vec<f64>], rng: &mut ChaCha20Rng) -> Result<Vec<u8>, BenchError> {
+        Ok(self.asker.encrypt(tokens, &self.secret, rng)?)
+    }
+
+    /// The largest error of a logit; an error above the plan's bound stops the benchmark.
+    fn worst(&self, head: &Head, tokens: &[Vec<f64>], answer: &[u8]) -> Result<f64, BenchError> {
+        let got = self.asker.open(tokens.len(), answer, &self.secret)?;
+        let want = head.logits(tokens)?;
+        let errors = got.iter().flatten().zip(want.iter().flatten()).map(|(g, w)| (g - w).abs());
+        let worst = errors.fold(0.0, f64::max);
+        let bound = self.plan.literal().error_bound;
+        if worst > bound {
+            let (bits, least) = (-worst.log2(), -bound.log2());
+            return Err(BenchError::Wrong { what: "logits", bits, least });
+        }
+        Ok(worst)
+    }
+}
+
+pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
+    let mut rng = ChaCha20Rng::from_seed([9; 32]);
+    let head = head(&mut rng)?;
+    let backend = backend()?;
+    let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
+    let lone = Case::new(&head, Policy::new(1), &mut rng)?;
+    let ours = lone_token(&lone, &head, runs, peers, &mut rng, &mut report)?;
+    small_batches(&head, runs, &mut rng, &mut report)?;
+    thousands(&head, runs, &mut rng, &mut report)?;
+    against_openfhe(&lone, &ours, &mut report);
+    match data {
+        Some(folder) => agreement::run(folder, &mut rng, &mut report)?,
+        None => report.missing.push("agreement on real tokens: BLINDSCOPE_DATA is not set".into()),
+    }
+    Ok(report)
+}
+
+/// Which arithmetic a prime of the plans' kind runs on.
+fn backend() -> Result<String, BenchError> {
+    let value = blindscope_ring::ntt_primes(44, 13, 1)?[0];
+    Ok(format!("arithmetic path: {:?}; thread CPU time", blindscope_ring::Prime::new(value, 13)?.backend()))
+}
+
+/// Ours and the peer's figures of each turn.
+struct Turns {
+    latency: Vec<Vec<f64>>,
+    peer: Vec<Result<BTreeMap<String, f64>, String>>,
+}
+
+fn lone_token(
+    case: &Case,
+    head: &Head,
+    runs: usize,
+    peers: &Peers,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<Turns, BenchError> {
+    let asked = tokens(rng, 1);
+    let question = case.ask(&asked, rng)?;
+    let answer = case.server.answer_bytes(&case.keys, &question)?;
+    let worst = case.worst(head, &asked, &answer)?;
+    let each = runs.div_ceil(TURNS).max(5);
+    let mut turns = Turns { latency: Vec::new(), peer: Vec::new() };
+    for _ in 0..TURNS {
+        turns.latency.push(milliseconds(each, 1, || case.server.answer_bytes(&case.keys, &question)));
+        turns.peer.push(peers.openfhe(each));
+    }
+    let all: Vec<f64> = turns.latency.iter().flatten().copied().collect();
+    let mut put = |f: Figure| report.figures.push(f);
+    put(lower("latency_one_token", "ms", &all).must(10.0, 4.0));
+    put(lower("latency_predicted", "ms", &[case.plan.report().predicted_ms]));
+    put(lower("upload_lone_token", "bytes", &[question.len() as f64]).must(120e3, 40e3));
+    put(lower("answer_lone_token", "bytes", &[answer.len() as f64]).must(40e3, 8e3));
+    put(lower("evaluation_keys", "bytes", &[case.plan.keys_len() as f64]).must(8e6, 3e6));
+    put(lower("encrypt_one_token", "ms", &milliseconds(each, 1, || case.ask(&asked, rng))));
+    let open = || case.asker.open(1, &answer, &case.secret);
+    put(lower("open_one_answer", "ms", &milliseconds(each, 1, open)));
+    put(Figure::of(AREA, "logit_bits_lone_token", "bits", Better::Higher, &[-worst.log2()]));
+    put(Figure::of(
+        AREA,
+        "logit_bits_promised",
+        "bits",
+        Better::Higher,
+        &[-case.plan.literal().error_bound.log2()],
+    ));
+    Ok(turns)
+}
+
+fn lower(figure: &str, unit: &'static str, samples: &[f64]) -> Figure {
+    Figure::of(AREA, figure, unit, Better::Lower, samples)
+}
+
+fn small_batches(
+    head: &Head,
+    runs: usize,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<(), BenchError> {
+    for batch in [8, 256] {
+        let policy = Policy { packing: Some(Packing::Token), ..Policy::new(batch) };
+        let case = Case::new(head, policy, rng)?;
+        let asked = tokens(rng, batch);
+        let question = case.ask(&asked, rng)?;
+        let answer = case.server.answer_bytes(&case.keys, &question)?;
+        case.worst(head, &asked, &answer)?;
+        let each = |bytes: usize| [bytes as f64 / batch as f64];
+        let name = |what: &str| format!("{what}_token_in_batch_of_{batch}");
+        let upload = lower(&name("upload"), "bytes", &each(question.len()));
+        let down = lower(&name("answer"), "bytes", &each(answer.len()));
+        if batch == 8 {
+            report.figures.extend([upload.must(20e3, 11e3), down]);
+            let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question));
+            report.figures.push(lower("latency_batch_of_8", "ms", &time));
+        } else {
+            report.figures.extend([upload, down.must(200.0, 64.0)]);
+        }
+    }
+    Ok(())
+}
+
+/// Batches of 4,096 in the packing that the planner takes for them.
+fn thousands(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), BenchError> {
+    const BATCH: usize = 4096;
+    let case = Case::new(head, Policy::new(BATCH), rng)?;
+    let asked = tokens(rng, BATCH);
+    let mut file = tempfile()?;
+    case.asker.encrypt_into(&asked, &case.secret, rng, &mut file)?;
+    file.flush()?;
+    let bytes = file.stream_position()? as f64;
+    let mut answer = || -> Result<Vec<u8>, BenchError> {
+        file.rewind()?;
+        let answer = case.server.answer(&case.keys, BufReader::with_capacity(1 << 16, &file))?;
+        Ok(answer.to_bytes(&case.plan))
+    };
+    let first = answer()?;
+    case.worst(head, &asked, &first)?;
+    drop(asked);
+    let reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
+    let times = milliseconds(runs.clamp(3, 7), 1, &mut answer);
+    let rate: Vec<f64> = times.iter().map(|ms| BATCH as f64 / ms * 1e3).collect();
+    let mut put = |f: Figure| report.figures.push(f);
+    put(Figure::of(AREA, "throughput_batch_of_4096", "tokens/s", Better::Higher, &rate).must(5e3, 20e3));
+    put(lower("upload_token_in_batch_of_4096", "bytes", &[bytes / BATCH as f64]).must(30e3, 15e3));
+    put(lower("answer_token_in_batch_of_4096", "bytes", &[first.len() as f64 / BATCH as f64])
+        .must(200.0, 64.0));
+    put(lower("evaluation_keys_batch_of_4096", "bytes", &[case.plan.keys_len() as f64]).must(8e6, 3e6));
+    match reset.then(peak_memory).flatten() {
+        Some(peak) => put(lower("server_memory_batch_of_4096", "MB", &[peak]).must(256.0, 100.0)),
+        None => report.missing.push("server memory: /proc does not tell the peak here".into()),
+    }
+    Ok(())
+}
+
+/// A file that is gone when it is closed: questions are read as a server reads them.
+fn tempfile() -> Result<std::fs::File, BenchError> {
+    let path = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
+    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// Peak resident memory of this whole process since it was last reset, in MB: an upper bound of the server's.
+fn peak_memory() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? * 1024.0 / 1e6)
+}
+
+fn against_openfhe(case: &Case, turns: &Turns, report: &mut Report) {
+    let peer: Result<Vec<_>, &String> = turns.peer.iter().map(Result::as_ref).collect();
+    let peer = match peer {
+        Ok(peer) => peer,
+        Err(why) => return report.missing.push(why.clone()),
+    };
+    let median = |samples: &[f64]| Figure::of(AREA, "", "", Better::Lower, samples).value;
+    let ratios = |ours: &dyn Fn(usize) -> f64, theirs: &[&str]| -> Option<Vec<f64>> {
+        let sum = |turn: &BTreeMap<String, f64>| theirs.iter().map(|k| turn.get(*k)).sum::<Option<f64>>();
+        peer.iter().enumerate().map(|(i, turn)| sum(turn).map(|t| t / ours(i))).collect()
+    };
+    let traffic = (case.plan.upload_len(1) + case.plan.answer_len(1)) as f64;
+    let rows = [
+        ("latency_over_openfhe", ratios(&|i| median(&turns.latency[i]), &["inference"]), Some((12.0, 40.0))),
+        ("bytes_over_openfhe", ratios(&|_| traffic, &["upload_bytes", "answer_bytes"]), Some((4.0, 10.0))),
+        ("keys_over_openfhe", ratios(&|_| case.plan.keys_len() as f64, &["key_bytes"]), None),
+    ];
+    for (name, ratios, must) in rows {
+        let Some(ratios) = ratios else {
+            report.missing.push(format!("OpenFHE: no figures for {name}"));
+            continue;
+        };
+        let figure = Figure::of(AREA, name, "x", Better::Higher, &ratios);
+        report.figures.push(match must {
+            Some((bar, aim)) => figure.must(bar, aim),
+            None => figure,
+        });
+    }
+}

@@ -1,0 +1,120 @@
+//! What a features file holds, for a person or a program.
+
+use super::{Extracted, Features};
+use blindscope_vision::data::Rejected;
+use blindscope_vision::features::hex;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Rows of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClassRows {
+    /// Its name.
+    pub name: String,
+    /// Rows that carry it.
+    pub rows: usize,
+    /// Independent groups among them.
+    pub groups: usize,
+}
+
+/// A tile that was listed and could not be used.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The file or row as listed.
+    pub id: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A features file in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Rows.
+    pub rows: usize,
+    /// Width of a row.
+    pub width: usize,
+    /// Classes in label order.
+    pub classes: Vec<ClassRows>,
+    /// Rows without a label.
+    pub unlabelled: usize,
+    /// Independent groups.
+    pub groups: usize,
+    /// Patients, when rows name them.
+    pub patients: usize,
+    /// Hospitals, when rows name them.
+    pub sites: Vec<String>,
+    /// Digest of backbone and preprocessing, in hexadecimal; none when unknown.
+    pub backbone: Option<String>,
+    /// Rows that the cache knew; none for features that were not extracted just now.
+    pub cached: Option<usize>,
+    /// Seconds taken, likewise.
+    pub seconds: Option<f64>,
+    /// Tiles a second, likewise.
+    pub tiles_per_second: Option<f64>,
+    /// Tiles set aside.
+    pub skipped: Vec<Skipped>,
+    /// What will trouble training or splitting.
+    pub warnings: Vec<String>,
+}
+
+impl Summary {
+    /// Of features.
+    pub fn new(features: &Features) -> Self {
+        let classes = features.classes.iter().enumerate().map(|(label, name)| {
+            let rows = || (0..features.len()).filter(|i| features.labels[*i] == Some(label));
+            let groups: BTreeSet<usize> = rows().map(|i| features.groups[i]).collect();
+            ClassRows { name: name.clone(), rows: rows().count(), groups: groups.len() }
+        });
+        let classes: Vec<ClassRows> = classes.collect();
+        let groups: BTreeSet<usize> = features.groups.iter().copied().collect();
+        let patients: BTreeSet<&String> = features.patients.iter().flatten().collect();
+        let sites: BTreeSet<&String> = features.sites.iter().flatten().collect();
+        Self {
+            rows: features.len(),
+            width: features.width,
+            warnings: warnings(&classes, groups.len() == features.len()),
+            classes,
+            unlabelled: features.labels.iter().filter(|label| label.is_none()).count(),
+            groups: groups.len(),
+            patients: patients.len(),
+            sites: sites.into_iter().cloned().collect(),
+            backbone: features.backbone.map(|digest| hex(&digest)),
+            cached: None,
+            seconds: None,
+            tiles_per_second: None,
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Of an extraction.
+    pub fn of_extraction(extracted: &Extracted) -> Self {
+        let seconds = extracted.elapsed.as_secs_f64();
+        let skipped = |tile: &Rejected| Skipped { id: tile.id.clone(), reason: tile.reason.clone() };
+        Self {
+            cached: Some(extracted.cached),
+            seconds: Some(seconds),
+            tiles_per_second: Some(extracted.features.len() as f64 / seconds.max(1e-9)),
+            skipped: extracted.rejected.iter().map(skipped).collect(),
+            ..Self::new(&extracted.features)
+        }
+    }
+}
+
+fn warnings(classes: &[ClassRows], ungrouped: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    for class in classes.iter().filter(|class| class.groups < 2) {
+        let (name, rows) = (&class.name, class.rows);
+        out.push(format!(
+            "class `{name}` has {rows} tile(s) of {} independent group(s): it cannot be both trained and tested on",
+            class.groups
+        ));
+    }
+    if ungrouped {
+        out.push(
+            "no two rows share a group or a patient: if the data has copies or neighbours, name them or use \
+             --group-duplicates, or a split will leak"
+                .into(),
+        );
+    }
+    out
+}

@@ -1,0 +1,65 @@
+//! Lists of tiles.
+
+use super::FeatureError;
+use blindscope_vision::data::{
+    Copies, CsvColumns, Dataset, Duplicates, Limits, connected_groups, group_duplicates, read_csv,
+    read_folder,
+};
+use blindscope_vision::synth::SyntheticPlan;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A folder with one sub-folder a class, or a CSV file `path,label[,group][,patient][,site]`.
+#[derive(Debug, Clone)]
+pub struct TileList {
+    /// The folder or file.
+    pub path: PathBuf,
+    /// What the CSV file's columns are called.
+    pub columns: CsvColumns,
+}
+
+impl TileList {
+    /// With the usual column names.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), columns: CsvColumns::default() }
+    }
+
+    /// Lists the tiles; no image is opened.
+    ///
+    /// # Errors
+    /// [`FeatureError::Vision`] for a folder or file that cannot be read or lists no tile.
+    pub fn open(&self) -> Result<Dataset, FeatureError> {
+        Ok(if self.path.is_dir() { read_folder(&self.path) } else { read_csv(&self.path, &self.columns) }?)
+    }
+}
+
+/// Joins near-duplicate tiles into groups; `progress` hears of tiles read and tiles listed.
+///
+/// # Errors
+/// [`FeatureError::Vision`] when `cancel` was set or there are too many tiles for comparing all pairs.
+pub fn join_copies(
+    dataset: &mut Dataset,
+    limits: Limits,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &AtomicBool,
+) -> Result<Copies, FeatureError> {
+    let copies = group_duplicates(dataset, limits, Duplicates::default(), &mut |done, total| {
+        progress(done, total);
+        if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(copies)
+}
+
+/// Draws synthetic tiles into `folder`, with a list `tiles.csv`.
+///
+/// # Errors
+/// [`FeatureError::Vision`] when a file cannot be written.
+pub fn synthesise(plan: &SyntheticPlan, folder: &Path) -> Result<Dataset, FeatureError> {
+    Ok(plan.write(folder)?)
+}
+
+/// How many independent groups the tiles fall into by group and patient.
+pub fn independent_groups(dataset: &Dataset) -> usize {
+    connected_groups(dataset).into_iter().max().map_or(0, |last| last + 1)
+}

@@ -1,0 +1,116 @@
+//! Plans of encrypted inference: what a head would cost before any key exists.
+
+pub use blindscope_ckks::Security;
+pub use blindscope_classify::{KeyOwner as Key, Packing, PlanReport as Report, Policy};
+
+use blindscope_classify::{Affine, ClassifyError, Head, HeadLiteral, Map, Normalisation, Plan};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Most bytes of a head's file: the reader refuses more.
+const MOST_BYTES: u64 = 1 << 28;
+
+/// Why there is no plan.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// The head's file could not be read.
+    #[error("head {}: {source}", path.display())]
+    File {
+        /// Where.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
+    },
+    /// The head's file is too large.
+    #[error("head {}: {found} bytes, at most {MOST_BYTES} are read", path.display())]
+    TooLarge {
+        /// Where.
+        path: PathBuf,
+        /// Its size.
+        found: u64,
+    },
+    /// The head or the policy was refused.
+    #[error(transparent)]
+    Classify(#[from] ClassifyError),
+}
+
+/// A head by its shape alone: weights of the size that training starts from, features clipped to four deviations.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Features a token has.
+    pub width: usize,
+    /// Units of the first layer; ignored for degree 1.
+    pub hidden: usize,
+    /// Logits.
+    pub classes: usize,
+    /// 1, 2 or 4.
+    pub degree: u32,
+}
+
+/// Reads a head's JSON.
+///
+/// # Errors
+/// [`PlanError`]
+pub fn read_head(path: &Path) -> Result<Head, PlanError> {
+    let file = |source| PlanError::File { path: path.to_owned(), source };
+    let found = std::fs::metadata(path).map_err(file)?.len();
+    if found > MOST_BYTES {
+        return Err(PlanError::TooLarge { path: path.to_owned(), found });
+    }
+    Ok(Head::from_json(&std::fs::read(path).map_err(file)?)?)
+}
+
+/// A stand-in for a head of this shape; its units are taken to stay within eight deviations.
+///
+/// # Errors
+/// [`PlanError::Classify`]
+pub fn head_of_shape(shape: Shape) -> Result<Head, PlanError> {
+    let Shape { width, hidden, classes, degree } = shape;
+    let polynomial = match degree {
+        2 => vec![0.0, 0.5, 0.25],
+        _ => vec![0.0, 0.5, 0.25, 0.0, 0.01],
+    };
+    let map = match degree {
+        1 => Map::Linear { layer: layer(classes, width) },
+        _ => Map::Polynomial { inner: layer(hidden, width), polynomial, outer: layer(classes, hidden) },
+    };
+    let normalisation = Normalisation::identity(width, 4.0);
+    Ok(Head::new(HeadLiteral { normalisation, map, range: Some(8.0) })?)
+}
+
+/// Weights of alternating sign with rows of norm one.
+fn layer(rows: usize, width: usize) -> Affine {
+    let size = (width.max(1) as f64).sqrt().recip();
+    let row = |r: usize| (0..width).map(|j| if (r + j).is_multiple_of(2) { size } else { -size }).collect();
+    Affine { weights: (0..rows).map(row).collect(), bias: vec![0.1; rows] }
+}
+
+/// The default policy for batches of this size.
+pub fn policy(batch: usize) -> Policy {
+    Policy::new(batch)
+}
+
+/// The figures of a head under a policy.
+///
+/// # Errors
+/// [`PlanError::Classify`]
+pub fn report(head: &Head, policy: Policy) -> Result<Report, PlanError> {
+    Ok(Plan::new(head, policy)?.report())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_degree_has_a_plan_and_a_missing_file_a_name() {
+        for degree in [1, 2, 4] {
+            let shape = Shape { width: 192, hidden: 16, classes: 3, degree };
+            let figures = head_of_shape(shape).and_then(|h| report(&h, policy(1)));
+            assert!(figures.is_ok_and(|f| f.key_bytes > 0 && f.error_bound > f.error_std), "degree {degree}");
+        }
+        let missing = read_head(Path::new("/no/such/head.json")).map(|_| ());
+        assert!(missing.is_err_and(|e| e.to_string().contains("/no/such/head.json")));
+    }
+}

@@ -1,0 +1,136 @@
+//! Training a head on features.
+
+use super::{EpochFigures, Evaluation, TrainingError, TrainingReport};
+use crate::heads;
+use blindscope_classify::Head;
+use blindscope_vision::features::Features;
+use blindscope_vision::head::{HeadPlan, LogisticPlan, Scaling, train_logistic_watched, train_polynomial};
+use blindscope_vision::train::Classifier;
+
+pub use blindscope_vision::head::Activation;
+
+/// The head's form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadKind {
+    /// W·x + b.
+    Linear,
+    /// W₂·p(W₁·x + b₁) + b₂.
+    Polynomial {
+        /// Hidden units.
+        hidden: usize,
+        /// The polynomial, and whether it is trained.
+        activation: Activation,
+    },
+}
+
+/// How a head is trained.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HeadRequest {
+    /// Its form.
+    pub kind: HeadKind,
+    /// Passes over the rows; the paper's local training has 30.
+    pub epochs: usize,
+    /// Seed of start and shuffles.
+    pub seed: u64,
+}
+
+impl Default for HeadRequest {
+    /// The paper's 30 epochs of a head of 32 units with a trained polynomial of degree two.
+    fn default() -> Self {
+        let HeadPlan { hidden, activation, .. } = HeadPlan::default();
+        Self { kind: HeadKind::Polynomial { hidden, activation }, epochs: 30, seed: 0 }
+    }
+}
+
+/// A head as encryption evaluates it, and how it came about.
+#[derive(Debug, Clone)]
+pub struct TrainedHead {
+    /// The head.
+    pub head: Head,
+    /// The same in the form that training goes on from.
+    pub classifier: Classifier,
+    /// Its training.
+    pub report: TrainingReport,
+}
+
+/// Trains a head on `train` and evaluates it on `held_out`.
+///
+/// # Errors
+/// [`TrainingError::Vision`] for rows without labels, a class without rows or a degree that is not served.
+pub fn train_head(
+    train: &Features,
+    held_out: Option<&Features>,
+    request: &HeadRequest,
+) -> Result<TrainedHead, TrainingError> {
+    let labels = train.known_labels()?;
+    let (classifier, epochs) = match request.kind {
+        HeadKind::Linear => linear(train, &labels, request)?,
+        HeadKind::Polynomial { hidden, activation } => {
+            let (epochs, seed) = (request.epochs, request.seed);
+            let plan = HeadPlan { hidden, activation, epochs, seed, ..HeadPlan::default() };
+            polynomial(train, &labels, &plan)?
+        }
+    };
+    finish(classifier, train, held_out, epochs)
+}
+
+/// The head that encryption evaluates, with the range of its polynomial over `train` and its figures on `held_out`.
+pub(super) fn finish(
+    classifier: Classifier,
+    train: &Features,
+    held_out: Option<&Features>,
+    epochs: Vec<EpochFigures>,
+) -> Result<TrainedHead, TrainingError> {
+    let (head, polynomial_range) = match &classifier {
+        Classifier::Linear(head) => {
+            let [lowest, highest] = limits(train)?;
+            (heads::linear(head, &lowest, &highest)?, None)
+        }
+        Classifier::Polynomial { head, .. } => {
+            let seen = head.hidden(&train.values)?.iter().fold(0.0f32, |m, h| m.max(h.abs()));
+            (heads::polynomial(head)?, Some([seen, head.hard_bound()]))
+        }
+    };
+    let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
+    let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out };
+    Ok(TrainedHead { head, classifier, report })
+}
+
+type Start = (Classifier, Vec<EpochFigures>);
+
+fn polynomial(train: &Features, labels: &[usize], plan: &HeadPlan) -> Result<Start, TrainingError> {
+    let trained = train_polynomial(&train.values, train.width, labels, train.classes.len(), plan, None)?;
+    let epochs = trained.epochs.iter().enumerate();
+    let epochs = epochs.map(|(at, (loss, accuracy))| figures(at, *loss, *accuracy)).collect();
+    let (activation, range) = (plan.activation, plan.range);
+    Ok((Classifier::Polynomial { head: trained.head, activation, range }, epochs))
+}
+
+fn linear(train: &Features, labels: &[usize], request: &HeadRequest) -> Result<Start, TrainingError> {
+    let plan = LogisticPlan { epochs: request.epochs, seed: request.seed, ..LogisticPlan::default() };
+    let mut epochs = Vec::new();
+    let head = train_logistic_watched(
+        &train.values,
+        train.width,
+        labels,
+        train.classes.len(),
+        &plan,
+        &mut |loss, accuracy| epochs.push(figures(epochs.len(), loss, accuracy)),
+    )?;
+    Ok((Classifier::Linear(head), epochs))
+}
+
+/// Deviations to which an asker clips a feature of a linear head: far beyond what training rows hold.
+const LINEAR_CLIP: f32 = 8.0;
+
+/// Lowest and highest value of each feature of a linear head.
+fn limits(train: &Features) -> Result<[Vec<f32>; 2], TrainingError> {
+    let scaling = Scaling::fit(&train.values, train.width)?;
+    Ok([-LINEAR_CLIP, LINEAR_CLIP].map(|clip| {
+        scaling.mean.iter().zip(&scaling.deviation).map(|(mean, deviation)| mean + clip * deviation).collect()
+    }))
+}
+
+fn figures(before: usize, loss: f32, accuracy: f32) -> EpochFigures {
+    EpochFigures { epoch: before + 1, loss, accuracy }
+}

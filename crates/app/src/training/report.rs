@@ -1,0 +1,104 @@
+//! Figures of a training run.
+
+use super::TrainingError;
+use blindscope_classify::Head;
+use blindscope_vision::features::Features;
+use blindscope_vision::metrics::{Confusion, Metrics};
+use serde::Serialize;
+
+/// One epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct EpochFigures {
+    /// From 1.
+    pub epoch: usize,
+    /// Mean cross-entropy on the training rows.
+    pub loss: f32,
+    /// Accuracy on the training rows, measured on the way.
+    pub accuracy: f32,
+}
+
+/// A class among the held-out rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClassFigures {
+    /// Its name.
+    pub name: String,
+    /// Right answers among its predictions.
+    pub precision: f64,
+    /// Right answers among its rows.
+    pub recall: f64,
+    /// Harmonic mean of both.
+    pub f1: f64,
+}
+
+/// The head as it is evaluated, on rows that it was not trained on.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Evaluation {
+    /// Rows.
+    pub rows: usize,
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// 95 % interval of it, bootstrap over groups.
+    pub accuracy_interval: [f64; 2],
+    /// Mean recall over classes.
+    pub balanced_accuracy: f64,
+    /// Mean F1 over classes.
+    pub macro_f1: f64,
+    /// 95 % interval of it, bootstrap over groups.
+    pub macro_f1_interval: [f64; 2],
+    /// Area under the ROC curve, each class against the rest, mean.
+    pub auc: f64,
+    /// Each class.
+    pub classes: Vec<ClassFigures>,
+    /// Counts by true class (rows) and predicted class (columns).
+    pub confusion: Vec<Vec<u64>>,
+}
+
+impl Evaluation {
+    /// Of `head` on `features`, whose rows all have labels.
+    ///
+    /// # Errors
+    /// [`TrainingError::Vision`] for rows without labels, [`TrainingError::Head`] for rows of another width.
+    pub fn new(head: &Head, features: &Features) -> Result<Self, TrainingError> {
+        let tokens: Vec<Vec<f64>> =
+            (0..features.len()).map(|i| features.row(i).iter().map(|v| f64::from(*v)).collect()).collect();
+        let scores: Vec<f32> = head.logits(&tokens)?.iter().flatten().map(|v| *v as f32).collect();
+        let labels = features.known_labels()?;
+        let metrics = Metrics::new(&scores, &labels, &features.groups, head.classes(), 1)?;
+        Ok(Self::of(&metrics, features))
+    }
+
+    fn of(metrics: &Metrics, features: &Features) -> Self {
+        let confusion: &Confusion = &metrics.confusion;
+        let class = |(at, name): (usize, &String)| ClassFigures {
+            name: name.clone(),
+            precision: confusion.precision(at),
+            recall: confusion.recall(at),
+            f1: confusion.f1(at),
+        };
+        Self {
+            rows: features.len(),
+            accuracy: confusion.accuracy(),
+            accuracy_interval: [metrics.accuracy_interval.low, metrics.accuracy_interval.high],
+            balanced_accuracy: confusion.balanced_accuracy(),
+            macro_f1: confusion.macro_f1(),
+            macro_f1_interval: [metrics.f1_interval.low, metrics.f1_interval.high],
+            auc: metrics.auc,
+            classes: features.classes.iter().enumerate().map(class).collect(),
+            confusion: confusion.counts.clone(),
+        }
+    }
+}
+
+/// A training run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TrainingReport {
+    /// Rows or tiles trained on.
+    pub trained_on: usize,
+    /// Every epoch.
+    pub epochs: Vec<EpochFigures>,
+    /// Largest argument that the polynomial saw in training, and the largest that clipped features allow; none for a linear
+    /// head.
+    pub polynomial_range: Option<[f32; 2]>,
+    /// The held-out rows, if any were.
+    pub held_out: Option<Evaluation>,
+}

@@ -1,0 +1,145 @@
+//! The asking side: normalises, packs and encrypts tokens, and opens answers.
+
+use crate::answer::{self, Answer, shape};
+use crate::{AskerSecret, ClassifyError, KeyOwner, Plan, Result, question};
+use blindscope_ckks::{
+    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey,
+    codec,
+};
+use rand_core::CryptoRng;
+use std::io::Write;
+
+/// Asks by one plan. It knows the plan, which is public, and nothing of the head's weights.
+pub struct Asker {
+    plan: Plan,
+    encoder: Encoder,
+}
+
+impl Asker {
+    /// An asker of this plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self { plan: plan.clone(), encoder: Encoder::new(plan.params()) }
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// A question under the asker's own key: [`Plan::upload_len`] bytes.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`], [`ClassifyError::Count`] for more tokens than the
+    /// plan's batch, [`ClassifyError::OtherMode`], [`ClassifyError::Ckks`].
+    pub fn encrypt<T: AsRef<[f64]>>(
+        &self,
+        tokens: &[T],
+        secret: &AskerSecret,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>> {
+        let mut out = Vec::with_capacity(self.plan.upload_len(tokens.len()));
+        self.encrypt_into(tokens, secret, rng, &mut out)?;
+        Ok(out)
+    }
+
+    /// As [`Self::encrypt`], written as it is made.
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`], and [`ClassifyError::Stream`].
+    pub fn encrypt_into<T: AsRef<[f64]>>(
+        &self,
+        tokens: &[T],
+        secret: &AskerSecret,
+        rng: &mut impl CryptoRng,
+        out: &mut impl Write,
+    ) -> Result<()> {
+        self.plan.require_key("encrypt", KeyOwner::Asker)?;
+        let encryptor = Encryptor::new(&secret.secret);
+        self.write(tokens, out, |m| Ok(codec::encode_seeded(&encryptor.encrypt(m, rng)?)))
+    }
+
+    /// A question under a collective public key.
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`].
+    pub fn encrypt_public<T: AsRef<[f64]>>(
+        &self,
+        tokens: &[T],
+        key: &PublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>> {
+        self.plan.require_key("encrypt_public", KeyOwner::Collective)?;
+        let encryptor = PublicEncryptor::new(key);
+        let mut out = Vec::with_capacity(self.plan.upload_len(tokens.len()));
+        self.write(tokens, &mut out, |m| Ok(codec::encode_ciphertext(&encryptor.encrypt(m, rng)?)))?;
+        Ok(out)
+    }
+
+    fn write<T: AsRef<[f64]>>(
+        &self,
+        tokens: &[T],
+        out: &mut impl Write,
+        mut encrypt: impl FnMut(&Plaintext) -> Result<Vec<u8>>,
+    ) -> Result<()> {
+        question::check_tokens("encrypt", &self.plan, tokens.len())?;
+        let normalisation = &self.plan.literal().normalisation;
+        let x: Vec<Vec<f64>> = tokens
+            .iter()
+            .enumerate()
+            .map(|(i, t)| normalisation.apply(i, t.as_ref()))
+            .collect::<Result<_>>()?;
+        question::write_head(&self.plan, tokens.len(), out)?;
+        let mut put = |slots: Vec<Complex64>| {
+            let m = self.encoder.encode_slots(&slots, self.plan.params().top_level(), self.plan.fresh())?;
+            question::write_all(&encrypt(&m)?, out)
+        };
+        if let Some(l) = self.plan.token_layout() {
+            return x.chunks(l.tokens).try_for_each(|group| put(l.pack(group)));
+        }
+        let Some(l) = self.plan.feature_layout() else { return Ok(()) };
+        let columns = |group| (0..l.columns).try_for_each(|j| put(l.pack(group, j)));
+        x.chunks(l.slots).try_for_each(columns)
+    }
+
+    /// The logits of every token of a question, `classes` each, from the bytes of its answer.
+    ///
+    /// # Errors
+    /// As [`Answer::from_bytes`] and [`Answer::open`].
+    pub fn open(&self, tokens: usize, answer: &[u8], secret: &AskerSecret) -> Result<Vec<Vec<f64>>> {
+        self.plan.require_key("open", KeyOwner::Asker)?;
+        Answer::from_bytes(&self.plan, tokens, answer)?.open(&self.plan, &self.encoder, &secret.small)
+    }
+
+    /// The logits of every token, from ciphertexts that a committee has re-encrypted to this key; see
+    /// [`crate::Server::logits`].
+    ///
+    /// # Errors
+    /// [`ClassifyError::Count`], [`ClassifyError::Ckks`].
+    pub fn open_ciphertexts(
+        &self,
+        tokens: usize,
+        answers: &[Ciphertext],
+        secret: &SecretKey,
+    ) -> Result<Vec<Vec<f64>>> {
+        self.plan.require_key("open_ciphertexts", KeyOwner::Collective)?;
+        question::check_tokens("open", &self.plan, tokens)?;
+        let shapes = shape::pieces(&self.plan, tokens);
+        if shapes.len() != answers.len() {
+            let (what, found) = ("ciphertexts", answers.len());
+            return Err(ClassifyError::Count { op: "open", what, found, expected: shapes.len().to_string() });
+        }
+        let decryptor = Decryptor::new(secret);
+        let mut values = Vec::with_capacity(answers.len());
+        for (c, shape) in answers.iter().zip(&shapes) {
+            let coefficients = self.encoder.decode_coefficients(&decryptor.decrypt(c)?)?;
+            values.push(shape.places.iter().map(|&p| coefficients[p]).collect());
+        }
+        answer::logits(&self.plan, &self.encoder, tokens, &values)
+    }
+}
+
+/// The place of the largest logit; the first of equal ones.
+pub fn class(logits: &[f64]) -> usize {
+    let better = |best: usize, (i, x): (usize, &f64)| if *x > logits[best] { i } else { best };
+    logits.iter().enumerate().fold(0, better)
+}

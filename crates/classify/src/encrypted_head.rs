@@ -1,0 +1,122 @@
+//! A first layer that nobody but the holders of the key sees, in a form that sites can add up.
+//!
+//! Each site encrypts its own first layer, times its share of the whole, under the collective public key; the sums of all
+//! sites' ciphertexts are the ciphertexts of the average. Sites must agree on plan, normalisation and outer layer: an
+//! average of first layers is an average of heads only when everything behind it is the same.
+
+use crate::token::first_step;
+use crate::{ClassifyError, Head, Plan, Result};
+use blindscope_ckks::{Ciphertext, Encoder, Evaluator, PublicEncryptor, PublicKey, Scale, codec};
+use blindscope_wire::{Header, Kind, Writer};
+use rand_core::CryptoRng;
+
+/// An encrypted first layer.
+pub(crate) const KIND: Kind = Kind(0x0504);
+
+/// Weights and biases of a first layer, encrypted in the plan's layout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncryptedHead {
+    /// One a step.
+    pub(crate) weights: Vec<Ciphertext>,
+    pub(crate) bias: Ciphertext,
+}
+
+impl EncryptedHead {
+    /// Encrypts `share` times the first layer of a head: 1 for a head of its own, a site's weight in an average
+    /// otherwise.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OtherMode`] unless the plan is for an encrypted head, [`ClassifyError::Length`] for a head of
+    /// another shape, [`ClassifyError::Ckks`].
+    pub fn encrypt(
+        head: &Head,
+        plan: &Plan,
+        share: f64,
+        key: &PublicKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self> {
+        let l = plan.encrypted_layout("encrypt head")?;
+        plan.require_shape(head)?;
+        let (encoder, encryptor) = (Encoder::new(plan.params()), PublicEncryptor::new(key));
+        let top = plan.params().top_level();
+        let mut weights = Vec::with_capacity(l.steps);
+        for g in 0..l.steps {
+            let slots: Vec<_> = first_step(head, l, g).iter().map(|z| z * share).collect();
+            let m = encoder.encode_slots(&slots, top, Scale::prime(top.0))?;
+            weights.push(encryptor.encrypt(&m, rng)?);
+        }
+        let slots: Vec<_> = l.first_bias(head).iter().map(|z| z * share).collect();
+        let m = encoder.encode_slots(&slots, plan.first_level(), plan.fresh())?;
+        Ok(Self { weights, bias: encryptor.encrypt(&m, rng)? })
+    }
+
+    /// Adds another site's share.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Count`] for another number of steps, [`ClassifyError::Ckks`] for other parameters.
+    pub fn add_assign(&mut self, plan: &Plan, other: &Self) -> Result<()> {
+        if self.weights.len() != other.weights.len() {
+            let (op, what, found) = ("add encrypted heads", "ciphertexts", other.weights.len());
+            return Err(ClassifyError::Count { op, what, found, expected: self.weights.len().to_string() });
+        }
+        let ev = Evaluator::new(plan.params());
+        for (a, b) in self.weights.iter_mut().zip(&other.weights) {
+            ev.add_assign(a, b)?;
+        }
+        Ok(ev.add_assign(&mut self.bias, &other.bias)?)
+    }
+
+    /// Bytes of an encrypted head of this plan.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OtherMode`].
+    pub fn wire_len(plan: &Plan) -> Result<usize> {
+        let l = plan.encrypted_layout("encrypted head")?;
+        let weight = codec::ciphertext_len(plan.params(), 2, plan.params().top_level());
+        Ok(Header::LEN + l.steps * weight + codec::ciphertext_len(plan.params(), 2, plan.first_level()))
+    }
+
+    /// The bytes of an encrypted head.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OtherMode`].
+    pub fn to_bytes(&self, plan: &Plan) -> Result<Vec<u8>> {
+        let len = Self::wire_len(plan)?;
+        let mut out = Vec::new();
+        let mut w = Writer::new(&mut out, len);
+        let payload_len = (len - Header::LEN) as u64;
+        Header { kind: KIND, params: plan.fingerprint(), payload_len }.write(&mut w);
+        self.weights.iter().chain([&self.bias]).for_each(|c| w.bytes(&codec::encode_ciphertext(c)));
+        w.finish();
+        Ok(out)
+    }
+
+    /// Reads an encrypted head of this plan.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OtherMode`], [`ClassifyError::Wire`], [`ClassifyError::Count`], [`ClassifyError::OtherPlan`],
+    /// [`ClassifyError::Ckks`].
+    pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
+        let wire = |source| ClassifyError::Wire { object: "encrypted head", source };
+        let (l, len) = (plan.encrypted_layout("encrypted head")?, Self::wire_len(plan)?);
+        let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
+        if bytes.len() != len {
+            let (op, what, found) = ("encrypted head", "bytes", bytes.len());
+            return Err(ClassifyError::Count { op, what, found, expected: len.to_string() });
+        }
+        let mut next = |level, scale| -> Result<Ciphertext> {
+            let len = codec::ciphertext_len(plan.params(), 2, level);
+            let c = codec::decode_ciphertext(plan.params(), r.bytes("ciphertext", len).map_err(wire)?)?;
+            if c.level() == level && c.scale() == scale {
+                return Ok(c);
+            }
+            let (found, expected) = (format!("{c:?}"), format!("level {level} of plan {}", plan.id()));
+            Err(ClassifyError::OtherPlan { op: "encrypted head", found, expected })
+        };
+        let top = plan.params().top_level();
+        let weights = (0..l.steps).map(|_| next(top, Scale::prime(top.0))).collect::<Result<_>>()?;
+        let bias = next(plan.first_level(), plan.fresh())?;
+        r.finish().map_err(wire)?;
+        Ok(Self { weights, bias })
+    }
+}

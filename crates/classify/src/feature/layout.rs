@@ -1,0 +1,42 @@
+use crate::{ClassifyError, Result};
+use blindscope_ckks::Complex64;
+
+/// Most units of the first layer: the server keeps a ciphertext for each.
+pub(crate) const MOST_UNITS: usize = 128;
+
+/// Where features stand in the feature-major packing: slot `t` of ciphertext `j` holds features `j` and `j + columns` of
+/// token `t` as real and imaginary part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeatureLayout {
+    /// Slots of a ciphertext: tokens of a group.
+    pub slots: usize,
+    /// Features a token has.
+    pub width: usize,
+    /// Ciphertexts of a group: half the width.
+    pub columns: usize,
+    /// Units of the first layer.
+    pub units: usize,
+    /// Logits, two to an answer.
+    pub classes: usize,
+}
+
+impl FeatureLayout {
+    pub(crate) fn new(slots: usize, width: usize, units: usize, classes: usize) -> Result<Self> {
+        if units > MOST_UNITS {
+            let hint = "the server holds a ciphertext a unit; use the token packing";
+            return Err(ClassifyError::NoPlan { what: "units", needed: units, most: MOST_UNITS, hint });
+        }
+        Ok(Self { slots, width, columns: width.div_ceil(2), units, classes })
+    }
+
+    /// Polynomials of one group's answer.
+    pub(crate) fn pairs(&self) -> usize {
+        self.classes.div_ceil(2)
+    }
+
+    /// Slots of column `j` for up to `slots` normalised tokens.
+    pub(crate) fn pack(&self, tokens: &[Vec<f64>], j: usize) -> Vec<Complex64> {
+        let at = |token: &Vec<f64>, j: usize| token.get(j).copied().unwrap_or(0.0);
+        tokens.iter().map(|t| Complex64 { re: at(t, j), im: at(t, j + self.columns) }).collect()
+    }
+}

@@ -1,0 +1,117 @@
+//! A plan as public data: what a server publishes and an asker needs. It holds no weight.
+
+use super::{KeyOwner, Packing, Release};
+use crate::head::{MOST, Normalisation};
+use crate::{ClassifyError, Result};
+use blindscope_wire::{Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+/// Version of the plan's form and of everything that is derived from it.
+const VERSION: u32 = 1;
+/// Largest plan that is read: means and gains of the widest token, as text.
+const MOST_BYTES: usize = 1 << 20;
+/// Most tokens of one question.
+pub(super) const MOST_BATCH: usize = 1 << 20;
+
+/// A plan before any check, in the shape of its JSON. Parameters, layout, keys and lengths follow from it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanLiteral {
+    /// Version of this form.
+    pub version: u32,
+    /// SHA-256 of the head, in hexadecimal: which model answers.
+    pub head: String,
+    /// Applied by the asker before encryption.
+    pub normalisation: Normalisation,
+    /// Outputs of the first layer.
+    pub units: usize,
+    /// Logits.
+    pub classes: usize,
+    /// Degree of the circuit: 1, 2 or 4.
+    pub degree: u32,
+    /// Most tokens of one question.
+    pub batch: usize,
+    /// Whether the parameters meet the quantum row of the security table.
+    pub quantum: bool,
+    /// How tokens stand in slots.
+    pub packing: Packing,
+    /// Under whose key the asker encrypts.
+    pub key: KeyOwner,
+    /// Whether the first layer is encrypted.
+    pub encrypted_head: bool,
+    /// What the asker is to learn.
+    pub release: Release,
+    /// `log2` of the scale of fresh ciphertexts.
+    pub fresh_log2: i16,
+    /// `log2` of the scale of an answer before it is compacted.
+    pub answer_log2: i16,
+    /// Bits of a coefficient of a compacted answer.
+    pub answer_bits: u32,
+    /// What no logit's error exceeds, up to a chance of `10^-11` a logit.
+    pub error_bound: f64,
+    /// Standard deviation of a logit's error for features of unit size.
+    pub error_std: f64,
+}
+
+impl PlanLiteral {
+    pub(super) fn version() -> u32 {
+        VERSION
+    }
+
+    /// The bytes of the plan: JSON.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Json`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// Reads a plan; [`crate::Plan::open`] checks it.
+    ///
+    /// # Errors
+    /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if bytes.len() > MOST_BYTES {
+            return Err(ClassifyError::TooLarge { what: "plan", found: bytes.len(), most: MOST_BYTES });
+        }
+        Ok(serde_json::from_slice(bytes)?)
+    }
+
+    /// The digest of everything in the plan: every key, question and answer carries its first half.
+    pub(super) fn digest(&self) -> Result<Digest> {
+        Ok(Hasher::new("blindscope/classify/plan/v1").absorb(&self.to_bytes()?).finish())
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        let version = self.version == VERSION;
+        if !version {
+            let (found, expected) = (self.version as usize, VERSION.to_string());
+            return Err(ClassifyError::Length { field: "plan.version", found, expected });
+        }
+        self.normalisation.check()?;
+        within("plan.units", self.units, 1, MOST)?;
+        within("plan.classes", self.classes, 1, MOST)?;
+        within("plan.batch", self.batch, 1, MOST_BATCH)?;
+        within("plan.answer_bits", self.answer_bits as usize, 8, 32)?;
+        within("plan.fresh_log2", self.fresh_log2.unsigned_abs() as usize, 16, 40)?;
+        within("plan.answer_log2", self.answer_log2.unsigned_abs() as usize, 8, 45)?;
+        if !matches!(self.degree, 1 | 2 | 4) || self.answer_log2 < 0 || self.fresh_log2 < 0 {
+            let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
+            return Err(ClassifyError::Length { field: "plan.degree", found, expected });
+        }
+        for value in [self.error_bound, self.error_std] {
+            if !(value.is_finite() && value > 0.0) {
+                let (field, expected) = ("plan.error_bound or error_std", "a positive number");
+                return Err(ClassifyError::Value { field, value, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn within(field: &'static str, found: usize, min: usize, max: usize) -> Result<()> {
+    if (min..=max).contains(&found) {
+        return Ok(());
+    }
+    Err(ClassifyError::Length { field, found, expected: format!("{min} to {max}") })
+}

@@ -1,0 +1,74 @@
+//! How large the circuit's values can become, and how errors grow in it.
+
+use crate::{Circuit, Head, Powers};
+
+/// Sizes of the values of a head's circuit.
+#[derive(Debug, Clone)]
+pub(super) struct Magnitudes {
+    /// Size of a feature.
+    pub(super) feature: f64,
+    /// Size of the largest logit or, for a linear head, unit.
+    pub(super) logit: f64,
+    /// By how much a logit moves when every unit is off by an independent error of one.
+    pub(super) gain: f64,
+    /// Size of the largest power that the outer layer multiplies.
+    pub(super) power: f64,
+    /// Norm of the largest row of the first layer.
+    pub(super) first_norm: f64,
+    /// Frobenius norm of the largest outer matrix.
+    pub(super) outer_norm: f64,
+}
+
+impl Magnitudes {
+    /// What nothing exceeds: every unit at the bound that features within the clipping range allow, or at the head's
+    /// stated range where that is smaller.
+    pub(super) fn worst(head: &Head) -> Self {
+        let bound = head.literal().normalisation.bound;
+        let range = head.literal().range.unwrap_or(f64::INFINITY);
+        let first = head.circuit().first();
+        let unit =
+            |(w, b): (&Vec<f64>, &f64)| (b.abs() + bound * w.iter().map(|w| w.abs()).sum::<f64>()).min(range);
+        let units: Vec<f64> = first.weights.iter().zip(&first.bias).map(unit).collect();
+        Self::of(head, &units, bound)
+    }
+
+    /// Root mean squares for independent features of unit variance.
+    pub(super) fn typical(head: &Head) -> Self {
+        let feature = head.literal().normalisation.bound.min(1.0);
+        let first = head.circuit().first();
+        let unit = |(w, b): (&Vec<f64>, &f64)| b.hypot(norm(w) * feature);
+        let units: Vec<f64> = first.weights.iter().zip(&first.bias).map(unit).collect();
+        Self::of(head, &units, feature)
+    }
+
+    fn of(head: &Head, units: &[f64], feature: f64) -> Self {
+        let first_norm = head.circuit().first().weights.iter().map(|w| norm(w)).fold(1e-9, f64::max);
+        let most = units.iter().copied().fold(1.0, f64::max);
+        let linear = Self { feature, logit: most, gain: 1.0, power: most, first_norm, outer_norm: 1.0 };
+        let Circuit::Powers(powers) = head.circuit() else { return linear };
+        let (logit, gain) = outer(powers, units);
+        let power = units.iter().map(|v| v.powi(head.circuit().degree() as i32)).fold(1.0, f64::max);
+        let frobenius = |a: &Vec<Vec<f64>>| a.iter().map(|row| norm(row).powi(2)).sum::<f64>().sqrt();
+        let outer_norm = powers.terms.iter().map(|t| frobenius(&t.1)).fold(1e-9, f64::max);
+        Self { logit, gain, power, outer_norm, ..linear }
+    }
+}
+
+/// The largest logit and by how much it moves.
+fn outer(powers: &Powers, units: &[f64]) -> (f64, f64) {
+    let (mut largest, mut gain) = (1f64, 1e-9f64);
+    for (k, b) in powers.bias.iter().enumerate() {
+        let (mut size, mut square) = (b.abs(), 0.0);
+        for (h, v) in units.iter().enumerate() {
+            let slope = |(d, a): &(u32, Vec<Vec<f64>>)| a[k][h] * f64::from(*d) * v.powi(*d as i32 - 1);
+            size += powers.terms.iter().map(|t| (t.1[k][h] * v.powi(t.0 as i32)).abs()).sum::<f64>();
+            square += powers.terms.iter().map(|t| slope(t).abs()).sum::<f64>().powi(2);
+        }
+        (largest, gain) = (largest.max(size), gain.max(square.sqrt()));
+    }
+    (largest, gain)
+}
+
+fn norm(w: &[f64]) -> f64 {
+    w.iter().map(|w| w * w).sum::<f64>().sqrt()
+}

@@ -1,0 +1,99 @@
+//! What the caller of a plan decides.
+
+use crate::{ClassifyError, Result};
+use blindscope_ckks::Security;
+use serde::{Deserialize, Serialize};
+
+/// How tokens stand in slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Packing {
+    /// All features of a few tokens in one ciphertext: low latency, rotations.
+    Token,
+    /// One slot a token, two features a ciphertext: thousands of tokens, no rotation.
+    Feature,
+}
+
+/// Under whose key the asker encrypts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyOwner {
+    /// The asker's own key: half of each ciphertext is a seed, answers are compacted for the asker.
+    Asker,
+    /// A collective key: answers are ciphertexts that a committee re-encrypts to the asker.
+    Collective,
+}
+
+/// What an asker is to learn; `docs/inference.md` says what each of them leaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "release", rename_all = "lowercase")]
+pub enum Release {
+    /// Every logit.
+    Logits {
+        /// Tokens an asker may ask in all; without one, as many as it likes.
+        tokens: Option<u64>,
+    },
+    /// The class alone, as far as the asker's own software keeps to it; the limit holds for any software.
+    Class {
+        /// Tokens an asker may ask in all.
+        tokens: u64,
+    },
+}
+
+impl Release {
+    /// Tokens an asker may ask in all.
+    pub fn limit(self) -> Option<u64> {
+        match self {
+            Self::Logits { tokens } => tokens,
+            Self::Class { tokens } => Some(tokens),
+        }
+    }
+
+    /// Admits `tokens` more after `used` were answered; what a server calls before it evaluates, and keeps durably.
+    /// Returns the new count.
+    ///
+    /// # Errors
+    /// [`ClassifyError::QueryLimit`].
+    pub fn admit(self, used: u64, tokens: u64) -> Result<u64> {
+        let total = used.saturating_add(tokens);
+        match self.limit() {
+            Some(limit) if total > limit => Err(ClassifyError::QueryLimit { used, asked: tokens, limit }),
+            _ => Ok(total),
+        }
+    }
+}
+
+/// What the caller wants of a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Policy {
+    /// Most tokens of one question.
+    pub batch: usize,
+    /// Row of the security table.
+    pub security: Security,
+    /// The packing, or the planner's choice.
+    pub packing: Option<Packing>,
+    /// Whose key.
+    pub key: KeyOwner,
+    /// Whether the first layer is encrypted too.
+    pub encrypted_head: bool,
+    /// What the asker learns.
+    pub release: Release,
+    /// The largest error of a logit that is put up with; without one, a quarter of the largest possible logit.
+    pub max_error: Option<f64>,
+}
+
+impl Policy {
+    /// Batches of this size under the asker's own key, against quantum computers too, the planner's packing, a head in
+    /// the clear, logits without a limit.
+    pub fn new(batch: usize) -> Self {
+        Self {
+            batch,
+            security: Security::Quantum128,
+            packing: None,
+            key: KeyOwner::Asker,
+            encrypted_head: false,
+            release: Release::Logits { tokens: None },
+            max_error: None,
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! Questions on the wire: a header with the plan's identity, the number of tokens, and ciphertexts one after the other,
+//! so that a server reads and forgets them one at a time.
+
+use crate::{ClassifyError, KeyOwner, Plan, Result};
+use blindscope_ckks::{Ciphertext, codec};
+use blindscope_wire::{Header, Kind, Reader, Writer};
+use std::io::{Read, Write};
+
+/// A question.
+pub(crate) const KIND: Kind = Kind(0x0502);
+
+pub(crate) fn check_tokens(op: &'static str, plan: &Plan, found: usize) -> Result<()> {
+    let most = plan.literal().batch;
+    if (1..=most).contains(&found) {
+        return Ok(());
+    }
+    Err(ClassifyError::Count { op, what: "tokens", found, expected: format!("1 to {most}") })
+}
+
+/// Writes what stands before the ciphertexts.
+pub(crate) fn write_head(plan: &Plan, tokens: usize, out: &mut impl Write) -> Result<()> {
+    check_tokens("question", plan, tokens)?;
+    let mut bytes = Vec::new();
+    let mut w = Writer::new(&mut bytes, HEAD_LEN);
+    let payload_len = (plan.upload_len(tokens) - Header::LEN) as u64;
+    Header { kind: KIND, params: plan.fingerprint(), payload_len }.write(&mut w);
+    w.u32(tokens as u32);
+    w.finish();
+    write_all(&bytes, out)
+}
+
+const HEAD_LEN: usize = Header::LEN + crate::plan::COUNT_LEN;
+
+pub(crate) fn write_all(bytes: &[u8], out: &mut impl Write) -> Result<()> {
+    out.write_all(bytes).map_err(|source| ClassifyError::Stream { op: "write question", source })
+}
+
+/// The ciphertexts of a question, read one at a time.
+pub(crate) struct Pieces<'p, R> {
+    plan: &'p Plan,
+    source: R,
+    tokens: usize,
+    left: usize,
+    buffer: Vec<u8>,
+}
+
+impl<'p, R: Read> Pieces<'p, R> {
+    /// Reads and checks the header.
+    pub(crate) fn open(plan: &'p Plan, mut source: R) -> Result<Self> {
+        let mut head = [0; HEAD_LEN];
+        read_exact(&mut source, &mut head)?;
+        let wire = |source| ClassifyError::Wire { object: "question", source };
+        let mut r = Reader::new(&head);
+        let header = Header::read(&mut r).map_err(wire)?;
+        header.require(KIND, plan.fingerprint()).map_err(|source| other_plan(plan, &header, source))?;
+        let tokens = r.u32("tokens").map_err(wire)? as usize;
+        check_tokens("question", plan, tokens)?;
+        header.require_payload(plan.upload_len(tokens) - Header::LEN).map_err(wire)?;
+        let buffer = vec![0; plan.piece_len()];
+        Ok(Self { plan, source, tokens, left: plan.pieces(tokens), buffer })
+    }
+
+    /// Tokens that are asked.
+    pub(crate) fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// The next ciphertext.
+    pub(crate) fn next(&mut self) -> Result<Option<Ciphertext>> {
+        if self.left == 0 {
+            return Ok(None);
+        }
+        self.left -= 1;
+        read_exact(&mut self.source, &mut self.buffer)?;
+        let params = self.plan.params();
+        let c = match self.plan.literal().key {
+            KeyOwner::Asker => codec::decode_seeded(params, &self.buffer)?.into_ciphertext(),
+            KeyOwner::Collective => codec::decode_ciphertext(params, &self.buffer)?,
+        };
+        check(self.plan, &c)?;
+        Ok(Some(c))
+    }
+
+    /// Refuses bytes after the last ciphertext.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let mut one = [0];
+        match self.source.read(&mut one) {
+            Ok(0) => Ok(()),
+            Ok(found) => {
+                let source = blindscope_wire::Error::Trailing { found };
+                Err(ClassifyError::Wire { object: "question", source })
+            }
+            Err(source) => Err(ClassifyError::Stream { op: "read question", source }),
+        }
+    }
+}
+
+/// A fresh ciphertext of this plan.
+pub(crate) fn check(plan: &Plan, c: &Ciphertext) -> Result<()> {
+    let same = c.params() == plan.params()
+        && c.level() == plan.params().top_level()
+        && c.scale() == plan.fresh()
+        && c.components().len() == 2;
+    if same {
+        return Ok(());
+    }
+    let (found, expected) = (format!("{c:?} of {}", c.params().fingerprint()), plan.id().to_string());
+    Err(ClassifyError::OtherPlan { op: "question", found, expected })
+}
+
+fn other_plan(plan: &Plan, header: &Header, source: blindscope_wire::Error) -> ClassifyError {
+    if header.kind != KIND {
+        return ClassifyError::Wire { object: "question", source };
+    }
+    let (found, expected) = (header.params.to_string(), plan.fingerprint().to_string());
+    ClassifyError::OtherPlan { op: "question", found, expected }
+}
+
+fn read_exact(source: &mut impl Read, out: &mut [u8]) -> Result<()> {
+    source.read_exact(out).map_err(|source| ClassifyError::Stream { op: "read question", source })
+}

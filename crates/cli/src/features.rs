@@ -1,0 +1,228 @@
+//! `blindscope features`
+
+use crate::interrupt;
+use crate::progress::{Bar, duration};
+use crate::shown::{print_json, show};
+use crate::tiles::{ModelOptions, TileOptions};
+use anyhow::Context;
+use blindscope_app::features::{
+    self, ExtractOptions, FeatureError, Features, Progress, SplitRequest, SplitWays, Summary,
+};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Turn tiles into class tokens.
+    #[command(
+        after_help = "Ctrl-C stops after the batch at hand and exits with code 130; what was done stays in the cache, and the \
+        same command takes up there.\n\nExample: blindscope features extract tiles/ features.safetensors --model phikon/"
+    )]
+    Extract(ExtractArgs),
+    /// Take over features that another tool made (.safetensors, .npy, .csv, .h5).
+    #[command(
+        after_help = "Example: blindscope features import uni.npy features.safetensors --labels tiles.csv"
+    )]
+    Import(ImportArgs),
+    /// Split features into parts that share no group.
+    #[command(after_help = "Example: blindscope features split features.safetensors sites/ --sites 3")]
+    Split(SplitArgs),
+    /// Tell what a features file holds.
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExtractArgs {
+    #[command(flatten)]
+    tiles: TileOptions,
+    /// The features file to write (.safetensors).
+    out: PathBuf,
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Folder of features already made.
+    #[arg(long, default_value = ".blindscope-cache", env = "BLINDSCOPE_CACHE")]
+    cache: PathBuf,
+    /// Keep no cache: Ctrl-C then loses the work.
+    #[arg(long)]
+    no_cache: bool,
+    /// Tiles a batch.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The other tool's file.
+    input: PathBuf,
+    /// The features file to write (.safetensors).
+    out: PathBuf,
+    /// A CSV `path,label[,group][,patient][,site]` whose rows are in the order of the features.
+    #[arg(long)]
+    labels: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SplitArgs {
+    /// A features file.
+    input: PathBuf,
+    /// Folder for the parts' features files and the list split.csv.
+    out: PathBuf,
+    #[command(flatten)]
+    ways: WaysArgs,
+    /// Seed of the shuffle.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub(crate) struct WaysArgs {
+    /// Shares of train, validation and test, such as 0.7,0.1,0.2.
+    #[arg(long, value_delimiter = ',', value_name = "TRAIN,VALIDATION,TEST", conflicts_with_all = ["folds", "sites", "by_site"])]
+    shares: Option<Vec<f64>>,
+    /// This many folds.
+    #[arg(long, conflicts_with_all = ["sites", "by_site"])]
+    folds: Option<usize>,
+    /// This many hospitals.
+    #[arg(long, conflicts_with = "by_site")]
+    sites: Option<usize>,
+    /// The hospitals that the rows name.
+    #[arg(long)]
+    by_site: bool,
+    /// Unequal class mixtures at the hospitals, drawn from a Dirichlet distribution of this α (0.1 is very unequal).
+    #[arg(long, requires = "sites")]
+    dirichlet: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// A features file.
+    input: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Extract(args) => extract(args),
+        Command::Import(args) => import(args),
+        Command::Split(args) => split(args),
+        Command::Show(args) => show(&Summary::new(&Features::load(&args.input)?), None, None, args.json),
+    }
+}
+
+fn extract(args: &ExtractArgs) -> anyhow::Result<()> {
+    let cancel = interrupt::flag()?;
+    let backbone = args.model.load(1)?;
+    let (dataset, copies) = match args.tiles.open(&cancel) {
+        Ok(opened) => opened,
+        Err(e) => return stopped(e, args.json),
+    };
+    let cache = (!args.no_cache).then(|| args.cache.clone());
+    let options = ExtractOptions { cache, batch: args.batch.into(), ..ExtractOptions::default() };
+    let mut bar = Bar::new("tiles");
+    let extracted = features::extract(
+        &dataset,
+        &backbone,
+        &options,
+        &mut |now| {
+            bar.show(now.done as u64, now.total as u64, &note(now));
+        },
+        &cancel,
+    );
+    drop(bar);
+    let extracted = match extracted {
+        Ok(extracted) => extracted,
+        Err(e) => return stopped(e, args.json),
+    };
+    save(&extracted.features, &args.out)?;
+    show(&Summary::of_extraction(&extracted), Some(&args.out), copies.as_ref(), args.json)
+}
+
+fn note(now: &Progress) -> String {
+    let mut note = format!("{:.1}/s, {} left", now.rate, duration(now.remaining));
+    for (count, what) in [(now.cached, "from the cache"), (now.rejected, "set aside")] {
+        if count > 0 {
+            let _ = write!(note, ", {count} {what}");
+        }
+    }
+    note
+}
+
+/// Ends the program with [`interrupt::EXIT`] when the work was stopped; any other error is passed on.
+fn stopped(e: FeatureError, json: bool) -> anyhow::Result<()> {
+    let Some((done, total)) = e.stopped() else { return Err(e.into()) };
+    if json {
+        print_json(&serde_json::json!({ "stopped": true, "done": done, "total": total }))?;
+    }
+    let _ = writeln!(io::stderr(), "{e}; the same command takes up there");
+    std::process::exit(interrupt::EXIT);
+}
+
+fn save(features: &Features, out: &Path) -> anyhow::Result<()> {
+    if out.extension().is_none_or(|e| e != "safetensors") {
+        let _ = writeln!(io::stderr(), "note: {} is written as safetensors whatever its name", out.display());
+    }
+    features.save(out).with_context(|| format!("saving features to {}", out.display()))
+}
+
+fn import(args: &ImportArgs) -> anyhow::Result<()> {
+    let features = features::import(&args.input, args.labels.as_deref())?;
+    save(&features, &args.out)?;
+    show(&Summary::new(&features), Some(&args.out), None, args.json)
+}
+
+#[derive(Serialize)]
+struct Part<'a> {
+    name: &'a str,
+    file: &'a Path,
+    #[serde(flatten)]
+    summary: Summary,
+}
+
+fn split(args: &SplitArgs) -> anyhow::Result<()> {
+    let features = Features::load(&args.input)?;
+    let ways = match &args.ways {
+        WaysArgs { shares: Some(shares), .. } => match shares.as_slice() {
+            [train, validation, test] => SplitWays::Shares([*train, *validation, *test]),
+            _ => anyhow::bail!("--shares takes three numbers"),
+        },
+        WaysArgs { folds: Some(folds), .. } => SplitWays::Folds(*folds),
+        WaysArgs { sites: Some(sites), dirichlet: Some(alpha), .. } => {
+            SplitWays::Dirichlet { sites: *sites, alpha: *alpha }
+        }
+        WaysArgs { sites: Some(sites), .. } => SplitWays::Sites(*sites),
+        WaysArgs { .. } => SplitWays::NamedSites,
+    };
+    let split = features::split(&features, &SplitRequest { ways, seed: args.seed })?;
+    let files = features::write_parts(&features, &split, &args.out)?;
+    let parts = split.names.iter().zip(&files).enumerate().map(|(part, (name, file))| {
+        let summary = Summary::new(&features.select(&split.members(part)));
+        Part { name, file, summary }
+    });
+    let parts: Vec<Part<'_>> = parts.collect();
+    if args.json {
+        return print_json(&parts);
+    }
+    let mut out = io::stdout().lock();
+    for part in parts {
+        let classes: Vec<String> =
+            part.summary.classes.iter().map(|c| format!("{} {}", c.name, c.rows)).collect();
+        let (rows, groups) = (part.summary.rows, part.summary.groups);
+        writeln!(out, "{}: {rows} rows of {groups} groups ({})", part.file.display(), classes.join(", "))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,136 @@
+//! `blindscope model`
+
+use crate::interrupt;
+use crate::progress::Bar;
+use crate::shown::print_json;
+use crate::tiles::{ModelOptions, StoreOptions};
+use anyhow::Context;
+use blindscope_app::features::{hex, unhex};
+use blindscope_app::models::{self, FetchError, FetchRequest, ModelName};
+use clap::{Args, Subcommand};
+use std::io::{self, Write};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Bring a model's weights and configuration from a hub.
+    #[command(
+        after_help = "Ctrl-C exits with code 130; the next call takes up where this one stopped.\n\nExample: blindscope model \
+        fetch owkin/phikon"
+    )]
+    Fetch(FetchArgs),
+    /// Tell what a model is: shape, preprocessing, digest.
+    #[command(after_help = "Example: blindscope model show --model owkin/phikon")]
+    Show(ShowArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FetchArgs {
+    /// OWNER/NAME or OWNER/NAME@REVISION.
+    name: String,
+    /// Base URL of the hub.
+    #[arg(long, env = "BLINDSCOPE_HUB", default_value = "https://huggingface.co")]
+    hub: String,
+    /// SHA-256 that the weights must have, in hexadecimal. Without it the first fetch is recorded and later ones must equal it.
+    #[arg(long)]
+    sha256: Option<String>,
+    /// Largest weights in bytes.
+    #[arg(long, default_value_t = 16 << 30)]
+    max_bytes: u64,
+    /// A token for models behind terms of use.
+    #[arg(long, env = "HF_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    #[command(flatten)]
+    store: StoreOptions,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    #[command(flatten)]
+    model: ModelOptions,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Fetch(args) => fetch(args),
+        Command::Show(args) => show(args),
+    }
+}
+
+fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
+    let cancel = interrupt::flag()?;
+    let digest =
+        |text: &String| unhex(text).with_context(|| format!("--sha256 {text} is not 64 hexadecimal digits"));
+    let request = FetchRequest {
+        hub: args.hub.clone(),
+        name: ModelName::new(&args.name)?,
+        sha256: args.sha256.as_ref().map(digest).transpose()?,
+        most_bytes: args.max_bytes,
+        token: args.token.clone(),
+    };
+    let mut bar = Bar::new("fetching");
+    let fetched = models::fetch(
+        &request,
+        &args.store.open(),
+        &mut |now| {
+            let note = format!("{}, {:.1} MB", now.file, now.done as f64 / 1e6);
+            bar.show(now.done, now.total.unwrap_or(now.done), &note);
+        },
+        &cancel,
+    );
+    drop(bar);
+    let fetched = match fetched {
+        Err(e @ FetchError::Stopped { .. }) => {
+            let _ = writeln!(io::stderr(), "{e}");
+            std::process::exit(interrupt::EXIT);
+        }
+        fetched => fetched?,
+    };
+    if args.json {
+        return print_json(&fetched);
+    }
+    let mut out = io::stdout().lock();
+    for file in &fetched.files {
+        let seen = match (file.fetched, file.first) {
+            (false, _) => "was there",
+            (true, true) => "fetched for the first time: compare the digest with a trusted source",
+            (true, false) => "fetched, digest as expected",
+        };
+        writeln!(out, "{}  {} ({} bytes; {seen})", file.sha256, file.file, file.bytes)?;
+    }
+    writeln!(out, "use it with --model {}", args.name)?;
+    Ok(())
+}
+
+fn show(args: &ShowArgs) -> anyhow::Result<()> {
+    let backbone = args.model.load(1)?;
+    let (config, digest) = (backbone.model.config(), hex(&backbone.digest()));
+    if args.json {
+        let preprocess = &backbone.preprocess;
+        return print_json(&serde_json::json!({
+            "config": config, "parameters": backbone.parameters(), "preprocess": preprocess, "backbone": digest
+        }));
+    }
+    let mut out = io::stdout().lock();
+    writeln!(
+        out,
+        "{}×{} pixels in patches of {}, width {}, {} blocks, {} heads, {} registers, {} parameters",
+        config.image,
+        config.image,
+        config.patch,
+        config.width,
+        config.depth,
+        config.heads,
+        config.registers,
+        backbone.parameters()
+    )?;
+    let (mean, std) = (backbone.preprocess.mean, backbone.preprocess.std);
+    writeln!(out, "normalised by mean {mean:?} and deviation {std:?}")?;
+    writeln!(out, "backbone {digest}")?;
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! `blindscope plan`
+
+use blindscope_app::plan::{
+    Key, Packing, Policy, Report, Security, Shape, head_of_shape, policy, read_head, report,
+};
+use clap::{Args, ValueEnum};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanOptions {
+    /// A head's JSON; without one, a head of the shape below.
+    #[arg(long, conflicts_with_all = ["width", "hidden", "classes", "degree"])]
+    head: Option<PathBuf>,
+    /// Features a token has.
+    #[arg(long, default_value_t = 768)]
+    width: usize,
+    /// Units of the first layer.
+    #[arg(long, default_value_t = 32)]
+    hidden: usize,
+    /// Classes.
+    #[arg(long, default_value_t = 3)]
+    classes: usize,
+    /// Degree of the activation: 1 is a linear head.
+    #[arg(long, default_value_t = 2, value_parser = degree)]
+    degree: u32,
+    /// Most tokens of one question.
+    #[arg(long, default_value_t = 1)]
+    batch: usize,
+    /// The packing; the planner chooses unless told.
+    #[arg(long, value_enum)]
+    packing: Option<PackingName>,
+    /// Row of the security table.
+    #[arg(long, value_enum, default_value_t = SecurityName::Quantum128)]
+    security: SecurityName,
+    /// Whose key the tokens are encrypted under.
+    #[arg(long, value_enum, default_value_t = KeyName::Asker)]
+    key: KeyName,
+    /// Encrypt the first layer too.
+    #[arg(long)]
+    encrypted_head: bool,
+    /// Largest error of a logit to put up with.
+    #[arg(long)]
+    max_error: Option<f64>,
+    /// Print one JSON object instead of lines.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PackingName {
+    /// Few tokens, low latency.
+    Token,
+    /// Thousands of tokens.
+    Feature,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SecurityName {
+    /// 128 bits against classical computers.
+    Classical128,
+    /// 128 bits against quantum computers.
+    Quantum128,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum KeyName {
+    /// The asker's own.
+    Asker,
+    /// A committee's.
+    Collective,
+}
+
+fn degree(text: &str) -> Result<u32, String> {
+    match text {
+        "1" => Ok(1),
+        "2" => Ok(2),
+        "4" => Ok(4),
+        _ => Err(format!("{text} is not served; 1, 2 and 4 are")),
+    }
+}
+
+impl PlanOptions {
+    fn policy(&self) -> Policy {
+        let packing = self.packing.map(|p| match p {
+            PackingName::Token => Packing::Token,
+            PackingName::Feature => Packing::Feature,
+        });
+        let security = match self.security {
+            SecurityName::Classical128 => Security::Classical128,
+            SecurityName::Quantum128 => Security::Quantum128,
+        };
+        let key = match self.key {
+            KeyName::Asker => Key::Asker,
+            KeyName::Collective => Key::Collective,
+        };
+        Policy {
+            packing,
+            security,
+            key,
+            encrypted_head: self.encrypted_head,
+            max_error: self.max_error,
+            ..policy(self.batch)
+        }
+    }
+}
+
+pub(crate) fn run(options: &PlanOptions) -> anyhow::Result<()> {
+    let head = if let Some(path) = &options.head {
+        read_head(path)?
+    } else {
+        let PlanOptions { width, hidden, classes, degree, .. } = *options;
+        head_of_shape(Shape { width, hidden, classes, degree })?
+    };
+    let report = report(&head, options.policy())?;
+    let mut out = io::stdout().lock();
+    if options.json {
+        serde_json::to_writer_pretty(&mut out, &report)?;
+        writeln!(out)?;
+    } else {
+        lines(&mut out, &report)?;
+    }
+    Ok(())
+}
+
+fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
+    let bits = |e: f64| format!("{e:.2e} (2^{:.1})", e.log2());
+    let batch = r.batch.max(1);
+    writeln!(out, "plan             {}", r.plan)?;
+    writeln!(out, "packing          {:?}, {} tokens to a ciphertext or group", r.packing, r.tokens)?;
+    writeln!(
+        out,
+        "parameters       N = 2^{}, primes {:?}, special {}, {}",
+        r.log_n, r.moduli, r.special, r.security
+    )?;
+    writeln!(out, "circuit          depth {}, {} levels, {} rotations", r.depth, r.levels, r.rotations)?;
+    writeln!(
+        out,
+        "keys             {} of {} bytes; rotations by {:?}",
+        r.keys, r.key_bytes, r.rotation_keys
+    )?;
+    writeln!(out, "question         {} bytes, {} a token", r.upload_bytes, r.upload_bytes / batch)?;
+    writeln!(out, "answer           {} bytes, {} a token", r.answer_bytes, r.answer_bytes / batch)?;
+    writeln!(out, "predicted time   {:.2} ms on the reference machine, one thread", r.predicted_ms)?;
+    writeln!(out, "logit error      at most {}, typically {}", bits(r.error_bound), bits(r.error_std))
+}

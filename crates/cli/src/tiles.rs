@@ -1,0 +1,134 @@
+//! Arguments that name tiles and the model that reads them, shared by the commands that take both.
+
+use crate::progress::Bar;
+use blindscope_app::features::{
+    self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, FeatureError, Limits, Preprocess, TileList,
+};
+use blindscope_app::models::Store;
+use clap::{Args, ValueEnum};
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+#[derive(Debug, Args)]
+pub(crate) struct TileOptions {
+    /// A folder with one sub-folder a class, or a CSV file path,label[,group][,patient][,site].
+    pub(crate) tiles: PathBuf,
+    /// The CSV file's column of paths.
+    #[arg(long, default_value = "path")]
+    path_column: String,
+    /// The CSV file's column of class names.
+    #[arg(long, default_value = "label")]
+    label_column: String,
+    /// The CSV file's column of groups: tiles that are copies or neighbours of each other.
+    #[arg(long, default_value = "group")]
+    group_column: String,
+    /// Groups are numbered anew in each class.
+    #[arg(long)]
+    groups_within_label: bool,
+    /// Look for near-duplicate tiles and let each set of them be one group. Every pair is compared.
+    #[arg(long)]
+    group_duplicates: bool,
+}
+
+impl TileOptions {
+    /// Lists the tiles, joined by copies where that was asked for.
+    pub(crate) fn open(&self, cancel: &AtomicBool) -> Result<(Dataset, Option<Copies>), FeatureError> {
+        let columns = CsvColumns {
+            path: self.path_column.clone(),
+            label: self.label_column.clone(),
+            group: self.group_column.clone(),
+            groups_within_label: self.groups_within_label,
+            ..CsvColumns::default()
+        };
+        let mut dataset = TileList { path: self.tiles.clone(), columns }.open()?;
+        if !self.group_duplicates {
+            return Ok((dataset, None));
+        }
+        let mut bar = Bar::new("comparing");
+        let mut show = |done: usize, total: usize| bar.show(done as u64, total as u64, "tiles read");
+        let copies = features::join_copies(&mut dataset, Limits::default(), &mut show, cancel)?;
+        Ok((dataset, Some(copies)))
+    }
+}
+
+/// What was found among copies, in a sentence.
+pub(crate) fn copies_line(copies: &Copies) -> String {
+    let Copies { sets, tiles, across_groups, across_labels, unread } = copies;
+    let mut line = format!("near-duplicates: {sets} sets with {tiles} tiles");
+    for (count, what) in [
+        (across_groups, "join listed groups"),
+        (across_labels, "carry more than one label"),
+        (unread, "tiles could not be read"),
+    ] {
+        if *count > 0 {
+            let _ = write!(line, ", {count} {what}");
+        }
+    }
+    line
+}
+
+/// Statistics of the input.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Normalisation {
+    /// Mean 0.485, 0.456, 0.406 and deviation 0.229, 0.224, 0.225.
+    Imagenet,
+    /// Mean and deviation one half.
+    Half,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ModelOptions {
+    /// A safetensors file, a folder with model.safetensors, or the name of a fetched model.
+    #[arg(long, required_unless_present = "small")]
+    model: Option<String>,
+    /// A small transformer with random weights instead, for trying things on synthetic tiles.
+    #[arg(long, conflicts_with = "model")]
+    small: bool,
+    /// The model's config.json, when it does not lie beside the weights.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Attention heads, when nothing else tells.
+    #[arg(long)]
+    heads: Option<usize>,
+    /// Side of the input in pixels, when it is not the checkpoint's.
+    #[arg(long)]
+    image: Option<usize>,
+    /// Statistics of the input, when they are not those beside the weights.
+    #[arg(long)]
+    normalise: Option<Normalisation>,
+    #[command(flatten)]
+    store: StoreOptions,
+}
+
+impl ModelOptions {
+    /// The model; `seed` draws a small one.
+    pub(crate) fn load(&self, seed: u64) -> Result<Backbone, FeatureError> {
+        let Some(model) = &self.model else { return Backbone::small(seed) };
+        let preprocess = self.normalise.map(|n| match n {
+            Normalisation::Imagenet => Preprocess::imagenet(0),
+            Normalisation::Half => Preprocess::half(0),
+        });
+        Backbone::load(&BackboneSource {
+            model: model.clone(),
+            config: self.config.clone(),
+            heads: self.heads,
+            image: self.image,
+            preprocess,
+            models: Some(self.store.open()),
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreOptions {
+    /// Folder of fetched models.
+    #[arg(long, env = "BLINDSCOPE_MODELS", default_value = ".blindscope-models")]
+    models: PathBuf,
+}
+
+impl StoreOptions {
+    pub(crate) fn open(&self) -> Store {
+        Store::new(&self.models)
+    }
+}

@@ -1,0 +1,255 @@
+//! `blindscope train`
+
+use crate::interrupt;
+use crate::progress::Bar;
+use crate::shown::print_json;
+use crate::tiles::{ModelOptions, TileOptions};
+use anyhow::Context;
+use blindscope_app::features::{self, ExtractOptions, Features, SplitRequest, SplitWays};
+use blindscope_app::training::{
+    self, Activation, Evaluation, FitPlan, HeadKind, HeadRequest, TrainedHead, TrainingReport, TuneRequest,
+    Tuning,
+};
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a head on features.
+    #[command(after_help = "Example: blindscope train head features.safetensors head.json")]
+    Head(HeadArgs),
+    /// Train a backbone together with its head on tiles.
+    #[command(
+        after_help = "Ctrl-C ends training after the epoch at hand and saves what it reached.\n\nExample: blindscope train \
+        backbone tiles/ head.json --small --tune whole --save-backbone model/model.safetensors"
+    )]
+    Backbone(Box<BackboneArgs>),
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Form {
+    /// W·x + b
+    Linear,
+    /// W2·p(W1·x + b1) + b2
+    Polynomial,
+}
+
+#[derive(Debug, Args)]
+struct HeadOptions {
+    /// The head's form.
+    #[arg(long, value_enum, default_value_t = Form::Polynomial)]
+    form: Form,
+    /// Hidden units of a polynomial head.
+    #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    hidden: u16,
+    /// Degree of the polynomial: 2 or 4.
+    #[arg(long, default_value_t = 2)]
+    degree: usize,
+    /// Keep the polynomial as it starts (a fit of GELU) instead of training it.
+    #[arg(long)]
+    fixed: bool,
+    /// Passes over the data.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
+    epochs: u16,
+    /// Share of the data that is held out, whole groups at a time; 0 holds out nothing.
+    #[arg(long, default_value_t = 0.2)]
+    hold_out: f64,
+    /// Seed of everything random.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+impl HeadOptions {
+    fn request(&self) -> HeadRequest {
+        let degree = self.degree;
+        let activation =
+            if self.fixed { Activation::Fixed { degree } } else { Activation::Trained { degree } };
+        let kind = match self.form {
+            Form::Linear => HeadKind::Linear,
+            Form::Polynomial => HeadKind::Polynomial { hidden: self.hidden.into(), activation },
+        };
+        HeadRequest { kind, epochs: self.epochs.into(), seed: self.seed }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct HeadArgs {
+    /// A features file.
+    features: PathBuf,
+    /// The head to write (.json).
+    out: PathBuf,
+    /// Features to evaluate on, instead of holding some out.
+    #[arg(long)]
+    test: Option<PathBuf>,
+    #[command(flatten)]
+    options: HeadOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BackboneArgs {
+    #[command(flatten)]
+    tiles: TileOptions,
+    /// The head to write (.json).
+    out: PathBuf,
+    #[command(flatten)]
+    model: ModelOptions,
+    /// The trained part: last-blocks=N, lora=RANK, whole or head.
+    #[arg(long, default_value = "last-blocks=1", value_parser = tuning)]
+    tune: Tuning,
+    /// Where to write the trained backbone (.safetensors); its preprocessing is written beside it.
+    #[arg(long)]
+    save_backbone: PathBuf,
+    /// Tiles a step.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    batch: u16,
+    /// Peak step size for the backbone.
+    #[arg(long, default_value_t = 1e-4)]
+    rate: f32,
+    /// Take tiles as they are, instead of turning them and varying their stain.
+    #[arg(long)]
+    no_augmentation: bool,
+    #[command(flatten)]
+    options: HeadOptions,
+}
+
+fn tuning(text: &str) -> Result<Tuning, String> {
+    let number = |text: &str| text.parse().map_err(|e| format!("{text}: {e}"));
+    match text.split_once('=') {
+        None if text == "whole" => Ok(Tuning::Whole),
+        None if text == "head" => Ok(Tuning::Head),
+        Some(("last-blocks", n)) => Ok(Tuning::LastBlocks(number(n)?)),
+        Some(("lora", rank)) => Ok(Tuning::Lora { rank: number(rank)?, scale: 2.0 }),
+        _ => Err("expected last-blocks=N, lora=RANK, whole or head".into()),
+    }
+}
+
+pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
+    match command {
+        Command::Head(args) => head(args),
+        Command::Backbone(args) => backbone(args),
+    }
+}
+
+fn head(args: &HeadArgs) -> anyhow::Result<()> {
+    let all = Features::load(&args.features)?;
+    let options = &args.options;
+    let (train, test) = match &args.test {
+        Some(test) => (all, Some(Features::load(test)?)),
+        None if options.hold_out > 0.0 => {
+            let ways = SplitWays::Shares([1.0 - options.hold_out, 0.0, options.hold_out]);
+            let split = features::split(&all, &SplitRequest { ways, seed: options.seed })?;
+            (all.select(&split.members(0)), Some(all.select(&split.members(1))))
+        }
+        None => (all, None),
+    };
+    if test.as_ref().is_some_and(|test| test.classes != train.classes) {
+        anyhow::bail!("the features of --test have other classes than those trained on");
+    }
+    let trained = training::train_head(&train, test.as_ref(), &options.request())?;
+    save(&trained, &args.out)?;
+    show(&trained.report, None, &args.out, options.json)
+}
+
+fn backbone(args: &BackboneArgs) -> anyhow::Result<()> {
+    let cancel = interrupt::flag()?;
+    let options = &args.options;
+    let backbone = args.model.load(options.seed)?;
+    let (dataset, _) = args.tiles.open(&cancel)?;
+    let listed = dataset.rejected.clone();
+    let (train, test) = if options.hold_out > 0.0 {
+        let (train, test) = features::hold_out(&dataset, options.hold_out, options.seed)?;
+        (train, Some(test))
+    } else {
+        (dataset, None)
+    };
+    let request = TuneRequest {
+        head: options.request(),
+        plan: FitPlan {
+            tuning: args.tune,
+            epochs: options.epochs.into(),
+            batch: args.batch.into(),
+            rate: args.rate,
+            augment: !args.no_augmentation,
+            seed: options.seed,
+            ..FitPlan::default()
+        },
+        extraction: ExtractOptions::default(),
+    };
+    let mut bar = Bar::new("epochs");
+    let total = u64::from(options.epochs);
+    let tuned = training::tune(
+        backbone,
+        &train,
+        test.as_ref(),
+        &request,
+        &mut |epoch| {
+            let note = format!("loss {:.3}, accuracy {:.1} %", epoch.loss, 100.0 * epoch.accuracy);
+            bar.show(epoch.epoch as u64, total, &note);
+        },
+        &cancel,
+    )?;
+    drop(bar);
+    if let Some(folder) = args.save_backbone.parent() {
+        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    }
+    tuned.backbone.save(&args.save_backbone)?;
+    save(&tuned.head, &args.out)?;
+    for tile in listed.iter().chain(&tuned.rejected) {
+        let _ = writeln!(io::stderr(), "set aside {}: {}", tile.id, tile.reason);
+    }
+    show(&tuned.head.report, tuned.before.as_ref(), &args.out, options.json)
+}
+
+fn save(trained: &TrainedHead, out: &Path) -> anyhow::Result<()> {
+    std::fs::write(out, trained.head.to_json()?).with_context(|| format!("writing {}", out.display()))
+}
+
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    report: &'a TrainingReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<&'a Evaluation>,
+    head: &'a Path,
+}
+
+fn show(report: &TrainingReport, before: Option<&Evaluation>, head: &Path, json: bool) -> anyhow::Result<()> {
+    if json {
+        return print_json(&Shown { report, before, head });
+    }
+    let mut out = io::stdout().lock();
+    for epoch in &report.epochs {
+        let accuracy = 100.0 * epoch.accuracy;
+        writeln!(out, "epoch {:3}: loss {:.4}, training accuracy {accuracy:.2} %", epoch.epoch, epoch.loss)?;
+    }
+    if let Some([seen, bound]) = report.polynomial_range {
+        writeln!(out, "the polynomial saw arguments up to {seen:.2}; clipped features allow {bound:.2}")?;
+    }
+    for (when, evaluation) in
+        [("before the backbone was trained", before), ("held out", report.held_out.as_ref())]
+    {
+        if let Some(evaluation) = evaluation {
+            figures(&mut out, when, evaluation)?;
+        }
+    }
+    writeln!(out, "head written to {}", head.display())?;
+    Ok(())
+}
+
+fn figures(out: &mut impl Write, when: &str, e: &Evaluation) -> io::Result<()> {
+    let percent = |v: f64| format!("{:.2} %", 100.0 * v);
+    let [low, high] = e.accuracy_interval.map(percent);
+    writeln!(out, "{when}: {} rows, accuracy {} (95 %: {low} to {high})", e.rows, percent(e.accuracy))?;
+    let [balanced, f1, auc] = [e.balanced_accuracy, e.macro_f1, e.auc].map(percent);
+    writeln!(out, "  balanced accuracy {balanced}, macro F1 {f1}, AUC {auc}")?;
+    for (class, counts) in e.classes.iter().zip(&e.confusion) {
+        let [precision, recall] = [class.precision, class.recall].map(percent);
+        writeln!(out, "  {}: precision {precision}, recall {recall}, predicted as {counts:?}", class.name)?;
+    }
+    Ok(())
+}

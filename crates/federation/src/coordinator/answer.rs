@@ -1,0 +1,138 @@
+//! Which messages are taken, and which are refused.
+
+use super::job::{Job, Open};
+use super::{Coordinator, MAX_WAITING};
+use crate::{
+    Blob, Confirmation, Event, Failure, JobId, JobKind, JobSpec, Phase, Record, Refusal, SignedHeader,
+    SiteId, Sizes, Step,
+};
+
+/// What becomes of an answer, told before its payload is received.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Admission {
+    /// It was accepted before: its receipt. The payload need not travel again.
+    Known(Box<Record>),
+    /// Receive exactly this payload (none where the site declines), keep it, then handle the answer.
+    Expected {
+        /// The payload's name and length.
+        payload: Option<Blob>,
+    },
+}
+
+impl Coordinator {
+    /// Judges an answer by its header alone.
+    ///
+    /// # Errors
+    /// [`Refusal`].
+    pub fn admit(&self, answer: &SignedHeader) -> Result<Admission, Refusal> {
+        let header = &answer.header;
+        let (step, site) = (header.step, header.site);
+        let Some(entry) = self.study.site(site) else {
+            return Err(Refusal::ForeignSite { site, sites: self.study.sites().count() as u32 });
+        };
+        if header.study != self.study.digest() {
+            return Err(Refusal::Study { expected: self.study.digest(), found: header.study });
+        }
+        if !answer.is_by(&entry.identity) {
+            return Err(Refusal::Signature { site });
+        }
+        let job = self.jobs.get(&step.job).ok_or(Refusal::UnknownJob { job: step.job })?;
+        if let Some(known) = job.receipt(answer)? {
+            return Ok(Admission::Known(Box::new(known.clone())));
+        }
+        if job.is_over() {
+            return Err(Refusal::JobOver { job: step.job });
+        }
+        let Some(open) = job.open().filter(|open| open.step == step) else {
+            return Err(Refusal::NotOpen { asked: step, open: job.open().map(|o| o.step) });
+        };
+        if header.key != open.key {
+            return Err(Refusal::KeyEpoch { expected: open.key, found: header.key });
+        }
+        if !open.expected.contains(&site) {
+            return Err(Refusal::NotAsked { step, site });
+        }
+        let payload = answer.payload();
+        if let Some(blob) = payload {
+            job.check_payload(open, site, &blob)?;
+        }
+        Ok(Admission::Expected { payload })
+    }
+
+    /// Judges a job file: its id, and whether it was submitted before.
+    pub(crate) fn admit_job(&self, spec: &JobSpec, sizes: Sizes) -> Result<(JobId, bool), Refusal> {
+        let checked = spec.clone().checked().map_err(|e| Refusal::JobFile { reason: e.to_string() })?;
+        let id = checked.id(&self.study);
+        if checked != *spec {
+            return Err(Refusal::JobFile {
+                reason: "job file: settings are not in their one form".to_owned(),
+            });
+        }
+        if let Some(&known) = self.names.get(&spec.name) {
+            return if known == id {
+                Ok((id, true))
+            } else {
+                Err(Refusal::NameTaken { name: spec.name.clone(), job: known })
+            };
+        }
+        if self.waiting.len() >= MAX_WAITING {
+            return Err(Refusal::ManyJobs { waiting: self.waiting.len() as u64, most: MAX_WAITING as u64 });
+        }
+        let (used, most) = (self.opened, self.study.literal().decryptions);
+        let asked = sizes.openings.saturating_mul(spec.rounds);
+        if spec.kind != JobKind::Ceremony && used.saturating_add(asked) > most {
+            return Err(Refusal::Budget { used, asked, most });
+        }
+        Ok((id, false))
+    }
+
+    /// What calling a job off records; nothing where it was called off before.
+    pub(super) fn abort(&self, id: JobId) -> Result<Option<Event>, Refusal> {
+        let job = self.jobs.get(&id).ok_or(Refusal::UnknownJob { job: id })?;
+        match &job.state {
+            super::job::State::Failed(Failure::Aborted) => Ok(None),
+            _ if job.is_over() => Err(Refusal::JobOver { job: id }),
+            _ => Ok(Some(Event::Failed { job: id, failure: Failure::Aborted })),
+        }
+    }
+}
+
+impl Job {
+    /// The receipt of this very answer; another answer to the same step is refused.
+    fn receipt(&self, answer: &SignedHeader) -> Result<Option<&Record>, Refusal> {
+        let (step, site) = (answer.header.step, answer.header.site);
+        let Some(record) = self.receipts.get(&(step, site)) else { return Ok(None) };
+        let Event::Accepted { answer: accepted } = &record.body.event else { return Ok(None) };
+        if accepted.header == answer.header {
+            return Ok(Some(record));
+        }
+        Err(Refusal::Answered { step, site, accepted: accepted.header.answer })
+    }
+
+    fn check_payload(&self, open: &Open, site: SiteId, found: &Blob) -> Result<(), Refusal> {
+        let expected = self.payload_len(open.step);
+        if found.len != expected {
+            return Err(Refusal::Length { step: open.step, expected, found: found.len });
+        }
+        if open.step.phase == Phase::Parts && self.confirmation(site) != Some(*found) {
+            return Err(Refusal::OtherParts { site });
+        }
+        Ok(())
+    }
+
+    /// Bytes of a payload of this step.
+    fn payload_len(&self, step: Step) -> u64 {
+        match step.phase {
+            Phase::KeyShare => self.sizes.key_share,
+            Phase::Parts => Confirmation::LEN,
+            Phase::Upload | Phase::Ready => self.sizes.upload,
+            Phase::Share => self.sizes.share,
+        }
+    }
+
+    fn confirmation(&self, site: SiteId) -> Option<Blob> {
+        let output = self.output.as_ref()?;
+        let bundle = output.each.get(usize::from(site.0))?;
+        Some(Blob::of(&Confirmation { public_key: output.shared, bundle: *bundle }.to_bytes()))
+    }
+}

@@ -1,0 +1,163 @@
+//! What each record does to the state. An event that cannot follow is named, not folded.
+
+use std::sync::Arc;
+
+use super::job::{Closed, Job, Open, State};
+use super::{Coordinator, Key};
+use crate::{Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
+
+type Folded = Result<(), &'static str>;
+
+fn require(fine: bool, reason: &'static str) -> Folded {
+    if fine { Ok(()) } else { Err(reason) }
+}
+
+impl Coordinator {
+    /// Folds in a record whose place in the chain is settled.
+    pub(super) fn fold(&mut self, record: &Record) -> Folded {
+        require(
+            (self.seq == 0) == matches!(record.body.event, Event::Founded { .. }),
+            "the log begins once",
+        )?;
+        let at_ms = record.body.at_ms;
+        match &record.body.event {
+            Event::Founded { study } => require(*study == self.study.digest(), "it is of another study")?,
+            Event::Submitted { job, spec, sizes } => {
+                require(spec.id(&self.study) == *job, "the job's id is not that of its file")?;
+                require(!self.names.contains_key(&spec.name), "the job's name stands twice")?;
+                Arc::make_mut(&mut self.names).insert(spec.name.clone(), *job);
+                self.waiting.push(*job);
+                self.jobs.insert(*job, Arc::new(Job::new(*job, spec.clone(), *sizes, at_ms)));
+            }
+            Event::Opened { step, key, expected, deadline_ms } => {
+                self.open_step(*step, *key, expected, *deadline_ms)?;
+            }
+            Event::Accepted { answer } => {
+                let step = answer.header.step;
+                let job = self.running_mut(step.job)?;
+                let State::Open(open) = &mut job.state else { return Err("no step is open") };
+                require(open.step == step, "another step is open")?;
+                require(open.expected.contains(&answer.header.site), "the site is not asked")?;
+                require(open.answer(answer.header.site).is_none(), "the site has answered already")?;
+                open.answers.push(answer.clone());
+                job.receipts.insert((step, answer.header.site), record.clone());
+            }
+            Event::Closed { step, committed, missing } => self.close_step(*step, committed, missing)?,
+            Event::Excluded { step, missing } => self.exclude(*step, missing)?,
+            Event::Combined { step, output } => self.combine(*step, output)?,
+            Event::Advanced { job, round, input } => {
+                let job = self.closed_share(*job, *round)?;
+                require(round + 1 < job.spec.rounds, "the job has no further round")?;
+                (job.round, job.input) = (round + 1, Some(*input));
+                (job.opening, job.target, job.state) = (None, None, State::Between(None));
+                job.receipts.retain(|(step, _), _| step.round >= *round);
+            }
+            Event::Done { job, result } => {
+                let asked = |phase| matches!(phase, Phase::Share | Phase::Parts);
+                let state = &self.running_mut(*job)?.state;
+                require(
+                    matches!(state, State::Closed(c) if asked(c.step.phase)),
+                    "the job is not at its end",
+                )?;
+                self.end(*job, State::Done(*result), at_ms)?;
+            }
+            Event::Failed { job, failure } => self.end(*job, State::Failed(failure.clone()), at_ms)?,
+        }
+        (self.seq, self.head) = (self.seq + 1, record.digest());
+        Ok(())
+    }
+
+    fn running_mut(&mut self, job: JobId) -> Result<&mut Job, &'static str> {
+        if self.running != Some(job) {
+            return Err("the job is not running");
+        }
+        self.jobs.get_mut(&job).map(Arc::make_mut).ok_or("the job is unknown")
+    }
+
+    fn open_step(&mut self, step: Step, key: JobId, expected: &[SiteId], deadline_ms: u64) -> Folded {
+        if self.running.is_none() && self.waiting.first() == Some(&step.job) {
+            self.waiting.remove(0);
+            self.running = Some(step.job);
+        }
+        let job = self.running_mut(step.job)?;
+        require(!matches!(job.state, State::Open(_)), "another step is open")?;
+        let mut openings = 0;
+        if step.phase == Phase::Share {
+            openings = job.sizes.openings;
+            if step.attempt == 0 {
+                job.target = job.opening.as_ref().map(|o| o.sum);
+            }
+        }
+        let expected = expected.to_vec();
+        job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
+        self.opened = self.opened.saturating_add(openings);
+        Ok(())
+    }
+
+    fn close_step(&mut self, step: Step, committed: &[SiteId], missing: &[Missing]) -> Folded {
+        let job = self.running_mut(step.job)?;
+        let State::Open(open) = &job.state else { return Err("no step is open") };
+        require(open.step == step, "another step is open")?;
+        let headers: Vec<_> =
+            open.payloads().filter(|h| committed.contains(&h.header.site)).cloned().collect();
+        require(headers.len() == committed.len(), "a committed site has no accepted payload")?;
+        let closed = Closed { step, key: open.key, committed: headers, missing: missing.to_vec() };
+        job.missing.extend(missing.iter().map(|m| (step, *m)));
+        job.state = State::Closed(closed);
+        Ok(())
+    }
+
+    fn exclude(&mut self, step: Step, missing: &[Missing]) -> Folded {
+        let job = self.running_mut(step.job)?;
+        let State::Closed(closed) = &mut job.state else { return Err("no step is closed") };
+        require(closed.step == step, "another step is closed")?;
+        closed.committed.retain(|h| missing.iter().all(|m| m.site != h.header.site));
+        closed.missing.extend_from_slice(missing);
+        job.missing.extend(missing.iter().map(|m| (step, *m)));
+        Ok(())
+    }
+
+    fn combine(&mut self, step: Step, output: &Output) -> Folded {
+        let job = self.running_mut(step.job)?;
+        let State::Closed(closed) = &job.state else { return Err("no step is closed") };
+        require(closed.step == step, "another step is closed")?;
+        let closed = closed.clone();
+        match step.phase {
+            Phase::KeyShare => job.output = Some(output.clone()),
+            Phase::Upload => {
+                job.opening = Some(Opening { committed: closed.in_order(), sum: output.shared });
+            }
+            Phase::Ready => job.target = Some(output.shared),
+            Phase::Parts | Phase::Share => return Err("this phase combines nothing"),
+        }
+        job.state = State::Between(Some(closed));
+        Ok(())
+    }
+
+    fn closed_share(&mut self, job: JobId, round: u64) -> Result<&mut Job, &'static str> {
+        let job = self.running_mut(job)?;
+        let fine =
+            matches!(&job.state, State::Closed(c) if c.step.phase == Phase::Share && c.step.round == round);
+        if fine { Ok(job) } else { Err("no shares wait to be combined") }
+    }
+
+    fn end(&mut self, id: JobId, state: State, at_ms: u64) -> Folded {
+        self.waiting.retain(|&w| w != id);
+        if self.running == Some(id) {
+            self.running = None;
+        }
+        let job = self.jobs.get_mut(&id).map(Arc::make_mut).ok_or("the job is unknown")?;
+        require(!job.is_over(), "the job has ended already")?;
+        let done = matches!(state, State::Done(_));
+        (job.state, job.ended_ms) = (state, Some(at_ms));
+        // Kept: what the key's holders and the log need. Gone: what only a running round does.
+        (job.opening, job.target) = (None, None);
+        let newest = job.round;
+        job.receipts.retain(|(step, _), _| step.round >= newest);
+        if done && job.spec.kind == JobKind::Ceremony {
+            let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
+            self.key = Some(Key { ceremony: id, public_key });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,141 @@
+//! One job's state.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    Answer, Blob, Cause, Failure, JobId, JobSpec, Missing, Opening, Output, Record, SignedHeader, SiteId,
+    Sizes, Step,
+};
+
+/// A job and how far it is.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    pub(super) id: JobId,
+    pub(super) spec: JobSpec,
+    pub(super) sizes: Sizes,
+    pub(super) submitted_ms: u64,
+    pub(super) ended_ms: Option<u64>,
+    pub(super) state: State,
+    /// The round at work, and what it starts from.
+    pub(super) round: u64,
+    pub(super) input: Option<Blob>,
+    /// What this round opens, once its uploads are summed.
+    pub(super) opening: Option<Opening>,
+    /// Ciphertexts of the attempt at work: the sum, or the refreshed sum.
+    pub(super) target: Option<Blob>,
+    /// A ceremony's outcome.
+    pub(super) output: Option<Output>,
+    /// Who was missing when, oldest first.
+    pub(super) missing: Vec<(Step, Missing)>,
+    /// Receipts of this round and the one before.
+    pub(super) receipts: BTreeMap<(Step, SiteId), Record>,
+}
+
+/// Where a job is.
+#[derive(Debug, Clone)]
+pub(super) enum State {
+    Waiting,
+    /// Started, or between two steps: the step that ended with its combination, none before the first of a round.
+    Between(Option<Closed>),
+    Open(Open),
+    /// Closed: payloads wait to be combined.
+    Closed(Closed),
+    Done(Blob),
+    Failed(Failure),
+}
+
+/// An open step.
+#[derive(Debug, Clone)]
+pub(super) struct Open {
+    pub(super) step: Step,
+    pub(super) key: JobId,
+    pub(super) expected: Vec<SiteId>,
+    pub(super) deadline_ms: u64,
+    /// Answers in the order of their arrival.
+    pub(super) answers: Vec<SignedHeader>,
+}
+
+/// A step that takes no answers any more.
+#[derive(Debug, Clone)]
+pub(super) struct Closed {
+    pub(super) step: Step,
+    pub(super) key: JobId,
+    /// Payloads that go on, in the order of their arrival.
+    pub(super) committed: Vec<SignedHeader>,
+    pub(super) missing: Vec<Missing>,
+}
+
+impl Open {
+    /// The answer of a site.
+    pub(super) fn answer(&self, site: SiteId) -> Option<&SignedHeader> {
+        self.answers.iter().find(|a| a.header.site == site)
+    }
+
+    /// Answers with a payload, in the order of their arrival.
+    pub(super) fn payloads(&self) -> impl Iterator<Item = &SignedHeader> {
+        self.answers.iter().filter(|a| a.payload().is_some())
+    }
+
+    /// Expected sites without a payload, and why.
+    pub(super) fn missing(&self) -> Vec<Missing> {
+        let cause = |&site: &SiteId| match self.answer(site).map(|a| a.header.answer) {
+            Some(Answer::Payload(_)) => None,
+            Some(Answer::Declined(cause)) => Some(Missing { site, cause }),
+            None => Some(Missing { site, cause: Cause::Silent }),
+        };
+        self.expected.iter().filter_map(cause).collect()
+    }
+}
+
+impl Closed {
+    /// Committed payloads in the sites' order.
+    pub(super) fn in_order(&self) -> Vec<SignedHeader> {
+        let mut headers = self.committed.clone();
+        headers.sort_by_key(|h| h.header.site);
+        headers
+    }
+
+    /// The same as names of blobs.
+    pub(super) fn blobs(&self) -> Vec<(SiteId, Blob)> {
+        self.in_order().iter().filter_map(|h| h.payload().map(|b| (h.header.site, b))).collect()
+    }
+
+    /// The committed sites in order.
+    pub(super) fn sites(&self) -> Vec<SiteId> {
+        self.in_order().iter().map(|h| h.header.site).collect()
+    }
+}
+
+impl Job {
+    /// A job that waits for its turn.
+    pub(super) fn new(id: JobId, spec: JobSpec, sizes: Sizes, submitted_ms: u64) -> Self {
+        Self {
+            id,
+            spec,
+            sizes,
+            submitted_ms,
+            ended_ms: None,
+            state: State::Waiting,
+            round: 0,
+            input: None,
+            opening: None,
+            target: None,
+            output: None,
+            missing: Vec::new(),
+            receipts: BTreeMap::new(),
+        }
+    }
+
+    /// The open step, if one is.
+    pub(super) fn open(&self) -> Option<&Open> {
+        match &self.state {
+            State::Open(open) => Some(open),
+            _ => None,
+        }
+    }
+
+    /// Whether the job has ended, well or not.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Done(_) | State::Failed(_))
+    }
+}

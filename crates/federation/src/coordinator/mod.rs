@@ -1,0 +1,270 @@
+//! The coordinator: a fold over [`Record`]s.
+//!
+//! Nothing here acts. [`Coordinator::handle`] takes an input and the clock and answers with a [`Decision`]: the records to
+//! store, and the state after them. The runner stores the records in one transaction, then puts the new state in place of
+//! the old one, then acknowledges. A store that fails leaves everything as it was.
+
+mod answer;
+mod decide;
+mod fold;
+mod job;
+mod task;
+mod view;
+mod work;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use blindscope_wire::Digest;
+
+use crate::{
+    Blob, Body, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer, SiteId,
+    Sizes, Step, Study,
+};
+use job::Job;
+
+pub use answer::Admission;
+pub use view::{JobStatus, JobView, StepView};
+pub use work::{Outcome, Work};
+
+/// Most jobs that wait at a time.
+const MAX_WAITING: usize = 1000;
+
+/// A study's coordinator.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    study: Study,
+    /// Number of the next record.
+    seq: u64,
+    /// Digest of the last record.
+    head: Digest,
+    jobs: BTreeMap<JobId, Arc<Job>>,
+    names: Arc<BTreeMap<String, JobId>>,
+    /// Jobs that wait, oldest first, and the one that runs.
+    waiting: Vec<JobId>,
+    running: Option<JobId>,
+    key: Option<Key>,
+    /// Ciphertexts that openings were begun for.
+    opened: u64,
+}
+
+/// The collective key in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Key {
+    /// Its ceremony.
+    pub ceremony: JobId,
+    /// The public key.
+    pub public_key: Blob,
+}
+
+/// What happens to a coordinator.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    /// Somebody who may asks for a job. `sizes` is [`Sizes::of`] it.
+    Submit {
+        /// The job's file.
+        spec: JobSpec,
+        /// What its steps move.
+        sizes: Sizes,
+    },
+    /// Somebody who may calls a job off.
+    Abort {
+        /// The job.
+        job: JobId,
+    },
+    /// A site's answer. Its payload is on disk already.
+    Answer(SignedHeader),
+    /// [`Work`] ended: payloads were combined and the outcome is on disk.
+    Combined {
+        /// The work's step.
+        step: Step,
+        /// The outcome.
+        output: Output,
+    },
+    /// [`Work::Open`] ended: the sum was opened and the next input, or the result, is on disk.
+    Opened {
+        /// The work's step.
+        step: Step,
+        /// What followed.
+        outcome: Outcome,
+    },
+    /// Work failed because of the payloads of these sites.
+    Unusable {
+        /// The work's step.
+        step: Step,
+        /// Whose payloads.
+        sites: Vec<SiteId>,
+    },
+    /// The learning code could not go on from the opened sum.
+    Stuck {
+        /// The work's step.
+        step: Step,
+    },
+    /// Time passes.
+    Tick,
+}
+
+/// What follows from an input. Store `records` durably and in one piece, then let `next` replace the coordinator.
+#[derive(Debug)]
+#[must_use = "nothing has happened until the records are stored and the state is replaced"]
+pub struct Decision {
+    /// The records to append; none where the input changes nothing.
+    pub records: Vec<Record>,
+    /// The receipt of an answer: this one's, or the one given before.
+    pub receipt: Option<Record>,
+    /// The job that was submitted, now or before.
+    pub job: Option<JobId>,
+    /// The coordinator after these records.
+    pub next: Coordinator,
+}
+
+impl Coordinator {
+    /// The coordinator of a study in which nothing has happened.
+    pub fn new(study: &Study) -> Self {
+        Self {
+            study: study.clone(),
+            seq: 0,
+            head: study.digest(),
+            jobs: BTreeMap::new(),
+            names: Arc::default(),
+            waiting: Vec::new(),
+            running: None,
+            key: None,
+            opened: 0,
+        }
+    }
+
+    /// The coordinator after these records, in order.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] names the first record that does not follow from those before it.
+    pub fn replay(study: &Study, records: impl IntoIterator<Item = Record>) -> Result<Self> {
+        let mut coordinator = Self::new(study);
+        let mut last = None;
+        for record in records {
+            coordinator.append(&record)?;
+            last = Some(record);
+        }
+        // The last signature covers the last digest, and through the chain every record before it.
+        if last.is_some_and(|record| !record.is_by(&study.literal().coordinator)) {
+            let seq = coordinator.seq.saturating_sub(1);
+            return Err(Error::Corrupt { seq, reason: "its signature is not the coordinator's" });
+        }
+        Ok(coordinator)
+    }
+
+    /// Checks number and chain of the next record and folds it in.
+    pub(crate) fn append(&mut self, record: &Record) -> Result<()> {
+        let seq = self.seq;
+        let require = |fine, reason| if fine { Ok(()) } else { Err(Error::Corrupt { seq, reason }) };
+        require(record.body.seq == seq, "its number is not the next one")?;
+        require(record.body.previous == self.head, "it does not name the record before it")?;
+        self.fold(record).map_err(|reason| Error::Corrupt { seq, reason })?;
+        Ok(())
+    }
+
+    /// What follows from an input at `now_ms`. The coordinator itself is unchanged.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing has changed then and nothing is to be stored.
+    pub fn handle(
+        &self,
+        input: &Input,
+        now_ms: u64,
+        signer: &dyn Signer,
+    ) -> std::result::Result<Decision, Refusal> {
+        let mut decision = Decision { records: Vec::new(), receipt: None, job: None, next: self.clone() };
+        if self.seq == 0 {
+            decision.record(Event::Founded { study: self.study.digest() }, now_ms, signer);
+        }
+        match input {
+            Input::Submit { spec, sizes } => decision.submit(spec, *sizes, now_ms, signer)?,
+            Input::Abort { job } => {
+                if let Some(event) = self.abort(*job)? {
+                    decision.record(event, now_ms, signer);
+                }
+            }
+            Input::Answer(answer) => decision.answer(answer, now_ms, signer)?,
+            Input::Combined { .. } | Input::Opened { .. } | Input::Unusable { .. } | Input::Stuck { .. } => {
+                let event = self.work_done(input)?;
+                decision.record(event, now_ms, signer);
+            }
+            Input::Tick => {}
+        }
+        while let Some(event) = decision.next.next_event(now_ms) {
+            decision.record(event, now_ms, signer);
+        }
+        Ok(decision)
+    }
+
+    /// The study.
+    pub fn study(&self) -> &Study {
+        &self.study
+    }
+
+    /// The collective key, once a ceremony is done.
+    pub fn key(&self) -> Option<Key> {
+        self.key
+    }
+
+    /// Number of records so far, and the digest of the last one (of the study where there is none).
+    pub fn head(&self) -> (u64, Digest) {
+        (self.seq, self.head)
+    }
+
+    /// Ciphertexts that openings were begun for, every attempt counted.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Whether every job has ended.
+    pub fn is_idle(&self) -> bool {
+        self.running.is_none() && self.waiting.is_empty()
+    }
+
+    fn running(&self) -> Option<&Job> {
+        self.jobs.get(&self.running?).map(AsRef::as_ref)
+    }
+}
+
+impl Decision {
+    /// Appends what happened to the records and to the state.
+    fn record(&mut self, event: Event, at_ms: u64, signer: &dyn Signer) {
+        let next = &mut self.next;
+        let record = Body { seq: next.seq, previous: next.head, at_ms, event }.sign(signer);
+        let folded = next.fold(&record);
+        debug_assert_eq!(folded, Ok(()), "an event that does not follow: {record:?}");
+        self.records.push(record);
+    }
+
+    fn submit(
+        &mut self,
+        spec: &JobSpec,
+        sizes: Sizes,
+        now_ms: u64,
+        signer: &dyn Signer,
+    ) -> std::result::Result<(), Refusal> {
+        let (job, known) = self.next.admit_job(spec, sizes)?;
+        self.job = Some(job);
+        if !known {
+            self.record(Event::Submitted { job, spec: spec.clone(), sizes }, now_ms, signer);
+        }
+        Ok(())
+    }
+
+    fn answer(
+        &mut self,
+        answer: &SignedHeader,
+        now_ms: u64,
+        signer: &dyn Signer,
+    ) -> std::result::Result<(), Refusal> {
+        match self.next.admit(answer)? {
+            Admission::Known(receipt) => self.receipt = Some(*receipt),
+            Admission::Expected { .. } => {
+                self.record(Event::Accepted { answer: answer.clone() }, now_ms, signer);
+                self.receipt = self.records.last().cloned();
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,93 @@
+//! What each site is asked, and which blobs it may fetch for it.
+
+use blindscope_wire::Digest;
+
+use super::Coordinator;
+use super::job::{Job, Open, State};
+use crate::{Ask, Blob, Event, Phase, SiteId, Step, Task};
+
+impl Coordinator {
+    /// What a site is asked now, if anything.
+    pub fn task_for(&self, site: SiteId) -> Option<Task> {
+        let job = self.running()?;
+        let open = job.open()?;
+        if !open.expected.contains(&site) || open.answer(site).is_some() {
+            return None;
+        }
+        Some(Task {
+            study: self.study.digest(),
+            key: open.key,
+            step: open.step,
+            spec: job.spec.clone(),
+            sizes: job.sizes,
+            deadline_ms: open.deadline_ms,
+            ask: self.ask(job, open, site)?,
+        })
+    }
+
+    fn ask(&self, job: &Job, open: &Open, site: SiteId) -> Option<Ask> {
+        let public_key = self.key.map(|k| k.public_key);
+        Some(match open.step.phase {
+            Phase::KeyShare => Ask::KeyShare,
+            Phase::Parts => {
+                let output = job.output.as_ref()?;
+                Ask::Parts { public_key: output.shared, bundle: *output.each.get(usize::from(site.0))? }
+            }
+            Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
+            Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
+            Phase::Share => Ask::Share {
+                opening: job.opening.clone()?,
+                committee: open.expected.clone(),
+                zeros: job.zeros(open),
+                target: job.target?,
+            },
+        })
+    }
+
+    /// Whether a site may fetch this blob: what it is asked now needs it, it is a job's result, or the key.
+    pub fn may_fetch(&self, site: SiteId, digest: &Digest) -> bool {
+        let named = |blob: &Blob| blob.digest == *digest;
+        let result = |job: &Job| matches!(&job.state, State::Done(blob) if named(blob));
+        self.key.is_some_and(|k| named(&k.public_key))
+            || self.jobs.values().any(|job| result(job))
+            || self.task_for(site).is_some_and(|task| task.inputs().iter().any(named))
+    }
+
+    /// The blobs that are still needed. Any other may be deleted.
+    pub fn needed_blobs(&self) -> Vec<Blob> {
+        let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
+        for job in self.jobs.values() {
+            match &job.state {
+                State::Done(result) => needed.push(*result),
+                State::Failed(_) => {}
+                _ => needed.extend(job.blobs()),
+            }
+        }
+        needed.sort_unstable();
+        needed.dedup();
+        needed
+    }
+}
+
+impl Job {
+    /// The zeros that went into the attempt that `open` is of, in the members' order.
+    fn zeros(&self, open: &Open) -> Vec<crate::SignedHeader> {
+        let ready = Step { phase: Phase::Ready, ..open.step };
+        let header = |site: &SiteId| match &self.receipts.get(&(ready, *site))?.body.event {
+            Event::Accepted { answer } => Some(answer.clone()),
+            _ => None,
+        };
+        open.expected.iter().filter_map(header).collect()
+    }
+
+    /// Every blob that the running round may still need.
+    fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
+        let accepted = self.receipts.values().filter_map(|r| match &r.body.event {
+            Event::Accepted { answer } => answer.payload(),
+            _ => None,
+        });
+        let output = self.output.iter().flat_map(|o| o.each.iter().chain([&o.shared])).copied();
+        let opening = self.opening.iter().map(|o| o.sum);
+        accepted.chain(output).chain(opening).chain(self.input).chain(self.target)
+    }
+}

@@ -1,0 +1,122 @@
+//! What people and programs see of jobs.
+
+use serde::{Deserialize, Serialize};
+
+use super::Coordinator;
+use super::job::{Job, State};
+use crate::{Blob, Failure, JobId, JobKind, Missing, SiteId, Step};
+
+/// One job, as shown.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobView {
+    /// Its id.
+    pub id: JobId,
+    /// Its name.
+    pub name: String,
+    /// What it computes.
+    pub kind: JobKind,
+    /// When it was submitted, by the coordinator's clock.
+    pub submitted_ms: u64,
+    /// When it ended, if it did.
+    pub ended_ms: Option<u64>,
+    /// The round at work, from 0.
+    pub round: u64,
+    /// Rounds planned.
+    pub rounds: u64,
+    /// How far it is.
+    pub status: JobStatus,
+    /// Who was missing when and why, oldest first.
+    pub missing: Vec<(Step, Missing)>,
+}
+
+/// How far a job is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum JobStatus {
+    /// It waits for its turn.
+    Waiting,
+    /// Sites are asked.
+    Asking(StepView),
+    /// Payloads are combined.
+    Combining {
+        /// Of this step.
+        step: Step,
+    },
+    /// It ended well.
+    Done {
+        /// The result.
+        result: Blob,
+    },
+    /// It ended without a result.
+    Failed {
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// An open step, as shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepView {
+    /// The step.
+    pub step: Step,
+    /// When it closes at the latest.
+    pub deadline_ms: u64,
+    /// Who is asked.
+    pub expected: Vec<SiteId>,
+    /// Who has answered, in the order of arrival.
+    pub answered: Vec<SiteId>,
+}
+
+impl JobView {
+    /// Whether it has ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self.status, JobStatus::Done { .. } | JobStatus::Failed { .. })
+    }
+}
+
+impl Coordinator {
+    /// Every job, oldest first.
+    pub fn jobs(&self) -> Vec<JobView> {
+        let mut jobs: Vec<JobView> = self.jobs.values().map(|job| view(job)).collect();
+        jobs.sort_by_key(|job| (job.submitted_ms, job.id));
+        jobs
+    }
+
+    /// One job.
+    pub fn job(&self, id: JobId) -> Option<JobView> {
+        self.jobs.get(&id).map(|job| view(job))
+    }
+
+    /// The job of this name.
+    pub fn job_named(&self, name: &str) -> Option<JobId> {
+        self.names.get(name).copied()
+    }
+}
+
+fn view(job: &Job) -> JobView {
+    let status = match &job.state {
+        State::Waiting | State::Between(None) => JobStatus::Waiting,
+        State::Open(open) => JobStatus::Asking(StepView {
+            step: open.step,
+            deadline_ms: open.deadline_ms,
+            expected: open.expected.clone(),
+            answered: open.answers.iter().map(|a| a.header.site).collect(),
+        }),
+        State::Between(Some(closed)) | State::Closed(closed) => JobStatus::Combining { step: closed.step },
+        State::Done(result) => JobStatus::Done { result: *result },
+        State::Failed(failure) => JobStatus::Failed { failure: failure.clone() },
+    };
+    JobView {
+        id: job.id,
+        name: job.spec.name.clone(),
+        kind: job.spec.kind,
+        submitted_ms: job.submitted_ms,
+        ended_ms: job.ended_ms,
+        round: job.round,
+        rounds: job.spec.rounds,
+        status,
+        missing: job.missing.clone(),
+    }
+}

@@ -1,0 +1,162 @@
+//! What the coordinator's runner computes outside of the state machine. All of it is a function of blobs: after a crash the
+//! same work is named again and gives the same bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::Coordinator;
+use super::job::{Closed, State};
+use crate::{Blob, Cause, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step};
+
+/// Payloads to be combined.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Work {
+    /// Add up key shares into the public key, and lay the sealed parts together by receiver.
+    Key {
+        /// The closed step.
+        step: Step,
+        /// Everybody's payload, in the sites' order.
+        shares: Vec<(SiteId, Blob)>,
+    },
+    /// Add up uploads.
+    Sum {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The committed payloads, in the sites' order.
+        uploads: Vec<(SiteId, Blob)>,
+    },
+    /// Add the members' zeros to the sum.
+    Refresh {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The sum.
+        sum: Blob,
+        /// The members' payloads, in order.
+        zeros: Vec<(SiteId, Blob)>,
+    },
+    /// Open the sum and take the next step from it.
+    Open {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The ceremony whose key is used.
+        key: JobId,
+        /// What the round started from.
+        input: Option<Blob>,
+        /// The ciphertexts that were shared of.
+        target: Blob,
+        /// The members' payloads, in order.
+        shares: Vec<(SiteId, Blob)>,
+        /// Sites whose contributions are in the sum.
+        committed: usize,
+    },
+}
+
+/// What an opened sum gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// What the next round starts from.
+    Next(Blob),
+    /// The job's result.
+    Final(Blob),
+}
+
+impl Work {
+    /// The closed step whose payloads these are.
+    pub fn step(&self) -> Step {
+        match self {
+            Self::Key { step, .. }
+            | Self::Sum { step, .. }
+            | Self::Refresh { step, .. }
+            | Self::Open { step, .. } => *step,
+        }
+    }
+}
+
+impl Coordinator {
+    /// The work at hand. The same until its result is handled.
+    pub fn work(&self) -> Option<Work> {
+        let job = self.running()?;
+        let closed = self.pending()?;
+        let (step, spec, blobs) = (closed.step, job.spec.clone(), closed.blobs());
+        match step.phase {
+            Phase::KeyShare => Some(Work::Key { step, shares: blobs }),
+            Phase::Parts => None,
+            Phase::Upload => Some(Work::Sum { step, spec, uploads: blobs }),
+            Phase::Ready => Some(Work::Refresh { step, spec, sum: job.opening.as_ref()?.sum, zeros: blobs }),
+            Phase::Share => Some(Work::Open {
+                step,
+                spec,
+                key: closed.key,
+                input: job.input,
+                target: job.target?,
+                shares: blobs,
+                committed: job.opening.as_ref()?.committed.len(),
+            }),
+        }
+    }
+
+    /// The closed step whose payloads are not combined yet. Too few never stay here: a step or the job follows at once.
+    fn pending(&self) -> Option<&Closed> {
+        match &self.running()?.state {
+            State::Closed(closed) => Some(closed),
+            _ => None,
+        }
+    }
+
+    /// What the end of work records.
+    pub(super) fn work_done(&self, input: &Input) -> Result<Event, Refusal> {
+        let (Input::Combined { step, .. }
+        | Input::Opened { step, .. }
+        | Input::Unusable { step, .. }
+        | Input::Stuck { step }) = input
+        else {
+            return Err(Refusal::NoSuchWork { step: self.nowhere() });
+        };
+        let step = *step;
+        let refusal = Refusal::NoSuchWork { step };
+        let closed = self.pending().filter(|c| c.step == step).ok_or_else(|| refusal.clone())?;
+        let job = step.job;
+        let last = self.running().is_some_and(|j| j.round + 1 >= j.spec.rounds);
+        let opens = step.phase == Phase::Share;
+        match input {
+            Input::Combined { output, .. } if !opens => {
+                let each = if step.phase == Phase::KeyShare { self.study.roster().parties() } else { 0 };
+                if output.each.len() != each {
+                    return Err(refusal);
+                }
+                Ok(Event::Combined { step, output: output.clone() })
+            }
+            Input::Opened { outcome: Outcome::Final(result), .. } if opens => {
+                Ok(Event::Done { job, result: *result })
+            }
+            Input::Opened { outcome: Outcome::Next(input), .. } if opens && !last => {
+                Ok(Event::Advanced { job, round: step.round, input: *input })
+            }
+            Input::Opened { .. } | Input::Stuck { .. } if opens => {
+                Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
+            }
+            Input::Unusable { sites, .. } => {
+                let missing: Vec<Missing> = closed
+                    .sites()
+                    .into_iter()
+                    .filter(|site| sites.contains(site))
+                    .map(|site| Missing { site, cause: Cause::Payload })
+                    .collect();
+                if missing.is_empty() { Err(refusal) } else { Ok(Event::Excluded { step, missing }) }
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    /// A step that no job has, for a refusal about no step.
+    fn nowhere(&self) -> Step {
+        let job = JobId(self.study.digest());
+        Step { job, round: 0, attempt: 0, phase: Phase::KeyShare }
+    }
+}

@@ -1,0 +1,160 @@
+use thiserror::Error;
+
+use blindscope_aggregate::AggregateError;
+
+use crate::{Cause, SiteId};
+
+/// `std::result::Result` with this crate's error.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What was refused outside of the protocol's own answers: files, keys, payloads. See [`crate::Refusal`] for those.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A study, job or policy file that is not one.
+    #[error("read {file}: {reason}; correct the file")]
+    File {
+        /// Which kind of file.
+        file: &'static str,
+        /// What the parser says.
+        reason: String,
+    },
+    /// A field of a file outside what is allowed.
+    #[error("check {file}: {field} is {found}, expected {expected}; correct the file")]
+    Field {
+        /// Which kind of file.
+        file: &'static str,
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+    /// A message longer than any of its kind can be.
+    #[error("read {what}: {found} bytes, at most {max} are accepted; it is no such message")]
+    Oversize {
+        /// Kind of message.
+        what: &'static str,
+        /// Bytes found.
+        found: usize,
+        /// Most bytes accepted.
+        max: usize,
+    },
+    /// Text that is no message of its kind, or another text for it than the one form it has.
+    #[error("read {what}: {reason}; it was altered or made by another version")]
+    Message {
+        /// Kind of message.
+        what: &'static str,
+        /// What the parser says.
+        reason: String,
+    },
+    /// Sealing or opening failed: a wrong key, receiver, sender or context, or altered bytes.
+    #[error(
+        "{op}: keys, context and bytes do not belong together; run the ceremony again with the study's keys"
+    )]
+    Seal {
+        /// The operation.
+        op: &'static str,
+    },
+    /// A site that is not of the study.
+    #[error("{op}: {site} is not among the study's sites; check the study file")]
+    ForeignSite {
+        /// The operation.
+        op: &'static str,
+        /// The stranger.
+        site: SiteId,
+    },
+    /// One site's payload is not what its step asks for.
+    #[error("{op}: the payload of {site} is not usable: {source}; the step goes on without it")]
+    Payload {
+        /// The operation.
+        op: &'static str,
+        /// Who sent it.
+        site: SiteId,
+        /// Why.
+        #[source]
+        source: Box<Error>,
+    },
+    /// A payload of another length than the study's parameters say.
+    #[error("{op}: expected {expected} bytes, found {found}; it is of another study or was cut short")]
+    Length {
+        /// The operation.
+        op: &'static str,
+        /// Bytes by the parameters.
+        expected: u64,
+        /// Bytes found.
+        found: u64,
+    },
+    /// The ciphertext to be opened is not the one that this site's own zeros went into.
+    #[error("share: the refreshed sum is {found}, recomputed {expected}; no share was made")]
+    NotRefreshed {
+        /// Recomputed name.
+        expected: String,
+        /// Name in the task.
+        found: String,
+    },
+    /// A share was asked of a permit for another step, or without one.
+    #[error("share: no permit for {step}; the spent mark is stored first, then a share is made")]
+    Permit {
+        /// The step.
+        step: String,
+    },
+    /// Local learning, or the step from one round to the next, failed.
+    #[error("{op}: {source}")]
+    Learning {
+        /// The operation.
+        op: &'static str,
+        /// What it says.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// Records or marks that do not follow from one another: altered, cut, or of another study.
+    #[error("replay: record {seq}: {reason}; restore the store from a copy")]
+    Corrupt {
+        /// Its number.
+        seq: u64,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A blob could not be read or written.
+    #[error("{op}: {source}")]
+    Io {
+        /// The operation.
+        op: &'static str,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// From the sums' layer.
+    #[error(transparent)]
+    Aggregate(#[from] AggregateError),
+    /// From the protocols' layer.
+    #[error(transparent)]
+    Threshold(#[from] blindscope_threshold::ThresholdError),
+    /// From the scheme's layer.
+    #[error(transparent)]
+    Ckks(#[from] blindscope_ckks::CkksError),
+}
+
+impl Error {
+    /// What a site answers where it could not do what it was asked.
+    pub fn cause(&self) -> Cause {
+        match self {
+            Self::Learning { .. } => Cause::Contribution,
+            Self::Io { .. } => Cause::Store,
+            Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
+            Self::Permit { .. } => Cause::Spent,
+            // Values that are not what the job says are the learning code's.
+            Self::Aggregate(AggregateError::Range { .. } | AggregateError::Mismatch { .. }) => {
+                Cause::Contribution
+            }
+            _ => Cause::Task,
+        }
+    }
+
+    /// Names the operation in which the system failed.
+    pub fn io(op: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        move |source| Self::Io { op, source }
+    }
+}

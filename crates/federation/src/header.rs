@@ -1,0 +1,112 @@
+//! What a site says in a step, signed: the name of its payload, or why there is none.
+
+use blindscope_wire::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{Blob, JobId, PublicIdentity, Result, Rule, Signature, Signer, SiteId, Step, message};
+
+/// A site's answer to a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    /// The study.
+    #[serde(with = "crate::text")]
+    pub study: Digest,
+    /// The ceremony whose key is used; a ceremony's own steps name the ceremony.
+    pub key: JobId,
+    /// The step.
+    pub step: Step,
+    /// Who answers.
+    pub site: SiteId,
+    /// The answer.
+    pub answer: Answer,
+}
+
+/// A payload or a cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// The payload that goes with this header.
+    Payload(Blob),
+    /// There is none, and there will be none.
+    Declined(Cause),
+}
+
+/// Why a site does not contribute to a step. Types only: a text could carry an image's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Cause {
+    /// The deadline passed without an answer.
+    Silent,
+    /// The site's policy forbids it.
+    Policy(Rule),
+    /// Local learning failed; the site's own log says why.
+    Contribution,
+    /// The site holds no share of the key.
+    KeyEpoch,
+    /// The site marked the attempt as spent, then stopped before its share was kept.
+    Spent,
+    /// The site remembers another committed set, or another sum, for this round.
+    OtherOpening,
+    /// The task's signatures, digests or numbers do not hold together.
+    Task,
+    /// The payload was not what the step asks for: found when payloads were combined.
+    Payload,
+    /// The site could not keep what it has to keep.
+    Store,
+}
+
+/// A header with its site's signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedHeader {
+    /// What is said.
+    pub header: Header,
+    /// By whom.
+    pub signature: Signature,
+}
+
+impl Header {
+    /// What the site signs.
+    pub fn digest(&self) -> Digest {
+        message::digest("blindscope/federation/header/v1", self)
+    }
+
+    /// The header with its site's signature.
+    pub fn sign(self, signer: &dyn Signer) -> SignedHeader {
+        let signature = signer.sign(&self.digest());
+        SignedHeader { header: self, signature }
+    }
+}
+
+impl SignedHeader {
+    /// Most bytes of one.
+    pub const MAX_LEN: usize = 2048;
+
+    /// The header as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        message::to_text(self).into_bytes()
+    }
+
+    /// The header of these bytes; its signature is not judged here.
+    ///
+    /// # Errors
+    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        message::from_text("header", bytes, Self::MAX_LEN)
+    }
+
+    /// Whether `identity` signed it.
+    pub fn is_by(&self, identity: &PublicIdentity) -> bool {
+        identity.verifies(&self.header.digest(), &self.signature)
+    }
+
+    /// The payload's name, if there is a payload.
+    pub fn payload(&self) -> Option<Blob> {
+        match self.header.answer {
+            Answer::Payload(blob) => Some(blob),
+            Answer::Declined(_) => None,
+        }
+    }
+}

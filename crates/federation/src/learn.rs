@@ -1,0 +1,53 @@
+//! Where learning meets the protocol: what a site contributes, and what follows from a sum. Implemented by the application;
+//! this crate knows neither images nor models.
+
+use crate::JobSpec;
+
+/// What learning code says when it fails. It stays in the log of the machine where it happened.
+pub type LearnError = Box<dyn std::error::Error + Send + Sync>;
+
+/// At a site.
+pub trait Contribution {
+    /// This site's integers for a round, exactly `job.values` of them, each at most `job.max`.
+    ///
+    /// `input` is what the round starts from, empty in the first. Called once a (job, round), and once more when the site
+    /// stopped before it kept the encrypted result.
+    ///
+    /// # Errors
+    /// Whatever makes a contribution impossible; the site then declines the step.
+    fn values<'a>(
+        &'a self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError>;
+}
+
+/// What follows from an opened sum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Advanced {
+    /// What the next round starts from.
+    Next(Vec<u8>),
+    /// The job's result.
+    Final(Vec<u8>),
+}
+
+/// At the coordinator.
+pub trait Advance {
+    /// What follows from the sum of `committed` sites' integers in a round that started from `input`.
+    ///
+    /// Must be a function of its arguments alone: after a crash it is called again, and the answer has to be the same
+    /// bytes. [`Advanced::Final`] in the last round (`round + 1 == job.rounds`), [`Advanced::Next`] before or, to stop
+    /// early, [`Advanced::Final`].
+    ///
+    /// # Errors
+    /// Whatever makes the next step impossible; the job then fails.
+    fn advance(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> Result<Advanced, LearnError>;
+}

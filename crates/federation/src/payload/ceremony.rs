@@ -1,0 +1,156 @@
+//! The key ceremony's payloads.
+//!
+//! | part of phase key-share | bytes |
+//! | --- | --- |
+//! | share of the public key | a [`Message`] of this ceremony |
+//! | for each site in order | a [`ShamirPart`] of the sender's secret, sealed to that site |
+//!
+//! A site's secret exists until these bytes are written and never again: its share of the key is the sum of the parts sealed to
+//! it, its own among them.
+
+use std::io::{Read, Write};
+
+use blindscope_threshold::{KeyShare, Message, PublicKeyShare, ShamirPart, SiteSecret, Transcript};
+use blindscope_wire::{Digest, Hasher, Header};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::{Blob, Blobs, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SiteEntry, SiteId, Study};
+
+const WRITE: &str = "write key share";
+const COMBINE: &str = "combine key shares";
+const OPEN: &str = "open parts";
+
+fn message_len(ceremony: &Transcript) -> usize {
+    Header::LEN + PublicKeyShare::collector(ceremony).shape().payload_len()
+}
+
+fn sealed_len(ceremony: &Transcript) -> usize {
+    ShamirPart::byte_len(ceremony) + SEAL_OVERHEAD
+}
+
+/// Bytes of a site's payload in phase key-share.
+pub(crate) fn key_share_len(study: &Study, ceremony: &Transcript) -> u64 {
+    (message_len(ceremony) + study.roster().parties() * sealed_len(ceremony)) as u64
+}
+
+/// Binds a sealed part to study, ceremony, sender and receiver.
+fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
+    Hasher::new("blindscope/federation/part/v1")
+        .absorb(&study.digest().0)
+        .absorb(&ceremony.0.0)
+        .absorb_u64(u64::from(from.0))
+        .absorb_u64(u64::from(to.0))
+        .finish()
+}
+
+fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Result<&'s SiteEntry> {
+    study.site(site).ok_or(Error::ForeignSite { op, site })
+}
+
+/// Writes a site's payload of phase key-share. The secret behind it is forgotten when this returns.
+///
+/// # Errors
+/// [`Error::Seal`], [`Error::Threshold`], [`Error::Io`].
+pub fn write_key_share(
+    study: &Study,
+    job: JobId,
+    me: SiteId,
+    sealing: &SealingKey,
+    rng: &mut impl CryptoRng,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let ceremony = study.ceremony(job)?;
+    let secret = SiteSecret::generate(&ceremony, me.party(), rng)?;
+    let message = PublicKeyShare::begin(&ceremony).share(&secret, rng);
+    let bytes = message.to_bytes(&ceremony, PublicKeyShare::collector(&ceremony).shape());
+    out.write_all(&bytes).map_err(Error::io(WRITE))?;
+    for part in secret.split(&ceremony, rng) {
+        let to = SiteId(part.to().0);
+        let receiver = entry(study, WRITE, to)?.sealing;
+        let sealed = sealing.seal(&receiver, &context(study, job, me, to), &part.to_bytes(&ceremony), rng)?;
+        out.write_all(&sealed).map_err(Error::io(WRITE))?;
+    }
+    Ok(())
+}
+
+/// Adds up the sites' shares into the public key, and lays their sealed parts together by receiver.
+///
+/// All payloads are read side by side, one part of each in memory.
+///
+/// # Errors
+/// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`].
+pub fn combine_key(
+    study: &Study,
+    job: JobId,
+    shares: &[(SiteId, Blob)],
+    blobs: &dyn Blobs,
+) -> Result<Output> {
+    let ceremony = study.ceremony(job)?;
+    let mut collector = PublicKeyShare::collector(&ceremony);
+    let mut readers = Vec::with_capacity(shares.len());
+    let mut bytes = vec![0; message_len(&ceremony)];
+    for (site, blob) in shares {
+        let mut reader = super::open(COMBINE, blobs, blob)?;
+        reader.read_exact(&mut bytes).map_err(Error::io(COMBINE))?;
+        let absorbed = Message::from_bytes(&bytes, &ceremony, collector.shape()).and_then(|message| {
+            // Whoever signed the header has to be the one that the message names.
+            if message.party() == site.party() { collector.absorb(&message) } else { Err(stranger(*site)) }
+        });
+        absorbed.map_err(|e| Error::Payload { op: COMBINE, site: *site, source: Box::new(e.into()) })?;
+        readers.push(reader);
+    }
+    let key = PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes();
+    let shared =
+        blobs.create(key.len() as u64, &mut |out| out.write_all(&key).map_err(Error::io(COMBINE)))?;
+    let mut part = vec![0; sealed_len(&ceremony)];
+    let bundle_len = (part.len() * readers.len()) as u64;
+    let mut each = Vec::with_capacity(study.roster().parties());
+    for _ in study.sites() {
+        each.push(blobs.create(bundle_len, &mut |out| {
+            readers.iter_mut().try_for_each(|reader| {
+                reader.read_exact(&mut part).and_then(|()| out.write_all(&part)).map_err(Error::io(COMBINE))
+            })
+        })?);
+    }
+    Ok(Output { shared, each })
+}
+
+fn stranger(site: SiteId) -> blindscope_threshold::ThresholdError {
+    blindscope_threshold::ThresholdError::NotInCommittee { op: COMBINE, party: site.party() }
+}
+
+/// A site's share of the key, from the parts that were sealed to it. Secret; zeroed on drop.
+///
+/// # Errors
+/// [`Error::Payload`] names the sender of a part that does not open or is not of this ceremony; [`Error::Io`].
+pub fn open_bundle(
+    study: &Study,
+    job: JobId,
+    me: SiteId,
+    sealing: &SealingKey,
+    bundle: &mut dyn Read,
+) -> Result<KeyShare> {
+    let ceremony = study.ceremony(job)?;
+    let mut sealed = vec![0; sealed_len(&ceremony)];
+    let mut parts = Vec::with_capacity(study.roster().parties());
+    for from in study.sites() {
+        bundle.read_exact(&mut sealed).map_err(Error::io(OPEN))?;
+        let sender = entry(study, OPEN, from)?.sealing;
+        let blame = |e: Error| Error::Payload { op: OPEN, site: from, source: Box::new(e) };
+        let plain: Zeroizing<Vec<u8>> =
+            sealing.open(&sender, &context(study, job, from, me), &sealed).map_err(blame)?;
+        let part = ShamirPart::from_bytes(&ceremony, &plain).map_err(|e| blame(e.into()))?;
+        if part.from() != from.party() || part.to() != me.party() {
+            return Err(blame(stranger(from).into()));
+        }
+        parts.push(part);
+    }
+    let mut rest = Vec::new();
+    bundle.take(1).read_to_end(&mut rest).map_err(Error::io(OPEN))?;
+    if !rest.is_empty() {
+        let expected = (sealed.len() * study.roster().parties()) as u64;
+        return Err(Error::Length { op: OPEN, expected, found: expected + 1 });
+    }
+    Ok(KeyShare::combine(&ceremony, me.party(), parts)?)
+}

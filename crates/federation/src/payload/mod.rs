@@ -1,0 +1,51 @@
+//! What is in the blobs: functions over readers and writers, run outside of the state machines.
+//!
+//! [`site_payload`] does what a [`Task`](crate::Task) asks, [`combine`] what a [`Work`](crate::Work) says. The functions
+//! below them can be called alone.
+
+mod ceremony;
+mod round;
+mod run;
+
+pub use ceremony::{combine_key, open_bundle, write_key_share};
+pub use round::{combine_sum, open_round, write_contribution, write_refresh};
+pub use run::{MAX_INPUT, SiteTools, combine, site_payload};
+
+use std::cell::Cell;
+use std::io::{self, Read};
+
+use crate::{Blob, Blobs, Error, Result, SiteId};
+
+/// Opens a blob for an operation.
+fn open(op: &'static str, blobs: &dyn Blobs, blob: &Blob) -> Result<Box<dyn Read + Send>> {
+    blobs.open(blob).map_err(Error::io(op))
+}
+
+/// Several sites' payloads, read side by side; remembers which was read last, so that an error has a name.
+struct Side<'a> {
+    last: &'a Cell<Option<SiteId>>,
+    site: Option<SiteId>,
+    reader: Box<dyn Read + Send>,
+}
+
+impl Read for Side<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.last.set(self.site);
+        self.reader.read(out)
+    }
+}
+
+/// Names the site whose payload was read last, if it was a site's and not the disk that failed.
+fn blame(op: &'static str, last: &Cell<Option<SiteId>>, error: Error) -> Error {
+    use blindscope_aggregate::AggregateError::Io;
+    let disk = match &error {
+        Error::Io { .. } => true,
+        // A payload that ends early is a payload's fault: its length was checked when it came.
+        Error::Aggregate(Io { kind, .. }) => *kind != io::ErrorKind::UnexpectedEof,
+        _ => false,
+    };
+    match last.get() {
+        Some(site) if !disk => Error::Payload { op, site, source: Box::new(error) },
+        _ => error,
+    }
+}

@@ -1,0 +1,176 @@
+//! One call for each side: what a task asks of a site, what work says to the coordinator.
+
+use std::io::Read;
+
+use rand_core::CryptoRng;
+
+use super::round::Target;
+use super::{
+    combine_key, combine_sum, open, open_bundle, open_round, write_contribution, write_key_share,
+    write_refresh,
+};
+use crate::{
+    Advance, Advanced, Ask, Blob, Blobs, Contribution, Error, Input, JobKind, JobSpec, Outcome, Output,
+    Permit, Result, SealingKey, Site, SiteId, Sizes, Step, Study, Task, Work,
+};
+
+/// Most bytes of a round's input or a job's result.
+pub const MAX_INPUT: u64 = 4 << 30;
+
+/// What a site works with.
+pub struct SiteTools<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// The site.
+    pub me: SiteId,
+    /// Opens what is sealed to it.
+    pub sealing: &'a SealingKey,
+    /// The learning code.
+    pub learning: &'a dyn Contribution,
+    /// The site's blobs; the task's inputs are among them.
+    pub blobs: &'a dyn Blobs,
+}
+
+/// Computes what a task asks, into a blob. `bundle` is the sealed parts of the key in use ([`Site::key`]) and `permit` the
+/// right to share ([`Site::permit`]); both are needed in phase share only.
+///
+/// # Errors
+/// [`Error`]; [`Error::cause`] is what the site then answers.
+pub fn site_payload(
+    tools: &SiteTools<'_>,
+    task: &Task,
+    bundle: Option<Blob>,
+    permit: Option<Permit>,
+    rng: &mut impl CryptoRng,
+) -> Result<Blob> {
+    let SiteTools { study, me, sealing, blobs, .. } = *tools;
+    // The coordinator's sizes are a convenience; the job's file decides.
+    let sizes = Sizes::of(study, &task.spec)?;
+    if sizes != task.sizes {
+        return Err(Error::Length { op: "take task", expected: sizes.upload, found: task.sizes.upload });
+    }
+    let (job, step) = (task.step.job, task.step);
+    let plan = || super::round::plan(study, &task.spec);
+    match &task.ask {
+        Ask::KeyShare => {
+            blobs.create(sizes.key_share, &mut |out| write_key_share(study, job, me, sealing, rng, out))
+        }
+        Ask::Parts { bundle, .. } => {
+            drop(open_bundle(study, job, me, sealing, &mut open("open parts", blobs, bundle)?)?);
+            let confirmation = Site::confirmation(task).map(|c| c.to_bytes()).unwrap_or_default();
+            blobs.create(confirmation.len() as u64, &mut |out| {
+                out.write_all(&confirmation).map_err(Error::io("confirm parts"))
+            })
+        }
+        Ask::Upload { public_key, input } => {
+            let plan = plan()?;
+            let input = read_input(input.as_ref(), blobs)?;
+            blobs.create(sizes.upload, &mut |out| {
+                let values = tools.learning.values(&task.spec, step.round, &input);
+                let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
+                write_contribution(study, &plan, public_key, values, blobs, rng, out)
+            })
+        }
+        Ask::Ready { public_key, .. } => {
+            let plan = plan()?;
+            blobs.create(sizes.upload, &mut |out| write_refresh(study, &plan, public_key, blobs, rng, out))
+        }
+        Ask::Share { opening, committee, zeros, target } => {
+            let plan = plan()?;
+            let missing = || Error::Permit { step: step.to_string() };
+            let bundle = bundle.ok_or_else(missing)?;
+            let share = open_bundle(study, task.key, me, sealing, &mut open("open parts", blobs, &bundle)?)?;
+            let target =
+                Target { key: task.key, step, opening, committee, zeros, ciphertexts: target, share: &share };
+            let mut permit = Some(permit.ok_or_else(missing)?);
+            blobs.create(sizes.share, &mut |out| {
+                let permit = permit.take().ok_or_else(missing)?;
+                super::round::write_share_of(study, &plan, &target, permit, blobs, rng, out)
+            })
+        }
+    }
+}
+
+/// Does the coordinator's work: the input that reports its end.
+///
+/// # Errors
+/// [`Error::Io`] and what else is nobody's payload's fault: the work stays to be done.
+pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn Blobs) -> Result<Input> {
+    let step = work.step();
+    match run(study, work, learning, blobs) {
+        Err(Error::Payload { site, .. }) => Ok(Input::Unusable { step, sites: vec![site] }),
+        Err(Error::Learning { .. }) => Ok(Input::Stuck { step }),
+        other => other,
+    }
+}
+
+fn run(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn Blobs) -> Result<Input> {
+    match work {
+        Work::Key { step, shares } => {
+            Ok(Input::Combined { step: *step, output: combine_key(study, step.job, shares, blobs)? })
+        }
+        Work::Sum { step, spec, uploads } => add(study, *step, spec, None, uploads, blobs),
+        Work::Refresh { step, spec, sum, zeros } => add(study, *step, spec, Some(sum), zeros, blobs),
+        Work::Open { step, spec, input, target, shares, committed, .. } => {
+            let plan = super::round::plan(study, spec)?;
+            let values = open_round(study, &plan, *step, target, shares, blobs)?;
+            let input = read_input(input.as_ref(), blobs)?;
+            let advanced = learning.advance(spec, step.round, &input, &values, *committed);
+            let advanced = advanced.map_err(|source| Error::Learning { op: "advance", source })?;
+            let keep = |bytes: &[u8]| {
+                blobs
+                    .create(bytes.len() as u64, &mut |out| out.write_all(bytes).map_err(Error::io("advance")))
+            };
+            let outcome = match advanced {
+                Advanced::Next(bytes) => Outcome::Next(keep(&bytes)?),
+                Advanced::Final(bytes) => Outcome::Final(keep(&bytes)?),
+            };
+            Ok(Input::Opened { step: *step, outcome })
+        }
+    }
+}
+
+fn add(
+    study: &Study,
+    step: Step,
+    spec: &JobSpec,
+    base: Option<&Blob>,
+    payloads: &[(SiteId, Blob)],
+    blobs: &dyn Blobs,
+) -> Result<Input> {
+    let plan = super::round::plan(study, spec)?;
+    let shared = blobs.create(plan.sum_len(), &mut |out| combine_sum(&plan, base, payloads, blobs, out))?;
+    Ok(Input::Combined { step, output: Output { shared, each: Vec::new() } })
+}
+
+fn read_input(input: Option<&Blob>, blobs: &dyn Blobs) -> Result<Vec<u8>> {
+    let Some(blob) = input else { return Ok(Vec::new()) };
+    if blob.len > MAX_INPUT {
+        return Err(Error::Length { op: "read input", expected: MAX_INPUT, found: blob.len });
+    }
+    let mut bytes = Vec::with_capacity(blob.len as usize);
+    open("read input", blobs, blob)?.read_to_end(&mut bytes).map_err(Error::io("read input"))?;
+    Ok(bytes)
+}
+
+impl Sizes {
+    /// What the steps of a job move, by the study's parameters.
+    ///
+    /// # Errors
+    /// [`Error::Aggregate`] with the numbers, where the job's sums have no room.
+    pub fn of(study: &Study, spec: &JobSpec) -> Result<Self> {
+        if spec.kind == JobKind::Ceremony {
+            let ceremony = study.ceremony(spec.id(study))?;
+            let key_share = super::ceremony::key_share_len(study, &ceremony);
+            return Ok(Self { openings: 0, key_share, upload: 0, sum: 0, share: 0 });
+        }
+        let plan = super::round::plan(study, spec)?;
+        Ok(Self {
+            openings: plan.chunks(),
+            key_share: 0,
+            upload: plan.upload_len(),
+            sum: plan.sum_len(),
+            share: plan.share_len(),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! The coordinator's records: what happened, in order, each bound to the one before and signed. The audit log is exactly
+//! these records, and the coordinator's state is exactly their fold.
+
+use blindscope_wire::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Blob, Cause, JobId, JobSpec, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId, Sizes,
+    Step, message,
+};
+
+/// One record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Record {
+    /// What is signed.
+    pub body: Body,
+    /// The coordinator's signature over the digest of `body`.
+    pub signature: Signature,
+}
+
+/// What a record says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    /// Its number, from 0.
+    pub seq: u64,
+    /// Digest of the record before; of the study for the first.
+    #[serde(with = "crate::text")]
+    pub previous: Digest,
+    /// The coordinator's clock, milliseconds since 1970. Never used to order records.
+    pub at_ms: u64,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happens in a study's life.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The log begins.
+    Founded {
+        /// The study.
+        #[serde(with = "crate::text")]
+        study: Digest,
+    },
+    /// A job was accepted.
+    Submitted {
+        /// Its id.
+        job: JobId,
+        /// Its file.
+        spec: JobSpec,
+        /// What its steps move.
+        sizes: Sizes,
+    },
+    /// A step began.
+    Opened {
+        /// The step.
+        step: Step,
+        /// The key in use.
+        key: JobId,
+        /// Who is asked.
+        expected: Vec<SiteId>,
+        /// When the step closes at the latest, by the coordinator's clock.
+        deadline_ms: u64,
+    },
+    /// A site's answer was accepted: this record is its receipt.
+    Accepted {
+        /// The answer.
+        answer: SignedHeader,
+    },
+    /// A step took no further answers.
+    Closed {
+        /// The step.
+        step: Step,
+        /// Whose payloads go on, in order.
+        committed: Vec<SiteId>,
+        /// Who is missing, and why.
+        missing: Vec<Missing>,
+    },
+    /// Payloads turned out unusable when they were combined.
+    Excluded {
+        /// The step.
+        step: Step,
+        /// Whose.
+        missing: Vec<Missing>,
+    },
+    /// The committed payloads of a step were combined.
+    Combined {
+        /// The step.
+        step: Step,
+        /// Into what.
+        output: Output,
+    },
+    /// The sum was opened and gave the next round's input.
+    Advanced {
+        /// The job.
+        job: JobId,
+        /// The round that ended.
+        round: u64,
+        /// What the next round starts from.
+        input: Blob,
+    },
+    /// The job ended well.
+    Done {
+        /// The job.
+        job: JobId,
+        /// Its result.
+        result: Blob,
+    },
+    /// The job ended without a result.
+    Failed {
+        /// The job.
+        job: JobId,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// A site that a step goes on without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missing {
+    /// The site.
+    pub site: SiteId,
+    /// Why.
+    pub cause: Cause,
+}
+
+/// What combining payloads gave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// For everybody: the public key, the sum, the refreshed sum.
+    pub shared: Blob,
+    /// For one site each, in the sites' order: the parts sealed to it. Empty but in a ceremony.
+    pub each: Vec<Blob>,
+}
+
+/// Why a job ended without a result.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Failure {
+    /// Fewer answers than the step needs. Nothing was opened.
+    TooFew {
+        /// The step.
+        step: Step,
+        /// Answers needed.
+        needed: u32,
+        /// Answers there.
+        found: u32,
+        /// Who is missing, and why.
+        missing: Vec<Missing>,
+    },
+    /// Every attempt at opening the round lost a member.
+    Attempts {
+        /// The last step.
+        step: Step,
+        /// Attempts made.
+        made: u32,
+        /// Who was missing in the last one, and why.
+        missing: Vec<Missing>,
+    },
+    /// The study's budget of decryptions does not hold another attempt.
+    Budget {
+        /// Ciphertexts opened so far, every attempt counted.
+        used: u64,
+        /// Ciphertexts of one attempt.
+        asked: u64,
+        /// The study's budget.
+        most: u64,
+    },
+    /// There is no key yet.
+    NoKey,
+    /// The step from one round to the next failed at the coordinator.
+    Advance {
+        /// The round.
+        round: u64,
+    },
+    /// Somebody called it off.
+    Aborted,
+}
+
+impl Body {
+    /// What is signed, and what the next record names.
+    pub fn digest(&self) -> Digest {
+        message::digest("blindscope/federation/record/v1", self)
+    }
+
+    pub(crate) fn sign(self, signer: &dyn Signer) -> Record {
+        let signature = signer.sign(&self.digest());
+        Record { body: self, signature }
+    }
+}
+
+impl Record {
+    /// Most bytes of one.
+    pub const MAX_LEN: usize = 1 << 20;
+
+    /// The record as one line of the log, without the line's end.
+    pub fn to_line(&self) -> String {
+        message::to_text(self)
+    }
+
+    /// The record of a line; its place and signature are not judged here.
+    ///
+    /// # Errors
+    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    pub fn from_line(line: &[u8]) -> Result<Self> {
+        message::from_text("record", line, Self::MAX_LEN)
+    }
+
+    /// Digest of its body.
+    pub fn digest(&self) -> Digest {
+        self.body.digest()
+    }
+
+    /// Whether `coordinator` signed it.
+    pub fn is_by(&self, coordinator: &PublicIdentity) -> bool {
+        coordinator.verifies(&self.digest(), &self.signature)
+    }
+
+    /// Whether it is the receipt of this answer.
+    pub fn acknowledges(&self, answer: &SignedHeader) -> bool {
+        matches!(&self.body.event, Event::Accepted { answer: accepted } if accepted == answer)
+    }
+}

@@ -1,0 +1,136 @@
+//! Judging a task, before anything is computed or sent.
+
+use super::{Mark, Order, Site};
+use crate::{Ask, Blob, Cause, Error, JobKind, Opening, Phase, Result, SignedHeader, SiteId, Step, Task};
+
+/// The verdict on a task: marks that go before the work, or why there will be none.
+type Verdict = std::result::Result<Vec<Mark>, Cause>;
+
+fn require(fine: bool, cause: Cause) -> std::result::Result<(), Cause> {
+    if fine { Ok(()) } else { Err(cause) }
+}
+
+impl Site {
+    /// What to do about a task.
+    ///
+    /// # Errors
+    /// [`Error::Message`] for a task of another study, or whose job is not that of its file: nothing is answered then.
+    pub fn take(&self, task: &Task) -> Result<Order> {
+        if task.study != self.study.digest() || task.spec.id(&self.study) != task.step.job {
+            let reason = "it is of another study, or its job is not that of its file".to_owned();
+            return Err(Error::Message { what: "task", reason });
+        }
+        if let Some(staged) = self.staged.get(&task.step) {
+            return Ok(Order::Send(Box::new(staged.clone())));
+        }
+        Ok(match self.judge(task) {
+            Ok(before) => Order::Work { before },
+            Err(cause) => Order::Decline(cause),
+        })
+    }
+
+    fn judge(&self, task: &Task) -> Verdict {
+        let step = task.step;
+        let literal = self.study.literal();
+        require(step.round < task.spec.rounds && step.attempt < literal.attempts, Cause::Task)?;
+        let ceremony = task.spec.kind == JobKind::Ceremony;
+        require(!ceremony || task.key == step.job, Cause::Task)?;
+        self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened).map_err(Cause::Policy)?;
+        match (&task.ask, step.phase) {
+            (Ask::KeyShare, Phase::KeyShare) | (Ask::Parts { .. }, Phase::Parts) => {
+                require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
+                Ok(Vec::new())
+            }
+            (Ask::Upload { public_key, .. }, Phase::Upload) => {
+                require(!ceremony && step.attempt == 0, Cause::Task)?;
+                self.holds(task, Some(public_key))?;
+                Ok(Vec::new())
+            }
+            (Ask::Ready { public_key, opening }, Phase::Ready) => {
+                require(!ceremony && step.attempt > 0, Cause::Task)?;
+                self.holds(task, Some(public_key))?;
+                self.judge_opening(task, opening)
+            }
+            (Ask::Share { opening, committee, zeros, target }, Phase::Share) => {
+                require(!ceremony, Cause::Task)?;
+                self.holds(task, None)?;
+                let mut marks = self.judge_opening(task, opening)?;
+                self.judge_target(task, opening, committee, zeros, target)?;
+                require(!self.spent.contains(&step), Cause::Spent)?;
+                marks.push(Mark::Spent { step, openings: task.sizes.openings });
+                Ok(marks)
+            }
+            _ => Err(Cause::Task),
+        }
+    }
+
+    /// Refuses a key that this site holds no share of, or another public key for it.
+    fn holds(&self, task: &Task, public_key: Option<&Blob>) -> std::result::Result<(), Cause> {
+        let held = self.keys.get(&task.key).ok_or(Cause::KeyEpoch)?;
+        require(public_key.is_none_or(|k| *k == held.public_key), Cause::KeyEpoch)
+    }
+
+    /// Checks what a round opens, and that it is what this site remembers of it.
+    fn judge_opening(&self, task: &Task, opening: &Opening) -> Verdict {
+        let cohort = opening.committed.len();
+        require(cohort >= self.study.literal().minimum_cohort as usize, Cause::Task)?;
+        self.policy.allows_cohort(cohort).map_err(Cause::Policy)?;
+        let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
+        self.judge_headers(task, &opening.committed, upload)?;
+        require(opening.sum.len == task.sizes.sum, Cause::Task)?;
+        let digest = opening.digest();
+        let (job, round) = (task.step.job, task.step.round);
+        match self.openings.get(&(job, round)) {
+            Some(known) if *known == digest => Ok(Vec::new()),
+            Some(_) => Err(Cause::OtherOpening),
+            None if self.sums.contains_key(&opening.sum.digest) => Err(Cause::OtherOpening),
+            None => Ok(vec![Mark::Opening { job, round, opening: digest, sum: opening.sum }]),
+        }
+    }
+
+    /// Checks that these are answers to `step`, one a site and in order, each signed by its site, this site's as it was sent.
+    fn judge_headers(
+        &self,
+        task: &Task,
+        headers: &[SignedHeader],
+        step: Step,
+    ) -> std::result::Result<(), Cause> {
+        let rising = headers.windows(2).all(|w| match w {
+            [a, b] => a.header.site < b.header.site,
+            _ => true,
+        });
+        require(rising, Cause::Task)?;
+        for signed in headers {
+            let header = &signed.header;
+            let entry = self.study.site(header.site).ok_or(Cause::Task)?;
+            let same = header.study == task.study && header.key == task.key && header.step == step;
+            let len = signed.payload().map(|b| b.len);
+            require(same && len == Some(task.sizes.upload) && signed.is_by(&entry.identity), Cause::Task)?;
+            let own = header.site != self.me || self.staged.get(&step).is_some_and(|s| s.header == *header);
+            require(own, Cause::Task)?;
+        }
+        Ok(())
+    }
+
+    /// Checks whom the share is combined with, and that a later attempt's ciphertext carries this site's own zeros.
+    fn judge_target(
+        &self,
+        task: &Task,
+        opening: &Opening,
+        committee: &[SiteId],
+        zeros: &[SignedHeader],
+        target: &Blob,
+    ) -> std::result::Result<(), Cause> {
+        let rising = committee.windows(2).all(|w| w.first() < w.last());
+        let members = rising && committee.len() == self.study.roster().threshold();
+        require(members && committee.contains(&self.me), Cause::Task)?;
+        require(target.len == task.sizes.sum, Cause::Task)?;
+        if task.step.attempt == 0 {
+            return require(zeros.is_empty() && *target == opening.sum, Cause::Task);
+        }
+        let ready = Step { phase: Phase::Ready, ..task.step };
+        let from: Vec<SiteId> = zeros.iter().map(|z| z.header.site).collect();
+        require(from == committee && target.digest != opening.sum.digest, Cause::Task)?;
+        self.judge_headers(task, zeros, ready)
+    }
+}

@@ -1,0 +1,330 @@
+//! A site: a fold over its own [`Mark`]s, which are on its disk before anything that they speak of leaves it.
+//!
+//! For each [`Task`]: [`Site::take`] judges it and says what to do; the runner stores the marks that go before, computes, keeps
+//! the payload, and has the answer signed ([`Site::answer`]), stored as a mark and sent. After a crash the same task gives
+//! the same answer again, or says that the share was lost.
+
+mod judge;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blindscope_threshold::{Ledger, ThresholdError};
+use blindscope_wire::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Answer, Blob, Cause, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result,
+    SignedHeader, Signer, SiteId, Step, Study, Task, message,
+};
+
+/// What a site remembers for good.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mark {
+    /// What a round opens. Stored before the first answer that has to do with opening it; no other is helped with.
+    Opening {
+        /// The job.
+        job: JobId,
+        /// The round.
+        round: u64,
+        /// Digest of committed set and sum.
+        #[serde(with = "crate::text")]
+        opening: Digest,
+        /// The sum, which must not come back under another round.
+        sum: Blob,
+    },
+    /// A share is about to be made in this attempt. Stored before it exists; never made twice.
+    Spent {
+        /// The attempt.
+        step: Step,
+        /// Ciphertexts that it opens.
+        openings: u64,
+    },
+    /// An answer, signed and about to be sent. Its payload is kept until the receipt is there.
+    Staged {
+        /// The answer.
+        answer: SignedHeader,
+    },
+    /// The site holds a share of this key.
+    Key {
+        /// The ceremony.
+        ceremony: JobId,
+        /// The public key.
+        public_key: Blob,
+        /// The parts, sealed to this site: its share is their sum.
+        bundle: Blob,
+    },
+    /// The coordinator's receipt of an answer. The last one shows later whether the log was cut.
+    Receipt {
+        /// The record.
+        record: Record,
+    },
+}
+
+impl Mark {
+    /// Most bytes of one.
+    pub const MAX_LEN: usize = 16 << 10;
+
+    /// The mark as one line.
+    pub fn to_text(&self) -> String {
+        message::to_text(self)
+    }
+
+    /// The mark of a line.
+    ///
+    /// # Errors
+    /// [`Error::Oversize`], [`Error::Message`].
+    pub fn from_text(text: &str) -> Result<Self> {
+        message::from_text("mark", text.as_bytes(), Self::MAX_LEN)
+    }
+}
+
+/// A key that this site holds a share of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldKey {
+    /// The public key.
+    pub public_key: Blob,
+    /// The parts, sealed to this site.
+    pub bundle: Blob,
+}
+
+/// One site of a study.
+#[derive(Debug)]
+pub struct Site {
+    study: Study,
+    me: SiteId,
+    policy: Policy,
+    openings: BTreeMap<(JobId, u64), Digest>,
+    sums: BTreeMap<Digest, (JobId, u64)>,
+    spent: BTreeSet<Step>,
+    /// Spent since this process started, and not yet used.
+    fresh: BTreeSet<Step>,
+    staged: BTreeMap<Step, SignedHeader>,
+    keys: BTreeMap<JobId, HeldKey>,
+    opened: u64,
+    receipt: Option<Record>,
+    acknowledged: BTreeSet<Step>,
+    /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
+    newest: Option<(JobId, u64)>,
+}
+
+/// What to do about a task.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// Send this answer, staged before, with its payload if it has one.
+    Send(Box<SignedHeader>),
+    /// Store these marks durably, apply them, then compute the payload.
+    Work {
+        /// What goes before.
+        before: Vec<Mark>,
+    },
+    /// Answer that there will be no payload.
+    Decline(Cause),
+}
+
+/// The right to make one attempt's share, once: given after its spent mark was stored by this process.
+#[derive(Debug)]
+pub struct Permit {
+    step: Step,
+    mark: Digest,
+    used: bool,
+}
+
+impl Permit {
+    /// The attempt.
+    pub fn step(&self) -> Step {
+        self.step
+    }
+}
+
+impl Ledger for Permit {
+    fn spend(&mut self, mark: Digest) -> blindscope_threshold::Result<()> {
+        if self.used || mark != self.mark {
+            return Err(ThresholdError::Spent { mark: mark.fingerprint().to_string() });
+        }
+        self.used = true;
+        Ok(())
+    }
+}
+
+impl Site {
+    /// The site after these marks, in order; none for a site that begins.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`] for a mark that is not this site's, or contradicts one before it.
+    pub fn replay(
+        study: &Study,
+        me: SiteId,
+        policy: Policy,
+        marks: impl IntoIterator<Item = Mark>,
+    ) -> Result<Self> {
+        let mut site = Self {
+            study: study.clone(),
+            me,
+            policy,
+            openings: BTreeMap::new(),
+            sums: BTreeMap::new(),
+            spent: BTreeSet::new(),
+            fresh: BTreeSet::new(),
+            staged: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            opened: 0,
+            receipt: None,
+            acknowledged: BTreeSet::new(),
+            newest: None,
+        };
+        for (seq, mark) in marks.into_iter().enumerate() {
+            site.apply(&mark).map_err(|reason| Error::Corrupt { seq: seq as u64, reason })?;
+        }
+        // Whatever was spent by an earlier process is lost unless it was staged.
+        site.fresh.clear();
+        Ok(site)
+    }
+
+    /// Folds in a mark that is stored.
+    ///
+    /// # Errors
+    /// What contradicts the marks before; nothing has changed then.
+    pub fn apply(&mut self, mark: &Mark) -> std::result::Result<(), &'static str> {
+        match mark {
+            Mark::Opening { job, round, opening, sum } => {
+                if self.openings.get(&(*job, *round)).is_some_and(|known| known != opening) {
+                    return Err("another committed set is remembered for this round");
+                }
+                if self.sums.get(&sum.digest).is_some_and(|known| *known != (*job, *round)) {
+                    return Err("the sum is remembered for another round");
+                }
+                self.openings.insert((*job, *round), *opening);
+                self.sums.insert(sum.digest, (*job, *round));
+            }
+            Mark::Spent { step, openings } => {
+                if !self.spent.insert(*step) {
+                    return Err("the attempt is spent already");
+                }
+                self.fresh.insert(*step);
+                self.opened = self.opened.saturating_add(*openings);
+            }
+            Mark::Staged { answer } => {
+                let header = &answer.header;
+                if header.site != self.me || header.study != self.study.digest() {
+                    return Err("the answer is not of this site and study");
+                }
+                if self.staged.get(&header.step).is_some_and(|known| known.header != *header) {
+                    return Err("another answer to this step is staged");
+                }
+                self.newest = Some((header.step.job, header.step.round));
+                self.staged.insert(header.step, answer.clone());
+            }
+            Mark::Key { ceremony, public_key, bundle } => {
+                self.keys.insert(*ceremony, HeldKey { public_key: *public_key, bundle: *bundle });
+            }
+            Mark::Receipt { record } => self.apply_receipt(record)?,
+        }
+        Ok(())
+    }
+
+    fn apply_receipt(&mut self, record: &Record) -> std::result::Result<(), &'static str> {
+        let Event::Accepted { answer } = &record.body.event else { return Err("the record is no receipt") };
+        if self.staged.get(&answer.header.step).is_none_or(|staged| !record.acknowledges(staged)) {
+            return Err("the receipt is for another answer");
+        }
+        self.acknowledged.insert(answer.header.step);
+        if self.receipt.as_ref().is_none_or(|last| last.body.seq < record.body.seq) {
+            self.receipt = Some(record.clone());
+        }
+        Ok(())
+    }
+
+    /// The answer to a task, signed. Store it as [`Mark::Staged`], apply it, then send it.
+    ///
+    /// For phase parts the marks come with the key that the site holds from then on.
+    pub fn answer(&self, task: &Task, answer: Answer, signer: &dyn Signer) -> Vec<Mark> {
+        let header = Header { study: task.study, key: task.key, step: task.step, site: self.me, answer };
+        let mut marks = Vec::new();
+        if let (crate::Ask::Parts { public_key, bundle }, Answer::Payload(_)) = (&task.ask, answer) {
+            marks.push(Mark::Key { ceremony: task.step.job, public_key: *public_key, bundle: *bundle });
+        }
+        marks.push(Mark::Staged { answer: header.sign(signer) });
+        marks
+    }
+
+    /// The mark of a receipt, if it is the coordinator's for what is staged.
+    ///
+    /// # Errors
+    /// [`Error::Message`] for any other record.
+    pub fn receive(&self, record: &Record) -> Result<Mark> {
+        let refuse = |reason: &str| Err(Error::Message { what: "receipt", reason: reason.to_owned() });
+        if !record.is_by(&self.study.literal().coordinator) {
+            return refuse("its signature is not the coordinator's");
+        }
+        let Event::Accepted { answer } = &record.body.event else { return refuse("it is no receipt") };
+        match self.staged.get(&answer.header.step) {
+            Some(staged) if record.acknowledges(staged) => Ok(Mark::Receipt { record: record.clone() }),
+            _ => refuse("it is for another answer"),
+        }
+    }
+
+    /// The right to make the share of this attempt, if its spent mark was applied by this process and not used.
+    ///
+    /// # Errors
+    /// [`Error::Permit`].
+    pub fn permit(&mut self, step: Step) -> Result<Permit> {
+        if step.phase == Phase::Share && self.fresh.remove(&step) {
+            let mark = self.study.opening(step.job, step.round, step.attempt).digest();
+            return Ok(Permit { step, mark, used: false });
+        }
+        Err(Error::Permit { step: step.to_string() })
+    }
+
+    /// The study.
+    pub fn study(&self) -> &Study {
+        &self.study
+    }
+
+    /// This site's number.
+    pub fn me(&self) -> SiteId {
+        self.me
+    }
+
+    /// The key of a ceremony, if this site holds a share of it.
+    pub fn key(&self, ceremony: JobId) -> Option<HeldKey> {
+        self.keys.get(&ceremony).copied()
+    }
+
+    /// The last receipt: proof of how far the log went.
+    pub fn last_receipt(&self) -> Option<&Record> {
+        self.receipt.as_ref()
+    }
+
+    /// Ciphertexts that this site has helped to open.
+    pub fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.
+    pub fn unacknowledged(&self) -> impl Iterator<Item = &SignedHeader> {
+        let open =
+            |step: &Step| self.newest == Some((step.job, step.round)) && !self.acknowledged.contains(step);
+        self.staged.iter().filter(move |(step, _)| open(step)).map(|(_, answer)| answer)
+    }
+
+    /// Blobs that this site must keep: its parts of keys, and payloads without a receipt.
+    pub fn needed_blobs(&self) -> Vec<Blob> {
+        let keys = self.keys.values().flat_map(|k| [k.public_key, k.bundle]);
+        let mut needed: Vec<Blob> =
+            keys.chain(self.unacknowledged().filter_map(SignedHeader::payload)).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        needed
+    }
+
+    /// What this site confirms at the end of a ceremony.
+    pub fn confirmation(task: &Task) -> Option<Confirmation> {
+        match &task.ask {
+            crate::Ask::Parts { public_key, bundle } => {
+                Some(Confirmation { public_key: *public_key, bundle: *bundle })
+            }
+            _ => None,
+        }
+    }
+}

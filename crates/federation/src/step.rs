@@ -1,0 +1,107 @@
+//! Names of things: sites, jobs, steps.
+
+use blindscope_threshold::PartyId;
+use blindscope_wire::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::text;
+
+/// A site by its place in the study, from 0: the same number as its [`PartyId`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SiteId(pub u16);
+
+impl SiteId {
+    /// The site among the holders of the key.
+    pub fn party(self) -> PartyId {
+        PartyId(self.0)
+    }
+}
+
+impl std::fmt::Display for SiteId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "site {}", self.0)
+    }
+}
+
+/// A job: the digest of its study and its file, so that a name cannot come to mean something else.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JobId(#[serde(with = "crate::text")] pub Digest);
+
+impl JobId {
+    /// The job that its 64 hexadecimal digits name.
+    pub fn parse(text: &str) -> Option<Self> {
+        text::from_hex(text).map(Self)
+    }
+
+    /// The first 12 hexadecimal digits, for people.
+    pub fn short(&self) -> String {
+        self.to_string().chars().take(12).collect()
+    }
+}
+
+impl std::fmt::Display for JobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Debug for JobId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JobId({})", self.short())
+    }
+}
+
+/// What sites do in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    /// Ceremony: a share of the public key, and a part of the site's secret sealed to each site.
+    KeyShare,
+    /// Ceremony: the site says which key it holds a share of.
+    Parts,
+    /// Sum: the encrypted contribution.
+    Upload,
+    /// Sum, after a failed opening: fresh encryptions of zero, and with them the word that the site is there.
+    Ready,
+    /// Sum: the site's decryption share.
+    Share,
+}
+
+impl Phase {
+    /// The phase's name, as in files and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::KeyShare => "key-share",
+            Self::Parts => "parts",
+            Self::Upload => "upload",
+            Self::Ready => "ready",
+            Self::Share => "share",
+        }
+    }
+}
+
+impl std::fmt::Display for Phase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One question to the sites. Each expected site answers it once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// The job.
+    pub job: JobId,
+    /// Its round, from 0.
+    pub round: u64,
+    /// Openings of this round begun before this one.
+    pub attempt: u32,
+    /// What is asked.
+    pub phase: Phase,
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "job {} round {} attempt {} {}", self.job.short(), self.round, self.attempt, self.phase)
+    }
+}

@@ -1,0 +1,270 @@
+//! What all parties of a study agree on before anything else: `study.toml`, and its checked form.
+
+use std::sync::Arc;
+
+use blindscope_aggregate::presets;
+use blindscope_ckks::Parameters;
+use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
+use blindscope_wire::{Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
+
+/// `study.toml`, as written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudyLiteral {
+    /// Its name: 1 to 64 of `a-z 0-9 - _ .`
+    pub name: String,
+    /// The coordinator's identity, hexadecimal.
+    pub coordinator: PublicIdentity,
+    /// Shares that decrypt.
+    pub threshold: u32,
+    /// Fewest contributions that a sum is opened over, at least `threshold`.
+    pub minimum_cohort: u32,
+    /// Names of the classes, in order.
+    pub classes: Vec<String>,
+    /// SHA-256 of the shared backbone's weights.
+    #[serde(with = "crate::text")]
+    pub backbone: Digest,
+    /// Width of its CLS token.
+    pub width: u32,
+    /// Ciphertexts opened in the study's life, all jobs and rounds together: flooding is derived from it.
+    pub decryptions: u64,
+    /// Bits of statistical security of the flooding.
+    pub statistical_bits: u32,
+    /// Openings begun for one round before it fails.
+    pub attempts: u32,
+    /// How long each step waits.
+    pub deadlines: Deadlines,
+    /// The sites, in the order that numbers them.
+    pub sites: Vec<SiteEntry>,
+}
+
+/// One site of `study.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteEntry {
+    /// Its name, as a study's.
+    pub name: String,
+    /// Its identity, hexadecimal.
+    pub identity: PublicIdentity,
+    /// What parts of the key are sealed to, hexadecimal.
+    pub sealing: PublicSealingKey,
+}
+
+/// Seconds that a step waits for its sites, 1 to 604,800.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deadlines {
+    /// Each step of the ceremony.
+    pub ceremony_seconds: u64,
+    /// A contribution; a job may set its own.
+    pub upload_seconds: u64,
+    /// Each step of an opening.
+    pub opening_seconds: u64,
+}
+
+/// A study that holds together. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Study(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    literal: StudyLiteral,
+    params: Parameters,
+    roster: Roster,
+    digest: Digest,
+}
+
+const FILE: &str = "study.toml";
+
+/// Whether `name` is 1 to 64 of `a-z 0-9 - _ .`: safe in paths, tables and terminals.
+pub(crate) fn is_name(name: &str) -> bool {
+    let fine = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.');
+    (1..=64).contains(&name.len()) && name.bytes().all(fine) && !name.starts_with('.')
+}
+
+fn require(
+    fine: bool,
+    field: &'static str,
+    found: impl std::fmt::Display,
+    expected: &'static str,
+) -> Result<()> {
+    let found = found.to_string();
+    if fine { Ok(()) } else { Err(Error::Field { file: FILE, field, found, expected }) }
+}
+
+impl StudyLiteral {
+    /// The study of this file's text.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn from_toml(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+    }
+
+    /// The file's text.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+    }
+
+    fn check(&self) -> Result<()> {
+        const NAME: &str = "1 to 64 of a-z, 0-9, -, _ and .";
+        let sites = self.sites.len();
+        require(is_name(&self.name), "name", &self.name, NAME)?;
+        require((1..=MAX_PARTIES).contains(&sites), "sites", sites, "1 to 1024 sites")?;
+        let threshold = self.threshold as usize;
+        require((1..=sites).contains(&threshold), "threshold", threshold, "1 to the number of sites")?;
+        let cohort = self.minimum_cohort as usize;
+        require(
+            (threshold..=sites).contains(&cohort),
+            "minimum_cohort",
+            cohort,
+            "threshold to the number of sites",
+        )?;
+        require(
+            (2..=1000).contains(&self.classes.len()),
+            "classes",
+            self.classes.len(),
+            "2 to 1000 classes",
+        )?;
+        let short = self.classes.iter().all(|c| (1..=64).contains(&c.len()) && !c.contains(char::is_control));
+        require(short, "classes", "a bad name", "names of 1 to 64 bytes")?;
+        require((1..=65_536).contains(&self.width), "width", self.width, "1 to 65536")?;
+        require(self.decryptions > 0, "decryptions", self.decryptions, "at least 1")?;
+        let bits = self.statistical_bits;
+        require((MIN_STATISTICAL_BITS..=128).contains(&bits), "statistical_bits", bits, "30 to 128")?;
+        require((1..=16).contains(&self.attempts), "attempts", self.attempts, "1 to 16")?;
+        self.deadlines.check()?;
+        require(self.coordinator.is_valid(), "coordinator", "no key", "an Ed25519 public key")?;
+        self.check_sites(NAME)
+    }
+
+    fn check_sites(&self, name: &'static str) -> Result<()> {
+        for site in &self.sites {
+            require(is_name(&site.name), "sites.name", &site.name, name)?;
+            require(site.identity.is_valid(), "sites.identity", &site.name, "an Ed25519 public key")?;
+            require(site.sealing.is_valid(), "sites.sealing", &site.name, "an X25519 public key")?;
+            let same = |other: &&SiteEntry| {
+                other.name == site.name || other.identity == site.identity || other.sealing == site.sealing
+            };
+            let once = self.sites.iter().filter(same).count() == 1 && site.identity != self.coordinator;
+            require(once, "sites", &site.name, "a name and keys that nobody else has")?;
+        }
+        Ok(())
+    }
+}
+
+impl Deadlines {
+    fn check(&self) -> Result<()> {
+        let fields = [
+            ("ceremony_seconds", self.ceremony_seconds),
+            ("upload_seconds", self.upload_seconds),
+            ("opening_seconds", self.opening_seconds),
+        ];
+        fields.iter().try_for_each(|(f, s)| require((1..=604_800).contains(s), f, s, "1 to 604800 seconds"))
+    }
+}
+
+impl Study {
+    /// The study of this file, under the parameters for sums.
+    ///
+    /// # Errors
+    /// [`Error::Field`] names what does not hold together.
+    pub fn new(literal: StudyLiteral) -> Result<Self> {
+        Self::insecure_with_parameters(literal, Parameters::new(presets::sum())?)
+    }
+
+    /// The study under other parameters: for tests, where small ones are fast. Their security is the caller's to judge.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn insecure_with_parameters(literal: StudyLiteral, params: Parameters) -> Result<Self> {
+        literal.check()?;
+        let identity = |s: &SiteEntry| {
+            Hasher::new("blindscope/federation/identity/v1")
+                .absorb(&s.identity.0)
+                .absorb(&s.sealing.0)
+                .finish()
+        };
+        let identities = literal.sites.iter().map(identity).collect();
+        let roster = Roster::new(identities, literal.threshold as usize)?;
+        let json =
+            serde_json::to_vec(&literal).map_err(|e| Error::File { file: FILE, reason: e.to_string() })?;
+        let digest =
+            Hasher::new("blindscope/federation/study/v1").absorb(&params.digest().0).absorb(&json).finish();
+        Ok(Self(Arc::new(Inner { literal, params, roster, digest })))
+    }
+
+    /// What the file says.
+    pub fn literal(&self) -> &StudyLiteral {
+        &self.0.literal
+    }
+
+    /// What tells this study from any other.
+    pub fn digest(&self) -> Digest {
+        self.0.digest
+    }
+
+    /// Parameters of the key and of sums.
+    pub fn params(&self) -> &Parameters {
+        &self.0.params
+    }
+
+    /// Messages beside one uniform half that the key is made for.
+    pub fn key_width(&self) -> usize {
+        presets::SUM_WIDTH
+    }
+
+    /// The holders of the key.
+    pub fn roster(&self) -> &Roster {
+        &self.0.roster
+    }
+
+    /// The sites' numbers in order.
+    pub fn sites(&self) -> impl Iterator<Item = SiteId> + use<> {
+        (0..self.0.literal.sites.len() as u16).map(SiteId)
+    }
+
+    /// What the file says about a site.
+    pub fn site(&self, site: SiteId) -> Option<&SiteEntry> {
+        self.0.literal.sites.get(usize::from(site.0))
+    }
+
+    /// The site of this name.
+    pub fn site_named(&self, name: &str) -> Option<SiteId> {
+        self.sites().find(|&s| self.site(s).is_some_and(|e| e.name == name))
+    }
+
+    /// The session of one ceremony.
+    ///
+    /// # Errors
+    /// [`Error::Threshold`] for a width that no ceremony has.
+    pub fn ceremony(&self, job: JobId) -> Result<Transcript> {
+        Ok(Transcript::ceremony(self.params(), self.roster(), &job.0.0, self.key_width())?)
+    }
+
+    /// The session of one attempt at opening a round.
+    pub fn opening(&self, job: JobId, round: u64, attempt: u32) -> Transcript {
+        let purpose = Hasher::new("blindscope/federation/opening/v1")
+            .absorb(&self.digest().0)
+            .absorb(&job.0.0)
+            .absorb_u64(u64::from(attempt))
+            .finish();
+        Transcript::new(self.params(), self.roster(), &purpose.0, round)
+    }
+
+    /// Milliseconds that a step of this phase waits, unless its job says otherwise.
+    pub(crate) fn wait_ms(&self, phase: Phase) -> u64 {
+        let d = &self.0.literal.deadlines;
+        1000 * match phase {
+            Phase::KeyShare | Phase::Parts => d.ceremony_seconds,
+            Phase::Upload => d.upload_seconds,
+            Phase::Ready | Phase::Share => d.opening_seconds,
+        }
+    }
+}

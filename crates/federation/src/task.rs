@@ -1,0 +1,120 @@
+//! What the coordinator asks of one site.
+
+use blindscope_wire::{Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+use crate::{Blob, JobId, JobSpec, Result, SignedHeader, SiteId, Sizes, Step, message};
+
+/// One site's part in a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Task {
+    /// The study.
+    #[serde(with = "crate::text")]
+    pub study: Digest,
+    /// The key in use: its ceremony.
+    pub key: JobId,
+    /// The step.
+    pub step: Step,
+    /// The job's file.
+    pub spec: JobSpec,
+    /// What its steps move.
+    pub sizes: Sizes,
+    /// When the step closes at the latest, by the coordinator's clock.
+    pub deadline_ms: u64,
+    /// What to do.
+    pub ask: Ask,
+}
+
+/// What a site does in a step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Draw a secret, send a share of the public key and a sealed part to each site.
+    KeyShare,
+    /// Open and add up the parts, and say so.
+    Parts {
+        /// The collective public key.
+        public_key: Blob,
+        /// The parts sealed to this site, one a sender.
+        bundle: Blob,
+    },
+    /// Contribute.
+    Upload {
+        /// The collective public key.
+        public_key: Blob,
+        /// What the round starts from; nothing in the first.
+        input: Option<Blob>,
+    },
+    /// Send encryptions of zero.
+    Ready {
+        /// The collective public key.
+        public_key: Blob,
+        /// What is to be opened.
+        opening: Opening,
+    },
+    /// Send a decryption share.
+    Share {
+        /// What is to be opened.
+        opening: Opening,
+        /// The sites that open it, in order.
+        committee: Vec<SiteId>,
+        /// The members' encryptions of zero, in order; none in the first attempt.
+        zeros: Vec<SignedHeader>,
+        /// The ciphertexts to share of: the sum, with the zeros added.
+        target: Blob,
+    },
+}
+
+/// What a round opens. It never changes between attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Opening {
+    /// The signed uploads that the sum is over, in the sites' order.
+    pub committed: Vec<SignedHeader>,
+    /// Their sum.
+    pub sum: Blob,
+}
+
+impl Opening {
+    /// What a site remembers of it.
+    pub fn digest(&self) -> Digest {
+        let mut h = Hasher::new("blindscope/federation/opened/v1");
+        h.absorb(&self.sum.digest.0).absorb_u64(self.sum.len);
+        for upload in &self.committed {
+            h.absorb(&upload.header.digest().0);
+        }
+        h.finish()
+    }
+}
+
+impl Task {
+    /// Most bytes of one: a thousand sites' headers twice, and a job file.
+    pub const MAX_LEN: usize = 4 << 20;
+
+    /// The task as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        message::to_text(self).into_bytes()
+    }
+
+    /// The task of these bytes.
+    ///
+    /// # Errors
+    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        message::from_text("task", bytes, Self::MAX_LEN)
+    }
+
+    /// The blobs that a site fetches before it can do this.
+    pub fn inputs(&self) -> Vec<Blob> {
+        match &self.ask {
+            Ask::KeyShare => Vec::new(),
+            Ask::Parts { public_key, bundle } => vec![*public_key, *bundle],
+            Ask::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
+            Ask::Ready { public_key, .. } => vec![*public_key],
+            Ask::Share { opening, zeros, .. } => {
+                std::iter::once(opening.sum).chain(zeros.iter().filter_map(SignedHeader::payload)).collect()
+            }
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Bytes of fixed length as lower-case hexadecimal text, the only form in which they stand in files and records.
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serializer};
+
+/// What hexadecimal text can stand for.
+pub(crate) trait Bytes: Sized {
+    fn bytes(&self) -> &[u8];
+    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+}
+
+impl<const LEN: usize> Bytes for [u8; LEN] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok()
+    }
+}
+
+impl Bytes for blindscope_wire::Digest {
+    fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self)
+    }
+}
+
+/// The text of these bytes.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|&b| [digit(b >> 4), digit(b)]).collect()
+}
+
+/// The bytes of this text; `None` for another length, another alphabet or upper case: one value has one text.
+pub(crate) fn from_hex<T: Bytes>(text: &str) -> Option<T> {
+    let nibble = |c: u8| match c {
+        b'0'..=b'9' => Some(c - b'0'),
+        b'a'..=b'f' => Some(c - b'a' + 10),
+        _ => None,
+    };
+    let pairs = text.as_bytes().chunks(2);
+    let bytes: Option<Vec<u8>> = pairs
+        .map(|pair| match pair {
+            [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
+            _ => None,
+        })
+        .collect();
+    T::from_bytes(&bytes?)
+}
+
+/// For `#[serde(with = "crate::text")]`.
+pub(crate) fn serialize<T: Bytes, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&to_hex(value.bytes()))
+}
+
+/// For `#[serde(with = "crate::text")]`.
+pub(crate) fn deserialize<'de, T: Bytes, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    let text = String::deserialize(from)?;
+    from_hex(&text)
+        .ok_or_else(|| D::Error::custom("expected lower-case hexadecimal digits of the right number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_value_has_one_text() {
+        assert_eq!(to_hex(&[0, 0xa7, 0xff]), "00a7ff");
+        assert_eq!(from_hex::<[u8; 3]>("00a7ff"), Some([0, 0xa7, 0xff]));
+        for wrong in ["00A7ff", "00a7f", "00a7", "00a7ff00", "0 a7ff", ""] {
+            assert_eq!(from_hex::<[u8; 3]>(wrong), None, "{wrong}");
+        }
+    }
+}

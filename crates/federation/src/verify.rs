@@ -1,0 +1,89 @@
+//! Checking a log from outside: nothing edited, removed, reordered or cut, and every step by the rules.
+
+use blindscope_wire::Digest;
+
+use crate::{Admission, Coordinator, Error, Event, Failure, Record, Result, Study};
+
+/// What a log that holds together says.
+#[derive(Debug)]
+pub struct Verified {
+    /// Records.
+    pub records: u64,
+    /// Digest of the last one.
+    pub head: Digest,
+    /// The state that they fold to: jobs, results, who was missing and why.
+    pub coordinator: Coordinator,
+}
+
+/// Checks the lines of a log against the study, and against the receipts that sites hold.
+///
+/// Number, chain and signature find an edited, removed or reordered record. A log that was cut at its end is found by a
+/// receipt for a record beyond it: without receipts of its sites a log cannot prove that it is whole. Each accepted answer
+/// carries its site's signature, and each step, opening and ending is derived again from the records before it.
+///
+/// # Errors
+/// [`Error::Corrupt`] names the first record that does not hold; [`Error::Message`] a line that is no record.
+pub fn verify<'a>(
+    study: &Study,
+    lines: impl IntoIterator<Item = &'a [u8]>,
+    receipts: &[Record],
+) -> Result<Verified> {
+    let mut coordinator = Coordinator::new(study);
+    for line in lines {
+        let record = Record::from_line(line)?;
+        let signed = record.is_by(&study.literal().coordinator);
+        require(signed, record.body.seq, "its signature is not the coordinator's")?;
+        follows(&coordinator, &record)?;
+        for receipt in receipts.iter().filter(|r| r.body.seq == record.body.seq) {
+            require(*receipt == record, record.body.seq, "a site holds a receipt that says something else")?;
+        }
+        coordinator.append(&record)?;
+    }
+    let (records, head) = coordinator.head();
+    for receipt in receipts {
+        require(
+            receipt.is_by(&study.literal().coordinator),
+            receipt.body.seq,
+            "a receipt is not the coordinator's",
+        )?;
+        require(
+            receipt.body.seq < records,
+            receipt.body.seq,
+            "a site holds a receipt beyond the end: the log was cut",
+        )?;
+    }
+    Ok(Verified { records, head, coordinator })
+}
+
+fn require(fine: bool, seq: u64, reason: &'static str) -> Result<()> {
+    if fine { Ok(()) } else { Err(Error::Corrupt { seq, reason }) }
+}
+
+/// Whether the rules lead from the state to this record.
+fn follows(coordinator: &Coordinator, record: &Record) -> Result<()> {
+    let body = &record.body;
+    match &body.event {
+        // Said by others: sites, users, the outcome of work. Their place is checked when they are folded in.
+        Event::Founded { .. } | Event::Combined { .. } | Event::Excluded { .. } | Event::Advanced { .. } => {
+            Ok(())
+        }
+        Event::Failed { failure: Failure::Aborted | Failure::Advance { .. }, .. } => Ok(()),
+        Event::Submitted { spec, sizes, .. } => {
+            let fresh = matches!(coordinator.admit_job(spec, *sizes), Ok((_, false)));
+            require(fresh, body.seq, "the job could not be submitted then")
+        }
+        Event::Accepted { answer } => {
+            let asked = matches!(coordinator.admit(answer), Ok(Admission::Expected { .. }));
+            require(asked, body.seq, "the answer is not one that was asked for, by the site that signed it")
+        }
+        Event::Done { .. } if coordinator.work().is_some() => Ok(()),
+        Event::Opened { .. } | Event::Closed { .. } | Event::Done { .. } | Event::Failed { .. } => {
+            let derived = coordinator.next_event(body.at_ms);
+            require(
+                derived.as_ref() == Some(&body.event),
+                body.seq,
+                "it does not follow from the records before it",
+            )
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The state machines under drops, delays, repetitions, reorderings, rubbish and crashes at every write.
+//!
+//! `BLINDSCOPE_SEEDS=100000 cargo nextest run -p blindscope-federation --test simulation` runs more seeds.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod real;
+mod toy;
+mod world;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blindscope_federation::{Coordinator, JobKind, JobStatus, JobView, Record, verify};
+use real::Real;
+use toy::{Compute, Toy};
+use world::{Faults, World, committed};
+
+/// Longer than every deadline of every attempt together.
+const LIMIT_MS: u64 = 3_600_000;
+
+fn seeds(default: u64) -> u64 {
+    std::env::var("BLINDSCOPE_SEEDS").ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+}
+
+fn jobs() -> Vec<blindscope_federation::JobSpec> {
+    vec![
+        blindscope_federation::JobSpec::ceremony("key"),
+        common::job("pooled", JobKind::Statistics, 1),
+        common::job("rounds", JobKind::Fedavg, 3),
+    ]
+}
+
+/// Everything that has to hold whatever happened.
+fn check<C: Compute>(
+    world: &World<'_, C>,
+    study: &blindscope_federation::Study,
+    compute: &C,
+    seed: u64,
+) -> Vec<JobView> {
+    // Nothing acknowledged is lost, and the log convinces a stranger.
+    let lines: Vec<String> = world.log.iter().map(Record::to_line).collect();
+    let verified = verify(study, lines.iter().map(String::as_bytes), &world.receipts());
+    let verified = verified.unwrap_or_else(|e| panic!("seed {seed}: {e}"));
+    assert_eq!(verified.coordinator.jobs(), world.coordinator().jobs(), "seed {seed}");
+    // At most one opening a (job, round), and never two shares of one ciphertext by one site.
+    let mut openings = BTreeMap::new();
+    let mut shared = BTreeSet::new();
+    for share in &world.shares {
+        let known = openings.insert((share.step.job, share.step.round), share.opening);
+        assert!(known.is_none_or(|k| k == share.opening), "seed {seed}: two openings of {}", share.step);
+        assert!(shared.insert((share.site, share.target)), "seed {seed}: {} shared twice", share.site);
+    }
+    // The result is that of exactly the committed sites, each counted once.
+    let views = verified.coordinator.jobs();
+    for view in &views {
+        if let (JobStatus::Done { result }, true) = (&view.status, view.kind != JobKind::Ceremony) {
+            let rounds = committed(&world.log, view.id);
+            assert_eq!(rounds.len() as u64, view.rounds, "seed {seed}");
+            let cohort = study.literal().minimum_cohort as usize;
+            assert!(rounds.iter().all(|r| r.len() >= cohort), "seed {seed}");
+            assert_eq!(world.disk[&result.digest], compute.expected(view.id, &rounds), "seed {seed}");
+        }
+    }
+    views
+}
+
+fn done(views: &[JobView]) -> usize {
+    views.iter().filter(|v| matches!(v.status, JobStatus::Done { .. })).count()
+}
+
+fn faults(seed: u64) -> Faults {
+    let of = |k: u64, n: u64| seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(k as u32 * 7) % n;
+    Faults {
+        drop: of(1, 4) * 100,
+        repeat: of(2, 3) * 150,
+        crash: of(3, 4) * 12,
+        delay_ms: [5, 200, 3000, 12_000][of(4, 4) as usize],
+        rubbish: if of(5, 4) == 0 { 40 } else { 0 },
+        dead: of(6, 4) as usize,
+        decline: if of(7, 5) == 0 { 50 } else { 0 },
+    }
+}
+
+#[test]
+fn whatever_happens_the_sum_is_exact_and_every_job_ends() {
+    let fixture = common::fixture(5, 3, 3, 1);
+    let compute = Toy { sites: 5 };
+    let (mut finished, mut crashes, mut attempts) = (0, 0, 0);
+    let mut refusals: BTreeMap<&str, u64> = BTreeMap::new();
+    let count = seeds(1200);
+    for seed in 0..count {
+        let mut world = World::new(&fixture, &compute, jobs(), faults(seed), seed);
+        assert!(
+            world.run(LIMIT_MS),
+            "seed {seed}: {:?} does not end: {:#?}",
+            faults(seed),
+            world.coordinator().jobs()
+        );
+        let views = check(&world, &fixture.study, &compute, seed);
+        finished += done(&views);
+        crashes += world.crashes;
+        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+        world.refusals.iter().for_each(|(k, n)| *refusals.entry(k).or_default() += n);
+    }
+    println!(
+        "{count} seeds: {finished} of {} jobs done, {crashes} crashes, {attempts} runs with refreshed openings",
+        3 * count
+    );
+    println!("refusals: {refusals:?}");
+    // The faults have to bite, and most of the work has to be done all the same.
+    assert!(crashes > count && attempts > count / 20 && finished as u64 > count * 3 / 2);
+}
+
+/// The same with real keys, sealed parts, encryption, masks and shares.
+#[test]
+fn with_real_encryption_too() {
+    let fixture = common::fixture(4, 2, 3, 5);
+    let (ceremony, sum) =
+        (blindscope_federation::JobSpec::ceremony("key"), common::job("rounds", JobKind::Fedavg, 2));
+    let jobs = || vec![ceremony.clone(), sum.clone()];
+    let compute = Real {
+        study: &fixture.study,
+        sealing: &fixture.sealing,
+        ceremony: ceremony.clone(),
+        sum: sum.clone(),
+    };
+    let (count, mut finished, mut attempts) = (seeds(60), 0, 0);
+    for seed in 0..count {
+        let faults = Faults { dead: usize::from(seed % 3 == 1), drop: 100, repeat: 100, ..faults(seed) };
+        let mut world = World::new(&fixture, &compute, jobs(), faults, seed);
+        assert!(world.run(LIMIT_MS), "seed {seed}");
+        finished += done(&check(&world, &fixture.study, &compute, seed)) as u64;
+        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+    }
+    println!("{count} seeds: {finished} of {} jobs done, {attempts} runs with refreshed openings", 2 * count);
+    assert!(finished > count && attempts > 0);
+}
+
+#[test]
+fn without_faults_everything_is_done() {
+    let fixture = common::fixture(3, 2, 2, 2);
+    let compute = Toy { sites: 3 };
+    for seed in 0..20 {
+        let mut world =
+            World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
+        assert!(world.run(LIMIT_MS));
+        assert_eq!(done(&check(&world, &fixture.study, &compute, seed)), 3);
+        assert!(world.shares.iter().all(|s| s.step.attempt == 0));
+    }
+}
+
+/// The results of finished sums, by job name.
+fn results(world: &World<'_, Toy>) -> BTreeMap<String, Vec<u8>> {
+    let result = |view: &JobView| match &view.status {
+        JobStatus::Done { result } if view.kind != JobKind::Ceremony => {
+            Some((view.name.clone(), world.disk[&result.digest].clone()))
+        }
+        _ => None,
+    };
+    world.coordinator().jobs().iter().filter_map(result).collect()
+}
+
+/// Crashes alone lose nothing: with patient deadlines every job is done, with the bytes of a world without crashes.
+#[test]
+fn crashes_alone_change_no_byte() {
+    let fixture = common::fixture(4, 2, 4, 3);
+    let compute = Toy { sites: 4 };
+    let (count, mut finished) = (seeds(200), 0);
+    for seed in 0..count {
+        let calm = Faults { delay_ms: 20, ..Faults::default() };
+        let mut still = World::new(&fixture, &compute, jobs(), calm, seed);
+        let mut stormy = World::new(&fixture, &compute, jobs(), Faults { crash: 30, ..calm }, seed);
+        assert!(still.run(LIMIT_MS) && stormy.run(LIMIT_MS));
+        // A committee that loses its spent marks four times in a row fails the round; it never gives other bytes.
+        let (calm, torn) = (results(&still), results(&stormy));
+        assert_eq!(calm.len(), 2, "seed {seed}");
+        for (name, bytes) in &torn {
+            assert_eq!(calm.get(name), Some(bytes), "seed {seed}: {name}");
+        }
+        finished += torn.len() as u64;
+        check(&stormy, &fixture.study, &compute, seed);
+    }
+    println!("{count} seeds: {finished} of {} sums done", 2 * count);
+    assert!(finished > count * 19 / 10);
+}
+
+/// A prefix of a log replays to the state that the coordinator had then.
+#[test]
+fn every_prefix_replays() {
+    let fixture = common::fixture(3, 2, 2, 4);
+    let compute = Toy { sites: 3 };
+    let mut world = World::new(&fixture, &compute, jobs(), faults(11), 11);
+    assert!(world.run(LIMIT_MS));
+    for end in 0..=world.log.len() {
+        let replayed = Coordinator::replay(&fixture.study, world.log[..end].iter().cloned()).unwrap();
+        assert_eq!(replayed.head().0, end as u64);
+    }
+}

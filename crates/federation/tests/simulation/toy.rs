@@ -1,0 +1,179 @@
+//! Payloads without encryption, for simulations of the order of things: a value, a tag that tells what it is, and what makes
+//! each upload's bytes its own.
+
+use std::collections::BTreeMap;
+
+use blindscope_federation::{
+    Ask, Blob, Cause, Confirmation, JobId, Permit, Phase, SiteId, Sizes, Task, Work,
+};
+use blindscope_wire::{Digest, Hasher};
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
+/// Blobs of one machine.
+pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;
+
+/// What work gave.
+pub(crate) enum Done {
+    Combined { shared: Vec<u8>, each: Vec<Vec<u8>> },
+    Next(Vec<u8>),
+    Final(Vec<u8>),
+    Unusable(Vec<SiteId>),
+}
+
+/// Computes payloads: here, or with real encryption.
+pub(crate) trait Compute {
+    fn sizes(&self, ceremony: bool) -> Sizes;
+    fn payload(
+        &self,
+        site: SiteId,
+        task: &Task,
+        held: (Option<Blob>, Option<Permit>),
+        disk: &Disk,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Vec<u8>, Cause>;
+    fn work(&self, work: &Work, disk: &Disk) -> Done;
+    /// The final bytes that follow from what each round's committed sites contributed.
+    fn expected(&self, job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8>;
+}
+
+pub(crate) struct Toy {
+    pub(crate) sites: u16,
+}
+
+const SIZES: Sizes = Sizes { openings: 1, key_share: 24, upload: 48, sum: 48, share: 40 };
+
+/// What a site contributes to a round.
+pub(crate) fn contribution(site: SiteId, job: JobId, round: u64, input: &[u8]) -> u64 {
+    let digest = Hasher::new("test/contribution")
+        .absorb_u64(u64::from(site.0))
+        .absorb(&job.0.0)
+        .absorb_u64(round)
+        .absorb(input)
+        .finish();
+    u64::from(digest.0[0]) << 3 | u64::from(digest.0[1] & 7)
+}
+
+/// What follows from a sum.
+pub(crate) fn advance(input: &[u8], sum: u64, committed: usize) -> Vec<u8> {
+    Hasher::new("test/advance").absorb(input).absorb_u64(sum).absorb_u64(committed as u64).finish().0.to_vec()
+}
+
+fn tagged(tag: u64, value: u64, rest: &[u8; 32]) -> Vec<u8> {
+    [&tag.to_le_bytes()[..], &value.to_le_bytes(), rest].concat()
+}
+
+fn parse(bytes: &[u8]) -> Option<(u64, u64, [u8; 32])> {
+    let word = |b: &[u8]| Some(u64::from_le_bytes(b.try_into().ok()?));
+    Some((word(bytes.get(..8)?)?, word(bytes.get(8..16)?)?, bytes.get(16..48)?.try_into().ok()?))
+}
+
+const SUMMAND: u64 = 1;
+
+impl Toy {
+    fn add(blobs: impl Iterator<Item = (Option<SiteId>, Blob)>, disk: &Disk) -> Done {
+        let (mut sum, mut mix, mut bad) = (0, Hasher::new("test/sum"), Vec::new());
+        for (site, blob) in blobs {
+            match parse(&disk[&blob.digest]) {
+                Some((SUMMAND, value, rest)) => {
+                    sum += value;
+                    mix.absorb(&rest);
+                }
+                _ => bad.extend(site),
+            }
+        }
+        if bad.is_empty() {
+            Done::Combined { shared: tagged(SUMMAND, sum, &mix.finish().0), each: Vec::new() }
+        } else {
+            Done::Unusable(bad)
+        }
+    }
+}
+
+impl Compute for Toy {
+    fn sizes(&self, ceremony: bool) -> Sizes {
+        if ceremony {
+            Sizes { openings: 0, upload: 0, sum: 0, share: 0, ..SIZES }
+        } else {
+            Sizes { key_share: 0, ..SIZES }
+        }
+    }
+
+    fn payload(
+        &self,
+        site: SiteId,
+        task: &Task,
+        held: (Option<Blob>, Option<Permit>),
+        disk: &Disk,
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Vec<u8>, Cause> {
+        let mut fresh = [0; 32];
+        rng.fill_bytes(&mut fresh);
+        Ok(match &task.ask {
+            Ask::KeyShare => fresh[..24].to_vec(),
+            Ask::Parts { public_key, bundle } => {
+                assert!(disk.contains_key(&bundle.digest));
+                Confirmation { public_key: *public_key, bundle: *bundle }.to_bytes()
+            }
+            Ask::Upload { input, .. } => {
+                let input = input.map(|b| disk[&b.digest].clone()).unwrap_or_default();
+                tagged(SUMMAND, contribution(site, task.step.job, task.step.round, &input), &fresh)
+            }
+            Ask::Ready { .. } => tagged(SUMMAND, 0, &fresh),
+            Ask::Share { opening, zeros, target, .. } => {
+                assert_eq!(held.1.map(|p| p.step()), Some(task.step), "a share without a permit");
+                let zeros = zeros.iter().filter_map(blindscope_federation::SignedHeader::payload);
+                let all = std::iter::once(opening.sum).chain(zeros).map(|b| (None, b));
+                let Done::Combined { shared, .. } = Self::add(all, disk) else { return Err(Cause::Task) };
+                if task.step.attempt > 0 && Blob::of(&shared) != *target {
+                    return Err(Cause::Task);
+                }
+                [&u64::from(site.0).to_le_bytes()[..], &target.digest.0].concat()
+            }
+        })
+    }
+
+    fn work(&self, work: &Work, disk: &Disk) -> Done {
+        match work {
+            Work::Key { shares, .. } => {
+                let mut key = Hasher::new("test/key");
+                for (_, blob) in shares {
+                    key.absorb(&disk[&blob.digest]);
+                }
+                let key = key.finish().0;
+                let bundle =
+                    |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();
+                Done::Combined {
+                    shared: key.to_vec(),
+                    each: (0..self.sites).map(|k| bundle(k).0.to_vec()).collect(),
+                }
+            }
+            Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
+            Work::Refresh { sum, zeros, .. } => {
+                let zeros = zeros.iter().map(|(s, b)| (Some(*s), *b));
+                Self::add(std::iter::once((None, *sum)).chain(zeros), disk)
+            }
+            Work::Open { step, spec, input, target, shares, committed, .. } => {
+                assert_eq!(step.phase, Phase::Share);
+                let fits = |b: &Blob| disk[&b.digest].get(8..) == Some(&target.digest.0[..]);
+                let bad: Vec<_> = shares.iter().filter(|(_, b)| !fits(b)).map(|(s, _)| *s).collect();
+                if !bad.is_empty() {
+                    return Done::Unusable(bad);
+                }
+                let (_, sum, _) = parse(&disk[&target.digest]).unwrap();
+                let input = input.map(|b| disk[&b.digest].clone()).unwrap_or_default();
+                let bytes = advance(&input, sum, *committed);
+                if step.round + 1 < spec.rounds { Done::Next(bytes) } else { Done::Final(bytes) }
+            }
+        }
+    }
+
+    fn expected(&self, job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
+        let mut input = Vec::new();
+        for (round, sites) in committed.iter().enumerate() {
+            let sum = sites.iter().map(|s| contribution(*s, job, round as u64, &input)).sum();
+            input = advance(&input, sum, sites.len());
+        }
+        input
+    }
+}

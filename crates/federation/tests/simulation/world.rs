@@ -1,0 +1,448 @@
+//! A coordinator, its sites and a network that loses, delays, repeats and reorders, on one thread and one seed. Every machine
+//! may stop at every write, before or after it; it comes back with what is on its disk.
+
+use std::collections::BTreeMap;
+
+use blindscope_federation::{
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobKind, JobSpec, Mark, Order, Outcome,
+    Output, Phase, Record, Refusal, SignedHeader, Site, SiteId, Step, Task, Work,
+};
+use blindscope_wire::Digest;
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
+use crate::common::{Fixture, willing};
+use crate::toy::{Compute, Disk, Done};
+
+/// How bad the world is; probabilities in thousandths.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Faults {
+    pub(crate) drop: u64,
+    pub(crate) repeat: u64,
+    pub(crate) crash: u64,
+    pub(crate) delay_ms: u64,
+    /// Payloads that are rubbish of the right length.
+    pub(crate) rubbish: u64,
+    /// Sites that stop for good once the key is made.
+    pub(crate) dead: usize,
+    /// Answers that a site declines.
+    pub(crate) decline: u64,
+}
+
+enum Message {
+    Poll(SiteId),
+    Task(SiteId, Box<Task>),
+    Answer(SiteId, Box<SignedHeader>, Vec<u8>),
+    Receipt(SiteId, Box<Record>),
+    Submit(JobSpec),
+    Submitted(String),
+    WakeSite(SiteId),
+    WakeCoordinator,
+    WakeClient,
+}
+
+#[derive(Default)]
+struct SiteNode {
+    up: Option<Site>,
+    marks: Vec<Mark>,
+    disk: Disk,
+    dead: bool,
+    /// Every receipt that it was ever sure of.
+    receipts: Vec<Record>,
+}
+
+/// A share that was computed, whether or not it ever left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Share {
+    pub(crate) site: SiteId,
+    pub(crate) step: Step,
+    pub(crate) opening: Digest,
+    pub(crate) target: Digest,
+}
+
+pub(crate) struct World<'a, C> {
+    fixture: &'a Fixture,
+    compute: &'a C,
+    faults: Faults,
+    rng: ChaCha20Rng,
+    now: u64,
+    queue: BTreeMap<(u64, u64), Message>,
+    sent: u64,
+    coordinator: Option<Coordinator>,
+    pub(crate) log: Vec<Record>,
+    pub(crate) disk: Disk,
+    sites: Vec<SiteNode>,
+    pending: Vec<JobSpec>,
+    pub(crate) shares: Vec<Share>,
+    pub(crate) crashes: u64,
+    pub(crate) refusals: BTreeMap<&'static str, u64>,
+}
+
+impl<'a, C: Compute> World<'a, C> {
+    pub(crate) fn new(
+        fixture: &'a Fixture,
+        compute: &'a C,
+        jobs: Vec<JobSpec>,
+        faults: Faults,
+        seed: u64,
+    ) -> Self {
+        let count = fixture.sites.len();
+        let mut world = Self {
+            fixture,
+            compute,
+            faults,
+            rng: ChaCha20Rng::seed_from_u64(seed),
+            now: 1_000_000,
+            queue: BTreeMap::new(),
+            sent: 0,
+            coordinator: Some(Coordinator::new(&fixture.study)),
+            log: Vec::new(),
+            disk: Disk::new(),
+            sites: (0..count).map(|_| SiteNode::default()).collect(),
+            pending: jobs,
+            shares: Vec::new(),
+            crashes: 0,
+            refusals: BTreeMap::new(),
+        };
+        for k in 0..count as u16 {
+            world.start_site(SiteId(k));
+            world.at(u64::from(k), Message::WakeSite(SiteId(k)));
+        }
+        world.at(0, Message::WakeCoordinator);
+        world.at(0, Message::WakeClient);
+        world
+    }
+
+    /// Runs until every job has ended; false where that takes longer than `limit_ms`.
+    pub(crate) fn run(&mut self, limit_ms: u64) -> bool {
+        let end = self.now + limit_ms;
+        while let Some((&key, _)) = self.queue.first_key_value() {
+            let Some(message) = self.queue.remove(&key) else { break };
+            self.now = self.now.max(key.0);
+            if self.now > end {
+                return false;
+            }
+            self.deliver(message);
+            if self.pending.is_empty() && self.coordinator.as_ref().is_some_and(Coordinator::is_idle) {
+                return true;
+            }
+        }
+        false
+    }
+
+    pub(crate) fn receipts(&self) -> Vec<Record> {
+        self.sites.iter().flat_map(|s| s.receipts.iter().cloned()).collect()
+    }
+
+    pub(crate) fn coordinator(&self) -> &Coordinator {
+        self.coordinator.as_ref().unwrap()
+    }
+
+    fn chance(&mut self, thousandths: u64) -> bool {
+        self.rng.next_u64() % 1000 < thousandths
+    }
+
+    fn at(&mut self, delay: u64, message: Message) {
+        self.sent += 1;
+        self.queue.insert((self.now + delay, self.sent), message);
+    }
+
+    /// Sends over the network.
+    fn send(&mut self, make: impl Fn() -> Message) {
+        let copies = if self.chance(self.faults.repeat) { 2 } else { 1 };
+        for _ in 0..copies {
+            if !self.chance(self.faults.drop) {
+                let delay = 1 + self.rng.next_u64() % self.faults.delay_ms.max(1);
+                self.at(delay, make());
+            }
+        }
+    }
+
+    /// Whether the machine stops here.
+    fn crashes(&mut self) -> bool {
+        let crash = self.chance(self.faults.crash);
+        self.crashes += u64::from(crash);
+        crash
+    }
+
+    fn deliver(&mut self, message: Message) {
+        match message {
+            Message::WakeSite(site) => self.wake_site(site),
+            Message::WakeCoordinator => self.wake_coordinator(),
+            Message::WakeClient => {
+                // One after the other: a sum before its ceremony has no key.
+                if let Some(spec) = self.pending.first().cloned() {
+                    self.send(|| Message::Submit(spec.clone()));
+                    self.at(1000, Message::WakeClient);
+                }
+            }
+            Message::Submitted(name) => self.pending.retain(|spec| spec.name != name),
+            Message::Poll(site) => {
+                if let Some(task) = self.coordinator.as_ref().and_then(|c| c.task_for(site)) {
+                    self.send(|| Message::Task(site, Box::new(task.clone())));
+                }
+            }
+            Message::Submit(spec) => {
+                let sizes = self.compute.sizes(spec.kind == JobKind::Ceremony);
+                let name = spec.name.clone();
+                if let Some(Ok(_)) = self.handle(Input::Submit { spec, sizes }) {
+                    self.send(|| Message::Submitted(name.clone()));
+                }
+            }
+            Message::Answer(site, answer, payload) => self.receive_answer(site, &answer, payload),
+            Message::Task(site, task) => self.receive_task(site, &task),
+            Message::Receipt(site, record) => self.receive_receipt(site, &record),
+        }
+    }
+
+    // The coordinator's machine.
+
+    fn wake_coordinator(&mut self) {
+        if self.coordinator.is_none() {
+            let replayed = Coordinator::replay(&self.fixture.study, self.log.iter().cloned());
+            self.coordinator = Some(replayed.unwrap());
+        }
+        self.handle(Input::Tick);
+        while let Some(work) = self.coordinator.as_ref().and_then(Coordinator::work) {
+            if !self.do_work(&work) {
+                break;
+            }
+        }
+        let pause = 20 + self.rng.next_u64() % 100;
+        self.at(if self.coordinator.is_some() { pause } else { pause * 20 }, Message::WakeCoordinator);
+    }
+
+    /// Handles an input; `None` where the machine is down or stops while storing.
+    #[allow(clippy::needless_pass_by_value, reason = "inputs are made on the spot")]
+    fn handle(&mut self, input: Input) -> Option<Result<Option<Record>, Refusal>> {
+        let decision = match self.coordinator.as_ref()?.handle(&input, self.now, &self.fixture.coordinator) {
+            Ok(decision) => decision,
+            Err(refusal) => {
+                *self.refusals.entry(kind(&refusal)).or_default() += 1;
+                return Some(Err(refusal));
+            }
+        };
+        if !decision.records.is_empty() {
+            let before = self.crashes();
+            if !before {
+                self.log.extend(decision.records.iter().cloned());
+            }
+            if before || self.crashes() {
+                self.coordinator = None;
+                return None;
+            }
+        }
+        self.coordinator = Some(decision.next);
+        Some(Ok(decision.receipt))
+    }
+
+    /// Keeps a blob; `None` where the machine stops.
+    fn keep(&mut self, bytes: Vec<u8>) -> Option<Blob> {
+        let blob = Blob::of(&bytes);
+        let before = self.crashes();
+        if !before {
+            self.disk.insert(blob.digest, bytes);
+        }
+        if before || self.crashes() {
+            self.coordinator = None;
+            return None;
+        }
+        Some(blob)
+    }
+
+    fn do_work(&mut self, work: &Work) -> bool {
+        let step = work.step();
+        self.compute_work(work, step).is_some_and(|input| self.handle(input).is_some())
+    }
+
+    fn compute_work(&mut self, work: &Work, step: Step) -> Option<Input> {
+        Some(match self.compute.work(work, &self.disk) {
+            Done::Combined { shared, each } => {
+                let shared = self.keep(shared)?;
+                let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
+                Input::Combined { step, output: Output { shared, each } }
+            }
+            Done::Next(bytes) => Input::Opened { step, outcome: Outcome::Next(self.keep(bytes)?) },
+            Done::Final(bytes) => Input::Opened { step, outcome: Outcome::Final(self.keep(bytes)?) },
+            Done::Unusable(sites) => Input::Unusable { step, sites },
+        })
+    }
+
+    fn receive_answer(&mut self, site: SiteId, answer: &SignedHeader, payload: Vec<u8>) {
+        let Some(coordinator) = self.coordinator.as_ref() else { return };
+        match coordinator.admit(answer) {
+            Ok(Admission::Known(receipt)) => self.send(|| Message::Receipt(site, receipt.clone())),
+            Ok(Admission::Expected { payload: expected }) => {
+                if let Some(expected) = expected {
+                    assert_eq!(expected, Blob::of(&payload));
+                    if self.keep(payload).is_none() {
+                        return;
+                    }
+                }
+                if let Some(Ok(Some(receipt))) = self.handle(Input::Answer(answer.clone())) {
+                    self.send(|| Message::Receipt(site, Box::new(receipt.clone())));
+                }
+            }
+            Err(refusal) => *self.refusals.entry(kind(&refusal)).or_default() += 1,
+        }
+    }
+
+    // The sites' machines.
+
+    fn node(&mut self, site: SiteId) -> &mut SiteNode {
+        &mut self.sites[usize::from(site.0)]
+    }
+
+    fn start_site(&mut self, site: SiteId) {
+        let marks = self.node(site).marks.clone();
+        let up = Site::replay(&self.fixture.study, site, willing(), marks).unwrap();
+        self.node(site).up = Some(up);
+    }
+
+    fn wake_site(&mut self, site: SiteId) {
+        let made = self.coordinator.as_ref().is_some_and(|c| c.key().is_some());
+        let last = self.sites.len() - self.faults.dead;
+        if made && usize::from(site.0) >= last {
+            self.node(site).dead = true;
+        }
+        if self.node(site).dead {
+            return;
+        }
+        if self.node(site).up.is_none() {
+            self.start_site(site);
+        }
+        self.send(|| Message::Poll(site));
+        let again = self.node(site).up.iter().flat_map(Site::unacknowledged).next().cloned();
+        if let Some(answer) = again.filter(|_| self.chance(300)) {
+            self.send_answer(site, &answer);
+        }
+        let pause = 200 + self.rng.next_u64() % 1000;
+        self.at(pause, Message::WakeSite(site));
+    }
+
+    fn send_answer(&mut self, site: SiteId, answer: &SignedHeader) {
+        let payload = answer.payload().map(|b| self.node(site).disk[&b.digest].clone()).unwrap_or_default();
+        self.send(|| Message::Answer(site, Box::new(answer.clone()), payload.clone()));
+    }
+
+    /// Stores marks; false where the machine stops.
+    fn mark(&mut self, site: SiteId, marks: &[Mark]) -> bool {
+        let before = !marks.is_empty() && self.crashes();
+        if !before {
+            for mark in marks {
+                let node = self.node(site);
+                node.marks.push(mark.clone());
+                node.up.as_mut().unwrap().apply(mark).unwrap();
+            }
+        }
+        if before || (!marks.is_empty() && self.crashes()) {
+            self.node(site).up = None;
+            return false;
+        }
+        true
+    }
+
+    /// Fetches what a task needs; false where the coordinator does not give it now.
+    fn fetch(&mut self, site: SiteId, task: &Task) -> bool {
+        let Some(coordinator) = self.coordinator.as_ref() else { return false };
+        let inputs = task.inputs();
+        if !inputs.iter().all(|b| coordinator.may_fetch(site, &b.digest)) {
+            return false;
+        }
+        let blobs: Vec<_> = inputs.iter().map(|b| (b.digest, self.disk[&b.digest].clone())).collect();
+        self.node(site).disk.extend(blobs);
+        true
+    }
+
+    fn receive_task(&mut self, site: SiteId, task: &Task) {
+        let Some(up) = self.node(site).up.as_ref() else { return };
+        let answer = match up.take(task).unwrap() {
+            Order::Send(answer) => return self.send_answer(site, &answer),
+            Order::Decline(cause) => Answer::Declined(cause),
+            Order::Work { .. } if self.chance(self.faults.decline) => Answer::Declined(Cause::Contribution),
+            Order::Work { before } => {
+                if !self.fetch(site, task) || !self.mark(site, &before) {
+                    return;
+                }
+                match self.site_payload(site, task) {
+                    Ok(Some(blob)) => Answer::Payload(blob),
+                    Ok(None) => return,
+                    Err(cause) => Answer::Declined(cause),
+                }
+            }
+        };
+        let identity = &self.fixture.sites[usize::from(site.0)];
+        let marks = self.node(site).up.as_ref().unwrap().answer(task, answer, identity);
+        if self.mark(site, &marks) {
+            let Some(Mark::Staged { answer }) = marks.last() else { panic!("nothing staged") };
+            self.send_answer(site, answer);
+        }
+    }
+
+    /// Computes and keeps a payload; nothing where the machine stops.
+    fn site_payload(&mut self, site: SiteId, task: &Task) -> Result<Option<Blob>, Cause> {
+        let mut permit = None;
+        if let Ask::Share { opening, target, .. } = &task.ask {
+            permit = Some(self.node(site).up.as_mut().unwrap().permit(task.step).unwrap());
+            let (opening, target) = (opening.digest(), target.digest);
+            self.shares.push(Share { site, step: task.step, opening, target });
+        }
+        let bundle = self.node(site).up.as_ref().and_then(|s| s.key(task.key)).map(|k| k.bundle);
+        let disk = std::mem::take(&mut self.node(site).disk);
+        let payload = self.compute.payload(site, task, (bundle, permit), &disk, &mut self.rng);
+        self.node(site).disk = disk;
+        let mut payload = payload?;
+        if task.step.phase != Phase::Parts && self.chance(self.faults.rubbish) {
+            for byte in &mut payload {
+                *byte = !*byte;
+            }
+        }
+        let blob = Blob::of(&payload);
+        let before = self.crashes();
+        if !before {
+            self.node(site).disk.insert(blob.digest, payload);
+        }
+        if before || self.crashes() {
+            self.node(site).up = None;
+            return Ok(None);
+        }
+        Ok(Some(blob))
+    }
+
+    fn receive_receipt(&mut self, site: SiteId, record: &Record) {
+        let Some(up) = self.node(site).up.as_ref() else { return };
+        let mark = up.receive(record).unwrap();
+        self.node(site).receipts.push(record.clone());
+        self.mark(site, &[mark]);
+    }
+}
+
+/// The refusal's variant.
+fn kind(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::NotOpen { .. } => "not open",
+        Refusal::JobOver { .. } => "job over",
+        Refusal::NoSuchWork { .. } => "no such work",
+        Refusal::Answered { .. } => "answered otherwise",
+        _ => "other",
+    }
+}
+
+/// The committed sites of each round of a job, by the log alone.
+pub(crate) fn committed(log: &[Record], job: JobId) -> Vec<Vec<SiteId>> {
+    use blindscope_federation::Event;
+    let mut rounds: Vec<Vec<SiteId>> = Vec::new();
+    for record in log {
+        match &record.body.event {
+            Event::Closed { step, committed, .. } if step.job == job && step.phase == Phase::Upload => {
+                assert_eq!(step.round, rounds.len() as u64, "a round that closed twice");
+                rounds.push(committed.clone());
+            }
+            Event::Excluded { step, missing } if step.job == job && step.phase == Phase::Upload => {
+                rounds.last_mut().unwrap().retain(|s| missing.iter().all(|m| m.site != *s));
+            }
+            _ => {}
+        }
+    }
+    rounds
+}

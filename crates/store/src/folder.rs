@@ -1,0 +1,316 @@
+//! Blobs in a folder, each under its SHA-256.
+//!
+//! A blob is written under a temporary name, flushed to the disk and renamed, and then the folder is flushed: under its own name
+//! stands the whole of it or nothing, also after a power cut. What a stopped process left unfinished is removed on opening.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use blindscope_federation::{Blob, BlobHasher, Blobs};
+
+use crate::{Error, Result};
+
+/// A folder of blobs. Cheap to clone; clones share the limit.
+#[derive(Debug, Clone)]
+pub struct Folder(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    root: PathBuf,
+    /// Most bytes of all blobs together.
+    limit: u64,
+    used: AtomicU64,
+    /// Names the next temporary file.
+    next: AtomicU64,
+}
+
+const UNFINISHED: &str = "unfinished";
+
+impl Folder {
+    /// The blobs in `root`, made if it is not there; at most `limit` bytes together.
+    ///
+    /// One process at a time: the database beside it is what locks others out.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn open(root: &Path, limit: u64) -> Result<Self> {
+        let unfinished = root.join(UNFINISHED);
+        if unfinished.exists() {
+            fs::remove_dir_all(&unfinished).map_err(Error::io("clean folder", &unfinished, 0))?;
+        }
+        fs::create_dir_all(&unfinished).map_err(Error::io("make folder", &unfinished, 0))?;
+        sync(root)?;
+        let inner = Inner { root: root.to_owned(), limit, used: AtomicU64::new(0), next: AtomicU64::new(0) };
+        let folder = Self(Arc::new(inner));
+        let mut used = 0;
+        for (_, len) in folder.entries()? {
+            used += len;
+        }
+        folder.0.used.store(used, Ordering::Relaxed);
+        Ok(folder)
+    }
+
+    /// Bytes of all blobs together, unfinished ones included.
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Whether the blob is there.
+    pub fn contains(&self, blob: &Blob) -> bool {
+        fs::metadata(self.path(blob)).is_ok_and(|m| m.len() == blob.len)
+    }
+
+    /// Begins a blob of at most `max` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Full`] where `max` bytes do not fit under the limit; [`Error::Io`].
+    pub fn begin(&self, max: u64) -> Result<Unfinished> {
+        self.reserve(max)?;
+        let name = self.0.next.fetch_add(1, Ordering::Relaxed).to_string();
+        let path = self.0.root.join(UNFINISHED).join(name);
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        match file {
+            Ok(file) => {
+                let (folder, hasher) = (self.clone(), BlobHasher::default());
+                Ok(Unfinished { folder, path, file, hasher, reserved: max, placed: false })
+            }
+            Err(e) => {
+                self.release(max);
+                Err(Error::io("begin blob", &path, max)(e))
+            }
+        }
+    }
+
+    /// The bytes of a blob. Reading the last of them fails unless all were those of the name.
+    ///
+    /// # Errors
+    /// [`Error::Io`], of kind *not found* where it is not there; [`Error::Damaged`] for another length.
+    pub fn reader(&self, blob: &Blob) -> Result<Checked> {
+        let path = self.path(blob);
+        let file = File::open(&path).map_err(Error::io("open blob", &path, 0))?;
+        let len = file.metadata().map_err(Error::io("open blob", &path, 0))?.len();
+        if len != blob.len {
+            return Err(Error::Damaged { blob: *blob, found: Blob { len, ..*blob } });
+        }
+        Ok(Checked { file, blob: *blob, hasher: BlobHasher::default() })
+    }
+
+    /// All bytes of a blob of at most `max` bytes.
+    ///
+    /// # Errors
+    /// As [`Self::reader`]; [`Error::OtherBytes`] for a longer one.
+    pub fn read(&self, blob: &Blob, max: u64) -> Result<Vec<u8>> {
+        if blob.len > max {
+            return Err(Error::OtherBytes { expected: Blob { len: max, ..*blob }, found: *blob });
+        }
+        let mut bytes = Vec::with_capacity(blob.len as usize);
+        self.reader(blob)?.read_to_end(&mut bytes).map_err(Error::io("read blob", &self.path(blob), 0))?;
+        Ok(bytes)
+    }
+
+    /// Keeps these bytes.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`].
+    pub fn keep(&self, bytes: &[u8]) -> Result<Blob> {
+        let mut unfinished = self.begin(bytes.len() as u64)?;
+        unfinished.push(bytes)?;
+        unfinished.finish()
+    }
+
+    /// Deletes every blob that is not needed; how many bytes that freed.
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn retain(&self, needed: &[Blob]) -> Result<u64> {
+        let names: std::collections::BTreeSet<String> = needed.iter().map(|b| b.digest.to_string()).collect();
+        let mut freed = 0;
+        for (path, len) in self.entries()? {
+            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
+            if !names.contains(name) {
+                fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
+                freed += len;
+            }
+        }
+        self.release(freed);
+        Ok(freed)
+    }
+
+    fn path(&self, blob: &Blob) -> PathBuf {
+        self.0.root.join(blob.digest.to_string())
+    }
+
+    fn reserve(&self, len: u64) -> Result<()> {
+        let fits = |used: u64| used.checked_add(len).filter(|&sum| sum <= self.0.limit);
+        let reserved = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        reserved.map(drop).map_err(|_| Error::Full { op: "keep blob", needed: len })
+    }
+
+    fn release(&self, len: u64) {
+        let less = |used: u64| Some(used.saturating_sub(len));
+        let _ = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    /// Finished blobs and their lengths.
+    fn entries(&self) -> Result<Vec<(PathBuf, u64)>> {
+        let fail = || Error::io("list folder", &self.0.root, 0);
+        let mut found = Vec::new();
+        for entry in fs::read_dir(&self.0.root).map_err(fail())? {
+            let entry = entry.map_err(fail())?;
+            let metadata = entry.metadata().map_err(fail())?;
+            if metadata.is_file() {
+                found.push((entry.path(), metadata.len()));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Makes a folder's entries durable.
+fn sync(folder: &Path) -> Result<()> {
+    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("flush folder", folder, 0))
+}
+
+/// A blob that is being written. Dropped unfinished, it is gone.
+#[derive(Debug)]
+pub struct Unfinished {
+    folder: Folder,
+    path: PathBuf,
+    file: File,
+    hasher: BlobHasher,
+    reserved: u64,
+    placed: bool,
+}
+
+impl Unfinished {
+    /// The next bytes.
+    ///
+    /// # Errors
+    /// [`Error::OtherBytes`] beyond the length begun with; [`Error::Full`], [`Error::Io`].
+    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let len = self.hasher.len() + bytes.len() as u64;
+        if len > self.reserved {
+            let found = Blob { len, ..self.hasher.clone().finish() };
+            return Err(Error::OtherBytes { expected: Blob { len: self.reserved, ..found }, found });
+        }
+        self.file.write_all(bytes).map_err(Error::io("write blob", &self.path, bytes.len() as u64))?;
+        self.hasher.update(bytes);
+        Ok(())
+    }
+
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.hasher.len()
+    }
+
+    /// Whether nothing came yet.
+    pub fn is_empty(&self) -> bool {
+        self.hasher.is_empty()
+    }
+
+    /// Makes it durable under its name.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`]; then nothing is kept.
+    pub fn finish(mut self) -> Result<Blob> {
+        let blob = self.hasher.clone().finish();
+        self.file.sync_all().map_err(Error::io("flush blob", &self.path, blob.len))?;
+        let target = self.folder.path(&blob);
+        let known = self.folder.contains(&blob);
+        fs::rename(&self.path, &target).map_err(Error::io("place blob", &target, blob.len))?;
+        self.placed = true;
+        self.folder.release(if known { self.reserved } else { self.reserved - blob.len });
+        sync(&self.folder.0.root)?;
+        Ok(blob)
+    }
+
+    /// As [`Self::finish`], for a blob announced before.
+    ///
+    /// # Errors
+    /// [`Error::OtherBytes`] for any other; nothing is kept then.
+    pub fn finish_as(self, expected: &Blob) -> Result<()> {
+        let found = self.hasher.clone().finish();
+        if found != *expected {
+            return Err(Error::OtherBytes { expected: *expected, found });
+        }
+        self.finish().map(drop)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        if !self.placed {
+            self.folder.release(self.reserved);
+            // Opening the folder again removes what cannot be removed now.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A blob's bytes, checked against its name by the time the end is reached.
+#[derive(Debug)]
+pub struct Checked {
+    file: File,
+    blob: Blob,
+    hasher: BlobHasher,
+}
+
+impl Read for Checked {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(out)?;
+        self.hasher.update(out.get(..count).unwrap_or_default());
+        let (so_far, ended) = (self.hasher.len(), count == 0 && !out.is_empty());
+        if so_far >= self.blob.len || ended {
+            let found = self.hasher.clone().finish();
+            if found != self.blob {
+                let damaged = Error::Damaged { blob: self.blob, found };
+                return Err(io::Error::new(io::ErrorKind::InvalidData, damaged));
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Blobs for Folder {
+    fn open(&self, blob: &Blob) -> io::Result<Box<dyn Read + Send>> {
+        match self.reader(blob) {
+            Ok(reader) => Ok(Box::new(reader)),
+            Err(Error::Io { source, .. }) => Err(source),
+            Err(other) => Err(io::Error::new(io::ErrorKind::InvalidData, other)),
+        }
+    }
+
+    fn create(
+        &self,
+        max: u64,
+        write: &mut dyn FnMut(&mut dyn Write) -> blindscope_federation::Result<()>,
+    ) -> blindscope_federation::Result<Blob> {
+        let fail = |e: Error| blindscope_federation::Error::io("keep blob")(io::Error::other(e));
+        let unfinished = self.begin(max).map_err(fail)?;
+        let mut buffered = io::BufWriter::with_capacity(1 << 16, Sink(unfinished));
+        write(&mut buffered)?;
+        let Sink(unfinished) = buffered
+            .into_inner()
+            .map_err(|e| fail(Error::io("write blob", &self.0.root, max)(e.into_error())))?;
+        unfinished.finish().map_err(fail)
+    }
+}
+
+struct Sink(Unfinished);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.push(bytes).map_err(|e| match e {
+            Error::Full { .. } => io::Error::new(io::ErrorKind::StorageFull, e),
+            other => io::Error::other(other),
+        })?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

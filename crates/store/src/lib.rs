@@ -1,0 +1,13 @@
+//! What is on disk: a coordinator's records or a site's marks in SQLite, blobs in a folder.
+//!
+//! Whatever an operation here reports as kept survives a power cut. Whatever it refuses leaves the disk as it was.
+
+#![forbid(unsafe_code)]
+
+mod error;
+mod folder;
+mod log;
+
+pub use error::{Error, Result};
+pub use folder::{Checked, Folder, Unfinished};
+pub use log::{Marks, Records};

@@ -1,0 +1,214 @@
+//! An append-only log in SQLite: write-ahead, flushed to the disk before an append returns, one process at a time.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use blindscope_federation::{Mark, Record, SiteId, Study};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row, SqlitePool};
+
+use crate::{Error, Result};
+
+/// A log of texts, numbered from 0.
+#[derive(Debug, Clone)]
+struct Log(SqlitePool);
+
+/// `SQLITE_CONSTRAINT_PRIMARYKEY`
+const TAKEN: &str = "1555";
+/// `SQLITE_BUSY`
+const BUSY: &str = "5";
+
+impl Log {
+    async fn open(path: &Path, role: &str, study: &Study) -> Result<Self> {
+        let options = SqliteConnectOptions::from_str("sqlite:")
+            .map_err(Error::database("open store", 0))?
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .locking_mode(SqliteLockingMode::Exclusive)
+            .busy_timeout(Duration::from_millis(200));
+        let in_use = |e: sqlx::Error| match e.as_database_error().and_then(sqlx::error::DatabaseError::code) {
+            Some(code) if code == BUSY => Error::InUse { path: path.to_owned() },
+            _ => Error::Database { op: "open store", source: e },
+        };
+        // One connection: SQLite has one writer, and an idle one must not give up the lock.
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .min_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None);
+        let pool = pool.connect_with(options).await.map_err(in_use)?;
+        // The lock is taken by the first statement that writes.
+        sqlx::query("PRAGMA user_version = 1").execute(&pool).await.map_err(in_use)?;
+        sqlx::migrate!().run(&pool).await?;
+        let log = Self(pool);
+        log.own(role, &study.digest().to_string()).await?;
+        Ok(log)
+    }
+
+    /// Settles whose log it is.
+    async fn own(&self, role: &str, study: &str) -> Result<()> {
+        let fail = || Error::database("open store", 0);
+        sqlx::query("INSERT INTO owner (one, role, study) VALUES (1, ?, ?) ON CONFLICT DO NOTHING")
+            .bind(role)
+            .bind(study)
+            .execute(&self.0)
+            .await
+            .map_err(fail())?;
+        let row = sqlx::query("SELECT role, study FROM owner").fetch_one(&self.0).await.map_err(fail())?;
+        let found = (row.get::<String, _>(0), row.get::<String, _>(1));
+        if found.0 != role || found.1 != study {
+            let name = |role: &str, study: &str| format!("{role} of study {study}");
+            return Err(Error::Owner { expected: name(role, study), found: name(&found.0, &found.1) });
+        }
+        Ok(())
+    }
+
+    async fn append(&self, first: u64, lines: &[String]) -> Result<()> {
+        let needed = lines.iter().map(|l| l.len() as u64).sum();
+        let fail = || Error::database("append", needed);
+        let mut transaction = self.0.begin().await.map_err(fail())?;
+        for (seq, line) in (first..).zip(lines) {
+            let inserted = sqlx::query("INSERT INTO log (seq, line) VALUES (?, ?)")
+                .bind(seq as i64)
+                .bind(line)
+                .execute(&mut *transaction)
+                .await;
+            inserted.map_err(|e| match e.as_database_error().and_then(sqlx::error::DatabaseError::code) {
+                Some(code) if code == TAKEN => Error::Conflict { seq },
+                _ => fail()(e),
+            })?;
+        }
+        transaction.commit().await.map_err(fail())
+    }
+
+    async fn read(&self, from: u64) -> Result<Vec<String>> {
+        let rows = sqlx::query("SELECT seq, line FROM log WHERE seq >= ? ORDER BY seq")
+            .bind(from as i64)
+            .fetch_all(&self.0)
+            .await
+            .map_err(Error::database("read log", 0))?;
+        let numbered = (from..).zip(&rows).map(|(expected, row)| {
+            let found = row.get::<i64, _>(0) as u64;
+            if found == expected { Ok(row.get(1)) } else { Err(Error::Gap { expected, found }) }
+        });
+        numbered.collect()
+    }
+
+    async fn close(&self) {
+        self.0.close().await;
+    }
+
+    async fn limit_pages(&self, pages: u32) -> Result<()> {
+        let limit = format!("PRAGMA max_page_count = {pages}");
+        let set = sqlx::query(sqlx::AssertSqlSafe(limit)).execute(&self.0).await;
+        set.map(drop).map_err(Error::database("limit store", 0))
+    }
+
+    async fn len(&self) -> Result<u64> {
+        let row = sqlx::query("SELECT coalesce(max(seq) + 1, 0) FROM log").fetch_one(&self.0).await;
+        Ok(row.map_err(Error::database("read log", 0))?.get::<i64, _>(0) as u64)
+    }
+}
+
+/// The coordinator's records.
+#[derive(Debug, Clone)]
+pub struct Records(Log);
+
+impl Records {
+    /// The records in the database at `path`, made if it is not there.
+    ///
+    /// # Errors
+    /// [`Error::InUse`], [`Error::Owner`], [`Error::Database`].
+    pub async fn open(path: &Path, study: &Study) -> Result<Self> {
+        Ok(Self(Log::open(path, "coordinator", study).await?))
+    }
+
+    /// Appends records in one piece; they are on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where they do not follow; [`Error::Full`], [`Error::Database`]. Nothing is appended then.
+    pub async fn append(&self, records: &[Record]) -> Result<()> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let lines: Vec<String> = records.iter().map(Record::to_line).collect();
+        let expected = self.0.len().await?;
+        if expected != first.body.seq {
+            return Err(Error::Gap { expected, found: first.body.seq });
+        }
+        self.0.append(first.body.seq, &lines).await
+    }
+
+    /// Lets the log grow to this many pages of 4 KiB (what it has already stays): a full disk that can be tried out.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn limit_pages(&self, pages: u32) -> Result<()> {
+        self.0.limit_pages(pages).await
+    }
+
+    /// Lets go of the database: another process may open it when this returns.
+    pub async fn close(&self) {
+        self.0.close().await;
+    }
+
+    /// The log's lines from number `from` on.
+    ///
+    /// # Errors
+    /// [`Error::Gap`], [`Error::Database`].
+    pub async fn lines(&self, from: u64) -> Result<Vec<String>> {
+        self.0.read(from).await
+    }
+
+    /// All records.
+    ///
+    /// # Errors
+    /// As [`Self::lines`]; [`Error::Entry`].
+    pub async fn all(&self) -> Result<Vec<Record>> {
+        let lines = self.lines(0).await?;
+        lines.iter().map(|line| Ok(Record::from_line(line.as_bytes())?)).collect()
+    }
+}
+
+/// A site's marks.
+#[derive(Debug, Clone)]
+pub struct Marks(Log);
+
+impl Marks {
+    /// The marks in the database at `path`, made if it is not there.
+    ///
+    /// # Errors
+    /// As [`Records::open`].
+    pub async fn open(path: &Path, study: &Study, site: SiteId) -> Result<Self> {
+        Ok(Self(Log::open(path, &site.to_string(), study).await?))
+    }
+
+    /// Appends marks in one piece; they are on the disk when this returns.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Database`]. Nothing is appended then.
+    pub async fn append(&self, marks: &[Mark]) -> Result<()> {
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let lines: Vec<String> = marks.iter().map(Mark::to_text).collect();
+        self.0.append(self.0.len().await?, &lines).await
+    }
+
+    /// Lets go of the database: another process may open it when this returns.
+    pub async fn close(&self) {
+        self.0.close().await;
+    }
+
+    /// All marks.
+    ///
+    /// # Errors
+    /// [`Error::Gap`], [`Error::Entry`], [`Error::Database`].
+    pub async fn all(&self) -> Result<Vec<Mark>> {
+        let lines = self.0.read(0).await?;
+        lines.iter().map(|line| Ok(Mark::from_text(line)?)).collect()
+    }
+}
