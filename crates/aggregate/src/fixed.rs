@@ -1,5 +1,8 @@
 use crate::{AggregateError, Result};
 
+/// At 2^52 a double's grain is one: adding this to a smaller positive number rounds it, ties to even.
+const GRAIN: f64 = (1u64 << 52) as f64;
+
 /// Values in `[-clip, clip]` as integers in `[0, 2^bits − 2]`: `round(v/clip·h) + h` with `h = 2^(bits−1) − 1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FixedPoint {
@@ -52,8 +55,6 @@ impl FixedPoint {
         if value.is_nan() {
             return Err(AggregateError::NotANumber { index });
         }
-        // At 2^52 a double's grain is one, so adding it rounds, ties to even; smaller numbers only, and so it is here.
-        const GRAIN: f64 = (1u64 << 52) as f64;
         let h = self.half() as f64;
         let positive = (value / self.clip).clamp(-1.0, 1.0) * h + h;
         Ok(((positive + GRAIN) - GRAIN) as u64)
