@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
-use std::io::{Read, Write};
+use std::io::Read;
 
 use blindscope_federation::{Blob, Blobs};
 use blindscope_store::{Error, Folder};
