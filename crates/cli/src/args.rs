@@ -162,4 +162,6 @@ pub(crate) enum AuditTarget {
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,
+    /// Search in pixel space for the image behind a token: the longest.
+    Search,
 }

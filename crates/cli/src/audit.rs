@@ -34,6 +34,7 @@ pub(crate) fn attacks(named: &[AuditTarget]) -> Vec<Attack> {
         AuditTarget::Update => Attack::Update,
         AuditTarget::Token => Attack::Token,
         AuditTarget::Member => Attack::Member,
+        AuditTarget::Search => Attack::Search,
     };
     named.iter().map(one).collect()
 }

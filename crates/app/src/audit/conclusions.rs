@@ -59,7 +59,7 @@ fn tokens(findings: &Findings) -> Option<String> {
     let (retrieval, decoder) = (cell("token_retrieval")?, cell("token_decoder_psnr")?);
     let pictures =
         if decoder.leaks { "comes nearer to the tile than" } else { "is no nearer to the tile than" };
-    let search = cell("token_inversion_psnr").map_or(String::new(), |c| {
+    let search = cell("token_search_psnr").map_or(String::new(), |c| {
         format!(
             " Search in pixel space reached {:.1} dB ({:.1} dB for a guess).",
             c.found.mean, c.control.mean
@@ -82,7 +82,7 @@ fn tokens(findings: &Findings) -> Option<String> {
 
 fn membership(findings: &Findings) -> Option<String> {
     let at = |sites: usize| findings.cells.iter().find(|c| c.key == format!("membership_aggregate_{sites}"));
-    let one = at(1)?;
+    at(1)?;
     let list: Vec<String> = [1, 2, 3, 8]
         .into_iter()
         .filter_map(|n| at(n).map(|c| format!("{n} site(s): {:.2}", c.found.mean)))
@@ -96,7 +96,6 @@ fn membership(findings: &Findings) -> Option<String> {
         let verb = if c.leaks { "tells members apart" } else { "does not tell members apart" };
         format!(" A released head {verb} (AUC {:.2}).", c.found.mean)
     });
-    let _ = one;
     Some(format!(
         "Whether a tile was part of a released mean can be told with an AUC of {} (0.50 is chance); {verdict}. Decryption is where \
          the protection ends: a minimum cohort and noise on releases are what helps.{head}",

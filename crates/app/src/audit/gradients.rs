@@ -192,37 +192,34 @@ fn released(
     findings: &mut Findings,
     stage: &mut Stage<'_>,
 ) -> Result<(), AuditError> {
+    let pictures: Vec<Picture> = tiles.iter().map(|t| target.picture(t)).collect();
     for (step, sites) in COHORTS.into_iter().enumerate() {
         let (mut found, mut control) = (Vec::new(), Vec::new());
-        for cohort in tiles.chunks_exact(sites).take(if plan.quick { 2 } else { 3 }) {
-            let originals: Vec<Picture> = cohort.iter().map(|t| target.picture(t)).collect();
+        let cohorts = (0..tiles.len() / sites).map(|i| i * sites..(i + 1) * sites);
+        for cohort in cohorts.take(if plan.quick { 2 } else { 3 }) {
+            let guess = Picture::mean(&[&pictures[..cohort.start], &pictures[cohort.end..]].concat());
+            let originals = &pictures[cohort.clone()];
             let pixels: Vec<f32> = originals.iter().flat_map(|p| p.normalised(&target.preprocess)).collect();
-            let labels: Vec<usize> = cohort.iter().map(|t| t.label).collect();
+            let labels: Vec<usize> = tiles[cohort].iter().map(|t| t.label).collect();
             let gradient = batch_gradient(&target.model, &target.head, &pixels, &labels)?.backbone;
             let recovered = from_positions(target.model.config(), &gradient)?;
             let picture = Picture::from_normalised(&recovered.pixels, &target.preprocess);
-            // The attacker does not know whose image it got; the best likeness is counted.
-            let each: Vec<Similarity> =
-                originals.iter().map(|o| Similarity::of(o, &picture)).collect::<Result<_, _>>()?;
-            found.extend(each.into_iter().max_by(|a, b| a.psnr.total_cmp(&b.psnr)));
-            control.extend(
-                mean_control(
-                    &[originals, vec![target.picture(&tiles[(sites + step) % tiles.len()])]].concat(),
-                )?
-                .first()
-                .copied(),
-            );
+            // The attacker does not know whose image it got; the best likeness is counted, of the guess too.
+            found.extend(best(originals, &picture)?);
+            control.extend(guess.map(|g| best(originals, &g)).transpose()?.flatten());
         }
         let at = (Point::Gradient, View::Released);
         let name = format!("closed form on the mean gradient of {sites} site(s), one image each");
-        findings.images(
-            &format!("gradient_released_{sites}"),
-            at,
-            &name,
-            &found,
-            ("mean of other tiles", &control),
-        );
+        let control = ("mean of other tiles", control.as_slice());
+        findings.images(&format!("gradient_released_{sites}"), at, &name, &found, control);
         stage.tick("released gradients", step + 1, COHORTS.len())?;
     }
     Ok(())
+}
+
+/// The likeness of `picture` to whichever original it resembles most.
+fn best(originals: &[Picture], picture: &Picture) -> Result<Option<Similarity>, AuditError> {
+    let each: Vec<Similarity> =
+        originals.iter().map(|o| Similarity::of(o, picture)).collect::<Result<_, _>>()?;
+    Ok(each.into_iter().max_by(|a, b| a.psnr.total_cmp(&b.psnr)))
 }

@@ -8,6 +8,7 @@ mod gradients;
 mod members;
 mod outcome;
 mod plan;
+mod search;
 mod section;
 mod stage;
 mod tiles;
@@ -74,15 +75,15 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
         let found = match attack {
             Attack::Gradient => gradients::run(plan, &tiles, &mut stage)?,
             Attack::Update => updates::run(plan, &tiles, &mut stage)?,
-            Attack::Token | Attack::Member => {
+            Attack::Token | Attack::Member | Attack::Search => {
                 if set.is_none() {
                     set = Some(features::TokenSet::new(plan, &tiles, &mut stage)?);
                 }
                 let Some(set) = &set else { continue };
-                if attack == Attack::Token {
-                    tokens::run(plan, set, &mut stage)?
-                } else {
-                    members::run(plan, set, &mut stage)?
+                match attack {
+                    Attack::Token => tokens::run(plan, set)?,
+                    Attack::Member => members::run(plan, set, &mut stage)?,
+                    _ => search::run(plan, set, &mut stage)?,
                 }
             }
         };

@@ -53,7 +53,8 @@ pub struct Cell {
     pub control: Estimate,
     /// What the control is.
     pub control_is: String,
-    /// Whether the attack's interval lies above the control's: something got out. All figures here grow with success.
+    /// Whether the attack's interval lies above the control's: something got out. One observation decides nothing. All
+    /// figures here grow with success.
     pub leaks: bool,
 }
 
@@ -67,7 +68,7 @@ impl Cell {
         found: &[f64],
         (control_is, control): (&str, &[f64]),
     ) -> Option<Self> {
-        let (found, control) = (mean_interval(found, 1)?, mean_interval(control, 2)?);
+        let (found, control) = (mean_interval(found)?, mean_interval(control)?);
         Some(Self {
             key: key.into(),
             point,
@@ -75,7 +76,7 @@ impl Cell {
             attack: attack.into(),
             figure: figure.into(),
             unit: unit.into(),
-            leaks: found.low > control.high,
+            leaks: found.n > 1 && found.low > control.high,
             found,
             control,
             control_is: control_is.into(),
@@ -119,6 +120,7 @@ impl GalleryRow {
 
 /// What one stage of an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Findings {
     /// Cells of the grid.
     pub cells: Vec<Cell>,

@@ -19,11 +19,13 @@ pub enum Attack {
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,
+    /// Search in pixel space for the image behind a token: the longest of the attacks.
+    Search,
 }
 
 impl Attack {
     /// Every attack, in the order in which they run.
-    pub const ALL: [Self; 4] = [Self::Gradient, Self::Update, Self::Token, Self::Member];
+    pub const ALL: [Self; 5] = [Self::Gradient, Self::Update, Self::Token, Self::Member, Self::Search];
 
     /// Its name on the command line and in file names.
     pub fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Attack {
             Self::Update => "update",
             Self::Token => "token",
             Self::Member => "member",
+            Self::Search => "search",
         }
     }
 }
@@ -76,7 +79,7 @@ impl AuditPlan {
     /// What a stage's result depends on.
     pub(super) fn fingerprint(&self) -> String {
         format!(
-            "1 {:?} {:?} images {} seed {} quick {}",
+            "2 {:?} {:?} images {} seed {} quick {}",
             self.source, self.model, self.images, self.seed, self.quick
         )
     }

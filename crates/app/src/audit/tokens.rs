@@ -1,40 +1,37 @@
 //! Stage 3: class tokens, and their mean over sites.
 
-use std::ops::ControlFlow;
-
 use blindscope_audit::Picture;
-use blindscope_audit::metrics::Similarity;
+use blindscope_audit::metrics::{Similarity, mse};
 use blindscope_audit::sealed::{Sealer, read_as_values};
-use blindscope_audit::token::{Decoder, InversionPlan, invert, same_group};
+use blindscope_audit::token::{Decoder, same_group};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 
 use super::features::TokenSet;
 use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
-use super::{AuditError, AuditPlan, Stage};
+use super::{AuditError, AuditPlan};
 
-/// Ridge penalty of the decoder, a share of the number of tiles.
-const PENALTY: f64 = 0.1;
+/// Ridge penalties among which the attacker chooses, shares of the number of tiles.
+const PENALTIES: [f64; 4] = [0.1, 1.0, 10.0, 100.0];
 
 /// What an attacker reads instead of tokens: their bytes under encryption, or nothing at all.
-struct Views {
-    clear: Vec<f32>,
-    sealed: Vec<f32>,
-    random: Vec<f32>,
+pub(super) struct Views {
+    pub(super) clear: Vec<f32>,
+    pub(super) sealed: Vec<f32>,
+    pub(super) random: Vec<f32>,
 }
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet) -> Result<Findings, AuditError> {
     let mut findings = Findings::default();
     let views = views(plan, set)?;
     retrieval(set, &views, &mut findings);
     decoding(set, &views, &mut findings)?;
     means(set, &mut findings)?;
-    inversion(plan, set, &views, &mut findings, stage)?;
     Ok(findings)
 }
 
 /// Tokens of the victims: as they are, as ciphertext bytes, as random numbers of the same mean and deviation.
-fn views(plan: &AuditPlan, set: &TokenSet) -> Result<Views, AuditError> {
+pub(super) fn views(plan: &AuditPlan, set: &TokenSet) -> Result<Views, AuditError> {
     let mut sealer = Sealer::new(plan.key_seed())?;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ 0x544f_4b4e);
     let d = set.width;
@@ -72,7 +69,7 @@ fn retrieval(set: &TokenSet, views: &Views, findings: &mut Findings) {
 }
 
 fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<(), AuditError> {
-    let decoder = Decoder::train(&set.others.tokens, &set.others.pictures, PENALTY)?;
+    let decoder = trained(set)?;
     let decode = |tokens: &[f32]| -> Result<Vec<Picture>, AuditError> {
         Ok(tokens.chunks_exact(set.width).map(|t| decoder.decode(t)).collect::<Result<_, _>>()?)
     };
@@ -108,7 +105,7 @@ fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<()
 
 /// The mean token of N sites, one tile each, given to the same decoder: how much of any one tile is left?
 fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), AuditError> {
-    let decoder = Decoder::train(&set.others.tokens, &set.others.pictures, PENALTY)?;
+    let decoder = trained(set)?;
     let mean = Picture::mean(&set.others.pictures).unwrap_or_else(|| set.victims.pictures[0].clone());
     let d = set.width;
     for sites in [1, 2, 3, 8] {
@@ -131,70 +128,21 @@ fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), AuditError> {
     Ok(())
 }
 
-fn inversion(
-    plan: &AuditPlan,
-    set: &TokenSet,
-    views: &Views,
-    findings: &mut Findings,
-    stage: &mut Stage<'_>,
-) -> Result<(), AuditError> {
-    let count = set.victims.pictures.len().min(if plan.quick { 2 } else { 4 });
-    let search =
-        InversionPlan { steps: if plan.quick { 40 } else { 150 }, seed: plan.seed, ..Default::default() };
-    let mean = Picture::mean(&set.others.pictures).unwrap_or_else(|| set.victims.pictures[0].clone());
-    let start = mean.normalised(&set.preprocess);
-    let originals = &set.victims.pictures[..count];
-    let similar = |p: &[Picture]| -> Result<Vec<Similarity>, AuditError> {
-        Ok(originals.iter().zip(p).map(|(a, b)| Similarity::of(a, b)).collect::<Result<_, _>>()?)
-    };
-    let guess = similar(&vec![mean; count])?;
-    let mut reached = Vec::new();
-    for (view, tokens, key) in [
-        (View::Clear, &views.clear, "token_inversion"),
-        (View::Ciphertext, &views.sealed, "token_inversion_ciphertext"),
-        (View::Ciphertext, &views.random, ""),
-    ] {
-        let name = "search in pixel space against the frozen backbone";
-        let mut stopped = None;
-        let wanted = &tokens[..count * set.width];
-        let mut last = f64::NAN;
-        let pixels = invert(&set.model, &set.preprocess, wanted, &start, &search, &mut |at| {
-            last = at.distance;
-            stage.tick(name, at.step, search.steps).map_or_else(
-                |e| {
-                    stopped = Some(e);
-                    ControlFlow::Break(())
-                },
-                ControlFlow::Continue,
-            )
-        })?;
-        if let Some(e) = stopped {
-            return Err(e);
+/// The decoder of the penalty that does best on a fifth of the attacker's own tiles, learned on all of them.
+fn trained(set: &TokenSet) -> Result<Decoder, AuditError> {
+    let (tokens, pictures) = (&set.others.tokens, &set.others.pictures);
+    let held = (pictures.len() / 5).max(1);
+    let cut = pictures.len() - held;
+    let mut best = (f64::INFINITY, PENALTIES[0]);
+    for penalty in PENALTIES {
+        let decoder = Decoder::train(&tokens[..cut * set.width], &pictures[..cut], penalty)?;
+        let mut error = 0.0;
+        for (token, picture) in tokens[cut * set.width..].chunks_exact(set.width).zip(&pictures[cut..]) {
+            error += mse(&decoder.decode(token)?.values, &picture.values);
         }
-        let each = pixels.chunks_exact(set.model.config().pixels());
-        let pictures: Vec<Picture> = each.map(|p| Picture::from_normalised(p, &set.preprocess)).collect();
-        reached.push((view, key, name, similar(&pictures)?));
-        if key == "token_inversion" {
-            findings
-                .notes
-                .push(format!("{name}: token reached to {:.1} % of its length.", 100.0 * last.sqrt()));
-            let rows = originals.iter().zip(&pictures).zip(similar(&pictures)?).enumerate();
-            let rows =
-                rows.map(|(i, ((o, p), s))| GalleryRow::new(format!("tile {}", i + 1), o, p, s)).collect();
-            findings
-                .galleries
-                .push(Gallery { title: "Class token in the clear: search in pixel space".into(), rows });
+        if error < best.0 {
+            best = (error, penalty);
         }
     }
-    if let [clear, sealed, random] = reached.as_slice() {
-        findings.images(clear.1, (Point::Token, clear.0), clear.2, &clear.3, ("mean of other tiles", &guess));
-        findings.images(
-            sealed.1,
-            (Point::Token, sealed.0),
-            sealed.2,
-            &sealed.3,
-            ("random tokens", &random.3),
-        );
-    }
-    Ok(())
+    Ok(Decoder::train(tokens, pictures, best.1)?)
 }

@@ -1,7 +1,6 @@
 //! Figures of the attacks. Bars are the attacker's: a closed form that misses its bar is a defect of the audit, and an
 //! attack on ciphertexts that rises above its control is a defect of the system.
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use super::{BenchError, Better, Figure, Report};
