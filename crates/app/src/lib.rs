@@ -16,7 +16,8 @@ pub mod processes;
 pub mod provision;
 pub mod site;
 pub mod system;
+pub mod trial;
 
-pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView};
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase};
 pub use blindscope_transport::{Limits, Stop};
 pub use error::{AppError, Result};

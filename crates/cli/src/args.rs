@@ -77,4 +77,6 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
+    /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
+    Federation,
 }

@@ -1,6 +1,7 @@
 //! `blindscope bench`
 
 use crate::args::{Area, BenchOptions};
+use blindscope_app::bench::federation::FederationOptions;
 use blindscope_app::bench::{self, Figure, Peers, Report};
 use std::io::{self, Write};
 
@@ -9,6 +10,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
         Area::Core => bench::core(options.runs as usize, &peers)?,
+        Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -18,6 +20,25 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         table(&mut out, &report)?;
     }
     Ok(())
+}
+
+/// In a folder of its own, which is removed afterwards.
+fn federation(runs: u32) -> anyhow::Result<Report> {
+    let number =
+        |name, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let folder = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
+    let options = FederationOptions {
+        binary: std::env::current_exe()?,
+        folder: folder.clone(),
+        rounds: u64::from(runs),
+        kills: number("BLINDSCOPE_KILLS", 200),
+        sites: number("BLINDSCOPE_SITES", 64) as usize,
+        seed: number("BLINDSCOPE_SEED", 1),
+    };
+    let report = bench::federation::run(&options);
+    // What cannot be removed stays in the folder for temporary files, which the system empties.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(report?)
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -5,6 +5,7 @@
 
 mod clock;
 mod core;
+pub mod federation;
 mod figure;
 mod peers;
 
