@@ -25,7 +25,8 @@ pub mod report;
 pub mod site;
 pub mod system;
 pub mod training;
+pub mod trial;
 
-pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView};
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase};
 pub use blindscope_transport::{Limits, Stop};
 pub use error::{AppError, Result};

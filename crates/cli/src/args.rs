@@ -122,6 +122,8 @@ pub(crate) enum Area {
     Sum,
     /// Attacks on gradients, tokens, aggregates and ciphertexts.
     Audit,
+    /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
+    Federation,
 }
 
 #[derive(Debug, ClapArgs)]

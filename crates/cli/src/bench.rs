@@ -2,6 +2,7 @@
 
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
+use blindscope_app::bench::federation::FederationOptions;
 use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
 
@@ -14,6 +15,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Audit => audit(options)?,
+        Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -36,6 +38,25 @@ fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
         out: options.out.clone(),
     };
     Ok(bench::audit(&plan, &mut tell())?)
+}
+
+/// In a folder of its own, which is removed afterwards.
+fn federation(runs: u32) -> anyhow::Result<Report> {
+    let number =
+        |name, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let folder = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
+    let options = FederationOptions {
+        binary: std::env::current_exe()?,
+        folder: folder.clone(),
+        rounds: u64::from(runs),
+        kills: number("BLINDSCOPE_KILLS", 200),
+        sites: number("BLINDSCOPE_SITES", 64) as usize,
+        seed: number("BLINDSCOPE_SEED", 1),
+    };
+    let report = bench::federation::run(&options);
+    // What cannot be removed stays in the folder for temporary files, which the system empties.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(report?)
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {

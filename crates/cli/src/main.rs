@@ -20,7 +20,7 @@ mod shown;
 mod tiles;
 mod train;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use blindscope_app::AppError;
@@ -40,7 +40,11 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(log_level()).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(log_level())
+        .init();
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Demo(args) => demo::run(&args),

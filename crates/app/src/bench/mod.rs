@@ -6,6 +6,7 @@
 mod audit;
 mod clock;
 mod core;
+pub mod federation;
 mod figure;
 mod inference;
 mod memory;
