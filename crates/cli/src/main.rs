@@ -1,33 +1,79 @@
 //! The `blindscope` command: raw arguments, checked, then a use case of the app crate.
 
 mod args;
+mod audit;
 mod bench;
 mod data;
+mod demo;
 mod features;
 mod interrupt;
+mod job;
+mod log;
 mod model;
 mod plan;
+mod preflight;
 mod progress;
+mod provision;
+mod report;
+mod services;
 mod shown;
 mod tiles;
 mod train;
 
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use blindscope_app::AppError;
 use clap::Parser;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(code) => code,
+        // The reader of our output has seen enough.
+        Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
+        Err(e) => {
+            // Nothing can be done about a standard error that is closed.
+            let _ = writeln!(std::io::stderr(), "Error: {e:#}");
+            ExitCode::from(e.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
+        }
+    }
+}
+
+fn run() -> anyhow::Result<ExitCode> {
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(log_level())
+        .init();
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
+        args::Command::Demo(args) => demo::run(&args),
+        args::Command::Report(args) => report::run(&args),
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
         args::Command::Model(command) => model::run(&command),
         args::Command::Train(command) => train::run(&command),
         args::Command::Plan(options) => plan::run(&options),
+        args::Command::Audit(options) => audit::run(&options),
+        args::Command::Provision(options) => provision::run(&options),
+        args::Command::Cert(command) => provision::cert(&command),
+        args::Command::Preflight(options) => return preflight::run(&options),
+        args::Command::Coordinator(command) => services::coordinator(&command),
+        args::Command::Site(command) => services::site(&command),
+        args::Command::Job(options) => job::run(&options),
+        args::Command::Log(command) => log::run(&command),
+        args::Command::Completions { shell } => {
+            log::completions(shell);
+            Ok(())
+        }
     };
-    match done {
-        // The reader of our output has seen enough.
-        Err(e) if is_broken_pipe(&e) => Ok(()),
-        done => done,
-    }
+    done.map(|()| ExitCode::SUCCESS)
+}
+
+/// `BLINDSCOPE_LOG`: error, warn, info (as unless given), debug or trace.
+fn log_level() -> tracing::Level {
+    let named = std::env::var("BLINDSCOPE_LOG").ok();
+    named.and_then(|name| name.parse().ok()).unwrap_or(tracing::Level::INFO)
 }
 
 fn is_broken_pipe(e: &anyhow::Error) -> bool {

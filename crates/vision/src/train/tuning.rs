@@ -25,6 +25,7 @@ pub enum Tuning {
 
 impl Tuning {
     /// Gives the model what this tuning needs: adapters with a random A and B = 0, so that its output does not change.
+    /// Adapters of the rank that it has already are kept, so that training can go on in rounds.
     ///
     /// # Errors
     /// [`Error::Config`] for a rank of zero or above the width, or more blocks than the model has.
@@ -34,6 +35,9 @@ impl Tuning {
         if let Self::Lora { rank, scale } = self {
             for block in &mut model.parameters_mut().blocks {
                 for layer in [&mut block.qkv, &mut block.proj] {
+                    if layer.adapter.as_ref().is_some_and(|a| a.rank == rank) {
+                        continue;
+                    }
                     let mut down = vec![0.0; layer.inputs * rank];
                     crate::vit::fill_normal(&mut down, 1.0 / (layer.inputs as f32).sqrt(), rng);
                     layer.adapter = Some(Adapter { down, up: vec![0.0; rank * layer.outputs], rank, scale });

@@ -1,0 +1,80 @@
+//! Encrypted inference: what the asker does, what the server sees, and how both compare with the clear.
+
+use super::error::Result;
+use super::evaluate::class;
+use super::results::Agreement;
+use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Plan, Policy, Server};
+use rand_core::CryptoRng;
+use std::time::Instant;
+
+/// Encrypted inferences of one token whose median is given.
+const LONE: usize = 11;
+
+/// Answers of the encrypted head with how they compare.
+pub(super) struct Answers {
+    pub(super) logits: Vec<Vec<f64>>,
+    pub(super) agreement: Agreement,
+}
+
+/// Asks for all `tokens` at once and for single ones, through the bytes that travel, with asker and server in this process.
+pub(super) fn ask_here(
+    name: &str,
+    head: &Head,
+    tokens: &[Vec<f64>],
+    rng: &mut impl CryptoRng,
+) -> Result<Answers> {
+    let (lone_token_bytes, lone_ms) = lone(head, tokens, rng)?;
+    let plan = Plan::from_bytes(&Plan::new(head, Policy::new(tokens.len().max(1)))?.to_bytes()?)?;
+    let secret = AskerSecret::generate(&plan, rng)?;
+    let keys = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
+    let (server, asker) = (Server::new(head, &plan)?, Asker::new(&plan));
+    let opened_keys = EvaluationKeys::from_bytes(&plan, &keys)?;
+    let start = Instant::now();
+    let question = asker.encrypt(tokens, &secret, rng)?;
+    let answer = server.answer_bytes(&opened_keys, &question)?;
+    let logits = asker.open(tokens.len(), &answer, &secret)?;
+    let seconds = start.elapsed().as_secs_f64();
+    let clear = head.logits(tokens)?;
+    let (same_class, worst_error) = compare(&clear, &logits);
+    let agreement = Agreement {
+        head: name.to_owned(),
+        network: false,
+        tokens: tokens.len(),
+        same_class,
+        worst_error,
+        error_bound: plan.literal().error_bound,
+        key_bytes: keys.len(),
+        question_bytes: question.len(),
+        answer_bytes: answer.len(),
+        seconds,
+        lone_token_bytes,
+        lone_ms,
+    };
+    Ok(Answers { logits, agreement })
+}
+
+/// Bytes of a question of one token, and the median milliseconds of its answer.
+fn lone(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<(usize, f64)> {
+    let plan = Plan::new(head, Policy::new(1))?;
+    let secret = AskerSecret::generate(&plan, rng)?;
+    let keys = EvaluationKeys::generate(&plan, &secret, rng)?;
+    let (server, asker) = (Server::new(head, &plan)?, Asker::new(&plan));
+    let (mut times, mut bytes) = (Vec::new(), 0);
+    for token in tokens.iter().take(LONE) {
+        let start = Instant::now();
+        let question = asker.encrypt(std::slice::from_ref(token), &secret, rng)?;
+        let answer = server.answer_bytes(&keys, &question)?;
+        asker.open(1, &answer, &secret)?;
+        times.push(start.elapsed().as_secs_f64() * 1e3);
+        bytes = question.len();
+    }
+    times.sort_by(f64::total_cmp);
+    Ok((bytes, times.get(times.len() / 2).copied().unwrap_or(f64::NAN)))
+}
+
+/// Tokens of the same class, and the largest difference of a logit.
+pub(super) fn compare(clear: &[Vec<f64>], encrypted: &[Vec<f64>]) -> (usize, f64) {
+    let same = clear.iter().zip(encrypted).filter(|(c, e)| class(c) == class(e)).count();
+    let pairs = clear.iter().flatten().zip(encrypted.iter().flatten());
+    (same, pairs.map(|(c, e)| (c - e).abs()).fold(0.0, f64::max))
+}

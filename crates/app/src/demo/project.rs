@@ -1,0 +1,37 @@
+//! The study that the demo founds.
+
+use super::error::{Result, read};
+use super::options::{SITES, THRESHOLD};
+use super::tiles::ASKER;
+use crate::features::{self, Backbone};
+use crate::provision::Project;
+use blindscope_federation::Deadlines;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// Its project file: three sites, any two of which open a sum, and no sum of fewer than three.
+pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -> Result<Project> {
+    // Of a folder or a fetched name the model's own digest stands in for the file's.
+    let digest = if weights.is_file() { Sha256::digest(read(weights)?).into() } else { backbone.digest() };
+    Ok(Project {
+        name: "demo".into(),
+        // A free port is taken when the study is founded.
+        address: "127.0.0.1:0".into(),
+        listen: None,
+        hosts: Vec::new(),
+        classes: classes.to_vec(),
+        backbone: features::hex(&digest),
+        width: backbone.model.config().width as u32,
+        sites: SITES.map(str::to_owned).to_vec(),
+        admins: vec!["admin".into()],
+        askers: vec![ASKER.into()],
+        threshold: THRESHOLD,
+        minimum_cohort: SITES.len() as u32,
+        decryptions: 1 << 20,
+        statistical_bits: 40,
+        attempts: 4,
+        certificate_days: 30,
+        deadlines: Deadlines { ceremony_seconds: 600, upload_seconds: 3600, opening_seconds: 600 },
+        inference: None,
+    })
+}

@@ -1,0 +1,330 @@
+//! The demo from the first tile to the report.
+
+use super::ask::{Answered, Asking};
+use super::error::{DemoError, Result, make_folder, write};
+use super::evaluate::TestSet;
+use super::event::DemoEvent;
+use super::gather::{self, Learned};
+use super::jobs::Jobs;
+use super::ledger::Ledger;
+use super::options::{DemoOptions, SITES, Size, THRESHOLD};
+use super::project::project;
+use super::results::{DemoResults, LogFigures};
+use super::study::Study;
+use super::tiles::Lists;
+use super::{backbone, tiles, traffic};
+use crate::features::{self, Backbone, ExtractOptions, Features, TileList};
+use crate::learn::{Model, SiteData, SiteLearner, SiteSettings, clear_twin, open_site};
+use crate::system;
+use blindscope_federation::{JobSpec, JobStatus, JobView};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Names of the steps, in order.
+const STEPS: [&str; 10] = [
+    "Prepare each party's tiles",
+    "Make the shared backbone",
+    "Extract CLS tokens at each site",
+    "Found the study and its keys",
+    "Learn exactly: encrypted statistics",
+    "Federated averaging under encryption",
+    "Average the whole model's update under encryption",
+    "Learn the same in the clear, to compare",
+    "Ask encrypted questions about held-out tiles",
+    "Write the report",
+];
+
+/// What a demo left behind.
+#[derive(Debug, Clone)]
+pub struct DemoOutcome {
+    /// Everything measured.
+    pub results: DemoResults,
+    /// The report.
+    pub report: PathBuf,
+    /// The same as data.
+    pub json: PathBuf,
+}
+
+/// Runs the demo; `tell` hears what happens, and once `cancel` is set the demo stops at the next point where nothing is lost.
+///
+/// # Errors
+/// [`DemoError`]; [`DemoError::is_stop`] tells a stop from a fault. The same options in the same folder go on from there.
+pub fn run(
+    options: &DemoOptions,
+    tell: &mut dyn FnMut(&DemoEvent),
+    cancel: &AtomicBool,
+) -> Result<DemoOutcome> {
+    let size = Size::of(options);
+    let ledger = Ledger::open(options)?;
+    let mut demo = Demo { options, size, ledger, tell, cancel };
+    demo.run()
+}
+
+struct Demo<'a> {
+    options: &'a DemoOptions,
+    size: Size,
+    ledger: Ledger,
+    tell: &'a mut dyn FnMut(&DemoEvent),
+    cancel: &'a AtomicBool,
+}
+
+impl Demo<'_> {
+    fn run(&mut self) -> Result<DemoOutcome> {
+        let kits = self.options.folder.join("study");
+        make_folder(&kits)?;
+        let lists = self.tiles(&kits)?;
+        let backbone = self.backbone()?;
+        let test = self.features(&lists, &backbone)?;
+        let jobs = Jobs::new(
+            &backbone,
+            test.classes.len(),
+            &self.size,
+            self.options.seed,
+            self.options.own.is_none(),
+        )?;
+        let mut study = self.found(&kits, &backbone, &test)?;
+        let encrypted = self.learn(&mut study, &jobs)?;
+        let clear = self.twins(&kits, &jobs)?;
+        let set = TestSet::new(&test, self.options.seed)?;
+        let (configurations, others, agreement) =
+            self.ask(&jobs, &backbone, &lists, &set, &encrypted, &clear)?;
+        let validation = Model::from_json(&encrypted.fedavg)?.validation;
+        let records = study.records()?;
+        let results = DemoResults {
+            command: self.options.command.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            time: gather::utc(system::now_ms()),
+            seed: self.options.seed,
+            quick: self.options.quick,
+            synthetic: self.options.own.is_none(),
+            machine: gather::machine(),
+            classes: test.classes.clone(),
+            data: gather::data(&lists)?,
+            backbone: gather::backbone(&backbone),
+            steps: self.ledger.steps().to_vec(),
+            traffic: traffic::figures(&records),
+            clients: gather::clients(&kits)?,
+            configurations,
+            others,
+            validation,
+            exact: gather::exactness(&encrypted, &clear),
+            agreement,
+            log: LogFigures { records: records.len(), verified: true },
+        };
+        self.report(results)
+    }
+
+    /// Does one step, or says that it was done before.
+    fn step<T>(&mut self, at: usize, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(DemoError::Stopped { folder: self.options.folder.clone() });
+        }
+        let name = STEPS[at];
+        (self.tell)(&DemoEvent::Step { number: at + 1, of: STEPS.len(), name });
+        let start = Instant::now();
+        let result = work(self)?;
+        let seconds = start.elapsed().as_secs_f64();
+        if self.ledger.has(name) {
+            (self.tell)(&DemoEvent::Kept);
+        } else {
+            self.ledger.finish(name, seconds)?;
+            (self.tell)(&DemoEvent::Done { seconds });
+        }
+        Ok(result)
+    }
+
+    fn note(&mut self, text: impl Into<String>) {
+        (self.tell)(&DemoEvent::Note(text.into()));
+    }
+
+    fn tiles(&mut self, kits: &Path) -> Result<Lists> {
+        self.step(0, |demo| {
+            if demo.ledger.has(STEPS[0]) {
+                return Ok(Lists::at(kits));
+            }
+            let lists = tiles::prepare(demo.options, &demo.size, kits)?;
+            for figures in gather::data(&lists)? {
+                let total: usize = figures.tiles.iter().sum();
+                demo.note(format!("{}: {total} tiles of {} groups", figures.list, figures.groups));
+            }
+            Ok(lists)
+        })
+    }
+
+    fn backbone_path(&self) -> PathBuf {
+        self.options.folder.join("backbone.safetensors")
+    }
+
+    fn backbone(&mut self) -> Result<Backbone> {
+        self.step(1, |demo| {
+            let path = demo.backbone_path();
+            if demo.options.own.is_none() && !path.is_file() {
+                let (total, tell) = (demo.size.public_epochs as u64, &mut *demo.tell);
+                let mut progress = |done: usize, accuracy: f32| {
+                    let what =
+                        format!("epochs on public tiles (training accuracy {:.1} %)", accuracy * 100.0);
+                    tell(&DemoEvent::Progress { what, done: done as u64, total });
+                };
+                backbone::train(demo.options, &demo.size, &path, &mut progress, demo.cancel)?;
+            }
+            let backbone = backbone::load(demo.options, &path)?;
+            let config = backbone.model.config().clone();
+            demo.note(format!(
+                "a Vision Transformer of width {}, {} blocks, {} weights",
+                config.width,
+                config.depth,
+                backbone.parameters()
+            ));
+            Ok(backbone)
+        })
+    }
+
+    /// Extracts every list, and returns the asker's.
+    fn features(&mut self, lists: &Lists, backbone: &Backbone) -> Result<Features> {
+        self.step(2, |demo| {
+            for (site, name) in lists.sites.iter().zip(SITES) {
+                demo.extract(&site.train, backbone, &format!("tiles of {name}, to learn from"))?;
+                demo.extract(&site.validation, backbone, &format!("tiles of {name}, to validate on"))?;
+            }
+            demo.extract(&lists.test, backbone, "held-out tiles of the asker")
+        })
+    }
+
+    fn extract(&mut self, list: &Path, backbone: &Backbone, what: &str) -> Result<Features> {
+        let path = list.with_extension("safetensors");
+        if path.is_file() {
+            return Ok(Features::load(&path)?);
+        }
+        let dataset = TileList::new(list).open()?;
+        let cache = list.parent().map(|p| p.join("cache"));
+        let options = ExtractOptions { cache, ..ExtractOptions::default() };
+        let tell = &mut *self.tell;
+        let mut progress = |now: &features::Progress| {
+            let (done, total) = (now.done as u64, now.total as u64);
+            tell(&DemoEvent::Progress { what: what.to_owned(), done, total });
+        };
+        let extracted = features::extract(&dataset, backbone, &options, &mut progress, self.cancel)?;
+        for rejected in &extracted.rejected {
+            self.note(format!("set aside: {} ({})", rejected.id, rejected.reason));
+        }
+        extracted.features.save(&path)?;
+        Ok(extracted.features)
+    }
+
+    fn found(&mut self, kits: &Path, backbone: &Backbone, test: &Features) -> Result<Study> {
+        self.step(3, |demo| {
+            let project = project(&demo.weights(), backbone, &test.classes)?;
+            let learning = toml::Table::try_from(demo.site_settings())
+                .map_err(|e| crate::AppError::Settings { path: kits.to_owned(), reason: e.to_string() })?;
+            let mut study = Study::start(demo.options, kits, project, &vec![learning; SITES.len()])?;
+            demo.note(format!(
+                "coordinator and {} sites run as processes of their own; logs in {}",
+                SITES.len(),
+                kits.join("logs").display()
+            ));
+            demo.job(&mut study, &JobSpec::ceremony("ceremony"))?;
+            demo.note(format!(
+                "the sites hold a key together: any {THRESHOLD} of {} can open a sum",
+                SITES.len()
+            ));
+            Ok(study)
+        })
+    }
+
+    fn learner(&self, kits: &Path, name: &str) -> Result<SiteLearner> {
+        Ok(open_site(&kits.join(name), &self.site_settings())?)
+    }
+
+    /// Where the shared backbone lies.
+    fn weights(&self) -> PathBuf {
+        match &self.options.own {
+            Some(own) => PathBuf::from(&own.backbone.model),
+            None => self.backbone_path(),
+        }
+    }
+
+    /// What a site's kit says about its data. The backbone lies outside of the kit, by an absolute path.
+    fn site_settings(&self) -> SiteSettings {
+        let backbone = self.weights();
+        SiteSettings {
+            train: "data/train.safetensors".into(),
+            validation: Some("data/validation.safetensors".into()),
+            tiles: Some("data/train.csv".into()),
+            backbone: Some(std::path::absolute(&backbone).unwrap_or(backbone)),
+            models: None,
+            history: Some("data/history.jsonl".into()),
+        }
+    }
+
+    fn learn(&mut self, study: &mut Study, jobs: &Jobs) -> Result<Learned> {
+        let (statistics, means) = self
+            .step(4, |demo| Ok((demo.job(study, &jobs.statistics)?, demo.job(study, &jobs.class_means)?)))?;
+        let fedavg = self.step(5, |demo| demo.job(study, &jobs.fedavg))?;
+        let update = self.step(6, |demo| demo.job(study, &jobs.update))?;
+        Ok(Learned { statistics, means, fedavg, update })
+    }
+
+    fn job(&mut self, study: &mut Study, spec: &JobSpec) -> Result<Vec<u8>> {
+        let tell = &mut *self.tell;
+        let mut progress = |view: &JobView| {
+            let (phase, there) = match &view.status {
+                JobStatus::Asking(step) => (step.step.phase.name(), step.answered.len()),
+                JobStatus::Combining { .. } => ("adding up", 0),
+                JobStatus::Done { .. } => ("done", SITES.len()),
+                _ => ("waiting", 0),
+            };
+            let done = if view.is_over() { view.rounds } else { view.round };
+            let what = format!("rounds of {} ({phase}, {there} of {} sites)", spec.name, SITES.len());
+            tell(&DemoEvent::Progress { what, done, total: view.rounds });
+        };
+        study.run(spec, &mut progress, self.cancel)
+    }
+
+    /// The same jobs over the same data with nothing encrypted; `statistics` over the pooled data, which nobody has.
+    fn twins(&mut self, kits: &Path, jobs: &Jobs) -> Result<Learned> {
+        self.step(7, |demo| {
+            let sites = SITES.iter().map(|name| demo.learner(kits, name)).collect::<Result<Vec<_>>>()?;
+            let data: Vec<&SiteData> = sites.iter().map(SiteLearner::data).collect();
+            let mut twin = |spec: &JobSpec| -> Result<Vec<u8>> {
+                (demo.tell)(&DemoEvent::Note(format!("{} in the clear", spec.name)));
+                Ok(clear_twin(spec, &data, &|_| {})?)
+            };
+            Ok(Learned {
+                statistics: twin(&jobs.statistics)?,
+                means: twin(&jobs.class_means)?,
+                fedavg: twin(&jobs.fedavg)?,
+                update: twin(&jobs.update)?,
+            })
+        })
+    }
+
+    fn ask(
+        &mut self,
+        jobs: &Jobs,
+        backbone: &Backbone,
+        lists: &Lists,
+        set: &TestSet,
+        encrypted: &Learned,
+        clear: &Learned,
+    ) -> Result<Answered> {
+        self.step(8, |demo| {
+            let (tell, cancel, seed) = (&mut *demo.tell, demo.cancel, demo.options.seed);
+            let mut asking = Asking { jobs, backbone, lists, set, seed, tell, cancel };
+            asking.all(encrypted, clear)
+        })
+    }
+
+    fn report(&mut self, mut results: DemoResults) -> Result<DemoOutcome> {
+        let folder = self.options.folder.clone();
+        self.step(9, |_| {
+            let (report, json) = (folder.join("report.html"), folder.join("results.json"));
+            let page = crate::report::demo_page(&results)?;
+            write(&report, page.to_html().as_bytes())?;
+            let bytes = serde_json::to_vec_pretty(&results).unwrap_or_default(); // plain data always prints
+            write(&json, &bytes)?;
+            results.steps.retain(|s| s.name != STEPS[9]);
+            Ok(DemoOutcome { results, report, json })
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! The study's services: a coordinator and three sites as processes, driven by an administrator over mutual TLS.
+
+use super::error::{DemoError, Result, read};
+use super::options::{DemoOptions, SITES};
+use crate::jobs::{Admin, result};
+use crate::processes::Processes;
+use crate::provision::Project;
+use crate::{log, system};
+use blindscope_federation::{JobSpec, JobStatus, JobView, Record};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
+
+/// How often a job is looked at.
+const LOOK: Duration = Duration::from_millis(40);
+/// After this long without a result a job is given up.
+const PATIENCE: Duration = Duration::from_secs(3600);
+
+/// Running services. Dropped, they end.
+pub(super) struct Study {
+    runtime: Runtime,
+    processes: Processes,
+    admin: Admin,
+    logs: PathBuf,
+    folder: PathBuf,
+}
+
+impl Study {
+    /// Starts the services of the kits below `kits`, which are made first where they are not there.
+    pub(super) fn start(
+        options: &DemoOptions,
+        kits: &Path,
+        project: Project,
+        learning: &[toml::Table],
+    ) -> Result<Self> {
+        let made = kits.join("coordinator").join("startup").join("study.toml").is_file();
+        let mut processes = if made {
+            Processes::open(&options.program, kits, &SITES)
+        } else {
+            Processes::provision(&options.program, kits, project, learning)?
+        };
+        let runtime = system::runtime()?;
+        let logs = kits.join("logs");
+        runtime.block_on(processes.start())?;
+        let admin = processes.admin()?;
+        Ok(Self { runtime, processes, admin, logs, folder: options.folder.clone() })
+    }
+
+    /// Submits a job, follows it to its end, and fetches its result. A job that was done before is only fetched.
+    pub(super) fn run(
+        &mut self,
+        spec: &JobSpec,
+        progress: &mut dyn FnMut(&JobView),
+        cancel: &AtomicBool,
+    ) -> Result<Vec<u8>> {
+        let job = self.runtime.block_on(self.admin.submit(spec))?.to_string();
+        let begun = Instant::now();
+        loop {
+            if cancel.load(Ordering::Relaxed) {
+                return Err(DemoError::Stopped { folder: self.folder.clone() });
+            }
+            self.check()?;
+            let view = self.runtime.block_on(self.admin.status(&job))?;
+            progress(&view);
+            if let JobStatus::Failed { failure } = &view.status {
+                return Err(DemoError::Job { job: spec.name.clone(), reason: format!("{failure:?}") });
+            }
+            if view.is_over() {
+                break;
+            }
+            if begun.elapsed() > PATIENCE {
+                let (what, seconds) = (format!("job {}", spec.name), PATIENCE.as_secs());
+                return Err(DemoError::Late { what, seconds, logs: self.logs.clone() });
+            }
+            std::thread::sleep(LOOK);
+        }
+        let view = self.runtime.block_on(self.admin.status(&job))?;
+        if result(&view)?.len == 0 {
+            return Ok(Vec::new());
+        }
+        Ok(self.runtime.block_on(self.admin.download(&job, Vec::new()))?.0)
+    }
+
+    /// Refuses to go on without a process that ended by itself.
+    fn check(&mut self) -> Result<()> {
+        let Some(name) = self.processes.ended() else { return Ok(()) };
+        let log = self.logs.join(format!("{name}.log"));
+        let text = String::from_utf8_lossy(&read(&log)?).into_owned();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines[lines.len().saturating_sub(8)..].join("\n");
+        Err(DemoError::Process { name, status: "by itself".into(), log, tail })
+    }
+
+    /// The audit log, verified against the study.
+    pub(super) fn records(&self) -> Result<Vec<Record>> {
+        let mut bytes = Vec::new();
+        self.runtime.block_on(self.admin.log(0, false, &mut bytes))?;
+        let verdict = log::check(&self.processes.study()?, &mut bytes.as_slice(), &[])?;
+        let lines = bytes.split(|b| *b == b'\n').filter(|line| !line.is_empty());
+        let records: Vec<Record> =
+            lines.map(Record::from_line).collect::<blindscope_federation::Result<_>>()?;
+        debug_assert_eq!(records.len() as u64, verdict.records, "what was verified is what was read");
+        Ok(records)
+    }
+}

@@ -1,0 +1,85 @@
+//! `cls-mean`: the mean class token of each class, the paper's own aggregate, for comparison.
+//!
+//! Its head names the nearest mean: `‖x − m_c‖²` is smallest where `m_c·x − ½‖m_c‖²` is largest.
+
+use super::model::Model;
+use super::settings::StatisticsSettings;
+use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_aggregate::FixedPoint;
+use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
+
+const NAME: &str = "cls-mean";
+
+/// The job's learning.
+#[derive(Debug, Clone)]
+pub(super) struct ClassMean {
+    settings: StatisticsSettings,
+    fixed: FixedPoint,
+}
+
+impl ClassMean {
+    pub(super) fn new(settings: StatisticsSettings) -> Result<Self> {
+        settings.check()?;
+        let fixed = FixedPoint::new(settings.bound, settings.bits)?;
+        Ok(Self { settings, fixed })
+    }
+}
+
+impl Learning for ClassMean {
+    fn rounds(&self) -> u64 {
+        1
+    }
+
+    fn values(&self) -> u64 {
+        (self.settings.classes * (1 + self.settings.width)) as u64
+    }
+
+    fn max(&self) -> u64 {
+        self.fixed.max() * self.settings.examples
+    }
+
+    fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
+        let (s, rows) = (&self.settings, &data.train);
+        rows.check(NAME, s.width, s.classes)?;
+        if rows.len() as u64 > s.examples {
+            let (what, found) = ("number of examples", rows.len().to_string());
+            return Err(Error::Data {
+                operation: NAME,
+                what,
+                found,
+                expected: format!("at most {}", s.examples),
+            });
+        }
+        let mut sums = vec![0u64; s.classes * (1 + s.width)];
+        for (row, label) in rows.rows.chunks_exact(s.width).zip(&rows.labels) {
+            sums[*label] += 1;
+            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
+            let class = &mut sums[s.classes + label * s.width..][..s.width];
+            class.iter_mut().zip(self.fixed.encode(&x)?).for_each(|(s, v)| *s += v);
+        }
+        Ok(Box::new(sums.into_iter()))
+    }
+
+    fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
+        let s = &self.settings;
+        if sums.len() < s.classes * (1 + s.width) {
+            let reason = format!("{} sums, {} are needed", sums.len(), s.classes * (1 + s.width));
+            return Err(Error::Sums { operation: NAME, reason });
+        }
+        let (counts, sums) = sums.split_at(s.classes);
+        let mut layer = Affine { weights: Vec::new(), bias: Vec::new() };
+        for (class, (n, sums)) in counts.iter().zip(sums.chunks(s.width)).enumerate() {
+            if *n == 0 {
+                let reason = format!("class {class} has no example at any site");
+                return Err(Error::Sums { operation: NAME, reason });
+            }
+            let mean: Vec<f64> = sums.iter().map(|v| self.fixed.decode_sum(*v, *n) / *n as f64).collect();
+            layer.bias.push(-0.5 * mean.iter().map(|m| m * m).sum::<f64>());
+            layer.weights.push(mean);
+        }
+        let normalisation = Normalisation::identity(s.width, s.bound);
+        let head = HeadLiteral { normalisation, map: Map::Linear { layer }, range: None };
+        let model = Model::new(NAME, vec![("nearest-mean", head)], counts.iter().sum(), committed);
+        Ok(Advanced::Final(model.to_json()?))
+    }
+}

@@ -1,0 +1,99 @@
+//! `metrics`: counts by true and predicted class, summed under encryption, so that nobody learns how well one site does.
+
+use super::integers::padded;
+use super::model::Model;
+use super::settings::MetricsSettings;
+use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_vision::metrics::{Confusion, argmax};
+use serde::{Deserialize, Serialize};
+
+/// The result of `metrics`: JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counts {
+    /// SHA-256 of the model file.
+    pub model: String,
+    /// Counts by true class (rows) and predicted class (columns), over all sites.
+    pub counts: Vec<Vec<u64>>,
+    /// Sites that counted.
+    pub sites: usize,
+}
+
+/// The job's learning.
+#[derive(Debug, Clone)]
+pub(super) struct Metrics(MetricsSettings);
+
+impl Metrics {
+    pub(super) fn new(settings: MetricsSettings) -> Result<Self> {
+        settings.check()?;
+        Ok(Self(settings))
+    }
+}
+
+impl Learning for Metrics {
+    fn rounds(&self) -> u64 {
+        1
+    }
+
+    fn values(&self) -> u64 {
+        (self.0.classes * self.0.classes) as u64
+    }
+
+    fn max(&self) -> u64 {
+        self.0.examples
+    }
+
+    fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
+        const OP: &str = "metrics";
+        let file = data.models.get(&self.0.model).ok_or_else(|| Error::Data {
+            operation: OP,
+            what: "model file",
+            found: "not at this site".into(),
+            expected: self.0.model.clone(),
+        })?;
+        let head = Model::from_json(file)?.head()?;
+        let rows = &data.validation;
+        rows.check(OP, head.width(), self.0.classes.min(head.classes()))?;
+        let tokens: Vec<Vec<f64>> =
+            rows.rows.chunks_exact(head.width()).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
+        let logits: Vec<f32> = head.logits(&tokens)?.into_iter().flatten().map(|v| v as f32).collect();
+        let counts = encode_counts(&confusion_of(&logits, &rows.labels, self.0.classes), self.0.examples)?;
+        Ok(Box::new(padded(counts, self.values()).into_iter()))
+    }
+
+    fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
+        let counts = split_counts(sums, self.0.classes)?;
+        let result = Counts { model: self.0.model.clone(), counts, sites: committed };
+        let json = serde_json::to_vec_pretty(&result);
+        json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
+    }
+}
+
+/// Counts of the answers `argmax(logits)`.
+pub(super) fn confusion_of(logits: &[f32], labels: &[usize], classes: usize) -> Confusion {
+    let predicted: Vec<usize> = logits.chunks_exact(classes).map(argmax).collect();
+    Confusion::new(labels, &predicted, classes)
+}
+
+/// Counts row by row.
+pub(super) fn encode_counts(confusion: &Confusion, most: u64) -> Result<Vec<u64>> {
+    let counts: Vec<u64> = confusion.counts.iter().flatten().copied().collect();
+    match counts.iter().find(|n| **n > most) {
+        None => Ok(counts),
+        Some(n) => Err(Error::Data {
+            operation: "metrics",
+            what: "number of examples",
+            found: n.to_string(),
+            expected: format!("at most {most}"),
+        }),
+    }
+}
+
+/// The reverse, of a sum.
+pub(super) fn split_counts(sums: &[u64], classes: usize) -> Result<Vec<Vec<u64>>> {
+    let counts = sums.get(..classes * classes).ok_or_else(|| Error::Sums {
+        operation: "metrics",
+        reason: format!("{} sums, {} are needed", sums.len(), classes * classes),
+    })?;
+    Ok(counts.chunks_exact(classes).map(<[u64]>::to_vec).collect())
+}

@@ -1,0 +1,72 @@
+//! What a site brings to a job. It stays at the site.
+
+use super::{Error, Result};
+use blindscope_vision::data::Preprocess;
+use blindscope_vision::train::TrainingTile;
+use blindscope_vision::vit::Vit;
+use std::collections::BTreeMap;
+
+/// Class tokens in rows with their labels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Examples {
+    /// `[n, width]`.
+    pub rows: Vec<f32>,
+    /// One a row, below the number of classes.
+    pub labels: Vec<usize>,
+}
+
+impl Examples {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Refuses rows of another width, labels beyond the classes, values that are not finite.
+    ///
+    /// # Errors
+    /// [`Error::Data`].
+    pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
+        let refuse =
+            |what, found: String, expected: String| Err(Error::Data { operation, what, found, expected });
+        if self.rows.len() != self.labels.len() * width {
+            let expected = format!("{} rows of {width}", self.labels.len());
+            return refuse("number of feature values", self.rows.len().to_string(), expected);
+        }
+        if let Some(label) = self.labels.iter().find(|l| **l >= classes) {
+            return refuse("label", label.to_string(), format!("a class below {classes}"));
+        }
+        if let Some(value) = self.rows.iter().find(|v| !v.is_finite()) {
+            return refuse("feature value", value.to_string(), "finite numbers".into());
+        }
+        Ok(())
+    }
+}
+
+/// The tiles themselves with the backbone, for jobs that train it.
+#[derive(Debug, Clone)]
+pub struct Tiles {
+    /// The backbone that the study shares.
+    pub model: Vit,
+    /// Its preprocessing.
+    pub preprocess: Preprocess,
+    /// The training tiles.
+    pub train: Vec<TrainingTile>,
+}
+
+/// Everything a site may learn from.
+#[derive(Debug, Clone, Default)]
+pub struct SiteData {
+    /// What is learned from.
+    pub train: Examples,
+    /// What is held back at the site to measure on.
+    pub validation: Examples,
+    /// Tiles, where the site lets jobs train the backbone.
+    pub tiles: Option<Tiles>,
+    /// Model files by their SHA-256 in hexadecimal, for jobs that measure one.
+    pub models: BTreeMap<String, Vec<u8>>,
+}

@@ -1,0 +1,109 @@
+/// The learning code's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What keeps a site from contributing or a sum from becoming a model.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A job file whose settings cannot be read.
+    #[error("job `{job}`, kind {kind}: settings: {reason}")]
+    Settings {
+        /// The job's name.
+        job: String,
+        /// Its kind.
+        kind: &'static str,
+        /// What was found.
+        reason: String,
+    },
+    /// A setting out of range.
+    #[error("settings of {kind}: {field} is {found}, expected {expected}")]
+    Setting {
+        /// The job's kind.
+        kind: &'static str,
+        /// The setting.
+        field: &'static str,
+        /// Its value.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
+    /// A job whose announced size is not what its settings need.
+    #[error("job `{job}`: {field} is {found}, but its settings need {expected}; make the job file again")]
+    Announced {
+        /// The job's name.
+        job: String,
+        /// `values`, `max` or `rounds`.
+        field: &'static str,
+        /// What the file says.
+        found: u64,
+        /// What it should say.
+        expected: u64,
+    },
+    /// A kind of job that nobody learns from.
+    #[error("jobs of kind {kind} carry no learning")]
+    Kind {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// The site's data does not fit the job.
+    #[error("{operation}: {what} is {found}, the job needs {expected}")]
+    Data {
+        /// What was being done.
+        operation: &'static str,
+        /// What differs.
+        what: &'static str,
+        /// What the site has.
+        found: String,
+        /// What the job needs.
+        expected: String,
+    },
+    /// Bytes of a model or of a round's start that cannot be read.
+    #[error("{what}: {reason}")]
+    Bytes {
+        /// What the bytes should be.
+        what: &'static str,
+        /// Why they are not.
+        reason: String,
+    },
+    /// Sums that no data can give: a defect, or a site that does not keep to the protocol.
+    #[error("{operation}: {reason}")]
+    Sums {
+        /// What was computed.
+        operation: &'static str,
+        /// What is impossible.
+        reason: String,
+    },
+    /// A file or folder of the site.
+    #[error("{operation} {}: {source}", path.display())]
+    File {
+        /// What was being done.
+        operation: &'static str,
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+    /// From features and backbones.
+    #[error(transparent)]
+    Features(Box<crate::features::FeatureError>),
+    /// From fixed point.
+    #[error(transparent)]
+    Aggregate(#[from] blindscope_aggregate::AggregateError),
+    /// From training.
+    #[error(transparent)]
+    Vision(#[from] blindscope_vision::Error),
+    /// From a head.
+    #[error(transparent)]
+    Head(#[from] blindscope_classify::ClassifyError),
+}
+
+impl Error {
+    /// Names the operation and the path of an input or output error.
+    pub(super) fn file(
+        operation: &'static str,
+        path: impl Into<std::path::PathBuf>,
+    ) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::File { operation, path, source }
+    }
+}

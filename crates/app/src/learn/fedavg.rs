@@ -1,0 +1,207 @@
+//! `fedavg`: rounds of local training of the polynomial head, and the weighted mean of its weights (McMahan et al., arXiv
+//! 1602.05629).
+//!
+//! Round 0 agrees on the standardisation ([`ScalingSums`]). All sites then train one head on standardised features,
+//! which is also the form in which it is evaluated under encryption. The last round, if asked for, counts right and
+//! wrong answers.
+
+use super::confusion::{confusion_of, encode_counts, split_counts};
+use super::integers::{WeightedMean, bytes_of, floats, padded};
+use super::model::{Model, matrix};
+use super::scaling::ScalingSums;
+use super::settings::FedAvgSettings;
+use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
+use blindscope_vision::head::{HeadPlan, PolynomialHead, Scaling, train_polynomial};
+
+const NAME: &str = "fedavg";
+
+/// The job's learning.
+#[derive(Debug, Clone)]
+pub(super) struct FedAvg {
+    settings: FedAvgSettings,
+    mean: WeightedMean,
+    scaling: ScalingSums,
+}
+
+/// What a round starts from: the common standardisation and the common head.
+#[derive(Debug, Clone, PartialEq)]
+struct State {
+    scaling: Scaling,
+    /// On standardised features.
+    head: PolynomialHead,
+    /// Examples of the last round.
+    examples: u64,
+}
+
+impl FedAvg {
+    pub(super) fn new(settings: FedAvgSettings) -> Result<Self> {
+        settings.check()?;
+        let mean = WeightedMean::new(settings.bound, settings.bits, settings.examples)?;
+        let scaling = ScalingSums::new(settings.bound, settings.bits)?;
+        Ok(Self { settings, mean, scaling })
+    }
+
+    /// Numbers of the head.
+    fn parameters(&self) -> usize {
+        let s = &self.settings;
+        s.hidden * (s.width + 1) + s.degree + 1 + s.classes * (s.hidden + 1)
+    }
+
+    fn train(&self, data: &SiteData, round: u64, state: &State, watch: Watch<'_>) -> Result<Vec<u64>> {
+        let s = &self.settings;
+        let weight = self.mean.check(data.train.len())?;
+        let z = state.scaling.apply(&data.train.rows);
+        let start = Some(&state.head);
+        let trained = train_polynomial(&z, s.width, &data.train.labels, s.classes, &s.plan(round), start)?;
+        let first = (round - 1) * s.epochs as u64;
+        for (i, (loss, accuracy)) in trained.epochs.iter().enumerate() {
+            let epoch = first + i as u64 + 1;
+            watch(&EpochFigures { job: NAME, round, epoch, loss: *loss, accuracy: *accuracy });
+        }
+        self.mean.encode(weight, &parameters_of(&trained.head))
+    }
+
+    fn count(&self, data: &SiteData, state: &State) -> Result<Vec<u64>> {
+        let s = &self.settings;
+        data.validation.check("validation", s.width, s.classes)?;
+        let logits = state.head.logits(&state.scaling.apply(&data.validation.rows))?;
+        encode_counts(&confusion_of(&logits, &data.validation.labels, s.classes), s.examples)
+    }
+
+    fn model(&self, state: &State, committed: usize) -> Model {
+        Model::new(NAME, vec![("polynomial", state.literal(self.settings.clip))], state.examples, committed)
+    }
+
+    fn state(&self, input: &[u8]) -> Result<State> {
+        State::from_bytes(input, &self.settings, self.parameters())
+    }
+}
+
+impl Learning for FedAvg {
+    fn rounds(&self) -> u64 {
+        1 + self.settings.rounds + u64::from(self.settings.validate)
+    }
+
+    fn values(&self) -> u64 {
+        let counts = self.settings.classes * self.settings.classes;
+        (1 + self.parameters()).max(1 + 2 * self.settings.width).max(counts) as u64
+    }
+
+    fn max(&self) -> u64 {
+        self.mean.max()
+    }
+
+    fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers> {
+        let s = &self.settings;
+        data.train.check("fedavg", s.width, s.classes)?;
+        let values = if round == 0 {
+            self.mean.check(data.train.len())?;
+            self.scaling.encode(&data.train.rows, s.width)?
+        } else if round <= s.rounds {
+            self.train(data, round, &self.state(input)?, watch)?
+        } else {
+            self.count(data, &self.state(input)?)?
+        };
+        Ok(Box::new(padded(values, self.values()).into_iter()))
+    }
+
+    fn advance(&self, round: u64, input: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
+        let s = &self.settings;
+        if round == 0 {
+            let (scaling, examples) = self.scaling.decode(sums, s.width)?;
+            let state = State { scaling, head: common_start(s)?, examples };
+            return Ok(Advanced::Next(state.to_bytes()));
+        }
+        let mut state = self.state(input)?;
+        if round > s.rounds {
+            let mut model = self.model(&state, committed);
+            model.validation = Some(split_counts(sums, s.classes)?);
+            return Ok(Advanced::Final(model.to_json()?));
+        }
+        let (examples, values) = self.mean.decode(NAME, sums, self.parameters())?;
+        let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+        set_parameters(&mut state.head, &values);
+        state.examples = examples;
+        if round + 1 == self.rounds() {
+            return Ok(Advanced::Final(self.model(&state, committed).to_json()?));
+        }
+        Ok(Advanced::Next(state.to_bytes()))
+    }
+}
+
+impl State {
+    fn to_bytes(&self) -> Vec<u8> {
+        let mut out = self.examples.to_le_bytes().to_vec();
+        let scaling = self.scaling.mean.iter().chain(&self.scaling.deviation);
+        out.extend(bytes_of(scaling.chain(&parameters_of(&self.head))));
+        out
+    }
+
+    fn from_bytes(bytes: &[u8], s: &FedAvgSettings, parameters: usize) -> Result<Self> {
+        const WHAT: &str = "start of a fedavg round";
+        let short = || Error::Bytes { what: WHAT, reason: format!("{} bytes are too few", bytes.len()) };
+        let (examples, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
+        let values = floats(WHAT, rest, 2 * s.width + parameters)?;
+        let (mean, rest) = values.split_at(s.width);
+        let (deviation, parameters) = rest.split_at(s.width);
+        if let Some(bad) = deviation.iter().find(|d| **d <= 0.0) {
+            return Err(Error::Bytes { what: WHAT, reason: format!("a deviation of {bad}") });
+        }
+        let mut head = common_start(s)?;
+        set_parameters(&mut head, parameters);
+        let scaling = Scaling { mean: mean.to_vec(), deviation: deviation.to_vec() };
+        Ok(Self { scaling, head, examples: u64::from_le_bytes(*examples) })
+    }
+
+    /// The head of inference: standardised by the asker, clipped, evaluated as trained.
+    fn literal(&self, clip: f32) -> HeadLiteral {
+        let vector = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+        let head = &self.head;
+        let normalisation = Normalisation {
+            mean: vector(&self.scaling.mean),
+            gain: self.scaling.deviation.iter().map(|d| 1.0 / f64::from(*d)).collect(),
+            bound: f64::from(clip),
+        };
+        let inner = Affine { weights: matrix(&head.weight1, head.width), bias: vector(&head.bias1) };
+        let outer = Affine { weights: matrix(&head.weight2, head.bias1.len()), bias: vector(&head.bias2) };
+        HeadLiteral {
+            normalisation,
+            range: None,
+            map: Map::Polynomial { inner, polynomial: vector(&head.polynomial), outer },
+        }
+    }
+}
+
+/// The head that all sites start from, drawn from the job's seed, on features of mean 0 and deviation 1.
+fn common_start(s: &FedAvgSettings) -> Result<PolynomialHead> {
+    seeded_head(s.width, s.classes, &HeadPlan { seed: s.seed, ..s.plan(0) })
+}
+
+/// A head that nobody trained. It is drawn as training draws it: from two rows a class, all ones and all minus ones, whose
+/// mean is 0 and deviation 1 in every feature.
+pub(super) fn seeded_head(width: usize, classes: usize, plan: &HeadPlan) -> Result<PolynomialHead> {
+    let rows: Vec<f32> =
+        (0..2 * classes).flat_map(|i| vec![if i % 2 == 0 { 1.0 } else { -1.0 }; width]).collect();
+    let labels: Vec<usize> = (0..2 * classes).map(|i| i / 2).collect();
+    let plan = HeadPlan { epochs: 0, ..*plan };
+    Ok(train_polynomial(&rows, width, &labels, classes, &plan, None)?.head)
+}
+
+/// Every number of a head in one order: W₁, b₁, p, W₂, b₂.
+pub(super) fn parameters_of(head: &PolynomialHead) -> Vec<f32> {
+    [&head.weight1, &head.bias1, &head.polynomial, &head.weight2, &head.bias2]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect()
+}
+
+/// The reverse of [`parameters_of`]. Range: as many values as the head has.
+pub(super) fn set_parameters(head: &mut PolynomialHead, values: &[f32]) {
+    let mut values = values.iter();
+    let PolynomialHead { weight1, bias1, polynomial, weight2, bias2, .. } = head;
+    for tensor in [weight1, bias1, polynomial, weight2, bias2] {
+        tensor.iter_mut().zip(&mut values).for_each(|(to, from)| *to = *from);
+    }
+}

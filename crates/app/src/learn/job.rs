@@ -1,0 +1,110 @@
+//! Jobs as files, and the two ends of the protocol.
+
+use super::class_mean::ClassMean;
+use super::confusion::Metrics;
+use super::fedavg::FedAvg;
+use super::statistics::Statistics;
+use super::update::Update;
+use super::{EpochFigures, Error, Learning, Result, SiteData};
+use blindscope_federation::{Advance, Advanced, Contribution, JobKind, JobSpec, LearnError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A job file with rounds, values and largest integer as its settings need them.
+///
+/// # Errors
+/// [`Error::Settings`] for settings of another kind, [`Error::Setting`] for one out of range.
+pub fn job(name: &str, kind: JobKind, settings: &impl Serialize) -> Result<JobSpec> {
+    let settings = serde_json::to_value(settings).map_err(|e| Error::Settings {
+        job: name.to_owned(),
+        kind: kind.name(),
+        reason: e.to_string(),
+    })?;
+    let name = name.to_owned();
+    let mut spec = JobSpec { name, kind, rounds: 1, values: 1, max: 1, upload_seconds: None, settings };
+    let learning = read(&spec)?;
+    (spec.rounds, spec.values, spec.max) = (learning.rounds(), learning.values(), learning.max());
+    Ok(spec)
+}
+
+/// The learning of a job file, without a look at its announced size.
+fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
+    Ok(match spec.kind {
+        JobKind::Statistics => Box::new(Statistics::new(settings(spec)?)?),
+        JobKind::Fedavg => Box::new(FedAvg::new(settings(spec)?)?),
+        JobKind::Update => Box::new(Update::new(settings(spec)?)?),
+        JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
+        JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
+        JobKind::Ceremony => return Err(Error::Kind { kind: spec.kind.name() }),
+    })
+}
+
+fn settings<T: DeserializeOwned>(spec: &JobSpec) -> Result<T> {
+    serde_json::from_value(spec.settings.clone()).map_err(|e| Error::Settings {
+        job: spec.name.clone(),
+        kind: spec.kind.name(),
+        reason: e.to_string(),
+    })
+}
+
+/// The learning of a job file whose announced size is what its settings need.
+pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
+    let learning = read(spec)?;
+    let sizes = [
+        ("rounds", spec.rounds, learning.rounds()),
+        ("values", spec.values, learning.values()),
+        ("max", spec.max, learning.max()),
+    ];
+    for (field, found, expected) in sizes {
+        if found != expected {
+            return Err(Error::Announced { job: spec.name.clone(), field, found, expected });
+        }
+    }
+    Ok(learning)
+}
+
+/// A site's end: its data, and who is told about its training.
+pub struct SiteLearner {
+    data: SiteData,
+    watch: Box<dyn Fn(&EpochFigures) + Send + Sync>,
+}
+
+impl SiteLearner {
+    /// Learns from `data`; `watch` is told about every epoch of local training.
+    pub fn new(data: SiteData, watch: impl Fn(&EpochFigures) + Send + Sync + 'static) -> Self {
+        Self { data, watch: Box::new(watch) }
+    }
+
+    /// The data.
+    pub fn data(&self) -> &SiteData {
+        &self.data
+    }
+}
+
+impl Contribution for SiteLearner {
+    fn values<'a>(
+        &'a self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+        Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
+    }
+}
+
+/// The coordinator's end: a function of its arguments alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Coordinator;
+
+impl Advance for Coordinator {
+    fn advance(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> std::result::Result<Advanced, LearnError> {
+        Ok(learning(job)?.advance(round, input, sums, committed)?)
+    }
+}

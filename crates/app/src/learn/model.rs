@@ -1,0 +1,105 @@
+//! The model that a job ends in.
+
+use super::{Error, Result};
+use blindscope_classify::{Head, HeadLiteral};
+use serde::{Deserialize, Serialize};
+
+const FORMAT: &str = "blindscope model 1";
+
+/// Largest model file that is read.
+const MOST_BYTES: usize = 1 << 28;
+
+/// A model file: JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Model {
+    /// The file's format and version.
+    format: String,
+    /// The kind of job that it comes from.
+    pub kind: String,
+    /// Heads by name, the recommended one first.
+    pub heads: Vec<NamedHead>,
+    /// Examples behind it, over all sites.
+    pub examples: u64,
+    /// Sites behind it.
+    pub sites: usize,
+    /// Counts by true and predicted class on what the sites held back, summed under encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Vec<Vec<u64>>>,
+}
+
+/// A head with its name.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedHead {
+    /// `ridge`, `lda`, `polynomial`, `nearest-mean`.
+    pub name: String,
+    /// The head.
+    pub head: HeadLiteral,
+}
+
+impl Model {
+    /// A model of these heads.
+    pub(super) fn new(kind: &str, heads: Vec<(&str, HeadLiteral)>, examples: u64, sites: usize) -> Self {
+        let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
+        Self { format: FORMAT.to_owned(), kind: kind.to_owned(), heads, examples, sites, validation: None }
+    }
+
+    /// The recommended head.
+    ///
+    /// # Errors
+    /// [`Error::Bytes`] for a file without heads; [`Error::Head`] for one that cannot be evaluated.
+    pub fn head(&self) -> Result<Head> {
+        let first = self.heads.first();
+        let first =
+            first.ok_or_else(|| Error::Bytes { what: "model file", reason: "it holds no head".into() })?;
+        Ok(Head::new(first.head.clone())?)
+    }
+
+    /// The head of a name.
+    ///
+    /// # Errors
+    /// [`Error::Bytes`] when there is none; [`Error::Head`].
+    pub fn head_named(&self, name: &str) -> Result<Head> {
+        let found = self.heads.iter().find(|h| h.name == name);
+        let names = || self.heads.iter().map(|h| h.name.as_str()).collect::<Vec<_>>().join(", ");
+        let found = found.ok_or_else(|| Error::Bytes {
+            what: "model file",
+            reason: format!("no head `{name}`, there are: {}", names()),
+        })?;
+        Ok(Head::new(found.head.clone())?)
+    }
+
+    /// Reads a model file.
+    ///
+    /// # Errors
+    /// [`Error::Bytes`], [`Error::Head`].
+    pub fn from_json(bytes: &[u8]) -> Result<Self> {
+        let bad = |reason: String| Error::Bytes { what: "model file", reason };
+        if bytes.len() > MOST_BYTES {
+            return Err(bad(format!("{} bytes, at most {MOST_BYTES} are read", bytes.len())));
+        }
+        let model: Self = serde_json::from_slice(bytes).map_err(|e| bad(e.to_string()))?;
+        if model.format != FORMAT {
+            return Err(bad(format!("format `{}`, expected `{FORMAT}`", model.format)));
+        }
+        for head in &model.heads {
+            Head::new(head.head.clone())?;
+        }
+        Ok(model)
+    }
+
+    /// The file's bytes: equal models give equal bytes.
+    ///
+    /// # Errors
+    /// [`Error::Bytes`] for numbers that JSON has not.
+    pub fn to_json(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self)
+            .map_err(|e| Error::Bytes { what: "model file", reason: e.to_string() })
+    }
+}
+
+/// Rows of `width` values.
+pub(super) fn matrix(values: &[f32], width: usize) -> Vec<Vec<f64>> {
+    values.chunks(width.max(1)).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect()
+}

@@ -1,0 +1,150 @@
+//! A site's data as its kit names it.
+
+use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Tiles};
+use crate::features::{Backbone, BackboneSource, FeatureError, Features, TileList};
+use blindscope_vision::data::{Dataset, Limits, decode, read_image};
+use blindscope_vision::train::TrainingTile;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+/// What a site learns from: `[learning]` of its settings. Paths are relative to the kit's folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteSettings {
+    /// Features to learn from, as `blindscope features extract` writes them.
+    pub train: PathBuf,
+    /// Features held back to measure on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<PathBuf>,
+    /// Folder or list of the tiles themselves. Jobs may train the backbone only where this is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiles: Option<PathBuf>,
+    /// The backbone that `tiles` go through.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<PathBuf>,
+    /// Folder of model files that jobs may ask the site to measure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub models: Option<PathBuf>,
+    /// File that loss and accuracy of every epoch of local training are appended to, a JSON object a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub history: Option<PathBuf>,
+}
+
+/// One line of a site's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HistoryLine {
+    /// The kind of job.
+    pub job: String,
+    /// Its round.
+    pub round: u64,
+    /// Epochs done over all rounds, from 1.
+    pub epoch: u64,
+    /// Mean loss.
+    pub loss: f32,
+    /// Accuracy on the local training data.
+    pub accuracy: f32,
+}
+
+/// Opens what a site learns from.
+///
+/// # Errors
+/// [`Error::Features`], [`Error::Vision`] for files that are not what they should be; [`Error::File`].
+pub fn open_site(kit: &Path, settings: &SiteSettings) -> Result<SiteLearner> {
+    let at = |path: &PathBuf| kit.join(path);
+    let tiles = match (&settings.tiles, &settings.backbone) {
+        (Some(tiles), Some(backbone)) => Some(open_tiles(&at(tiles), &at(backbone))?),
+        (Some(_), None) => {
+            let (operation, what, found) = ("opening a site", "backbone", "not named".to_owned());
+            let expected = "`backbone` beside `tiles` in [learning]".to_owned();
+            return Err(Error::Data { operation, what, found, expected });
+        }
+        (None, _) => None,
+    };
+    let data = SiteData {
+        train: examples(&at(&settings.train))?,
+        validation: settings.validation.as_ref().map(|p| examples(&at(p))).transpose()?.unwrap_or_default(),
+        tiles,
+        models: settings.models.as_ref().map(|p| models(&at(p))).transpose()?.unwrap_or_default(),
+    };
+    let history = settings.history.as_ref().map(|p| History::open(&at(p))).transpose()?;
+    Ok(SiteLearner::new(data, move |figures| {
+        if let Some(history) = &history {
+            history.write(figures);
+        }
+    }))
+}
+
+fn examples(path: &Path) -> Result<Examples> {
+    let features = Features::load(path)?;
+    Ok(Examples { labels: features.known_labels()?, rows: features.values })
+}
+
+fn open_tiles(tiles: &Path, backbone: &Path) -> Result<Tiles> {
+    let dataset = TileList::new(tiles).open()?;
+    let backbone = Backbone::load(&BackboneSource::new(backbone.display().to_string()))?;
+    let train = decode_all(&dataset)?;
+    Ok(Tiles { model: backbone.model, preprocess: backbone.preprocess, train })
+}
+
+/// Every tile of a data set; one that cannot be read is an error here, since it was read when features were extracted.
+pub fn decode_all(dataset: &Dataset) -> Result<Vec<TrainingTile>> {
+    let limits = Limits::default();
+    let one = |sample: &blindscope_vision::data::Sample| {
+        let image = read_image(&sample.path, limits).and_then(|bytes| decode(&bytes, limits));
+        let image = image.map_err(|problem| Error::Data {
+            operation: "opening tiles",
+            what: "a tile",
+            found: format!("{}: {problem}", sample.path.display()),
+            expected: "readable images".into(),
+        })?;
+        Ok(TrainingTile { image, label: sample.label })
+    };
+    dataset.samples.iter().map(one).collect()
+}
+
+/// Every `.json` file of a folder by its digest.
+fn models(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
+    let mut found = BTreeMap::new();
+    let entries = std::fs::read_dir(folder).map_err(Error::file("listing", folder))?;
+    for entry in entries {
+        let path = entry.map_err(Error::file("listing", folder))?.path();
+        if path.extension().is_some_and(|e| e == "json") {
+            let bytes = std::fs::read(&path).map_err(Error::file("reading", &path))?;
+            found.insert(crate::features::hex(&Sha256::digest(&bytes)), bytes);
+        }
+    }
+    Ok(found)
+}
+
+/// Where epochs are written down.
+struct History(Mutex<File>);
+
+impl History {
+    fn open(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        Ok(Self(Mutex::new(file.map_err(Error::file("opening", path))?)))
+    }
+
+    /// A line that cannot be written is lost: the history is for people, and no round waits for it.
+    fn write(&self, figures: &EpochFigures) {
+        let EpochFigures { job, round, epoch, loss, accuracy } = *figures;
+        let line = HistoryLine { job: job.to_owned(), round, epoch, loss, accuracy };
+        if let (Ok(mut file), Ok(json)) = (self.0.lock(), serde_json::to_string(&line)) {
+            let _ = writeln!(file, "{json}");
+        }
+    }
+}
+
+impl From<FeatureError> for Error {
+    fn from(e: FeatureError) -> Self {
+        match e {
+            FeatureError::Vision(e) => Self::Vision(e),
+            e => Self::Features(Box::new(e)),
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! What a job file says to the learning code.
+
+use super::{Error, Result};
+use blindscope_vision::head::{Activation, HeadPlan};
+use blindscope_vision::train::{FitPlan, Tuning};
+use serde::{Deserialize, Serialize};
+
+/// Settings of `statistics` and `cls-mean`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StatisticsSettings {
+    /// Width of a feature row.
+    pub width: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Features are clipped to `±bound`. A constant of the study, not of anybody's data.
+    pub bound: f64,
+    /// Bits of a feature, 2 to 20.
+    pub bits: u32,
+    /// Most examples of one site.
+    pub examples: u64,
+    /// Ridge penalty, relative to the number of examples.
+    pub lambda: f64,
+}
+
+impl Default for StatisticsSettings {
+    fn default() -> Self {
+        Self { width: 0, classes: 0, bound: 16.0, bits: 14, examples: 4096, lambda: 0.01 }
+    }
+}
+
+impl StatisticsSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        shape("statistics", self.width, self.classes, self.examples)?;
+        let fine = self.bound.is_finite() && self.bound > 0.0;
+        require(fine, "statistics", "bound", &self.bound, "a positive number")?;
+        require((2..=20).contains(&self.bits), "statistics", "bits", &self.bits, "2 to 20")?;
+        let fine = self.lambda.is_finite() && self.lambda > 0.0;
+        require(fine, "statistics", "lambda", &self.lambda, "a positive number")
+    }
+}
+
+/// Settings of `fedavg`: rounds of local training of the polynomial head.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FedAvgSettings {
+    /// Width of a feature row.
+    pub width: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Rounds of training. The job has one more before them for the common scaling, and one after them to validate.
+    pub rounds: u64,
+    /// Passes over the local data a round.
+    pub epochs: usize,
+    /// Hidden units.
+    pub hidden: usize,
+    /// Degree of the polynomial: 2 or 4.
+    pub degree: usize,
+    /// Deviations to which a standardised feature is clipped.
+    pub clip: f32,
+    /// Examples a step.
+    pub batch: usize,
+    /// Peak step size.
+    pub rate: f32,
+    /// Weight decay.
+    pub decay: f32,
+    /// Seed of the common start and of the shuffles.
+    pub seed: u64,
+    /// Bits of a value, 8 to 24.
+    pub bits: u32,
+    /// Values are clipped to `±bound`: weights of the head, and features before they are standardised.
+    pub bound: f64,
+    /// Most examples of one site.
+    pub examples: u64,
+    /// Whether the sites count right and wrong answers on what they held back, under encryption, in a last round.
+    pub validate: bool,
+}
+
+impl Default for FedAvgSettings {
+    fn default() -> Self {
+        let plan = HeadPlan::default();
+        Self {
+            width: 0,
+            classes: 0,
+            rounds: 5,
+            epochs: 6,
+            hidden: plan.hidden,
+            degree: 2,
+            clip: plan.clip,
+            batch: plan.batch,
+            rate: plan.rate,
+            decay: plan.decay,
+            seed: 0,
+            bits: 20,
+            bound: 16.0,
+            examples: 4096,
+            validate: true,
+        }
+    }
+}
+
+impl FedAvgSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        const KIND: &str = "fedavg";
+        shape(KIND, self.width, self.classes, self.examples)?;
+        require((1..=10_000).contains(&self.rounds), KIND, "rounds", &self.rounds, "1 to 10000")?;
+        require((1..=10_000).contains(&self.epochs), KIND, "epochs", &self.epochs, "1 to 10000")?;
+        require((1..=4096).contains(&self.hidden), KIND, "hidden", &self.hidden, "1 to 4096")?;
+        require(matches!(self.degree, 2 | 4), KIND, "degree", &self.degree, "2 or 4")?;
+        require((1..=65_536).contains(&self.batch), KIND, "batch", &self.batch, "1 to 65536")?;
+        for (field, value) in [("clip", self.clip), ("rate", self.rate)] {
+            require(value.is_finite() && value > 0.0, KIND, field, &value, "a positive number")?;
+        }
+        let fine = self.decay.is_finite() && self.decay >= 0.0;
+        require(fine, KIND, "decay", &self.decay, "zero or a positive number")?;
+        fixed_point(KIND, self.bits, self.bound)
+    }
+
+    /// How a site trains in a round of training, counted from 1.
+    pub(super) fn plan(&self, round: u64) -> HeadPlan {
+        HeadPlan {
+            hidden: self.hidden,
+            activation: Activation::Trained { degree: self.degree },
+            clip: self.clip,
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.rate,
+            decay: self.decay,
+            seed: self.seed ^ (round << 32),
+            ..HeadPlan::default()
+        }
+    }
+}
+
+/// The part of the backbone that an `update` trains.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "part", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum UpdatePart {
+    /// The head alone.
+    Head,
+    /// The last blocks and the final normalisation.
+    LastBlocks {
+        /// How many.
+        blocks: usize,
+    },
+    /// Low-rank adapters.
+    Lora {
+        /// Rank of each.
+        rank: usize,
+        /// Factor of each.
+        scale: f32,
+    },
+    /// Every weight.
+    Whole,
+}
+
+impl UpdatePart {
+    pub(super) fn tuning(self) -> Tuning {
+        match self {
+            Self::Head => Tuning::Head,
+            Self::LastBlocks { blocks } => Tuning::LastBlocks(blocks),
+            Self::Lora { rank, scale } => Tuning::Lora { rank, scale },
+            Self::Whole => Tuning::Whole,
+        }
+    }
+}
+
+/// Settings of `update`: rounds of local training of the model, and the mean of what changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct UpdateSettings {
+    /// The trained part of the backbone.
+    pub part: UpdatePart,
+    /// Number of classes.
+    pub classes: usize,
+    /// Width of a class token.
+    pub width: usize,
+    /// Hidden units of the polynomial head, 0 for a linear one.
+    pub hidden: usize,
+    /// Values of the update, the head's included: `update_values` of the backbone.
+    pub values: u64,
+    /// Rounds.
+    pub rounds: u64,
+    /// Passes over the local tiles a round.
+    pub epochs: usize,
+    /// Tiles a step.
+    pub batch: usize,
+    /// Peak step size of the backbone.
+    pub rate: f32,
+    /// Peak step size of the head.
+    pub head_rate: f32,
+    /// Whether tiles are turned and their stain varied.
+    pub augment: bool,
+    /// Seed of the common start, of shuffles and augmentation.
+    pub seed: u64,
+    /// Bits of a value, 8 to 24.
+    pub bits: u32,
+    /// Changes are clipped to `±bound` a round.
+    pub bound: f64,
+    /// Class tokens are clipped to `±token_bound` before the head.
+    pub token_bound: f32,
+    /// Most tiles of one site.
+    pub examples: u64,
+}
+
+impl Default for UpdateSettings {
+    fn default() -> Self {
+        let plan = FitPlan::default();
+        Self {
+            part: UpdatePart::LastBlocks { blocks: 1 },
+            classes: 0,
+            width: 0,
+            hidden: 32,
+            values: 0,
+            rounds: 3,
+            epochs: 2,
+            batch: plan.batch,
+            rate: plan.rate,
+            head_rate: plan.head_rate,
+            augment: true,
+            seed: 0,
+            bits: 16,
+            bound: 0.5,
+            token_bound: 8.0,
+            examples: 4096,
+        }
+    }
+}
+
+impl UpdateSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        const KIND: &str = "update";
+        shape(KIND, self.width, self.classes, self.examples)?;
+        require((1..=1 << 32).contains(&self.values), KIND, "values", &self.values, "1 to 4294967296")?;
+        require((1..=10_000).contains(&self.rounds), KIND, "rounds", &self.rounds, "1 to 10000")?;
+        require((1..=10_000).contains(&self.epochs), KIND, "epochs", &self.epochs, "1 to 10000")?;
+        require(self.hidden <= 4096, KIND, "hidden", &self.hidden, "0 to 4096")?;
+        require((1..=65_536).contains(&self.batch), KIND, "batch", &self.batch, "1 to 65536")?;
+        for (field, value) in
+            [("rate", self.rate), ("head_rate", self.head_rate), ("token_bound", self.token_bound)]
+        {
+            require(value.is_finite() && value > 0.0, KIND, field, &value, "a positive number")?;
+        }
+        fixed_point(KIND, self.bits, self.bound)
+    }
+
+    /// How a site trains in a round.
+    pub(super) fn plan(&self, round: u64) -> FitPlan {
+        FitPlan {
+            tuning: self.part.tuning(),
+            epochs: self.epochs,
+            batch: self.batch,
+            rate: self.rate,
+            head_rate: self.head_rate,
+            augment: self.augment,
+            seed: self.seed ^ (round << 32),
+            ..FitPlan::default()
+        }
+    }
+}
+
+/// Settings of `metrics`: counts of right and wrong answers on what the sites held back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsSettings {
+    /// SHA-256 of the model file in hexadecimal; every site must have it.
+    pub model: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Most examples of one site.
+    pub examples: u64,
+}
+
+impl MetricsSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        shape("metrics", 1, self.classes, self.examples)?;
+        let hexadecimal = self.model.len() == 64 && self.model.bytes().all(|b| b.is_ascii_hexdigit());
+        require(hexadecimal, "metrics", "model", &self.model, "64 hexadecimal digits")
+    }
+}
+
+fn require(
+    fine: bool,
+    kind: &'static str,
+    field: &'static str,
+    found: &impl ToString,
+    expected: &'static str,
+) -> Result<()> {
+    if fine { Ok(()) } else { Err(Error::Setting { kind, field, found: found.to_string(), expected }) }
+}
+
+fn shape(kind: &'static str, width: usize, classes: usize, examples: u64) -> Result<()> {
+    require((1..=4096).contains(&width), kind, "width", &width, "1 to 4096")?;
+    require((2..=4096).contains(&classes), kind, "classes", &classes, "2 to 4096")?;
+    require((1..=1 << 24).contains(&examples), kind, "examples", &examples, "1 to 16777216")
+}
+
+fn fixed_point(kind: &'static str, bits: u32, bound: f64) -> Result<()> {
+    require((8..=24).contains(&bits), kind, "bits", &bits, "8 to 24")?;
+    require(bound.is_finite() && bound > 0.0, kind, "bound", &bound, "a positive number")
+}

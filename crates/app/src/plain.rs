@@ -1,0 +1,140 @@
+//! Sums without learning: sites contribute integers of their own, the result is their sum.
+//!
+//! For learning code in another language, which writes its integers to a file, and for measuring the federation itself. A job
+//! asks for it with `settings = { plain = true }`. Its result, and the input of each round after the first, are the sums of
+//! the round before, eight bytes each, little endian.
+
+use std::fs::File;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+
+use blindscope_federation::{Advance, Advanced, Contribution, JobSpec, LearnError};
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Where a site's integers come from: the table `learning.plain` of its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Plain {
+    /// A text file, a number a line; `{round}` in its name stands for the round.
+    File(PathBuf),
+    /// Drawn from this seed and the round, for trials.
+    Seed(u64),
+}
+
+/// Why there are no integers.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PlainError {
+    /// The job is not one of plain sums.
+    #[error(
+        "job {job}: its settings do not say plain = true, and this site has integers only; set [learning] for its kind"
+    )]
+    NotPlain {
+        /// Which.
+        job: String,
+    },
+    /// A file that has other lines than the job wants.
+    #[error("read {}: line {line} is {found:?}, a number up to {max} is expected in each of {values} lines", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// Which, from 1.
+        line: u64,
+        /// What it is; empty beyond the end.
+        found: String,
+        /// The job's largest.
+        max: u64,
+        /// The job's number of integers.
+        values: u64,
+    },
+}
+
+/// Whether a job is one of plain sums.
+pub fn is_plain(job: &JobSpec) -> bool {
+    job.settings.get("plain").and_then(serde_json::Value::as_bool) == Some(true)
+}
+
+impl Plain {
+    /// What a site of this seed contributes to a round, for those who want to check a sum.
+    pub fn drawn(seed: u64, job: &JobSpec, round: u64) -> impl Iterator<Item = u64> + Send + use<> {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&seed.to_le_bytes());
+        bytes[8..16].copy_from_slice(&round.to_le_bytes());
+        let mut rng = ChaCha20Rng::from_seed(bytes);
+        let span = job.max.saturating_add(1).max(1);
+        (0..job.values).map(move |_| rng.next_u64() % span)
+    }
+}
+
+impl Contribution for Plain {
+    fn values<'a>(
+        &'a self,
+        job: &JobSpec,
+        round: u64,
+        _: &[u8],
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+        if !is_plain(job) {
+            return Err(PlainError::NotPlain { job: job.name.clone() }.into());
+        }
+        match self {
+            Self::Seed(seed) => Ok(Box::new(Self::drawn(*seed, job, round))),
+            Self::File(path) => {
+                let path = PathBuf::from(path.to_string_lossy().replace("{round}", &round.to_string()));
+                Ok(Box::new(read(&path, job)?.into_iter()))
+            }
+        }
+    }
+}
+
+/// All of them: a wrong line must be known before anything is sent.
+fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, LearnError> {
+    let mut values = Vec::new();
+    let mut lines = BufReader::new(File::open(path)?).lines();
+    for line in 1..=job.values + 1 {
+        let text = lines.next().transpose()?;
+        match text.as_deref().map(|text| text.trim().parse::<u64>()) {
+            None if line == job.values + 1 => return Ok(values),
+            Some(Ok(value)) if value <= job.max && line <= job.values => values.push(value),
+            _ => {
+                let (found, max, values) = (text.unwrap_or_default(), job.max, job.values);
+                return Err(PlainError::Line { path: path.to_owned(), line, found, max, values }.into());
+            }
+        }
+    }
+    Ok(values)
+}
+
+/// The sums, unchanged, for jobs of plain sums; everything else goes to `learning`.
+pub struct Sums<A> {
+    /// What follows from all other jobs.
+    pub learning: A,
+}
+
+impl<A: Advance> Advance for Sums<A> {
+    fn advance(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> Result<Advanced, LearnError> {
+        if !is_plain(job) {
+            return self.learning.advance(job, round, input, sums, committed);
+        }
+        let bytes = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+        Ok(if round + 1 == job.rounds { Advanced::Final(bytes) } else { Advanced::Next(bytes) })
+    }
+}
+
+/// No learning at all.
+pub struct NoLearning;
+
+impl Advance for NoLearning {
+    fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
+        Err(PlainError::NotPlain { job: job.name.clone() }.into())
+    }
+}

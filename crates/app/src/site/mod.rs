@@ -1,0 +1,201 @@
+//! `site run`: asks the coordinator for something to do, judges it, does it, and sends the answer.
+//!
+//! Before anything leaves the site, what it says of itself is on its disk: the opening that it helps with, the attempt that
+//! it spends, the answer that it signed. A site that was killed anywhere goes on from its marks: an answer that was
+//! signed is sent again as it was, a share that was spent but not kept is never made again.
+
+mod dial;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use blindscope_federation::{
+    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
+    Site, Task,
+};
+use blindscope_store::{Folder, Marks};
+use blindscope_transport::{Client, Join, Stop, Upload};
+use blindscope_wire::Digest;
+use bytes::Bytes;
+
+use crate::error::{AppError, Result};
+use crate::files;
+use crate::kit::{Kit, PartySettings};
+use dial::Dialler;
+
+/// Learning at the site, shared among threads.
+pub type Learning = Arc<dyn Contribution + Send + Sync>;
+
+/// The longest that a question stays open at the coordinator.
+const POLL: Duration = Duration::from_secs(25);
+
+/// A running site.
+struct Runner {
+    site: Site,
+    marks: Marks,
+    blobs: Folder,
+    signer: IdentityKey,
+    sealing: Arc<SealingKey>,
+    learning: Learning,
+    client: Client,
+    dialler: Dialler,
+    stop: Stop,
+}
+
+/// Runs the site of a kit until `stop`.
+///
+/// A coordinator that is away is waited for. `disk` is the most bytes that the site's blobs may take together.
+///
+/// # Errors
+/// [`AppError`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
+pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
+    let settings: PartySettings = kit.settings(overrides)?;
+    let study = kit.study()?;
+    let me = kit.site(&study, &settings.name)?;
+    let policy = kit.policy()?;
+    files::folder(&kit.state())?;
+    let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
+    let site = Site::replay(&study, me, policy, marks.all().await?)?;
+    let mut runner = Runner {
+        site,
+        marks,
+        blobs: Folder::open(&kit.state().join("blobs"), disk)?,
+        signer: kit.identity()?,
+        sealing: Arc::new(kit.sealing()?),
+        learning,
+        client: kit.client(&settings.coordinator)?,
+        dialler: Dialler::new()?,
+        stop,
+    };
+    tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
+    runner.tidy()?;
+    runner.join().await?;
+    while !runner.stop.is_stopped() {
+        runner.turn().await?;
+    }
+    Ok(())
+}
+
+impl Runner {
+    /// Says hello, however long it takes to be heard.
+    async fn join(&mut self) -> Result<()> {
+        let study = self.site.study().digest();
+        let software = env!("CARGO_PKG_VERSION").to_owned();
+        let client = self.client.clone();
+        let hello = || {
+            let (client, software) = (client.clone(), software.clone());
+            async move { client.join(Join { software, study: Some(study) }).await }
+        };
+        let Some(joined) = self.dialler.until_heard(&self.stop, hello).await? else { return Ok(()) };
+        let literal =
+            blindscope_federation::StudyLiteral::from_toml(&String::from_utf8_lossy(&joined.study))?;
+        if literal != *self.site.study().literal() {
+            let expected = self.site.study().digest().to_string();
+            return Err(AppError::OtherStudy { expected, found: literal.name });
+        }
+        Ok(())
+    }
+
+    /// One question, and what follows from the answer.
+    async fn turn(&mut self) -> Result<()> {
+        let client = self.client.clone();
+        let ask = || {
+            let client = client.clone();
+            async move { client.next(Bytes::new(), POLL).await }
+        };
+        let Some(Some(bytes)) = self.dialler.until_heard(&self.stop, ask).await? else { return Ok(()) };
+        let task = Task::from_bytes(&bytes)?;
+        let staged = match self.site.take(&task)? {
+            Order::Send(staged) => *staged,
+            Order::Decline(cause) => {
+                tracing::warn!(step = %task.step, ?cause, "declined");
+                self.stage(&task, Answer::Declined(cause)).await?
+            }
+            Order::Work { before } => {
+                self.keep(before).await?;
+                let answer = self.work(&task).await?;
+                self.stage(&task, answer).await?
+            }
+        };
+        self.send(&staged).await?;
+        self.tidy()
+    }
+
+    /// Signs an answer and keeps it.
+    async fn stage(&mut self, task: &Task, answer: Answer) -> Result<SignedHeader> {
+        let marks = self.site.answer(task, answer, &self.signer);
+        let staged = marks.iter().find_map(|mark| match mark {
+            Mark::Staged { answer } => Some(answer.clone()),
+            _ => None,
+        });
+        self.keep(marks).await?;
+        staged.ok_or(AppError::Defect { what: "the signing of an answer" })
+    }
+
+    /// Marks on the disk, then in the state.
+    async fn keep(&mut self, marks: Vec<Mark>) -> Result<()> {
+        self.marks.append(&marks).await?;
+        for mark in &marks {
+            let corrupt = |reason| blindscope_federation::Error::Corrupt { seq: 0, reason };
+            self.site.apply(mark).map_err(corrupt)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a staged answer until the coordinator has it, or does not want it any more.
+    async fn send(&mut self, staged: &SignedHeader) -> Result<()> {
+        let blob = staged.payload().unwrap_or_else(|| Blob::of(&[]));
+        let upload = Upload { header: staged.to_bytes().into(), len: blob.len, digest: blob.digest };
+        let (client, blobs, has_payload) =
+            (self.client.clone(), self.blobs.clone(), staged.payload().is_some());
+        let submit = || {
+            let (client, blobs, upload) = (client.clone(), blobs.clone(), upload.clone());
+            async move {
+                let body: Box<dyn std::io::Read + Send> = if has_payload {
+                    Box::new(blobs.reader(&blob).map_err(|e| dial::unreadable(&e))?)
+                } else {
+                    Box::new(std::io::empty())
+                };
+                client.submit(upload, body).await
+            }
+        };
+        let step = staged.header.step;
+        match self.dialler.until_heard(&self.stop, submit).await {
+            Ok(Some(note)) => {
+                let record = Record::from_line(&note)?;
+                let mark = self.site.receive(&record)?;
+                tracing::info!(%step, seq = record.body.seq, "accepted");
+                debug_assert!(
+                    matches!(record.body.event, Event::Accepted { .. }),
+                    "receive takes receipts only"
+                );
+                self.keep(vec![mark]).await
+            }
+            Ok(None) => Ok(()),
+            // The step closed meanwhile, or was answered otherwise: nothing of this site's is wrong.
+            Err(AppError::Transport(error)) if dial::is_stale(&error) => {
+                tracing::warn!(%step, %error, "too late");
+                self.dialler.pause(&self.stop).await;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Deletes what no answer needs any more.
+    fn tidy(&self) -> Result<()> {
+        self.blobs.retain(&self.site.needed_blobs())?;
+        Ok(())
+    }
+}
+
+/// What the site's key is called in a task: its parts are needed for a share.
+fn bundle(site: &Site, task: &Task) -> Option<Blob> {
+    (task.step.phase == Phase::Share).then(|| site.key(task.key))?.map(|held| held.bundle)
+}
+
+/// A blob's name, for the coordinator.
+fn named(blob: &Blob) -> (Digest, u64) {
+    (blob.digest, blob.len)
+}

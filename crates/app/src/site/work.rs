@@ -1,0 +1,97 @@
+//! What a task asks: its inputs fetched, its payload computed on a thread of its own.
+
+use blindscope_federation::payload::{SiteTools, site_payload};
+use blindscope_federation::{Answer, Blob, Cause, Phase, Task};
+use blindscope_store::Unfinished;
+use blindscope_transport::TransportError;
+
+use super::{Runner, bundle, dial, named};
+use crate::error::{AppError, Result};
+use crate::system;
+
+impl Runner {
+    /// The answer to a task that was taken: a payload that is kept, or why there is none.
+    pub(super) async fn work(&mut self, task: &Task) -> Result<Answer> {
+        for blob in task.inputs() {
+            match self.fetch(blob).await {
+                Ok(()) => {}
+                // What the task needs is gone at the coordinator: the step is over.
+                Err(AppError::Transport(error)) if dial::is_stale(&error) => {
+                    tracing::warn!(step = %task.step, %error, "an input is gone");
+                    return Ok(Answer::Declined(self.lost(task)));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let permit = match task.step.phase {
+            Phase::Share => Some(self.site.permit(task.step)?),
+            _ => None,
+        };
+        let bundle = bundle(&self.site, task);
+        let (study, me, blobs) = (self.site.study().clone(), self.site.me(), self.blobs.clone());
+        let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
+        let step = task.step;
+        let started = std::time::Instant::now();
+        let mut rng = system::rng()?;
+        let computing = tokio::task::spawn_blocking(move || {
+            let tools =
+                SiteTools { study: &study, me, sealing: &sealing, learning: &*learning, blobs: &blobs };
+            site_payload(&tools, &task, bundle, permit, &mut rng)
+        });
+        match computing.await.map_err(|_| AppError::Defect { what: "the computation of a payload" })? {
+            Ok(blob) => {
+                tracing::info!(%step, bytes = blob.len, took = ?started.elapsed(), "computed");
+                Ok(Answer::Payload(blob))
+            }
+            Err(error) => {
+                tracing::error!(%step, %error, "not computed");
+                Ok(Answer::Declined(error.cause()))
+            }
+        }
+    }
+
+    /// What to answer where an input is gone.
+    fn lost(&self, task: &Task) -> Cause {
+        if task.step.phase == Phase::Share { Cause::Spent } else { Cause::Task }
+    }
+
+    /// A blob of the coordinator's, unless it is here already.
+    async fn fetch(&mut self, blob: Blob) -> Result<()> {
+        if self.blobs.contains(&blob) {
+            return Ok(());
+        }
+        let (client, blobs) = (self.client.clone(), self.blobs.clone());
+        let (digest, len) = named(&blob);
+        let fetching = || {
+            let (client, blobs) = (client.clone(), blobs.clone());
+            async move {
+                let sink = Sink(blobs.begin(len).map_err(|e| full(&e))?);
+                client.fetch(digest, len, sink).await
+            }
+        };
+        let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(()) };
+        let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
+        Ok(keeping.await.map_err(|_| AppError::Defect { what: "the keeping of a blob" })??)
+    }
+}
+
+/// A blob on its way in.
+struct Sink(Unfinished);
+
+impl std::io::Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.push(bytes).map_err(std::io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn full(error: &blindscope_store::Error) -> TransportError {
+    TransportError::File {
+        action: "keep a blob of the coordinator",
+        cause: std::io::Error::other(error.to_string()),
+    }
+}

@@ -1,0 +1,59 @@
+//! What only the edge of a program may take from its surroundings: time, randomness, and how it is told to stop.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use blindscope_transport::Stop;
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+use zeroize::Zeroizing;
+
+use crate::error::{AppError, Result};
+
+/// The clock, milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+/// A generator seeded by the operating system.
+///
+/// # Errors
+/// [`AppError::Entropy`]
+pub fn rng() -> Result<ChaCha20Rng> {
+    let mut seed = Zeroizing::new([0; 32]);
+    getrandom::fill(&mut *seed).map_err(|_| AppError::Entropy)?;
+    Ok(ChaCha20Rng::from_seed(*seed))
+}
+
+/// The threads on which a command's network and disk work runs.
+///
+/// # Errors
+/// [`AppError::Defect`] when the system gives no threads.
+pub fn runtime() -> Result<tokio::runtime::Runtime> {
+    let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    built.map_err(|_| AppError::Defect { what: "the start of threads" })
+}
+
+/// Stops a service when the process is asked to end (Ctrl-C, SIGTERM). A second time ends it at once.
+pub fn stop_on_signal(stop: &Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::warn!("signals cannot be caught; they end the process at once");
+        return;
+    };
+    let stop = stop.clone();
+    tokio::spawn(async move {
+        for first in [true, false] {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if first {
+                tracing::info!("stopping");
+                stop.stop();
+            }
+        }
+        std::process::exit(130);
+    });
+}

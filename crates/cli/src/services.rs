@@ -1,0 +1,95 @@
+//! `blindscope coordinator serve` and `blindscope site run`
+
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use blindscope_app::coordinator::{self, Parts};
+use blindscope_app::kit::{Kit, PartySettings};
+use blindscope_app::learn::{self, SiteSettings};
+use blindscope_app::plain::{Plain, Sums};
+use blindscope_app::{Limits, Stop, site, system};
+use clap::{Args, Subcommand};
+
+/// The coordinator's service.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CoordinatorCommand {
+    /// Serve the study until the process is told to end.
+    #[command(
+        after_help = "Example: blindscope coordinator serve --kit study/coordinator -c listen=0.0.0.0:8443"
+    )]
+    Serve(ServiceOptions),
+}
+
+/// A site's service.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SiteCommand {
+    /// Take part in the study until the process is told to end.
+    #[command(after_help = "Example: blindscope site run --kit hospital-a")]
+    Run(ServiceOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServiceOptions {
+    /// The party's folder.
+    #[arg(long)]
+    kit: PathBuf,
+    /// Replace a key of settings.toml.
+    #[arg(short = 'c', value_name = "KEY=VALUE")]
+    overrides: Vec<String>,
+    /// Most bytes that blobs may take on the disk.
+    #[arg(long, value_name = "BYTES", default_value_t = 1 << 40)]
+    disk: u64,
+    /// Print one JSON object when the service is ready.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
+    let CoordinatorCommand::Serve(options) = command;
+    let kit = Kit::at(&options.kit);
+    let learning = Arc::new(Sums { learning: learn::Coordinator });
+    let parts = Parts { learning, limits: Limits::default(), disk: options.disk };
+    let json = options.json;
+    let ready = move |address: std::net::SocketAddr| {
+        let mut out = io::stdout().lock();
+        // Whoever started us may have closed our output; we serve all the same.
+        let _ = if json {
+            writeln!(out, "{}", serde_json::json!({ "listening": address }))
+        } else {
+            writeln!(out, "listening on {address}")
+        };
+        let _ = out.flush();
+    };
+    Ok(system::runtime()?.block_on(async {
+        let stop = Stop::new();
+        system::stop_on_signal(&stop);
+        coordinator::serve(&kit, &options.overrides, parts, stop, ready).await
+    })?)
+}
+
+pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
+    let SiteCommand::Run(options) = command;
+    let kit = Kit::at(&options.kit);
+    let settings: PartySettings = kit.settings(&options.overrides)?;
+    let learning = learning(&kit, &settings)?;
+    Ok(system::runtime()?.block_on(async {
+        let stop = Stop::new();
+        system::stop_on_signal(&stop);
+        site::run(&kit, &options.overrides, learning, options.disk, stop).await
+    })?)
+}
+
+/// The learning code that the table `learning` asks for: integers of one's own, or features and tiles.
+fn learning(kit: &Kit, settings: &PartySettings) -> anyhow::Result<site::Learning> {
+    if let Some(plain) = settings.learning.get("plain").cloned() {
+        let plain: Plain = plain.try_into()?;
+        return Ok(Arc::new(plain));
+    }
+    let learning: Result<SiteSettings, _> = settings.learning.clone().try_into();
+    let learning = learning.context(
+        "settings.toml: the table learning names no source; set learning.train to a features file, or learning.plain",
+    )?;
+    Ok(Arc::new(learn::open_site(kit.folder(), &learning)?))
+}

@@ -1,0 +1,13 @@
+//! Studies of plain sums as real processes.
+#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, reason = "shared by the test files")]
+
+use std::path::Path;
+
+use blindscope_app::processes::Processes;
+use blindscope_app::provision::Project;
+use blindscope_app::trial;
+
+pub fn processes(folder: &Path, project: Project) -> Processes {
+    let learning = trial::learning(project.sites.len());
+    Processes::provision(Path::new(env!("CARGO_BIN_EXE_blindscope")), folder, project, &learning).unwrap()
+}

@@ -1,0 +1,33 @@
+//! The only sockets of the project: gRPC over mutual TLS 1.3, one port, sites dial out only.
+//!
+//! It knows bytes, digests, headers and limits, nothing of their meaning. What is behind a server is a [`Handler`]; the
+//! handler learns who calls by the key of the caller's certificate ([`PeerId`]), says from an upload's head how many
+//! bytes it takes, and only then are they read, hashed while they come, and dropped at the first byte too many.
+//!
+//! What a stranger can do to a server is bounded in [`Limits`]: handshakes that dawdle are cut, connections, calls and
+//! uploads of one certificate are counted, an upload below a byte rate is refused, and a full server makes callers wait
+//! before it reads what they send.
+
+#![forbid(unsafe_code)]
+
+mod client;
+mod error;
+mod handler;
+mod identity;
+mod limits;
+mod message;
+mod refusal;
+mod server;
+mod stubs;
+mod tls;
+
+pub use client::{Backoff, Client, Found};
+pub use error::{Result, TransportError};
+pub use handler::{
+    Admission, Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Source, Stream, Upload,
+};
+pub use identity::{Peer, PeerId};
+pub use limits::Limits;
+pub use refusal::{Class, Refusal};
+pub use server::{Server, Stop};
+pub use tls::{ClientTls, Credentials, ServerTls};
