@@ -115,7 +115,9 @@ mod tests {
                 .collect();
             let mut out = Vec::new();
             let mut packer = Packer::new(&mut out, width);
-            values.iter().for_each(|v| packer.push(v));
+            for v in &values {
+                packer.push(v);
+            }
             packer.finish();
             assert_eq!(out.len(), packed_len(13, width));
             let mut unpacker = Unpacker::new(&out, width);

@@ -1,5 +1,8 @@
 use crate::{AggregateError, Result};
 
+/// At 2^52 a double's grain is one: adding this to a smaller positive number rounds it, ties to even.
+const GRAIN: f64 = (1u64 << 52) as f64;
+
 /// Values in `[-clip, clip]` as integers in `[0, 2^bits − 2]`: `round(v/clip·h) + h` with `h = 2^(bits−1) − 1`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct FixedPoint {
@@ -53,7 +56,8 @@ impl FixedPoint {
             return Err(AggregateError::NotANumber { index });
         }
         let h = self.half() as f64;
-        Ok(((value / self.clip).clamp(-1.0, 1.0) * h + h).round_ties_even() as u64)
+        let positive = (value / self.clip).clamp(-1.0, 1.0) * h + h;
+        Ok(((positive + GRAIN) - GRAIN) as u64)
     }
 
     /// The sum of values behind the sum of `weight` sites' integers (or of integers with weights that sum to `weight`).

@@ -52,7 +52,7 @@ impl Layout {
             let modulus = params.log_q(params.top_level());
             return Err(AggregateError::Headroom { sites, max, digit, base, modulus });
         }
-        let digits = (1..).take_while(|&d| fits(base_bits, d)).last().unwrap_or(1);
+        let digits = (1..=64 * modulus.len()).take_while(|&d| fits(base_bits, d)).last().unwrap_or(1);
         while fits(base_bits + 1, digits) {
             base_bits += 1;
         }

@@ -83,6 +83,29 @@ impl SumPlan {
         Ok(plan)
     }
 
+    /// The plan under whichever preset makes the shortest upload; the literal's `width` becomes the preset's. A key serves the
+    /// preset it was made for, so this is for choosing before the ceremony.
+    ///
+    /// # Errors
+    /// Those of the largest preset, where none fits.
+    pub fn cheapest(literal: SumPlanLiteral) -> Result<Self> {
+        let mut best: Result<Self> = Err(plan_error("presets", 0, (1, 1)));
+        for (preset, width) in crate::presets::all() {
+            let plan = Parameters::new(preset)
+                .map_err(AggregateError::from)
+                .and_then(|params| Self::new(&params, SumPlanLiteral { width: width as u32, ..literal }));
+            let better = match (&best, &plan) {
+                (Ok(best), Ok(plan)) => plan.upload_len() < best.upload_len(),
+                (Ok(_), Err(_)) => false,
+                (Err(_), _) => true,
+            };
+            if better {
+                best = plan;
+            }
+        }
+        best
+    }
+
     /// The parameters.
     pub fn params(&self) -> &Parameters {
         &self.params

@@ -34,7 +34,7 @@ pub fn write_sum<R: Read>(plan: &SumPlan, inputs: &mut [R], out: &mut impl Write
         for source in &mut sources {
             source.add(plan, &shape, index, &mut buffer, &mut total)?;
         }
-        total.write(plan, &mut buffer)?;
+        total.write(plan, &mut buffer);
         put(OP, out, &buffer)?;
     }
     sources.iter_mut().try_for_each(|s| s.source.finish())
@@ -55,7 +55,7 @@ impl Total {
         Self { shared: None, width, halves }
     }
 
-    fn write(&self, plan: &SumPlan, out: &mut Vec<u8>) -> Result<()> {
+    fn write(&self, plan: &SumPlan, out: &mut Vec<u8>) {
         out.clear();
         if let Some(shared) = &self.shared {
             shared.write(plan.params(), out);
@@ -66,7 +66,6 @@ impl Total {
             half.chunks_exact(self.width).for_each(|c| packer.push(c));
             packer.finish();
         }
-        Ok(())
     }
 }
 

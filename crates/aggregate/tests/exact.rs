@@ -21,7 +21,7 @@ fn production(preset: ParametersLiteral, width: usize, n: usize, t: usize, value
     let mut rng = testkit::rng((n * 100 + t) as u64);
     let study = Study::new(&Parameters::new(preset).unwrap(), n, t, width, &mut rng);
     let mut literal = study.literal(values as u64, (1 << 16) - 1);
-    if width == 1 {
+    if width == presets::SMALL_SUM_WIDTH {
         (literal.budget, literal.attempts) = (1, 1);
     }
     let plan = SumPlan::new(&study.params, literal).unwrap();
@@ -43,8 +43,8 @@ fn two_of_three_with_few_values() {
 }
 
 #[test]
-fn forty_of_sixty_four() {
-    production(presets::sum(), 2, 64, 40, 70_000);
+fn twenty_two_of_sixty_four() {
+    production(presets::sum(), 2, 64, 22, 70_000);
 }
 
 /// Cohorts of 2 to 64 sites at toy size, random thresholds, sizes that end anywhere, some sites silent.
@@ -65,7 +65,9 @@ fn random_cohorts() {
         // The largest sum that was planned for, where nobody is silent.
         updates[0].fill(max);
         if n % 2 == 0 {
-            updates.iter_mut().for_each(|u| u.fill(max));
+            for u in &mut updates {
+                u.fill(max);
+            }
         }
         let members: Vec<_> = (0..t as u16).map(PartyId).collect();
         let got = study.sum(&plan, &updates, &members, &study.round(b"cohort", n as u64), &mut rng);
@@ -106,6 +108,31 @@ fn a_refreshed_sum_opens_to_the_same_integers() {
     // 4 uploads and 3 attempts of 2 zeros were planned for.
     let e = add(&plan, &[sum, uploads[0].clone()]).unwrap_err();
     assert!(e.to_string().contains("11"), "{e}");
+}
+
+/// Few values of few sites take the smallest ring, more of either the next ones.
+#[test]
+fn the_cheapest_preset_is_chosen() {
+    let literal = |values, sites, budget| SumPlanLiteral {
+        values,
+        max: (1 << 16) - 1,
+        sites,
+        threshold: sites,
+        width: 0,
+        budget,
+        statistical_bits: 30,
+        attempts: 1,
+    };
+    let chosen = |values, sites, budget| {
+        let plan = SumPlan::cheapest(literal(values, sites, budget)).unwrap();
+        println!("{values} values of {sites} sites: {:?}, {} bytes", plan.params(), plan.upload_len());
+        plan.params().log_n()
+    };
+    assert_eq!(chosen(768, 3, 1), 11);
+    assert_eq!(chosen(768, 64, 1000), 12);
+    assert_eq!(chosen(1_000_000, 64, 1000), 13);
+    let e = SumPlan::cheapest(SumPlanLiteral { max: 1 << 61, ..literal(10, 64, 1) }).unwrap_err();
+    assert!(e.to_string().contains("64 sites"), "{e}");
 }
 
 #[test]

@@ -20,6 +20,24 @@ fn sums_of_integers_decode_to_sums_of_rounded_values() {
     assert!((fixed.decode_sum(integers[5], 1) - 1.0).abs() <= 1.0 / 32_767.0);
 }
 
+/// Every half step of a small fixed point, and random values of a wide one, round as `round_ties_even` does.
+#[test]
+fn rounds_to_nearest_ties_to_even() {
+    for (bits, count) in [(8u32, 1000u64), (32, 100_000)] {
+        let fixed = FixedPoint::new(1.0, bits).unwrap();
+        let h = fixed.half() as f64;
+        for k in 0..count {
+            let v = if bits == 8 {
+                k as f64 / (2.0 * h) - 1.0
+            } else {
+                k.wrapping_mul(0x9e37_79b9_7f4a_7c15) as f64 * 2f64.powi(-63) - 1.0
+            };
+            let want = (v.clamp(-1.0, 1.0) * h + h).round_ties_even() as u64;
+            assert_eq!(fixed.encode_one(0, v).unwrap(), want, "{v} at {bits} bits");
+        }
+    }
+}
+
 #[test]
 fn refuses_what_is_no_number() {
     let fixed = FixedPoint::new(1.0, 16).unwrap();

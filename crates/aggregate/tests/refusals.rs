@@ -189,7 +189,7 @@ fn flipped_bits() {
         let flip = |bytes: &mut Vec<u8>| {
             let len = bytes.len() as u64 * 8;
             // Every other one in the head, where every bit is checked.
-            let bit = if at % 2 == 0 { (at >> 1) % (64 * 8) } else { (at >> 1) % len } as usize;
+            let bit = if at.is_multiple_of(2) { (at >> 1) % (64 * 8) } else { (at >> 1) % len } as usize;
             bytes[bit / 8] ^= 1 << (bit % 8);
         };
         let (mut sum, mut shares, mut upload) = (r.sum.clone(), r.shares.clone(), r.uploads[0].clone());
@@ -198,13 +198,11 @@ fn flipped_bits() {
             1 => flip(&mut shares[0].1),
             _ => {
                 flip(&mut upload);
-                match add(&r.plan, &[upload, r.uploads[1].clone(), r.uploads[2].clone()]) {
-                    Ok(altered) => sum = altered,
-                    Err(_) => {
-                        refused += 1;
-                        continue;
-                    }
-                }
+                let Ok(altered) = add(&r.plan, &[upload, r.uploads[1].clone(), r.uploads[2].clone()]) else {
+                    refused += 1;
+                    continue;
+                };
+                sum = altered;
             }
         }
         match r.open(&sum, &shares) {

@@ -73,7 +73,9 @@ fn every_drop_out_of_every_small_roster() {
 /// from uniform that the counts show, half their summed differences.
 fn against_uniform(values: &[u64]) -> (f64, f64) {
     let mut counts = [0f64; 64];
-    values.iter().for_each(|v| counts[(v * 64 >> 43) as usize & 63] += 1.0);
+    for v in values {
+        counts[((v * 64) >> 43) as usize & 63] += 1.0;
+    }
     let want = values.len() as f64 / 64.0;
     let chi: f64 = counts.iter().map(|c| (c - want) * (c - want) / want).sum();
     let distance = counts.iter().map(|c| (c - want).abs()).sum::<f64>() / 2.0 / values.len() as f64;

@@ -43,7 +43,8 @@ fn heads_from_encrypted_statistics_are_the_pooled_ones() {
     for (x, class) in &mapped {
         pooled.add(x, *class).unwrap();
         // Uneven, and site 4 has one class only.
-        let site = if *class == 2 && rng.next_u64() % 2 == 0 { 4 } else { (rng.next_u64() % 4) as usize };
+        let site =
+            if *class == 2 && rng.next_u64().is_multiple_of(2) { 4 } else { (rng.next_u64() % 4) as usize };
         sites[site].add(x, *class).unwrap();
     }
     let updates: Vec<Vec<u64>> = sites.into_iter().map(|s| s.into_values().collect()).collect();
@@ -80,7 +81,9 @@ fn the_ridge_head_solves_its_normal_equations() {
     let fixed = FixedPoint::new(2.0, 24).unwrap();
     let mut statistics = StatisticsPlan::new(width, 3, fixed, 100).unwrap().empty();
     let data = samples(100, width, &mut rng);
-    data.iter().for_each(|(x, class)| statistics.add(x, *class).unwrap());
+    for (x, class) in &data {
+        statistics.add(x, *class).unwrap();
+    }
     let head = ridge(&statistics, lambda).unwrap();
     for c in 0..3 {
         let residual = |x: &[f64], class: usize| {

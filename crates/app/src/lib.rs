@@ -1,5 +1,6 @@
 //! Blindscope's use cases, composed once: what the command line offers, without arguments or printing.
 
+pub mod audit;
 pub mod bench;
 pub mod certificates;
 pub mod config;
@@ -24,7 +25,8 @@ pub mod report;
 pub mod site;
 pub mod system;
 pub mod training;
+pub mod trial;
 
-pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView};
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase};
 pub use blindscope_transport::{Limits, Stop};
 pub use error::{AppError, Result};

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 
-use blindscope_federation::{JobStatus, JobView, Record, Study, verify};
+use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
 use serde::Serialize;
 
 use crate::error::{AppError, Result};
@@ -57,15 +57,18 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
     })
 }
 
-/// The last receipt of a site's kit: proof of how far the log went when the site last heard of it.
+/// The receipts that a site's kit holds: proof of how far the log went when the site last heard of it.
 ///
 /// # Errors
 /// [`AppError`]; the site must not be running.
-pub async fn last_receipt(kit: &Kit) -> Result<Option<Record>> {
+pub async fn receipts(kit: &Kit) -> Result<Vec<Record>> {
     let settings: crate::kit::PartySettings = kit.settings(&[])?;
     let study = kit.study()?;
     let me = kit.site(&study, &settings.name)?;
-    let marks = blindscope_store::Marks::open(&kit.state().join("marks.db"), &study, me).await?;
-    let site = blindscope_federation::Site::replay(&study, me, kit.policy()?, marks.all().await?)?;
-    Ok(site.last_receipt().cloned())
+    let marks = blindscope_store::Marks::open(&kit.state().join("marks.db"), &study, me).await?.all().await?;
+    let receipt = |mark| match mark {
+        Mark::Receipt { record } => Some(record),
+        _ => None,
+    };
+    Ok(marks.into_iter().filter_map(receipt).collect())
 }

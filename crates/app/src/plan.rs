@@ -82,7 +82,7 @@ pub fn head_of_shape(shape: Shape) -> Result<Head, PlanError> {
 /// Weights of alternating sign with rows of norm one.
 fn layer(rows: usize, width: usize) -> Affine {
     let size = (width.max(1) as f64).sqrt().recip();
-    let row = |r: usize| (0..width).map(|j| if (r + j) % 2 == 0 { size } else { -size }).collect();
+    let row = |r: usize| (0..width).map(|j| if (r + j).is_multiple_of(2) { size } else { -size }).collect();
     Affine { weights: (0..rows).map(row).collect(), bias: vec![0.1; rows] }
 }
 
@@ -97,4 +97,20 @@ pub fn policy(batch: usize) -> Policy {
 /// [`PlanError::Classify`]
 pub fn report(head: &Head, policy: Policy) -> Result<Report, PlanError> {
     Ok(Plan::new(head, policy)?.report())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_degree_has_a_plan_and_a_missing_file_a_name() {
+        for degree in [1, 2, 4] {
+            let shape = Shape { width: 192, hidden: 16, classes: 3, degree };
+            let figures = head_of_shape(shape).and_then(|h| report(&h, policy(1)));
+            assert!(figures.is_ok_and(|f| f.key_bytes > 0 && f.error_bound > f.error_std), "degree {degree}");
+        }
+        let missing = read_head(Path::new("/no/such/head.json")).map(|_| ());
+        assert!(missing.is_err_and(|e| e.to_string().contains("/no/such/head.json")));
+    }
 }

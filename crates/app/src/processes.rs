@@ -155,6 +155,15 @@ impl Processes {
         Admin::of(&self.kit("admin"), &[])
     }
 
+    /// Where the coordinator is, `HOST:PORT`.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn address(&self) -> Result<String> {
+        let settings: crate::kit::PartySettings = self.kit("admin").settings(&[])?;
+        Ok(settings.coordinator)
+    }
+
     /// The study.
     ///
     /// # Errors

@@ -23,9 +23,6 @@ pub(crate) enum Command {
     /// Measure the project's figures on this machine.
     #[command(after_help = "Example: blindscope bench core --json")]
     Bench(BenchOptions),
-    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
-    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
-    Plan(crate::plan::PlanOptions),
     /// Run a whole study on this machine: sites learn through encryption, a report says what came out.
     #[command(after_help = crate::demo::EXAMPLES)]
     Demo(crate::demo::DemoArgs),
@@ -44,6 +41,12 @@ pub(crate) enum Command {
     /// Train a head, or a backbone with it.
     #[command(subcommand)]
     Train(train::Command),
+    /// Say what encrypted inference of a head takes: depth, keys, bytes, time, error.
+    #[command(after_help = "Example: blindscope plan --width 768 --hidden 32 --classes 3 --batch 4096")]
+    Plan(crate::plan::PlanOptions),
+    /// Attack the study's own model and data, and report what got out.
+    #[command(after_help = "Example: blindscope audit --data tiles --model backbone.safetensors --out audit")]
+    Audit(AuditOptions),
     /// Found a study and write a kit for everybody.
     #[command(
         after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml"
@@ -84,6 +87,15 @@ pub(crate) struct BenchOptions {
     /// Measurements a figure.
     #[arg(long, default_value_t = 101, value_parser = clap::value_parser!(u32).range(10..=10_000))]
     pub(crate) runs: u32,
+    /// Tiles, where an area uses them.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(8..=1000))]
+    pub(crate) images: u32,
+    /// Of the audit, what to attack; everything unless given. May be repeated.
+    #[arg(long = "attack", value_enum)]
+    pub(crate) attacks: Vec<AuditTarget>,
+    /// Of the audit, a folder for finished stages, from which a stopped bench goes on. It will hold patients' images.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
@@ -108,4 +120,50 @@ pub(crate) enum Area {
     Inference,
     /// Encrypted sums: bytes, whole updates, the key ceremony.
     Sum,
+    /// Attacks on gradients, tokens, aggregates and ciphertexts.
+    Audit,
+    /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
+    Federation,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(crate) struct AuditOptions {
+    /// Folder of tiles: `manifest.csv`, `tiles.csv`, or one sub-folder a class. Synthetic tiles without it.
+    #[arg(long)]
+    pub(crate) data: Option<PathBuf>,
+    /// The study's backbone (safetensors file, or a folder with config.json).
+    #[arg(long)]
+    pub(crate) model: Option<PathBuf>,
+    /// Images of the attacks on gradients.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(8..=1000))]
+    pub(crate) images: u32,
+    /// What to attack; everything unless given. May be repeated.
+    #[arg(long = "attack", value_enum)]
+    pub(crate) attacks: Vec<AuditTarget>,
+    /// Folder for report.html, audit.json, pictures and finished stages, from which a stopped audit goes on.
+    #[arg(long)]
+    pub(crate) out: Option<PathBuf>,
+    /// Seed of tiles, weights and searches.
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Small models and short searches: a minute instead of an hour.
+    #[arg(long)]
+    pub(crate) quick: bool,
+    /// Print one JSON document instead of text.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum AuditTarget {
+    /// Closed forms on the gradient of one image, in the clear, encrypted and averaged.
+    Gradient,
+    /// Batches, and updates after several local steps.
+    Update,
+    /// Class tokens and their means.
+    Token,
+    /// Membership in aggregates and heads; extraction through queries.
+    Member,
+    /// Search in pixel space for the image behind a token: the longest.
+    Search,
 }

@@ -1,7 +1,9 @@
 //! `blindscope bench`
 
 use crate::args::{Area, BenchOptions};
-use blindscope_app::bench::{self, Figure, Peers, Report};
+use crate::audit::{attacks, tell};
+use blindscope_app::bench::federation::FederationOptions;
+use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
@@ -12,6 +14,8 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
+        Area::Audit => audit(options)?,
+        Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -21,6 +25,38 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         table(&mut out, &report)?;
     }
     Ok(())
+}
+
+fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
+    let below = |path: &str| options.data.as_ref().map(|d| d.join(path)).filter(|p| p.exists());
+    let plan = AuditBench {
+        data: below("lung-histology"),
+        model: below("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"),
+        images: options.images as usize,
+        seed: 1,
+        attacks: attacks(&options.attacks),
+        out: options.out.clone(),
+    };
+    Ok(bench::audit(&plan, &mut tell())?)
+}
+
+/// In a folder of its own, which is removed afterwards.
+fn federation(runs: u32) -> anyhow::Result<Report> {
+    let number =
+        |name, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
+    let folder = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
+    let options = FederationOptions {
+        binary: std::env::current_exe()?,
+        folder: folder.clone(),
+        rounds: u64::from(runs),
+        kills: number("BLINDSCOPE_KILLS", 200),
+        sites: number("BLINDSCOPE_SITES", 64) as usize,
+        seed: number("BLINDSCOPE_SEED", 1),
+    };
+    let report = bench::federation::run(&options);
+    // What cannot be removed stays in the folder for temporary files, which the system empties.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(report?)
 }
 
 fn table(out: &mut impl Write, report: &Report) -> io::Result<()> {

@@ -168,7 +168,7 @@ fn stopped(e: FeatureError, json: bool) -> anyhow::Result<()> {
     if json {
         print_json(&serde_json::json!({ "stopped": true, "done": done, "total": total }))?;
     }
-    let _ = writeln!(io::stderr(), "{e}; the same command takes up there");
+    let _ = writeln!(io::stderr(), "{e}");
     std::process::exit(interrupt::EXIT);
 }
 

@@ -72,7 +72,7 @@ fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
     let mut receipts = Vec::new();
     let runtime = system::runtime()?;
     for site in &options.sites {
-        receipts.extend(runtime.block_on(log::last_receipt(&Kit::at(site)))?);
+        receipts.extend(runtime.block_on(log::receipts(&Kit::at(site)))?);
     }
     let file = File::open(&options.file).with_context(|| format!("open {}", options.file.display()))?;
     let verdict = log::check(&study, &mut BufReader::new(file), &receipts)?;

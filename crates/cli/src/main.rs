@@ -1,6 +1,7 @@
 //! The `blindscope` command: raw arguments, checked, then a use case of the app crate.
 
 mod args;
+mod audit;
 mod bench;
 mod data;
 mod demo;
@@ -19,7 +20,7 @@ mod shown;
 mod tiles;
 mod train;
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use blindscope_app::AppError;
@@ -39,16 +40,21 @@ fn main() -> ExitCode {
 }
 
 fn run() -> anyhow::Result<ExitCode> {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(log_level()).init();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_max_level(log_level())
+        .init();
     let done = match args::Args::parse().command {
         args::Command::Bench(options) => bench::run(&options),
-        args::Command::Plan(options) => plan::run(&options),
         args::Command::Demo(args) => demo::run(&args),
         args::Command::Report(args) => report::run(&args),
         args::Command::Features(command) => features::run(&command),
         args::Command::Data(command) => data::run(&command),
         args::Command::Model(command) => model::run(&command),
         args::Command::Train(command) => train::run(&command),
+        args::Command::Plan(options) => plan::run(&options),
+        args::Command::Audit(options) => audit::run(&options),
         args::Command::Provision(options) => provision::run(&options),
         args::Command::Cert(command) => provision::cert(&command),
         args::Command::Preflight(options) => return preflight::run(&options),

@@ -39,6 +39,9 @@ pub(crate) struct PlanOptions {
     /// Encrypt the first layer too.
     #[arg(long)]
     encrypted_head: bool,
+    /// Largest error of a logit to put up with.
+    #[arg(long)]
+    max_error: Option<f64>,
     /// Print one JSON object instead of lines.
     #[arg(long)]
     json: bool,
@@ -91,17 +94,23 @@ impl PlanOptions {
             KeyName::Asker => Key::Asker,
             KeyName::Collective => Key::Collective,
         };
-        Policy { packing, security, key, encrypted_head: self.encrypted_head, ..policy(self.batch) }
+        Policy {
+            packing,
+            security,
+            key,
+            encrypted_head: self.encrypted_head,
+            max_error: self.max_error,
+            ..policy(self.batch)
+        }
     }
 }
 
 pub(crate) fn run(options: &PlanOptions) -> anyhow::Result<()> {
-    let head = match &options.head {
-        Some(path) => read_head(path)?,
-        None => {
-            let PlanOptions { width, hidden, classes, degree, .. } = *options;
-            head_of_shape(Shape { width, hidden, classes, degree })?
-        }
+    let head = if let Some(path) = &options.head {
+        read_head(path)?
+    } else {
+        let PlanOptions { width, hidden, classes, degree, .. } = *options;
+        head_of_shape(Shape { width, hidden, classes, degree })?
     };
     let report = report(&head, options.policy())?;
     let mut out = io::stdout().lock();

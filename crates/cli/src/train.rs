@@ -25,7 +25,7 @@ pub(crate) enum Command {
         after_help = "Ctrl-C ends training after the epoch at hand and saves what it reached.\n\nExample: blindscope train \
         backbone tiles/ head.json --small --tune whole --save-backbone model/model.safetensors"
     )]
-    Backbone(BackboneArgs),
+    Backbone(Box<BackboneArgs>),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -2,8 +2,8 @@
 
 mod common;
 
-use blindscope_app::JobKind;
-use common::{ceremony, expected, processes, project, sum};
+use blindscope_app::trial::{ceremony, expected, project, sums};
+use common::processes;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_sites_make_a_key_and_add_up() {
@@ -12,7 +12,7 @@ async fn three_sites_make_a_key_and_add_up() {
     study.start().await.unwrap();
     let admin = study.admin().unwrap();
     let key = admin.submit(&ceremony()).await.unwrap();
-    let spec = sum("totals", JobKind::Fedavg, 5000, 2);
+    let spec = sums("totals", 5000, 2);
     let job = admin.submit(&spec).await.unwrap();
     assert_eq!(admin.submit(&spec).await.unwrap(), job, "the same file is the same job");
 
@@ -23,8 +23,8 @@ async fn three_sites_make_a_key_and_add_up() {
     assert!(seen >= 1);
     let last = admin.watch("totals", |_| {}).await.unwrap();
     blindscope_app::jobs::result(&last).unwrap();
-    let (sums, _) = admin.download("totals", Vec::new()).await.unwrap();
-    assert!(sums == expected(&spec, 0..3));
+    let (result, _) = admin.download("totals", Vec::new()).await.unwrap();
+    assert!(result == expected(&spec, 0..3));
 
     // The log verifies, and shows an edit.
     let mut log = Vec::new();

@@ -31,6 +31,8 @@ pub fn verify<'a>(
     let mut coordinator = Coordinator::new(study);
     for line in lines {
         let record = Record::from_line(line)?;
+        let signed = record.is_by(&study.literal().coordinator);
+        require(signed, record.body.seq, "its signature is not the coordinator's")?;
         follows(&coordinator, &record)?;
         for receipt in receipts.iter().filter(|r| r.body.seq == record.body.seq) {
             require(*receipt == record, record.body.seq, "a site holds a receipt that says something else")?;

@@ -52,13 +52,17 @@ impl Lift {
         debug_assert_eq!(a.limb_count(), basis.len());
         for (limb, prime) in a.limbs_mut().zip(basis.primes()) {
             let (m, half) = (prime.modulus(), prime.value() / 2);
-            limb.iter_mut().for_each(|x| *x = m.sub(*x, half));
+            for x in limb {
+                *x = m.sub(*x, half);
+            }
         }
         let mut digits = self.digit_residues(&a);
         a.zeroize();
         for (digit, prime) in digits.iter_mut().zip(basis.primes()) {
             let (m, half) = (prime.modulus(), prime.value() / 2);
-            digit.iter_mut().for_each(|x| *x = m.add(*x, half));
+            for x in digit {
+                *x = m.add(*x, half);
+            }
         }
         let out = Integers::compose(basis, &digits);
         digits.iter_mut().for_each(Zeroize::zeroize);

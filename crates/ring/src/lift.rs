@@ -8,6 +8,7 @@
 //! Reference: Garner, "The residue number system", 1959, with balanced digits.
 
 use crate::{Basis, Coeff, Poly, Shoup};
+use zeroize::Zeroize;
 
 /// The precomputation for one basis.
 #[derive(Debug)]
@@ -60,6 +61,7 @@ impl Lift {
             }
             digits.push(x);
         }
+        term.zeroize();
         digits
     }
 

@@ -99,6 +99,16 @@ impl Log {
         numbered.collect()
     }
 
+    async fn close(&self) {
+        self.0.close().await;
+    }
+
+    async fn limit_pages(&self, pages: u32) -> Result<()> {
+        let limit = format!("PRAGMA max_page_count = {pages}");
+        let set = sqlx::query(sqlx::AssertSqlSafe(limit)).execute(&self.0).await;
+        set.map(drop).map_err(Error::database("limit store", 0))
+    }
+
     async fn len(&self) -> Result<u64> {
         let row = sqlx::query("SELECT coalesce(max(seq) + 1, 0) FROM log").fetch_one(&self.0).await;
         Ok(row.map_err(Error::database("read log", 0))?.get::<i64, _>(0) as u64)
@@ -130,6 +140,19 @@ impl Records {
             return Err(Error::Gap { expected, found: first.body.seq });
         }
         self.0.append(first.body.seq, &lines).await
+    }
+
+    /// Lets the log grow to this many pages of 4 KiB (what it has already stays): a full disk that can be tried out.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn limit_pages(&self, pages: u32) -> Result<()> {
+        self.0.limit_pages(pages).await
+    }
+
+    /// Lets go of the database: another process may open it when this returns.
+    pub async fn close(&self) {
+        self.0.close().await;
     }
 
     /// The log's lines from number `from` on.
@@ -173,6 +196,11 @@ impl Marks {
         }
         let lines: Vec<String> = marks.iter().map(Mark::to_text).collect();
         self.0.append(self.0.len().await?, &lines).await
+    }
+
+    /// Lets go of the database: another process may open it when this returns.
+    pub async fn close(&self) {
+        self.0.close().await;
     }
 
     /// All marks.

@@ -3,11 +3,12 @@
 //! A session opens the ciphertexts of one (job, round), once: the mark is handed to a [`Ledger`], which makes it durable
 //! before the first share exists. Each share consumes the session and gives back the one for the next ciphertext.
 //!
-//! **Opening rule.** A site must never give two shares of one `c_1`, above all not under two committees: the masks aside, they
-//! are `λ·S·c_1` and `λ'·S·c_1` with public factors `λ ≠ λ'` modulo `Q`. The difference of suitable multiples cancels the
-//! secret and leaves the two masks, a short vector of a public lattice of dimension two a coefficient; with the masks known,
-//! `S` follows. `tests/opening_rule.rs` does it. So the mark of a round is spent before its first share, whatever the
-//! committee, and a retry opens a ciphertext with another `c_1`: the sum refreshed by new encryptions of zero.
+//! **Opening rule.** A site must never give two shares of one `c_1`. Under two committees they are `λ·S·c_1 + m` and
+//! `λ'·S·c_1 + m'` with public factors modulo `Q`, so `λ'·m − λ·m'` is known: a lattice problem of dimension two a
+//! coefficient. Where `λ/λ'` is no quotient of numbers as small as the masks, its short solution is unique and the key share
+//! follows (`tests/opening_rule.rs` does it); where it is one, in small rosters, a linear combination of the masks is still
+//! given away. Under one committee two shares average the masks. So the mark of a round is spent before its first share,
+//! whatever the committee, and a retry opens a ciphertext with another `c_1`: the sum refreshed by new encryptions of zero.
 
 use crate::keys::add_error;
 use crate::message::tag;
@@ -203,6 +204,12 @@ impl DecryptionSession {
 
     fn message(&self, tag: Digest, polys: Vec<Poly<Ntt>>) -> Message {
         Message { transcript: self.transcript.digest(), tag, party: self.party, polys }
+    }
+}
+
+impl std::fmt::Debug for DecryptionSession {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "DecryptionSession({}, {} of {} answered)", self.party, self.next, self.declared)
     }
 }
 

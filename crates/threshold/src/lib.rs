@@ -3,6 +3,8 @@
 //! Local steps only: no sockets, no clock, no disk. Every protocol is *begin* (a [`Transcript`] binds roster,
 //! parameters, purpose and round), *share* (one [`Message`] a site), *absorb* (a [`Collector`] adds them up), *finish*.
 //!
+//! A ceremony may make several secrets at once ([`WideKey`]): sums then send one uniform half for several messages.
+//!
 //! Parties are honest but curious. Of the site that opens a result, at least one co-decryptor is assumed honest:
 //! its mask alone hides the noise.
 //!

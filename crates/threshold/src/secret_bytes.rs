@@ -11,7 +11,7 @@
 
 use crate::message::read_poly;
 use crate::shamir::require_session;
-use crate::{KeyShare, PartyId, Result, ShamirPart, Transcript};
+use crate::{KeyShare, PartyId, Result, ShamirPart, ThresholdError, Transcript};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
 use zeroize::Zeroizing;
@@ -40,7 +40,9 @@ fn write(
     let mut w = Writer::new(&mut out, Header::LEN + payload);
     Header { kind, params: ceremony.params().fingerprint(), payload_len: payload as u64 }.write(&mut w);
     w.bytes(&session.0);
-    ends.iter().for_each(|p| w.u16(p.0));
+    for party in ends {
+        w.u16(party.0);
+    }
     for value in values {
         for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
             w.packed(limb, prime.modulus().bits());
@@ -86,8 +88,8 @@ impl ShamirPart {
     /// A part of this ceremony. Who sent it has to be settled outside.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Wire`], [`crate::ThresholdError::Transcript`],
-    /// [`crate::ThresholdError::ForeignParty`], [`crate::ThresholdError::Residue`].
+    /// [`ThresholdError::Wire`], [`ThresholdError::Transcript`],
+    /// [`ThresholdError::ForeignParty`], [`ThresholdError::Residue`].
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         let ([from, to], values) = read("read part", PART, ceremony, bytes)?;
         Ok(Self { session: ceremony.digest(), from, to, values })
@@ -108,9 +110,13 @@ impl KeyShare {
     /// A key share of this ceremony.
     ///
     /// # Errors
-    /// As [`ShamirPart::from_bytes`].
+    /// As [`ShamirPart::from_bytes`]; [`ThresholdError::NotInCommittee`] where the two owners differ.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
-        let ([party, _], values) = read("read key share", KEY_SHARE, ceremony, bytes)?;
+        const OP: &str = "read key share";
+        let ([party, again], values) = read(OP, KEY_SHARE, ceremony, bytes)?;
+        if again != party {
+            return Err(ThresholdError::NotInCommittee { op: OP, party: again });
+        }
         Ok(Self { session: ceremony.digest(), party, values })
     }
 }

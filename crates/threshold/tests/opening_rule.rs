@@ -18,7 +18,12 @@ use blindscope_threshold::{
 use blindscope_wire::{Digest, packed_len, unpack};
 use rand_core::CryptoRng;
 
-/// One prime of 60 bits, sixteen coefficients: products of two masks stay below it, as in every real set.
+/// The careless site.
+const SITE: PartyId = PartyId(18);
+/// The others of its two committees. The quotient of the site's two Lagrange factors is one of numbers of 35 bits.
+const COMMITTEES: [[u16; 8]; 2] = [[0, 1, 2, 3, 6, 8, 10, 14], [4, 5, 7, 9, 12, 15, 16, 19]];
+
+/// One prime of 60 bits, sixteen coefficients: the product of two masks stays far below it, as under every real set.
 fn toy() -> Parameters {
     Parameters::insecure_for_tests(ParametersLiteral {
         log_n: 4,
@@ -31,43 +36,47 @@ fn toy() -> Parameters {
 }
 
 fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, WideKey, KeyShare) {
-    let roster = Roster::new((0..3).map(|i| Digest([i; 32])).collect(), 2).unwrap();
+    let roster = Roster::new((0..20).map(|i| Digest([i; 32])).collect(), COMMITTEES[0].len() + 1).unwrap();
     let ceremony = Transcript::ceremony(params, &roster, b"ceremony", 1).unwrap();
     let mut collector = PublicKeyShare::collector(&ceremony);
     let mut parts = Vec::new();
     for party in roster.iter() {
         let secret = SiteSecret::generate(&ceremony, party, rng).unwrap();
         collector.absorb(&PublicKeyShare::begin(&ceremony).share(&secret, rng)).unwrap();
-        parts.push(secret.split(&ceremony, rng).swap_remove(0));
+        parts.push(secret.split(&ceremony, rng).swap_remove(usize::from(SITE.0)));
     }
     let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
-    let share = KeyShare::combine(&ceremony, PartyId(0), parts).unwrap();
+    let share = KeyShare::combine(&ceremony, SITE, parts).unwrap();
     (ceremony, key, share)
 }
 
-/// Site 0's share of `c_1` beside `other`.
+/// The site's share of `c_1` in one of its committees.
 fn share(
     ceremony: &Transcript,
     key: &KeyShare,
-    other: u16,
+    which: usize,
     c1: &SharedHalf,
     rng: &mut impl CryptoRng,
 ) -> Integers {
     let (params, roster) = (ceremony.params(), ceremony.roster());
-    let committee = Committee::new(roster, &[PartyId(0), PartyId(other)]).unwrap();
+    let members: Vec<_> = COMMITTEES[which].iter().map(|&i| PartyId(i)).chain([SITE]).collect();
+    let committee = Committee::new(roster, &members).unwrap();
     // What the rule forbids: another round, and so another mark, for the same ciphertext.
-    let round = Transcript::new(params, roster, b"job", u64::from(other));
-    let flooding = Flooding::for_sums(params, 3, 1, 1, 2, 30).unwrap();
+    let round = Transcript::new(params, roster, b"job", which as u64);
+    let flooding = Flooding::for_sums(params, 20, 1, 1, members.len(), 30).unwrap();
     let opening = Opening { flooding, room_log2: 50.0, ciphertexts: 1 };
     let ledger = &mut MemoryLedger::default();
     let session = DecryptionSession::begin(ceremony, &round, key, &committee, opening, ledger).unwrap();
     session.share_halves(c1, 1, rng).unwrap().0.swap_remove(0)
 }
 
-/// `x_j/(x_j − x_0)` for the committee of sites 0 and `other`: public.
-fn lambda(p: &Prime, other: u64) -> u64 {
-    let m = p.modulus();
-    m.mul(other + 1, m.inv(other))
+/// `Π x_j/(x_j − x)` over the others of a committee: public.
+fn lambda(p: &Prime, which: usize) -> u64 {
+    let (m, x) = (p.modulus(), u64::from(SITE.0) + 1);
+    COMMITTEES[which]
+        .iter()
+        .map(|&j| u64::from(j) + 1)
+        .fold(1, |acc, y| m.mul(acc, m.mul(y, m.inv(m.sub(y, x)))))
 }
 
 /// The short `(x, y)` with `a·x − b·y = v` modulo `q`: reduce the plane of solutions of `a·x = b·y`, and round.
@@ -99,7 +108,7 @@ fn evaluations(params: &Parameters, bytes: &[u8]) -> Vec<u64> {
 fn attack(params: &Parameters, h: [&Integers; 2], c1: &SharedHalf) -> Vec<u64> {
     let p = params.q().prime(0);
     let m = p.modulus();
-    let factors = [lambda(p, 1), lambda(p, 2)];
+    let factors = [lambda(p, 0), lambda(p, 1)];
     let mut product: Poly<Coeff> = params.q().zero();
     for c in 0..params.n() {
         let [x, y] = h.map(|h| h.words()[c * h.width()]);
@@ -121,13 +130,13 @@ fn two_shares_of_one_ciphertext_under_two_committees_give_the_key_share_away() {
     let (ceremony, key, key_share) = study(&params, &mut rng);
     let secret = evaluations(&params, &key_share.to_bytes(&ceremony));
     let (c1, _) = key.encrypt_zero(1, &mut rng);
-    let [a, b] = [1, 2].map(|other| share(&ceremony, &key_share, other, &c1, &mut rng));
+    let [a, b] = [0, 1].map(|which| share(&ceremony, &key_share, which, &c1, &mut rng));
     assert_eq!(attack(&params, [&a, &b], &c1), secret, "the attack the rule is there for");
 
     // The rule kept: the retry opens the ciphertext refreshed by a zero, and the same computation finds nothing.
     let mut fresh = c1.clone();
     fresh.add_assign(&params, &key.encrypt_zero(1, &mut rng).0);
-    let b = share(&ceremony, &key_share, 2, &fresh, &mut rng);
+    let b = share(&ceremony, &key_share, 1, &fresh, &mut rng);
     let found = attack(&params, [&a, &b], &c1);
     assert_eq!(found.iter().zip(&secret).filter(|(x, y)| x == y).count(), 0);
 }

@@ -68,11 +68,11 @@ pub enum Error {
         reason: String,
     },
     /// The caller asked to stop.
-    #[error("{operation} stopped on request after {done} of {total}; what was done is kept")]
+    #[error("{operation} stopped on request after {done} of {total}; what a cache was given stays there")]
     Cancelled {
         /// What was being done.
         operation: &'static str,
-        /// Items finished and stored.
+        /// Items finished.
         done: usize,
         /// Items there were.
         total: usize,

@@ -106,6 +106,7 @@ impl Study {
         Ok(out)
     }
 
+    #[allow(clippy::unused_self, reason = "beside share")]
     pub(crate) fn open(
         &self,
         plan: &SumPlan,

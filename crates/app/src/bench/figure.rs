@@ -19,7 +19,7 @@ pub struct Figure {
     pub figure: String,
     /// The median.
     pub value: f64,
-    /// `ms`, `us`, `bytes`, `bits`, `img/s`, `%`, `rel` (a relative error) or `x` (times a peer).
+    /// `ms`, `us`, `s`, `bytes`, `bits`, `dB`, `img/s`, `%`, `rel` (a relative error) or `x` (times a peer, shares).
     pub unit: &'static str,
     /// Which way is good.
     pub better: Better,

@@ -3,8 +3,10 @@
 //! Nothing here prints a number that was not measured in the same call. Figures whose peer is missing are left out and
 //! named in [`Report::missing`].
 
+mod audit;
 mod clock;
 mod core;
+pub mod federation;
 mod figure;
 mod inference;
 mod memory;
@@ -13,6 +15,7 @@ mod runtime;
 mod sum;
 mod vision;
 
+pub use audit::AuditBench;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
@@ -45,7 +48,7 @@ pub enum BenchError {
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
     /// A file for measuring could not be written or read.
-    #[error("bench: {path}: {source}; sums need about 700 MB in the folder for temporary files")]
+    #[error("bench: {path}: {source}; sums need about 400 MB in the folder for temporary files")]
     Io {
         /// The file.
         path: std::path::PathBuf,
@@ -58,6 +61,9 @@ pub enum BenchError {
         /// What was computed.
         what: &'static str,
     },
+    /// An attack could not be run.
+    #[error("bench: {0}")]
+    Audit(#[from] crate::audit::AuditError),
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -106,4 +112,12 @@ pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
 /// [`BenchError`]
 pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
     inference::run(runs, peers, data)
+}
+
+/// The attacks of the audit on real tiles, or on synthetic ones.
+///
+/// # Errors
+/// [`BenchError::Audit`]
+pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, BenchError> {
+    audit::run(plan, progress)
 }

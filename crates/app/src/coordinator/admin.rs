@@ -101,11 +101,15 @@ async fn watch(desk: Arc<Desk>, id: JobId, out: mpsc::Sender<Answer<Bytes>>) {
             }
             last = Some(view);
         }
+        // A job that is over does not change any more.
+        if over {
+            return;
+        }
         let gone = tokio::select! {
             changed = state.changed() => changed.is_err(),
             () = out.closed() => true,
         };
-        if over || gone {
+        if gone {
             return;
         }
     }

@@ -57,7 +57,7 @@ pub enum FetchError {
     },
     /// The hub answered with another part of the file than was asked for.
     #[error(
-        "{url}: asked for bytes from {wanted} on, got `{got}`; the part is kept, a hub without ranges is asked anew with --restart"
+        "{url}: asked for bytes from {wanted} on, got `{got}`; what was there was thrown away, fetch again"
     )]
     WrongRange {
         /// What was asked for.

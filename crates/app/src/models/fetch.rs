@@ -181,7 +181,7 @@ fn agent(hub: &str) -> Result<Agent, FetchError> {
         .http_status_as_error(false)
         .user_agent(concat!("blindscope/", env!("CARGO_PKG_VERSION")))
         .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_per_read(Some(Duration::from_secs(60)));
+        .timeout_per_read(Some(Duration::from_mins(1)));
     if is_local(hub) {
         return Ok(builder.proxy(None).build().into());
     }

@@ -63,8 +63,16 @@ impl Evaluator {
     /// # Errors
     /// As [`Self::mul`].
     pub fn mul_plain(&self, a: &Ciphertext, b: &Plaintext) -> Result<Ciphertext> {
-        let mut out = a.clone();
-        self.mul_plain_assign(&mut out, b)?;
+        const OP: &str = "mul_plain";
+        self.check_plain(OP, a, b)?;
+        let scale = self.product_scale(OP, a.level(), a.scale, b.scale)?;
+        let mut out = Ciphertext::empty(&self.params);
+        self.out(&mut out, Shape { components: a.components.len(), level: a.level(), scale });
+        for (o, c) in out.components.iter_mut().zip(&a.components) {
+            for (i, (limb, prime)) in o.limbs_mut().zip(self.params.q().primes()).enumerate() {
+                prime.mul_into(limb, c.limb(i), b.poly.limb(i));
+            }
+        }
         Ok(out)
     }
 

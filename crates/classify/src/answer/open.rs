@@ -53,7 +53,9 @@ pub(crate) fn logits(
                 logits.extend([z.re, z.im]);
             }
         }
-        out.iter_mut().for_each(|l| l.truncate(plan.literal().classes));
+        for logits in &mut out {
+            logits.truncate(plan.literal().classes);
+        }
     }
     Ok(out)
 }

@@ -41,6 +41,8 @@ pub struct PlanLiteral {
     pub encrypted_head: bool,
     /// What the asker is to learn.
     pub release: Release,
+    /// `log2` of the scale of fresh ciphertexts.
+    pub fresh_log2: i16,
     /// `log2` of the scale of an answer before it is compacted.
     pub answer_log2: i16,
     /// Bits of a coefficient of a compacted answer.
@@ -91,8 +93,9 @@ impl PlanLiteral {
         within("plan.classes", self.classes, 1, MOST)?;
         within("plan.batch", self.batch, 1, MOST_BATCH)?;
         within("plan.answer_bits", self.answer_bits as usize, 8, 32)?;
+        within("plan.fresh_log2", self.fresh_log2.unsigned_abs() as usize, 16, 40)?;
         within("plan.answer_log2", self.answer_log2.unsigned_abs() as usize, 8, 45)?;
-        if !matches!(self.degree, 1 | 2 | 4) || self.answer_log2 < 0 {
+        if !matches!(self.degree, 1 | 2 | 4) || self.answer_log2 < 0 || self.fresh_log2 < 0 {
             let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
             return Err(ClassifyError::Length { field: "plan.degree", found, expected });
         }

@@ -21,6 +21,8 @@ use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
 use noise::Noise;
 
+/// `log2` of the scales of fresh ciphertexts that are weighed up.
+const FRESH_LOG2: std::ops::RangeInclusive<i16> = 22..=36;
 /// Bytes a token that make the feature-major packing worth its upload.
 const FEATURE_BYTES: usize = 30_000;
 
@@ -73,33 +75,54 @@ impl Plan {
             key: policy.key,
             encrypted_head: policy.encrypted_head,
             release: policy.release,
+            fresh_log2: 30,
             answer_log2: 8,
             answer_bits: 32,
             error_bound: 1.0,
             error_std: 1.0,
         };
         let mut plan = Self::open(literal)?;
-        plan.fit(head)?;
+        plan.fit(head, policy.max_error)?;
         plan.id = plan.literal.digest()?;
         Ok(plan)
     }
 
-    /// Chooses the answer's scale and bits, and states the errors.
-    fn fit(&mut self, head: &Head) -> Result<()> {
+    /// Chooses scales and the answer's bits, and states the errors.
+    ///
+    /// A large fresh scale hides encryption noise, a small one leaves more of the modulus to the outer layer's weights;
+    /// the one with the smallest bound is taken.
+    fn fit(&mut self, head: &Head, max_error: Option<f64>) -> Result<()> {
         let (worst, typical) = (Magnitudes::worst(head), Magnitudes::typical(head));
         let q0 = self.params.q().prime(0).modulus().bits() as i16;
-        let magnitude = worst.logit.log2().ceil() as i16 + 1;
-        let fresh = parameters::FRESH_LOG2;
-        let most = q0 - 1 - magnitude;
-        self.literal.answer_log2 = most.min(fresh + 8);
-        // A linear head's answers start at the fresh scale and can only be raised.
-        let least = if self.literal.degree == 1 { fresh } else { 12 };
-        if self.literal.answer_log2 < least {
-            let room = f64::from(q0 - 2 - least).exp2();
-            return Err(ClassifyError::Overflow { largest: worst.logit, room });
+        let most = q0 - 2 - worst.logit.log2().ceil() as i16;
+        let mut best: Option<PlanLiteral> = None;
+        for fresh in FRESH_LOG2 {
+            // A linear head's answers start at the fresh scale and can only be raised.
+            let least = if self.literal.degree == 1 { fresh } else { 12 };
+            let answer = most.min(38);
+            if answer < least {
+                continue;
+            }
+            (self.literal.fresh_log2, self.literal.answer_log2) = (fresh, answer);
+            self.state_errors(&worst, &typical);
+            if best.as_ref().is_none_or(|b| self.literal.error_bound < b.error_bound) {
+                best = Some(self.literal.clone());
+            }
         }
+        let room = f64::from(q0 - 2 - 12).exp2();
+        self.literal = best.ok_or(ClassifyError::Overflow { largest: worst.logit, room })?;
+        let (found, most) = (self.literal.error_bound, max_error.unwrap_or(worst.logit / 4.0));
+        if found.is_nan() || found > most {
+            let hint = "state the head's range (Head::calibrated), or lower the normalisation's bound";
+            return Err(ClassifyError::TooCoarse { found, most, hint });
+        }
+        Ok(())
+    }
+
+    /// The answer's bits and the errors at the scales chosen.
+    fn state_errors(&mut self, worst: &Magnitudes, typical: &Magnitudes) {
         let noise = Noise::new(&self.literal, &self.params);
-        let (at_worst, at_typical) = (noise.logit(self, &worst), noise.logit(self, &typical));
+        let (at_worst, at_typical) = (noise.logit(self, worst), noise.logit(self, typical));
         // Dropped bits may add as much as is there for typical tokens.
         let enough = |bits: &u32| noise.dropped(self, *bits) <= at_typical;
         let bits = (8..=32).find(enough).unwrap_or(32);
@@ -107,12 +130,6 @@ impl Plan {
         self.literal.answer_bits = bits;
         self.literal.error_bound = noise::TAIL * at_worst.hypot(dropped);
         self.literal.error_std = at_typical.hypot(dropped);
-        let bound = self.literal.error_bound;
-        if bound.is_nan() || bound > worst.logit / 4.0 {
-            let hint = "state the head's range (Head::calibrated), or lower the normalisation's bound";
-            return Err(ClassifyError::TooCoarse { found: bound, most: worst.logit / 4.0, hint });
-        }
-        Ok(())
     }
 
     /// Checks a published plan and derives the rest.
@@ -193,7 +210,7 @@ impl Plan {
 
     /// Scale of fresh ciphertexts.
     pub fn fresh(&self) -> Scale {
-        Scale::pow2(parameters::FRESH_LOG2)
+        Scale::pow2(self.literal.fresh_log2)
     }
 
     /// Scale of an answer before it is compacted.
@@ -203,7 +220,7 @@ impl Plan {
 
     /// What raises a linear head's answer from the fresh scale to the answer's.
     pub(crate) fn raise(&self) -> i64 {
-        1 << (self.literal.answer_log2 - parameters::FRESH_LOG2).max(0)
+        1 << (self.literal.answer_log2 - self.literal.fresh_log2).max(0)
     }
 
     /// Level at which the first layer's products are summed.

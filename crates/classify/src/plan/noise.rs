@@ -44,7 +44,7 @@ impl<'p> Noise<'p> {
         let public = plan.key == crate::KeyOwner::Collective;
         let fresh = SIGMA * if public { (4.0 * n / 3.0 + 1.0).sqrt() } else { 1.0 };
         let switch = (digits * n / 12.0 * SIGMA * SIGMA).sqrt().hypot(rounding(n));
-        let delta = f64::from(super::parameters::FRESH_LOG2).exp2();
+        let delta = f64::from(plan.fresh_log2).exp2();
         Self { plan, params, n, fresh, rounding: rounding(n), switch, delta }
     }
 

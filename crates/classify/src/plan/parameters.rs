@@ -3,8 +3,8 @@
 use super::PlanLiteral;
 use blindscope_ckks::{ModulusLiteral, ParametersLiteral, Security};
 
-/// `log2` of the scale of fresh ciphertexts.
-pub(crate) const FRESH_LOG2: i16 = 30;
+/// `log2` of the parameters' default scale, which plans do not use: theirs depends on the head.
+const DEFAULT_LOG2: u32 = 30;
 
 /// Ciphertext primes, the special prime and the degree. The top prime is the scale of the first layer's weights; an
 /// encrypted first layer carries noise of its own and needs a wide one.
@@ -25,7 +25,7 @@ pub(super) fn parameters(plan: &PlanLiteral) -> ParametersLiteral {
         log_n,
         ciphertext: ModulusLiteral::bits(ciphertext),
         special: ModulusLiteral::bits(&[special]),
-        log2_scale: FRESH_LOG2 as u32,
+        log2_scale: DEFAULT_LOG2,
         security: if plan.quantum { Security::Quantum128 } else { Security::Classical128 },
     }
 }

@@ -78,6 +78,8 @@ pub struct Policy {
     pub encrypted_head: bool,
     /// What the asker learns.
     pub release: Release,
+    /// The largest error of a logit that is put up with; without one, a quarter of the largest possible logit.
+    pub max_error: Option<f64>,
 }
 
 impl Policy {
@@ -91,6 +93,7 @@ impl Policy {
             key: KeyOwner::Asker,
             encrypted_head: false,
             release: Release::Logits { tokens: None },
+            max_error: None,
         }
     }
 }

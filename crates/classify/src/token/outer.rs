@@ -63,7 +63,9 @@ impl OuterLayer {
     ) -> Result<Ciphertext> {
         let product = |terms: &Vec<Plaintext>| {
             let pairs: Vec<_> = powers.iter().zip(terms).collect();
-            Ok(ev.rescale(&ev.mul_plain_sum(&pairs)?)?)
+            let mut product = ev.mul_plain_sum(&pairs)?;
+            ev.rescale_assign(&mut product)?;
+            Ok(product)
         };
         let products: Result<Vec<_>> = part.steps.iter().map(product).collect();
         let l = &self.layout;

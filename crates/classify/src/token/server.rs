@@ -114,12 +114,16 @@ impl TokenServer {
     /// One product a step, rescaled.
     fn products(&self, x: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
+        let rescaled = |mut product: Ciphertext| {
+            ev.rescale_assign(&mut product)?;
+            Ok(product)
+        };
         match &self.first {
-            First::Clear(w, _) => w.iter().map(|w| Ok(ev.rescale(&ev.mul_plain(x, w)?)?)).collect(),
+            First::Clear(w, _) => w.iter().map(|w| rescaled(ev.mul_plain(x, w)?)).collect(),
             First::Encrypted(head) => {
                 let relin =
                     keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "encrypted head" })?;
-                head.weights.iter().map(|w| Ok(ev.rescale(&ev.mul_relin(x, w, relin)?)?)).collect()
+                head.weights.iter().map(|w| rescaled(ev.mul_relin(x, w, relin)?)).collect()
             }
         }
     }

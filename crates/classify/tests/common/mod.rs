@@ -98,8 +98,8 @@ pub(crate) fn check(name: &str, head: &Head, plan: &Plan, tokens: &[Vec<f64>], g
         report.key_bytes
     );
     assert!(worst <= bound, "{name}: {worst:e} above the bound {bound:e}");
-    assert!(rms <= 4.0 * std, "{name}: error {rms:e} beyond the estimate {std:e}");
+    assert!(rms <= 8.0 * std, "{name}: error {rms:e} beyond the estimate {std:e}");
     if errors.len() >= 24 {
-        assert!(rms >= std / 64.0, "{name}: error {rms:e} far below the estimate {std:e}");
+        assert!(rms >= std / 8.0, "{name}: error {rms:e} far below the estimate {std:e}");
     }
 }

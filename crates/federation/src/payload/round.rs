@@ -84,14 +84,14 @@ fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
 }
 
 /// What a site gives a share of.
-#[derive(Clone, Copy)]
 pub(crate) struct Target<'a> {
     pub(crate) key: JobId,
     pub(crate) step: Step,
     pub(crate) opening: &'a Opening,
     pub(crate) committee: &'a [SiteId],
     pub(crate) zeros: &'a [SignedHeader],
-    pub(crate) target: &'a Blob,
+    pub(crate) ciphertexts: &'a Blob,
+    pub(crate) share: &'a KeyShare,
 }
 
 /// Writes a site's share of the sum or, in a later attempt, of the refreshed sum, which it computes itself from the sum and the
@@ -103,7 +103,6 @@ pub(crate) fn write_share_of(
     study: &Study,
     plan: &SumPlan,
     target: &Target<'_>,
-    share: &KeyShare,
     mut permit: Permit,
     blobs: &dyn Blobs,
     rng: &mut impl CryptoRng,
@@ -120,13 +119,13 @@ pub(crate) fn write_share_of(
         let zeros: Vec<_> = target.zeros.iter().filter_map(named).collect();
         blobs.create(plan.sum_len(), &mut |out| combine_sum(plan, Some(&opening.sum), &zeros, blobs, out))?
     };
-    if computed != *target.target {
-        let (expected, found) = (computed.to_string(), target.target.to_string());
+    if computed != *target.ciphertexts {
+        let (expected, found) = (computed.to_string(), target.ciphertexts.to_string());
         return Err(Error::NotRefreshed { expected, found });
     }
     let (ceremony, round) = (study.ceremony(target.key)?, study.opening(step.job, step.round, step.attempt));
     let members = committee(study, target.committee)?;
-    let session = plan.begin(&ceremony, &round, share, &members, &mut permit)?;
+    let session = plan.begin(&ceremony, &round, target.share, &members, &mut permit)?;
     Ok(write_shares(plan, session, &mut open(SHARE, blobs, &computed)?, rng, &mut { out })?)
 }
 

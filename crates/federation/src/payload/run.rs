@@ -80,11 +80,12 @@ pub fn site_payload(
             let missing = || Error::Permit { step: step.to_string() };
             let bundle = bundle.ok_or_else(missing)?;
             let share = open_bundle(study, task.key, me, sealing, &mut open("open parts", blobs, &bundle)?)?;
-            let target = Target { key: task.key, step, opening, committee, zeros, target };
+            let target =
+                Target { key: task.key, step, opening, committee, zeros, ciphertexts: target, share: &share };
             let mut permit = Some(permit.ok_or_else(missing)?);
             blobs.create(sizes.share, &mut |out| {
                 let permit = permit.take().ok_or_else(missing)?;
-                super::round::write_share_of(study, &plan, &target, &share, permit, blobs, rng, out)
+                super::round::write_share_of(study, &plan, &target, permit, blobs, rng, out)
             })
         }
     }

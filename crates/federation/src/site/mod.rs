@@ -104,6 +104,8 @@ pub struct Site {
     opened: u64,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
+    /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
+    newest: Option<(JobId, u64)>,
 }
 
 /// What to do about a task.
@@ -169,6 +171,7 @@ impl Site {
             opened: 0,
             receipt: None,
             acknowledged: BTreeSet::new(),
+            newest: None,
         };
         for (seq, mark) in marks.into_iter().enumerate() {
             site.apply(&mark).map_err(|reason| Error::Corrupt { seq: seq as u64, reason })?;
@@ -209,6 +212,7 @@ impl Site {
                 if self.staged.get(&header.step).is_some_and(|known| known.header != *header) {
                     return Err("another answer to this step is staged");
                 }
+                self.newest = Some((header.step.job, header.step.round));
                 self.staged.insert(header.step, answer.clone());
             }
             Mark::Key { ceremony, public_key, bundle } => {
@@ -297,9 +301,11 @@ impl Site {
         self.opened
     }
 
-    /// Answers that are signed and not acknowledged.
+    /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &SignedHeader> {
-        self.staged.values().filter(|a| !self.acknowledged.contains(&a.header.step))
+        let open =
+            |step: &Step| self.newest == Some((step.job, step.round)) && !self.acknowledged.contains(step);
+        self.staged.iter().filter(move |(step, _)| open(step)).map(|(_, answer)| answer)
     }
 
     /// Blobs that this site must keep: its parts of keys, and payloads without a receipt.

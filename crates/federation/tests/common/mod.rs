@@ -1,10 +1,17 @@
 //! A study whose keys the test holds.
 
-#![allow(dead_code, reason = "each test binary takes what it needs")]
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "each test binary takes what it needs"
+)]
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
 use blindscope_federation::{
-    Deadlines, IdentityKey, JobKind, JobSpec, Policy, SealingKey, SiteEntry, Study, StudyLiteral,
+    Answer, Ask, Blob, Coordinator, Deadlines, Header, IdentityKey, Input, JobId, JobKind, JobSpec, Outcome,
+    Output, Policy, Record, Refusal, SealingKey, SignedHeader, Site, SiteEntry, SiteId, Sizes, Study,
+    StudyLiteral, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -73,4 +80,98 @@ pub(crate) fn willing() -> Policy {
 pub(crate) fn job(name: &str, kind: JobKind, rounds: u64) -> JobSpec {
     let spec = JobSpec { kind, rounds, values: 10, max: 1000, ..JobSpec::ceremony(name) };
     spec.checked().unwrap()
+}
+
+/// A coordinator that stores in memory and never stops.
+pub(crate) struct Desk<'a> {
+    pub(crate) fixture: &'a Fixture,
+    pub(crate) coordinator: Coordinator,
+    pub(crate) log: Vec<Record>,
+    pub(crate) now: u64,
+}
+
+/// Sizes without encryption behind them.
+pub(crate) const SIZES: Sizes = Sizes { openings: 2, key_share: 24, upload: 48, sum: 50, share: 40 };
+
+/// A payload's name, of this length.
+pub(crate) fn blob(seed: u64, len: u64) -> Blob {
+    Blob { len, ..Blob::of(&seed.to_le_bytes()) }
+}
+
+impl<'a> Desk<'a> {
+    pub(crate) fn new(fixture: &'a Fixture) -> Self {
+        Self { fixture, coordinator: Coordinator::new(&fixture.study), log: Vec::new(), now: 1000 }
+    }
+
+    #[allow(clippy::needless_pass_by_value, reason = "inputs are made on the spot")]
+    pub(crate) fn handle(&mut self, input: Input) -> Result<Option<Record>, Refusal> {
+        let decision = self.coordinator.handle(&input, self.now, &self.fixture.coordinator)?;
+        self.log.extend(decision.records);
+        self.coordinator = decision.next;
+        Ok(decision.receipt)
+    }
+
+    pub(crate) fn submit(&mut self, spec: &JobSpec) -> JobId {
+        self.handle(Input::Submit { spec: spec.clone(), sizes: SIZES }).unwrap();
+        spec.id(&self.fixture.study)
+    }
+
+    /// What a site says to the task that it has, with a payload of the right length.
+    pub(crate) fn answer(&self, site: u16, seed: u64) -> SignedHeader {
+        let task = self.coordinator.task_for(SiteId(site)).expect("no task");
+        let payload = match &task.ask {
+            Ask::KeyShare => blob(seed, SIZES.key_share),
+            Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
+            Ask::Upload { .. } | Ask::Ready { .. } => blob(seed, SIZES.upload),
+            Ask::Share { .. } => blob(seed, SIZES.share),
+        };
+        self.sign(site, &task, Answer::Payload(payload))
+    }
+
+    pub(crate) fn sign(&self, site: u16, task: &Task, answer: Answer) -> SignedHeader {
+        let header = Header { study: task.study, key: task.key, step: task.step, site: SiteId(site), answer };
+        header.sign(&self.fixture.sites[usize::from(site)])
+    }
+
+    /// Every site that is asked answers.
+    pub(crate) fn answer_all(&mut self) {
+        for site in 0..self.fixture.sites.len() as u16 {
+            if self.coordinator.task_for(SiteId(site)).is_some() {
+                let answer = self.answer(site, u64::from(site) + 100);
+                self.handle(Input::Answer(answer)).unwrap();
+            }
+        }
+    }
+
+    /// Work ends, somehow.
+    pub(crate) fn work(&mut self) {
+        let work = self.coordinator.work().expect("no work");
+        let step = work.step();
+        let input = match work {
+            Work::Key { .. } => {
+                let each = (0..self.fixture.sites.len() as u64).map(|k| blob(k + 500, 7)).collect();
+                Input::Combined { step, output: Output { shared: blob(400, 9), each } }
+            }
+            Work::Sum { .. } | Work::Refresh { .. } => {
+                let shared = blob(step.round * 10 + u64::from(step.attempt) + 600, SIZES.sum);
+                Input::Combined { step, output: Output { shared, each: Vec::new() } }
+            }
+            Work::Open { spec, .. } => {
+                let next = blob(step.round + 700, 5);
+                let last = step.round + 1 >= spec.rounds;
+                Input::Opened { step, outcome: if last { Outcome::Final(next) } else { Outcome::Next(next) } }
+            }
+        };
+        self.handle(input).unwrap();
+    }
+
+    /// A ceremony from start to end.
+    pub(crate) fn ceremony(&mut self) -> JobId {
+        let job = self.submit(&JobSpec::ceremony("key"));
+        self.answer_all();
+        self.work();
+        self.answer_all();
+        assert!(self.coordinator.key().is_some());
+        job
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! `BLINDSCOPE_SEEDS=100000 cargo nextest run -p blindscope-federation --test simulation` runs more seeds.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
 #[path = "../common/mod.rs"]
 mod common;
 mod real;
@@ -174,7 +176,9 @@ fn crashes_alone_change_no_byte() {
         // A committee that loses its spent marks four times in a row fails the round; it never gives other bytes.
         let (calm, torn) = (results(&still), results(&stormy));
         assert_eq!(calm.len(), 2, "seed {seed}");
-        torn.iter().for_each(|(name, bytes)| assert_eq!(calm.get(name), Some(bytes), "seed {seed}: {name}"));
+        for (name, bytes) in &torn {
+            assert_eq!(calm.get(name), Some(bytes), "seed {seed}: {name}");
+        }
         finished += torn.len() as u64;
         check(&stormy, &fixture.study, &compute, seed);
     }

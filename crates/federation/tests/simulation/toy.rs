@@ -11,7 +11,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::Rng;
 
 /// Blobs of one machine.
-pub type Disk = BTreeMap<Digest, Vec<u8>>;
+pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;
 
 /// What work gave.
 pub(crate) enum Done {
@@ -122,7 +122,7 @@ impl Compute for Toy {
             Ask::Ready { .. } => tagged(SUMMAND, 0, &fresh),
             Ask::Share { opening, zeros, target, .. } => {
                 assert_eq!(held.1.map(|p| p.step()), Some(task.step), "a share without a permit");
-                let zeros = zeros.iter().filter_map(|z| z.payload());
+                let zeros = zeros.iter().filter_map(blindscope_federation::SignedHeader::payload);
                 let all = std::iter::once(opening.sum).chain(zeros).map(|b| (None, b));
                 let Done::Combined { shared, .. } = Self::add(all, disk) else { return Err(Cause::Task) };
                 if task.step.attempt > 0 && Blob::of(&shared) != *target {
@@ -137,7 +137,9 @@ impl Compute for Toy {
         match work {
             Work::Key { shares, .. } => {
                 let mut key = Hasher::new("test/key");
-                shares.iter().for_each(|(_, b)| drop(key.absorb(&disk[&b.digest])));
+                for (_, blob) in shares {
+                    key.absorb(&disk[&blob.digest]);
+                }
                 let key = key.finish().0;
                 let bundle =
                     |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();

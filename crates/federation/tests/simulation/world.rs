@@ -123,8 +123,7 @@ impl<'a, C: Compute> World<'a, C> {
                 return false;
             }
             self.deliver(message);
-            let over = |c: &Coordinator| c.jobs().iter().all(|j| j.is_over());
-            if self.pending.is_empty() && self.coordinator.as_ref().is_some_and(over) {
+            if self.pending.is_empty() && self.coordinator.as_ref().is_some_and(Coordinator::is_idle) {
                 return true;
             }
         }
@@ -214,6 +213,7 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     /// Handles an input; `None` where the machine is down or stops while storing.
+    #[allow(clippy::needless_pass_by_value, reason = "inputs are made on the spot")]
     fn handle(&mut self, input: Input) -> Option<Result<Option<Record>, Refusal>> {
         let decision = match self.coordinator.as_ref()?.handle(&input, self.now, &self.fixture.coordinator) {
             Ok(decision) => decision,
@@ -393,7 +393,9 @@ impl<'a, C: Compute> World<'a, C> {
         self.node(site).disk = disk;
         let mut payload = payload?;
         if task.step.phase != Phase::Parts && self.chance(self.faults.rubbish) {
-            payload.iter_mut().for_each(|b| *b = !*b);
+            for byte in &mut payload {
+                *byte = !*byte;
+            }
         }
         let blob = Blob::of(&payload);
         let before = self.crashes();

@@ -239,12 +239,12 @@ fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u6
         let end = (at + TILE).min(len);
         for (rows, w) in acc.chunks_mut(ROWS).zip(w.chunks(ROWS * x.len().max(1))) {
             match (rows.len(), end - at) {
-                (ROWS, TILE) => tile::<ROWS, 2>(c, fold, rows, x, w, at),
+                (ROWS, TILE) => tile::<ROWS, 2>(&c, fold, rows, x, w, at),
                 (_, TILE) => rows.chunks_mut(1).zip(w.chunks(x.len())).for_each(|(row, w)| {
-                    tile::<1, 2>(c, fold, row, x, w, at);
+                    tile::<1, 2>(&c, fold, row, x, w, at);
                 }),
                 _ => rows.chunks_mut(1).zip(w.chunks(x.len())).for_each(|(row, w)| {
-                    tile::<1, 1>(c, fold, row, x, w, at);
+                    tile::<1, 1>(&c, fold, row, x, w, at);
                 }),
             }
         }
@@ -255,7 +255,7 @@ fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u6
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn tile<const R: usize, const V: usize>(
-    c: Lane,
+    c: &Lane,
     fold: (__m512i, __m512i),
     rows: &mut [&mut [u64]],
     x: &[&[u64]],

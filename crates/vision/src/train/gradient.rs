@@ -1,10 +1,10 @@
 //! The gradient of one batch, in every parameter: what a site would upload in gradient-based federation, and what an
 //! attacker of it would see.
 
-use super::classifier::Classifier;
+use super::classifier::{Classifier, HeadGradient};
 use crate::error::{Error, Result};
 use crate::head::cross_entropy;
-use crate::vit::{Parameters, Vit};
+use crate::vit::{Parameters, Recording, Vit};
 
 /// Loss and gradients of a batch.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,29 @@ pub fn batch_gradient(
     pixels: &[f32],
     labels: &[usize],
 ) -> Result<BatchGradient> {
+    let (recording, head_gradient, d_class, (loss, d_logits)) = forward(model, head, pixels, labels)?;
+    let mut backbone = model.parameters().gradient();
+    let pixels = model.backward(&recording, &d_class, &mut backbone)?;
+    let (head_weight, head_bias) = match head_gradient {
+        HeadGradient::Linear { weight, bias } => (weight, bias),
+        HeadGradient::Polynomial(_) => (Vec::new(), Vec::new()),
+    };
+    Ok(BatchGradient { loss, backbone, logits: d_logits, head_weight, head_bias, pixels })
+}
+
+/// The gradient of the same loss at the normalised pixels alone, `[b, 3, image, image]`: no parameter's is formed.
+///
+/// # Errors
+/// As [`batch_gradient`].
+pub fn pixel_gradient(model: &Vit, head: &Classifier, pixels: &[f32], labels: &[usize]) -> Result<Vec<f32>> {
+    let (recording, _, d_class, _) = forward(model, head, pixels, labels)?;
+    model.backward(&recording, &d_class, &mut model.parameters().untrained())
+}
+
+type Forward = (Recording, HeadGradient, Vec<f32>, (f32, Vec<f32>));
+
+/// The recorded pass with the head's gradient, dL/d(class tokens), the loss and dL/d(logits).
+fn forward(model: &Vit, head: &Classifier, pixels: &[f32], labels: &[usize]) -> Result<Forward> {
     head.check_width(model.config().width)?;
     if pixels.len() != labels.len() * model.config().pixels() {
         let expected = labels.len() * model.config().pixels();
@@ -46,11 +69,5 @@ pub fn batch_gradient(
     let logits = head.logits(recording.class_tokens())?;
     let (loss, d_logits) = cross_entropy(&logits, labels, head.classes());
     let (head_gradient, d_class) = head.backward(recording.class_tokens(), &d_logits);
-    let mut backbone = model.parameters().gradient();
-    let pixels = model.backward(&recording, &d_class, &mut backbone)?;
-    let (head_weight, head_bias) = match head_gradient {
-        super::classifier::HeadGradient::Linear { weight, bias } => (weight, bias),
-        super::classifier::HeadGradient::Polynomial(_) => (Vec::new(), Vec::new()),
-    };
-    Ok(BatchGradient { loss, backbone, logits: d_logits, head_weight, head_bias, pixels })
+    Ok((recording, head_gradient, d_class, (loss, d_logits)))
 }

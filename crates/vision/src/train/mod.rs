@@ -9,5 +9,5 @@ mod tuning;
 pub use augment::augment;
 pub use classifier::Classifier;
 pub use fit::{Epoch, FitPlan, TrainingTile, fit};
-pub use gradient::{BatchGradient, batch_gradient};
+pub use gradient::{BatchGradient, batch_gradient, pixel_gradient};
 pub use tuning::Tuning;

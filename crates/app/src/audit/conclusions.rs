@@ -1,0 +1,130 @@
+//! Sentences for people who read no tables. Each is decided by the figures, in either direction.
+
+use super::outcome::{Cell, Findings, View};
+
+/// One paragraph each on gradients, batches, tokens, aggregates, heads and ciphertexts; only those that were measured.
+pub(super) fn conclude(findings: &Findings) -> Vec<String> {
+    let cell = |key: &str| findings.cells.iter().find(|c| c.key == key);
+    let said = [
+        gradient(
+            cell("gradient_paper_vit_psnr").or(cell("gradient_small_vit_psnr")),
+            cell("gradient_paper_vit_exact_bytes").or(cell("gradient_small_vit_exact_bytes")),
+        ),
+        batch(findings),
+        tokens(findings),
+        membership(findings),
+        cell("extraction_linear").map(extraction),
+        ciphertexts(findings),
+    ];
+    said.into_iter().flatten().collect()
+}
+
+fn gradient(psnr: Option<&Cell>, bytes: Option<&Cell>) -> Option<String> {
+    let (psnr, bytes) = (psnr?, bytes?);
+    let share = 100.0 * bytes.found.mean;
+    Some(if psnr.leaks {
+        format!(
+            "A gradient of one image, seen in the clear, gives the image away: {:.1} dB on average over {} images ({:.1} dB for a \
+             guess), {share:.1} % of all colour values exactly. No search is needed. Whoever uploads unencrypted gradients \
+             uploads the images.",
+            psnr.found.mean, psnr.found.n, psnr.control.mean
+        )
+    } else {
+        format!(
+            "The closed form did not beat a guess here ({:.1} dB against {:.1} dB). That says nothing about other attacks.",
+            psnr.found.mean, psnr.control.mean
+        )
+    })
+}
+
+fn batch(findings: &Findings) -> Option<String> {
+    let cells: Vec<&Cell> =
+        findings.cells.iter().filter(|c| c.key.starts_with("batch_") && c.key.ends_with("_psnr")).collect();
+    let list = cells.iter().map(|c| {
+        format!("{}: {:.1} dB ({:.1} dB for the batch's mean)", c.attack, c.found.mean, c.control.mean)
+    });
+    let all = list.collect::<Vec<_>>().join("; ");
+    let out = cells.iter().filter(|c| c.leaks).count();
+    (!cells.is_empty()).then(|| {
+        format!(
+            "Larger batches and several local steps make the attack a search; {out} of {} such searches beat the mean of the \
+             batch. {all}. A search that failed may succeed with more time.",
+            cells.len()
+        )
+    })
+}
+
+fn tokens(findings: &Findings) -> Option<String> {
+    let cell = |key: &str| findings.cells.iter().find(|c| c.key == key);
+    let (retrieval, decoder) = (cell("token_retrieval")?, cell("token_decoder_psnr")?);
+    let pictures =
+        if decoder.leaks { "comes nearer to the tile than" } else { "is no nearer to the tile than" };
+    let search = cell("token_search_psnr").map_or(String::new(), |c| {
+        format!(
+            " Search in pixel space reached {:.1} dB ({:.1} dB for a guess).",
+            c.found.mean, c.control.mean
+        )
+    });
+    let judged = if retrieval.leaks || decoder.leaks {
+        "Class tokens in the clear are not safe: they must be treated as patients' data."
+    } else {
+        "These attacks got nothing out of class tokens; stronger ones may."
+    };
+    Some(format!(
+        "A class token in the clear leads to another tile of the same tissue in {:.0} % of cases ({:.0} % for random tokens), and \
+         a decoder's picture {pictures} the mean of other tiles ({:.1} dB against {:.1} dB).{search} {judged}",
+        100.0 * retrieval.found.mean,
+        100.0 * retrieval.control.mean,
+        decoder.found.mean,
+        decoder.control.mean
+    ))
+}
+
+fn membership(findings: &Findings) -> Option<String> {
+    let at = |sites: usize| findings.cells.iter().find(|c| c.key == format!("membership_aggregate_{sites}"));
+    at(1)?;
+    let list: Vec<String> = [1, 2, 3, 8]
+        .into_iter()
+        .filter_map(|n| at(n).map(|c| format!("{n} site(s): {:.2}", c.found.mean)))
+        .collect();
+    let safe = [1, 2, 3, 8].into_iter().find(|n| at(*n).is_some_and(|c| !c.leaks));
+    let verdict = match safe {
+        Some(n) => format!("from {n} sites on the attack no longer beat chance"),
+        None => "no cohort measured here was large enough to hide a tile".to_owned(),
+    };
+    let head = findings.cells.iter().find(|c| c.key == "membership_head").map_or(String::new(), |c| {
+        let verb = if c.leaks { "tells members apart" } else { "does not tell members apart" };
+        format!(" A released head {verb} (AUC {:.2}).", c.found.mean)
+    });
+    Some(format!(
+        "Whether a tile was part of a released mean can be told with an AUC of {} (0.50 is chance); {verdict}. Decryption is where \
+         the protection ends: a minimum cohort and noise on releases are what helps.{head}",
+        list.join(", ")
+    ))
+}
+
+fn extraction(cell: &Cell) -> String {
+    format!(
+        "An asker who sees logits copies the head: {} agree with it on {:.0} % of tiles. Limits on queries, or the class \
+         alone, are policy, not cryptography.",
+        cell.attack,
+        100.0 * cell.found.mean
+    )
+}
+
+fn ciphertexts(findings: &Findings) -> Option<String> {
+    let sealed: Vec<&Cell> = findings.cells.iter().filter(|c| c.view == View::Ciphertext).collect();
+    let above: Vec<&str> = sealed.iter().filter(|c| c.leaks).map(|c| c.attack.as_str()).collect();
+    (!sealed.is_empty()).then(|| {
+        if above.is_empty() {
+            format!(
+                "Under encryption none of the {} figures rose above its control: the bytes that a coordinator holds served \
+                 these attacks no better than random numbers. This is a check of the implementation; the security itself rests \
+                 on the parameters.",
+                sealed.len()
+            )
+        } else {
+            format!("Under encryption {} figure(s) rose above their controls: {}. This must be explained before any use.", above.len(), above.join("; "))
+        }
+    })
+}

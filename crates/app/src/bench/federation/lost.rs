@@ -1,0 +1,82 @@
+//! Eight sites, five of which decrypt; three are killed before they contribute, and three while they decrypt.
+
+use std::time::Duration;
+
+use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, Record};
+
+use super::{AREA, FederationOptions, finish, records, wrong};
+use crate::bench::{Better, Figure};
+use crate::error::Result;
+use crate::processes::Processes;
+use crate::trial;
+
+const DEADLINE_SECONDS: u64 = 3;
+/// Enough that a site is a while at its share.
+const VALUES: u64 = 200_000;
+
+pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
+    let mut project = trial::project(8, 5, 5);
+    let (upload_seconds, opening_seconds) = (4 * DEADLINE_SECONDS, DEADLINE_SECONDS);
+    project.deadlines = Deadlines { ceremony_seconds: 600, upload_seconds, opening_seconds };
+    let mut study = options.study("lost", project).await?;
+    let mut figures = Vec::new();
+    for (phase, sites, committed) in
+        [(Phase::Upload, [1, 4, 6], vec![0, 2, 3, 5, 7]), (Phase::Share, [0, 1, 2], (0..8).collect())]
+    {
+        let spec = trial::sums(phase.name(), VALUES, 1);
+        let over = lose(&mut study, &spec, phase, &sites, committed).await?;
+        let name = format!("lost-sites-{}", phase.name());
+        figures.push(Figure::of(AREA, name, "s", Better::Lower, &[over]).must(5.0, 2.0));
+    }
+    Ok(figures)
+}
+
+/// Seconds from the last deadline that passed to the end of the round.
+async fn lose(
+    study: &mut Processes,
+    spec: &JobSpec,
+    phase: Phase,
+    sites: &[usize],
+    committed: Vec<usize>,
+) -> Result<f64> {
+    let admin = study.admin()?;
+    if phase == Phase::Upload {
+        sites.iter().for_each(|&site| study.kill_site(site));
+    }
+    let job = admin.submit(spec).await?;
+    while phase != Phase::Upload {
+        match admin.status(&spec.name).await?.status {
+            JobStatus::Asking(step) if step.step.phase == phase => break,
+            JobStatus::Done { .. } | JobStatus::Failed { .. } => break,
+            _ => tokio::time::sleep(Duration::from_millis(2)).await,
+        }
+    }
+    if phase != Phase::Upload {
+        sites.iter().for_each(|&site| study.kill_site(site));
+    }
+    finish(&admin, &spec.name).await?;
+    let (result, _) = admin.download(&spec.name, Vec::new()).await?;
+    if result != trial::expected(spec, committed) {
+        return Err(wrong("a sum that is not the committed sites'"));
+    }
+    sites.iter().try_for_each(|&site| study.start_site(site))?;
+    overshoot(&records(&admin).await?, job)
+        .ok_or_else(|| wrong("a round whose sites were all faster than the kill"))
+}
+
+fn overshoot(records: &[Record], job: JobId) -> Option<f64> {
+    let (mut deadline, mut passed) = (None, None);
+    for record in records {
+        match &record.body.event {
+            Event::Opened { step, deadline_ms, .. } if step.job == job => deadline = Some(*deadline_ms),
+            Event::Closed { step, missing, .. } if step.job == job && !missing.is_empty() => {
+                passed = deadline
+            }
+            Event::Done { job: done, .. } if *done == job => {
+                return passed.map(|at| record.body.at_ms.saturating_sub(at) as f64 / 1000.0);
+            }
+            _ => {}
+        }
+    }
+    None
+}

@@ -1,0 +1,99 @@
+//! `bench federation`: coordinator and sites as processes of this program, on loopback, over real TLS, with real keys.
+//!
+//! Wall-clock times: a round waits for disks and other processes, and what a busy machine adds is in them.
+
+mod kills;
+mod lost;
+mod memory;
+mod round;
+mod slow;
+
+use std::path::PathBuf;
+
+use blindscope_federation::Record;
+
+use super::{Figure, Report};
+use crate::error::{AppError, Result};
+use crate::jobs::Admin;
+use crate::processes::Processes;
+use crate::provision::Project;
+use crate::trial;
+
+const AREA: &str = "federation";
+
+/// What is measured how often.
+#[derive(Debug, Clone)]
+pub struct FederationOptions {
+    /// This program.
+    pub binary: PathBuf,
+    /// Where the studies' folders go; emptied afterwards.
+    pub folder: PathBuf,
+    /// Rounds that times are taken of.
+    pub rounds: u64,
+    /// Processes killed.
+    pub kills: u64,
+    /// Sites of the memory figure.
+    pub sites: usize,
+    /// Seed of the kills' times.
+    pub seed: u64,
+}
+
+/// All figures of the federation.
+///
+/// # Errors
+/// [`AppError`] when a study cannot be run at all; a figure that could not be taken is named in [`Report::missing`].
+pub fn run(options: &FederationOptions) -> Result<Report> {
+    let mut report =
+        Report { figures: Vec::new(), missing: Vec::new(), backend: "processes on loopback".to_owned() };
+    crate::system::runtime()?.block_on(async {
+        take(&mut report, "durable round", round::figures(options).await);
+        take(&mut report, "slow connections", slow::figures(options).await);
+        take(&mut report, "lost sites", lost::figures(options).await);
+        take(&mut report, "kill -9", kills::figures(options).await);
+        take(&mut report, "coordinator's memory", memory::figures(options).await);
+    });
+    Ok(report)
+}
+
+fn take(report: &mut Report, what: &str, figures: Result<Vec<Figure>>) {
+    match figures {
+        Ok(figures) => report.figures.extend(figures),
+        Err(error) => report.missing.push(format!("{what}: {error}")),
+    }
+}
+
+impl FederationOptions {
+    /// A study of this project that is ready and has its key, in a folder of its own.
+    async fn study(&self, name: &str, project: Project) -> Result<Processes> {
+        let sites = project.sites.len();
+        let study =
+            Processes::provision(&self.binary, &self.folder.join(name), project, &trial::learning(sites))?;
+        begin(study).await
+    }
+}
+
+async fn begin(mut study: Processes) -> Result<Processes> {
+    study.start().await?;
+    study.admin()?.submit(&trial::ceremony()).await?;
+    finish(&study.admin()?, "key").await?;
+    Ok(study)
+}
+
+/// Waits for a job's result.
+async fn finish(admin: &Admin, job: &str) -> Result<()> {
+    crate::jobs::result(&admin.watch(job, |_| {}).await?)?;
+    Ok(())
+}
+
+/// The log's records.
+async fn records(admin: &Admin) -> Result<Vec<Record>> {
+    let mut lines = Vec::new();
+    admin.log(0, false, &mut lines).await?;
+    let lines = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+    Ok(lines.map(Record::from_line).collect::<std::result::Result<_, _>>()?)
+}
+
+/// What went wrong in a measurement.
+fn wrong(what: &'static str) -> AppError {
+    AppError::Defect { what }
+}

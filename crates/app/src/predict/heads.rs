@@ -1,0 +1,58 @@
+//! Heads that may be asked, each with its plan.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use blindscope_classify::{Head, Plan, Policy, Release, Server};
+use blindscope_federation::{JobId, LearnError};
+use bytes::Bytes;
+
+/// The head in a job's result.
+pub type HeadReader = Arc<dyn Fn(&[u8]) -> Result<Head, LearnError> + Send + Sync>;
+
+/// Heads that are kept ready.
+const READY: usize = 4;
+
+/// A head that is ready to be asked.
+pub(super) struct Offered {
+    pub(super) plan: Plan,
+    /// The plan as an asker gets it.
+    pub(super) bytes: Bytes,
+    pub(super) server: Server,
+}
+
+/// Heads by the job that made them.
+pub(super) struct Heads {
+    read: HeadReader,
+    batch: usize,
+    ready: Mutex<BTreeMap<JobId, Arc<Offered>>>,
+}
+
+impl Heads {
+    pub(super) fn new(read: HeadReader, batch: usize) -> Self {
+        Self { read, batch, ready: Mutex::default() }
+    }
+
+    /// The head of a job that is ready.
+    pub(super) fn ready(&self, job: JobId) -> Option<Arc<Offered>> {
+        self.ready.lock().unwrap_or_else(PoisonError::into_inner).get(&job).cloned()
+    }
+
+    /// The head of a job, from its result. Takes a while.
+    ///
+    /// # Errors
+    /// A result that holds no head, or a head that no plan fits.
+    pub(super) fn make(&self, job: JobId, result: &[u8]) -> Result<Arc<Offered>, LearnError> {
+        let head = (self.read)(result)?;
+        let policy = Policy { release: Release::Logits { tokens: None }, ..Policy::new(self.batch) };
+        let plan = Plan::new(&head, policy)?;
+        let (bytes, server) = (plan.to_bytes()?.into(), Server::new(&head, &plan)?);
+        let offered = Arc::new(Offered { plan, bytes, server });
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.len() >= READY {
+            ready.pop_first();
+        }
+        ready.insert(job, offered.clone());
+        Ok(offered)
+    }
+}

@@ -1,0 +1,204 @@
+//! A coordinator and sites in one process: what is refused, and what a full disk does.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use blindscope_app::coordinator::{self, Parts};
+use blindscope_app::jobs::{self, Admin};
+use blindscope_app::kit::Kit;
+use blindscope_app::plain::{NoLearning, Plain, Sums};
+use blindscope_app::provision::{self, Project};
+use blindscope_app::{AppError, Deadlines, JobKind, JobSpec, Limits, Stop, preflight, site, system};
+use blindscope_federation::{Answer, Blob, Header, JobId, Phase, SignedHeader, SiteId, Step};
+use blindscope_transport::{Client, Join, Refusal, TransportError, Upload};
+use blindscope_wire::Digest;
+use bytes::Bytes;
+
+const ENOUGH: u64 = 1 << 30;
+
+fn found(folder: &Path, name: &str) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let project = Project {
+        name: name.to_owned(),
+        address: port.to_string(),
+        listen: Some(port.to_string()),
+        hosts: Vec::new(),
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        backbone: "ab".repeat(32),
+        width: 8,
+        sites: vec!["one".to_owned(), "two".to_owned()],
+        admins: vec!["admin".to_owned()],
+        askers: vec!["asker".to_owned()],
+        threshold: 2,
+        minimum_cohort: 2,
+        decryptions: 1 << 20,
+        statistical_bits: 40,
+        attempts: 3,
+        certificate_days: 90,
+        deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 60, opening_seconds: 60 },
+        inference: None,
+    };
+    provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
+}
+
+/// A coordinator that runs until its guard is dropped, and a way to wait for its end.
+struct Serving(Stop, tokio::task::JoinHandle<Result<(), AppError>>);
+
+async fn serve(folder: &Path, disk: u64) -> Serving {
+    let (stop, kit) = (Stop::new(), Kit::at(folder.join("coordinator")));
+    let parts = Parts { learning: Arc::new(Sums { learning: NoLearning }), limits: Limits::default(), disk };
+    let (tell, ready) = tokio::sync::oneshot::channel();
+    let stopping = stop.clone();
+    let serving = tokio::spawn(async move {
+        coordinator::serve(&kit, &[], parts, stopping, move |address| tell.send(address).unwrap()).await
+    });
+    ready.await.expect("it starts");
+    Serving(stop, serving)
+}
+
+impl Serving {
+    async fn end(self) {
+        self.0.stop();
+        self.1.await.unwrap().unwrap();
+    }
+}
+
+fn run_site(
+    folder: &Path,
+    name: &str,
+    seed: u64,
+    stop: &Stop,
+) -> tokio::task::JoinHandle<Result<(), AppError>> {
+    let (kit, stop) = (Kit::at(folder.join(name)), stop.clone());
+    tokio::spawn(async move { site::run(&kit, &[], Arc::new(Plain::Seed(seed)), ENOUGH, stop).await })
+}
+
+fn client(folder: &Path, name: &str) -> Client {
+    let kit = Kit::at(folder.join(name));
+    let settings: blindscope_app::kit::PartySettings = kit.settings(&[]).unwrap();
+    kit.client(&settings.coordinator).unwrap()
+}
+
+fn sum(name: &str) -> JobSpec {
+    let settings = serde_json::json!({ "plain": true });
+    JobSpec { values: 500, max: 9, settings, kind: JobKind::Metrics, ..JobSpec::ceremony(name) }
+}
+
+fn refused(answer: Result<Bytes, TransportError>) -> Refusal {
+    match answer {
+        Err(TransportError::Refused(refusal)) => refusal,
+        other => panic!("not refused: {other:?}"),
+    }
+}
+
+async fn send(client: &Client, header: &SignedHeader, body: &'static [u8]) -> Result<Bytes, TransportError> {
+    let blob = Blob::of(body);
+    let upload = Upload { header: header.to_bytes().into(), len: blob.len, digest: blob.digest };
+    client.submit(upload, Box::new(body)).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
+    let (folder, foreign) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    found(folder.path(), "trial");
+    found(foreign.path(), "trial");
+    let serving = serve(folder.path(), ENOUGH).await;
+    let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
+    let job = admin.submit(&JobSpec::ceremony("key")).await.unwrap();
+    let mut before = Vec::new();
+    admin.log(0, false, &mut before).await.unwrap();
+    let (one, study) = (client(folder.path(), "one"), Kit::at(folder.path().join("one")).study().unwrap());
+
+    // Another study's authority, and another study's digest.
+    let settings: blindscope_app::kit::PartySettings =
+        Kit::at(folder.path().join("one")).settings(&[]).unwrap();
+    let stranger = Kit::at(foreign.path().join("one")).client(&settings.coordinator).unwrap();
+    let hello = |study| Join { software: "test".to_owned(), study };
+    assert!(matches!(stranger.join(hello(None)).await, Err(TransportError::Unreachable { .. })));
+    let other = one.join(hello(Some(Digest([7; 32])))).await.map(|joined| joined.study);
+    assert_eq!(refused(other).code, "wrong-study");
+
+    // Roles.
+    let as_admin = one.command(blindscope_transport::Command::ListJobs, Bytes::new()).await;
+    assert_eq!(refused(as_admin).code, "wrong-role");
+    let as_site =
+        client(folder.path(), "admin").next(Bytes::new(), Duration::ZERO).await.map(|_| Bytes::new());
+    assert_eq!(refused(as_site).code, "wrong-role");
+    let key = Digest([1; 32]);
+    let fetched = client(folder.path(), "asker").fetch(key, 10, Vec::new()).await.map(|_| Bytes::new());
+    assert_eq!(refused(fetched).code, "no-blob");
+
+    // Headers: garbage, another's, another study, another key, an old step, another length, a bad signature.
+    let garbage = Upload { header: Bytes::from_static(b"{}"), len: 0, digest: Blob::of(&[]).digest };
+    assert_eq!(refused(one.submit(garbage, Box::new(std::io::empty())).await).code, "bad-header");
+    let identity = Kit::at(folder.path().join("one")).identity().unwrap();
+    let step = Step { job, round: 0, attempt: 0, phase: Phase::KeyShare };
+    let good = Header {
+        study: study.digest(),
+        key: job,
+        step,
+        site: SiteId(0),
+        answer: Answer::Payload(Blob::of(b"x")),
+    };
+    let signed = |header: Header| header.sign(&identity);
+    let cases = [
+        ("sender", signed(Header { site: SiteId(1), ..good.clone() })),
+        ("study", signed(Header { study: Digest([9; 32]), ..good.clone() })),
+        ("key-epoch", signed(Header { key: JobId(Digest([9; 32])), ..good.clone() })),
+        (
+            "unknown-job",
+            signed(Header { step: Step { job: JobId(Digest([9; 32])), ..step }, ..good.clone() }),
+        ),
+        ("not-open", signed(Header { step: Step { attempt: 3, ..step }, ..good.clone() })),
+        ("length", signed(good.clone())),
+        (
+            "signature",
+            SignedHeader {
+                signature: signed(Header { site: SiteId(1), ..good.clone() }).signature,
+                header: good,
+            },
+        ),
+    ];
+    for (code, header) in cases {
+        assert_eq!(refused(send(&one, &header, b"x").await).code, code);
+    }
+    let mut after = Vec::new();
+    admin.log(0, false, &mut after).await.unwrap();
+    assert!(before == after, "no record says anything of it");
+    serving.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_refuses_and_the_job_goes_on_when_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    found(folder.path(), "full");
+    let serving = serve(folder.path(), 1_000_000).await;
+    let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
+    admin.submit(&JobSpec::ceremony("key")).await.unwrap();
+    let stop = Stop::new();
+    let sites = [run_site(folder.path(), "one", 1, &stop), run_site(folder.path(), "two", 2, &stop)];
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let view = admin.status("key").await.unwrap();
+    assert!(!view.is_over(), "{view:?}");
+    serving.end().await;
+
+    let serving = serve(folder.path(), ENOUGH).await;
+    admin.submit(&sum("total")).await.unwrap();
+    for job in ["key", "total"] {
+        let last = tokio::time::timeout(Duration::from_secs(120), admin.watch(job, |_| {})).await;
+        jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+    }
+    let (bytes, _) = admin.download("total", Vec::new()).await.unwrap();
+    let sums = Plain::drawn(1, &sum("total"), 0).zip(Plain::drawn(2, &sum("total"), 0)).map(|(a, b)| a + b);
+    assert!(bytes == sums.flat_map(u64::to_le_bytes).collect::<Vec<u8>>());
+
+    let checked = preflight::preflight(&Kit::at(folder.path().join("one")), &[]).await.unwrap();
+    let failed: Vec<_> = checked.checks.iter().filter(|c| c.outcome == preflight::Outcome::Failed).collect();
+    assert!(failed.is_empty(), "{failed:?}");
+    stop.stop();
+    for site in sites {
+        site.await.unwrap().unwrap();
+    }
+    serving.end().await;
+}

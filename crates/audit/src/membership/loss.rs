@@ -1,0 +1,19 @@
+//! Membership from a released head: members are predicted with less loss (Yeom et al., arXiv 1709.01604).
+
+use blindscope_classify::Head;
+
+use crate::error::Result;
+
+/// −cross-entropy of each token's true label: higher looks more like a member.
+///
+/// # Errors
+/// [`crate::Error::Classify`] for tokens of another width.
+pub fn head_scores(head: &Head, tokens: &[Vec<f64>], labels: &[usize]) -> Result<Vec<f64>> {
+    let logits = head.logits(tokens)?;
+    let score = |(row, label): (&Vec<f64>, &usize)| {
+        let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let total: f64 = row.iter().map(|z| (z - most).exp()).sum();
+        row.get(*label).map_or(f64::NEG_INFINITY, |z| z - most - total.ln())
+    };
+    Ok(logits.iter().zip(labels).map(score).collect())
+}

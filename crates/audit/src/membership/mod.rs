@@ -1,0 +1,9 @@
+//! Membership inference: was this tile among those that an aggregate or a head was made of?
+
+mod aggregate;
+mod auc;
+mod loss;
+
+pub use aggregate::Population;
+pub use auc::auc;
+pub use loss::head_scores;

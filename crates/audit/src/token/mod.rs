@@ -1,0 +1,9 @@
+//! Attacks on class tokens, the features that leave a site in the paper's design.
+
+mod decode;
+mod invert;
+mod retrieve;
+
+pub use decode::Decoder;
+pub use invert::{InversionPlan, InversionStep, invert};
+pub use retrieve::{nearest, same_group};

@@ -1,0 +1,124 @@
+//! The commands on tiles and features, as a shell runs them.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn folder(name: &str) -> PathBuf {
+    let path = std::env::temp_dir().join(format!("blindscope-cli-{name}-{}", std::process::id()));
+    let _ = std::fs::remove_dir_all(&path);
+    std::fs::create_dir_all(&path).unwrap();
+    path
+}
+
+fn blindscope(folder: &Path, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_blindscope"));
+    command.current_dir(folder).args(line.split(' ')).env_remove("RUST_BACKTRACE");
+    for name in ["BLINDSCOPE_CACHE", "BLINDSCOPE_MODELS", "BLINDSCOPE_HUB", "BLINDSCOPE_DATA", "HF_TOKEN"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// The JSON that a command prints.
+fn json(folder: &Path, line: &str) -> serde_json::Value {
+    let Output { status, stdout, stderr } = blindscope(folder, line).output().unwrap();
+    assert!(status.success(), "{line}: {}", String::from_utf8_lossy(&stderr));
+    serde_json::from_slice(&stdout).unwrap()
+}
+
+/// The message with which a command fails.
+fn refusal(folder: &Path, line: &str) -> String {
+    let output = blindscope(folder, line).output().unwrap();
+    assert!(!output.status.success(), "{line}");
+    assert!(output.stdout.is_empty(), "nothing but a result goes to stdout");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_machine_without_data_goes_from_nothing_to_a_head() {
+    let folder = folder("journey");
+    let drawn = json(&folder, "data synth tiles --side 64 --patients 3 --sites 2 --json");
+    assert_eq!(drawn["tiles"], 36);
+    let checked = json(&folder, "data check tiles/tiles.csv --json");
+    assert_eq!((&checked["groups"], &checked["classes"][2]["tiles"]), (&18.into(), &12.into()));
+
+    let tuned = "train backbone tiles/tiles.csv head.json --small --tune whole --epochs 2 --save-backbone model/model.safetensors --json";
+    let tuned = json(&folder, tuned);
+    assert_eq!(tuned["epochs"].as_array().unwrap().len(), 2);
+    assert!(
+        tuned["held_out"]["auc"].as_f64().unwrap() >= 0.0 && tuned["before"]["rows"].as_u64().unwrap() > 0
+    );
+    let model = json(&folder, "model show --model model --json");
+    assert_eq!(model["config"]["heads"], 3);
+
+    std::fs::write(folder.join("tiles/glands/broken.png"), b"no image").unwrap();
+    let extracted = json(&folder, "features extract tiles f.safetensors --model model --json");
+    assert_eq!((&extracted["rows"], &extracted["backbone"]), (&36.into(), &model["backbone"]));
+    let skipped = extracted["skipped"].as_array().unwrap();
+    // The list tiles.csv lies beside the class folders and is none of their files.
+    assert_eq!(skipped.len(), 1);
+    assert!(skipped[0]["reason"].as_str().unwrap().contains("not a whole JPEG, PNG or TIFF image"));
+
+    let parts = json(&folder, "features split f.safetensors parts --sites 2 --dirichlet 5 --json");
+    assert_eq!(parts[0]["rows"].as_u64().unwrap() + parts[1]["rows"].as_u64().unwrap(), 36);
+    let head = json(&folder, "train head f.safetensors linear.json --form linear --epochs 5 --json");
+    assert_eq!(head["epochs"].as_array().unwrap().len(), 5);
+    let literal = std::fs::read(folder.join("linear.json")).unwrap();
+    let literal: serde_json::Value = serde_json::from_slice(&literal).unwrap();
+    assert_eq!(literal["map"]["kind"], "linear");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_exits_with_130_and_the_same_command_takes_up() {
+    let folder = folder("interrupt");
+    json(&folder, "data synth tiles --side 64 --patients 40 --sites 3 --json");
+    let line = "features extract tiles f.safetensors --small --batch 2 --json";
+    let mut running =
+        blindscope(&folder, line).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(running.stderr.take().unwrap());
+    let mut first = String::new();
+    stderr.read_line(&mut first).unwrap();
+    assert!(first.starts_with("tiles: ") && first.contains(" left"), "{first}");
+    let sent = Command::new("kill").args(["-INT", &running.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let output = running.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let stopped: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&stopped["stopped"], &stopped["total"]), (&true.into(), &720.into()));
+    let done = stopped["done"].as_u64().unwrap();
+    assert!(!folder.join("f.safetensors").exists());
+
+    let whole = json(&folder, line);
+    assert_eq!((&whole["rows"], &whole["cached"]), (&720.into(), &done.into()));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let folder = folder("refusals");
+    for (line, expected) in [
+        ("features extract nowhere f.safetensors --small", "nowhere"),
+        ("features extract . f.safetensors --model owner/name", "blindscope model fetch owner/name"),
+        (
+            "features extract . f.safetensors --small",
+            "holds no folder with JPEG, PNG or TIFF files; expected CLASS/FILE",
+        ),
+        ("features import f.h5 f.safetensors", "numpy.save"),
+        ("features import f.mat f.safetensors", "none of .safetensors, .npy, .csv"),
+        ("model fetch phikon", "expected OWNER/NAME"),
+        ("model fetch a/b --hub http://mirror.example.org", "expected https://"),
+        ("model fetch a/b --sha256 12", "64 hexadecimal digits"),
+        (
+            "train backbone . h.json --small --save-backbone b --tune some",
+            "last-blocks=N, lora=RANK, whole or head",
+        ),
+    ] {
+        let message = refusal(&folder, line);
+        assert!(message.contains(expected), "{line}: {message}");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -1,0 +1,80 @@
+//! Processes are killed with SIGKILL at random times: nothing that was acknowledged is lost, nothing is counted twice, and the
+//! results are the same bytes.
+//!
+//! `BLINDSCOPE_KILLS` says how often (8 unless given), `BLINDSCOPE_SEED` which times.
+
+mod common;
+
+use std::time::Duration;
+
+use blindscope_app::processes::Processes;
+use blindscope_app::trial::{ceremony, expected, project, sums};
+use blindscope_app::{JobKind, jobs, log};
+use chacha20::ChaCha20Rng;
+use common::processes;
+use rand_core::{Rng as _, SeedableRng as _};
+
+fn number(name: &str, otherwise: u64) -> u64 {
+    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Kills and restarts one process.
+async fn strike(study: &mut Processes, rng: &mut ChaCha20Rng) {
+    tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
+    let target = (rng.next_u64() % (study.sites() as u64 + 1)) as usize;
+    let coordinator = target == study.sites();
+    if coordinator {
+        study.kill_coordinator()
+    } else {
+        study.kill_site(target)
+    }
+    tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
+    if coordinator { study.start_coordinator().unwrap() } else { study.start_site(target).unwrap() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn kills_at_random_times_change_nothing() {
+    let (kills, seed) = (number("BLINDSCOPE_KILLS", 8), number("BLINDSCOPE_SEED", 1));
+    println!("kills {kills}, seed {seed}");
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let mut study = processes(folder.path(), project(3, 2, 3));
+    study.start().await.unwrap();
+    let mut specs = vec![ceremony()];
+    study.admin().unwrap().submit(&specs[0]).await.unwrap();
+    let mut struck = 0;
+    while struck < kills {
+        let spec = sums(&format!("job-{}", specs.len()), 2000, 3);
+        study.ready().await.unwrap();
+        study.admin().unwrap().submit(&spec).await.unwrap();
+        specs.push(spec);
+        for _ in 0..4.min(kills - struck) {
+            strike(&mut study, &mut rng).await;
+            struck += 1;
+        }
+    }
+    study.ready().await.unwrap();
+    let admin = study.admin().unwrap();
+    for spec in &specs {
+        let last = tokio::time::timeout(Duration::from_secs(120), admin.watch(&spec.name, |_| {})).await;
+        jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+        if spec.kind == JobKind::Fedavg {
+            let (result, _) = admin.download(&spec.name, Vec::new()).await.unwrap();
+            assert!(result == expected(spec, 0..3), "{}: another sum", spec.name);
+        }
+    }
+    let mut lines = Vec::new();
+    admin.log(0, false, &mut lines).await.unwrap();
+    assert_eq!(study.ended(), None, "nothing ended by itself");
+    let mut receipts = Vec::new();
+    for site in 0..3 {
+        study.kill_site(site);
+        receipts.extend(log::receipts(&study.kit(&format!("site-{site}"))).await.unwrap());
+    }
+    // Every acknowledgement that a site holds is in the log, and each answer is in it once.
+    let verdict = log::check(&study.study().unwrap(), &mut lines.as_slice(), &receipts).unwrap();
+    println!("{verdict:?}");
+    assert_eq!(verdict.jobs, [specs.len(), 0, 0]);
+    // Openings are counted by attempt: one a round where no share was lost.
+    assert!(verdict.opened >= (specs.len() as u64 - 1) * 3);
+}

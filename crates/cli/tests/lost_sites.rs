@@ -1,0 +1,70 @@
+//! Eight sites, five of which decrypt; three are killed in each phase. The round ends soon after the deadline, and the sum is
+//! that of the sites whose contributions were committed.
+
+mod common;
+
+use std::time::Duration;
+
+use blindscope_app::processes::Processes;
+use blindscope_app::trial::{ceremony, expected, project, sums};
+use blindscope_app::{Deadlines, JobStatus, Phase, jobs};
+use common::processes;
+
+const DEADLINE: u64 = 4;
+const VALUES: u64 = 100_000;
+
+async fn wait_for(study: &Processes, job: &str) {
+    let admin = study.admin().unwrap();
+    let last = tokio::time::timeout(Duration::from_secs(240), admin.watch(job, |_| {})).await;
+    jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+}
+
+async fn result(study: &Processes, job: &str) -> Vec<u8> {
+    wait_for(study, job).await;
+    study.admin().unwrap().download(job, Vec::new()).await.unwrap().0
+}
+
+/// Kills these sites when the job comes to a phase; which of them had answered by then is up to the machine.
+async fn kill_in(study: &mut Processes, job: &str, phase: Phase, sites: &[usize]) {
+    let admin = study.admin().unwrap();
+    loop {
+        let view = admin.status(job).await.unwrap();
+        match &view.status {
+            JobStatus::Asking(step) if step.step.phase == phase => break,
+            JobStatus::Done { .. } | JobStatus::Failed { .. } => break,
+            _ => tokio::time::sleep(Duration::from_millis(2)).await,
+        }
+    }
+    sites.iter().for_each(|&site| study.kill_site(site));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_of_eight_sites_may_be_lost_in_any_phase() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut project = project(8, 5, 5);
+    project.deadlines =
+        Deadlines { ceremony_seconds: 120, upload_seconds: DEADLINE, opening_seconds: DEADLINE };
+    let mut study = processes(folder.path(), project);
+    study.start().await.unwrap();
+    let admin = study.admin().unwrap();
+    admin.submit(&ceremony()).await.unwrap();
+    wait_for(&study, "key").await;
+
+    // Before they contribute: the sum is that of the five others.
+    [1, 4, 6].into_iter().for_each(|site| study.kill_site(site));
+    let spec = sums("upload", VALUES, 1);
+    admin.submit(&spec).await.unwrap();
+    assert!(result(&study, "upload").await == expected(&spec, [0, 2, 3, 5, 7]));
+    let view = admin.status("upload").await.unwrap();
+    assert_eq!(view.missing.len(), 3, "{:?}", view.missing);
+    [1, 4, 6].into_iter().for_each(|site| study.start_site(site).unwrap());
+
+    // While they decrypt: all eight are in the sum, others take over the opening.
+    let spec = sums("share", VALUES, 1);
+    admin.submit(&spec).await.unwrap();
+    kill_in(&mut study, "share", Phase::Share, &[0, 1, 2]).await;
+    let found = result(&study, "share").await;
+    let view = admin.status("share").await.unwrap();
+    println!("share: missing {:?}", view.missing);
+    assert!(found == expected(&spec, 0..8), "the committed set never changes");
+}

@@ -1,0 +1,129 @@
+//! A log that was edited, thinned, reordered or cut is found out.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use blindscope_federation::{Body, Event, Input, JobKind, Record, Signer, verify};
+use common::{Desk, Fixture, fixture, job};
+
+/// A finished study's log, and the receipts that its sites hold.
+fn log(fixture: &Fixture) -> (Vec<Record>, Vec<Record>) {
+    let mut desk = Desk::new(fixture);
+    desk.ceremony();
+    desk.submit(&job("sum", JobKind::Fedavg, 2));
+    for _ in 0..2 {
+        desk.answer_all();
+        desk.work();
+        desk.answer_all();
+        desk.work();
+    }
+    assert!(desk.coordinator.is_idle());
+    let receipts =
+        desk.log.iter().filter(|r| matches!(r.body.event, Event::Accepted { .. })).cloned().collect();
+    (desk.log, receipts)
+}
+
+fn check(fixture: &Fixture, log: &[Record], receipts: &[Record]) -> Result<u64, String> {
+    let lines: Vec<String> = log.iter().map(Record::to_line).collect();
+    let verified = verify(&fixture.study, lines.iter().map(String::as_bytes), receipts);
+    verified.map(|v| v.records).map_err(|e| e.to_string())
+}
+
+/// Chains and signs again from `from` on, as only the coordinator itself could.
+fn resign(fixture: &Fixture, log: &mut [Record], from: usize) {
+    for k in from..log.len() {
+        let previous = if k == 0 { fixture.study.digest() } else { log[k - 1].digest() };
+        let body = Body { seq: k as u64, previous, ..log[k].body.clone() };
+        let signature = fixture.coordinator.sign(&body.digest());
+        log[k] = Record { body, signature };
+    }
+}
+
+#[test]
+fn an_honest_log_holds() {
+    let fixture = fixture(3, 2, 2, 20);
+    let (log, receipts) = log(&fixture);
+    assert_eq!(check(&fixture, &log, &receipts), Ok(log.len() as u64));
+    assert_eq!(check(&fixture, &[], &[]), Ok(0));
+}
+
+#[test]
+fn every_edit_removal_and_swap_is_found() {
+    let fixture = fixture(3, 2, 2, 21);
+    let (log, _) = log(&fixture);
+    for k in 0..log.len() {
+        let mut edited = log.clone();
+        edited[k].body.at_ms += 1;
+        assert!(check(&fixture, &edited, &[]).is_err(), "edited {k}");
+        let mut signature = log.clone();
+        signature[k].signature.0[5] ^= 1;
+        assert!(check(&fixture, &signature, &[]).is_err(), "signature {k}");
+        if k + 1 < log.len() {
+            let mut removed = log.clone();
+            removed.remove(k);
+            assert!(check(&fixture, &removed, &[]).is_err(), "removed {k}");
+            let mut swapped = log.clone();
+            swapped.swap(k, k + 1);
+            assert!(check(&fixture, &swapped, &[]).is_err(), "swapped {k}");
+        }
+    }
+}
+
+#[test]
+fn a_cut_log_is_found_by_a_receipt() {
+    let fixture = fixture(3, 2, 2, 22);
+    let (log, receipts) = log(&fixture);
+    let last = receipts.last().unwrap();
+    for end in 0..log.len() {
+        let found = check(&fixture, &log[..end], std::slice::from_ref(last));
+        if (end as u64) <= last.body.seq {
+            assert!(found.unwrap_err().contains("the log was cut"), "cut at {end}");
+        } else {
+            assert!(found.is_ok());
+        }
+    }
+}
+
+/// Even the coordinator, which can chain and sign anew, cannot drop or alter what a site said, or close a step otherwise.
+#[test]
+fn a_log_written_anew_contradicts_its_sites() {
+    let fixture = fixture(3, 2, 2, 23);
+    let (log, receipts) = log(&fixture);
+    let last = receipts.last().unwrap().body.seq as usize;
+    for k in 1..=last {
+        let mut dropped = log.clone();
+        dropped.remove(k);
+        resign(&fixture, &mut dropped, k);
+        assert!(check(&fixture, &dropped, &receipts).is_err(), "dropped {k}");
+        let mut altered = log.clone();
+        match &mut altered[k].body.event {
+            Event::Closed { committed, .. } => drop(committed.pop()),
+            Event::Accepted { answer } => answer.header.step.round += 1,
+            Event::Opened { deadline_ms, .. } => *deadline_ms += 1,
+            _ => continue,
+        }
+        resign(&fixture, &mut altered, k);
+        assert!(check(&fixture, &altered, &[]).is_err(), "altered {k}");
+    }
+}
+
+#[test]
+fn a_log_is_of_one_study_and_one_coordinator() {
+    let (fixture, other) = (fixture(3, 2, 2, 24), fixture(3, 2, 2, 25));
+    let (log, _) = log(&fixture);
+    assert!(check(&other, &log, &[]).is_err());
+    // A receipt that is not the coordinator's proves nothing against it.
+    let mut forged = log[3].clone();
+    forged.body.seq = 10_000;
+    assert!(check(&fixture, &log, &[forged]).unwrap_err().contains("not the coordinator's"));
+}
+
+#[test]
+fn an_empty_tick_founds_the_log_once() {
+    let fixture = fixture(3, 2, 2, 26);
+    let mut desk = Desk::new(&fixture);
+    desk.handle(Input::Tick).unwrap();
+    desk.handle(Input::Tick).unwrap();
+    assert_eq!(desk.log.len(), 1);
+}

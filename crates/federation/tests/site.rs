@@ -1,0 +1,268 @@
+//! What a site takes part in, and what it never does twice.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+
+mod common;
+
+use blindscope_federation::{
+    Answer, Ask, Cause, Event, Input, JobKind, JobSpec, Mark, Order, Permit, Phase, Policy, Rule, Site,
+    SiteId, Task,
+};
+use blindscope_threshold::Ledger;
+use blindscope_wire::Digest;
+use common::{Desk, Fixture, SIZES, blob, fixture, job, willing};
+
+/// A site that went through the ceremony and, if asked, uploaded; its marks, and the desk.
+fn site(fixture: &Fixture, policy: Policy) -> (Desk<'_>, Site, Vec<Mark>) {
+    let mut desk = Desk::new(fixture);
+    desk.submit(&JobSpec::ceremony("key"));
+    let mut site = Site::replay(&fixture.study, SiteId(0), policy, []).unwrap();
+    let mut marks = Vec::new();
+    for _ in 0..2 {
+        answer(&mut desk, &mut site, &mut marks);
+        desk.answer_all();
+        if desk.coordinator.work().is_some() {
+            desk.work();
+        }
+    }
+    desk.submit(&job("sum", JobKind::Fedavg, 2));
+    (desk, site, marks)
+}
+
+/// The site does what it is asked, with a payload out of thin air; what it answered.
+fn answer(desk: &mut Desk<'_>, site: &mut Site, marks: &mut Vec<Mark>) -> Answer {
+    let task = desk.coordinator.task_for(site.me()).expect("no task");
+    let payload = desk.answer(0, 1).header.answer;
+    let mut store = |site: &mut Site, new: &[Mark]| {
+        for mark in new {
+            site.apply(mark).unwrap();
+        }
+        marks.extend_from_slice(new);
+    };
+    let answer = match site.take(&task).unwrap() {
+        Order::Work { before } => {
+            store(site, &before);
+            payload
+        }
+        Order::Decline(cause) => Answer::Declined(cause),
+        Order::Send(_) => panic!("staged already"),
+    };
+    let new = site.answer(&task, answer, &desk.fixture.sites[0]);
+    store(site, &new);
+    let Some(Mark::Staged { answer: signed }) = new.last() else { panic!("nothing staged") };
+    let receipt = desk.handle(Input::Answer(signed.clone())).unwrap().unwrap();
+    store(site, &[site.receive(&receipt).unwrap()]);
+    answer
+}
+
+fn declined(order: Order) -> Cause {
+    match order {
+        Order::Decline(cause) => cause,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn policy_is_asked_before_anything_else() {
+    let fixture = fixture(3, 2, 2, 30);
+    let cases = [
+        (Policy { jobs: vec![JobKind::Ceremony], ..willing() }, Rule::JobKind { kind: JobKind::Fedavg }),
+        (Policy { maximum_rounds: 1, ..willing() }, Rule::MaximumRounds { found: 2, most: 1 }),
+        (Policy { maximum_decryptions: 1, ..willing() }, Rule::MaximumDecryptions { found: 2, most: 1 }),
+        (Policy { minimum_cohort: 3, ..willing() }, Rule::MinimumCohort { found: 2, least: 3 }),
+    ];
+    for (policy, rule) in cases {
+        let (mut desk, mut site, mut marks) = site(&fixture, policy);
+        assert_eq!(answer(&mut desk, &mut site, &mut marks), Answer::Declined(Cause::Policy(rule)));
+    }
+    let other = Policy { backbone: Digest([8; 32]), ..willing() };
+    let mut desk = Desk::new(&fixture);
+    desk.submit(&JobSpec::ceremony("key"));
+    let site = Site::replay(&fixture.study, SiteId(0), other, []).unwrap();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    assert_eq!(declined(site.take(&task).unwrap()), Cause::Policy(Rule::Backbone));
+}
+
+/// A site that has uploaded and is asked for its share.
+fn sharing(fixture: &Fixture) -> (Desk<'_>, Site, Vec<Mark>, Task) {
+    let (mut desk, mut site, mut marks) = site(fixture, willing());
+    answer(&mut desk, &mut site, &mut marks);
+    desk.answer_all();
+    desk.work();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    assert_eq!(task.step.phase, Phase::Share);
+    (desk, site, marks, task)
+}
+
+fn apply(site: &mut Site, order: Order) -> Vec<Mark> {
+    let Order::Work { before } = order else { panic!("{order:?}") };
+    for mark in &before {
+        site.apply(mark).unwrap();
+    }
+    before
+}
+
+#[test]
+fn a_share_is_made_once() {
+    let fixture = fixture(3, 2, 2, 31);
+    let (_, mut site, mut marks, task) = sharing(&fixture);
+    assert!(site.permit(task.step).is_err(), "a permit before the mark");
+    let order = site.take(&task).unwrap();
+    marks.extend(apply(&mut site, order));
+    let mut permit: Permit = site.permit(task.step).unwrap();
+    assert!(site.permit(task.step).is_err(), "two permits");
+    let mark = fixture.study.opening(task.step.job, 0, 0).digest();
+    assert!(permit.spend(Digest([0; 32])).is_err());
+    permit.spend(mark).unwrap();
+    assert!(permit.spend(mark).is_err());
+    // The process stops before the share is kept: it is lost, and the site says so.
+    let mut again = Site::replay(&fixture.study, SiteId(0), willing(), marks).unwrap();
+    assert_eq!(again.opened(), 2);
+    assert!(again.permit(task.step).is_err());
+    assert_eq!(declined(again.take(&task).unwrap()), Cause::Spent);
+}
+
+#[test]
+fn one_committed_set_a_round() {
+    let fixture = fixture(3, 2, 2, 32);
+    let (_, mut site, marks, task) = sharing(&fixture);
+    let order = site.take(&task).unwrap();
+    let before = apply(&mut site, order);
+    let change = |task: &Task, change: &dyn Fn(&mut blindscope_federation::Opening)| {
+        let mut task = task.clone();
+        task.step.attempt = 1;
+        let Ask::Share { opening, target, .. } = &mut task.ask else { panic!("no share") };
+        change(opening);
+        *target = opening.sum;
+        task
+    };
+    let fewer = change(&task, &|o| o.committed.truncate(2));
+    let other = change(&task, &|o| o.sum = blob(77, SIZES.sum));
+    let remembers =
+        Site::replay(&fixture.study, SiteId(0), willing(), [marks.clone(), before].concat()).unwrap();
+    for task in [&fewer, &other] {
+        assert_eq!(declined(remembers.take(task).unwrap()), Cause::OtherOpening);
+    }
+    // And the mark itself cannot be contradicted.
+    let Ask::Share { opening, .. } = &task.ask else { panic!("no share") };
+    let (job, round, sum) = (task.step.job, 0, opening.sum);
+    let mut remembers = remembers;
+    assert!(remembers.apply(&Mark::Opening { job, round, opening: Digest([1; 32]), sum }).is_err());
+    assert!(remembers.apply(&Mark::Opening { job, round: 1, opening: Digest([1; 32]), sum }).is_err());
+}
+
+#[test]
+fn a_task_that_does_not_hold_together() {
+    let fixture = fixture(3, 2, 2, 33);
+    let (_, site, _, task) = sharing(&fixture);
+    let with = |change: &dyn Fn(&mut Task)| {
+        let mut task = task.clone();
+        change(&mut task);
+        task
+    };
+    let share = |change: &dyn Fn(&mut Ask)| with(&|t| change(&mut t.ask));
+    let bad = [
+        with(&|t| t.step.round = 2),
+        with(&|t| t.step.attempt = 9),
+        with(&|t| t.step.phase = Phase::Ready),
+        share(&|a| {
+            if let Ask::Share { committee, .. } = a {
+                committee.reverse();
+            }
+        }),
+        share(&|a| {
+            if let Ask::Share { committee, .. } = a {
+                committee.push(SiteId(2));
+            }
+        }),
+        share(&|a| {
+            if let Ask::Share { committee, .. } = a {
+                *committee = vec![SiteId(1), SiteId(2)];
+            }
+        }),
+        share(&|a| {
+            if let Ask::Share { target, .. } = a {
+                *target = blob(5, SIZES.sum);
+            }
+        }),
+        share(&|a| {
+            if let Ask::Share { opening, .. } = a {
+                opening.committed.truncate(1);
+            }
+        }),
+        share(&|a| {
+            if let Ask::Share { opening, .. } = a {
+                opening.committed.swap(0, 1);
+            }
+        }),
+        share(&|a| {
+            if let Ask::Share { opening, .. } = a {
+                opening.committed[1].signature.0[0] ^= 1;
+            }
+        }),
+        // A committed upload of this site that it never sent.
+        share(&|a| {
+            if let Ask::Share { opening, .. } = a {
+                let mut header = opening.committed[0].header.clone();
+                header.answer = Answer::Payload(blob(9, SIZES.upload));
+                opening.committed[0] = header.sign(&fixture.sites[0]);
+            }
+        }),
+    ];
+    for task in bad {
+        assert_eq!(declined(site.take(&task).unwrap()), Cause::Task, "{task:#?}");
+    }
+    let mut epoch = task.clone();
+    epoch.key = task.step.job;
+    assert_eq!(declined(site.take(&epoch).unwrap()), Cause::KeyEpoch);
+    // Another study's task, or a job that is not that of its file, is not answered at all.
+    assert!(site.take(&with(&|t| t.study = Digest([3; 32]))).is_err());
+    assert!(site.take(&with(&|t| t.spec.rounds = 1)).is_err());
+}
+
+#[test]
+fn a_later_attempt_needs_this_sites_own_zeros() {
+    let fixture = fixture(3, 2, 2, 34);
+    let (mut desk, mut site, mut marks, _) = sharing(&fixture);
+    // The other member vanishes: the next attempt begins with zeros.
+    answer(&mut desk, &mut site, &mut marks);
+    desk.now += 10_000;
+    desk.handle(Input::Tick).unwrap();
+    answer(&mut desk, &mut site, &mut marks);
+    let answer_two = desk.answer(1, 5);
+    desk.handle(Input::Answer(answer_two)).unwrap();
+    desk.work();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    assert_eq!((task.step.attempt, task.step.phase), (1, Phase::Share));
+    let mut forged = task.clone();
+    let Ask::Share { zeros, .. } = &mut forged.ask else { panic!("no share") };
+    let mut header = zeros[0].header.clone();
+    header.answer = Answer::Payload(blob(123, SIZES.upload));
+    zeros[0] = header.sign(&fixture.sites[0]);
+    assert_eq!(declined(site.take(&forged).unwrap()), Cause::Task);
+    let mut stale = task.clone();
+    let Ask::Share { opening, target, .. } = &mut stale.ask else { panic!("no share") };
+    *target = opening.sum;
+    assert_eq!(declined(site.take(&stale).unwrap()), Cause::Task);
+    let order = site.take(&task).unwrap();
+    let before = apply(&mut site, order);
+    assert!(matches!(before[..], [Mark::Spent { .. }]), "the committed set is remembered already");
+}
+
+#[test]
+fn receipts_are_checked() {
+    let fixture = fixture(3, 2, 2, 35);
+    let (desk, site, _) = site(&fixture, willing());
+    let last = site.last_receipt().unwrap().clone();
+    let mut forged = last.clone();
+    forged.body.at_ms += 1;
+    assert!(site.receive(&forged).is_err());
+    let other = desk
+        .log
+        .iter()
+        .find(|r| matches!(&r.body.event, Event::Accepted { answer } if answer.header.site != SiteId(0)));
+    assert!(site.receive(other.unwrap()).is_err());
+    assert!(site.receive(&desk.log[0]).is_err());
+    assert!(site.receive(&last).is_ok());
+    assert_eq!(site.unacknowledged().count(), 0);
+}
