@@ -148,7 +148,7 @@ impl Shown {
                     self.bar = None;
                     kind.clone_into(&mut self.what);
                 }
-                self.bar.get_or_insert_with(|| progress::Bar::new("     ")).show(*done, *total, what);
+                self.bar.get_or_insert_with(|| progress::Bar::new("      done")).show(*done, *total, what);
             }
         }
     }

@@ -71,10 +71,11 @@ impl Table {
         out.push_str("</tbody></table></div>\n");
     }
 
-    /// Whether every filled cell of a column begins like a number; such columns are set flush right.
+    /// Whether every filled cell of a column begins like a number and is whole; such columns are set flush right.
     fn is_numeric(&self, column: usize) -> bool {
         let empty = |c: &str| matches!(c, "" | "—" | "-");
-        let number = |c: &str| c.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '−' | '+' | '<'));
+        let starts = |c: &str| c.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '−' | '+' | '<'));
+        let number = |c: &str| starts(c) && !c.ends_with('…');
         let mut filled = self.rows.iter().filter_map(|r| r.get(column)).filter(|c| !empty(c)).peekable();
         column > 0 && filled.peek().is_some() && filled.all(|c| number(c))
     }

@@ -5,6 +5,7 @@ use super::evaluate::class;
 use super::results::Agreement;
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Plan, Policy, Server};
 use rand_core::CryptoRng;
+use rustix::time::{ClockId, clock_gettime};
 use std::time::Instant;
 
 /// Encrypted inferences of one token whose median is given.
@@ -23,7 +24,7 @@ pub(super) fn ask_here(
     tokens: &[Vec<f64>],
     rng: &mut impl CryptoRng,
 ) -> Result<Answers> {
-    let (lone_token_bytes, lone_ms) = lone(head, tokens, rng)?;
+    let (lone_token_bytes, [lone_ms, lone_cpu_ms]) = lone(head, tokens, rng)?;
     let plan = Plan::from_bytes(&Plan::new(head, Policy::new(tokens.len().max(1)))?.to_bytes()?)?;
     let secret = AskerSecret::generate(&plan, rng)?;
     let keys = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
@@ -49,27 +50,38 @@ pub(super) fn ask_here(
         seconds,
         lone_token_bytes,
         lone_ms,
+        lone_cpu_ms,
     };
     Ok(Answers { logits, agreement })
 }
 
-/// Bytes of a question of one token, and the median milliseconds of its answer.
-fn lone(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<(usize, f64)> {
+/// Bytes of a question of one token, and the median milliseconds of its answer: by the clock, and of the processor.
+fn lone(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<(usize, [f64; 2])> {
     let plan = Plan::new(head, Policy::new(1))?;
     let secret = AskerSecret::generate(&plan, rng)?;
     let keys = EvaluationKeys::generate(&plan, &secret, rng)?;
     let (server, asker) = (Server::new(head, &plan)?, Asker::new(&plan));
-    let (mut times, mut bytes) = (Vec::new(), 0);
+    let (mut times, mut bytes) = ([Vec::new(), Vec::new()], 0);
     for token in tokens.iter().take(LONE) {
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), processor_ms());
         let question = asker.encrypt(std::slice::from_ref(token), &secret, rng)?;
         let answer = server.answer_bytes(&keys, &question)?;
         asker.open(1, &answer, &secret)?;
-        times.push(start.elapsed().as_secs_f64() * 1e3);
+        times[0].push(start.elapsed().as_secs_f64() * 1e3);
+        times[1].push(processor_ms() - cpu);
         bytes = question.len();
     }
-    times.sort_by(f64::total_cmp);
-    Ok((bytes, times.get(times.len() / 2).copied().unwrap_or(f64::NAN)))
+    let median = times.map(|mut t| {
+        t.sort_by(f64::total_cmp);
+        t.get(t.len() / 2).copied().unwrap_or(f64::NAN)
+    });
+    Ok((bytes, median))
+}
+
+/// Milliseconds of this process on the processor.
+fn processor_ms() -> f64 {
+    let t = clock_gettime(ClockId::ProcessCPUTime);
+    t.tv_sec as f64 * 1e3 + t.tv_nsec as f64 * 1e-6
 }
 
 /// Tokens of the same class, and the largest difference of a logit.

@@ -61,9 +61,4 @@ impl Jobs {
             update_settings: update,
         })
     }
-
-    /// All of them.
-    pub(super) fn all(&self) -> [&JobSpec; 4] {
-        [&self.statistics, &self.class_means, &self.fedavg, &self.update]
-    }
 }

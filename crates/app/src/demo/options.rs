@@ -35,7 +35,7 @@ pub struct OwnData {
 pub const SITES: [&str; 3] = ["north", "south", "west"];
 
 /// Shares that decrypt.
-pub const THRESHOLD: u32 = 2;
+pub(super) const THRESHOLD: u32 = 2;
 
 /// Sizes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

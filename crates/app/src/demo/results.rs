@@ -179,6 +179,8 @@ pub struct Agreement {
     pub lone_token_bytes: usize,
     /// Milliseconds of one encrypted inference of one token, seen by the asker; the median of several.
     pub lone_ms: f64,
+    /// The same in processor time of asker and server together, which other work on the machine does not change.
+    pub lone_cpu_ms: f64,
 }
 
 /// The audit log.

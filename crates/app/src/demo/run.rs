@@ -87,7 +87,7 @@ impl Demo<'_> {
         let encrypted = self.learn(&mut study, &jobs)?;
         let clear = self.twins(&kits, &jobs)?;
         let set = TestSet::new(&test, self.options.seed)?;
-        let (configurations, others, agreement) =
+        let Answered { configurations, others, agreement } =
             self.ask(&jobs, &backbone, &lists, &set, &encrypted, &clear)?;
         let validation = Model::from_json(&encrypted.fedavg)?.validation;
         let records = study.records()?;

@@ -43,7 +43,11 @@ impl Study {
         let runtime = system::runtime()?;
         let logs = kits.join("logs");
         runtime.block_on(processes.start())?;
-        let admin = processes.admin()?;
+        let admin = {
+            // A connection is tied to the runtime in which it is made.
+            let _inside = runtime.enter();
+            processes.admin()?
+        };
         Ok(Self { runtime, processes, admin, logs, folder: options.folder.clone() })
     }
 

@@ -68,7 +68,12 @@ fn headlines(results: &DemoResults) -> Vec<Headline> {
         all.push(Headline {
             value: format!("{:.1} ms", a.lone_ms),
             label: "from question to opened answer".into(),
-            detail: format!("{}: {:.0} ms, server alone", paper::SOURCE, paper::INFERENCE_MS),
+            detail: format!(
+                "{:.1} ms of processor time; {}: {:.0} ms",
+                a.lone_cpu_ms,
+                paper::SOURCE,
+                paper::INFERENCE_MS
+            ),
         });
     }
     all
@@ -104,6 +109,12 @@ fn learning(results: &DemoResults) -> Result<Section> {
          encrypted round, so that no site's own range is used or shown.",
     );
     if let Some(figure) = clients(results, "fedavg")? {
+        section.push(figure);
+    }
+    if let Some(figure) = clients(results, "update")? {
+        section.paragraph(
+            "In the update job the backbone itself is trained at the sites, together with a head of its own.",
+        );
         section.push(figure);
     }
     if let Some(figure) = validation(results) {
@@ -163,7 +174,8 @@ fn inference(results: &DemoResults) -> Result<Section> {
     section.push(Block::Table(tables::inference(results)?));
     if results.agreement.iter().any(|a| !a.network) {
         section.push(Block::Note(
-            "Questions and answers marked so were passed as bytes within one process, not over the network: their times leave out transport."
+            "Here the server of encrypted inference ran in the asker's process: the same bytes passed between them, but not over the network, so \
+             times leave out transport."
                 .into(),
         ));
     }
@@ -172,6 +184,10 @@ fn inference(results: &DemoResults) -> Result<Section> {
 
 fn cost(results: &DemoResults) -> Result<Section> {
     let mut section = Section::new("Bytes and times");
+    section.paragraph(
+        "A ciphertext has one size, whether full or not, and holds tens of thousands of values. Bytes a value are therefore low for large \
+         updates and mean little for small sums. Times are wall clock on a machine that may have had other work.",
+    );
     section.push(Block::Table(tables::traffic(results)?));
     section.push(Block::Table(tables::steps(results)?));
     let verified =

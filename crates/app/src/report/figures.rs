@@ -39,13 +39,14 @@ pub(super) fn clients(results: &DemoResults, job: &str) -> Result<Option<Block>>
         let (first, last) = (at(points.first()), at(points.last()));
         table.push(vec![curve.site.clone(), first, last, points.len().to_string()])?;
     }
-    let names = ["client 1", "client 2", "client 3"];
-    let reference = |(name, value): (&&str, &f64)| ReferenceLine {
-        name: format!("paper, {name} after 30 epochs: {:.2}", value * 100.0),
-        value: value * 100.0,
+    let [a, b, c] = paper::CLIENTS.map(|p| format!("{:.2}", p * 100.0));
+    let all = format!("the paper's clients after 30 epochs: {a}, {b}, {c}");
+    let reference = |(i, value): (usize, &f64)| {
+        let name = if i == 0 { all.clone() } else { String::new() };
+        ReferenceLine { name, value: value * 100.0 }
     };
     let references =
-        if job == "fedavg" { names.iter().zip(&paper::CLIENTS).map(reference).collect() } else { Vec::new() };
+        if job == "fedavg" { paper::CLIENTS.iter().enumerate().map(reference).collect() } else { Vec::new() };
     let series = |c: &&ClientCurve| LineSeries { name: c.site.clone(), points: points(c) };
     let chart = LineChart {
         x: "epoch".into(),
@@ -99,7 +100,7 @@ pub(super) fn configurations(results: &DemoResults) -> Result<Block> {
 
 /// Evaluations as a table.
 pub(super) fn evaluations(caption: &str, all: &[Evaluation]) -> Result<Table> {
-    let columns = ["configuration", "accuracy", "F1", "precision", "recall", "accuracy in the paper"];
+    let columns = ["configuration", "accuracy", "F1", "precision", "recall", "paper"];
     let mut table = Table::new(caption, &columns);
     for e in all {
         let paper = e.paper_accuracy.map_or_else(|| "—".into(), |p| format!("{:.2}", p * 100.0));

@@ -106,6 +106,7 @@ pub(super) fn inference(results: &DemoResults) -> Result<Table> {
     row("bytes of evaluation keys, sent once", &|a| bytes(a.key_bytes as f64), "—")?;
     let paper_ms = format!("{:.0} ms", paper::INFERENCE_MS);
     row("one token, from question to opened answer", &|a| format!("{:.1} ms", a.lone_ms), &paper_ms)?;
+    row("the same, processor time", &|a| format!("{:.1} ms", a.lone_cpu_ms), "—")?;
     row("all tokens, from question to opened answers", &|a| format!("{:.2} s", a.seconds), "—")?;
     Ok(table)
 }

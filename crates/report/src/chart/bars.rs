@@ -50,7 +50,7 @@ impl BarChart {
         let mut key = String::new();
         let has_reference = self.bars().any(|b| b.reference.is_some());
         let height = self.legend(has_reference, &mut key);
-        let top = height + 34.0;
+        let top = height + 46.0;
         open(id, caption, &self.describe(), top + PLOT + FOOT, out);
         out.push_str(&key);
         let of = |b: &Bar| {

@@ -61,7 +61,7 @@ pub(super) fn polygon(out: &mut String, corners: impl Iterator<Item = (f64, f64)
     put(out, format_args!("<polygon points=\"{}\" class=\"{class}\"/>\n", points.join(" ")));
 }
 
-/// One entry of a legend: the number of its series, or none for a reference, and its name.
+/// One entry of a legend: the number of its series, or none for a reference, and its name. Without a name it is left out.
 pub(super) type Entry<'a> = (Option<usize>, &'a str);
 
 /// How a legend shows a series: as its line with marks, or as a patch of its colour.
@@ -77,7 +77,7 @@ pub(super) fn legend(entries: &[Entry<'_>], key: Key, out: &mut String) -> f64 {
         return 0.0;
     }
     let (mut x, mut y) = (LEFT, LEGEND_LINE);
-    for (series, name) in entries {
+    for (series, name) in entries.iter().filter(|(_, name)| !name.is_empty()) {
         // About seven units a letter at the legend's size.
         let width = 36.0 + 7.0 * name.chars().count() as f64;
         if x + width > RIGHT && x > LEFT {
@@ -108,5 +108,5 @@ pub(super) fn value_axis(axis: &Axis, name: &str, top: f64, out: &mut String) {
         line(out, (LEFT, y), (RIGHT, y), "g");
         text(out, LEFT - 8.0, y + 4.0, "t e", &axis.label(*tick));
     }
-    text(out, LEFT - 48.0, top - 14.0, "t", name);
+    text(out, LEFT - 48.0, top - 24.0, "t", name);
 }

@@ -32,7 +32,7 @@ pub struct LineSeries {
 /// A value drawn from side to side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReferenceLine {
-    /// What it is.
+    /// What it is; without a name it is drawn and not named.
     pub name: String,
     /// The value.
     pub value: f64,
@@ -50,7 +50,7 @@ impl LineChart {
             self.series.iter().enumerate().map(|(i, s)| (Some(i), s.name.as_str())).collect();
         let references = self.references.iter().map(|r| (None, r.name.as_str()));
         let entries: Vec<Entry<'_>> = entries.into_iter().chain(references).collect();
-        let top = legend(&entries, Key::Line, &mut key) + 28.0;
+        let top = legend(&entries, Key::Line, &mut key) + 38.0;
         open(id, caption, &self.describe(), top + PLOT + FOOT, out);
         out.push_str(&key);
         let points = || self.series.iter().flat_map(|s| &s.points);
@@ -96,7 +96,8 @@ impl LineChart {
             })
         };
         let series = self.series.iter().map(last);
-        let references = self.references.iter().map(|r| format!("{} is {}", r.name, number(r.value)));
+        let named = self.references.iter().filter(|r| !r.name.is_empty());
+        let references = named.map(|r| format!("{} is {}", r.name, number(r.value)));
         format!("{} over {}. {}.", self.y, self.x, series.chain(references).collect::<Vec<_>>().join("; "))
     }
 }
