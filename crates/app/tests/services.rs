@@ -1,4 +1,5 @@
 //! A coordinator and sites in one process: what is refused, and what a full disk does.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
 mod common;
 
