@@ -1,5 +1,6 @@
 //! Eight sites, five of which decrypt; three are killed in each phase. The round ends soon after the deadline, and the sum is
 //! that of the sites whose contributions were committed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
 mod common;
 
