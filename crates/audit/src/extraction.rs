@@ -108,6 +108,6 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
 
 fn build(width: usize, map: Map) -> Result<Head> {
     // The extracted map works on what the head sees, so it needs no normalisation of its own; the bound is a formality.
-    let literal = HeadLiteral { normalisation: Normalisation::identity(width, 1e6), map };
+    let literal = HeadLiteral { normalisation: Normalisation::identity(width, 1e6), map, range: None };
     Head::new(literal).map_err(Error::from)
 }

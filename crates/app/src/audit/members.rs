@@ -101,7 +101,7 @@ fn as_values(values: &[f32]) -> Vec<f64> {
 }
 
 fn head_of(width: usize, map: Map) -> Result<Head, AuditError> {
-    let literal = HeadLiteral { normalisation: Normalisation::identity(width, 1e6), map };
+    let literal = HeadLiteral { normalisation: Normalisation::identity(width, 1e6), map, range: None };
     Head::new(literal).map_err(|e| AuditError::Attack(e.into()))
 }
 
