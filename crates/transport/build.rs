@@ -45,6 +45,7 @@ const SERVICES: &[Table<'_>] = &[
         "Predict",
         "blindscope.v1",
         &[
+            ("offer", "Offer", Flow::Call, "Document", "Document"),
             ("put_keys", "PutKeys", Flow::Up, "Piece", "Receipt"),
             ("infer", "Infer", Flow::Both, "Piece", "Piece"),
         ],

@@ -131,6 +131,12 @@ pub enum AppError {
     /// The operating system gives no random bytes.
     #[error("seed the generator: the system gives no random bytes; keys are not made without them")]
     Entropy,
+    /// Features that cannot be read.
+    #[error(transparent)]
+    Vision(#[from] blindscope_vision::Error),
+    /// Encrypted classification.
+    #[error(transparent)]
+    Classify(#[from] blindscope_classify::ClassifyError),
     /// The network or the other side.
     #[error(transparent)]
     Transport(#[from] TransportError),

@@ -62,10 +62,19 @@ pub struct CoordinatorSettings {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct InferenceSettings {
+    /// Jobs whose heads may be asked, by name.
+    pub jobs: Vec<String>,
+    /// Most tokens of one question.
+    #[serde(default = "batch")]
+    pub batch: usize,
     /// Key sets kept of one asker; one more drops its oldest.
     pub keys_each: u32,
     /// Tokens that one asker may ask for in an hour: many chosen questions give a head away.
     pub tokens_an_hour: u64,
+}
+
+const fn batch() -> usize {
+    8
 }
 
 /// `local/members.toml` of the coordinator: who may call it besides the study's sites.

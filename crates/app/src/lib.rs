@@ -18,6 +18,7 @@ pub mod log;
 pub mod models;
 pub mod plain;
 pub mod plan;
+pub mod predict;
 pub mod preflight;
 pub mod processes;
 pub mod provision;

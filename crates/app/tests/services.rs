@@ -1,77 +1,23 @@
 //! A coordinator and sites in one process: what is refused, and what a full disk does.
 
+mod common;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_app::coordinator::{self, Parts};
 use blindscope_app::jobs::{self, Admin};
 use blindscope_app::kit::Kit;
 use blindscope_app::plain::{NoLearning, Plain, Sums};
-use blindscope_app::provision::{self, Project};
-use blindscope_app::{AppError, Deadlines, JobKind, JobSpec, Limits, Stop, preflight, site, system};
+use blindscope_app::{JobKind, JobSpec, Stop, preflight};
 use blindscope_federation::{Answer, Blob, Header, JobId, Phase, SignedHeader, SiteId, Step};
 use blindscope_transport::{Client, Join, Refusal, TransportError, Upload};
 use blindscope_wire::Digest;
 use bytes::Bytes;
+use common::{ENOUGH, found, run_site};
 
-const ENOUGH: u64 = 1 << 30;
-
-fn found(folder: &Path, name: &str) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let project = Project {
-        name: name.to_owned(),
-        address: port.to_string(),
-        listen: Some(port.to_string()),
-        hosts: Vec::new(),
-        classes: vec!["a".to_owned(), "b".to_owned()],
-        backbone: "ab".repeat(32),
-        width: 8,
-        sites: vec!["one".to_owned(), "two".to_owned()],
-        admins: vec!["admin".to_owned()],
-        askers: vec!["asker".to_owned()],
-        threshold: 2,
-        minimum_cohort: 2,
-        decryptions: 1 << 20,
-        statistical_bits: 40,
-        attempts: 3,
-        certificate_days: 90,
-        deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 60, opening_seconds: 60 },
-        inference: None,
-    };
-    provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
-}
-
-/// A coordinator that runs until its guard is dropped, and a way to wait for its end.
-struct Serving(Stop, tokio::task::JoinHandle<Result<(), AppError>>);
-
-async fn serve(folder: &Path, disk: u64) -> Serving {
-    let (stop, kit) = (Stop::new(), Kit::at(folder.join("coordinator")));
-    let parts = Parts { learning: Arc::new(Sums { learning: NoLearning }), limits: Limits::default(), disk };
-    let (tell, ready) = tokio::sync::oneshot::channel();
-    let stopping = stop.clone();
-    let serving = tokio::spawn(async move {
-        coordinator::serve(&kit, &[], parts, stopping, move |address| tell.send(address).unwrap()).await
-    });
-    ready.await.expect("it starts");
-    Serving(stop, serving)
-}
-
-impl Serving {
-    async fn end(self) {
-        self.0.stop();
-        self.1.await.unwrap().unwrap();
-    }
-}
-
-fn run_site(
-    folder: &Path,
-    name: &str,
-    seed: u64,
-    stop: &Stop,
-) -> tokio::task::JoinHandle<Result<(), AppError>> {
-    let (kit, stop) = (Kit::at(folder.join(name)), stop.clone());
-    tokio::spawn(async move { site::run(&kit, &[], Arc::new(Plain::Seed(seed)), ENOUGH, stop).await })
+async fn serve(folder: &Path, disk: u64) -> common::Serving {
+    common::serve(folder, disk, Arc::new(Sums { learning: NoLearning })).await
 }
 
 fn client(folder: &Path, name: &str) -> Client {
@@ -101,8 +47,8 @@ async fn send(client: &Client, header: &SignedHeader, body: &'static [u8]) -> Re
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
     let (folder, foreign) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    found(folder.path(), "trial");
-    found(foreign.path(), "trial");
+    found(folder.path(), "trial", None);
+    found(foreign.path(), "trial", None);
     let serving = serve(folder.path(), ENOUGH).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
     let job = admin.submit(&JobSpec::ceremony("key")).await.unwrap();
@@ -172,7 +118,7 @@ async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_and_the_job_goes_on_when_there_is_room() {
     let folder = tempfile::tempdir().unwrap();
-    found(folder.path(), "full");
+    found(folder.path(), "full", None);
     let serving = serve(folder.path(), 1_000_000).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
     admin.submit(&JobSpec::ceremony("key")).await.unwrap();

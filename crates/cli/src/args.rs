@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Site(SiteCommand),
     /// Submit, watch and end jobs, fetch their results.
     Job(JobOptions),
+    /// Classify features under encryption: the coordinator sees neither them nor the answers.
+    #[command(after_help = "Example: blindscope predict features.safetensors --kit clinic --job fedavg")]
+    Predict(crate::predict::PredictOptions),
     /// Export and verify the audit log.
     #[command(subcommand)]
     Log(LogCommand),

@@ -11,6 +11,7 @@ mod job;
 mod log;
 mod model;
 mod plan;
+mod predict;
 mod preflight;
 mod progress;
 mod provision;
@@ -61,6 +62,7 @@ fn run() -> anyhow::Result<ExitCode> {
         args::Command::Coordinator(command) => services::coordinator(&command),
         args::Command::Site(command) => services::site(&command),
         args::Command::Job(options) => job::run(&options),
+        args::Command::Predict(options) => predict::run(&options),
         args::Command::Log(command) => log::run(&command),
         args::Command::Completions { shell } => {
             log::completions(shell);

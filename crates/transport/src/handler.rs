@@ -112,6 +112,12 @@ pub trait Handler: Send + Sync + 'static {
     /// An administrator's call with a row of answers.
     async fn stream(&self, peer: Peer, stream: Stream, document: Bytes) -> Answer<Documents>;
 
+    /// An asker wants to know how a head is asked.
+    async fn offer(&self, peer: Peer, document: Bytes) -> Answer<Bytes> {
+        let _ = (peer, document);
+        Err(not_offered("predictions"))
+    }
+
     /// An asker announces its evaluation keys.
     async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
         let _ = (peer, upload);

@@ -65,6 +65,16 @@ impl Callers {
     }
 }
 
+impl Callers {
+    /// Whether somebody calls who may ask for predictions: an asker, or a site.
+    pub(super) fn asker(&self, peer: Peer) -> Answer<()> {
+        match self.known(peer)? {
+            Caller::Asker | Caller::Site(_) => Ok(()),
+            other @ Caller::Admin => Err(forbidden(other, "an asker or a site")),
+        }
+    }
+}
+
 fn forbidden(caller: &Caller, needed: &str) -> Refusal {
     let message = format!("this call is for {needed}; the certificate is that of {caller:?}");
     Refusal::new(Class::Forbidden, "wrong-role", message)

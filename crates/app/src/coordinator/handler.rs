@@ -14,6 +14,7 @@ use bytes::Bytes;
 use super::callers::{Caller, Callers};
 use super::desk::Desk;
 use super::{admin, refusal, uploads};
+use crate::predict::Oracle;
 use crate::system;
 
 /// The coordinator behind the sockets.
@@ -22,6 +23,8 @@ pub(super) struct Coordinating {
     pub(super) callers: Callers,
     /// `study.toml`, byte for byte.
     pub(super) study_file: Bytes,
+    /// Encrypted predictions, if the settings offer them.
+    pub(super) oracle: Option<Oracle>,
 }
 
 #[tonic::async_trait]
@@ -77,9 +80,29 @@ impl Handler for Coordinating {
         self.callers.admin(peer)?;
         admin::stream(&self.desk, stream, &document)
     }
+
+    async fn offer(&self, peer: Peer, document: Bytes) -> Answer<Bytes> {
+        self.oracle(peer)?.offer(&self.desk.now(), &document).await
+    }
+
+    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+        self.oracle(peer)?.put_keys(&self.desk.now(), peer, upload).await
+    }
+
+    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
+        self.oracle(peer)?.infer(&self.desk.now(), peer, upload).await
+    }
 }
 
 impl Coordinating {
+    fn oracle(&self, peer: Peer) -> Answer<&Oracle> {
+        self.callers.asker(peer)?;
+        self.oracle.as_ref().ok_or_else(|| {
+            let message = "this coordinator offers no predictions: the table inference is not in its settings";
+            Refusal::new(Class::Missing, "not-offered", message)
+        })
+    }
+
     /// The site's next task, as soon as there is one; `None` when the service ends.
     async fn task(&self, site: SiteId) -> Option<Bytes> {
         let mut state = self.desk.watch();

@@ -20,9 +20,11 @@ use blindscope_transport::{Limits, Server, Stop};
 
 use crate::error::{AppError, Result};
 use crate::kit::{CoordinatorSettings, Kit};
+use crate::predict::{HeadReader, Oracle};
 use crate::{files, provision};
 
 pub(crate) use admin::{JobQuery, LogQuery, Submitted};
+pub(crate) use refusal::{internal, store as stored};
 pub use worker::Learning;
 
 use callers::Callers;
@@ -37,6 +39,8 @@ pub struct Parts {
     pub limits: Limits,
     /// Most bytes of all blobs together.
     pub disk: u64,
+    /// Reads the head in a job's result, for predictions.
+    pub heads: HeadReader,
 }
 
 /// Serves a kit until `stop`. `ready` is called once, with the address, when sites can call.
@@ -71,7 +75,12 @@ pub async fn serve(
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
     let worker = tokio::spawn(worker::run(desk.clone(), parts.learning, stop.clone()));
     ready(server.address());
-    let coordinating = Coordinating { desk: desk.clone(), callers, study_file };
+    let oracle = settings.inference.map(|inference| {
+        Oracle::open(inference, parts.heads, &kit.state(), desk.blobs.clone())
+    });
+    let oracle = oracle.transpose()?;
+    let coordinating = Coordinating {
+        oracle, desk: desk.clone(), callers, study_file };
     let served = server.serve(Arc::new(coordinating), stop.clone()).await;
     stop.stop();
     worker.await.map_err(|_| AppError::Defect { what: "the coordinator's worker" })?;

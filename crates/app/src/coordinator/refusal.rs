@@ -32,7 +32,7 @@ pub(super) fn protocol(refusal: &Protocol) -> Refusal {
 }
 
 /// A failure of the disk.
-pub(super) fn store(error: &blindscope_store::Error) -> Refusal {
+pub(crate) fn store(error: &blindscope_store::Error) -> Refusal {
     use blindscope_store::Error::{Full, OtherBytes};
     match error {
         Full { needed, .. } => Refusal::new(Class::Exhausted, "disk-full", error.to_string())
@@ -44,7 +44,7 @@ pub(super) fn store(error: &blindscope_store::Error) -> Refusal {
 }
 
 /// A failure of ours. The details stay in our own log.
-pub(super) fn internal(error: &dyn std::fmt::Display) -> Refusal {
+pub(crate) fn internal(error: &dyn std::fmt::Display) -> Refusal {
     tracing::error!(%error, "a call failed here");
     Refusal::new(Class::Internal, "internal", "the coordinator failed; its log says why").retry_after(FULL)
 }

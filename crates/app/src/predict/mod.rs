@@ -10,12 +10,59 @@ mod kept;
 mod oracle;
 mod usage;
 
+use std::path::Path;
+
 use blindscope_federation::Blob;
+use blindscope_vision::features::{Features, import};
+use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::kit::Kit;
 
 pub use asking::Asking;
 pub use heads::HeadReader;
 pub(crate) use oracle::Oracle;
+
+/// One token's prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Name of the class with the largest logit.
+    pub class: String,
+    /// All logits, in the order of the study's classes.
+    pub logits: Vec<f64>,
+}
+
+/// The tokens in a file of features, a row each.
+///
+/// # Errors
+/// [`crate::AppError::Vision`]
+pub fn tokens(path: &Path) -> Result<Vec<Vec<f64>>> {
+    let features = if Features::is_ours(path) { Features::load(path)? } else { import(path, None)? };
+    Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
+}
+
+/// Asks for these tokens in one session: keys are made, sent, used, and forgotten.
+///
+/// # Errors
+/// [`crate::AppError`]
+pub async fn predict(
+    kit: &Kit,
+    overrides: &[String],
+    job: &str,
+    tokens: &[Vec<f64>],
+    rng: &mut (impl CryptoRng + Send),
+) -> Result<Vec<Prediction>> {
+    let study = kit.study()?;
+    let classes = &study.literal().classes;
+    let asking = Asking::begin(kit, overrides, job, rng).await?;
+    let logits = asking.ask(tokens, rng).await?;
+    let name = |logits: &[f64]| {
+        let best = blindscope_classify::class(logits);
+        classes.get(best).cloned().unwrap_or_else(|| best.to_string())
+    };
+    Ok(logits.into_iter().map(|logits| Prediction { class: name(&logits), logits }).collect())
+}
 
 /// What a call about a head names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -158,10 +158,10 @@ fn authority(kit: &Kit, study: &str, now_ms: u64, rng: &mut impl CryptoRng) -> R
     Authority::create(study, &IdentityKey::generate(rng), &certificate, &key, now_ms)
 }
 
-/// The digest that two people compare, in four groups of four hexadecimal digits.
+/// What two people compare of a digest: 128 bits, in eight groups of four hexadecimal digits.
 pub fn fingerprint(digest: &Digest) -> String {
     let text = digest.to_string();
-    let groups: Vec<&str> = (0..4).filter_map(|i| text.get(4 * i..4 * i + 4)).collect();
+    let groups: Vec<&str> = (0..8).filter_map(|i| text.get(4 * i..4 * i + 4)).collect();
     groups.join("-")
 }
 

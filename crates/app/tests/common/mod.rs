@@ -1,160 +1,73 @@
-//! A study in one process, with its real keys, and synthetic sites.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs")]
+//! A coordinator and sites in one process.
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "shared by the test files")]
 
-use blindscope_aggregate::{
-    SumPlan, SumPlanLiteral, open_sum, presets, write_shares, write_sum, write_upload,
-};
-use blindscope_app::learn::{Coordinator, EpochFigures, Examples, SiteData, SiteLearner};
-use blindscope_ckks::Parameters;
-use blindscope_federation::{Advance, Advanced, Contribution, JobSpec};
-use blindscope_threshold::{
-    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyShare, Roster, SiteSecret,
-    Transcript, WideKey,
-};
-use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
+use std::path::Path;
+use std::sync::Arc;
 
-/// Three sites, any two of which open a sum.
-pub struct Study {
-    params: Parameters,
-    ceremony: Transcript,
-    shares: Vec<KeyShare>,
-    key: WideKey,
-    rng: ChaCha20Rng,
+use blindscope_app::coordinator::{self, Learning, Parts};
+use blindscope_app::kit::{InferenceSettings, Kit};
+use blindscope_app::plain::Plain;
+use blindscope_app::predict::HeadReader;
+use blindscope_app::provision::{self, Project};
+use blindscope_app::{AppError, Deadlines, Limits, Stop, site, system};
+use blindscope_classify::Head;
+
+pub const ENOUGH: u64 = 1 << 30;
+
+pub fn found(folder: &Path, name: &str, inference: Option<InferenceSettings>) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let project = Project {
+        name: name.to_owned(),
+        address: port.to_string(),
+        listen: Some(port.to_string()),
+        hosts: Vec::new(),
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        backbone: "ab".repeat(32),
+        width: 8,
+        sites: vec!["one".to_owned(), "two".to_owned()],
+        admins: vec!["admin".to_owned()],
+        askers: vec!["asker".to_owned()],
+        threshold: 2,
+        minimum_cohort: 2,
+        decryptions: 1 << 20,
+        statistical_bits: 40,
+        attempts: 3,
+        certificate_days: 90,
+        deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 60, opening_seconds: 60 },
+        inference,
+    };
+    provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
 }
 
-impl Study {
-    pub fn new(seed: u64) -> Self {
-        let mut rng = blindscope_testkit::rng(seed);
-        let params = Parameters::new(presets::sum()).unwrap();
-        let roster = Roster::new((0..3).map(|i| Digest([i; 32])).collect(), 2).unwrap();
-        let ceremony = Transcript::ceremony(&params, &roster, b"ceremony", presets::SUM_WIDTH).unwrap();
-        let secrets: Vec<_> =
-            roster.iter().map(|p| SiteSecret::generate(&ceremony, p, &mut rng).unwrap()).collect();
-        let mut collector = PublicKeyShare::collector(&ceremony);
-        for s in &secrets {
-            collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, &mut rng)).unwrap();
-        }
-        let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
-        let mut parts: Vec<_> = roster.iter().map(|p| PartCollector::new(&ceremony, p)).collect();
-        for secret in &secrets {
-            for part in secret.split(&ceremony, &mut rng) {
-                parts[usize::from(part.to().0)].absorb(part).unwrap();
-            }
-        }
-        let shares = parts.into_iter().map(|p| p.finish().unwrap()).collect();
-        Self { params, ceremony, shares, key, rng }
-    }
+/// A coordinator that runs until its guard is dropped, and a way to wait for its end.
+pub struct Serving(Stop, tokio::task::JoinHandle<Result<(), AppError>>);
 
-    /// Runs a job under encryption; its result and all sums that were opened.
-    pub fn run(&mut self, job: &JobSpec, sites: &[&SiteLearner]) -> (Vec<u8>, Vec<Vec<u64>>) {
-        let (mut input, mut opened) = (Vec::new(), Vec::new());
-        for round in 0..job.rounds {
-            let updates: Vec<Vec<u64>> =
-                sites.iter().map(|s| s.values(job, round, &input).unwrap().collect()).collect();
-            for update in &updates {
-                assert_eq!(update.len() as u64, job.values, "{} round {round}", job.kind);
-                assert!(update.iter().all(|v| *v <= job.max), "{} round {round}: above max", job.kind);
-            }
-            let sums = self.sum(job, round, &updates);
-            let next = Coordinator.advance(job, round, &input, &sums, sites.len()).unwrap();
-            opened.push(sums);
-            match next {
-                Advanced::Next(next) => input = next,
-                Advanced::Final(result) => {
-                    assert_eq!(round + 1, job.rounds, "{}", job.kind);
-                    return (result, opened);
-                }
-            }
-        }
-        unreachable!("a job ends in its last round")
-    }
+pub async fn serve(folder: &Path, disk: u64, learning: Learning) -> Serving {
+    let (stop, kit) = (Stop::new(), Kit::at(folder.join("coordinator")));
+    let heads: HeadReader = Arc::new(|result| Ok(Head::new(serde_json::from_slice(result)?)?));
+    let parts = Parts { learning, limits: Limits::default(), disk, heads };
+    let (tell, ready) = tokio::sync::oneshot::channel();
+    let stopping = stop.clone();
+    let serving = tokio::spawn(async move {
+        coordinator::serve(&kit, &[], parts, stopping, move |address| tell.send(address).unwrap()).await
+    });
+    ready.await.expect("it starts");
+    Serving(stop, serving)
+}
 
-    fn sum(&mut self, job: &JobSpec, round: u64, updates: &[Vec<u64>]) -> Vec<u64> {
-        let literal = SumPlanLiteral {
-            values: job.values,
-            max: job.max,
-            sites: 3,
-            threshold: 2,
-            width: self.key.width() as u32,
-            budget: 1 << 12,
-            statistical_bits: 30,
-            attempts: 3,
-        };
-        let plan = SumPlan::new(&self.params, literal).unwrap();
-        let mut uploads = Vec::new();
-        for update in updates {
-            let mut out = Vec::new();
-            let values = update.iter().copied();
-            write_upload(&plan, &self.key, values, &mut self.rng, &mut out, &mut |_| {}).unwrap();
-            uploads.push(out);
-        }
-        let mut sum = Vec::new();
-        let mut readers: Vec<&[u8]> = uploads.iter().map(Vec::as_slice).collect();
-        write_sum(&plan, &mut readers, &mut sum).unwrap();
-        let round = Transcript::new(&self.params, self.ceremony.roster(), job.name.as_bytes(), round);
-        let members = [PartyId(0), PartyId(2)];
-        let committee = Committee::new(self.ceremony.roster(), &members).unwrap();
-        let mut shares = Vec::new();
-        for p in members {
-            let (key, mut ledger) = (&self.shares[usize::from(p.0)], MemoryLedger::default());
-            let session = plan.begin(&self.ceremony, &round, key, &committee, &mut ledger).unwrap();
-            let mut out = Vec::new();
-            write_shares(&plan, session, &mut &sum[..], &mut self.rng, &mut out).unwrap();
-            shares.push((p, out));
-        }
-        let mut readers: Vec<_> = shares.iter().map(|(p, bytes)| (*p, &bytes[..])).collect();
-        let mut opened = Vec::new();
-        open_sum(&plan, &round, &committee, &mut &sum[..], &mut readers, &mut |run| {
-            opened.extend_from_slice(run);
-            Ok(())
-        })
-        .unwrap();
-        opened
+impl Serving {
+    pub async fn end(self) {
+        self.0.stop();
+        self.1.await.unwrap().unwrap();
     }
 }
 
-pub const WIDTH: usize = 12;
-pub const CLASSES: usize = 3;
-
-/// Class tokens around three centres, with features of different size and place, as transformers have them.
-pub fn examples(n: usize, seed: u64) -> Examples {
-    let mut rng = ChaCha12Rng::seed_from_u64(seed);
-    let mut out = Examples::default();
-    for i in 0..n {
-        let label = i % CLASSES;
-        out.labels.push(label);
-        for j in 0..WIDTH {
-            let centre = if j % CLASSES == label { 1.2 } else { -0.4 };
-            let noise: f32 = (0..6).map(|_| rng.random_range(-0.7..0.7)).sum();
-            out.rows.push((centre + noise) * (0.5 + j as f32 * 0.2) + j as f32 * 0.3 - 1.0);
-        }
-    }
-    out
-}
-
-pub fn learner(data: SiteData) -> SiteLearner {
-    SiteLearner::new(data, |_: &EpochFigures| {})
-}
-
-/// Sites of different size, each with something held back.
-pub fn sites() -> Vec<SiteLearner> {
-    [(60, 1), (45, 2), (90, 3)]
-        .map(|(n, seed)| {
-            let validation = examples(30, seed + 100);
-            learner(SiteData { train: examples(n, seed), validation, ..SiteData::default() })
-        })
-        .into()
-}
-
-/// All sites' data in one place: what nobody has.
-pub fn pooled(sites: &[SiteLearner]) -> SiteData {
-    let mut all = SiteData::default();
-    for site in sites {
-        all.train.rows.extend(&site.data().train.rows);
-        all.train.labels.extend(&site.data().train.labels);
-    }
-    all
+pub fn run_site(
+    folder: &Path,
+    name: &str,
+    seed: u64,
+    stop: &Stop,
+) -> tokio::task::JoinHandle<Result<(), AppError>> {
+    let (kit, stop) = (Kit::at(folder.join(name)), stop.clone());
+    tokio::spawn(async move { site::run(&kit, &[], Arc::new(Plain::Seed(seed)), ENOUGH, stop).await })
 }

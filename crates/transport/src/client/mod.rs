@@ -110,6 +110,15 @@ impl Client {
         Ok(self.sent("submit", len, call, sent).await?.note)
     }
 
+    /// How a head is asked.
+    ///
+    /// # Errors
+    /// [`TransportError`]
+    pub async fn offer(&self, json: Bytes) -> Result<Bytes> {
+        let request = self.timed(Document { json });
+        Ok(self.answer("offer", self.predict().offer(request).await)?.json)
+    }
+
     /// Sends an asker's evaluation keys.
     ///
     /// # Errors

@@ -165,6 +165,13 @@ impl Admin for Service {
 
 #[tonic::async_trait]
 impl Predict for Service {
+    async fn offer(&self, request: Request<Document>) -> Reply<Document> {
+        let peer = caller(&request)?;
+        let document = self.document(request.into_inner())?;
+        let json = self.within(self.handler.offer(peer, document)).await?;
+        Ok(Response::new(Document { json }))
+    }
+
     async fn put_keys(&self, request: Request<Streaming<Piece>>) -> Reply<Receipt> {
         let peer = caller(&request)?;
         let note = self
