@@ -26,7 +26,11 @@ impl Advance for Trained {
 fn head() -> HeadLiteral {
     let row = |sign: f64| (0..WIDTH).map(|i| sign * (i as f64 - 3.0) / 10.0).collect();
     let layer = Affine { weights: vec![row(1.0), row(-1.0)], bias: vec![0.25, -0.5] };
-    HeadLiteral { normalisation: Normalisation::identity(WIDTH, 4.0), map: Map::Linear { layer }, range: None }
+    HeadLiteral {
+        normalisation: Normalisation::identity(WIDTH, 4.0),
+        map: Map::Linear { layer },
+        range: None,
+    }
 }
 
 fn code(error: &AppError) -> String {
@@ -49,7 +53,13 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     let settings = serde_json::json!({ "plain": true });
     admin.submit(&JobSpec::ceremony("key")).await.unwrap();
     for name in ["released", "kept"] {
-        let spec = JobSpec { values: 10, max: 9, settings: settings.clone(), kind: JobKind::Metrics, ..JobSpec::ceremony(name) };
+        let spec = JobSpec {
+            values: 10,
+            max: 9,
+            settings: settings.clone(),
+            kind: JobKind::Metrics,
+            ..JobSpec::ceremony(name)
+        };
         admin.submit(&spec).await.unwrap();
         jobs::result(&admin.watch(name, |_| {}).await.unwrap()).unwrap();
     }

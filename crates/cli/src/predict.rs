@@ -31,7 +31,8 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let tokens = predict::tokens(&options.features)?;
     ensure!(!tokens.is_empty(), "{}: no features in it", options.features.display());
-    let asked = predict::predict(&kit, &options.overrides, &options.job, &tokens, &mut system::rng()?);
+    let mut rng = system::rng()?;
+    let asked = predict::predict(&kit, &options.overrides, &options.job, &tokens, &mut rng);
     let predictions = system::runtime()?.block_on(asked)?;
     let mut out = io::stdout().lock();
     if options.json {

@@ -98,7 +98,8 @@ impl Coordinating {
     fn oracle(&self, peer: Peer) -> Answer<&Oracle> {
         self.callers.asker(peer)?;
         self.oracle.as_ref().ok_or_else(|| {
-            let message = "this coordinator offers no predictions: the table inference is not in its settings";
+            let message =
+                "this coordinator offers no predictions: the table inference is not in its settings";
             Refusal::new(Class::Missing, "not-offered", message)
         })
     }

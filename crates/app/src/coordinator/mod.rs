@@ -75,12 +75,11 @@ pub async fn serve(
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
     let worker = tokio::spawn(worker::run(desk.clone(), parts.learning, stop.clone()));
     ready(server.address());
-    let oracle = settings.inference.map(|inference| {
-        Oracle::open(inference, parts.heads, &kit.state(), desk.blobs.clone())
-    });
+    let oracle = settings
+        .inference
+        .map(|inference| Oracle::open(inference, parts.heads, &kit.state(), desk.blobs.clone()));
     let oracle = oracle.transpose()?;
-    let coordinating = Coordinating {
-        oracle, desk: desk.clone(), callers, study_file };
+    let coordinating = Coordinating { oracle, desk: desk.clone(), callers, study_file };
     let served = server.serve(Arc::new(coordinating), stop.clone()).await;
     stop.stop();
     worker.await.map_err(|_| AppError::Defect { what: "the coordinator's worker" })?;

@@ -23,7 +23,12 @@ impl Asking {
     ///
     /// # Errors
     /// [`AppError`]
-    pub async fn begin(kit: &Kit, overrides: &[String], job: &str, rng: &mut (impl CryptoRng + Send)) -> Result<Self> {
+    pub async fn begin(
+        kit: &Kit,
+        overrides: &[String],
+        job: &str,
+        rng: &mut (impl CryptoRng + Send),
+    ) -> Result<Self> {
         let settings: PartySettings = kit.settings(overrides)?;
         let client = kit.client(&settings.coordinator)?;
         let job = job.to_owned();

@@ -73,7 +73,9 @@ impl Kept {
 
     /// The keys, decoded for a plan. Blocks for the disk.
     pub(super) fn decoded(&self, plan: &Plan, keys: &Blob) -> Answer<Arc<EvaluationKeys>> {
-        let find = |ready: &[(Blob, Arc<EvaluationKeys>)]| ready.iter().find(|(b, _)| b == keys).map(|(_, k)| k.clone());
+        let find = |ready: &[(Blob, Arc<EvaluationKeys>)]| {
+            ready.iter().find(|(b, _)| b == keys).map(|(_, k)| k.clone())
+        };
         if let Some(found) = find(&self.ready.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }

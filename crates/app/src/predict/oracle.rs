@@ -9,10 +9,10 @@ use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Re
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use super::Wish;
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
-use super::Wish;
 use crate::coordinator::{internal, stored};
 use crate::error::Result;
 use crate::kit::InferenceSettings;
@@ -36,7 +36,12 @@ pub(crate) struct Oracle {
 
 impl Oracle {
     /// The oracle whose keys and counts are in `state`, over the results in `results`.
-    pub(crate) fn open(settings: InferenceSettings, read: HeadReader, state: &Path, results: Folder) -> Result<Self> {
+    pub(crate) fn open(
+        settings: InferenceSettings,
+        read: HeadReader,
+        state: &Path,
+        results: Folder,
+    ) -> Result<Self> {
         let kept = Kept::open(&state.join("keys"), settings.keys_each as usize, MAX_KEYS)?;
         let usage = Usage::open(&state.join("usage.json"), settings.tokens_an_hour)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -51,7 +56,12 @@ impl Oracle {
     }
 
     /// Takes an asker's evaluation keys.
-    pub(crate) async fn put_keys(&self, now: &Coordinator, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    pub(crate) async fn put_keys(
+        &self,
+        now: &Coordinator,
+        peer: Peer,
+        upload: Upload,
+    ) -> Answer<Admission<Bytes>> {
         let offered = self.offered(now, &wish(&upload.header)?.job).await?;
         let keys = Blob { digest: upload.digest, len: upload.len };
         exact("put-keys", offered.plan.keys_len(), upload.len)?;
@@ -63,7 +73,12 @@ impl Oracle {
     }
 
     /// Takes a question, and answers it.
-    pub(crate) async fn infer(&self, now: &Coordinator, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
+    pub(crate) async fn infer(
+        &self,
+        now: &Coordinator,
+        peer: Peer,
+        upload: Upload,
+    ) -> Answer<Admission<Source>> {
         let Wish { job, keys, tokens } = wish(&upload.header)?;
         let offered = self.offered(now, &job).await?;
         let most = offered.plan.literal().batch;
@@ -82,11 +97,14 @@ impl Oracle {
     }
 
     async fn offered(&self, now: &Coordinator, name: &str) -> Answer<Arc<Offered>> {
-        let missing = |why: &str| Refusal::new(Class::Missing, "no-head", format!("no head of {name} is offered: {why}"));
+        let missing = |why: &str| {
+            Refusal::new(Class::Missing, "no-head", format!("no head of {name} is offered: {why}"))
+        };
         if !self.settings.jobs.iter().any(|job| job == name) {
             return Err(missing("the coordinator's settings do not release it"));
         }
-        let job = now.job_named(name).and_then(|id| now.job(id)).ok_or_else(|| missing("there is no such job"))?;
+        let job =
+            now.job_named(name).and_then(|id| now.job(id)).ok_or_else(|| missing("there is no such job"))?;
         let JobStatus::Done { result } = job.status else { return Err(missing("the job is not done")) };
         if let Some(ready) = self.heads.ready(job.id) {
             return Ok(ready);
@@ -105,7 +123,9 @@ fn exact(call: &str, expected: usize, found: u64) -> Answer<()> {
         return Ok(());
     }
     let message = format!("{call}: {found} bytes, the plan says {expected}; fetch the plan again");
-    Err(Refusal::new(Class::Invalid, "length", message).fact("found", found).fact("expected", expected as u64))
+    Err(Refusal::new(Class::Invalid, "length", message)
+        .fact("found", found)
+        .fact("expected", expected as u64))
 }
 
 struct Keys {

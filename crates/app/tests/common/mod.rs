@@ -1,5 +1,12 @@
 //! A coordinator and sites in one process.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, clippy::expect_used, reason = "shared by the test files")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "shared by the test files"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
