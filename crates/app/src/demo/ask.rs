@@ -8,6 +8,7 @@ use super::inference::ask_here;
 use super::jobs::Jobs;
 use super::paper;
 use super::results::{Agreement, Evaluation};
+use super::study::Study;
 use super::tiles::Lists;
 use crate::features::{self, Backbone, ExtractOptions, TileList};
 use crate::learn::{Model, UpdateState};
@@ -25,6 +26,7 @@ pub(super) struct Answered {
 
 /// What the asker works with.
 pub(super) struct Asking<'a> {
+    pub(super) study: &'a Study,
     pub(super) jobs: &'a Jobs,
     pub(super) backbone: &'a Backbone,
     pub(super) lists: &'a Lists,
@@ -41,7 +43,7 @@ impl Asking<'_> {
         let set = self.set;
         let clear_head = Model::from_json(&clear.fedavg)?.head()?;
         let head = Model::from_json(&encrypted.fedavg)?.head()?;
-        let cls = ask_here("fedavg", &head, &set.rows, &mut rng)?;
+        let cls = self.study.ask("fedavg", &head, &set.rows)?;
         let (clear_set, clear_update) = self.updated(&clear.update)?;
         let (tuned_set, update) = self.updated(&encrypted.update)?;
         let gradients = ask_here("update", &update, &tuned_set.rows, &mut rng)?;

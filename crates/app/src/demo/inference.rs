@@ -9,7 +9,7 @@ use rustix::time::{ClockId, clock_gettime};
 use std::time::Instant;
 
 /// Encrypted inferences of one token whose median is given.
-const LONE: usize = 11;
+pub(super) const LONE: usize = 11;
 
 /// Answers of the encrypted head with how they compare.
 pub(super) struct Answers {
@@ -71,11 +71,18 @@ fn lone(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<(u
         times[1].push(processor_ms() - cpu);
         bytes = question.len();
     }
-    let median = times.map(|mut t| {
-        t.sort_by(f64::total_cmp);
-        t.get(t.len() / 2).copied().unwrap_or(f64::NAN)
-    });
-    Ok((bytes, median))
+    Ok((bytes, times.map(median)))
+}
+
+/// Median milliseconds of the processor for one token, asker and server together.
+pub(super) fn lone_processor_ms(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<f64> {
+    Ok(lone(head, tokens, rng)?.1[1])
+}
+
+/// The middle of these times; not a number without any.
+pub(super) fn median(mut times: Vec<f64>) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times.get(times.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Milliseconds of this process on the processor.

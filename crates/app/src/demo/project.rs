@@ -4,10 +4,14 @@ use super::error::{Result, read};
 use super::options::{SITES, THRESHOLD};
 use super::tiles::ASKER;
 use crate::features::{self, Backbone};
+use crate::kit::InferenceSettings;
 use crate::provision::Project;
 use blindscope_federation::Deadlines;
 use sha2::{Digest, Sha256};
 use std::path::Path;
+
+/// Most tokens of one question.
+const BATCH: usize = 64;
 
 /// Its project file: three sites, any two of which open a sum, and no sum of fewer than three.
 pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -> Result<Project> {
@@ -32,6 +36,11 @@ pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -
         attempts: 4,
         certificate_days: 30,
         deadlines: Deadlines { ceremony_seconds: 600, upload_seconds: 3600, opening_seconds: 600 },
-        inference: None,
+        inference: Some(InferenceSettings {
+            jobs: vec!["fedavg".into()],
+            batch: BATCH,
+            keys_each: 4,
+            tokens_an_hour: 1 << 20,
+        }),
     })
 }

@@ -88,7 +88,7 @@ impl Demo<'_> {
         let clear = self.twins(&kits, &jobs)?;
         let set = TestSet::new(&test, self.options.seed)?;
         let Answered { configurations, others, agreement } =
-            self.ask(&jobs, &backbone, &lists, &set, &encrypted, &clear)?;
+            self.ask(&study, &jobs, &backbone, &lists, &set, &encrypted, &clear)?;
         let validation = Model::from_json(&encrypted.fedavg)?.validation;
         let records = study.records()?;
         let results = DemoResults {
@@ -299,8 +299,10 @@ impl Demo<'_> {
         })
     }
 
+    #[allow(clippy::too_many_arguments, reason = "what came out of every step before")]
     fn ask(
         &mut self,
+        study: &Study,
         jobs: &Jobs,
         backbone: &Backbone,
         lists: &Lists,
@@ -310,7 +312,7 @@ impl Demo<'_> {
     ) -> Result<Answered> {
         self.step(8, |demo| {
             let (tell, cancel, seed) = (&mut *demo.tell, demo.cancel, demo.options.seed);
-            let mut asking = Asking { jobs, backbone, lists, set, seed, tell, cancel };
+            let mut asking = Asking { study, jobs, backbone, lists, set, seed, tell, cancel };
             asking.all(encrypted, clear)
         })
     }

@@ -1,11 +1,16 @@
 //! The study's services: a coordinator and three sites as processes, driven by an administrator over mutual TLS.
 
 use super::error::{DemoError, Result, read};
+use super::inference::{Answers, LONE, compare, lone_processor_ms, median};
 use super::options::{DemoOptions, SITES};
+use super::results::Agreement;
+use super::tiles::ASKER;
 use crate::jobs::{Admin, result};
+use crate::predict::Asking;
 use crate::processes::Processes;
 use crate::provision::Project;
 use crate::{log, system};
+use blindscope_classify::Head;
 use blindscope_federation::{JobSpec, JobStatus, JobView, Record};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -84,6 +89,41 @@ impl Study {
             return Ok(Vec::new());
         }
         Ok(self.runtime.block_on(self.admin.download(&job, Vec::new()))?.0)
+    }
+
+    /// Has the head of a finished job asked about `tokens` by the asker, over the network. `head` is the same in the clear.
+    pub(super) fn ask(&self, job: &str, head: &Head, tokens: &[Vec<f64>]) -> Result<Answers> {
+        let mut rng = system::rng()?;
+        let kit = self.processes.kit(ASKER);
+        let asking = self.runtime.block_on(Asking::begin(&kit, &[], job, &mut rng))?;
+        let plan = asking.plan().clone();
+        let mut lone = Vec::new();
+        for token in tokens.iter().take(LONE) {
+            let start = Instant::now();
+            self.runtime.block_on(asking.ask(std::slice::from_ref(token), &mut rng))?;
+            lone.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        let start = Instant::now();
+        let logits = self.runtime.block_on(asking.ask(tokens, &mut rng))?;
+        let seconds = start.elapsed().as_secs_f64();
+        let (same_class, worst_error) = compare(&head.logits(tokens)?, &logits);
+        let batches = || tokens.chunks(plan.literal().batch.max(1)).map(<[Vec<f64>]>::len);
+        let agreement = Agreement {
+            head: job.to_owned(),
+            network: true,
+            tokens: tokens.len(),
+            same_class,
+            worst_error,
+            error_bound: plan.literal().error_bound,
+            key_bytes: plan.keys_len(),
+            question_bytes: batches().map(|n| plan.upload_len(n)).sum(),
+            answer_bytes: batches().map(|n| plan.answer_len(n)).sum(),
+            seconds,
+            lone_token_bytes: plan.upload_len(1),
+            lone_ms: median(lone),
+            lone_cpu_ms: lone_processor_ms(head, tokens, &mut rng)?,
+        };
+        Ok(Answers { logits, agreement })
     }
 
     /// Refuses to go on without a process that ended by itself.

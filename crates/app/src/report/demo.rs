@@ -172,12 +172,21 @@ fn inference(results: &DemoResults) -> Result<Section> {
          scheme's noise alone.",
     );
     section.push(Block::Table(tables::inference(results)?));
-    if results.agreement.iter().any(|a| !a.network) {
-        section.push(Block::Note(
-            "Here the server of encrypted inference ran in the asker's process: the same bytes passed between them, but not over the network, so \
-             times leave out transport."
-                .into(),
+    let over = |network: bool| {
+        let heads = results.agreement.iter().filter(|a| a.network == network).map(|a| a.head.as_str());
+        heads.collect::<Vec<_>>().join(" and ")
+    };
+    if !over(true).is_empty() {
+        section.paragraph(format!(
+            "Asked over the network, of the coordinator's process and over mutual TLS: the head of {}.",
+            over(true)
         ));
+    }
+    if !over(false).is_empty() {
+        section.push(Block::Note(format!(
+            "Asked within the asker's process, by the same bytes but not over the network, so that times leave out transport: the head of {}.",
+            over(false)
+        )));
     }
     Ok(section)
 }
