@@ -25,9 +25,9 @@ async fn strike(study: &mut Processes, rng: &mut ChaCha20Rng) {
     let target = (rng.next_u64() % (study.sites() as u64 + 1)) as usize;
     let coordinator = target == study.sites();
     if coordinator {
-        study.kill_coordinator()
+        study.kill_coordinator();
     } else {
-        study.kill_site(target)
+        study.kill_site(target);
     }
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
     if coordinator { study.start_coordinator().unwrap() } else { study.start_site(target).unwrap() }
@@ -57,7 +57,7 @@ async fn kills_at_random_times_change_nothing() {
     study.ready().await.unwrap();
     let admin = study.admin().unwrap();
     for spec in &specs {
-        let last = tokio::time::timeout(Duration::from_secs(120), admin.watch(&spec.name, |_| {})).await;
+        let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(&spec.name, |_| {})).await;
         jobs::result(&last.expect("the job ends").unwrap()).unwrap();
         if spec.kind == JobKind::Fedavg {
             let (result, _) = admin.download(&spec.name, Vec::new()).await.unwrap();
