@@ -18,7 +18,7 @@ use crate::provision::{self, Project};
 use crate::{files, system};
 
 /// How long a coordinator may take to answer after its start.
-const START: Duration = Duration::from_secs(60);
+const START: Duration = Duration::from_mins(1);
 
 /// The processes of one study. Dropped, they are killed.
 pub struct Processes {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
-mod common;
+mod study;
 
 use blindscope_app::learn::{
     Counts, FedAvgSettings, MetricsSettings, Model, SiteData, StatisticsSettings, Tiles, UpdatePart,
@@ -14,10 +14,10 @@ use blindscope_vision::metrics::argmax;
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::train::TrainingTile;
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use common::{CLASSES, Study, WIDTH, examples, learner, pooled, sites};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use sha2::{Digest, Sha256};
+use study::{CLASSES, Study, WIDTH, examples, learner, pooled, sites};
 
 fn statistics() -> StatisticsSettings {
     StatisticsSettings { width: WIDTH, classes: CLASSES, examples: 256, ..StatisticsSettings::default() }

@@ -1,6 +1,7 @@
 //! Encrypted predictions of a released head, and what is refused.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
-mod common;
+mod network;
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use blindscope_app::{AppError, JobKind, JobSpec, Stop, predict, system};
 use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::{Advance, Advanced, LearnError};
 use blindscope_transport::TransportError;
-use common::{ENOUGH, found, run_site, serve};
+use network::{ENOUGH, found, run_site, serve};
 
 const WIDTH: usize = 8;
 

@@ -1,6 +1,7 @@
 //! A coordinator and sites in one process: what is refused, and what a full disk does.
+#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
-mod common;
+mod network;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,10 +15,10 @@ use blindscope_federation::{Answer, Blob, Header, JobId, Phase, SignedHeader, Si
 use blindscope_transport::{Client, Join, Refusal, TransportError, Upload};
 use blindscope_wire::Digest;
 use bytes::Bytes;
-use common::{ENOUGH, found, run_site};
+use network::{ENOUGH, found, run_site};
 
-async fn serve(folder: &Path, disk: u64) -> common::Serving {
-    common::serve(folder, disk, Arc::new(Sums { learning: NoLearning })).await
+async fn serve(folder: &Path, disk: u64) -> network::Serving {
+    network::serve(folder, disk, Arc::new(Sums { learning: NoLearning })).await
 }
 
 fn client(folder: &Path, name: &str) -> Client {
@@ -132,7 +133,7 @@ async fn a_full_disk_refuses_and_the_job_goes_on_when_there_is_room() {
     let serving = serve(folder.path(), ENOUGH).await;
     admin.submit(&sum("total")).await.unwrap();
     for job in ["key", "total"] {
-        let last = tokio::time::timeout(Duration::from_secs(120), admin.watch(job, |_| {})).await;
+        let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(job, |_| {})).await;
         jobs::result(&last.expect("the job ends").unwrap()).unwrap();
     }
     let (bytes, _) = admin.download("total", Vec::new()).await.unwrap();

@@ -2,7 +2,7 @@
 //! rounding is far below it. Squaring a matrix (its Gram form) loses singular values below 2⁻²⁶ of the largest, and
 //! `f32` rounding has buried those already.
 
-use faer::{Mat, MatRef, Side};
+use faer::{Accum, Mat, MatRef, Par, Side};
 
 use crate::error::{Error, Result};
 
@@ -17,6 +17,13 @@ pub(crate) fn narrow(matrix: MatRef<'_, f64>) -> Vec<f32> {
         .flat_map(|i| (0..matrix.ncols()).map(move |j| (i, j)))
         .map(|(i, j)| matrix[(i, j)] as f32)
         .collect()
+}
+
+/// a·b on this thread alone: inside a search the products are too small to be shared.
+pub(crate) fn product(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+    let mut out = Mat::zeros(a.nrows(), b.ncols());
+    faer::linalg::matmul::matmul(out.as_mut(), Accum::Replace, a, b, 1.0, Par::Seq);
+    out
 }
 
 /// A symmetric positive semidefinite matrix, decomposed and cut at its numerical rank.

@@ -23,7 +23,7 @@ fn tiles(side: usize, count: usize) -> Vec<Picture> {
 }
 
 fn head(map: Map) -> Head {
-    Head::new(HeadLiteral { normalisation: Normalisation::identity(6, 1e6), map }).unwrap()
+    Head::new(HeadLiteral { normalisation: Normalisation::identity(6, 1e6), map, range: None }).unwrap()
 }
 
 fn affine(outputs: usize, inputs: usize, rng: &mut ChaCha12Rng) -> Affine {

@@ -161,8 +161,10 @@ pub(crate) struct AuditOptions {
 pub(crate) enum AuditTarget {
     /// Closed forms on the gradient of one image, in the clear, encrypted and averaged.
     Gradient,
-    /// Batches, and updates after several local steps.
+    /// Updates of one image after several local steps.
     Update,
+    /// Batches, by gradient matching.
+    Batch,
     /// Class tokens and their means.
     Token,
     /// Membership in aggregates and heads; extraction through queries.

@@ -32,6 +32,7 @@ pub(crate) fn attacks(named: &[AuditTarget]) -> Vec<Attack> {
     let one = |a: &AuditTarget| match a {
         AuditTarget::Gradient => Attack::Gradient,
         AuditTarget::Update => Attack::Update,
+        AuditTarget::Batch => Attack::Batch,
         AuditTarget::Token => Attack::Token,
         AuditTarget::Member => Attack::Member,
         AuditTarget::Search => Attack::Search,

@@ -1,5 +1,6 @@
 //! Eight sites, five of which decrypt; three are killed in each phase. The round ends soon after the deadline, and the sum is
 //! that of the sites whose contributions were committed.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
 mod common;
 
@@ -15,7 +16,7 @@ const VALUES: u64 = 100_000;
 
 async fn wait_for(study: &Processes, job: &str) {
     let admin = study.admin().unwrap();
-    let last = tokio::time::timeout(Duration::from_secs(240), admin.watch(job, |_| {})).await;
+    let last = tokio::time::timeout(Duration::from_mins(4), admin.watch(job, |_| {})).await;
     jobs::result(&last.expect("the job ends").unwrap()).unwrap();
 }
 
@@ -35,7 +36,9 @@ async fn kill_in(study: &mut Processes, job: &str, phase: Phase, sites: &[usize]
             _ => tokio::time::sleep(Duration::from_millis(2)).await,
         }
     }
-    sites.iter().for_each(|&site| study.kill_site(site));
+    for &site in sites {
+        study.kill_site(site);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -51,13 +54,17 @@ async fn three_of_eight_sites_may_be_lost_in_any_phase() {
     wait_for(&study, "key").await;
 
     // Before they contribute: the sum is that of the five others.
-    [1, 4, 6].into_iter().for_each(|site| study.kill_site(site));
+    for site in [1, 4, 6] {
+        study.kill_site(site);
+    }
     let spec = sums("upload", VALUES, 1);
     admin.submit(&spec).await.unwrap();
     assert!(result(&study, "upload").await == expected(&spec, [0, 2, 3, 5, 7]));
     let view = admin.status("upload").await.unwrap();
     assert_eq!(view.missing.len(), 3, "{:?}", view.missing);
-    [1, 4, 6].into_iter().for_each(|site| study.start_site(site).unwrap());
+    for site in [1, 4, 6] {
+        study.start_site(site).unwrap();
+    }
 
     // While they decrypt: all eight are in the sum, others take over the opening.
     let spec = sums("share", VALUES, 1);

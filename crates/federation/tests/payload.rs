@@ -74,7 +74,7 @@ fn lengths_are_known_beforehand() {
     let sum = Sizes::of(&fixture.study, &job("sum", JobKind::Statistics, 1)).unwrap();
     assert!(sum.openings == 1 && sum.upload > 0 && sum.share > 0 && sum.sum >= sum.upload);
     // Integers without room are refused with the numbers.
-    let wide = JobSpec { max: 1 << 61, ..job("sum", JobKind::Statistics, 1) };
+    let wide = JobSpec { max: 1 << 62, ..job("sum", JobKind::Statistics, 1) };
     assert!(Sizes::of(&fixture.study, &wide).unwrap_err().to_string().contains("fewer bits"));
 }
 

@@ -1,4 +1,5 @@
 //! Strangers, liars and dawdlers: each gets a typed refusal, and nothing of it stays.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "helper functions of tests")]
 
 mod common;
 
@@ -146,7 +147,7 @@ async fn a_slow_upload_is_cut_and_an_honest_one_goes_on() {
 async fn idle_strangers_give_way_to_honest_callers() {
     let authority = Authority::new();
     let limits =
-        Limits { handshakes: 32, handshake: Duration::from_secs(60), connections: 2, ..Limits::default() };
+        Limits { handshakes: 32, handshake: Duration::from_mins(1), connections: 2, ..Limits::default() };
     let running = start(&authority, Arc::new(Memory::default()), limits).await;
     let mut idle = Vec::new();
     for _ in 0..100 {

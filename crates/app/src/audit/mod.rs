@@ -75,6 +75,7 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
         let found = match attack {
             Attack::Gradient => gradients::run(plan, &tiles, &mut stage)?,
             Attack::Update => updates::run(plan, &tiles, &mut stage)?,
+            Attack::Batch => updates::batches(plan, &tiles, &mut stage)?,
             Attack::Token | Attack::Member | Attack::Search => {
                 if set.is_none() {
                     set = Some(features::TokenSet::new(plan, &tiles, &mut stage)?);

@@ -13,8 +13,10 @@ use super::{AuditError, Source};
 pub enum Attack {
     /// Closed forms on the gradient of one image.
     Gradient,
-    /// Batches and updates after several local steps.
+    /// Updates of one image after several local steps.
     Update,
+    /// Batches, by gradient matching.
+    Batch,
     /// Class tokens and their means.
     Token,
     /// Membership in aggregates and heads; extraction through queries.
@@ -25,13 +27,15 @@ pub enum Attack {
 
 impl Attack {
     /// Every attack, in the order in which they run.
-    pub const ALL: [Self; 5] = [Self::Gradient, Self::Update, Self::Token, Self::Member, Self::Search];
+    pub const ALL: [Self; 6] =
+        [Self::Gradient, Self::Update, Self::Batch, Self::Token, Self::Member, Self::Search];
 
     /// Its name on the command line and in file names.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gradient => "gradient",
             Self::Update => "update",
+            Self::Batch => "batch",
             Self::Token => "token",
             Self::Member => "member",
             Self::Search => "search",

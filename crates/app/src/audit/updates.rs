@@ -12,6 +12,7 @@ use blindscope_vision::vit::{Config, Parameters, Vit};
 
 use super::gradients::mean_control;
 use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::stage::{keep, kept};
 use super::{AuditError, AuditPlan, ClosedTarget, Stage, Tiles};
 
 /// Local steps of a site before it uploads.
@@ -24,12 +25,34 @@ enum Optimiser {
     AdamW,
 }
 
+/// Images and local steps of each searched batch; each is kept by itself, for it may take long.
+const CASES: [(usize, usize); 3] = [(4, 1), (4, STEPS), (2, 1)];
+
+/// Updates of one image.
 pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
     let mut findings = Findings::default();
     single(plan, tiles, &mut findings, stage)?;
-    let cases: &[(usize, usize)] = if plan.quick { &[(2, 1)] } else { &[(2, 1), (4, 1), (4, STEPS)] };
-    for (images, steps) in cases {
-        batch(plan, tiles, *images, *steps, &mut findings, stage)?;
+    Ok(findings)
+}
+
+/// Batches.
+pub(super) fn batches(
+    plan: &AuditPlan,
+    tiles: &Tiles,
+    stage: &mut Stage<'_>,
+) -> Result<Findings, AuditError> {
+    let mut findings = Findings::default();
+    for (images, steps) in if plan.quick { &CASES[2..] } else { &CASES[..] } {
+        let name = format!("batch-{images}-{steps}");
+        let found = if let Some(kept) = kept(plan, &name) {
+            kept
+        } else {
+            let mut found = Findings::default();
+            batch(plan, tiles, *images, *steps, &mut found, stage)?;
+            keep(plan, &name, &found)?;
+            found
+        };
+        findings.append(found);
     }
     Ok(findings)
 }
@@ -92,7 +115,7 @@ fn batch(
     let objective =
         Objective::new(&target.model, head, labels, seen.backbone, seen.head_weight, seen.head_bias)?;
     let search =
-        Plan { steps: if plan.quick { 200 } else { 1000 }, restarts: 1, seed: plan.seed, ..Plan::default() };
+        Plan { steps: if plan.quick { 200 } else { 600 }, restarts: 1, seed: plan.seed, ..Plan::default() };
     let mut stopped = None;
     let found = reconstruct(
         &objective,

@@ -68,7 +68,7 @@ impl Handler for Coordinating {
 
     async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
         let site = self.callers.site(peer)?;
-        uploads::admit(&self.desk, site, upload).await
+        uploads::admit(&self.desk, site, &upload)
     }
 
     async fn command(&self, peer: Peer, command: Command, document: Bytes) -> Answer<Bytes> {
@@ -82,15 +82,15 @@ impl Handler for Coordinating {
     }
 
     async fn offer(&self, peer: Peer, document: Bytes) -> Answer<Bytes> {
-        self.oracle(peer)?.offer(&self.desk.now(), &document).await
+        self.oracle(peer)?.offer(&self.desk.now(), &document)
     }
 
     async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
-        self.oracle(peer)?.put_keys(&self.desk.now(), peer, upload).await
+        self.oracle(peer)?.put_keys(&self.desk.now(), peer, &upload)
     }
 
     async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
-        self.oracle(peer)?.infer(&self.desk.now(), peer, upload).await
+        self.oracle(peer)?.infer(&self.desk.now(), peer, &upload)
     }
 }
 

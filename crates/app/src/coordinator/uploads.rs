@@ -13,7 +13,7 @@ use super::desk::Desk;
 use super::refusal;
 
 /// Judges an announced answer of `site`.
-pub(super) async fn admit(desk: &Arc<Desk>, site: SiteId, upload: Upload) -> Answer<Admission<Bytes>> {
+pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<Admission<Bytes>> {
     let header = SignedHeader::from_bytes(&upload.header)
         .map_err(|e| Refusal::new(Class::Invalid, "bad-header", e.to_string()))?;
     if header.header.site != site {

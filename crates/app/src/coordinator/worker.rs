@@ -12,7 +12,7 @@ use crate::system;
 /// Wait before work that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(2);
 /// The longest sleep; a clock that was set back is noticed after it.
-const NAP: Duration = Duration::from_secs(60);
+const NAP: Duration = Duration::from_mins(1);
 
 /// Learning at the coordinator, shared among threads.
 pub type Learning = Arc<dyn Advance + Send + Sync>;

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 /// How often a job is looked at.
 const LOOK: Duration = Duration::from_millis(40);
 /// After this long without a result a job is given up.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// Running services. Dropped, they end.
 pub(super) struct Study {

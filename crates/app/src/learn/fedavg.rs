@@ -1,4 +1,4 @@
-//! `fedavg`: rounds of local training of the polynomial head, and the weighted mean of its weights (McMahan et al., arXiv
+//! `fedavg`: rounds of local training of the polynomial head, and the weighted mean of its weights (`McMahan` et al., arXiv
 //! 1602.05629).
 //!
 //! Round 0 agrees on the standardisation ([`ScalingSums`]). All sites then train one head on standardised features,

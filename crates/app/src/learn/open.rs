@@ -92,6 +92,9 @@ fn open_tiles(tiles: &Path, backbone: &Path) -> Result<Tiles> {
 }
 
 /// Every tile of a data set; one that cannot be read is an error here, since it was read when features were extracted.
+///
+/// # Errors
+/// [`Error::Vision`], [`Error::File`].
 pub fn decode_all(dataset: &Dataset) -> Result<Vec<TrainingTile>> {
     let limits = Limits::default();
     let one = |sample: &blindscope_vision::data::Sample| {

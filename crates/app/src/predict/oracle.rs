@@ -51,36 +51,31 @@ impl Oracle {
     }
 
     /// The plan of a head, for an asker.
-    pub(crate) async fn offer(&self, now: &Coordinator, document: &Bytes) -> Answer<Bytes> {
-        Ok(self.offered(now, &wish(document)?.job).await?.bytes.clone())
+    pub(crate) fn offer(&self, now: &Coordinator, document: &Bytes) -> Answer<Bytes> {
+        Ok(self.offered(now, &wish(document)?.job)?.bytes.clone())
     }
 
     /// Takes an asker's evaluation keys.
-    pub(crate) async fn put_keys(
+    pub(crate) fn put_keys(
         &self,
         now: &Coordinator,
         peer: Peer,
-        upload: Upload,
+        upload: &Upload,
     ) -> Answer<Admission<Bytes>> {
-        let offered = self.offered(now, &wish(&upload.header)?.job).await?;
+        let offered = self.offered(now, &wish(&upload.header)?.job)?;
         let keys = Blob { digest: upload.digest, len: upload.len };
         exact("put-keys", offered.plan.keys_len(), upload.len)?;
         if self.kept.owns(peer.id, &keys) {
             return Ok(Admission::Already(Bytes::new()));
         }
         let unfinished = self.kept.begin(keys.len)?;
-        Ok(Admission::Take(Box::new(Keys { kept: self.kept.clone(), peer, keys, unfinished })))
+        Ok(Admission::Take(Box::new(Keys { kept: self.kept.clone(), peer, blob: keys, unfinished })))
     }
 
     /// Takes a question, and answers it.
-    pub(crate) async fn infer(
-        &self,
-        now: &Coordinator,
-        peer: Peer,
-        upload: Upload,
-    ) -> Answer<Admission<Source>> {
+    pub(crate) fn infer(&self, now: &Coordinator, peer: Peer, upload: &Upload) -> Answer<Admission<Source>> {
         let Wish { job, keys, tokens } = wish(&upload.header)?;
-        let offered = self.offered(now, &job).await?;
+        let offered = self.offered(now, &job)?;
         let most = offered.plan.literal().batch;
         if !(1..=most).contains(&tokens) {
             let message = format!("infer: {tokens} tokens in a question, 1 to {most} are taken");
@@ -92,11 +87,11 @@ impl Oracle {
             return Err(Refusal::new(Class::Missing, "no-keys", message));
         };
         let (kept, usage, turns) = (self.kept.clone(), self.usage.clone(), self.turns.clone());
-        let question = Vec::with_capacity(upload.len as usize);
-        Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, question })))
+        let bytes = Vec::with_capacity(upload.len as usize);
+        Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
     }
 
-    async fn offered(&self, now: &Coordinator, name: &str) -> Answer<Arc<Offered>> {
+    fn offered(&self, now: &Coordinator, name: &str) -> Answer<Arc<Offered>> {
         let missing = |why: &str| {
             Refusal::new(Class::Missing, "no-head", format!("no head of {name} is offered: {why}"))
         };
@@ -131,7 +126,7 @@ fn exact(call: &str, expected: usize, found: u64) -> Answer<()> {
 struct Keys {
     kept: Arc<Kept>,
     peer: Peer,
-    keys: Blob,
+    blob: Blob,
     unfinished: Unfinished,
 }
 
@@ -142,8 +137,8 @@ impl Intake<Bytes> for Keys {
 
     fn finish(self: Box<Self>) -> Finishing<Bytes> {
         Box::pin(async move {
-            let Self { kept, peer, keys, unfinished } = *self;
-            let keeping = tokio::task::spawn_blocking(move || kept.keep(peer.id, keys, unfinished));
+            let Self { kept, peer, blob, unfinished } = *self;
+            let keeping = tokio::task::spawn_blocking(move || kept.keep(peer.id, blob, unfinished));
             keeping.await.map_err(|e| internal(&e))??;
             Ok(Bytes::new())
         })
@@ -158,12 +153,12 @@ struct Question {
     peer: Peer,
     keys: Blob,
     tokens: usize,
-    question: Vec<u8>,
+    bytes: Vec<u8>,
 }
 
 impl Intake<Source> for Question {
     fn write(&mut self, bytes: &[u8]) -> Answer<()> {
-        self.question.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(bytes);
         Ok(())
     }
 
@@ -185,7 +180,7 @@ impl Question {
     fn answer(&self) -> Answer<Vec<u8>> {
         let keys = self.kept.decoded(&self.offered.plan, &self.keys)?;
         self.usage.count(self.peer.id, self.tokens as u64, system::now_ms())?;
-        let answered = self.offered.server.answer_bytes(&keys, &self.question);
+        let answered = self.offered.server.answer_bytes(&keys, &self.bytes);
         answered.map_err(|e| Refusal::new(Class::Invalid, "bad-question", e.to_string()))
     }
 }

@@ -85,7 +85,9 @@ fn certificate(kit: &Kit) -> Check {
         _ if now > validity.until => {
             Check::failed("certificate", format!("it ended {} days ago", -days), renew)
         }
-        ..SHORT_DAYS => Check::new("certificate", Outcome::Warning, format!("{days} days left"), renew),
+        days if days < SHORT_DAYS => {
+            Check::new("certificate", Outcome::Warning, format!("{days} days left"), renew)
+        }
         _ => Check::ok("certificate", format!("{days} days left")),
     }
 }
@@ -173,7 +175,7 @@ fn disk(kit: &Kit) -> Check {
     let repair = "free some, or move the folder";
     match free {
         ..NONE_LEFT => Check::failed("disk", found, repair),
-        ..SCARCE => Check::new("disk", Outcome::Warning, found, repair),
+        NONE_LEFT..SCARCE => Check::new("disk", Outcome::Warning, found, repair),
         _ => Check::ok("disk", found),
     }
 }
@@ -236,7 +238,7 @@ fn clock(sent: u64, received: u64, theirs: u64) -> Check {
     let repair = "synchronise both clocks (NTP)";
     match off {
         ..SKEWED_MS => Check::ok("clock", found),
-        ..WRONG_MS => Check::new("clock", Outcome::Warning, found, repair),
+        SKEWED_MS..WRONG_MS => Check::new("clock", Outcome::Warning, found, repair),
         _ => Check::failed("clock", found, repair),
     }
 }

@@ -142,6 +142,9 @@ impl Project {
     }
 
     /// The study over these parties. `Study::new` checks it.
+    ///
+    /// # Errors
+    /// [`AppError::Unknown`] for a backbone that is no digest.
     pub fn study(&self, coordinator: PublicIdentity, parties: &Parties) -> Result<StudyLiteral> {
         let backbone = hex::digest(&self.backbone).ok_or_else(|| AppError::Unknown {
             what: "backbone",

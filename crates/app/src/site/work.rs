@@ -18,7 +18,7 @@ impl Runner {
                 // What the task needs is gone at the coordinator: the step is over.
                 Err(AppError::Transport(error)) if dial::is_stale(&error) => {
                     tracing::warn!(step = %task.step, %error, "an input is gone");
-                    return Ok(Answer::Declined(self.lost(task)));
+                    return Ok(Answer::Declined(lost(task)));
                 }
                 Err(error) => return Err(error),
             }
@@ -50,11 +50,6 @@ impl Runner {
         }
     }
 
-    /// What to answer where an input is gone.
-    fn lost(&self, task: &Task) -> Cause {
-        if task.step.phase == Phase::Share { Cause::Spent } else { Cause::Task }
-    }
-
     /// A blob of the coordinator's, unless it is here already.
     async fn fetch(&mut self, blob: Blob) -> Result<()> {
         if self.blobs.contains(&blob) {
@@ -73,6 +68,11 @@ impl Runner {
         let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
         Ok(keeping.await.map_err(|_| AppError::Defect { what: "the keeping of a blob" })??)
     }
+}
+
+/// What to answer where an input is gone.
+fn lost(task: &Task) -> Cause {
+    if task.step.phase == Phase::Share { Cause::Spent } else { Cause::Task }
 }
 
 /// A blob on its way in.

@@ -10,7 +10,7 @@ use faer::Mat;
 
 use crate::closed::pixel_of;
 use crate::error::{Error, Result};
-use crate::linear::{Spectrum, widen};
+use crate::linear::{Spectrum, product, widen};
 
 const ATTACK: &str = "subspace of a batch";
 const FLOOR: f64 = 1e-11;
@@ -92,7 +92,8 @@ impl Subspace {
             let offset = Mat::from_fn(m, n, |j, k| {
                 f64::from(image[pixel_of(&self.config, k, j)]) - start * self.start[(j, k)]
             });
-            let kept = &self.free * (self.free.transpose() * offset);
+            let inside = product(self.free.transpose(), offset.as_ref());
+            let kept = product(self.free.as_ref(), inside.as_ref());
             for k in 0..n {
                 for j in 0..m {
                     image[pixel_of(&self.config, k, j)] = (start * self.start[(j, k)] + kept[(j, k)]) as f32;

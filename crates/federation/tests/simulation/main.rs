@@ -83,14 +83,24 @@ fn faults(seed: u64) -> Faults {
     }
 }
 
+/// Two tests, so that two processors share the seeds.
 #[test]
 fn whatever_happens_the_sum_is_exact_and_every_job_ends() {
+    storm(0..seeds(1200) / 2);
+}
+
+#[test]
+fn whatever_happens_the_other_half_of_the_seeds() {
+    storm(seeds(1200) / 2..seeds(1200));
+}
+
+fn storm(range: std::ops::Range<u64>) {
     let fixture = common::fixture(5, 3, 3, 1);
     let compute = Toy { sites: 5 };
     let (mut finished, mut crashes, mut attempts) = (0, 0, 0);
     let mut refusals: BTreeMap<&str, u64> = BTreeMap::new();
-    let count = seeds(1200);
-    for seed in 0..count {
+    let count = range.end - range.start;
+    for seed in range {
         let mut world = World::new(&fixture, &compute, jobs(), faults(seed), seed);
         assert!(
             world.run(LIMIT_MS),

@@ -1,5 +1,5 @@
 //! A small authority, and a coordinator that keeps blobs in memory.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "shared by the test files")]
 
 use std::collections::HashMap;
 use std::io::Cursor;

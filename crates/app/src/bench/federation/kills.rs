@@ -51,9 +51,9 @@ async fn strike(study: &mut Processes, rng: &mut ChaCha20Rng) -> Result<()> {
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
     let target = (rng.next_u64() % (SITES as u64 + 1)) as usize;
     if target == SITES {
-        study.kill_coordinator()
+        study.kill_coordinator();
     } else {
-        study.kill_site(target)
+        study.kill_site(target);
     }
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
     if target == SITES { study.start_coordinator() } else { study.start_site(target) }

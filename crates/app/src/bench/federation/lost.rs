@@ -7,6 +7,7 @@ use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, 
 use super::{AREA, FederationOptions, finish, records, wrong};
 use crate::bench::{Better, Figure};
 use crate::error::Result;
+use crate::jobs::Admin;
 use crate::processes::Processes;
 use crate::trial;
 
@@ -41,18 +42,12 @@ async fn lose(
 ) -> Result<f64> {
     let admin = study.admin()?;
     if phase == Phase::Upload {
-        sites.iter().for_each(|&site| study.kill_site(site));
+        strike(study, sites);
     }
     let job = admin.submit(spec).await?;
-    while phase != Phase::Upload {
-        match admin.status(&spec.name).await?.status {
-            JobStatus::Asking(step) if step.step.phase == phase => break,
-            JobStatus::Done { .. } | JobStatus::Failed { .. } => break,
-            _ => tokio::time::sleep(Duration::from_millis(2)).await,
-        }
-    }
     if phase != Phase::Upload {
-        sites.iter().for_each(|&site| study.kill_site(site));
+        come_to(&admin, &spec.name, phase).await?;
+        strike(study, sites);
     }
     finish(&admin, &spec.name).await?;
     let (result, _) = admin.download(&spec.name, Vec::new()).await?;
@@ -64,13 +59,30 @@ async fn lose(
         .ok_or_else(|| wrong("a round whose sites were all faster than the kill"))
 }
 
+fn strike(study: &mut Processes, sites: &[usize]) {
+    for &site in sites {
+        study.kill_site(site);
+    }
+}
+
+/// Waits until the job asks this phase, or is over.
+async fn come_to(admin: &Admin, job: &str, phase: Phase) -> Result<()> {
+    loop {
+        match admin.status(job).await?.status {
+            JobStatus::Asking(step) if step.step.phase == phase => return Ok(()),
+            JobStatus::Done { .. } | JobStatus::Failed { .. } => return Ok(()),
+            _ => tokio::time::sleep(Duration::from_millis(2)).await,
+        }
+    }
+}
+
 fn overshoot(records: &[Record], job: JobId) -> Option<f64> {
     let (mut deadline, mut passed) = (None, None);
     for record in records {
         match &record.body.event {
             Event::Opened { step, deadline_ms, .. } if step.job == job => deadline = Some(*deadline_ms),
             Event::Closed { step, missing, .. } if step.job == job && !missing.is_empty() => {
-                passed = deadline
+                passed = deadline;
             }
             Event::Done { job: done, .. } if *done == job => {
                 return passed.map(|at| record.body.at_ms.saturating_sub(at) as f64 / 1000.0);

@@ -36,7 +36,7 @@ pub(super) fn times(records: &[Record], job: JobId) -> Vec<f64> {
     for record in records {
         match &record.body.event {
             Event::Opened { step, .. } if step.job == job && step.phase == Phase::Upload => {
-                begun = Some(record.body.at_ms)
+                begun = Some(record.body.at_ms);
             }
             Event::Advanced { job: done, .. } | Event::Done { job: done, .. } if *done == job => {
                 times.extend(begun.take().map(|from| record.body.at_ms.saturating_sub(from) as f64));

@@ -90,7 +90,9 @@ impl Standardised {
                 }
             }
         }
-        within.iter_mut().for_each(|v| *v *= 1.0 - SHRINKAGE);
+        for v in &mut within {
+            *v *= 1.0 - SHRINKAGE;
+        }
         (0..d).for_each(|j| within[j * d + j] += SHRINKAGE);
         let weights = self.solve("lda", within, self.columns(|c, j| self.class_means[c][j]))?;
         let bias = |(c, w): (usize, &Vec<f64>)| {

@@ -1,0 +1,40 @@
+//! An audit is kept stage by stage, goes on where it stopped, and stops when asked to.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use std::ops::ControlFlow;
+
+use blindscope_app::audit::{Attack, AuditError, AuditPlan, AuditProgress, Point, Source, View, audit};
+
+fn plan(out: Option<std::path::PathBuf>) -> AuditPlan {
+    let attacks = vec![Attack::Gradient];
+    AuditPlan { source: Source::Synthetic, model: None, attacks, images: 8, seed: 3, quick: true, out }
+}
+
+#[test]
+fn a_kept_stage_is_not_run_again() {
+    let folder = std::env::temp_dir().join(format!("blindscope-audit-{}", std::process::id()));
+    let mut ticks = 0;
+    let mut go = |_: &AuditProgress<'_>| {
+        ticks += 1;
+        ControlFlow::Continue(())
+    };
+    let first = audit(&plan(Some(folder.clone())), &mut go).unwrap();
+    let second = audit(&plan(Some(folder.clone())), &mut |_| ControlFlow::Break(())).unwrap();
+    assert!(ticks > 8);
+    assert_eq!(first.conclusions, second.conclusions);
+    let cell = |key: &str| first.cells.iter().find(|c| c.key == key).unwrap();
+    let clear = cell("gradient_small_vit_psnr");
+    assert!(clear.leaks && clear.found.mean > 95.0 && clear.point == Point::Gradient);
+    let sealed = cell("gradient_ciphertext_psnr");
+    assert!(sealed.view == View::Ciphertext && sealed.found.mean < 15.0);
+    assert!(first.conclusions.iter().any(|c| c.contains("gives the image away")));
+    let pictures = first.section(&folder).unwrap();
+    assert!(!pictures.blocks.is_empty() && folder.join("00-0-reconstructed.png").is_file());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_break_stops_it() {
+    let stopped = audit(&plan(None), &mut |_| ControlFlow::Break(())).unwrap_err();
+    assert!(matches!(stopped, AuditError::Stopped { done: 1, .. }), "{stopped}");
+}
