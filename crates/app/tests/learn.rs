@@ -30,6 +30,9 @@ fn fedavg() -> FedAvgSettings {
         hidden: 8,
         rounds: 3,
         epochs: 5,
+        // Few examples: small steps of the mean come from many small batches.
+        batch: 8,
+        rate: 1e-2,
         examples: 256,
         ..FedAvgSettings::default()
     }
