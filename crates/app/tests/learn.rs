@@ -94,12 +94,14 @@ fn class_means_and_counts_of_a_model() {
     let mut data: Vec<SiteData> = sites().iter().map(|s| s.data().clone()).collect();
     let means = job("means", JobKind::ClsMean, &statistics()).unwrap();
     let bytes = ends_alike(&means, &sites());
-    let digest: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+    let digest = blindscope_app::features::hex(&Sha256::digest(&bytes));
     let settings = MetricsSettings { model: digest.clone(), classes: CLASSES, examples: 256 };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let missing = learner(data[0].clone()).values(&spec, 0, &[]).err().unwrap().to_string();
     assert!(missing.contains("not at this site") && missing.contains(&digest), "{missing}");
-    data.iter_mut().for_each(|d| drop(d.models.insert(digest.clone(), bytes.clone())));
+    for site in &mut data {
+        site.models.insert(digest.clone(), bytes.clone());
+    }
     let with_model: Vec<_> = data.into_iter().map(learner).collect();
     let counts: Counts = serde_json::from_slice(&ends_alike(&spec, &with_model)).unwrap();
     assert_eq!(counts.counts.iter().flatten().sum::<u64>(), 90);

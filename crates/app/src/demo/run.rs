@@ -123,7 +123,11 @@ impl Demo<'_> {
         let name = STEPS[at];
         (self.tell)(&DemoEvent::Step { number: at + 1, of: STEPS.len(), name });
         let start = Instant::now();
-        let result = work(self)?;
+        let result = work(self).map_err(|e| {
+            // Ctrl-C reaches the services too: what then fails here is the stop, not a fault.
+            let stopped = self.cancel.load(Ordering::Relaxed);
+            if stopped { DemoError::Stopped { folder: self.options.folder.clone() } } else { e }
+        })?;
         let seconds = start.elapsed().as_secs_f64();
         if self.ledger.has(name) {
             (self.tell)(&DemoEvent::Kept);
