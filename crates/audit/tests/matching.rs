@@ -102,7 +102,7 @@ fn a_batch_is_recovered_better_than_the_mean_image() {
     let (objective, observed) = case.objective();
     let space = Subspace::new(case.model.config(), &observed, 2).unwrap();
 
-    let plan = Plan { steps: 300, restarts: 1, ..Plan::default() };
+    let plan = Plan { steps: 800, restarts: 1, ..Plan::default() };
     let found = reconstruct(&objective, &case.preprocess, Some(&space), None, &plan, &mut |step| {
         if step.step % 25 == 0 {
             println!("{} {:.5}", step.step, step.distance);
