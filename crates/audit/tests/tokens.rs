@@ -53,8 +53,13 @@ fn a_search_brings_the_token_nearer() {
 
 #[test]
 fn a_decoder_learns_what_tokens_hold() {
-    // Tokens that are the pictures' own means by channel: the decoder must find the colour of unseen tiles.
-    let pictures = tiles(32, 40);
+    // Tokens that are the pictures' own means by channel, of pictures of different brightness: the decoder must find the
+    // brightness of unseen tiles.
+    let mut pictures = tiles(32, 40);
+    for (i, picture) in pictures.iter_mut().enumerate() {
+        let brightness = 0.3 + 0.07 * (i * 7 % 11) as f32;
+        picture.values.iter_mut().for_each(|v| *v *= brightness);
+    }
     let token = |p: &Picture| -> Vec<f32> {
         p.values.chunks_exact(32 * 32).map(|c| c.iter().sum::<f32>() / 1024.0).collect()
     };
@@ -67,7 +72,7 @@ fn a_decoder_learns_what_tokens_hold() {
         guess += Similarity::of(picture, &mean).unwrap().mse;
     }
     println!("{found:.4} against {guess:.4}");
-    assert!(found < guess);
+    assert!(found < 0.8 * guess);
     assert!(decoder.decode(&[0.0; 5]).is_err());
 }
 
