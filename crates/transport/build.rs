@@ -1,5 +1,5 @@
 //! Generates the gRPC stubs from the method table below. The messages are written by hand in `src/message.rs`, so
-//! neither `protoc` nor a parser of protocol files is needed; `proto/blindscope.proto` describes them for others.
+//! neither `protoc` nor a parser of protocol files is needed; `proto/blindscope.proto` says the same to other languages.
 
 use tonic_build::manual::{Builder, Method, Service};
 
