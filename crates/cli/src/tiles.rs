@@ -12,7 +12,7 @@ use std::sync::atomic::AtomicBool;
 
 #[derive(Debug, Args)]
 pub(crate) struct TileOptions {
-    /// A folder with one sub-folder a class, or a CSV file path,label[,group][,patient][,site].
+    /// A folder with one sub-folder a class, or a CSV file with columns `path,label` and, if known, `group`, `patient`, `site`.
     pub(crate) tiles: PathBuf,
     /// The CSV file's column of paths.
     #[arg(long, default_value = "path")]

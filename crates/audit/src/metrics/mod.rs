@@ -1,4 +1,4 @@
-//! How alike two images are, by published definitions. Images are [`Picture`](crate::Picture)s with values in 0..=1.
+//! How alike two images are, by published definitions. Images are [`Picture`]s with values in 0..=1.
 //!
 //! | figure | definition | perfect |
 //! | --- | --- | --- |
