@@ -12,6 +12,7 @@
 
 use crate::keys::add_error;
 use crate::message::tag;
+use crate::pads::Pads;
 use crate::shamir::require_session;
 use crate::wide::masked_product;
 use crate::{
@@ -54,6 +55,7 @@ pub struct DecryptionSession {
     transcript: Transcript,
     party: PartyId,
     summands: Vec<Zeroizing<Poly<Ntt>>>,
+    pads: Pads,
     flooding: Flooding,
     next: u64,
     declared: u64,
@@ -93,10 +95,11 @@ impl DecryptionSession {
             return Err(ThresholdError::Shape { op: "decrypt", expected, found });
         }
         let summands = key.summands(round.params(), committee)?;
+        let pads = Pads::new(round, committee, key.party, &key.pairs);
         ledger.spend(round.digest())?;
         let (transcript, party) = (round.clone(), key.party);
         let Opening { flooding, ciphertexts: declared, .. } = opening;
-        Ok(Self { transcript, party, summands, flooding, next: 0, declared })
+        Ok(Self { transcript, party, summands, pads, flooding, next: 0, declared })
     }
 
     /// The round.
@@ -119,7 +122,7 @@ impl DecryptionSession {
         self.declared - self.next
     }
 
-    /// This site's `s_ij·c_1 + mask_j` for the first `halves` messages of the next wide ciphertext, as integers modulo `Q`.
+    /// This site's `s_ij·c_1 + pads + mask_j` for the first `halves` messages of the next wide ciphertext, as integers modulo `Q`.
     ///
     /// # Errors
     /// [`ThresholdError::Exhausted`]; [`ThresholdError::Width`] beyond the key's width. The session is gone either way.
@@ -129,34 +132,34 @@ impl DecryptionSession {
         halves: usize,
         rng: &mut impl CryptoRng,
     ) -> Result<(Vec<Integers>, Self)> {
-        self.step()?;
+        let index = self.step()?;
         let max = self.summands.len();
         if halves > max {
             return Err(ThresholdError::Width { op: "decrypt", found: halves, max });
         }
         let params = self.transcript.params();
         let mut mask = Zeroizing::new(vec![0; params.n()]);
-        let share = |s: &Zeroizing<Poly<Ntt>>| {
+        let share = |(half, s): (usize, &Zeroizing<Poly<Ntt>>)| {
             self.flooding.sample(rng, &mut mask);
-            masked_product(params, s, shared, &mask)
+            masked_product(params, s, shared, &mask, |h| self.pads.add(params.q(), h, index, half))
         };
-        let shares = self.summands.iter().take(halves).map(share).collect();
+        let shares = self.summands.iter().take(halves).enumerate().map(share).collect();
         Ok((shares, self))
     }
 
-    /// This site's `s_i·c_1 + mask` for the next ciphertext.
+    /// This site's `s_i·c_1 + pads + mask` for the next ciphertext.
     ///
     /// # Errors
     /// [`ThresholdError::Exhausted`], [`ThresholdError::Shape`]; the session is gone either way.
     pub fn share(mut self, ciphertext: &Ciphertext, rng: &mut impl CryptoRng) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::new(&self.transcript, ciphertext, index)?;
-        let (basis, mut h) = self.masked(ciphertext, rng);
+        let (basis, mut h) = self.masked(ciphertext, index, rng);
         basis.mul_add_assign(&mut h, &ciphertext.components()[1], self.first());
         Ok((self.message(decryption.shape.tag, vec![h]), self))
     }
 
-    /// This site's `(s_i·c_1 + u_i·p_0 + mask, u_i·p_1 + e_i)` for the next ciphertext: only the holder of the secret key
+    /// This site's `(s_i·c_1 + u_i·p_0 + pads + mask, u_i·p_1 + e_i)` for the next ciphertext: only the holder of the secret key
     /// behind `asker` can open the sum.
     ///
     /// # Errors
@@ -169,7 +172,7 @@ impl DecryptionSession {
     ) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::to_asker(&self.transcript, ciphertext, index, asker)?;
-        let (basis, mut h0) = self.masked(ciphertext, rng);
+        let (basis, mut h0) = self.masked(ciphertext, index, rng);
         basis.mul_add_assign(&mut h0, &ciphertext.components()[1], self.first());
         let u = Zeroizing::new(sample::ternary_poly(&basis, rng));
         basis.mul_add_assign(&mut h0, asker.b(), &u);
@@ -192,13 +195,15 @@ impl DecryptionSession {
         Ok(self.next - 1)
     }
 
-    fn masked(&self, ciphertext: &Ciphertext, rng: &mut impl CryptoRng) -> (Basis, Poly<Ntt>) {
+    /// The mask and the pads.
+    fn masked(&self, ciphertext: &Ciphertext, index: u64, rng: &mut impl CryptoRng) -> (Basis, Poly<Ntt>) {
         let basis = self.transcript.params().q().prefix(ciphertext.level().limbs());
         let mut mask = Zeroizing::new(vec![0; basis.n()]);
         self.flooding.sample(rng, &mut mask);
         let mut coefficients = basis.from_signed(&mask);
-        let h = basis.to_ntt(coefficients.clone());
+        let mut h = basis.to_ntt(coefficients.clone());
         coefficients.zeroize();
+        self.pads.add(&basis, &mut h, index, 0);
         (basis, h)
     }
 

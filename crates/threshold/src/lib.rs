@@ -18,6 +18,7 @@ mod error;
 mod flooding;
 mod keys;
 mod message;
+mod pads;
 mod secret_bytes;
 mod shamir;
 mod transcript;

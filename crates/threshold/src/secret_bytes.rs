@@ -7,11 +7,13 @@
 //! | 32 | digest of the ceremony's [`Transcript`] |
 //! | 2 | from: the maker, or the owner of a key share |
 //! | 2 | to: the receiver, or the owner again |
+//! | 32 | a part: half of the seed of the pair's pads; a key share: for each site the seed of the pads shared with it |
 //! | – | one polynomial over all primes for each secret, limb after limb at its prime's width |
 
 use crate::message::read_poly;
 use crate::shamir::require_session;
 use crate::{KeyShare, PartyId, Result, ShamirPart, ThresholdError, Transcript};
+use blindscope_ckks::Seed;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
 use zeroize::Zeroizing;
@@ -21,20 +23,21 @@ pub(crate) const PART: Kind = Kind(0x0302);
 /// A [`KeyShare`]. Secret.
 pub(crate) const KEY_SHARE: Kind = Kind(0x0303);
 
-fn payload_len(ceremony: &Transcript) -> usize {
+fn payload_len(ceremony: &Transcript, seeds: usize) -> usize {
     let qp = ceremony.params().qp();
     let poly: usize = qp.primes().iter().map(|p| packed_len(qp.n(), p.modulus().bits())).sum();
-    32 + 2 + 2 + ceremony.width() * poly
+    32 + 2 + 2 + 32 * seeds + ceremony.width() * poly
 }
 
 fn write(
     kind: Kind,
     session: Digest,
     ends: [PartyId; 2],
+    seeds: &[Seed],
     values: &[Poly<Ntt>],
     ceremony: &Transcript,
 ) -> Zeroizing<Vec<u8>> {
-    let payload = payload_len(ceremony);
+    let payload = payload_len(ceremony, seeds.len());
     // Room for all of it at once: a vector that grows leaves copies behind.
     let mut out = Zeroizing::new(Vec::with_capacity(Header::LEN + payload));
     let mut w = Writer::new(&mut out, Header::LEN + payload);
@@ -42,6 +45,9 @@ fn write(
     w.bytes(&session.0);
     for party in ends {
         w.u16(party.0);
+    }
+    for seed in seeds {
+        w.bytes(&seed.0);
     }
     for value in values {
         for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
@@ -56,33 +62,42 @@ fn read(
     op: &'static str,
     kind: Kind,
     ceremony: &Transcript,
+    seeds: usize,
     bytes: &[u8],
-) -> Result<([PartyId; 2], Vec<Poly<Ntt>>)> {
+) -> Result<([PartyId; 2], Vec<Seed>, Vec<Poly<Ntt>>)> {
     let mut r = Header::open(bytes, kind, ceremony.params().fingerprint())?;
-    let expected = payload_len(ceremony) as u64;
+    let expected = payload_len(ceremony, seeds) as u64;
     if r.remaining() as u64 != expected {
         return Err(blindscope_wire::Error::PayloadLen { expected, found: r.remaining() as u64 }.into());
     }
     require_session(op, ceremony, Digest(r.array("transcript")?))?;
     let ends = [PartyId(r.u16("from")?), PartyId(r.u16("to")?)];
     ends.iter().try_for_each(|&p| ceremony.roster().check(op, p))?;
+    let seeds = (0..seeds).map(|_| Ok(Seed(r.array("pad seed")?))).collect::<Result<_>>()?;
     let mut values = Vec::with_capacity(ceremony.width());
     for _ in 0..ceremony.width() {
         values.push(read_poly(&mut r, ceremony.params().qp())?);
     }
     r.finish()?;
-    Ok((ends, values))
+    Ok((ends, seeds, values))
 }
 
 impl ShamirPart {
     /// Bytes of a part.
     pub fn byte_len(ceremony: &Transcript) -> usize {
-        Header::LEN + payload_len(ceremony)
+        Header::LEN + payload_len(ceremony, 1)
     }
 
     /// The part as bytes: secret, to be sealed to [`Self::to`] before it leaves.
     pub fn to_bytes(&self, ceremony: &Transcript) -> Zeroizing<Vec<u8>> {
-        write(PART, self.session, [self.from, self.to], &self.values, ceremony)
+        write(
+            PART,
+            self.session,
+            [self.from, self.to],
+            std::slice::from_ref(&self.seed),
+            &self.values,
+            ceremony,
+        )
     }
 
     /// A part of this ceremony. Who sent it has to be settled outside.
@@ -91,20 +106,20 @@ impl ShamirPart {
     /// [`ThresholdError::Wire`], [`ThresholdError::Transcript`],
     /// [`ThresholdError::ForeignParty`], [`ThresholdError::Residue`].
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
-        let ([from, to], values) = read("read part", PART, ceremony, bytes)?;
-        Ok(Self { session: ceremony.digest(), from, to, values })
+        let ([from, to], mut seeds, values) = read("read part", PART, ceremony, 1, bytes)?;
+        Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), values })
     }
 }
 
 impl KeyShare {
     /// Bytes of a key share.
     pub fn byte_len(ceremony: &Transcript) -> usize {
-        Header::LEN + payload_len(ceremony)
+        Header::LEN + payload_len(ceremony, ceremony.roster().parties())
     }
 
     /// The share as bytes: the site's own secret, to be sealed before it rests on a disk.
     pub fn to_bytes(&self, ceremony: &Transcript) -> Zeroizing<Vec<u8>> {
-        write(KEY_SHARE, self.session, [self.party; 2], &self.values, ceremony)
+        write(KEY_SHARE, self.session, [self.party; 2], &self.pairs, &self.values, ceremony)
     }
 
     /// A key share of this ceremony.
@@ -113,10 +128,11 @@ impl KeyShare {
     /// As [`ShamirPart::from_bytes`]; [`ThresholdError::NotInCommittee`] where the two owners differ.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         const OP: &str = "read key share";
-        let ([party, again], values) = read(OP, KEY_SHARE, ceremony, bytes)?;
+        let ([party, again], pairs, values) =
+            read(OP, KEY_SHARE, ceremony, ceremony.roster().parties(), bytes)?;
         if again != party {
             return Err(ThresholdError::NotInCommittee { op: OP, party: again });
         }
-        Ok(Self { session: ceremony.digest(), party, values })
+        Ok(Self { session: ceremony.digest(), party, pairs, values })
     }
 }

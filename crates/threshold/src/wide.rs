@@ -172,11 +172,18 @@ impl std::fmt::Debug for SharedHalf {
     }
 }
 
-/// `s·c + mask` as integers modulo `Q`.
-pub(crate) fn masked_product(params: &Parameters, s: &Poly<Ntt>, c: &SharedHalf, mask: &[i64]) -> Integers {
+/// `s·c + pads + mask` as integers modulo `Q`, `pad` adding the pads.
+pub(crate) fn masked_product(
+    params: &Parameters,
+    s: &Poly<Ntt>,
+    c: &SharedHalf,
+    mask: &[i64],
+    pad: impl FnOnce(&mut Poly<Ntt>),
+) -> Integers {
     let q = params.q();
     let mut product = c.0.clone();
     q.mul_assign(&mut product, s);
+    pad(&mut product);
     let mut h = Lift::new(q).to_integers(q.to_coeff(product));
     h.add_signed(mask);
     h

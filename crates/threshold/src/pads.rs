@@ -1,0 +1,68 @@
+//! Pads that cancel in the sum of a committee's shares and hide each single one.
+//!
+//! A member's share `λ_i·S_i·c_1 + mask_i` must not be seen alone. Whoever knows `t − 1` other shares of the key knows the
+//! sharing polynomial up to one unknown, so two bare shares of one opening, with public factors before that unknown, leave a
+//! short vector of a public lattice: first the masks, then the noise, then the key. So the members `i < j` add and subtract a
+//! polynomial that is uniform modulo `Q` and known to those two alone. Honest members' shares are then uniform but for their
+//! sum, which is all that the combiner needs, and all that the masks have to hide.
+//!
+//! The two halves of a pair's seed travel with the parts of the ceremony, sealed. Pads are bound to round and committee, and a
+//! round is opened once, so none is used twice. Reference: Bonawitz et al., "Practical Secure Aggregation", 2017 (pairwise
+//! masks that cancel).
+
+use crate::wide::MAX_WIDTH;
+use crate::{Committee, PartyId, Transcript};
+use blindscope_ckks::Seed;
+use blindscope_ring::{Basis, Ntt, Poly, sample};
+use blindscope_wire::Hasher;
+use zeroize::{Zeroize, Zeroizing};
+
+/// What the site of this master seed gives to another.
+pub(crate) fn given(master: &Seed, to: PartyId) -> Seed {
+    let mut h = Hasher::new("blindscope/threshold/pad/given/v1");
+    Seed(h.absorb(&master.0).absorb_u64(u64::from(to.0)).finish().0)
+}
+
+/// The seed of a pair, from what `me` gave `other` and got from it: the same for both.
+pub(crate) fn pair(me: PartyId, gave: &Seed, other: PartyId, got: &Seed) -> Seed {
+    let (low, high) = if me < other { (gave, got) } else { (got, gave) };
+    Seed(Hasher::new("blindscope/threshold/pad/pair/v1").absorb(&low.0).absorb(&high.0).finish().0)
+}
+
+/// One member's pads of one round: whether each is added, and its seed. Wiped on drop.
+pub(crate) struct Pads(Vec<(bool, Seed)>);
+
+impl Pads {
+    /// The pads of `me` in this round and committee. `pairs[j]` is the seed shared with site `j`.
+    pub(crate) fn new(round: &Transcript, committee: &Committee, me: PartyId, pairs: &[Seed]) -> Self {
+        let others = committee.iter().filter(|&other| other != me);
+        let pad = |other: PartyId| {
+            let mut h = Hasher::new("blindscope/threshold/pad/round/v1");
+            h.absorb(&pairs[usize::from(other.0)].0).absorb(&round.digest().0);
+            for member in committee.iter() {
+                h.absorb_u64(u64::from(member.0));
+            }
+            (me < other, Seed(h.finish().0))
+        };
+        Self(others.map(pad).collect())
+    }
+
+    /// Adds the pads of message half `half` of the round's ciphertext `index` to `h`. Range: `half < MAX_WIDTH`.
+    pub(crate) fn add(&self, basis: &Basis, h: &mut Poly<Ntt>, index: u64, half: usize) {
+        debug_assert!(half < MAX_WIDTH);
+        for (plus, seed) in &self.0 {
+            let pad = Zeroizing::new(sample::uniform(basis, seed, index * MAX_WIDTH as u64 + half as u64));
+            if *plus {
+                basis.add_assign(h, &pad);
+            } else {
+                basis.sub_assign(h, &pad);
+            }
+        }
+    }
+}
+
+impl Drop for Pads {
+    fn drop(&mut self) {
+        self.0.iter_mut().for_each(|(_, seed)| seed.0.zeroize());
+    }
+}
