@@ -98,8 +98,10 @@ impl Policy {
             return Ok(());
         }
         let found = opened.saturating_add(sizes.openings);
-        if found > self.maximum_decryptions {
-            return Err(Rule::MaximumDecryptions { found, most: self.maximum_decryptions });
+        // The masks were made for the study's number; what a site allows beyond it does not count.
+        let most = self.maximum_decryptions.min(study.literal().decryptions);
+        if found > most {
+            return Err(Rule::MaximumDecryptions { found, most });
         }
         // Once a contribution is sent, others can open a sum over as few as the study allows.
         self.allows_cohort(study.literal().minimum_cohort as usize)

@@ -23,6 +23,7 @@ use crate::error::{AppError, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
 use dial::Dialler;
+use work::Gathered;
 
 /// Learning at the site, shared among threads.
 pub type Learning = Arc<dyn Contribution + Send + Sync>;
@@ -113,8 +114,14 @@ impl Runner {
                 self.stage(&task, Answer::Declined(cause)).await?
             }
             Order::Work { before } => {
-                self.keep(before).await?;
-                let answer = self.work(&task).await?;
+                let answer = match self.gather(&task).await? {
+                    Gathered::All => {
+                        self.keep(before).await?;
+                        self.work(&task).await?
+                    }
+                    Gathered::Gone(cause) => Answer::Declined(cause),
+                    Gathered::Stopped => return Ok(()),
+                };
                 self.stage(&task, answer).await?
             }
         };

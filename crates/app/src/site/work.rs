@@ -9,20 +9,35 @@ use super::{Runner, bundle, dial, named};
 use crate::error::{AppError, Result};
 use crate::system;
 
+/// What became of a task's inputs.
+pub(super) enum Gathered {
+    /// They are here.
+    All,
+    /// The coordinator has one no more: the step is over.
+    Gone(Cause),
+    /// The service was stopped; nothing is said, and the same task comes again.
+    Stopped,
+}
+
 impl Runner {
-    /// The answer to a task that was taken: a payload that is kept, or why there is none.
-    pub(super) async fn work(&mut self, task: &Task) -> Result<Answer> {
+    /// Fetches what a task needs, before anything is marked as spent for it.
+    pub(super) async fn gather(&mut self, task: &Task) -> Result<Gathered> {
         for blob in task.inputs() {
             match self.fetch(blob).await {
-                Ok(()) => {}
-                // What the task needs is gone at the coordinator: the step is over.
+                Ok(true) => {}
+                Ok(false) => return Ok(Gathered::Stopped),
                 Err(AppError::Transport(error)) if dial::is_stale(&error) => {
                     tracing::warn!(step = %task.step, %error, "an input is gone");
-                    return Ok(Answer::Declined(lost(task)));
+                    return Ok(Gathered::Gone(lost(task)));
                 }
                 Err(error) => return Err(error),
             }
         }
+        Ok(Gathered::All)
+    }
+
+    /// The answer to a task whose inputs are here: a payload that is kept, or why there is none.
+    pub(super) async fn work(&mut self, task: &Task) -> Result<Answer> {
         let permit = match task.step.phase {
             Phase::Share => Some(self.site.permit(task.step)?),
             _ => None,
@@ -50,10 +65,10 @@ impl Runner {
         }
     }
 
-    /// A blob of the coordinator's, unless it is here already.
-    async fn fetch(&mut self, blob: Blob) -> Result<()> {
+    /// A blob of the coordinator's, unless it is here already; whether it is, which it is not after a stop.
+    async fn fetch(&mut self, blob: Blob) -> Result<bool> {
         if self.blobs.contains(&blob) {
-            return Ok(());
+            return Ok(true);
         }
         let (client, blobs) = (self.client.clone(), self.blobs.clone());
         let (digest, len) = named(&blob);
@@ -64,9 +79,10 @@ impl Runner {
                 client.fetch(digest, len, sink).await
             }
         };
-        let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(()) };
+        let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
         let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
-        Ok(keeping.await.map_err(|_| AppError::Defect { what: "the keeping of a blob" })??)
+        keeping.await.map_err(|_| AppError::Defect { what: "the keeping of a blob" })??;
+        Ok(true)
     }
 }
 
