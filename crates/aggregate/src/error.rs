@@ -111,6 +111,18 @@ pub enum AggregateError {
         /// Which.
         class: usize,
     },
+    /// Opened sums that no samples give.
+    #[error(
+        "open statistics: {what} is {found}, at most {max} is possible; a site did not keep to the protocol, ask the sites again"
+    )]
+    Impossible {
+        /// Which sum.
+        what: &'static str,
+        /// Value opened.
+        found: u64,
+        /// Largest that samples give.
+        max: u64,
+    },
     /// Linear algebra on opened sums failed.
     #[error("{op}: the matrix of {size} rows is not positive definite at row {row}; take a larger ridge")]
     Singular {

@@ -10,7 +10,7 @@
 
 mod common;
 
-use blindscope_aggregate::statistics::{QuadraticFeatures, StatisticsPlan, lda, ridge};
+use blindscope_aggregate::statistics::{Head, QuadraticFeatures, Statistics, StatisticsPlan, lda, ridge};
 use blindscope_aggregate::{AggregateError, FixedPoint, WeightedMean};
 use blindscope_testkit as testkit;
 use blindscope_threshold::PartyId;
@@ -28,6 +28,15 @@ fn samples(count: usize, width: usize, rng: &mut impl Rng) -> Vec<(Vec<f64>, usi
             ((0..width).map(|j| centre(j) + noise[j] + 0.2 * shared).collect(), class)
         })
         .collect()
+}
+
+/// `(x − mean)/deviation`.
+fn standardised(head: &Head, x: &[f64]) -> Vec<f64> {
+    x.iter().zip(&head.mean).zip(&head.deviation).map(|((x, m), d)| (x - m) / d).collect()
+}
+
+fn logit(head: &Head, z: &[f64], class: usize) -> f64 {
+    head.bias[class] + head.weights[class].iter().zip(z).map(|(w, z)| w * z).sum::<f64>()
 }
 
 #[test]
@@ -63,41 +72,106 @@ fn heads_from_encrypted_statistics_are_the_pooled_ones() {
         let bits = |v: &[f64]| v.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&ours.bias), bits(&theirs.bias));
         assert_eq!(bits(&ours.weights.concat()), bits(&theirs.weights.concat()));
-        let logit = |x: &[f64], c: usize| {
-            ours.bias[c] + ours.weights[c].iter().zip(x).map(|(w, x)| w * x).sum::<f64>()
+        assert_eq!((bits(&ours.mean), bits(&ours.deviation)), (bits(&theirs.mean), bits(&theirs.deviation)));
+        let is_right = |(x, class): &&(Vec<f64>, usize)| {
+            let z = standardised(&ours, x);
+            (0..3).all(|c| logit(&ours, &z, c) <= logit(&ours, &z, *class))
         };
-        let right =
-            mapped.iter().filter(|(x, class)| (0..3).all(|c| logit(x, c) <= logit(x, *class))).count();
+        let right = mapped.iter().filter(is_right).count();
         println!("{right} of {} right", mapped.len());
         assert!(right > 270, "a head that learned nothing: {right}");
     }
 }
 
+/// Samples whose features have scales of their own, on the fixed point's grid, and their statistics.
+fn scaled(width: usize, seed: u8) -> (Vec<(Vec<f64>, usize)>, Statistics) {
+    let fixed = FixedPoint::new(8.0, 20).unwrap();
+    let mut statistics = StatisticsPlan::new(width, 3, fixed, 100).unwrap().empty();
+    let mut data = samples(100, width, &mut testkit::rng(u64::from(seed)));
+    for (x, class) in &mut data {
+        for (j, x) in x.iter_mut().enumerate() {
+            let value = *x * [0.1, 1.0, 4.0][j % 3] + j as f64 * 0.2;
+            *x = (value / fixed.step()).round() * fixed.step();
+        }
+        statistics.add(x, *class).unwrap();
+    }
+    (data, statistics)
+}
+
 /// The normal equations hold: the ridge head is the one of its definition, computed from the samples.
 #[test]
 fn the_ridge_head_solves_its_normal_equations() {
-    let mut rng = testkit::rng(32);
     let (width, lambda) = (9, 0.05);
-    let fixed = FixedPoint::new(2.0, 24).unwrap();
-    let mut statistics = StatisticsPlan::new(width, 3, fixed, 100).unwrap().empty();
-    let data = samples(100, width, &mut rng);
-    for (x, class) in &data {
-        statistics.add(x, *class).unwrap();
-    }
+    let (data, statistics) = scaled(width, 32);
     let head = ridge(&statistics, lambda).unwrap();
+    let data: Vec<_> = data.iter().map(|(x, class)| (standardised(&head, x), *class)).collect();
+    for j in 0..width {
+        let mean = data.iter().map(|(z, _)| z[j]).sum::<f64>() / 100.0;
+        let variance = data.iter().map(|(z, _)| z[j] * z[j]).sum::<f64>() / 100.0;
+        assert!(mean.abs() < 1e-9 && (variance - 1.0).abs() < 1e-9, "feature {j}: {mean}, {variance}");
+    }
     for c in 0..3 {
-        let residual = |x: &[f64], class: usize| {
-            let logit = head.bias[c] + head.weights[c].iter().zip(x).map(|(w, x)| w * x).sum::<f64>();
-            logit - f64::from(u8::from(class == c))
-        };
-        let mean = data.iter().map(|(x, class)| residual(x, *class)).sum::<f64>() / 100.0;
-        assert!(mean.abs() < 1e-5, "intercept: {mean}");
+        let residual = |z: &[f64], class: usize| logit(&head, z, c) - f64::from(u8::from(class == c));
+        let mean = data.iter().map(|(z, class)| residual(z, *class)).sum::<f64>() / 100.0;
+        assert!(mean.abs() < 1e-9, "intercept: {mean}");
         for j in 0..width {
-            let gradient = data.iter().map(|(x, class)| residual(x, *class) * x[j]).sum::<f64>() / 100.0
+            let gradient = data.iter().map(|(z, class)| residual(z, *class) * z[j]).sum::<f64>() / 100.0
                 + lambda * head.weights[c][j];
-            assert!(gradient.abs() < 1e-5, "class {c}, feature {j}: {gradient}");
+            assert!(gradient.abs() < 1e-9, "class {c}, feature {j}: {gradient}");
         }
     }
+}
+
+/// The LDA head is the one of its definition, shrinkage included, computed from the samples.
+#[test]
+fn the_lda_head_solves_its_equations() {
+    let (width, shrinkage) = (9, 0.1);
+    let (data, statistics) = scaled(width, 34);
+    let head = lda(&statistics, shrinkage).unwrap();
+    let data: Vec<_> = data.iter().map(|(x, class)| (standardised(&head, x), *class)).collect();
+    let of = |c: usize| data.iter().filter(move |(_, class)| *class == c).map(|(z, _)| z);
+    let mean = |c: usize, j: usize| of(c).map(|z| z[j]).sum::<f64>() / of(c).count() as f64;
+    let means: Vec<Vec<f64>> = (0..3).map(|c| (0..width).map(|j| mean(c, j)).collect()).collect();
+    for (c, w) in head.weights.iter().enumerate() {
+        for i in 0..width {
+            // Row i of the covariance within classes, times the weights.
+            let within = |(z, class): &(Vec<f64>, usize)| {
+                let along: f64 = (0..width).map(|j| (z[j] - means[*class][j]) * w[j]).sum();
+                (z[i] - means[*class][i]) * along
+            };
+            let product = data.iter().map(within).sum::<f64>() / 100.0;
+            let gap = (1.0 - shrinkage) * product + shrinkage * w[i] - means[c][i];
+            assert!(gap.abs() < 1e-9, "class {c}, feature {i}: {gap}");
+        }
+        let half = 0.5 * w.iter().zip(&means[c]).map(|(w, m)| w * m).sum::<f64>();
+        let bias = (of(c).count() as f64 / 100.0).ln() - half;
+        assert!((head.bias[c] - bias).abs() < 1e-9, "class {c}: {} for {bias}", head.bias[c]);
+    }
+}
+
+/// A site that does not keep to the protocol gets an error, not an overflow.
+#[test]
+fn sums_that_no_samples_give_are_refused() {
+    let plan = StatisticsPlan::new(1, 2, FixedPoint::new(1.0, 20).unwrap(), 1 << 20).unwrap();
+    let half = (1 << 19) - 1;
+    let refused = [
+        ("number of samples", [u64::MAX, u64::MAX, 0, 0, 0]),
+        ("number of samples", [1 << 26, 0, 0, 0, 0]),
+        ("class sum", [1, 1, 2 * half + 1, 0, 0]),
+        ("class sum", [2, 0, 0, 1, 0]),
+        ("sum of products", [1, 1, 0, 0, 4 * half * half + 1]),
+    ];
+    for (expected, sums) in refused {
+        let what = match plan.decode(&sums) {
+            Err(AggregateError::Impossible { what, .. }) => what,
+            other => panic!("{sums:?}: {other:?}"),
+        };
+        assert_eq!(what, expected, "{sums:?}");
+    }
+    let most = (1u64 << 25) - 1;
+    let edge = plan.decode(&[most, 1, 0, 2 * half, 2 * (most + 1) * half * half]).unwrap();
+    assert_eq!(edge.sums(), [-((most * half) as i64), half as i64]);
+    assert_eq!(edge.gram(), [((most + 1) * half * half) as i64]);
 }
 
 #[test]

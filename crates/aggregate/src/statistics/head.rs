@@ -1,27 +1,34 @@
-//! Linear heads in closed form, from statistics alone.
+//! Linear heads in closed form, from statistics alone, in `f64` and one fixed order: equal integers give equal bits.
 
 use super::Statistics;
-use super::solve::solve;
+use super::solve::{dot, solve};
 use crate::{AggregateError, Result};
 
-/// `weights·x + bias`: a row and a number a class.
+/// `weights·z + bias` with `z = (x − mean)/deviation`: a row and a number a class.
+///
+/// Penalties act on `z`: they mean the same whatever the scale of a feature.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Head {
+    /// Mean of each feature, in its own unit.
+    pub mean: Vec<f64>,
+    /// Standard deviation of each feature, in its own unit; at least one step of the fixed point.
+    pub deviation: Vec<f64>,
     /// Classes × features.
     pub weights: Vec<Vec<f64>>,
     /// One a class.
     pub bias: Vec<f64>,
 }
 
-/// Counts, means and second moments in the features' own units.
+/// Moments of the standardised features `z`.
 struct Moments {
     features: usize,
-    samples: f64,
-    counts: Vec<f64>,
-    /// Class means, a row a class.
-    means: Vec<Vec<f64>>,
+    /// Share of each class.
+    prior: Vec<f64>,
     mean: Vec<f64>,
-    /// Lower triangle of `Σ x·xᵀ / samples`, by rows.
+    deviation: Vec<f64>,
+    /// Mean of `z` in each class, a row a class.
+    means: Vec<Vec<f64>>,
+    /// Lower triangle of the mean of `z·zᵀ`, by rows.
     second: Vec<f64>,
 }
 
@@ -30,78 +37,84 @@ impl Moments {
         if let Some(class) = s.counts().iter().position(|&n| n == 0) {
             return Err(AggregateError::EmptyClass { class });
         }
-        let (d, step) = (s.plan.features(), s.plan.fixed.step());
-        let samples = s.samples() as f64;
-        let counts: Vec<f64> = s.counts().iter().map(|&n| n as f64).collect();
-        let scaled = |v: i64, n: f64| v as f64 * step / n;
-        let means = s.sums().chunks(d).zip(&counts);
-        let means = means.map(|(row, &n)| row.iter().map(|&v| scaled(v, n)).collect()).collect();
-        let all = |j: usize| s.sums().chunks(d).map(|row| row[j]).sum();
-        let mean = (0..d).map(|j| scaled(all(j), samples)).collect();
-        let mut second = vec![0.0; d * d];
-        let mut upper = s.gram().iter();
-        for i in 0..d {
-            for (j, &g) in (i..d).zip(&mut upper) {
-                second[j * d + i] = g as f64 * (step * step) / samples;
-            }
+        let (d, step, samples) = (s.plan.features(), s.plan.fixed.step(), s.samples());
+        let total: Vec<i64> = (0..d).map(|j| s.sums().chunks(d).map(|row| row[j]).sum()).collect();
+        let mut second = covariance(s, &total);
+        // A feature that does not vary is left at a deviation of one step.
+        let deviation: Vec<f64> = second.iter().step_by(d + 1).map(|v| v.max(1.0).sqrt()).collect();
+        for (i, row) in second.chunks_mut(d).enumerate() {
+            row.iter_mut().zip(&deviation).take(i + 1).for_each(|(v, dj)| *v /= deviation[i] * dj);
         }
-        Ok(Self { features: d, samples, counts, means, mean, second })
+        let mean: Vec<f64> = total.iter().map(|&v| v as f64 / samples as f64).collect();
+        let class = |(row, &n): (&[i64], &u64)| -> Vec<f64> {
+            let z = |((&v, m), dev): ((&i64, &f64), &f64)| (v as f64 / n as f64 - m) / dev;
+            row.iter().zip(&mean).zip(&deviation).map(z).collect()
+        };
+        let means = s.sums().chunks(d).zip(s.counts()).map(class).collect();
+        let prior = s.counts().iter().map(|&n| n as f64 / samples as f64).collect();
+        let scale = |v: Vec<f64>| v.into_iter().map(|v| v * step).collect();
+        Ok(Self { features: d, prior, mean: scale(mean), deviation: scale(deviation), means, second })
     }
 
-    /// `second -= weight·v·vᵀ` in the lower triangle.
-    fn remove(&mut self, weight: f64, v: &[f64]) {
-        for (i, row) in self.second.chunks_mut(self.features).enumerate() {
-            let scaled = weight * v[i];
-            row.iter_mut().zip(v).take(i + 1).for_each(|(s, v)| *s -= scaled * v);
-        }
+    fn add_diagonal(&mut self, value: f64) {
+        self.second.iter_mut().step_by(self.features + 1).for_each(|s| *s += value);
     }
 
-    fn add_diagonal(&mut self, ridge: f64) {
-        self.second.iter_mut().step_by(self.features + 1).for_each(|s| *s += ridge);
-    }
-
-    fn head(&self, right: &[f64], bias: impl Fn(usize, &[f64]) -> f64) -> Head {
+    fn head(self, right: &[f64], bias: impl Fn(usize, &[f64]) -> f64) -> Head {
         let weights: Vec<Vec<f64>> = right.chunks(self.features).map(<[f64]>::to_vec).collect();
         let bias = weights.iter().enumerate().map(|(c, w)| bias(c, w)).collect();
-        Head { weights, bias }
+        Head { mean: self.mean, deviation: self.deviation, weights, bias }
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+/// Lower triangle of the covariance in squared steps. Integers up to the one division: nothing cancels.
+fn covariance(s: &Statistics, total: &[i64]) -> Vec<f64> {
+    let (d, samples) = (total.len(), i128::from(s.samples()));
+    let squared = samples as f64 * samples as f64;
+    let mut second = vec![0.0; d * d];
+    let mut upper = s.gram().iter();
+    for i in 0..d {
+        for (j, &g) in (i..d).zip(&mut upper) {
+            // Range: samples·g and the sums' product stay below 2^126, as `samples·2h²` is below 2^64.
+            let scaled = samples * i128::from(g) - i128::from(total[i]) * i128::from(total[j]);
+            second[j * d + i] = scaled as f64 / squared;
+        }
+    }
+    second
 }
 
-/// Ridge regression onto class indicators, intercept free: `W = (S + λI)⁻¹·(x̄_c − x̄)·n_c/n` with covariance `S`.
+/// Ridge regression onto class indicators, intercept free: `W_c = (R + λI)⁻¹·z̄_c·n_c/n` and `b_c = n_c/n`, `R` the
+/// correlation matrix. `λ` is relative to the number of samples.
 ///
 /// # Errors
 /// [`AggregateError::EmptyClass`]; [`AggregateError::Singular`] for a ridge that is too small.
 pub fn ridge(statistics: &Statistics, lambda: f64) -> Result<Head> {
     let mut m = Moments::new(statistics)?;
-    let mean = m.mean.clone();
-    m.remove(1.0, &mean);
     m.add_diagonal(lambda);
-    let cross = |(row, n): (&Vec<f64>, &f64)| -> Vec<f64> {
-        row.iter().zip(&mean).map(|(x, m_all)| (x - m_all) * (n / m.samples)).collect()
-    };
-    let mut right: Vec<f64> = m.means.iter().zip(&m.counts).flat_map(cross).collect();
+    let cross = m.means.iter().zip(&m.prior).flat_map(|(row, n)| row.iter().map(move |z| z * n));
+    let mut right: Vec<f64> = cross.collect();
     solve("ridge head", &mut m.second, m.features, &mut right)?;
-    Ok(m.head(&right, |c, w| m.counts[c] / m.samples - dot(w, &mean)))
+    let prior = m.prior.clone();
+    Ok(m.head(&right, |c, _| prior[c]))
 }
 
-/// Linear discriminant analysis: `W_c = Σ⁻¹·x̄_c` and `b_c = −½·x̄_c·W_c + ln(n_c/n)`, `Σ` the covariance within classes plus
-/// `shrinkage` times its mean diagonal.
+/// Linear discriminant analysis: `W_c = Σ⁻¹·z̄_c` and `b_c = −½·z̄_c·W_c + ln(n_c/n)`, with the covariance within classes `S`
+/// shrunk towards the identity, `Σ = (1 − shrinkage)·S + shrinkage·I`.
 ///
 /// # Errors
 /// As [`ridge`].
 pub fn lda(statistics: &Statistics, shrinkage: f64) -> Result<Head> {
     let mut m = Moments::new(statistics)?;
-    for c in 0..m.means.len() {
-        let mean = m.means[c].clone();
-        m.remove(m.counts[c] / m.samples, &mean);
+    for (mean, share) in m.means.iter().zip(&m.prior) {
+        for (i, row) in m.second.chunks_mut(m.features).enumerate() {
+            let scaled = share * mean[i];
+            row.iter_mut().zip(mean).take(i + 1).for_each(|(s, v)| *s -= scaled * v);
+        }
     }
-    let trace: f64 = m.second.iter().step_by(m.features + 1).sum();
-    m.add_diagonal(shrinkage * trace / m.features as f64);
-    let mut right: Vec<f64> = m.means.iter().flatten().copied().collect();
+    m.second.iter_mut().for_each(|s| *s *= 1.0 - shrinkage);
+    m.add_diagonal(shrinkage);
+    let mut right = m.means.concat();
     solve("LDA head", &mut m.second, m.features, &mut right)?;
-    Ok(m.head(&right, |c, w| (m.counts[c] / m.samples).ln() - 0.5 * dot(w, &m.means[c])))
+    let (prior, means) = (m.prior.clone(), m.means.clone());
+    Ok(m.head(&right, |c, w| prior[c].ln() - 0.5 * dot(w, &means[c])))
 }

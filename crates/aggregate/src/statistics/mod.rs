@@ -32,7 +32,7 @@ pub struct Statistics {
     /// A row a class.
     sums: Vec<i64>,
     /// Upper triangle, row after row.
-    gram: Vec<i128>,
+    gram: Vec<i64>,
 }
 
 /// Most features: a Gram matrix of 2^26 integers.
@@ -90,27 +90,39 @@ impl StatisticsPlan {
     /// The statistics behind an opened sum.
     ///
     /// # Errors
-    /// [`AggregateError::Mismatch`] for another number of integers.
+    /// [`AggregateError::Mismatch`] for another number of integers; [`AggregateError::Impossible`] for sums that no samples
+    /// give.
     pub fn decode(&self, sums: &[u64]) -> Result<Statistics> {
         if sums.len() as u64 != self.values() {
             let (expected, found) = (self.values(), sums.len() as u64);
             return Err(AggregateError::Mismatch { what: "number of sums", expected, found });
         }
-        let half = i128::from(self.fixed.half());
+        let half = self.fixed.half();
         let (counts, rest) = sums.split_at(self.classes);
         let (class_sums, gram) = rest.split_at(self.classes * self.features);
-        let samples: i128 = counts.iter().map(|&n| i128::from(n)).sum();
+        let samples = counts.iter().try_fold(0u64, |all, &n| all.checked_add(n)).unwrap_or(u64::MAX);
+        // Range: with `samples·2h²` in 64 bits, every offset and every centred sum fits as well.
+        at_most("number of samples", samples, u64::MAX / (2 * half * half))?;
         let rows = counts.iter().zip(class_sums.chunks(self.features));
-        let centre = |(&n, row): (&u64, &[u64])| -> Vec<i64> {
-            row.iter().map(|&v| (i128::from(v) - i128::from(n) * half) as i64).collect()
-        };
+        let rows = rows.flat_map(|(&n, row)| row.iter().map(move |&v| centred("class sum", v, n * half)));
+        let products = gram.iter().map(|&v| centred("sum of products", v, samples * half * half));
         Ok(Statistics {
             plan: *self,
             counts: counts.to_vec(),
-            sums: rows.flat_map(centre).collect(),
-            gram: gram.iter().map(|&v| i128::from(v) - samples * half * half).collect(),
+            sums: rows.collect::<Result<_>>()?,
+            gram: products.collect::<Result<_>>()?,
         })
     }
+}
+
+fn at_most(what: &'static str, found: u64, max: u64) -> Result<()> {
+    if found > max { Err(AggregateError::Impossible { what, found, max }) } else { Ok(()) }
+}
+
+/// `value − offset`; a sum of integers that the offset kept from being negative is at most twice the offset.
+fn centred(what: &'static str, value: u64, offset: u64) -> Result<i64> {
+    at_most(what, value, 2 * offset)?;
+    Ok(value.cast_signed().wrapping_sub(offset.cast_signed()))
 }
 
 impl Statistics {
@@ -142,7 +154,7 @@ impl Statistics {
         let mut rest = &mut self.gram[..];
         for (i, &a) in x.iter().enumerate() {
             let (row, below) = rest.split_at_mut(x.len() - i);
-            row.iter_mut().zip(&x[i..]).for_each(|(s, &b)| *s += i128::from(a * b));
+            row.iter_mut().zip(&x[i..]).for_each(|(s, &b)| *s += a * b);
             rest = below;
         }
         Ok(())
@@ -150,13 +162,13 @@ impl Statistics {
 
     /// This site's integers, to be added to the others'.
     pub fn into_values(self) -> impl Iterator<Item = u64> + Send {
-        let half = i128::from(self.plan.fixed.half());
-        let samples = i128::from(self.samples());
+        let half = self.plan.fixed.half();
+        let offset = self.samples() * half * half;
         let features = self.plan.features;
-        let offsets: Vec<i128> = self.counts.iter().map(|&n| i128::from(n) * half).collect();
+        let offsets: Vec<u64> = self.counts.iter().map(|n| n * half).collect();
         let sums = self.sums.into_iter().enumerate();
-        let sums = sums.map(move |(i, s)| (i128::from(s) + offsets[i / features]) as u64);
-        let gram = self.gram.into_iter().map(move |g| (g + samples * half * half) as u64);
+        let sums = sums.map(move |(i, s)| offsets[i / features].wrapping_add_signed(s));
+        let gram = self.gram.into_iter().map(move |g| offset.wrapping_add_signed(g));
         self.counts.into_iter().chain(sums).chain(gram)
     }
 
@@ -176,7 +188,7 @@ impl Statistics {
     }
 
     /// `Σ x_i·x_j` for `i <= j`, row after row, in squared steps of the fixed point.
-    pub fn gram(&self) -> &[i128] {
+    pub fn gram(&self) -> &[i64] {
         &self.gram
     }
 }

@@ -36,7 +36,7 @@ pub(super) fn solve(op: &'static str, a: &mut [f64], n: usize, right: &mut [f64]
 }
 
 /// Eight running sums, added in order: fast, and the same everywhere.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (a8, a_rest) = a.as_chunks::<8>();
     let (b8, b_rest) = b.as_chunks::<8>();

@@ -86,7 +86,7 @@ pub enum Error {
     /// From features and backbones.
     #[error(transparent)]
     Features(Box<crate::features::FeatureError>),
-    /// From fixed point.
+    /// From fixed point and statistics.
     #[error(transparent)]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
     /// From training.

@@ -1,0 +1,90 @@
+//! `statistics`: one round that gives exactly the heads of pooled data.
+//!
+//! Each site sends its class counts, its class sums and the triangle of its Gram matrix as integers
+//! ([`blindscope_aggregate::statistics`]). The sum over sites is the sum over the pooled rows, to the last bit, and it is the
+//! only thing that the heads are computed from.
+
+use super::model::Model;
+use super::settings::StatisticsSettings;
+use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_aggregate::FixedPoint;
+use blindscope_aggregate::statistics::{Head, StatisticsPlan, lda, ridge};
+use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
+
+const NAME: &str = "statistics";
+
+/// Shrinkage of the within-class covariance towards the identity (of standardised features).
+const SHRINKAGE: f64 = 0.01;
+
+/// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
+const CLIP: f64 = 16.0;
+
+/// The job's learning.
+#[derive(Debug, Clone)]
+pub(super) struct Statistics {
+    settings: StatisticsSettings,
+    plan: StatisticsPlan,
+}
+
+impl Statistics {
+    pub(super) fn new(settings: StatisticsSettings) -> Result<Self> {
+        settings.check()?;
+        let fixed = FixedPoint::new(settings.bound, settings.bits)?;
+        let plan = StatisticsPlan::new(settings.width, settings.classes, fixed, settings.examples)?;
+        Ok(Self { settings, plan })
+    }
+
+    /// The head on features that the asker standardises. Features were clipped to `±bound` before rounding; after
+    /// standardisation they are clipped where the widest of them ends.
+    fn literal(&self, head: Head) -> HeadLiteral {
+        let Head { mean, deviation, weights, bias } = head;
+        let reach = mean.iter().zip(&deviation).map(|(m, d)| (self.settings.bound + m.abs()) / d);
+        let bound = reach.fold(1.0, f64::max).min(CLIP);
+        let gain = deviation.iter().map(|d| 1.0 / d).collect();
+        HeadLiteral {
+            normalisation: Normalisation { mean, gain, bound },
+            map: Map::Linear { layer: Affine { weights, bias } },
+            range: None,
+        }
+    }
+}
+
+impl Learning for Statistics {
+    fn rounds(&self) -> u64 {
+        1
+    }
+
+    fn values(&self) -> u64 {
+        self.plan.values()
+    }
+
+    fn max(&self) -> u64 {
+        self.plan.max()
+    }
+
+    fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
+        let (s, rows) = (&self.settings, &data.train);
+        rows.check(NAME, s.width, s.classes)?;
+        if rows.is_empty() || rows.len() as u64 > s.examples {
+            let (what, found) = ("number of examples", rows.len().to_string());
+            let expected = format!("1 to {}", s.examples);
+            return Err(Error::Data { operation: NAME, what, found, expected });
+        }
+        let mut statistics = self.plan.empty();
+        for (row, label) in rows.rows.chunks_exact(s.width).zip(&rows.labels) {
+            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
+            statistics.add(&x, *label)?;
+        }
+        Ok(Box::new(statistics.into_values()))
+    }
+
+    fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
+        let statistics = self.plan.decode(sums)?;
+        let heads = vec![
+            ("ridge", self.literal(ridge(&statistics, self.settings.lambda)?)),
+            ("lda", self.literal(lda(&statistics, SHRINKAGE)?)),
+        ];
+        let model = Model::new(NAME, heads, statistics.samples(), committed);
+        Ok(Advanced::Final(model.to_json()?))
+    }
+}
