@@ -58,13 +58,14 @@ fn write(
     out
 }
 
-fn read(
-    op: &'static str,
-    kind: Kind,
-    ceremony: &Transcript,
-    seeds: usize,
-    bytes: &[u8],
-) -> Result<([PartyId; 2], Vec<Seed>, Vec<Poly<Ntt>>)> {
+/// What both kinds hold.
+struct Secrets {
+    ends: [PartyId; 2],
+    seeds: Vec<Seed>,
+    values: Vec<Poly<Ntt>>,
+}
+
+fn read(op: &'static str, kind: Kind, ceremony: &Transcript, seeds: usize, bytes: &[u8]) -> Result<Secrets> {
     let mut r = Header::open(bytes, kind, ceremony.params().fingerprint())?;
     let expected = payload_len(ceremony, seeds) as u64;
     if r.remaining() as u64 != expected {
@@ -79,7 +80,7 @@ fn read(
         values.push(read_poly(&mut r, ceremony.params().qp())?);
     }
     r.finish()?;
-    Ok((ends, seeds, values))
+    Ok(Secrets { ends, seeds, values })
 }
 
 impl ShamirPart {
@@ -106,7 +107,7 @@ impl ShamirPart {
     /// [`ThresholdError::Wire`], [`ThresholdError::Transcript`],
     /// [`ThresholdError::ForeignParty`], [`ThresholdError::Residue`].
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
-        let ([from, to], mut seeds, values) = read("read part", PART, ceremony, 1, bytes)?;
+        let Secrets { ends: [from, to], mut seeds, values } = read("read part", PART, ceremony, 1, bytes)?;
         Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), values })
     }
 }
@@ -128,7 +129,7 @@ impl KeyShare {
     /// As [`ShamirPart::from_bytes`]; [`ThresholdError::NotInCommittee`] where the two owners differ.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         const OP: &str = "read key share";
-        let ([party, again], pairs, values) =
+        let Secrets { ends: [party, again], seeds: pairs, values } =
             read(OP, KEY_SHARE, ceremony, ceremony.roster().parties(), bytes)?;
         if again != party {
             return Err(ThresholdError::NotInCommittee { op: OP, party: again });
