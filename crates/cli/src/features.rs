@@ -22,7 +22,7 @@ pub(crate) enum Command {
         same command takes up there.\n\nExample: blindscope features extract tiles/ features.safetensors --model phikon/"
     )]
     Extract(ExtractArgs),
-    /// Take over features that another tool made (.safetensors, .npy, .csv, .h5).
+    /// Take over features that another tool made (.safetensors, .npy, .csv).
     #[command(
         after_help = "Example: blindscope features import uni.npy features.safetensors --labels tiles.csv"
     )]
