@@ -21,5 +21,5 @@ pub use gradient::{LinearGradient, PolynomialGradient};
 pub use linear::{LinearHead, LogisticPlan, train_logistic, train_logistic_watched};
 pub(crate) use linear::{cross_entropy, for_each_batch};
 pub use polynomial::{HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
-pub use ridge::{cholesky_solve, train_ridge};
+pub use ridge::train_ridge;
 pub use scaling::Scaling;

@@ -51,7 +51,7 @@ pub fn train_ridge(
 
 /// Solves A·X = B for symmetric positive definite `a: [n, n]` by A = L·Lᵀ; `b: [n, m]` becomes X. Nothing when `a` is not
 /// positive definite.
-pub fn cholesky_solve(a: &mut [f64], n: usize, b: &mut [f64], m: usize) -> Option<()> {
+fn cholesky_solve(a: &mut [f64], n: usize, b: &mut [f64], m: usize) -> Option<()> {
     for j in 0..n {
         let (above, below) = a.split_at_mut(j * n + j);
         let row_j = &above[j * n..];
