@@ -45,10 +45,11 @@ fn batch(findings: &Findings) -> Option<String> {
     });
     let all = list.collect::<Vec<_>>().join("; ");
     let out = cells.iter().filter(|c| c.leaks).count();
+    let nearer = cells.iter().filter(|c| c.found.mean > c.control.mean).count();
     (!cells.is_empty()).then(|| {
         format!(
-            "Larger batches and several local steps make the attack a search; {out} of {} such searches beat the mean of the \
-             batch. {all}. A search that failed may succeed with more time.",
+            "Larger batches and several local steps make the attack a search; {nearer} of {} such searches came nearer than the \
+             mean of the batch, {out} of them beyond what so few images leave to chance. {all}. A search that failed may succeed with more time.",
             cells.len()
         )
     })
