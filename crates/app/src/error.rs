@@ -160,6 +160,7 @@ impl AppError {
             | Self::Kit { .. }
             | Self::OtherStudy { .. }
             | Self::Unknown { .. } => 3,
+            Self::File { cause, .. } if cause.kind() == io::ErrorKind::NotFound => 3,
             Self::Transport(TransportError::Refused(refusal)) if refusal.class != Class::Unavailable => 5,
             Self::Transport(TransportError::Refused(_) | TransportError::Unreachable { .. }) => 4,
             Self::JobFailed { .. } => 6,

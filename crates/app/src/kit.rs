@@ -151,9 +151,19 @@ impl Kit {
     /// Its settings, with `overrides`.
     ///
     /// # Errors
-    /// See [`config::load`].
+    /// [`AppError::Kit`] where there is no kit; see [`config::load`].
     pub fn settings<T: DeserializeOwned>(&self, overrides: &[String]) -> Result<T> {
-        config::load(&self.startup("settings.toml"), overrides)
+        let path = self.startup("settings.toml");
+        if !path.exists() {
+            return Err(AppError::Kit {
+                folder: self.folder.clone(),
+                what: "startup/settings.toml",
+                found: "not there".to_owned(),
+                expected: "a party's folder".to_owned(),
+                repair: "name it with --kit; `blindscope provision` makes kits",
+            });
+        }
+        config::load(&path, overrides)
     }
 
     /// A site's policy. Nothing overrides it.

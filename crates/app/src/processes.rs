@@ -20,7 +20,7 @@ use crate::{files, system};
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);
 
-/// The processes of one study. Dropped, they are killed.
+/// The processes of one study. Dropped, they are killed; where this process is killed itself, they end with it.
 pub struct Processes {
     binary: PathBuf,
     folder: PathBuf,
@@ -201,8 +201,13 @@ impl Processes {
         let path = self.folder.join("logs").join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(&path).map_err(failed("open", &path))?;
         let mut process = Command::new(&self.binary);
-        process.args(command).arg("--kit").arg(self.folder.join(name)).args(&self.extra);
-        process.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        process
+            .args(command)
+            .arg("--kit")
+            .arg(self.folder.join(name))
+            .arg("--until-input-ends")
+            .args(&self.extra);
+        process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         process.spawn().map_err(failed("start", &self.binary))
     }
 }

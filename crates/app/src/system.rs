@@ -57,3 +57,14 @@ pub fn stop_on_signal(stop: &Stop) {
         std::process::exit(130);
     });
 }
+
+/// Stops a service when its standard input ends: whoever started it is gone, killed perhaps, and could not say so.
+pub fn stop_when_input_ends(stop: &Stop) {
+    let stop = stop.clone();
+    std::thread::spawn(move || {
+        // What is said is not listened to, and an input that cannot be read is one that ended.
+        let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        tracing::info!("standard input ended, stopping");
+        stop.stop();
+    });
+}

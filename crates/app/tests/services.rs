@@ -149,3 +149,25 @@ async fn a_full_disk_refuses_and_the_job_goes_on_when_there_is_room() {
     }
     serving.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn members_are_known_and_struck_out_while_the_coordinator_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    found(folder.path(), "members", None);
+    let serving = serve(folder.path(), ENOUGH).await;
+    let list = Kit::at(folder.path().join("coordinator")).local("members.toml");
+    let everybody = std::fs::read_to_string(&list).unwrap();
+    let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
+    let caller = client(folder.path(), "admin");
+    assert!(admin.list().await.unwrap().is_empty());
+
+    std::fs::write(&list, "").unwrap();
+    let call = caller.command(blindscope_transport::Command::ListJobs, Bytes::new());
+    assert_eq!(refused(call.await).code, "not-in-study");
+    std::fs::write(&list, "member = 3").unwrap();
+    let call = caller.command(blindscope_transport::Command::ListJobs, Bytes::new());
+    assert_eq!(refused(call.await).code, "not-in-study", "an unreadable list lets nobody in");
+    std::fs::write(&list, everybody).unwrap();
+    assert!(admin.list().await.unwrap().is_empty());
+    serving.end().await;
+}

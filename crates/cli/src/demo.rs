@@ -109,10 +109,11 @@ fn print(args: &DemoArgs, outcome: &DemoOutcome) -> anyhow::Result<()> {
         writeln!(out, "{:24} {accuracy:>7.1} % {interval:>19} {f1:>7.1}", e.name)?;
     }
     for a in &results.agreement {
-        let (same, tokens, error) = (a.same_class, a.tokens, a.worst_error);
+        let (same, tokens, error, lead) = (a.same_class, a.tokens, a.worst_error, a.smallest_lead);
         writeln!(
             out,
-            "{}: {same} of {tokens} encrypted answers name the clear class, largest logit error {error:.1e}",
+            "{}: {same} of {tokens} encrypted answers name the clear class; largest logit error {error:.1e}, \
+            smallest lead of a class {lead:.1e}",
             a.head
         )?;
     }

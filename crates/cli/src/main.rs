@@ -34,10 +34,21 @@ fn main() -> ExitCode {
         Err(e) if is_broken_pipe(&e) => ExitCode::SUCCESS,
         Err(e) => {
             // Nothing can be done about a standard error that is closed.
-            let _ = writeln!(std::io::stderr(), "Error: {e:#}");
+            let _ = writeln!(std::io::stderr(), "Error: {}", described(&e));
             ExitCode::from(e.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
         }
     }
+}
+
+/// An error with its causes. Many of our errors say their cause themselves; it is not said twice.
+fn described(e: &anyhow::Error) -> String {
+    let mut text = e.to_string();
+    for cause in e.chain().skip(1).map(ToString::to_string) {
+        if !text.contains(&cause) {
+            text.extend([": ", &cause]);
+        }
+    }
+    text
 }
 
 fn run() -> anyhow::Result<ExitCode> {

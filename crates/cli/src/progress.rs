@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 /// Least time between two drawings on a terminal.
 const REDRAW: Duration = Duration::from_millis(100);
-/// Least time between two lines in a log.
+/// Least time between two lines in a log, unless `BLINDSCOPE_PROGRESS` says otherwise, in seconds.
 const LINE: Duration = Duration::from_secs(10);
 /// Cells of the bar.
 const CELLS: usize = 24;
@@ -14,20 +14,27 @@ const CELLS: usize = 24;
 pub(crate) struct Bar {
     what: &'static str,
     terminal: bool,
+    least: Duration,
     drawn: Option<Instant>,
     open: bool,
 }
 
 impl Bar {
     pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, terminal: io::stderr().is_terminal(), drawn: None, open: false }
+        let terminal = io::stderr().is_terminal();
+        Self {
+            what,
+            terminal,
+            least: if terminal { REDRAW } else { line_interval() },
+            drawn: None,
+            open: false,
+        }
     }
 
     /// Shows `done` of `total`, with a note such as the rate. The last step is always shown on a terminal.
     pub(crate) fn show(&mut self, done: u64, total: u64, note: &str) {
-        let least = if self.terminal { REDRAW } else { LINE };
         let finished = self.terminal && done >= total;
-        if !finished && self.drawn.is_some_and(|at| at.elapsed() < least) {
+        if !finished && self.drawn.is_some_and(|at| at.elapsed() < self.least) {
             return;
         }
         self.drawn = Some(Instant::now());
@@ -47,6 +54,11 @@ impl Drop for Bar {
             let _ = writeln!(io::stderr());
         }
     }
+}
+
+fn line_interval() -> Duration {
+    let asked = std::env::var("BLINDSCOPE_PROGRESS").ok().and_then(|text| text.parse().ok());
+    asked.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).unwrap_or(LINE)
 }
 
 fn line(what: &str, done: u64, total: u64, note: &str, terminal: bool) -> String {

@@ -42,9 +42,24 @@ pub(crate) struct ServiceOptions {
     /// Most bytes that blobs may take on the disk.
     #[arg(long, value_name = "BYTES", default_value_t = 1 << 40)]
     disk: u64,
+    /// End when standard input does, for services that belong to the process that started them.
+    #[arg(long)]
+    until_input_ends: bool,
     /// Print one JSON object when the service is ready.
     #[arg(long)]
     json: bool,
+}
+
+impl ServiceOptions {
+    /// Set by signals, and by the end of standard input where that was asked for.
+    fn stop(&self) -> Stop {
+        let stop = Stop::new();
+        system::stop_on_signal(&stop);
+        if self.until_input_ends {
+            system::stop_when_input_ends(&stop);
+        }
+        stop
+    }
 }
 
 pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
@@ -65,8 +80,7 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
         let _ = out.flush();
     };
     Ok(system::runtime()?.block_on(async {
-        let stop = Stop::new();
-        system::stop_on_signal(&stop);
+        let stop = options.stop();
         coordinator::serve(&kit, &options.overrides, parts, stop, ready).await
     })?)
 }
@@ -77,8 +91,7 @@ pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
     let settings: PartySettings = kit.settings(&options.overrides)?;
     let learning = learning(&kit, &settings)?;
     Ok(system::runtime()?.block_on(async {
-        let stop = Stop::new();
-        system::stop_on_signal(&stop);
+        let stop = options.stop();
         site::run(&kit, &options.overrides, learning, options.disk, stop).await
     })?)
 }

@@ -53,7 +53,7 @@ impl Handler for Coordinating {
     async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source> {
         let now = self.desk.now();
         let allowed = match self.callers.known(peer)? {
-            Caller::Site(site) => now.may_fetch(*site, &digest),
+            Caller::Site(site) => now.may_fetch(site, &digest),
             Caller::Admin => now.jobs().iter().any(|job| is_result(job, &digest)),
             Caller::Asker => false,
         };

@@ -69,7 +69,7 @@ pub async fn serve(
     files::folder(&kit.state())?;
     let records = Records::open(&kit.state().join("records.db"), &study).await?;
     let blobs = Folder::open(&kit.state().join("blobs"), parts.disk)?;
-    let callers = Callers::new(&study, &kit.members()?);
+    let callers = Callers::new(&study, kit)?;
     let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
     let desk = Arc::new(Desk::open(study, records, blobs, signer, stop.clone()).await?);
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;

@@ -44,6 +44,7 @@ pub(super) fn ask_here(
         same_class,
         worst_error,
         error_bound: plan.literal().error_bound,
+        smallest_lead: smallest_lead(&clear),
         key_bytes: keys.len(),
         question_bytes: question.len(),
         answer_bytes: answer.len(),
@@ -89,6 +90,16 @@ pub(super) fn median(mut times: Vec<f64>) -> f64 {
 fn processor_ms() -> f64 {
     let t = clock_gettime(ClockId::ProcessCPUTime);
     t.tv_sec as f64 * 1e3 + t.tv_nsec as f64 * 1e-6
+}
+
+/// Smallest lead of a token's class over its next one.
+pub(super) fn smallest_lead(clear: &[Vec<f64>]) -> f64 {
+    let lead = |row: &Vec<f64>| {
+        let at = class(row);
+        let next = row.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, v)| *v);
+        row.get(at).map_or(f64::INFINITY, |most| most - next.fold(f64::NEG_INFINITY, f64::max))
+    };
+    clear.iter().map(lead).fold(f64::INFINITY, f64::min)
 }
 
 /// Tokens of the same class, and the largest difference of a logit.

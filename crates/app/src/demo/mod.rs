@@ -8,6 +8,7 @@ mod backbone;
 mod error;
 mod evaluate;
 mod event;
+mod extraction;
 mod gather;
 mod inference;
 mod jobs;

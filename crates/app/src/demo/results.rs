@@ -167,6 +167,8 @@ pub struct Agreement {
     pub worst_error: f64,
     /// The plan's bound on it.
     pub error_bound: f64,
+    /// Smallest lead of the clear class over the next one: an error of half of it can name another class.
+    pub smallest_lead: f64,
     /// Bytes of the evaluation keys, sent once.
     pub key_bytes: usize,
     /// Bytes of the questions.

@@ -77,7 +77,7 @@ impl Demo<'_> {
         make_folder(&kits)?;
         let lists = self.tiles(&kits)?;
         let backbone = self.backbone()?;
-        let test = self.features(&lists, &backbone)?;
+        let test = self.features(&lists)?;
         let jobs = Jobs::new(
             &backbone,
             test.classes.len(),

@@ -1,7 +1,7 @@
 //! The study's services: a coordinator and three sites as processes, driven by an administrator over mutual TLS.
 
 use super::error::{DemoError, Result, read};
-use super::inference::{Answers, LONE, compare, lone_processor_ms, median};
+use super::inference::{Answers, LONE, compare, lone_processor_ms, median, smallest_lead};
 use super::options::{DemoOptions, SITES};
 use super::results::Agreement;
 use super::tiles::ASKER;
@@ -106,7 +106,8 @@ impl Study {
         let start = Instant::now();
         let logits = self.runtime.block_on(asking.ask(tokens, &mut rng))?;
         let seconds = start.elapsed().as_secs_f64();
-        let (same_class, worst_error) = compare(&head.logits(tokens)?, &logits);
+        let clear = head.logits(tokens)?;
+        let (same_class, worst_error) = compare(&clear, &logits);
         let batches = || tokens.chunks(plan.literal().batch.max(1)).map(<[Vec<f64>]>::len);
         let agreement = Agreement {
             head: job.to_owned(),
@@ -115,6 +116,7 @@ impl Study {
             same_class,
             worst_error,
             error_bound: plan.literal().error_bound,
+            smallest_lead: smallest_lead(&clear),
             key_bytes: plan.keys_len(),
             question_bytes: batches().map(|n| plan.upload_len(n)).sum(),
             answer_bytes: batches().map(|n| plan.answer_len(n)).sum(),

@@ -92,6 +92,7 @@ pub(super) fn inference(results: &DemoResults) -> Result<Table> {
     row("class equal to that in the clear", &|a| format!("{} of {}", a.same_class, a.tokens), "—")?;
     row("largest error of a logit", &|a| format!("{:.1e}", a.worst_error), "—")?;
     row("bound on that error, planned", &|a| format!("{:.1e}", a.error_bound), "—")?;
+    row("smallest lead of a clear class over the next", &|a| format!("{:.1e}", a.smallest_lead), "—")?;
     row(
         "bytes of a question, all tokens together, a token",
         &|a| bytes(a.question_bytes as f64 / a.tokens.max(1) as f64),

@@ -3,11 +3,12 @@
 use super::{Demo, STEPS};
 use crate::demo::error::Result;
 use crate::demo::event::DemoEvent;
+use crate::demo::extraction::extract;
 use crate::demo::options::SITES;
 use crate::demo::tiles::{self, Lists};
 use crate::demo::{backbone, gather};
-use crate::features::{self, Backbone, ExtractOptions, Features, TileList};
-use std::path::Path;
+use crate::features::{Backbone, Features};
+use std::path::{Path, PathBuf};
 
 impl Demo<'_> {
     pub(super) fn tiles(&mut self, kits: &Path) -> Result<Lists> {
@@ -48,35 +49,30 @@ impl Demo<'_> {
         })
     }
 
-    /// Extracts every list, and returns the asker's.
-    pub(super) fn features(&mut self, lists: &Lists, backbone: &Backbone) -> Result<Features> {
+    /// Extracts every list, each by a process of its party, and returns the asker's.
+    pub(super) fn features(&mut self, lists: &Lists) -> Result<Features> {
         self.step(2, |demo| {
             for (site, name) in lists.sites.iter().zip(SITES) {
-                demo.extract(&site.train, backbone, &format!("tiles of {name}, to learn from"))?;
-                demo.extract(&site.validation, backbone, &format!("tiles of {name}, to validate on"))?;
+                demo.extract(&site.train, &format!("tiles of {name}, to learn from"))?;
+                demo.extract(&site.validation, &format!("tiles of {name}, to validate on"))?;
             }
-            demo.extract(&lists.test, backbone, "held-out tiles of the asker")
+            demo.extract(&lists.test, "held-out tiles of the asker")?;
+            Ok(Features::load(&features_of(&lists.test))?)
         })
     }
 
-    fn extract(&mut self, list: &Path, backbone: &Backbone, what: &str) -> Result<Features> {
-        let path = list.with_extension("safetensors");
-        if path.is_file() {
-            return Ok(Features::load(&path)?);
+    fn extract(&mut self, list: &Path, what: &str) -> Result<()> {
+        if features_of(list).is_file() {
+            return Ok(());
         }
-        let dataset = TileList::new(list).open()?;
-        let cache = list.parent().map(|p| p.join("cache"));
-        let options = ExtractOptions { cache, ..ExtractOptions::default() };
-        let tell = &mut *self.tell;
-        let mut progress = |now: &features::Progress| {
-            let (done, total) = (now.done as u64, now.total as u64);
-            tell(&DemoEvent::Progress { what: what.to_owned(), done, total });
-        };
-        let extracted = features::extract(&dataset, backbone, &options, &mut progress, self.cancel)?;
-        for rejected in &extracted.rejected {
-            self.note(format!("set aside: {} ({})", rejected.id, rejected.reason));
-        }
-        extracted.features.save(&path)?;
-        Ok(extracted.features)
+        let (model, tell) = (self.weights(), &mut *self.tell);
+        let mut progress = |done, total| tell(&DemoEvent::Progress { what: what.to_owned(), done, total });
+        let aside = extract(self.options, &model, list, &mut progress, self.cancel)?;
+        aside.into_iter().for_each(|line| self.note(line));
+        Ok(())
     }
+}
+
+fn features_of(list: &Path) -> PathBuf {
+    list.with_extension("safetensors")
 }
