@@ -1,0 +1,197 @@
+//! A study as its hospitals set it up, command by command: requests, provision, kits, services, a renewal, wrong inputs.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const SITES: [&str; 3] = ["hospital-a", "hospital-b", "hospital-c"];
+
+/// A folder in which every party has a folder of its own.
+struct World(tempfile::TempDir);
+
+impl World {
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn command(&self, line: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_blindscope"));
+        command.current_dir(self.0.path()).args(line.split(' ')).env_remove("RUST_BACKTRACE");
+        command
+    }
+
+    fn output(&self, line: &str) -> Output {
+        self.command(line).output().unwrap()
+    }
+
+    /// What a command that succeeds prints.
+    fn says(&self, line: &str) -> String {
+        let Output { status, stdout, stderr } = self.output(line);
+        assert!(status.success(), "{line}: {}", String::from_utf8_lossy(&stderr));
+        String::from_utf8(stdout).unwrap()
+    }
+
+    /// The exit code and message of a command that fails.
+    fn fails(&self, line: &str) -> (i32, String) {
+        let Output { status, stdout, stderr } = self.output(line);
+        assert!(!status.success(), "{line}");
+        assert!(stdout.is_empty(), "nothing but a result goes to standard output");
+        (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+    }
+
+    /// What a party gets from the coordinator, and how it reads its own data.
+    fn install(&self, party: &str, seed: usize) {
+        let (from, to) = (self.path("study").join(party), self.path(party));
+        copy(&from.join("startup"), &to.join("startup"));
+        if from.join("local/policy.toml").exists() {
+            std::fs::copy(from.join("local/policy.toml"), to.join("local/policy.toml")).unwrap();
+            let settings = to.join("startup/settings.toml");
+            let text = std::fs::read_to_string(&settings).unwrap();
+            std::fs::write(settings, format!("{text}\n[learning.plain]\nseed = {seed}\n")).unwrap();
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}
+
+/// Running services; they end when this does, and with the test.
+struct Services(Vec<Child>);
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        for child in &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Provisions a study from requests, and installs everybody's kit.
+fn founded() -> World {
+    let world = World(tempfile::tempdir().unwrap());
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let project = format!(
+        "name = \"lung\"\naddress = \"{port}\"\nlisten = \"{port}\"\nclasses = [\"aca\", \"scc\"]\nbackbone = \"{}\"\nwidth = 768\n\
+        sites = [\"hospital-a\", \"hospital-b\", \"hospital-c\"]\nadmins = [\"office\"]\nthreshold = 2\nminimum_cohort = 2\n",
+        "ab".repeat(32)
+    );
+    std::fs::write(world.path("project.toml"), project).unwrap();
+    for site in SITES {
+        let said = world.says(&format!("cert request --name {site} --kit {site}"));
+        assert!(said.contains("fingerprint"), "{said}");
+    }
+    world.says("cert request --name office --role admin --kit office");
+    let (code, said) =
+        world.fails("provision project.toml --out study --request hospital-a/transfer/request.toml");
+    assert!(code == 3 && said.contains("hospital-b"), "{code} {said}");
+    let requests = SITES.iter().chain(&["office"]).map(|p| format!(" {p}/transfer/request.toml"));
+    let line = format!("provision project.toml --out study --request{}", requests.collect::<String>());
+    assert!(world.says(&line).contains("digest"));
+    for (seed, party) in SITES.into_iter().chain(["office"]).enumerate() {
+        world.install(party, seed);
+    }
+    world
+}
+
+fn serve(world: &World) -> Services {
+    let mut services = Services(Vec::new());
+    let sites = SITES.map(|site| format!("site run --kit {site} --until-input-ends"));
+    for line in
+        ["coordinator serve --kit study/coordinator --until-input-ends".to_owned()].iter().chain(&sites)
+    {
+        let mut command = world.command(line);
+        command
+            .env("BLINDSCOPE_LOG", "error")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        services.0.push(command.spawn().unwrap());
+    }
+    let begun = Instant::now();
+    while !world.output("job list --kit office").status.success() {
+        assert!(begun.elapsed() < Duration::from_mins(1), "the coordinator does not answer");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    services
+}
+
+#[test]
+fn hospitals_found_a_study_and_add_up() {
+    let world = founded();
+    let (code, said) = world.fails("job list --kit office");
+    assert!(code == 4, "{code} {said}");
+    let running = serve(&world);
+
+    std::fs::write(world.path("key.toml"), "name = \"key\"\nkind = \"ceremony\"\n").unwrap();
+    let totals = "name = \"totals\"\nkind = \"statistics\"\nrounds = 1\nvalues = 100\nmax = 1000\nsettings = { plain = true }\n";
+    std::fs::write(world.path("totals.toml"), totals).unwrap();
+    for file in ["key.toml", "totals.toml"] {
+        world.says(&format!("job submit {file} --kit office --wait"));
+    }
+    world.says("job download totals --out totals.bin --kit office");
+    assert_eq!(std::fs::read(world.path("totals.bin")).unwrap().len(), 800);
+    let preflight: serde_json::Value =
+        serde_json::from_str(&world.says("preflight --kit hospital-a --json")).unwrap();
+    assert!(!preflight["checks"].as_array().unwrap().is_empty());
+
+    // The audit log as a file, whole and with a record struck out.
+    let log = world.says("job log --kit office");
+    std::fs::write(world.path("log.jsonl"), &log).unwrap();
+    world.says("log verify log.jsonl --kit office");
+    let without: Vec<&str> = log.lines().enumerate().filter(|(i, _)| *i != 3).map(|(_, line)| line).collect();
+    std::fs::write(world.path("cut.jsonl"), without.join("\n") + "\n").unwrap();
+    let (code, said) = world.fails("log verify cut.jsonl --kit office");
+    assert!(code == 8, "{code} {said}");
+
+    // An asker who comes later is known without a restart; a request that was altered is not signed.
+    world.says("cert request --name clinic --role asker --kit clinic");
+    let request = std::fs::read_to_string(world.path("clinic/transfer/request.toml")).unwrap();
+    std::fs::write(world.path("altered.toml"), request.replace("clinic", "klinik")).unwrap();
+    let (code, said) = world.fails("cert sign altered.toml --kit study/coordinator --out no.pem");
+    assert!(code == 3 && said.contains("signature"), "{code} {said}");
+    let sign = "cert sign clinic/transfer/request.toml --kit study/coordinator --out clinic/certificate.pem";
+    world.says(sign);
+    copy(&world.path("office/startup"), &world.path("clinic/startup"));
+    std::fs::rename(world.path("clinic/certificate.pem"), world.path("clinic/startup/certificate.pem"))
+        .unwrap();
+    let (code, said) = world.fails("job list --kit clinic -c name=clinic");
+    assert!(code == 5 && said.contains("administrator"), "{code} {said}");
+    drop(running);
+}
+
+#[test]
+fn what_is_typed_wrongly_is_answered_with_a_repair() {
+    let world = World(tempfile::tempdir().unwrap());
+    std::fs::write(world.path("bad.toml"), "name = \"x\"\nkind = \"everything\"\n").unwrap();
+    for (line, code, word) in [
+        ("job list --kit nowhere", 3, "--kit"),
+        ("coordinator serve --kit nowhere", 3, "provision"),
+        ("site run --kit nowhere", 3, "provision"),
+        ("provision nowhere.toml --out study", 3, "nowhere.toml"),
+        ("provision bad.toml --out study --all-local", 3, "bad.toml"),
+        ("cert sign nowhere.toml --kit nowhere --out x.pem", 3, "nowhere.toml"),
+        ("log verify nowhere.jsonl --kit nowhere", 3, "nowhere"),
+        ("demo --data nowhere", 2, "--model"),
+        ("job", 2, "Usage"),
+    ] {
+        let (found, said) = world.fails(line);
+        assert!(found == code && said.contains(word), "{line}: exit code {found}, {said}");
+    }
+}
+
+#[test]
+fn shells_get_their_completions() {
+    let world = World(tempfile::tempdir().unwrap());
+    for shell in ["bash", "zsh", "fish"] {
+        let script = world.says(&format!("completions {shell}"));
+        assert!(script.contains("blindscope") && script.contains("preflight"), "{shell}");
+    }
+}
