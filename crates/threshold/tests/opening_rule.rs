@@ -9,32 +9,23 @@
     reason = "a test says what it saw and stops"
 )]
 
-use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
+mod lattice;
+
+use blindscope_ckks::Parameters;
 use blindscope_ring::{Coeff, Ntt, Poly, Prime};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, DecryptionSession, Flooding, Integers, KeyShare, MemoryLedger, Opening, PartyId,
-    PublicKeyShare, Roster, SharedHalf, SiteSecret, Transcript, WideKey,
+    Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyShare, Roster,
+    SharedHalf, SiteSecret, Transcript, WideKey,
 };
-use blindscope_wire::{Digest, packed_len, unpack};
+use blindscope_wire::Digest;
+use lattice::{evaluations, short_solution, toy, words};
 use rand_core::CryptoRng;
 
 /// The careless site.
 const SITE: PartyId = PartyId(18);
 /// The others of its two committees. The quotient of the site's two Lagrange factors is one of numbers of 35 bits.
 const COMMITTEES: [[u16; 8]; 2] = [[0, 1, 2, 3, 6, 8, 10, 14], [4, 5, 7, 9, 12, 15, 16, 19]];
-
-/// One prime of 60 bits, sixteen coefficients: the product of two masks stays far below it, as under every real set.
-fn toy() -> Parameters {
-    Parameters::insecure_for_tests(ParametersLiteral {
-        log_n: 4,
-        ciphertext: ModulusLiteral::bits(&[60]),
-        special: ModulusLiteral::bits(&[]),
-        log2_scale: 20,
-        security: Security::Classical128,
-    })
-    .unwrap()
-}
 
 fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, WideKey, KeyShare) {
     let roster = Roster::new((0..20).map(|i| Digest([i; 32])).collect(), COMMITTEES[0].len() + 1).unwrap();
@@ -91,35 +82,6 @@ fn lambda(p: &Prime, which: usize) -> u64 {
         .iter()
         .map(|&j| u64::from(j) + 1)
         .fold(1, |acc, y| m.mul(acc, m.mul(y, m.inv(m.sub(y, x)))))
-}
-
-/// The short `(x, y)` with `a·x − b·y = v` modulo `q`: reduce the plane of solutions of `a·x = b·y`, and round.
-fn short_solution(a: u64, b: u64, v: u64, p: &Prime) -> (i128, i128) {
-    let (m, q) = (p.modulus(), i128::from(p.value()));
-    let slope = i128::from(m.mul(b, m.inv(a)));
-    let (mut u, mut w) = ((q, 0), (slope, 1));
-    let dot = |s: (i128, i128), t: (i128, i128)| s.0 as f64 * t.0 as f64 + s.1 as f64 * t.1 as f64;
-    while dot(u, u) > dot(w, w) {
-        let k = (dot(u, w) / dot(w, w)).round() as i128;
-        (u, w) = (w, (u.0 - k * w.0, u.1 - k * w.1));
-    }
-    // One solution, less the lattice point near it.
-    let x = (i128::from(m.mul(v, m.inv(a))), 0);
-    let det = (u.0 * w.1 - u.1 * w.0) as f64;
-    let k = ((x.0 as f64 * w.1 as f64) / det).round() as i128;
-    let l = ((-(u.1 as f64) * x.0 as f64) / det).round() as i128;
-    (x.0 - k * u.0 - l * w.0, x.1 - k * u.1 - l * w.1)
-}
-
-fn words(h: &Integers, n: usize) -> Vec<u64> {
-    (0..n).map(|c| h.words()[c * h.width()]).collect()
-}
-
-fn evaluations(params: &Parameters, bytes: &[u8]) -> Vec<u64> {
-    let mut out = vec![0; params.n()];
-    let bits = params.q().prime(0).modulus().bits();
-    unpack(&bytes[bytes.len() - packed_len(params.n(), bits)..], bits, &mut out).unwrap();
-    out
 }
 
 /// Recovers the site's key share from two of its shares, if it can.
