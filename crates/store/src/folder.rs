@@ -2,29 +2,35 @@
 //!
 //! A blob is written under a temporary name, flushed to the disk and renamed, and then the folder is flushed: under its own name
 //! stands the whole of it or nothing, also after a power cut. What a stopped process left unfinished is removed on opening.
+//!
+//! Beside a log that carries them ([`crate::Records::carry`], [`crate::Marks::carry`]) small blobs are not flushed: they are durable with
+//! the next entries of the log, and whole again when the folder is next opened beside it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use blindscope_federation::{Blob, BlobHasher, Blobs};
 
+use crate::journal::{Journal, SMALL};
 use crate::{Error, Result};
 
 /// A folder of blobs. Cheap to clone; clones share the limit.
 #[derive(Debug, Clone)]
-pub struct Folder(Arc<Inner>);
+pub struct Folder(pub(crate) Arc<Inner>);
 
 #[derive(Debug)]
-struct Inner {
-    root: PathBuf,
+pub(crate) struct Inner {
+    pub(crate) root: PathBuf,
     /// Most bytes of all blobs together.
     limit: u64,
     used: AtomicU64,
     /// Names the next temporary file.
     next: AtomicU64,
+    /// Small blobs that ride with a log's entries, where one carries them.
+    pub(crate) journal: OnceLock<Journal>,
 }
 
 const UNFINISHED: &str = "unfinished";
@@ -43,7 +49,8 @@ impl Folder {
         }
         fs::create_dir_all(&unfinished).map_err(Error::io("make folder", &unfinished, 0))?;
         sync(root)?;
-        let inner = Inner { root: root.to_owned(), limit, used: AtomicU64::new(0), next: AtomicU64::new(0) };
+        let (used, next, journal) = (AtomicU64::new(0), AtomicU64::new(0), OnceLock::new());
+        let inner = Inner { root: root.to_owned(), limit, used, next, journal };
         let folder = Self(Arc::new(inner));
         let mut used = 0;
         for (_, len) in folder.entries()? {
@@ -133,13 +140,16 @@ impl Folder {
             if !names.contains(name) {
                 fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
                 freed += len;
+                if let Some(journal) = self.journal().filter(|_| len <= SMALL) {
+                    journal.deleted(name);
+                }
             }
         }
         self.release(freed);
         Ok(freed)
     }
 
-    fn path(&self, blob: &Blob) -> PathBuf {
+    pub(crate) fn path(&self, blob: &Blob) -> PathBuf {
         self.0.root.join(blob.digest.to_string())
     }
 
@@ -149,13 +159,13 @@ impl Folder {
         reserved.map(drop).map_err(|_| Error::Full { op: "keep blob", needed: len })
     }
 
-    fn release(&self, len: u64) {
+    pub(crate) fn release(&self, len: u64) {
         let less = |used: u64| Some(used.saturating_sub(len));
         let _ = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
     }
 
     /// Finished blobs and their lengths.
-    fn entries(&self) -> Result<Vec<(PathBuf, u64)>> {
+    pub(crate) fn entries(&self) -> Result<Vec<(PathBuf, u64)>> {
         let fail = || Error::io("list folder", &self.0.root, 0);
         let mut found = Vec::new();
         for entry in fs::read_dir(&self.0.root).map_err(fail())? {
@@ -170,7 +180,7 @@ impl Folder {
 }
 
 /// Makes a folder's entries durable.
-fn sync(folder: &Path) -> Result<()> {
+pub(crate) fn sync(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("flush folder", folder, 0))
 }
 
@@ -211,19 +221,30 @@ impl Unfinished {
         self.hasher.is_empty()
     }
 
-    /// Makes it durable under its name.
+    /// Makes it durable under its name; a small one beside a log that carries it with the log's next entries.
     ///
     /// # Errors
     /// [`Error::Full`], [`Error::Io`]; then nothing is kept.
     pub fn finish(mut self) -> Result<Blob> {
         let blob = self.hasher.clone().finish();
-        self.file.sync_all().map_err(Error::io("flush blob", &self.path, blob.len))?;
-        let target = self.folder.path(&blob);
-        let known = self.folder.contains(&blob);
+        let folder = self.folder.clone();
+        let journal = folder.journal().filter(|_| blob.len <= SMALL);
+        let known = folder.contains(&blob);
+        if journal.is_some() && known && folder.holds(&blob) {
+            // An unflushed copy in its place would be worse.
+            return Ok(blob);
+        }
+        if journal.is_none() {
+            self.file.sync_all().map_err(Error::io("flush blob", &self.path, blob.len))?;
+        }
+        let target = folder.path(&blob);
         fs::rename(&self.path, &target).map_err(Error::io("place blob", &target, blob.len))?;
         self.placed = true;
-        self.folder.release(if known { self.reserved } else { self.reserved - blob.len });
-        sync(&self.folder.0.root)?;
+        folder.release(if known { self.reserved } else { self.reserved - blob.len });
+        match journal {
+            Some(journal) => journal.placed(&blob),
+            None => sync(&folder.0.root)?,
+        }
         Ok(blob)
     }
 

@@ -4,8 +4,10 @@
 
 #![forbid(unsafe_code)]
 
+mod carried;
 mod error;
 mod folder;
+mod journal;
 mod log;
 
 pub use error::{Error, Result};

@@ -2,19 +2,27 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use blindscope_federation::{Mark, Record, SiteId, Study};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sqlx::{Row, SqlitePool};
+use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
-use crate::{Error, Result};
+use crate::journal::{Journal, Riding};
+use crate::{Error, Folder, Result};
 
-/// A log of texts, numbered from 0.
+/// A log of texts, numbered from 0, and the folder whose small blobs it carries.
 #[derive(Debug, Clone)]
-struct Log(SqlitePool);
+struct Log {
+    pool: SqlitePool,
+    folder: Arc<OnceLock<Folder>>,
+}
+
+/// Pages of the write-ahead log after which it is folded into the database: 16 MiB, since entries carry blobs.
+const CHECKPOINT_PAGES: &str = "4096";
 
 /// `SQLITE_CONSTRAINT_PRIMARYKEY`
 const TAKEN: &str = "1555";
@@ -29,6 +37,7 @@ impl Log {
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
+            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
             .locking_mode(SqliteLockingMode::Exclusive)
             .busy_timeout(Duration::from_millis(200));
         let in_use = |e: sqlx::Error| match e.as_database_error().and_then(sqlx::error::DatabaseError::code) {
@@ -45,7 +54,7 @@ impl Log {
         // The lock is taken by the first statement that writes.
         sqlx::query("PRAGMA user_version = 1").execute(&pool).await.map_err(in_use)?;
         sqlx::migrate!().run(&pool).await?;
-        let log = Self(pool);
+        let log = Self { pool, folder: Arc::default() };
         log.own(role, &study.digest().to_string()).await?;
         Ok(log)
     }
@@ -56,10 +65,10 @@ impl Log {
         sqlx::query("INSERT INTO owner (one, role, study) VALUES (1, ?, ?) ON CONFLICT DO NOTHING")
             .bind(role)
             .bind(study)
-            .execute(&self.0)
+            .execute(&self.pool)
             .await
             .map_err(fail())?;
-        let row = sqlx::query("SELECT role, study FROM owner").fetch_one(&self.0).await.map_err(fail())?;
+        let row = sqlx::query("SELECT role, study FROM owner").fetch_one(&self.pool).await.map_err(fail())?;
         let found = (row.get::<String, _>(0), row.get::<String, _>(1));
         if found.0 != role || found.1 != study {
             let name = |role: &str, study: &str| format!("{role} of study {study}");
@@ -69,9 +78,11 @@ impl Log {
     }
 
     async fn append(&self, first: u64, lines: &[String]) -> Result<()> {
-        let needed = lines.iter().map(|l| l.len() as u64).sum();
+        let riding = self.riding();
+        let carried: u64 = riding.fresh.iter().map(|blob| blob.len).sum();
+        let needed = carried + lines.iter().map(|l| l.len() as u64).sum::<u64>();
         let fail = || Error::database("append", needed);
-        let mut transaction = self.0.begin().await.map_err(fail())?;
+        let mut transaction = self.pool.begin().await.map_err(fail())?;
         for (seq, line) in (first..).zip(lines) {
             let inserted = sqlx::query("INSERT INTO log (seq, line) VALUES (?, ?)")
                 .bind(seq as i64)
@@ -83,13 +94,64 @@ impl Log {
                 _ => fail()(e),
             })?;
         }
-        transaction.commit().await.map_err(fail())
+        self.carry_along(&mut transaction, &riding).await?;
+        transaction.commit().await.map_err(fail())?;
+        self.arrived(&riding);
+        Ok(())
+    }
+
+    fn riding(&self) -> Riding {
+        self.folder.get().and_then(Folder::journal).map(Journal::riding).unwrap_or_default()
+    }
+
+    /// Puts the bytes of small blobs into the transaction, and takes those out that are not needed any more.
+    async fn carry_along(&self, transaction: &mut Transaction<'_, Sqlite>, riding: &Riding) -> Result<()> {
+        let Some(folder) = self.folder.get() else { return Ok(()) };
+        for blob in &riding.fresh {
+            let Some(bytes) = folder.riding(blob)? else { continue };
+            sqlx::query("INSERT INTO blob (digest, bytes) VALUES (?, ?) ON CONFLICT DO NOTHING")
+                .bind(blob.digest.to_string())
+                .bind(bytes)
+                .execute(&mut **transaction)
+                .await
+                .map_err(Error::database("append", blob.len))?;
+        }
+        for name in &riding.gone {
+            sqlx::query("DELETE FROM blob WHERE digest = ?")
+                .bind(name)
+                .execute(&mut **transaction)
+                .await
+                .map_err(Error::database("append", 0))?;
+        }
+        Ok(())
+    }
+
+    /// What rode is on the disk. Once there is much of it, the files are flushed and the rows go next time; where that fails, they
+    /// stay.
+    fn arrived(&self, riding: &Riding) {
+        let Some((folder, journal)) = self.folder.get().and_then(|f| Some((f, f.journal()?))) else { return };
+        journal.rode(riding);
+        let settling = journal.settling();
+        if !settling.is_empty() && folder.flush(&settling).is_ok() {
+            journal.settled(&settling);
+        }
+    }
+
+    /// Carries the small blobs of a folder from now on; see [`Folder`].
+    async fn carry(&self, folder: &Folder) -> Result<()> {
+        let rows = sqlx::query("SELECT bytes FROM blob").fetch_all(&self.pool).await;
+        let rows = rows.map_err(Error::database("read blobs", 0))?;
+        let bytes: Vec<Vec<u8>> = rows.iter().map(|row| row.get(0)).collect();
+        folder.ride(&bytes)?;
+        // One log, one folder: a second one is not carried.
+        let _ = self.folder.set(folder.clone());
+        Ok(())
     }
 
     async fn read(&self, from: u64) -> Result<Vec<String>> {
         let rows = sqlx::query("SELECT seq, line FROM log WHERE seq >= ? ORDER BY seq")
             .bind(from as i64)
-            .fetch_all(&self.0)
+            .fetch_all(&self.pool)
             .await
             .map_err(Error::database("read log", 0))?;
         let numbered = (from..).zip(&rows).map(|(expected, row)| {
@@ -100,17 +162,17 @@ impl Log {
     }
 
     async fn close(&self) {
-        self.0.close().await;
+        self.pool.close().await;
     }
 
     async fn limit_pages(&self, pages: u32) -> Result<()> {
         let limit = format!("PRAGMA max_page_count = {pages}");
-        let set = sqlx::query(sqlx::AssertSqlSafe(limit)).execute(&self.0).await;
+        let set = sqlx::query(sqlx::AssertSqlSafe(limit)).execute(&self.pool).await;
         set.map(drop).map_err(Error::database("limit store", 0))
     }
 
     async fn len(&self) -> Result<u64> {
-        let row = sqlx::query("SELECT coalesce(max(seq) + 1, 0) FROM log").fetch_one(&self.0).await;
+        let row = sqlx::query("SELECT coalesce(max(seq) + 1, 0) FROM log").fetch_one(&self.pool).await;
         Ok(row.map_err(Error::database("read log", 0))?.get::<i64, _>(0) as u64)
     }
 }
@@ -148,6 +210,15 @@ impl Records {
     /// [`Error::Database`].
     pub async fn limit_pages(&self, pages: u32) -> Result<()> {
         self.0.limit_pages(pages).await
+    }
+
+    /// Carries the small blobs of `folder` from now on: they are durable with the next entries that are appended, at the cost of
+    /// no flush of their own. Blobs that a power cut took from the folder are put back first.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`], [`Error::Database`].
+    pub async fn carry(&self, folder: &Folder) -> Result<()> {
+        self.0.carry(folder).await
     }
 
     /// Lets go of the database: another process may open it when this returns.
@@ -196,6 +267,15 @@ impl Marks {
         }
         let lines: Vec<String> = marks.iter().map(Mark::to_text).collect();
         self.0.append(self.0.len().await?, &lines).await
+    }
+
+    /// Carries the small blobs of `folder` from now on: they are durable with the next entries that are appended, at the cost of
+    /// no flush of their own. Blobs that a power cut took from the folder are put back first.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`], [`Error::Database`].
+    pub async fn carry(&self, folder: &Folder) -> Result<()> {
+        self.0.carry(folder).await
     }
 
     /// Lets go of the database: another process may open it when this returns.

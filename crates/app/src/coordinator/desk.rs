@@ -1,12 +1,13 @@
-//! The one writer of the study's state: decide, store, then show the new state.
+//! The one writer of the study's state: decide, store, then show the new state. Inputs that come while the disk is busy are decided one
+//! after the other and stored together, so that many answers at once cost one flush.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 
 use blindscope_federation::{Coordinator, IdentityKey, Input, JobId, Record, Study};
 use blindscope_store::{Folder, Records};
 use blindscope_transport::{Answer, Stop};
-use tokio::sync::{Mutex, RwLock, watch};
+use tokio::sync::{Mutex, RwLock, oneshot, watch};
 
 use super::refusal;
 use crate::error::Result;
@@ -20,10 +21,17 @@ pub(super) struct Desk {
     signer: IdentityKey,
     state: watch::Sender<Arc<Coordinator>>,
     turn: Mutex<()>,
+    waiting: std::sync::Mutex<Vec<Waiting>>,
     /// Held for reading between a blob's arrival and its record, for writing while blobs without one are deleted.
     pub(super) arrivals: RwLock<()>,
     stop: Stop,
     broken: AtomicBool,
+}
+
+/// An input, and who hears what became of it.
+struct Waiting {
+    input: Input,
+    reply: oneshot::Sender<Answer<Done>>,
 }
 
 /// What an input led to.
@@ -51,6 +59,7 @@ impl Desk {
             signer,
             state,
             turn,
+            waiting: std::sync::Mutex::default(),
             arrivals,
             stop,
             broken: AtomicBool::new(false),
@@ -78,31 +87,61 @@ impl Desk {
     /// # Errors
     /// The refusal of the state machine or of a full disk; nothing has happened then.
     pub(super) async fn handle(self: &Arc<Self>, input: Input) -> Answer<Done> {
+        let (reply, answer) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(Waiting { input, reply });
         let desk = self.clone();
-        let handling = tokio::spawn(async move { desk.decide(&input).await });
-        handling.await.map_err(|e| refusal::internal(&e))?
+        tokio::spawn(async move { desk.work_off().await });
+        answer.await.map_err(|e| refusal::internal(&e))?
     }
 
-    async fn decide(&self, input: &Input) -> Answer<Done> {
+    /// Handles everything that waits: nothing, where an earlier turn did.
+    async fn work_off(&self) {
         let _turn = self.turn.lock().await;
-        let now = self.now();
-        let decision =
-            now.handle(input, system::now_ms(), &self.signer).map_err(|e| refusal::protocol(&e))?;
-        if !decision.records.is_empty() {
-            if let Err(error) = self.records.append(&decision.records).await {
-                if !matches!(error, blindscope_store::Error::Full { .. }) {
-                    // It is not known what is on the disk: only a replay can tell.
-                    tracing::error!(%error, "the log could not be written; the coordinator stops");
-                    self.broken.store(true, Ordering::Relaxed);
-                    self.stop.stop();
-                }
-                return Err(refusal::store(&error));
-            }
-            for record in &decision.records {
-                tracing::info!(seq = record.body.seq, event = %super::event_name(&record.body.event), "recorded");
-            }
-            self.state.send_replace(Arc::new(decision.next));
+        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let (mut state, mut records, mut decided) = (self.now(), Vec::new(), Vec::new());
+        for Waiting { input, reply } in waiting {
+            let decision = state.handle(&input, system::now_ms(), &self.signer);
+            decided.push((
+                reply,
+                decision.map(|decision| {
+                    if !decision.records.is_empty() {
+                        state = Arc::new(decision.next);
+                    }
+                    records.extend(decision.records);
+                    Done { receipt: decision.receipt, job: decision.job }
+                }),
+            ));
         }
-        Ok(Done { receipt: decision.receipt, job: decision.job })
+        // A refusal, too, is that of a state which has to be stored first.
+        let stored = self.store(state, &records).await;
+        for (reply, decision) in decided {
+            let answer = match &stored {
+                Ok(()) => decision.map_err(|e| refusal::protocol(&e)),
+                Err(error) => Err(refusal::store(error)),
+            };
+            // Whoever asked may be gone.
+            let _ = reply.send(answer);
+        }
+    }
+
+    /// Stores records, then shows the state that follows from them.
+    async fn store(&self, next: Arc<Coordinator>, records: &[Record]) -> blindscope_store::Result<()> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        if let Err(error) = self.records.append(records).await {
+            if !matches!(error, blindscope_store::Error::Full { .. }) {
+                // It is not known what is on the disk: only a replay can tell.
+                tracing::error!(%error, "the log could not be written; the coordinator stops");
+                self.broken.store(true, Ordering::Relaxed);
+                self.stop.stop();
+            }
+            return Err(error);
+        }
+        for record in records {
+            tracing::info!(seq = record.body.seq, event = %super::event_name(&record.body.event), "recorded");
+        }
+        self.state.send_replace(next);
+        Ok(())
     }
 }

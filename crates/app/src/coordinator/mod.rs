@@ -69,6 +69,7 @@ pub async fn serve(
     files::folder(&kit.state())?;
     let records = Records::open(&kit.state().join("records.db"), &study).await?;
     let blobs = Folder::open(&kit.state().join("blobs"), parts.disk)?;
+    records.carry(&blobs).await?;
     let callers = Callers::new(&study, kit)?;
     let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
     let desk = Arc::new(Desk::open(study, records, blobs, signer, stop.clone()).await?);

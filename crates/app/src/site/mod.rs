@@ -41,6 +41,8 @@ struct Runner {
     learning: Learning,
     client: Client,
     dialler: Dialler,
+    /// Receipts that are not on the disk yet. One that is lost is given again, so they wait for no flush of their own.
+    receipts: Vec<Mark>,
     stop: Stop,
 }
 
@@ -57,16 +59,19 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
     let policy = kit.policy()?;
     files::folder(&kit.state())?;
     let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
+    let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
+    marks.carry(&blobs).await?;
     let site = Site::replay(&study, me, policy, marks.all().await?)?;
     let mut runner = Runner {
         site,
         marks,
-        blobs: Folder::open(&kit.state().join("blobs"), disk)?,
+        blobs,
         signer: kit.identity()?,
         sealing: Arc::new(kit.sealing()?),
         learning,
         client: kit.client(&settings.coordinator)?,
         dialler: Dialler::new()?,
+        receipts: Vec::new(),
         stop,
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
@@ -75,7 +80,7 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
     while !runner.stop.is_stopped() {
         runner.turn().await?;
     }
-    Ok(())
+    Ok(runner.marks.append(&runner.receipts).await?)
 }
 
 impl Runner {
@@ -105,7 +110,15 @@ impl Runner {
             let client = client.clone();
             async move { client.next(Bytes::new(), POLL).await }
         };
-        let Some(Some(bytes)) = self.dialler.until_heard(&self.stop, ask).await? else { return Ok(()) };
+        // Receipts reach the disk while the coordinator is asked. What they make superfluous goes after that, not before.
+        let receipts = std::mem::take(&mut self.receipts);
+        let heard = self.dialler.until_heard(&self.stop, ask);
+        let (stored, heard) = tokio::join!(self.marks.append(&receipts), heard);
+        stored?;
+        if !receipts.is_empty() {
+            self.tidy()?;
+        }
+        let Some(Some(bytes)) = heard? else { return Ok(()) };
         let task = Task::from_bytes(&bytes)?;
         let staged = match self.site.take(&task)? {
             Order::Send(staged) => *staged,
@@ -125,8 +138,7 @@ impl Runner {
                 self.stage(&task, answer).await?
             }
         };
-        self.send(&staged).await?;
-        self.tidy()
+        self.send(&staged).await
     }
 
     /// Signs an answer and keeps it.
@@ -143,7 +155,11 @@ impl Runner {
     /// Marks on the disk, then in the state.
     async fn keep(&mut self, marks: Vec<Mark>) -> Result<()> {
         self.marks.append(&marks).await?;
-        for mark in &marks {
+        self.apply(&marks)
+    }
+
+    fn apply(&mut self, marks: &[Mark]) -> Result<()> {
+        for mark in marks {
             let corrupt = |reason| blindscope_federation::Error::Corrupt { seq: 0, reason };
             self.site.apply(mark).map_err(corrupt)?;
         }
@@ -177,7 +193,9 @@ impl Runner {
                     matches!(record.body.event, Event::Accepted { .. }),
                     "receive takes receipts only"
                 );
-                self.keep(vec![mark]).await
+                self.apply(std::slice::from_ref(&mark))?;
+                self.receipts.push(mark);
+                Ok(())
             }
             Ok(None) => Ok(()),
             // The step closed meanwhile, or was answered otherwise: nothing of this site's is wrong.

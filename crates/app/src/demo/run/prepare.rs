@@ -68,7 +68,9 @@ impl Demo<'_> {
         let (model, tell) = (self.weights(), &mut *self.tell);
         let mut progress = |done, total| tell(&DemoEvent::Progress { what: what.to_owned(), done, total });
         let aside = extract(self.options, &model, list, &mut progress, self.cancel)?;
-        aside.into_iter().for_each(|line| self.note(line));
+        for line in aside {
+            self.note(line);
+        }
         Ok(())
     }
 }

@@ -1,0 +1,79 @@
+//! A folder's small blobs and the log that carries them: what is read, put back and flushed.
+
+use std::fs::File;
+
+use blindscope_federation::Blob;
+
+use crate::folder::{Folder, sync};
+use crate::journal::{Journal, SMALL};
+use crate::{Error, Result};
+
+impl Folder {
+    pub(crate) fn journal(&self) -> Option<&Journal> {
+        self.0.journal.get()
+    }
+
+    /// Whether the blob is there and its bytes are those of its name.
+    pub(crate) fn holds(&self, blob: &Blob) -> bool {
+        self.contains(blob) && self.read(blob, blob.len).is_ok()
+    }
+
+    /// From now on small blobs ride. `rows` are the bytes that the log holds: what is missing of them is put back, and what a power
+    /// cut left of small blobs that no entry names is removed.
+    ///
+    /// # Errors
+    /// [`Error::Full`], [`Error::Io`].
+    pub(crate) fn ride(&self, rows: &[Vec<u8>]) -> Result<()> {
+        self.drop_torn()?;
+        let journal = Journal::default();
+        for bytes in rows {
+            let blob = Blob::of(bytes);
+            if !self.holds(&blob) {
+                self.keep(bytes)?;
+            }
+            journal.found(&blob);
+        }
+        // Carried a second time, a folder keeps its first journal: it knows more.
+        let _ = self.0.journal.set(journal);
+        Ok(())
+    }
+
+    /// Removes small blobs whose bytes are not those of their name.
+    fn drop_torn(&self) -> Result<()> {
+        for (path, len) in self.entries()? {
+            if len > SMALL {
+                continue;
+            }
+            let bytes = std::fs::read(&path).map_err(Error::io("open blob", &path, 0))?;
+            let name = Blob::of(&bytes).digest.to_string();
+            if path.file_name().and_then(|n| n.to_str()) != Some(name.as_str()) {
+                std::fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
+                self.release(len);
+            }
+        }
+        Ok(())
+    }
+
+    /// The bytes of a blob that rides; none if it was deleted meanwhile.
+    pub(crate) fn riding(&self, blob: &Blob) -> Result<Option<Vec<u8>>> {
+        match self.read(blob, blob.len) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Flushes the files of these blobs, as far as they are there, and the folder.
+    pub(crate) fn flush(&self, blobs: &[Blob]) -> Result<()> {
+        for blob in blobs {
+            let path = self.path(blob);
+            match File::open(&path).and_then(|file| file.sync_all()) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::io("flush blob", &path, blob.len)(e));
+                }
+                _ => {}
+            }
+        }
+        sync(&self.0.root)
+    }
+}

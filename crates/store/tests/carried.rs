@@ -1,0 +1,143 @@
+//! Small blobs ride with the log's entries: what a power cut takes from the folder is put back, and nothing else is.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::path::{Path, PathBuf};
+
+use blindscope_federation::{
+    Answer, Blob, Deadlines, Header, IdentityKey, JobId, Mark, Phase, SealingKey, SiteEntry, SiteId, Step,
+    Study, StudyLiteral,
+};
+use blindscope_store::{Error, Folder, Marks};
+use blindscope_wire::Digest;
+
+fn study() -> Study {
+    let key = |k: u8| IdentityKey::from_bytes(&[k; 32]);
+    let site = |k: u8| SiteEntry {
+        name: format!("site-{k}"),
+        identity: key(k).public(),
+        sealing: SealingKey::from_bytes(&[k + 100; 32]).unwrap().public(),
+    };
+    let literal = StudyLiteral {
+        name: "carried".to_owned(),
+        coordinator: key(9).public(),
+        threshold: 2,
+        minimum_cohort: 2,
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        backbone: Digest([0; 32]),
+        width: 8,
+        decryptions: 100,
+        statistical_bits: 40,
+        attempts: 2,
+        deadlines: Deadlines { ceremony_seconds: 10, upload_seconds: 10, opening_seconds: 10 },
+        sites: (1..4).map(site).collect(),
+    };
+    Study::new(literal).unwrap()
+}
+
+/// Marks and blobs of one site.
+struct Store {
+    dir: tempfile::TempDir,
+    marks: Marks,
+    folder: Folder,
+}
+
+impl Store {
+    async fn new() -> Self {
+        Self::at(tempfile::tempdir().unwrap()).await
+    }
+
+    async fn at(dir: tempfile::TempDir) -> Self {
+        let marks = Marks::open(&dir.path().join("marks.db"), &study(), SiteId(0)).await.unwrap();
+        let folder = Folder::open(&dir.path().join("blobs"), 1 << 30).unwrap();
+        marks.carry(&folder).await.unwrap();
+        Self { dir, marks, folder }
+    }
+
+    /// The same after the process ended; `between` does to the folder what the end of the machine might have done.
+    async fn again(self, between: impl FnOnce(&Path)) -> Self {
+        self.marks.close().await;
+        between(&self.dir.path().join("blobs"));
+        Self::at(self.dir).await
+    }
+
+    fn file(&self, blob: &Blob) -> PathBuf {
+        self.dir.path().join("blobs").join(blob.digest.to_string())
+    }
+}
+
+fn mark(blob: &Blob) -> Mark {
+    let step = Step { job: JobId(Digest([4; 32])), round: 1, attempt: 0, phase: Phase::Share };
+    let header = Header {
+        study: study().digest(),
+        key: step.job,
+        step,
+        site: SiteId(0),
+        answer: Answer::Payload(*blob),
+    };
+    Mark::Staged { answer: header.sign(&IdentityKey::from_bytes(&[1; 32])) }
+}
+
+/// Every file of a folder, as a power cut may leave what was never flushed: as long as it was, and empty of meaning.
+fn tear(folder: &Path) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let len = std::fs::metadata(&path).unwrap().len() as usize;
+            std::fs::write(&path, vec![0; len]).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_entry_names_survives_a_power_cut_and_what_none_names_is_gone() {
+    let store = Store::new().await;
+    let named = store.folder.keep(&vec![7; 300_000]).unwrap();
+    store.marks.append(&[mark(&named)]).await.unwrap();
+    let unnamed = store.folder.keep(&[8; 1000]).unwrap();
+
+    let store = store.again(tear).await;
+    assert_eq!(store.folder.read(&named, 1 << 20).unwrap(), vec![7; 300_000]);
+    assert!(!store.folder.contains(&unnamed));
+    assert_eq!(store.folder.used(), 300_000);
+    let store =
+        store.again(|folder| std::fs::remove_file(folder.join(named.digest.to_string())).unwrap()).await;
+    assert_eq!(store.folder.read(&named, 1 << 20).unwrap(), vec![7; 300_000]);
+    assert_eq!(store.marks.all().await.unwrap(), [mark(&named)]);
+}
+
+#[tokio::test]
+async fn a_blob_that_was_deleted_does_not_come_back() {
+    let store = Store::new().await;
+    let (kept, deleted) = (store.folder.keep(b"kept").unwrap(), store.folder.keep(b"deleted").unwrap());
+    store.marks.append(&[mark(&kept)]).await.unwrap();
+    store.folder.retain(&[kept]).unwrap();
+    store.marks.append(&[mark(&kept)]).await.unwrap();
+    let store = store.again(|_| ()).await;
+    assert!(store.folder.contains(&kept) && !store.folder.contains(&deleted));
+}
+
+#[tokio::test]
+async fn the_same_bytes_again_never_stand_unflushed_where_they_were_safe() {
+    let store = Store::new().await;
+    let blob = store.folder.keep(&[5; 2000]).unwrap();
+    store.marks.append(&[mark(&blob)]).await.unwrap();
+    for _ in 0..3 {
+        assert_eq!(store.folder.keep(&[5; 2000]).unwrap(), blob);
+        assert_eq!(store.folder.used(), 2000);
+    }
+    // Damaged, they are kept anew.
+    std::fs::write(store.file(&blob), [6; 2000]).unwrap();
+    store.folder.keep(&[5; 2000]).unwrap();
+    let store = store.again(tear).await;
+    assert_eq!(store.folder.read(&blob, 2000).unwrap(), [5; 2000]);
+}
+
+#[tokio::test]
+async fn a_large_blob_is_flushed_by_itself() {
+    let store = Store::new().await;
+    let large = store.folder.keep(&vec![1; (1 << 20) + 1]).unwrap();
+    store.marks.append(&[mark(&large)]).await.unwrap();
+    let store = store.again(tear).await;
+    // It was never in the log: torn by force, it is what the disk says.
+    assert!(matches!(store.folder.read(&large, 1 << 21), Err(Error::Io { .. } | Error::Damaged { .. })));
+}
