@@ -74,4 +74,18 @@ async fn three_of_eight_sites_may_be_lost_in_any_phase() {
     let view = admin.status("share").await.unwrap();
     println!("share: missing {:?}", view.missing);
     assert!(found == expected(&spec, 0..8), "the committed set never changes");
+    for site in [0, 1, 2] {
+        study.start_site(site).unwrap();
+    }
+
+    // One while it decrypts, two more and the coordinator when the others make ready for another attempt.
+    let spec = sums("ready", VALUES, 1);
+    admin.submit(&spec).await.unwrap();
+    kill_in(&mut study, "ready", Phase::Share, &[0]).await;
+    kill_in(&mut study, "ready", Phase::Ready, &[1, 2]).await;
+    study.kill_coordinator();
+    study.start_coordinator().unwrap();
+    study.ready().await.unwrap();
+    let found = result(&study, "ready").await;
+    assert!(found == expected(&spec, 0..8), "the committed set never changes");
 }

@@ -1,4 +1,5 @@
-//! Eight sites, five of which decrypt; three are killed before they contribute, and three while they decrypt.
+//! Eight sites, five of which decrypt; three are killed before they contribute, three while they decrypt, and one while it decrypts
+//! with two more when the others make ready for a second attempt.
 
 use std::time::Duration;
 
@@ -21,9 +22,11 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
     project.deadlines = Deadlines { ceremony_seconds: 600, upload_seconds, opening_seconds };
     let mut study = options.study("lost", project).await?;
     let mut figures = Vec::new();
-    for (phase, sites, committed) in
-        [(Phase::Upload, [1, 4, 6], vec![0, 2, 3, 5, 7]), (Phase::Share, [0, 1, 2], (0..8).collect())]
-    {
+    for (phase, sites, committed) in [
+        (Phase::Upload, [1, 4, 6], vec![0, 2, 3, 5, 7]),
+        (Phase::Share, [0, 1, 2], (0..8).collect()),
+        (Phase::Ready, [0, 1, 2], (0..8).collect()),
+    ] {
         let spec = trial::sums(phase.name(), VALUES, 1);
         let over = lose(&mut study, &spec, phase, &sites, committed).await?;
         let name = format!("lost-sites-{}", phase.name());
@@ -45,9 +48,18 @@ async fn lose(
         strike(study, sites);
     }
     let job = admin.submit(spec).await?;
-    if phase != Phase::Upload {
-        come_to(&admin, &spec.name, phase).await?;
-        strike(study, sites);
+    match (phase, sites) {
+        (Phase::Upload, _) => {}
+        (Phase::Ready, [first, others @ ..]) => {
+            come_to(&admin, &spec.name, Phase::Share).await?;
+            strike(study, &[*first]);
+            come_to(&admin, &spec.name, Phase::Ready).await?;
+            strike(study, others);
+        }
+        _ => {
+            come_to(&admin, &spec.name, phase).await?;
+            strike(study, sites);
+        }
     }
     finish(&admin, &spec.name).await?;
     let (result, _) = admin.download(&spec.name, Vec::new()).await?;
