@@ -6,7 +6,8 @@ use crate::shown::{print_json, show};
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
 use blindscope_app::features::{
-    self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays, Summary,
+    self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays,
+    Summary,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;

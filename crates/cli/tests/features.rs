@@ -130,7 +130,8 @@ fn checkpoint(path: &Path, tensors: &[(&str, &[usize])], value: f32) {
     for (name, shape) in tensors {
         let start = data.len();
         data.extend((0..shape.iter().product()).flat_map(|_: usize| value.to_le_bytes()));
-        let entry = serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
+        let entry =
+            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
         header.insert((*name).to_owned(), entry);
     }
     let header = serde_json::Value::Object(header).to_string();
@@ -147,7 +148,8 @@ fn wrong_checkpoints_are_named_and_cost_nothing_that_was_made() {
     json(&folder, "data synth tiles --side 64 --patients 2 --sites 2 --json");
     let train = "train backbone tiles/tiles.csv h.json --small --tune head --epochs 1 --save-backbone good/model.safetensors --json";
     json(&folder, train);
-    let extract = |model: &str| format!("features extract tiles/tiles.csv f.safetensors --model {model} --json");
+    let extract =
+        |model: &str| format!("features extract tiles/tiles.csv f.safetensors --model {model} --json");
     json(&folder, &extract("good"));
     let features = std::fs::read(folder.join("f.safetensors")).unwrap();
 
@@ -174,7 +176,10 @@ fn wrong_checkpoints_are_named_and_cost_nothing_that_was_made() {
     for (model, expected) in [
         ("nan", "values that are not finite; the checkpoint is damaged"),
         ("deeper", "missing 12: blocks.3."),
-        ("convolutions", "no class token under a timm, DINOv2 or Hugging Face name; it starts [\"bn1.weight\""),
+        (
+            "convolutions",
+            "no class token under a timm, DINOv2 or Hugging Face name; it starts [\"bn1.weight\"",
+        ),
     ] {
         let message = refusal(&folder, &extract(model));
         assert!(message.contains(expected) && message.contains("model.safetensors"), "{model}: {message}");
@@ -194,7 +199,8 @@ fn a_class_of_one_tile_is_refused_by_every_split() {
     let folder = folder("lone");
     json(&folder, "data synth tiles --side 64 --patients 4 --sites 2 --json");
     std::fs::create_dir(folder.join("tiles/lone")).unwrap();
-    std::fs::copy(folder.join("tiles/glands/site-1-patient-1-1.png"), folder.join("tiles/lone/only.png")).unwrap();
+    std::fs::copy(folder.join("tiles/glands/site-1-patient-1-1.png"), folder.join("tiles/lone/only.png"))
+        .unwrap();
     let extracted = json(&folder, "features extract tiles f.safetensors --small --json");
     let warning = extracted["warnings"][0].as_str().unwrap();
     assert!(warning.starts_with("class `lone` has 1 tile(s) of 1 independent group(s)"), "{warning}");

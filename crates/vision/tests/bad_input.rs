@@ -137,7 +137,12 @@ fn features_survive_a_round_trip_and_imports_are_checked() {
     let imported = import(&csv, &ImportOptions::default()).unwrap();
     assert_eq!((imported.width, imported.row(1), imported.labels[1]), (2, &[3.0, 4.5][..], Some(1)));
     std::fs::write(&csv, "id,label,f0\na,x,NaN\n").unwrap();
-    assert!(import(&csv, &ImportOptions::default()).unwrap_err().to_string().contains("row `a` column 0 is not finite"));
+    assert!(
+        import(&csv, &ImportOptions::default())
+            .unwrap_err()
+            .to_string()
+            .contains("row `a` column 0 is not finite")
+    );
     let h5 = folder.join("f.h5");
     std::fs::write(&h5, "no HDF5").unwrap();
     let message = import(&h5, &ImportOptions::default()).unwrap_err().to_string();

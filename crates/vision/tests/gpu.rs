@@ -80,11 +80,11 @@ fn the_papers_transformer_agrees_with_the_processor() {
 fn deit_tiny_agrees_on_real_tiles() {
     let (Some(folder), Some(data)) = (common::deit(), common::data()) else { return };
     let model = vit::load(&folder.join("deit_tiny_patch16_224.safetensors")).unwrap();
-    let Some(there) = bring(&model, 4) else { return };
+    let Some(there) = bring(&model, 2) else { return };
     let bytes = std::fs::read(folder.join("reference_outputs.safetensors")).unwrap();
     let (_, metadata) = safetensors::SafeTensors::read_metadata(&bytes).unwrap();
     let notes = metadata.metadata().clone().unwrap();
-    let names = notes["images"].split(['"', '[', ']', ',', '\n', ' ']).filter(|n| n.contains('.')).take(8);
+    let names = notes["images"].split(['"', '[', ']', ',', '\n', ' ']).filter(|n| n.contains('.')).take(3);
     let tile = |name: &str| {
         let jpeg = read_image(&data.join("lung-histology").join(name), Limits::default()).unwrap();
         Preprocess::imagenet(224).pixels(&decode(&jpeg, Limits::default()).unwrap())
@@ -92,7 +92,7 @@ fn deit_tiny_agrees_on_real_tiles() {
     let pixels: Vec<f32> = names.flat_map(tile).collect();
     let got = there.class_tokens(&model, &pixels).unwrap();
     let worst = worst(&got, &model.class_tokens(&pixels).unwrap(), 192);
-    println!("DeiT-Tiny on 8 real tiles: {worst:.1e}");
+    println!("DeiT-Tiny on 3 real tiles: {worst:.1e}");
     assert!(worst <= 1e-4, "{worst}");
 }
 
@@ -102,6 +102,8 @@ fn what_the_kernels_cannot_take_is_refused() {
     let model = Vit::new(wide.clone(), Parameters::zeros(&wide)).unwrap();
     match GpuVit::new(&model, 1, true) {
         Err(e) if e.to_string().contains("none is there") => println!("skipped: {e}"),
-        other => assert!(other.unwrap_err().to_string().contains("heads of 300 are wider than its kernels take, 256")),
+        other => assert!(
+            other.unwrap_err().to_string().contains("heads of 300 are wider than its kernels take, 256")
+        ),
     }
 }

@@ -62,7 +62,11 @@ fn chunks_filters_byte_orders_and_half_precision_are_read() {
 #[test]
 fn what_cannot_be_taken_over_is_named() {
     for (name, dataset, expected) in [
-        ("several", None, "2 matrices of floats; name one with --dataset (found: `test` [7, 5], `train` [7, 5])"),
+        (
+            "several",
+            None,
+            "2 matrices of floats; name one with --dataset (found: `test` [7, 5], `train` [7, 5])",
+        ),
         ("several", Some("val"), "it holds `test` [7, 5]"),
         ("latest", None, "no dataset `features` or `embeddings`, and 0 matrices"),
         ("contiguous", Some("ids"), "`ids` has shape [7], not two dimensions"),
@@ -79,30 +83,35 @@ fn what_cannot_be_taken_over_is_named() {
     assert!(message.contains("only HDF5 files hold datasets"), "{message}");
 }
 
-/// Whatever the bytes are, the answer is a typed error or features that pass their check. How long one takes is bounded by
-/// the test's own time limit.
+/// Whatever the bytes are, the answer is a typed error or features that pass their check. `BLINDSCOPE_ROUNDS` makes it a fuzzer.
 #[test]
 fn damaged_files_are_refused_and_end_nothing() {
     let folder = common::folder("hdf5-damaged");
     let path = folder.join("f.h5");
-    let mut rng = ChaCha12Rng::seed_from_u64(5);
+    let rounds = std::env::var("BLINDSCOPE_ROUNDS").map_or(150, |rounds| rounds.parse().unwrap());
+    let mut rng = ChaCha12Rng::seed_from_u64(rounds);
+    let mut slowest = std::time::Duration::ZERO;
     let (mut read_anyway, mut refused, mut given_up) = (0, 0, 0);
     for name in ["contiguous", "chunked", "latest", "several"] {
         let whole = std::fs::read(vector(name)).unwrap();
-        for round in 0..150 {
+        for round in 0..rounds {
             let mut bytes = whole.clone();
             if round % 10 == 0 {
                 bytes.truncate(rng.random_range(0..bytes.len()));
             } else {
                 for _ in 0..rng.random_range(1..6) {
                     // Structure lies at the front; values do not matter.
-                    let at = rng.random_range(0..bytes.len().min(if round % 2 == 0 { 1024 } else { usize::MAX }));
+                    let at =
+                        rng.random_range(0..bytes.len().min(if round % 2 == 0 { 1024 } else { usize::MAX }));
                     bytes[at] = [0, 1, 0x7f, 0xff, rng.random()][rng.random_range(0..5)];
                 }
             }
             std::fs::write(&path, &bytes).unwrap();
             let dataset = (name == "latest").then(|| "a/features".to_owned());
-            match import(&path, &ImportOptions { labels: None, dataset }) {
+            let start = std::time::Instant::now();
+            let outcome = import(&path, &ImportOptions { labels: None, dataset });
+            slowest = slowest.max(start.elapsed());
+            match outcome {
                 Ok(features) => {
                     features.check().unwrap();
                     read_anyway += 1;
@@ -114,7 +123,10 @@ fn damaged_files_are_refused_and_end_nothing() {
             }
         }
     }
-    println!("600 damaged files: {refused} refused ({given_up} by a caught fault), {read_anyway} read");
+    println!(
+        "{} damaged files: {refused} refused ({given_up} by a caught fault), {read_anyway} read; the slowest took {slowest:?}",
+        4 * rounds
+    );
     assert!(refused > 100 && read_anyway > 50, "{refused} {read_anyway}");
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -15,8 +15,8 @@ use crate::error::{Error, Result};
 
 const FORMAT: &str = "HDF5";
 
-/// Most bytes that one array may have once decompressed.
-const MOST_BYTES: u64 = 8 << 30;
+/// Most bytes that one array may have once decompressed: a million rows of a thousand floats.
+const MOST_BYTES: u64 = 4 << 30;
 /// DEFLATE makes no more of a byte than this, so a file of `n` bytes holds no more than this many times `n`.
 const MOST_EXPANSION: u64 = 1032;
 /// Datasets that one group may hold; feature files have a handful.
@@ -44,22 +44,35 @@ pub(super) struct Table {
 /// # Errors
 /// [`Error::Format`] for a damaged file, for no matrix or more than one, for a column of another length.
 pub(super) fn read(path: &Path, dataset: Option<&str>, columns: bool) -> Result<Table> {
-    let refuse = |reason: String| Error::format(FORMAT, path, reason);
     let (owned, wanted) = (path.to_owned(), dataset.map(str::to_owned));
-    let work = move || table(&owned, wanted.as_deref(), columns);
-    let thread = std::thread::Builder::new().name("hdf5".into()).stack_size(STACK).spawn(work);
-    let thread = thread.map_err(Error::io("reading", path))?;
-    let outcome = thread.join().unwrap_or_else(|_| Err("the reader gave up on it; it is damaged".into()));
-    outcome.map_err(refuse)
+    apart(path, move || table(&owned, wanted.as_deref(), columns))
 }
 
 /// A reason in words, for lack of a path.
 type Outcome<T> = std::result::Result<T, String>;
 
+/// Does `work` on the file `path` in a thread that may end by a fault.
+fn apart<T: Send + 'static>(path: &Path, work: impl FnOnce() -> Outcome<T> + Send + 'static) -> Result<T> {
+    let thread = std::thread::Builder::new().name("hdf5".into()).stack_size(STACK).spawn(work);
+    let thread = thread.map_err(Error::io("reading", path))?;
+    let outcome = thread.join().unwrap_or_else(|_| Err("the reader gave up on it; it is damaged".into()));
+    outcome.map_err(|reason| Error::format(FORMAT, path, reason))
+}
+
+/// What a file can hold at most.
+#[derive(Clone, Copy)]
+struct Bounds {
+    /// Bytes of the file.
+    file: u64,
+    /// Bytes of an array once decompressed.
+    array: u64,
+}
+
 fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
     let storage = FileStorage::open(path).map_err(text)?;
     let length = storage.len();
     let most = length.saturating_mul(MOST_EXPANSION).min(MOST_BYTES);
+    let bounds = Bounds { file: length, array: most };
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(0)
         .with_max_chunk_bytes(usize::try_from(most.min(256 << 20)).unwrap_or(0))
@@ -79,10 +92,10 @@ fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
     let &[rows, width] = matrix.shape() else {
         return Err(format!("`{}` has shape {:?}, not two dimensions", matrix.name(), matrix.shape()));
     };
-    let values = bytes::floats(&matrix, most)?;
+    let values = bytes::floats(&matrix, bounds)?;
     let mut table = Table { width: usize::try_from(width).unwrap_or(0), values, ..Table::default() };
     if columns {
-        let column = |names| column(&group, names, rows, most);
+        let column = |names| column(&group, names, rows, bounds);
         table.ids = column(["ids", "id"])?;
         table.labels = column(["labels", "label"])?;
         table.groups = column(["groups", "group"])?;
@@ -127,7 +140,7 @@ fn only_matrix(group: &Group) -> Outcome<Dataset> {
     }
 }
 
-fn column(group: &Group, names: [&str; 2], rows: u64, most: u64) -> Outcome<Option<Vec<String>>> {
+fn column(group: &Group, names: [&str; 2], rows: u64, bounds: Bounds) -> Outcome<Option<Vec<String>>> {
     let (_, present) = group.member_names().map_err(text)?;
     let Some(name) = names.into_iter().find(|name| present.iter().any(|p| p == name)) else {
         return Ok(None);
@@ -137,5 +150,18 @@ fn column(group: &Group, names: [&str; 2], rows: u64, most: u64) -> Outcome<Opti
         let shape = dataset.shape();
         return Err(format!("`{name}` has shape {shape:?}, expected [{rows}], one for each row"));
     }
-    bytes::names(&dataset, most).map(Some)
+    bytes::names(&dataset, bounds).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_of_the_reader_is_an_error_of_the_file() {
+        #[expect(clippy::panic, reason = "plays the reader's fault")]
+        let faulty = || -> Outcome<()> { panic!("index out of bounds") };
+        let message = apart(Path::new("f.h5"), faulty).unwrap_err().to_string();
+        assert_eq!(message, "f.h5 is not a readable HDF5 file: the reader gave up on it; it is damaged");
+    }
 }

@@ -32,7 +32,10 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Features> {
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
     let hdf5 = ["h5", "hdf5"].contains(&extension.as_str());
     if options.dataset.is_some() && !hdf5 {
-        return Err(Error::data("importing features", "a dataset is named, but only HDF5 files hold datasets"));
+        return Err(Error::data(
+            "importing features",
+            "a dataset is named, but only HDF5 files hold datasets",
+        ));
     }
     let (width, values) = match extension.as_str() {
         "safetensors" => {
@@ -114,7 +117,8 @@ fn with_columns(table: Table) -> Result<Features> {
         let column = column.map(|c| c.into_iter().map(|v| Some(v).filter(|v| !v.is_empty())).collect());
         column.unwrap_or_else(|| vec![None; n])
     };
-    let ids = known(table.ids).into_iter().enumerate().map(|(i, id)| id.unwrap_or_else(|| format!("row-{i}")));
+    let ids =
+        known(table.ids).into_iter().enumerate().map(|(i, id)| id.unwrap_or_else(|| format!("row-{i}")));
     let (labels, groups) = (known(table.labels), known(table.groups));
     let (patients, sites) = (known(table.patients), known(table.sites));
     let names: BTreeSet<&String> = labels.iter().flatten().collect();

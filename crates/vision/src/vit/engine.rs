@@ -50,7 +50,9 @@ impl Engine {
 
     #[cfg(not(feature = "gpu"))]
     fn graphics(_: &Vit, _: usize, _: bool) -> Result<Self> {
-        Err(crate::error::Error::Gpu { reason: "this program was built without it (cargo feature `gpu`)".into() })
+        Err(crate::error::Error::Gpu {
+            reason: "this program was built without it (cargo feature `gpu`)".into(),
+        })
     }
 
     /// The graphics processor's name; none for the processor.

@@ -197,7 +197,15 @@ impl<'a> Plan<'a> {
     }
 
     /// `out (+)= scale · act(x·W + b)` over `rows` rows.
-    fn product(&self, layer: &Linear, x: &Buffer, out: &Buffer, rows: usize, flags: u32, scale: &[f32]) -> Step {
+    fn product(
+        &self,
+        layer: &Linear,
+        x: &Buffer,
+        out: &Buffer,
+        rows: usize,
+        flags: u32,
+        scale: &[f32],
+    ) -> Step {
         let mut merged = std::borrow::Cow::Borrowed(layer);
         if layer.adapter.is_some() {
             merged.to_mut().merge_adapter();
@@ -222,7 +230,8 @@ fn normalise(
     out: &Buffer,
     none: &Buffer,
 ) -> Step {
-    let params = Params { rows, columns: config.width, stride, real: config.norm_epsilon, ..Params::default() };
+    let params =
+        Params { rows, columns: config.width, stride, real: config.norm_epsilon, ..Params::default() };
     let (gamma, beta) = (gpu.upload(&norm.gamma), gpu.upload(&norm.beta));
     gpu.step(Kernel::Normalise, params, [x, &gamma, &beta, none, out], [rows, 1, 1])
 }

@@ -1,9 +1,9 @@
 //! The values of one dataset. Chunks are joined here, by checked slices: every chunk has to be there once and nothing that
 //! was not written is taken for data.
 
-use hdf5_reader::{ByteOrder, Dataset, Datatype, DatasetChunk, StringSize};
+use hdf5_reader::{ByteOrder, Dataset, DatasetChunk, Datatype, StringSize};
 
-use super::{Outcome, text};
+use super::{Bounds, Outcome, text};
 use crate::tensorfile::half_to_f32;
 
 /// Longest id or label.
@@ -16,14 +16,14 @@ const BINARY32: [u8; 12] = [0, 0, 32, 0, 23, 8, 0, 23, 127, 0, 0, 0];
 const BINARY64: [u8; 12] = [0, 0, 64, 0, 52, 11, 0, 52, 255, 3, 0, 0];
 
 /// A matrix of IEEE floats of 16, 32 or 64 bits as f32, in rows.
-pub(super) fn floats(dataset: &Dataset, most: u64) -> Outcome<Vec<f32>> {
+pub(super) fn floats(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<f32>> {
     let name = dataset.name();
     let &Datatype::FloatingPoint { size, byte_order } = dataset.dtype() else {
         return Err(format!("`{name}` holds {:?}, not floats", dataset.dtype()));
     };
     let message = dataset.raw_datatype().map_err(text)?;
     let fields = message.get(8..20).unwrap_or(&[]);
-    let raw = || bytes(dataset, most);
+    let raw = || bytes(dataset, bounds);
     match (size, fields) {
         (2, f) if *f == BINARY16 => Ok(decode(&raw()?, byte_order, |b| half_to_f32(u16::from_le_bytes(b)))),
         (4, f) if *f == BINARY32 => Ok(decode(&raw()?, byte_order, f32::from_le_bytes)),
@@ -44,16 +44,18 @@ fn decode<T, const N: usize>(raw: &[u8], order: ByteOrder, from: impl Fn([u8; N]
 }
 
 /// A column of strings, or of integers as their digits.
-pub(super) fn names(dataset: &Dataset, most: u64) -> Outcome<Vec<String>> {
+pub(super) fn names(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<String>> {
     let name = dataset.name();
-    let raw = bytes(dataset, most)?;
+    let raw = bytes(dataset, bounds)?;
     let clean = |b: &[u8]| {
         let end = b.iter().position(|c| *c == 0).unwrap_or(b.len());
         let text = std::str::from_utf8(&b[..end]).map_err(|_| format!("`{name}` is not all UTF-8"))?;
         Ok(text.trim_end_matches(' ').to_owned())
     };
     match dataset.dtype() {
-        Datatype::String { size: StringSize::Fixed(n), .. } if (1..=LONGEST_NAME).contains(&(*n as usize)) => {
+        Datatype::String { size: StringSize::Fixed(n), .. }
+            if (1..=LONGEST_NAME).contains(&(*n as usize)) =>
+        {
             raw.chunks_exact(*n as usize).map(clean).collect()
         }
         Datatype::String { size: StringSize::Variable, .. } | Datatype::VarLen { .. } => {
@@ -86,24 +88,32 @@ fn integer(bytes: &[u8], signed: bool, order: ByteOrder) -> i128 {
     if signed && value >= span / 2 { value - span } else { value }
 }
 
-/// Every byte of a dataset of one or two dimensions, at most `most`.
-fn bytes(dataset: &Dataset, most: u64) -> Outcome<Vec<u8>> {
+/// Every byte of a dataset of one or two dimensions.
+fn bytes(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<u8>> {
     let (name, shape) = (dataset.name(), dataset.shape());
     let element = dataset.raw_element_size().map_err(text)?;
     let total = shape.iter().try_fold(element as u64, |n, d| n.checked_mul(*d));
-    let total = total.filter(|n| *n > 0 && *n <= most);
-    let total = total.ok_or_else(|| format!("`{name}` {shape:?} is empty, or more than the {most} bytes that this file can hold"))?;
+    let total = total.filter(|n| *n > 0 && *n <= bounds.array);
+    let most = bounds.array;
+    let total = total.ok_or_else(|| {
+        format!("`{name}` {shape:?} is empty, or more than the {most} bytes that this file can hold")
+    })?;
     let total = usize::try_from(total).map_err(|_| format!("`{name}` {shape:?} is too large"))?;
     let Some(chunk) = dataset.chunks() else {
         return dataset.read_raw_bytes().map_err(text);
     };
     let grid = Grid::new(name, shape, &chunk, element)?;
-    let mut out = Vec::new();
-    out.try_reserve_exact(total).map_err(|e| format!("`{name}` needs {total} bytes: {e}"))?;
-    out.resize(total, 0);
+    if grid.chunks() as u64 > bounds.file {
+        return Err(format!("`{name}` has {} chunks, more than this file can list", grid.chunks()));
+    }
+    Vec::<u8>::new().try_reserve_exact(total).map_err(|e| format!("`{name}` needs {total} bytes: {e}"))?;
+    // Zeros from the system: memory that no chunk fills is never touched.
+    let mut out = vec![0; total];
     let mut seen = vec![false; grid.chunks()];
     for chunk in dataset.iter_chunks().map_err(text)? {
-        let at = grid.place(&chunk.map_err(text)?, &mut out).ok_or_else(|| format!("`{name}` has a chunk outside of it"))?;
+        let at = grid
+            .place(&chunk.map_err(text)?, &mut out)
+            .ok_or_else(|| format!("`{name}` has a chunk outside of it"))?;
         if std::mem::replace(&mut seen[at], true) {
             return Err(format!("`{name}` has two chunks for one place"));
         }

@@ -130,7 +130,13 @@ impl Gpu {
     }
 
     /// A launch on the buffers x, w, bias, scale and out, in `groups`.
-    pub(super) fn step(&self, kernel: Kernel, params: Params, buffers: [&Buffer; 5], groups: [usize; 3]) -> Step {
+    pub(super) fn step(
+        &self,
+        kernel: Kernel,
+        params: Params,
+        buffers: [&Buffer; 5],
+        groups: [usize; 3],
+    ) -> Step {
         let Params { rows, inner, columns, flags, tokens, first, stride, real } = params;
         let sizes = [rows, inner, columns, flags as usize, tokens, first, stride].map(|v| v as u32);
         let mut words = sizes.to_vec();
