@@ -75,8 +75,7 @@ fn run(hub: &str, store: &Store) -> Result<Fetched, FetchError> {
     fetch(&request, store, &mut |_| {}, &AtomicBool::new(false))
 }
 
-/// This test alone in a process where `SSL_CERT_FILE` names `authorities`, and a hub of an authority of its own is started
-/// when none is told.
+/// Runs `test` alone, in a process where `SSL_CERT_FILE` names `authorities`, against `hub`.
 fn again(test: &str, authorities: &str, hub: &str) {
     let status = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture"])
@@ -100,8 +99,10 @@ fn a_hospitals_own_authority_is_trusted_through_ssl_cert_file() {
     let fetched = run(&hub_url, &store).unwrap();
     assert_eq!(std::fs::read(fetched.folder.join("model.safetensors")).unwrap(), b"weights over TLS");
     // The name must be the certificate's, not only the authority known.
-    let other = run(&hub_url.replace("localhost", "127.0.0.1"), &Store::new(folder("name"))).unwrap_err();
-    assert!(matches!(other, FetchError::Certificate { .. }), "{other}");
+    let other = Store::new(folder("name"));
+    let refused = run(&hub_url.replace("localhost", "127.0.0.1"), &other).unwrap_err();
+    assert!(matches!(refused, FetchError::Certificate { .. }), "{refused}");
+    std::fs::remove_dir_all(other.folder()).unwrap();
     std::fs::remove_dir_all(store.folder()).unwrap();
 }
 

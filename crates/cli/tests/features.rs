@@ -187,6 +187,13 @@ fn wrong_checkpoints_are_named_and_cost_nothing_that_was_made() {
         let shown = refusal(&folder, &format!("model show --model {model}"));
         assert!(shown.contains(expected), "{model}: {shown}");
     }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let message = refusal(&folder, "features extract tiles f.safetensors --model good --device gpu");
+        assert!(message.contains("built without it (cargo feature `gpu`); use the processor"), "{message}");
+        let auto = json(&folder, &format!("{} --device auto", extract("good")));
+        assert!(auto["graphics"].is_null());
+    }
     let again = json(&folder, &extract("good"));
     assert_eq!((&again["cached"], &again["rows"]), (&24.into(), &24.into()), "the cache is whole");
     std::fs::remove_dir_all(folder).unwrap();

@@ -1,6 +1,6 @@
 //! The forward pass on a graphics processor against the processor's. Mesa's software Vulkan (lavapipe) is enough.
 #![cfg(feature = "gpu")]
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
 mod common;
 

@@ -106,7 +106,6 @@ fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
 }
 
 /// The reader's message.
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn text(e: hdf5_reader::error::Error) -> String {
     e.to_string()
 }
@@ -159,7 +158,6 @@ mod tests {
 
     #[test]
     fn a_fault_of_the_reader_is_an_error_of_the_file() {
-        #[expect(clippy::panic, reason = "plays the reader's fault")]
         let faulty = || -> Outcome<()> { panic!("index out of bounds") };
         let message = apart(Path::new("f.h5"), faulty).unwrap_err().to_string();
         assert_eq!(message, "f.h5 is not a readable HDF5 file: the reader gave up on it; it is damaged");

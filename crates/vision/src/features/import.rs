@@ -123,9 +123,8 @@ fn with_columns(table: Table) -> Result<Features> {
     let (patients, sites) = (known(table.patients), known(table.sites));
     let names: BTreeSet<&String> = labels.iter().flatten().collect();
     let mut classes: Vec<String> = names.into_iter().cloned().collect();
-    let by_value: Option<Vec<i64>> = classes.iter().map(|c| c.parse().ok()).collect();
-    if by_value.is_some() {
-        classes.sort_by_key(|c| c.parse::<i64>().unwrap_or(0));
+    if classes.iter().all(|c| c.parse::<i64>().is_ok()) {
+        classes.sort_by_key(|c| c.parse::<i64>().unwrap_or_default());
     }
     let place: HashMap<&String, usize> = classes.iter().enumerate().map(|(i, c)| (c, i)).collect();
     let sample = |(group, patient): (&Option<String>, &Option<String>)| Sample {
