@@ -53,11 +53,11 @@ fn zeros(len: u32) -> Vec<u8> {
     bits.push(0, 7);
     let mut stream = bits.bytes;
     // Adler-32 of zeros: 1 and the length.
-    stream.extend((len % 65_521 << 16 | 1).to_be_bytes());
+    stream.extend((((len % 65_521) << 16) | 1).to_be_bytes());
     stream
 }
 
-fn chunk(out: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+fn chunk(out: &mut Vec<u8>, name: [u8; 4], data: &[u8]) {
     out.extend((data.len() as u32).to_be_bytes());
     let start = out.len();
     out.extend(name);
@@ -78,10 +78,10 @@ fn png(side: u32) -> Vec<u8> {
     header.extend(side.to_be_bytes());
     header.extend([8, 0, 0, 0, 0]);
     let mut out = b"\x89PNG\r\n\x1a\n".to_vec();
-    chunk(&mut out, b"IHDR", &header);
+    chunk(&mut out, *b"IHDR", &header);
     // A few zeros more than the picture needs, up to the next whole copy; a decoder ignores them.
-    chunk(&mut out, b"IDAT", &zeros((side * (side + 1)).next_multiple_of(258) + 1));
-    chunk(&mut out, b"IEND", b"");
+    chunk(&mut out, *b"IDAT", &zeros((side * (side + 1)).next_multiple_of(258) + 1));
+    chunk(&mut out, *b"IEND", b"");
     out
 }
 
