@@ -40,7 +40,9 @@ fn difference(config: Config, images: usize, batch: usize) -> Option<f32> {
     let mut parameters = Parameters::random(&config, &mut rng);
     // Registers, biases, scales and shifts that matter.
     for tensor in parameters.tensors_mut() {
-        tensor.iter_mut().for_each(|v| *v += rng.random_range(-0.05..0.05));
+        for value in tensor.iter_mut() {
+            *value += rng.random_range(-0.05..0.05);
+        }
     }
     let model = Vit::new(config, parameters).unwrap();
     let pixels: Vec<f32> =
