@@ -52,7 +52,7 @@ const CONFINED: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
         &["transport", "store", "app"],
     ),
-    ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch"], &["vision", "audit"]),
+    ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch", "wgpu"], &["vision", "audit"]),
 ];
 
 /// May be a development dependency of any crate.

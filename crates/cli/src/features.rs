@@ -6,9 +6,10 @@ use crate::shown::{print_json, show};
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
 use blindscope_app::features::{
-    self, ExtractOptions, FeatureError, Features, Progress, SplitRequest, SplitWays, Summary,
+    self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays,
+    Summary,
 };
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -22,7 +23,7 @@ pub(crate) enum Command {
         same command takes up there.\n\nExample: blindscope features extract tiles/ features.safetensors --model phikon/"
     )]
     Extract(ExtractArgs),
-    /// Take over features that another tool made (.safetensors, .npy, .csv).
+    /// Take over features that another tool made (.safetensors, .npy, .csv, .h5).
     #[command(
         after_help = "Example: blindscope features import uni.npy features.safetensors --labels tiles.csv"
     )]
@@ -51,9 +52,33 @@ pub(crate) struct ExtractArgs {
     /// Tiles a batch.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=1024))]
     batch: u16,
+    /// What carries the forward pass out. A graphics processor needs a build with the cargo feature `gpu`.
+    #[arg(long, value_enum, default_value_t = DeviceOption::Cpu)]
+    device: DeviceOption,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// What carries the forward pass out.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeviceOption {
+    /// The processor.
+    Cpu,
+    /// A graphics processor, or a refusal.
+    Gpu,
+    /// A graphics processor where build and machine have one, else the processor.
+    Auto,
+}
+
+impl From<DeviceOption> for Device {
+    fn from(option: DeviceOption) -> Self {
+        match option {
+            DeviceOption::Cpu => Self::Cpu,
+            DeviceOption::Gpu => Self::Gpu,
+            DeviceOption::Auto => Self::Auto,
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -65,6 +90,9 @@ pub(crate) struct ImportArgs {
     /// A CSV `path,label[,group][,patient][,site]` whose rows are in the order of the features.
     #[arg(long)]
     labels: Option<PathBuf>,
+    /// The matrix of an HDF5 file that holds several, such as fold1/features.
+    #[arg(long)]
+    dataset: Option<String>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -132,7 +160,12 @@ fn extract(args: &ExtractArgs) -> anyhow::Result<()> {
         Err(e) => return stopped(e, args.json),
     };
     let cache = (!args.no_cache).then(|| args.cache.clone());
-    let options = ExtractOptions { cache, batch: args.batch.into(), ..ExtractOptions::default() };
+    let options = ExtractOptions {
+        cache,
+        batch: args.batch.into(),
+        device: args.device.into(),
+        ..ExtractOptions::default()
+    };
     let mut bar = Bar::new("tiles");
     let extracted = features::extract(
         &dataset,
@@ -180,7 +213,8 @@ fn save(features: &Features, out: &Path) -> anyhow::Result<()> {
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
-    let features = features::import(&args.input, args.labels.as_deref())?;
+    let options = ImportOptions { labels: args.labels.clone(), dataset: args.dataset.clone() };
+    let features = features::import(&args.input, &options)?;
     save(&features, &args.out)?;
     show(&Summary::new(&features), Some(&args.out), None, args.json)
 }

@@ -59,7 +59,8 @@ pub(crate) fn show(
         (summary.cached, summary.seconds, summary.tiles_per_second)
     {
         let skipped = summary.skipped.len();
-        writeln!(out, "{cached} from the cache, {skipped} set aside, {seconds:.1} s, {rate:.1} tiles/s")?;
+        let on = summary.graphics.as_ref().map_or(String::new(), |name| format!(" on {name}"));
+        writeln!(out, "{cached} from the cache, {skipped} set aside, {seconds:.1} s, {rate:.1} tiles/s{on}")?;
     }
     if let Some(copies) = copies {
         writeln!(out, "{}", copies_line(copies))?;

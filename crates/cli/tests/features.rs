@@ -107,8 +107,9 @@ fn refusals_say_what_to_do() {
             "features extract . f.safetensors --small",
             "holds no folder with JPEG, PNG or TIFF files; expected CLASS/FILE",
         ),
-        ("features import f.h5 f.safetensors", "numpy.save"),
-        ("features import f.mat f.safetensors", "none of .safetensors, .npy, .csv"),
+        ("features import f.h5 f.safetensors", "f.h5 is not a readable HDF5 file"),
+        ("features import f.mat f.safetensors", "none of .safetensors, .npy, .csv, .h5"),
+        ("features import f.npy f.safetensors --dataset x", "only HDF5 files hold datasets"),
         ("model fetch phikon", "expected OWNER/NAME"),
         ("model fetch a/b --hub http://mirror.example.org", "expected https://"),
         ("model fetch a/b --sha256 12", "64 hexadecimal digits"),
@@ -120,5 +121,108 @@ fn refusals_say_what_to_do() {
         let message = refusal(&folder, line);
         assert!(message.contains(expected), "{line}: {message}");
     }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A `safetensors` file of some tensors of F32, all of one value.
+fn checkpoint(path: &Path, tensors: &[(&str, &[usize])], value: f32) {
+    let (mut header, mut data) = (serde_json::Map::new(), Vec::new());
+    for (name, shape) in tensors {
+        let start = data.len();
+        data.extend((0..shape.iter().product()).flat_map(|_: usize| value.to_le_bytes()));
+        let entry =
+            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, data.len()] });
+        header.insert((*name).to_owned(), entry);
+    }
+    let header = serde_json::Value::Object(header).to_string();
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(data);
+    std::fs::write(path, bytes).unwrap();
+}
+
+/// A wrong checkpoint costs a message; the features file and the cache of the right one stay.
+#[test]
+fn wrong_checkpoints_are_named_and_cost_nothing_that_was_made() {
+    let folder = folder("checkpoints");
+    json(&folder, "data synth tiles --side 64 --patients 2 --sites 2 --json");
+    let train = "train backbone tiles/tiles.csv h.json --small --tune head --epochs 1 --save-backbone good/model.safetensors --json";
+    json(&folder, train);
+    let extract =
+        |model: &str| format!("features extract tiles/tiles.csv f.safetensors --model {model} --json");
+    json(&folder, &extract("good"));
+    let features = std::fs::read(folder.join("f.safetensors")).unwrap();
+
+    for name in ["nan", "deeper", "convolutions"] {
+        std::fs::create_dir(folder.join(name)).unwrap();
+        for file in ["model.safetensors", "preprocessor_config.json"] {
+            std::fs::copy(folder.join("good").join(file), folder.join(name).join(file)).unwrap();
+        }
+    }
+    let mut bytes = std::fs::read(folder.join("good/model.safetensors")).unwrap();
+    let end = bytes.len();
+    bytes[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    std::fs::write(folder.join("nan/model.safetensors"), bytes).unwrap();
+    // A model of Hugging Face's names whose configuration has a block more and another width.
+    let config = serde_json::json!({
+        "model_type": "vit", "image_size": 64, "patch_size": 8, "hidden_size": 96, "num_hidden_layers": 4,
+        "num_attention_heads": 3, "intermediate_size": 96, "layer_norm_eps": 1e-6, "qkv_bias": true
+    });
+    std::fs::write(folder.join("deeper/config.json"), config.to_string()).unwrap();
+    let resnet: [(&str, &[usize]); 3] =
+        [("conv1.weight", &[64, 3, 7, 7]), ("bn1.weight", &[64]), ("fc.weight", &[10, 512])];
+    checkpoint(&folder.join("convolutions/model.safetensors"), &resnet, 0.5);
+
+    for (model, expected) in [
+        ("nan", "values that are not finite; the checkpoint is damaged"),
+        ("deeper", "missing 12: blocks.3."),
+        (
+            "convolutions",
+            "no class token under a timm, DINOv2 or Hugging Face name; it starts [\"bn1.weight\"",
+        ),
+    ] {
+        let message = refusal(&folder, &extract(model));
+        assert!(message.contains(expected) && message.contains("model.safetensors"), "{model}: {message}");
+        assert_eq!(std::fs::read(folder.join("f.safetensors")).unwrap(), features, "{model}");
+        let shown = refusal(&folder, &format!("model show --model {model}"));
+        assert!(shown.contains(expected), "{model}: {shown}");
+    }
+    #[cfg(not(feature = "gpu"))]
+    {
+        let message = refusal(&folder, "features extract tiles f.safetensors --model good --device gpu");
+        assert!(message.contains("built without it (cargo feature `gpu`); use the processor"), "{message}");
+        let auto = json(&folder, &format!("{} --device auto", extract("good")));
+        assert!(auto["graphics"].is_null());
+    }
+    let again = json(&folder, &extract("good"));
+    assert_eq!((&again["cached"], &again["rows"]), (&24.into(), &24.into()), "the cache is whole");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// A class of one tile cannot be on both sides: every command that would split says so, and with nothing held out a head is
+/// trained.
+#[test]
+fn a_class_of_one_tile_is_refused_by_every_split() {
+    let folder = folder("lone");
+    json(&folder, "data synth tiles --side 64 --patients 4 --sites 2 --json");
+    std::fs::create_dir(folder.join("tiles/lone")).unwrap();
+    std::fs::copy(folder.join("tiles/glands/site-1-patient-1-1.png"), folder.join("tiles/lone/only.png"))
+        .unwrap();
+    let extracted = json(&folder, "features extract tiles f.safetensors --small --json");
+    let warning = extracted["warnings"][0].as_str().unwrap();
+    assert!(warning.starts_with("class `lone` has 1 tile(s) of 1 independent group(s)"), "{warning}");
+    for line in [
+        "features split f.safetensors parts --shares 0.7,0.1,0.2",
+        "features split f.safetensors parts --folds 3",
+        "features split f.safetensors parts --sites 2",
+        "train head f.safetensors h.json --form linear --epochs 2",
+        "train backbone tiles h.json --small --tune head --epochs 1 --save-backbone b/model.safetensors",
+    ] {
+        let message = refusal(&folder, line);
+        assert!(message.contains("has 1 independent group(s) for"), "{line}: {message}");
+    }
+    assert!(!folder.join("parts").exists() && !folder.join("h.json").exists());
+    let head = json(&folder, "train head f.safetensors h.json --form linear --epochs 2 --hold-out 0 --json");
+    assert!(head["held_out"].is_null());
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -49,6 +49,12 @@ pub enum Error {
         /// How many of its values are not finite.
         count: usize,
     },
+    /// A graphics processor was asked for and cannot be used.
+    #[error("no graphics processor: {reason}; use the processor (--device cpu)")]
+    Gpu {
+        /// What is missing, or what it reported.
+        reason: String,
+    },
     /// Two lengths or shapes that must agree do not.
     #[error("{operation}: expected {expected}, got {got}")]
     Shape {

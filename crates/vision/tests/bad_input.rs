@@ -17,7 +17,7 @@ use blindscope_vision::data::{
     CsvColumns, Limits, Preprocess, SplitPlan, check_no_leak, connected_groups, dirichlet_sites, k_fold,
     read_csv, read_folder,
 };
-use blindscope_vision::features::{Extraction, FeatureCache, Features, extract, import};
+use blindscope_vision::features::{Extraction, FeatureCache, Features, ImportOptions, extract, import};
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
 use rand::SeedableRng;
@@ -53,6 +53,38 @@ fn damaged_tiles_are_listed_and_the_rest_extracted() {
     let ids: Vec<_> = rejected.iter().map(|r| r.id.as_str()).collect();
     assert_eq!(ids, ["glands/notes.txt", "glands/cut.png", "glands/empty.jpg"]);
     assert!(rejected[1].reason.contains("not a whole JPEG, PNG or TIFF image"), "{}", rejected[1].reason);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// TIFF is what scanners write: stripes, sixteen bits and grey come out as the PNG of the same picture.
+#[test]
+fn tiff_tiles_give_the_features_of_their_png() {
+    let folder = common::folder("tiff");
+    plan().write(&folder).unwrap();
+    let png = image::open(folder.join("glands/site-1-patient-1-1.png")).unwrap();
+    let pair = |class: &str, picture: image::DynamicImage| {
+        std::fs::create_dir(folder.join(class)).unwrap();
+        picture.save(folder.join(class).join("tile.png")).unwrap();
+        picture.save(folder.join(class).join("tile.tiff")).unwrap();
+    };
+    pair("rgb", image::DynamicImage::ImageRgb8(png.to_rgb8()));
+    pair("rgb16", image::DynamicImage::ImageRgb16(png.to_rgb16()));
+    pair("grey", image::DynamicImage::ImageLuma8(png.to_luma8()));
+    let whole = std::fs::read(folder.join("rgb/tile.tiff")).unwrap();
+    std::fs::write(folder.join("rgb/cut.tif"), &whole[..whole.len() / 2]).unwrap();
+    let tiles = read_folder(&folder).unwrap();
+    let model = small();
+    let (features, rejected) =
+        extract(&tiles, &extraction(&model, None), &mut |_| ControlFlow::Continue(())).unwrap();
+    for class in ["rgb", "rgb16", "grey"] {
+        let row = |name: &str| {
+            features.row(features.ids.iter().position(|id| *id == format!("{class}/{name}")).unwrap())
+        };
+        let worst = row("tile.png").iter().zip(row("tile.tiff")).map(|(a, b)| (a - b).abs());
+        // The same pixels in another batch: products may add up in another order.
+        assert!(worst.fold(0.0, f32::max) < 1e-5, "{class}");
+    }
+    assert_eq!(rejected.iter().map(|r| r.id.as_str()).collect::<Vec<_>>(), ["rgb/cut.tif"]);
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -99,15 +131,22 @@ fn features_survive_a_round_trip_and_imports_are_checked() {
     let path = folder.join("features.safetensors");
     features.save(&path).unwrap();
     assert_eq!(Features::load(&path).unwrap(), features);
-    assert_eq!(import(&path, None).unwrap(), features);
+    assert_eq!(import(&path, &ImportOptions::default()).unwrap(), features);
     let csv = folder.join("other.csv");
     std::fs::write(&csv, "id,label,f0,f1\na,x,1,2\nb,y,3,4.5\n").unwrap();
-    let imported = import(&csv, None).unwrap();
+    let imported = import(&csv, &ImportOptions::default()).unwrap();
     assert_eq!((imported.width, imported.row(1), imported.labels[1]), (2, &[3.0, 4.5][..], Some(1)));
     std::fs::write(&csv, "id,label,f0\na,x,NaN\n").unwrap();
-    assert!(import(&csv, None).unwrap_err().to_string().contains("row `a` column 0 is not finite"));
-    let message = import(&folder.join("f.h5"), None).unwrap_err().to_string();
-    assert!(message.contains("HDF5 is not read; write the array with numpy.save"), "{message}");
+    assert!(
+        import(&csv, &ImportOptions::default())
+            .unwrap_err()
+            .to_string()
+            .contains("row `a` column 0 is not finite")
+    );
+    let h5 = folder.join("f.h5");
+    std::fs::write(&h5, "no HDF5").unwrap();
+    let message = import(&h5, &ImportOptions::default()).unwrap_err().to_string();
+    assert!(message.contains("f.h5 is not a readable HDF5 file"), "{message}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 

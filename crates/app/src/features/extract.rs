@@ -3,6 +3,7 @@
 use super::{Backbone, FeatureError};
 use blindscope_vision::data::{Dataset, Limits, Rejected};
 use blindscope_vision::features::{self, Extraction, Features, Progress};
+use blindscope_vision::vit::{Device, Engine};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,12 +18,14 @@ pub struct ExtractOptions {
     pub batch: usize,
     /// What an image may cost.
     pub limits: Limits,
+    /// What carries the forward pass out.
+    pub device: Device,
 }
 
 impl Default for ExtractOptions {
-    /// No cache; batches of eight, which share the packing of weights well.
+    /// No cache; batches of eight, which share the packing of weights well; the processor.
     fn default() -> Self {
-        Self { cache: None, batch: 8, limits: Limits::default() }
+        Self { cache: None, batch: 8, limits: Limits::default(), device: Device::Cpu }
     }
 }
 
@@ -37,6 +40,8 @@ pub struct Extracted {
     pub cached: usize,
     /// Time taken.
     pub elapsed: Duration,
+    /// The graphics processor that the forward pass ran on, if it was one.
+    pub graphics: Option<String>,
 }
 
 /// Class tokens of every readable tile. `progress` is called after each batch; once `cancel` is set, extraction stops after
@@ -44,7 +49,7 @@ pub struct Extracted {
 ///
 /// # Errors
 /// [`FeatureError::Vision`]: stopped by `cancel` ([`FeatureError::stopped`] tells), no readable tile, a cache that cannot be
-/// used.
+/// used, no graphics processor where one was asked for.
 pub fn extract(
     dataset: &Dataset,
     backbone: &Backbone,
@@ -59,12 +64,14 @@ pub fn extract(
         batch: options.batch,
         cache: options.cache.as_deref(),
     };
+    let engine = Engine::choose(options.device, &backbone.model, options.batch)?;
     let start = Instant::now();
     let mut cached = 0;
-    let (features, rejected) = features::extract(dataset, &extraction, &mut |now| {
+    let (features, rejected) = features::extract_on(&engine, dataset, &extraction, &mut |now| {
         cached = now.cached;
         progress(now);
         if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
-    Ok(Extracted { features, rejected, cached, elapsed: start.elapsed() })
+    let graphics = engine.graphics_name().map(str::to_owned);
+    Ok(Extracted { features, rejected, cached, elapsed: start.elapsed(), graphics })
 }

@@ -28,9 +28,9 @@ pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, synthesise};
 
 pub use blindscope_vision::data::{Copies, CsvColumns, Dataset, Limits, Preprocess, Split};
-pub use blindscope_vision::features::{Features, Progress, hex, import, unhex};
+pub use blindscope_vision::features::{Features, ImportOptions, Progress, hex, import, unhex};
 pub use blindscope_vision::synth::SyntheticPlan;
-pub use blindscope_vision::vit::Vit;
+pub use blindscope_vision::vit::{Device, Vit};
 
 use std::path::PathBuf;
 use thiserror::Error;

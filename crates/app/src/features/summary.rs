@@ -51,6 +51,8 @@ pub struct Summary {
     pub seconds: Option<f64>,
     /// Tiles a second, likewise.
     pub tiles_per_second: Option<f64>,
+    /// The graphics processor they were made on; none for the processor.
+    pub graphics: Option<String>,
     /// Tiles set aside.
     pub skipped: Vec<Skipped>,
     /// What will trouble training or splitting.
@@ -82,6 +84,7 @@ impl Summary {
             cached: None,
             seconds: None,
             tiles_per_second: None,
+            graphics: None,
             skipped: Vec::new(),
         }
     }
@@ -94,6 +97,7 @@ impl Summary {
             cached: Some(extracted.cached),
             seconds: Some(seconds),
             tiles_per_second: Some(extracted.features.len() as f64 / seconds.max(1e-9)),
+            graphics: extracted.graphics.clone(),
             skipped: extracted.rejected.iter().map(skipped).collect(),
             ..Self::new(&extracted.features)
         }

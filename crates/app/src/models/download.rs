@@ -69,7 +69,7 @@ impl Download<'_> {
         if let Some(tag) = &tag {
             request = request.header(header::RANGE, format!("bytes={have}-")).header(header::IF_RANGE, tag);
         }
-        let response = request.call().map_err(|e| self.interrupted(have, None, e.to_string()))?;
+        let response = request.call().map_err(|e| self.failed(have, &e))?;
         let (head, body) = response.into_parts();
         match head.status {
             StatusCode::OK => self.begin(&head.headers, body, progress),
@@ -165,6 +165,21 @@ impl Download<'_> {
             return Ok(());
         }
         Err(FetchError::TooLarge { url: self.url.clone(), bytes, most: self.most })
+    }
+
+    /// A certificate that nobody vouches for is not an accident that fetching again repairs.
+    fn failed(&self, done: u64, e: &ureq::Error) -> FetchError {
+        let inner = match e {
+            ureq::Error::Rustls(inner) => Some(inner),
+            ureq::Error::Io(io) => io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
+            _ => None,
+        };
+        match inner {
+            Some(rustls::Error::InvalidCertificate(reason)) => {
+                FetchError::Certificate { url: self.url.clone(), reason: format!("{reason:?}") }
+            }
+            _ => self.interrupted(done, None, e.to_string()),
+        }
     }
 
     fn interrupted(&self, done: u64, total: Option<u64>, reason: String) -> FetchError {

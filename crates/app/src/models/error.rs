@@ -25,10 +25,22 @@ pub enum FetchError {
     },
     /// The system has no certificate authorities.
     #[error(
-        "no certificate authority is installed on this system, so no hub can be trusted ({reason}); install ca-certificates"
+        "no certificate authority is installed on this system, so no hub can be trusted ({reason}); install ca-certificates, or \
+         name a file of authorities in SSL_CERT_FILE"
     )]
     NoAuthorities {
         /// What was tried.
+        reason: String,
+    },
+    /// The hub's certificate is not trusted.
+    #[error(
+        "{url}: the hub's certificate is not trusted ({reason}); if a hospital's own authority signed it, name that authority's \
+         certificate (PEM) in SSL_CERT_FILE or install it among the system's; otherwise somebody on the way may be reading along"
+    )]
+    Certificate {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
         reason: String,
     },
     /// The hub has no such file.

@@ -13,7 +13,7 @@ mod usage;
 use std::path::Path;
 
 use blindscope_federation::Blob;
-use blindscope_vision::features::{Features, import};
+use blindscope_vision::features::{Features, ImportOptions, import};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,11 @@ pub struct Prediction {
 /// # Errors
 /// [`crate::AppError::Vision`]
 pub fn tokens(path: &Path) -> Result<Vec<Vec<f64>>> {
-    let features = if Features::is_ours(path) { Features::load(path)? } else { import(path, None)? };
+    let features = if Features::is_ours(path) {
+        Features::load(path)?
+    } else {
+        import(path, &ImportOptions::default())?
+    };
     Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
 }
 

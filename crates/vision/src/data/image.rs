@@ -13,7 +13,7 @@ pub struct Limits {
     pub file_bytes: u64,
     /// Pixels once decoded.
     pub pixels: u64,
-    /// Bytes that a decoder may allocate.
+    /// Bytes that a decoder may allocate, and bytes of the picture as stored (sixteen bits and transparency count).
     pub decoder_bytes: u64,
 }
 
@@ -104,6 +104,8 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     }
     let mut decoder_limits = image::Limits::default();
     decoder_limits.max_alloc = Some(limits.decoder_bytes);
+    // The decoder's limit is for its own buffers; the picture that it fills is ours.
+    decoder_limits.clone().reserve(decoder.total_bytes()).map_err(damaged)?;
     decoder.set_limits(decoder_limits).map_err(damaged)?;
     if jpeg::is_jpeg(bytes) && !jpeg::is_whole(bytes) {
         return Err(ImageProblem::Damaged("the JPEG file ends before its image does".into()));

@@ -1,23 +1,42 @@
 //! Features that other tools made.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::Features;
+use super::hdf5::{self, Table};
 use super::npy;
-use crate::data::{CsvColumns, connected_groups, read_csv};
+use crate::data::{CsvColumns, Dataset, Sample, connected_groups, read_csv};
 use crate::error::{Error, Result};
 use crate::tensorfile::TensorFile;
 
+/// What an imported file does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// A CSV `path,label[,group][,patient][,site]` whose rows are in the features' order, for formats without columns of
+    /// their own, or instead of them.
+    pub labels: Option<PathBuf>,
+    /// The matrix of an HDF5 file that holds several, such as `fold1/features`.
+    pub dataset: Option<String>,
+}
+
 /// Reads features from `path`: our own file, another `safetensors` (tensor `features`, `embeddings` or the only one of
-/// rank 2), `.npy`, or a CSV of numbers with optional columns `id`, `label` and `group`. For `safetensors` and `.npy`,
-/// `labels` names a CSV `path,label[,group][,patient][,site]` whose rows are in the features' order.
+/// rank 2), `.npy`, `.h5` (likewise, with the columns `ids`, `labels`, `groups`, `patients` and `sites` where they are), or a
+/// CSV of numbers with optional columns `id`, `label` and `group`.
 ///
 /// # Errors
-/// [`Error::Format`] for a file of another kind (HDF5 among them) or a damaged one, [`Error::Shape`] when `labels` has
-/// another number of rows.
-pub fn import(path: &Path, labels: Option<&Path>) -> Result<Features> {
+/// [`Error::Format`] for a file of another kind or a damaged one, [`Error::Shape`] when `labels` has another number of
+/// rows, [`Error::Data`] for options that the format has no use for.
+pub fn import(path: &Path, options: &ImportOptions) -> Result<Features> {
+    let labels = options.labels.as_deref();
     let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
+    let hdf5 = ["h5", "hdf5"].contains(&extension.as_str());
+    if options.dataset.is_some() && !hdf5 {
+        return Err(Error::data(
+            "importing features",
+            "a dataset is named, but only HDF5 files hold datasets",
+        ));
+    }
     let (width, values) = match extension.as_str() {
         "safetensors" => {
             if Features::is_ours(path) {
@@ -28,12 +47,14 @@ pub fn import(path: &Path, labels: Option<&Path>) -> Result<Features> {
         "npy" => npy::read(path)?,
         "csv" => return csv(path),
         "h5" | "hdf5" => {
-            let reason =
-                "HDF5 is not read; write the array with numpy.save(\"features.npy\", array) and import that";
-            return Err(Error::format("features", path, reason));
+            let table = hdf5::read(path, options.dataset.as_deref(), labels.is_none())?;
+            if labels.is_none() {
+                return with_columns(table);
+            }
+            (table.width, table.values)
         }
         other => {
-            let reason = format!("`.{other}` is none of .safetensors, .npy, .csv");
+            let reason = format!("`.{other}` is none of .safetensors, .npy, .csv, .h5");
             return Err(Error::format("features", path, reason));
         }
     };
@@ -88,8 +109,51 @@ fn with_labels(width: usize, values: Vec<f32>, labels: Option<&Path>) -> Result<
     Ok(features)
 }
 
+/// Features with the columns of their own file. Rows without an id are numbered; class names that are all integers are
+/// ordered by value, other ones by letter.
+fn with_columns(table: Table) -> Result<Features> {
+    let n = table.values.len().checked_div(table.width).unwrap_or(0);
+    let known = |column: Option<Vec<String>>| -> Vec<Option<String>> {
+        let column = column.map(|c| c.into_iter().map(|v| Some(v).filter(|v| !v.is_empty())).collect());
+        column.unwrap_or_else(|| vec![None; n])
+    };
+    let ids =
+        known(table.ids).into_iter().enumerate().map(|(i, id)| id.unwrap_or_else(|| format!("row-{i}")));
+    let (labels, groups) = (known(table.labels), known(table.groups));
+    let (patients, sites) = (known(table.patients), known(table.sites));
+    let names: BTreeSet<&String> = labels.iter().flatten().collect();
+    let mut classes: Vec<String> = names.into_iter().cloned().collect();
+    if classes.iter().all(|c| c.parse::<i64>().is_ok()) {
+        classes.sort_by_key(|c| c.parse::<i64>().unwrap_or_default());
+    }
+    let place: HashMap<&String, usize> = classes.iter().enumerate().map(|(i, c)| (c, i)).collect();
+    let sample = |(group, patient): (&Option<String>, &Option<String>)| Sample {
+        id: String::new(),
+        path: PathBuf::new(),
+        label: 0,
+        group: group.clone(),
+        patient: patient.clone(),
+        site: None,
+    };
+    let samples = groups.iter().zip(&patients).map(sample).collect();
+    let mut features = Features {
+        width: table.width,
+        values: table.values,
+        ids: ids.collect(),
+        labels: labels.iter().map(|l| l.as_ref().and_then(|l| place.get(l).copied())).collect(),
+        groups: connected_groups(&Dataset { samples, ..Dataset::default() }),
+        patients,
+        sites,
+        ..Features::default()
+    };
+    features.classes = classes;
+    features.drop_unknown_names();
+    features.check()?;
+    Ok(features)
+}
+
 /// For each row of the CSV, the sample that it became.
-fn row_order(path: &Path, samples: &[crate::data::Sample]) -> Result<Vec<usize>> {
+fn row_order(path: &Path, samples: &[Sample]) -> Result<Vec<usize>> {
     let bad = |e: csv::Error| Error::format("CSV", path, e);
     let mut reader =
         csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_path(path).map_err(bad)?;

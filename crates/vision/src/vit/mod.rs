@@ -5,6 +5,9 @@
 mod attention;
 mod block;
 mod config;
+mod engine;
+#[cfg(feature = "gpu")]
+mod gpu;
 mod hugging_face;
 mod linear;
 mod mlp;
@@ -17,6 +20,9 @@ mod weights;
 
 pub use block::BlockParameters;
 pub use config::{Config, Mlp};
+pub use engine::{Device, Engine};
+#[cfg(feature = "gpu")]
+pub use gpu::GpuVit;
 pub use linear::{Adapter, Linear};
 pub use model::{Recording, Vit};
 pub use norm::Norm;

@@ -100,7 +100,7 @@ impl Vit {
         hash.finalize().into()
     }
 
-    fn images(&self, pixels: &[f32]) -> Result<usize> {
+    pub(super) fn images(&self, pixels: &[f32]) -> Result<usize> {
         let each = self.config.pixels();
         if pixels.is_empty() || !pixels.len().is_multiple_of(each) {
             let side = self.config.image;
@@ -182,7 +182,7 @@ impl Vit {
     }
 
     /// Cuts images into patches: `[b, 3, H, W]` → `[b·n, 3·p²]`, values ordered channel, row, column.
-    fn patches(&self, pixels: &[f32]) -> Vec<f32> {
+    pub(super) fn patches(&self, pixels: &[f32]) -> Vec<f32> {
         let mut out = vec![0.0; pixels.len()];
         self.for_each_patch_row(
             |image_at, patch_at, p| {
