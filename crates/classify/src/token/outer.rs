@@ -10,7 +10,7 @@
 
 use super::server::{horner, real};
 use super::{Layout, Outer};
-use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Result};
+use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Encoder, Evaluator, Level, Plaintext, Scale};
 
 /// One ciphertext of logits: its products and their bias.
@@ -23,6 +23,7 @@ struct Part {
 /// An outer layer, encoded.
 pub(super) struct OuterLayer {
     layout: Layout,
+    rescale: Rescale,
     degree: u32,
     /// The powers of the units that are multiplied, in order.
     powers: Vec<u32>,
@@ -38,9 +39,9 @@ impl OuterLayer {
             Outer::Folded => vec![maker.folded()?],
             Outer::Extracted => maker.extracted()?,
         };
-        let degree = plan.literal().degree;
+        let (degree, rescale) = (plan.literal().degree, plan.literal().chain.rescale);
         let powers = powers.terms.iter().map(|t| t.0).collect();
-        Ok(Some(Self { layout: *layout, degree, powers, parts }))
+        Ok(Some(Self { layout: *layout, rescale, degree, powers, parts }))
     }
 
     /// Logits at level 0 from units at the first level.
@@ -64,7 +65,9 @@ impl OuterLayer {
         let product = |terms: &Vec<Plaintext>| {
             let pairs: Vec<_> = powers.iter().zip(terms).collect();
             let mut product = ev.mul_plain_sum(&pairs)?;
-            ev.rescale_assign(&mut product)?;
+            if self.rescale == Rescale::Early {
+                ev.rescale_assign(&mut product)?;
+            }
             Ok(product)
         };
         let products: Result<Vec<_>> = part.steps.iter().map(product).collect();
@@ -75,6 +78,9 @@ impl OuterLayer {
                 let rotated = ev.rotate(&y, stride, &keys.galois)?;
                 ev.add_assign(&mut y, &rotated)?;
             }
+        }
+        if self.rescale == Rescale::Late {
+            ev.rescale_assign(&mut y)?;
         }
         ev.add_plain_assign(&mut y, &part.bias)?;
         Ok(y)

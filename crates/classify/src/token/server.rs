@@ -2,7 +2,7 @@ use super::outer::OuterLayer;
 use super::{Layout, Outer};
 use crate::answer::{Lanes, shape};
 use crate::question::Pieces;
-use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Result};
+use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Plaintext, Scale};
 use std::io::Read;
 
@@ -96,14 +96,21 @@ impl TokenServer {
     /// The first layer's outputs, in slots.
     fn units(&self, tokens: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
         let (l, ev) = (&self.layout, &self.evaluator);
-        let step = -(l.tokens as i64);
-        let mut v = horner(ev, &self.products(tokens, keys)?, step, keys)?;
+        let late = self.plan.literal().chain.rescale == Rescale::Late;
+        let mut products = self.products(tokens, keys)?;
+        if !late {
+            products.iter_mut().try_for_each(|p| ev.rescale_assign(p))?;
+        }
+        let mut v = horner(ev, &products, -(l.tokens as i64), keys)?;
         for stride in l.folds(l.period, l.positions()) {
             let rotated = ev.rotate(&v, stride, &keys.galois)?;
             ev.add_assign(&mut v, &rotated)?;
         }
         let conjugate = ev.conjugate(&v, &keys.galois)?;
         ev.add_assign(&mut v, &conjugate)?;
+        if late {
+            ev.rescale_assign(&mut v)?;
+        }
         match &self.first {
             First::Clear(_, bias) => ev.add_plain_assign(&mut v, bias)?,
             First::Encrypted(head) => ev.add_assign(&mut v, &head.bias)?,
@@ -111,19 +118,15 @@ impl TokenServer {
         Ok(v)
     }
 
-    /// One product a step, rescaled.
+    /// One product a step, at the top level.
     fn products(&self, x: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
-        let rescaled = |mut product: Ciphertext| {
-            ev.rescale_assign(&mut product)?;
-            Ok(product)
-        };
         match &self.first {
-            First::Clear(w, _) => w.iter().map(|w| rescaled(ev.mul_plain(x, w)?)).collect(),
+            First::Clear(w, _) => w.iter().map(|w| Ok(ev.mul_plain(x, w)?)).collect(),
             First::Encrypted(head) => {
                 let relin =
                     keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "encrypted head" })?;
-                head.weights.iter().map(|w| rescaled(ev.mul_relin(x, w, relin)?)).collect()
+                head.weights.iter().map(|w| Ok(ev.mul_relin(x, w, relin)?)).collect()
             }
         }
     }
