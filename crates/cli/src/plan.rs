@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanOptions {
-    /// A head's JSON; without one, a head of the shape below.
+    /// A head, JSON or safetensors; without one, a head of the shape below.
     #[arg(long, conflicts_with_all = ["width", "hidden", "classes", "degree"])]
     head: Option<PathBuf>,
     /// Features a token has.
