@@ -58,6 +58,26 @@ impl PlanLiteral {
         VERSION
     }
 
+    /// Whether the primes leave room for the masks of a committee that re-encrypts answers of an encrypted head.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.encrypted_head && self.key == KeyOwner::Collective
+    }
+
+    /// Primes that the first layer's products lose.
+    pub(crate) fn first_primes(&self) -> usize {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Primes that the outer layer's products lose.
+    pub(crate) fn outer_primes(&self) -> usize {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Whether a square is rescaled before the outer layer.
+    pub(crate) fn rescales_square(&self) -> bool {
+        self.degree == 4 || (self.degree == 2 && self.is_wide())
+    }
+
     /// The bytes of the plan: JSON.
     ///
     /// # Errors
@@ -93,8 +113,9 @@ impl PlanLiteral {
         within("plan.classes", self.classes, 1, MOST)?;
         within("plan.batch", self.batch, 1, MOST_BATCH)?;
         within("plan.answer_bits", self.answer_bits as usize, 8, 32)?;
-        within("plan.fresh_log2", self.fresh_log2.unsigned_abs() as usize, 16, 40)?;
-        within("plan.answer_log2", self.answer_log2.unsigned_abs() as usize, 8, 45)?;
+        let (fresh, answer) = if self.is_wide() { (72, 56) } else { (40, 45) };
+        within("plan.fresh_log2", self.fresh_log2.unsigned_abs() as usize, 16, fresh)?;
+        within("plan.answer_log2", self.answer_log2.unsigned_abs() as usize, 8, answer)?;
         if !matches!(self.degree, 1 | 2 | 4) || self.answer_log2 < 0 || self.fresh_log2 < 0 {
             let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
             return Err(ClassifyError::Length { field: "plan.degree", found, expected });

@@ -23,6 +23,8 @@ use noise::Noise;
 
 /// `log2` of the scales of fresh ciphertexts that are weighed up.
 const FRESH_LOG2: std::ops::RangeInclusive<i16> = 22..=36;
+/// The same for encrypted heads under a collective key.
+const WIDE_FRESH_LOG2: std::ops::RangeInclusive<i16> = 40..=72;
 /// Bytes a token that make the feature-major packing worth its upload.
 const FEATURE_BYTES: usize = 30_000;
 
@@ -96,10 +98,11 @@ impl Plan {
         let q0 = self.params.q().prime(0).modulus().bits() as i16;
         let most = q0 - 2 - worst.logit.log2().ceil() as i16;
         let mut best: Option<PlanLiteral> = None;
-        for fresh in FRESH_LOG2 {
+        let wide = self.literal.is_wide();
+        for fresh in if wide { WIDE_FRESH_LOG2 } else { FRESH_LOG2 } {
             // A linear head's answers start at the fresh scale and can only be raised.
             let least = if self.literal.degree == 1 { fresh } else { 12 };
-            let answer = most.min(38);
+            let answer = most.min(if wide { 56 } else { 38 });
             if answer < least {
                 continue;
             }
@@ -126,7 +129,9 @@ impl Plan {
         // Dropped bits may add as much as is there for typical tokens.
         let enough = |bits: &u32| noise.dropped(self, *bits) <= at_typical;
         let bits = (8..=32).find(enough).unwrap_or(32);
-        let dropped = noise.dropped(self, bits);
+        // Ciphertexts for a committee are not compacted.
+        let compacts = self.literal.key == KeyOwner::Asker;
+        let dropped = if compacts { noise.dropped(self, bits) } else { 0.0 };
         self.literal.answer_bits = bits;
         self.literal.error_bound = noise::TAIL * at_worst.hypot(dropped);
         self.literal.error_std = at_typical.hypot(dropped);
@@ -225,11 +230,22 @@ impl Plan {
 
     /// Level at which the first layer's products are summed.
     pub fn first_level(&self) -> Level {
-        Level(self.params.top_level().0 - 1)
+        Level(self.params.top_level().0 - self.literal.first_primes())
+    }
+
+    /// Level at which the outer layer's products are taken.
+    pub(crate) fn outer_level(&self) -> Level {
+        Level(self.literal.outer_primes())
+    }
+
+    /// Scale of an encrypted first layer's weights: the primes that its products lose.
+    pub(crate) fn first_weight(&self) -> Scale {
+        let top = self.params.top_level().0;
+        (self.first_level().0 + 1..=top).fold(Scale::ONE, |scale, i| scale.times(Scale::prime(i)))
     }
 
     /// Level of the relinearisation key, if products of ciphertexts are taken.
-    pub(crate) fn relin_level(&self) -> Option<Level> {
+    pub fn relin_level(&self) -> Option<Level> {
         if self.literal.encrypted_head {
             return Some(self.params.top_level());
         }

@@ -59,23 +59,32 @@ impl<'p> Noise<'p> {
 
     /// Scale of the first layer's weights.
     fn weight(&self) -> f64 {
-        self.params.q().prime(self.params.top_level().0).value() as f64
+        let top = self.params.top_level().0;
+        (top + 1 - self.plan.first_primes()..=top).map(|i| self.params.q().prime(i).value() as f64).product()
     }
 
     /// `log2` of the scale of the highest power.
     fn power_log2(&self) -> f64 {
         let delta = self.delta.log2();
-        match self.plan.degree {
-            1 => delta,
-            4 => 2.0 * (2.0 * delta - (self.params.q().prime(2).value() as f64).log2()),
-            _ => 2.0 * delta,
+        if self.plan.degree == 1 {
+            return delta;
         }
+        let square = if self.plan.rescales_square() {
+            2.0 * delta - self.prime_log2(self.plan.outer_primes() + 1)
+        } else {
+            2.0 * delta
+        };
+        if self.plan.degree == 4 { 2.0 * square } else { square }
     }
 
     /// Scale of the outer layer's weights.
     fn outer_weight(&self) -> f64 {
-        let q1 = (self.params.q().prime(1).value() as f64).log2();
-        (f64::from(self.plan.answer_log2) + q1 - self.power_log2()).exp2()
+        let lost: f64 = (1..=self.plan.outer_primes()).map(|i| self.prime_log2(i)).sum();
+        (f64::from(self.plan.answer_log2) + lost - self.power_log2()).exp2()
+    }
+
+    fn prime_log2(&self, index: usize) -> f64 {
+        (self.params.q().prime(index).value() as f64).log2()
     }
 
     /// Standard deviation of a logit's error before the answer's last bits are dropped.

@@ -10,6 +10,11 @@ const DEFAULT_LOG2: u32 = 30;
 /// encrypted first layer carries noise of its own and needs a wide one.
 pub(super) fn parameters(plan: &PlanLiteral) -> ParametersLiteral {
     let (log_n, ciphertext, special): (u32, &[u32], u32) = match (plan.degree, plan.quantum) {
+        // What a committee re-encrypts is masked some forty bits above its noise: wide primes keep the noise that far
+        // down, and each layer's weights take two narrow ones together as their scale.
+        (1, _) if plan.is_wide() => (14, &[60, 35, 35], 61),
+        (2, _) if plan.is_wide() => (14, &[60, 34, 34, 58, 36, 36], 61),
+        (_, _) if plan.is_wide() => (15, &[60, 60, 60, 60, 35, 35], 61),
         (1, _) if plan.encrypted_head => (13, &[44, 44], 46),
         (2, false) if plan.encrypted_head => (13, &[44, 44, 44], 46),
         (2, true) if plan.encrypted_head => (14, &[44, 44, 44], 46),

@@ -115,7 +115,9 @@ impl TokenServer {
     fn products(&self, x: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
         let rescaled = |mut product: Ciphertext| {
-            ev.rescale_assign(&mut product)?;
+            while product.level() > self.plan.first_level() {
+                ev.rescale_assign(&mut product)?;
+            }
             Ok(product)
         };
         match &self.first {
