@@ -166,7 +166,7 @@ fn other_key<T>(found: String, expected: String) -> Result<T> {
 
 impl Plan {
     /// `(element, level)` of every Galois key, in the order of the wire.
-    fn galois_elements(&self) -> Vec<(usize, Level)> {
+    pub fn galois_elements(&self) -> Vec<(usize, Level)> {
         let log_n = self.params().log_n();
         let conjugation = (conjugation_element(log_n), self.rotated_level());
         let rotation = |(steps, level)| (rotation_element(steps, log_n), level);

@@ -10,10 +10,14 @@ use serde::{Deserialize, Serialize};
 pub(super) const RINGS: std::ops::RangeInclusive<u32> = 12..=15;
 /// Widest prime: the fast transforms run up to this width.
 pub(super) const WIDEST: u32 = 46;
+/// Widest prime where a committee re-encrypts.
+const WIDEST_OF_ALL: u32 = 61;
 /// Most ciphertext primes of a plan.
-pub(super) const MOST_PRIMES: usize = 4;
+pub(super) const MOST_PRIMES: usize = 6;
 /// `log2` of the scales of fresh ciphertexts.
 pub(super) const FRESH: std::ops::RangeInclusive<i16> = 12..=40;
+/// The same where a committee re-encrypts.
+pub(super) const WIDE_FRESH: std::ops::RangeInclusive<i16> = 40..=72;
 /// Largest `log2` of the parameters' default scale, which plans do not use: theirs depends on the head.
 const DEFAULT_LOG2: u32 = 30;
 
@@ -47,9 +51,22 @@ pub struct Chain {
     pub answer_log2: i16,
 }
 
-/// Ciphertext primes of a circuit of this degree.
-pub(super) fn primes(degree: u32) -> usize {
-    if degree == 1 { 2 } else { 2 + degree.ilog2() as usize }
+/// Ciphertext primes that a plan's circuit takes.
+pub(super) fn primes(plan: &PlanLiteral) -> usize {
+    let squares = usize::from(plan.rescales_square());
+    let outer = if plan.degree == 1 { 0 } else { plan.outer_primes() };
+    1 + plan.first_primes() + outer + squares
+}
+
+/// Ring, ciphertext primes and special prime of answers that a committee re-encrypts. Its masks lie some forty bits
+/// above an answer's noise: wide primes keep the noise that far down, and each layer's weights take two narrow ones
+/// together as their scale.
+pub(super) fn wide(degree: u32) -> (u32, &'static [u32], u32) {
+    match degree {
+        1 => (14, &[60, 35, 35], WIDEST_OF_ALL),
+        2 => (14, &[60, 34, 34, 58, 36, 36], WIDEST_OF_ALL),
+        _ => (15, &[60, 60, 60, 60, 35, 35], WIDEST_OF_ALL),
+    }
 }
 
 /// Narrowest prime of a plan: below it there are too few that are 1 modulo `2N`.
@@ -69,19 +86,21 @@ impl Chain {
         self.moduli.iter().sum()
     }
 
-    pub(super) fn check(&self, degree: u32) -> Result<()> {
+    pub(super) fn check(&self, plan: &PlanLiteral) -> Result<()> {
         let (least, most) = (*RINGS.start() as usize, *RINGS.end() as usize);
         within("plan.chain.log_n", self.log_n as usize, least, most)?;
-        let count = primes(degree);
+        let count = primes(plan);
         within("plan.chain.moduli", self.moduli.len(), count, count)?;
+        let (widest, fresh, answer) =
+            if plan.is_wide() { (WIDEST_OF_ALL, WIDE_FRESH, 56) } else { (WIDEST, FRESH, 45) };
         let width = |bits: &u32| {
-            within("plan.chain bits", *bits as usize, narrowest(self.log_n) as usize, WIDEST as usize)
+            within("plan.chain bits", *bits as usize, narrowest(self.log_n) as usize, widest as usize)
         };
         self.moduli.iter().chain([&self.special]).try_for_each(width)?;
         let positive = |x: i16| x.max(0) as usize;
-        let (least, most) = (positive(*FRESH.start()), positive(*FRESH.end()));
+        let (least, most) = (positive(*fresh.start()), positive(*fresh.end()));
         within("plan.chain.fresh_log2", positive(self.fresh_log2), least, most)?;
-        within("plan.chain.answer_log2", positive(self.answer_log2), 8, 45)
+        within("plan.chain.answer_log2", positive(self.answer_log2), 8, answer)
     }
 
     /// The scheme's parameters; refused above the row of the security table that the plan names.

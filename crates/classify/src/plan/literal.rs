@@ -56,6 +56,26 @@ impl PlanLiteral {
         VERSION
     }
 
+    /// Whether the primes leave room for the masks of a committee that re-encrypts answers.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.key == KeyOwner::Collective && self.packing == Packing::Token
+    }
+
+    /// Primes that the first layer's products lose.
+    pub(crate) fn first_primes(&self) -> usize {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Primes that the outer layer's products lose.
+    pub(crate) fn outer_primes(&self) -> usize {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Whether a square is rescaled before the outer layer.
+    pub(crate) fn rescales_square(&self) -> bool {
+        self.degree == 4 || (self.degree == 2 && self.is_wide())
+    }
+
     /// The bytes of the plan: JSON.
     ///
     /// # Errors
@@ -89,7 +109,7 @@ impl PlanLiteral {
     pub(super) fn check(&self) -> Result<()> {
         self.check_shape()?;
         within("plan.answer_bits", self.answer_bits as usize, 8, 32)?;
-        self.chain.check(self.degree)?;
+        self.chain.check(self)?;
         for value in [self.error_bound, self.error_std] {
             if !(value.is_finite() && value > 0.0) {
                 let (field, expected) = ("plan.error_bound or error_std", "a positive number");

@@ -218,7 +218,7 @@ impl Plan {
 
     /// Level at which the first layer's products are summed.
     pub fn first_level(&self) -> Level {
-        Level(self.params.top_level().0 - 1)
+        Level(self.params.top_level().0 - self.literal.first_primes())
     }
 
     /// Level at which the first layer's products are rotated.
@@ -229,8 +229,19 @@ impl Plan {
         }
     }
 
+    /// Level at which the outer layer's products are taken.
+    pub(crate) fn outer_level(&self) -> Level {
+        Level(self.literal.outer_primes())
+    }
+
+    /// Scale of the first layer's weights: the primes that its products lose.
+    pub(crate) fn first_weight(&self) -> Scale {
+        let top = self.params.top_level().0;
+        (self.first_level().0 + 1..=top).fold(Scale::ONE, |scale, i| scale.times(Scale::prime(i)))
+    }
+
     /// Level of the relinearisation key, if products of ciphertexts are taken.
-    pub(crate) fn relin_level(&self) -> Option<Level> {
+    pub fn relin_level(&self) -> Option<Level> {
         if self.literal.encrypted_head {
             return Some(self.params.top_level());
         }
@@ -244,7 +255,7 @@ impl Plan {
         let mut keys: Vec<_> = at(l.first_rotations(), self.rotated_level()).collect();
         if self.literal.degree > 1 {
             let late = self.literal.chain.rescale == Rescale::Late;
-            keys.extend(at(l.outer_rotations(), Level(usize::from(late))));
+            keys.extend(at(l.outer_rotations(), if late { self.outer_level() } else { Level(0) }));
         }
         keys.sort_by_key(|k| (k.0, std::cmp::Reverse(k.1)));
         keys.dedup_by_key(|k| k.0);
@@ -323,7 +334,7 @@ fn layout(literal: &PlanLiteral, log_n: u32) -> Result<AnyLayout> {
             return Err(ClassifyError::OtherMode { op, found, expected });
         }
         Packing::Feature => {
-            let limbs = chain::primes(degree);
+            let limbs = chain::primes(literal);
             AnyLayout::Feature(FeatureLayout::new(slots, limbs, width, units, classes)?)
         }
     })

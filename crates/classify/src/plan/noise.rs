@@ -86,9 +86,14 @@ impl<'p> Noise<'p> {
         (digits * self.n / 12.0 * SIGMA * SIGMA).sqrt().hypot(self.rounding)
     }
 
+    /// Ciphertext primes behind the first layer.
+    fn first_limbs(&self) -> usize {
+        self.limbs - self.plan.first_primes()
+    }
+
     /// One key switch where the square is taken.
     fn square_switch(&self) -> f64 {
-        self.switch(self.limbs - 1)
+        self.switch(self.first_limbs())
     }
 
     /// Scale of the answer.
@@ -98,7 +103,7 @@ impl<'p> Noise<'p> {
 
     /// Scale of the first layer's weights.
     fn weight(&self) -> f64 {
-        self.q[self.limbs - 1].exp2()
+        self.q[self.first_limbs()..self.limbs].iter().sum::<f64>().exp2()
     }
 
     /// `log2` of the scale of the highest power.
@@ -106,14 +111,25 @@ impl<'p> Noise<'p> {
         let delta = self.delta.log2();
         match self.plan.degree {
             1 => delta,
-            4 => 2.0 * (2.0 * delta - self.q[2]),
-            _ => 2.0 * delta,
+            2 => self.square_log2(),
+            _ => 2.0 * self.square_log2(),
         }
+    }
+
+    /// `log2` of the scale of squares.
+    fn square_log2(&self) -> f64 {
+        let lost = if self.plan.rescales_square() { self.q[self.plan.outer_primes() + 1] } else { 0.0 };
+        2.0 * self.delta.log2() - lost
     }
 
     /// Scale of the outer layer's weights.
     fn outer_weight(&self) -> f64 {
-        (f64::from(self.chain.answer_log2) + self.q[1] - self.power_log2()).exp2()
+        (f64::from(self.chain.answer_log2) + self.outer_log2() - self.power_log2()).exp2()
+    }
+
+    /// `log2` of the primes that the outer layer's products lose.
+    fn outer_log2(&self) -> f64 {
+        self.q[1..=self.plan.outer_primes()].iter().sum()
     }
 
     /// `log2` of the most by which an answer's scale may multiply its logits. A bit is for the sign, half a bit for
@@ -127,14 +143,17 @@ impl<'p> Noise<'p> {
     pub(super) fn holds(&self, m: &Magnitudes) -> bool {
         let (delta, unit) = (self.delta.log2(), m.unit.log2());
         let at = |limbs: usize| self.q.iter().take(limbs).sum::<f64>() - 2.0;
-        let square = 2.0 * delta - self.q[2];
-        let powers = match self.plan.degree {
-            1 => self.chain.answer_log2 >= self.chain.fresh_log2,
-            2 => 2.0 * (delta + unit) <= at(2),
-            _ => square >= 1.0 && 2.0 * (delta + unit) <= at(3) && 2.0 * square + 4.0 * unit <= at(2),
+        let degree = self.plan.degree;
+        let powers = if degree == 1 {
+            self.chain.answer_log2 >= self.chain.fresh_log2
+        } else {
+            let highest = self.power_log2() + f64::from(degree) * unit;
+            2.0 * (delta + unit) <= at(self.first_limbs())
+                && highest <= at(self.plan.outer_primes() + 1)
+                && self.square_log2() >= 1.0
+                && self.outer_weight() >= 1.0
         };
-        let weights = self.plan.degree == 1 || self.outer_weight() >= 1.0;
-        powers && weights && f64::from(self.chain.answer_log2) + m.logit.log2() <= self.answer_room()
+        powers && f64::from(self.chain.answer_log2) + m.logit.log2() <= self.answer_room()
     }
 
     /// Standard deviation of a logit's error before the answer's last bits are dropped.
@@ -148,11 +167,11 @@ impl<'p> Noise<'p> {
 
     /// What rescaling squares before they are squared again adds to each of them, in slots.
     fn rescaled_squares(&self) -> f64 {
-        if self.plan.degree < 4 {
+        if !self.plan.rescales_square() {
             return 0.0;
         }
-        let scale = (2.0 * self.delta.log2() - self.q[2]).exp2();
-        self.slot(self.rounding.hypot(self.square_switch() / self.q[2].exp2())) / scale
+        let switch = self.square_switch() / self.q[self.plan.outer_primes() + 1].exp2();
+        self.slot(self.rounding.hypot(switch)) / self.square_log2().exp2()
     }
 
     /// Weights' own encryption noise in an encrypted first layer, in slots of a unit.
@@ -179,16 +198,16 @@ impl<'p> Noise<'p> {
     /// What rescaling and rotations add to half a unit.
     fn rotations(&self, l: &Layout) -> (f64, f64) {
         let added = (l.steps * l.positions() / l.period) as f64;
-        let (limbs, delta) = (self.limbs, self.delta);
+        let delta = self.delta;
         match self.chain.rescale {
             Rescale::Early => (
                 self.slot(self.rounding) / delta * added.sqrt(),
-                self.slot(self.switch(limbs - 1)) / delta * (added + 1.0).sqrt(),
+                self.slot(self.switch(self.first_limbs())) / delta * (added + 1.0).sqrt(),
             ),
             // The one rounding comes after the conjugate was added, and is not doubled.
             Rescale::Late => (
                 self.slot(self.rounding) / delta / 2.0,
-                self.slot(self.switch(limbs)) / (delta * self.weight()) * (added + 1.0).sqrt(),
+                self.slot(self.switch(self.limbs)) / (delta * self.weight()) * (added + 1.0).sqrt(),
             ),
         }
     }
@@ -211,7 +230,10 @@ impl<'p> Noise<'p> {
         let summed = (2.0 * period).sqrt()
             * match self.chain.rescale {
                 Rescale::Early => self.slot(self.switch(1)) / self.answer(),
-                Rescale::Late => self.slot(self.switch(2)) / (self.answer() * self.q[1].exp2()),
+                Rescale::Late => {
+                    let limbs = self.plan.outer_primes() + 1;
+                    self.slot(self.switch(limbs)) / (self.answer() * self.outer_log2().exp2())
+                }
             };
         // Rounded after the sum, so in every coefficient: those of other lanes too.
         let lanes = l.lanes(l.answer_degree()).min(self.plan.batch.div_ceil(l.tokens)) as f64;
@@ -224,7 +246,7 @@ impl<'p> Noise<'p> {
         let encoding = (self.plan.normalisation.mean.len() as f64 / 12.0).sqrt() * m.feature / self.weight();
         let rounded = self.slot(self.rounding) / self.delta;
         let divided = match self.chain.rescale {
-            Rescale::Early => rounded.hypot(self.slot(self.switch(self.limbs - 1)) / self.delta),
+            Rescale::Early => rounded.hypot(self.slot(self.switch(self.first_limbs())) / self.delta),
             Rescale::Late => {
                 (rounded / 2.0).hypot(self.slot(self.switch(self.limbs)) / (self.delta * self.weight()))
             }

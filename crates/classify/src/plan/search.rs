@@ -5,7 +5,7 @@
 //! next to the best. From there one bit is taken away, wherever it is missed least, and so on to the narrowest primes.
 //! Everything is arithmetic on the head's sizes and the policy: the same head and policy give the same plan.
 
-use super::chain::{Chain, FRESH, RINGS, Rescale, WIDEST, narrowest, primes, row};
+use super::chain::{Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, primes, row, wide};
 use super::magnitude::Magnitudes;
 use super::noise::{Noise, TAIL};
 use super::{AnyLayout, PlanLiteral, layout};
@@ -13,6 +13,8 @@ use crate::{ClassifyError, Result};
 
 /// Largest `log2` of an answer's scale: beyond it the answer's own roundings are nothing beside other errors.
 const FINEST_ANSWER: i16 = 38;
+/// The same where a committee's masks come on top.
+const FINEST_WIDE_ANSWER: i16 = 56;
 /// What plans without an asked precision do not go beyond.
 const FINEST: f64 = 1.0 / 4096.0;
 
@@ -30,7 +32,10 @@ pub(super) struct Found {
 }
 
 /// The ring that a circuit's degree suggests.
-pub(super) fn suggested(plan: &PlanLiteral) -> u32 {
+fn suggested(plan: &PlanLiteral) -> u32 {
+    if plan.is_wide() {
+        return wide(plan.degree).0;
+    }
     match (plan.degree, plan.quantum, plan.encrypted_head) {
         (1, false, false) => 12,
         (2, true, true) | (4, true, _) => 14,
@@ -45,7 +50,8 @@ pub(super) fn suggested(plan: &PlanLiteral) -> u32 {
 pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
     let (mut enough, mut finest): (Vec<Found>, _) = (Vec::new(), f64::INFINITY);
     let mut refused = None;
-    for (log_n, rescale) in RINGS.flat_map(|n| [Rescale::Early, Rescale::Late].map(|r| (n, r))) {
+    let rings = if plan.is_wide() { suggested(plan)..=suggested(plan) } else { RINGS };
+    for (log_n, rescale) in rings.flat_map(|n| [Rescale::Early, Rescale::Late].map(|r| (n, r))) {
         let ring = match Ring::new(plan, worst, log_n, rescale) {
             Ok(ring) => ring,
             Err(e) => {
@@ -108,7 +114,7 @@ impl<'p> Ring<'p> {
 
     /// Fewest bits of the ciphertext primes.
     fn low(&self) -> u32 {
-        narrowest(self.log_n) * primes(self.plan.degree) as u32
+        narrowest(self.log_n) * primes(self.plan) as u32
     }
 
     /// Bits of all ciphertexts of a question.
@@ -118,7 +124,10 @@ impl<'p> Ring<'p> {
 
     /// The most exact chain of each number of bits, from the fewest.
     fn chains(&self) -> Vec<Found> {
-        let high = WIDEST * primes(self.plan.degree) as u32;
+        if self.plan.is_wide() {
+            return self.wide().into_iter().collect();
+        }
+        let high = WIDEST * primes(self.plan) as u32;
         let mut chains: Vec<Found> = Vec::new();
         for bits in (self.low()..=high.min(self.limit)).rev() {
             let start = match chains.last() {
@@ -152,7 +161,7 @@ impl<'p> Ring<'p> {
 
     /// Widths as equal as they can be.
     fn even(&self, bits: u32) -> Vec<u32> {
-        let count = primes(self.plan.degree) as u32;
+        let count = primes(self.plan) as u32;
         (0..count).map(|i| bits / count + u32::from(i < bits % count)).collect()
     }
 
@@ -174,18 +183,30 @@ impl<'p> Ring<'p> {
     /// A chain with the widest special prime that security allows and the finest answer that fits, if there is one.
     fn valued(&self, moduli: Vec<u32>, fresh_log2: i16) -> Option<Found> {
         let special = WIDEST.min(self.limit.checked_sub(moduli.iter().sum())?);
+        // The special prime is as wide as primes may be.
         let (narrowest, widest) = (moduli.iter().min()?, moduli.iter().max()?);
-        let fits = special >= *widest
-            && *widest <= WIDEST
-            && *narrowest >= self::narrowest(self.log_n)
-            && FRESH.contains(&fresh_log2);
+        let fits =
+            special >= *widest && *narrowest >= self::narrowest(self.log_n) && FRESH.contains(&fresh_log2);
         if !fits {
             return None;
         }
+        self.stated(moduli, special, fresh_log2, FINEST_ANSWER)
+    }
+
+    /// The chain that answers which a committee re-encrypts take.
+    fn wide(&self) -> Option<Found> {
+        let (_, moduli, special) = wide(self.plan.degree);
+        let fits = moduli.iter().sum::<u32>() + special <= self.limit;
+        let stated = |fresh| self.stated(moduli.to_vec(), special, fresh, FINEST_WIDE_ANSWER);
+        WIDE_FRESH.filter(|_| fits).filter_map(stated).reduce(exacter)
+    }
+
+    /// A chain with the finest answer that fits, up to `finest`.
+    fn stated(&self, moduli: Vec<u32>, special: u32, fresh_log2: i16, finest: i16) -> Option<Found> {
         let (log_n, rescale) = (self.log_n, self.rescale);
-        let mut chain = Chain { log_n, moduli, special, rescale, fresh_log2, answer_log2: FINEST_ANSWER };
+        let mut chain = Chain { log_n, moduli, special, rescale, fresh_log2, answer_log2: finest };
         let room = Noise::nominal(self.plan, &self.layout, &chain).answer_room() - self.worst.logit.log2();
-        chain.answer_log2 = FINEST_ANSWER.min(room.floor() as i16);
+        chain.answer_log2 = finest.min(room.floor() as i16);
         let noise = Noise::nominal(self.plan, &self.layout, &chain);
         let error = TAIL * noise.logit(self.worst);
         let holds = chain.answer_log2 >= 8 && noise.holds(self.worst) && error.is_finite();
