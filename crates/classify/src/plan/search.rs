@@ -183,7 +183,6 @@ impl<'p> Ring<'p> {
     /// A chain with the widest special prime that security allows and the finest answer that fits, if there is one.
     fn valued(&self, moduli: Vec<u32>, fresh_log2: i16) -> Option<Found> {
         let special = WIDEST.min(self.limit.checked_sub(moduli.iter().sum())?);
-        // The special prime is as wide as primes may be.
         let (narrowest, widest) = (moduli.iter().min()?, moduli.iter().max()?);
         let fits =
             special >= *widest && *narrowest >= self::narrowest(self.log_n) && FRESH.contains(&fresh_log2);
