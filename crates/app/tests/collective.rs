@@ -1,6 +1,6 @@
 //! A head in the clear, tokens under a key that nobody holds: sites make the keys together, a server answers, any two of three
 //! sites re-encrypt the answer to the asker.
-#![allow(clippy::unwrap_used, reason = "helper functions of tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helper functions of tests")]
 
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Ciphertext, GaloisKeys, KeyGenerator, PublicKey, RelinKey};
@@ -22,7 +22,7 @@ const STATISTICAL_BITS: u32 = 30;
 /// Answers in the key's life.
 const ANSWERS: u64 = 1 << 10;
 /// The largest error of a logit once the sites' masks are on it.
-const TOLERATED: f64 = 1.0 / 64.0;
+const TOLERATED: f64 = 1.0 / 512.0;
 
 fn affine(r: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
     let size = (3.0 / width as f64).sqrt();
@@ -65,7 +65,7 @@ fn ceremony(plan: &Plan, r: &mut ChaCha20Rng) -> Keys {
         }
         GaloisShare::begin(&t, element).finish(collector).unwrap().at_level(level)
     };
-    let galois = GaloisKeys::new(plan.galois_elements().into_iter().map(rotation).collect());
+    let galois = GaloisKeys::new(plan.galois_elements().into_iter().map(rotation));
     let relin = plan.relin_level().map(|level| relinearisation(&t, &sites, r).at_level(level));
     let mut parts: Vec<_> = roster.iter().map(|p| PartCollector::new(&t, p)).collect();
     for part in sites.iter().flat_map(|s| s.split(&t, r)) {
@@ -138,11 +138,6 @@ fn a_committees_answer_is_the_clear_class() {
     let head = head(&mut r, &tokens);
     let plan = Plan::new(&head, Policy { key: KeyOwner::Collective, ..Policy::new(4) }).unwrap();
     let keys = ceremony(&plan, &mut r);
-    let bytes = keys.evaluation.to_bytes(&plan);
-    assert!(
-        bytes.is_ok_and(|b| b.len() == plan.keys_len()),
-        "the ceremony makes the keys that the plan names"
-    );
     let (server, asker) = (Server::new(&head, &plan).unwrap(), Asker::new(&plan));
     // The asker's own pair, under which answers come back.
     let generator = KeyGenerator::new(plan.params());
@@ -160,6 +155,11 @@ fn a_committees_answer_is_the_clear_class() {
             worst = got.iter().zip(&want).fold(worst, |w, (g, l)| w.max((g - l).abs()));
         }
     }
+    println!(
+        "worst logit with a committee's masks: 2^{:.1}, tolerated 2^{:.1}",
+        worst.log2(),
+        TOLERATED.log2()
+    );
     assert!(worst < TOLERATED, "{worst:e}");
     // The masks are there: without them answers are exact to the promise.
     assert!(worst > plan.literal().error_bound, "{worst:e}");
