@@ -3,7 +3,7 @@
 use super::{AREA, Case, turned};
 use crate::bench::{BenchError, Better, Figure, Report};
 use crate::heads;
-use blindscope_classify::{Head, Packing, Plan, Policy, class};
+use blindscope_classify::{ClassifyError, Head, Packing, Plan, Policy, class};
 use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};
@@ -37,7 +37,7 @@ impl Asked {
 #[derive(Clone, Copy)]
 enum Precision {
     Default,
-    /// As many bits as any plan promises, up to twelve.
+    /// Twelve bits, or as much as any plan promises.
     Finest,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn run(data: &Path, rng: &mut ChaCha20Rng, report: &mut Report) -> Re
     let finest = cross_validated(&features, &both[..1], Precision::Finest, rng)?;
     put("class_agreement_real_tokens_finest", "%", finest.share(finest.agree), Some((100.0, 100.0)));
     put("logit_bits_real_tokens_finest", "bits", -finest.worst.log2(), None);
-    let turned = cross_validated(&turned::features(data, &cache)?, &both[1..], Precision::Default, rng)?;
+    let turned = cross_validated(&turned::features(data, &cache)?, &both[1..], Precision::Finest, rng)?;
     put("class_agreement_turned_tiles", "%", turned.share(turned.agree), Some((100.0, 100.0)));
     put("turned_tiles_asked", "tokens", turned.answers as f64, Some((1e3, 1e4)));
     put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), None);
@@ -122,6 +122,15 @@ fn cross_validated(
     Ok(asked)
 }
 
+/// Twelve bits, or as much as any plan promises.
+fn finest(head: &Head, policy: Policy) -> Result<Policy, BenchError> {
+    match Plan::new(head, policy.precise(12)) {
+        // A hair above: the search takes primes for powers of two.
+        Err(ClassifyError::TooCoarse { found, .. }) => Ok(Policy { max_error: Some(1.02 * found), ..policy }),
+        other => Ok(other.map(|_| policy.precise(12))?),
+    }
+}
+
 fn ask(
     head: &Head,
     (packing, precision): (Packing, Precision),
@@ -133,10 +142,7 @@ fn ask(
     let policy = Policy { packing: Some(packing), ..Policy::new(tokens.len().min(GROUP)) };
     let policy = match precision {
         Precision::Default => policy,
-        Precision::Finest => {
-            let promises = |bits: &u32| Plan::new(head, policy.precise(*bits)).is_ok();
-            (0..=12).rev().find(promises).map_or(policy, |bits| policy.precise(bits))
-        }
+        Precision::Finest => finest(head, policy)?,
     };
     let case = Case::new(head, policy, rng)?;
     for (tokens, truth) in tokens.chunks(GROUP).zip(truth.chunks(GROUP)) {
