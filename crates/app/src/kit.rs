@@ -67,6 +67,9 @@ pub struct InferenceSettings {
     /// Most tokens of one question.
     #[serde(default = "batch")]
     pub batch: usize,
+    /// Bits right of the point that every logit shall have; the planner's choice without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<u32>,
     /// Key sets kept of one asker; one more drops its oldest.
     pub keys_each: u32,
     /// Tokens that one asker may ask for in an hour: many chosen questions give a head away.

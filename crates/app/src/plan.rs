@@ -48,7 +48,7 @@ pub struct Shape {
     pub degree: u32,
 }
 
-/// Reads a head's JSON.
+/// Reads a head's JSON or `safetensors`.
 ///
 /// # Errors
 /// [`PlanError`]
@@ -58,7 +58,7 @@ pub fn read_head(path: &Path) -> Result<Head, PlanError> {
     if found > MOST_BYTES {
         return Err(PlanError::TooLarge { path: path.to_owned(), found });
     }
-    Ok(Head::from_json(&std::fs::read(path).map_err(file)?)?)
+    Ok(Head::from_bytes(&std::fs::read(path).map_err(file)?)?)
 }
 
 /// A stand-in for a head of this shape; its units are taken to stay within eight deviations.

@@ -45,7 +45,13 @@ fn code(error: &AppError) -> String {
 async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     let folder = tempfile::tempdir().unwrap();
     let jobs_offered = vec!["released".to_owned(), "absent".to_owned()];
-    let inference = InferenceSettings { jobs: jobs_offered, batch: 4, keys_each: 1, tokens_an_hour: 9 };
+    let inference = InferenceSettings {
+        jobs: jobs_offered,
+        batch: 4,
+        precision: Some(13),
+        keys_each: 1,
+        tokens_an_hour: 9,
+    };
     found(folder.path(), "asked", Some(inference));
     let serving = serve(folder.path(), ENOUGH, Arc::new(Trained)).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();

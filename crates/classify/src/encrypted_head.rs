@@ -6,7 +6,9 @@
 
 use crate::token::first_step;
 use crate::{ClassifyError, Head, Plan, Result};
-use blindscope_ckks::{Ciphertext, Encoder, Evaluator, PublicEncryptor, PublicKey, Scale, codec};
+use blindscope_ckks::{
+    Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext, PublicEncryptor, PublicKey, codec,
+};
 use blindscope_wire::{Header, Kind, Writer};
 use rand_core::CryptoRng;
 
@@ -35,19 +37,59 @@ impl EncryptedHead {
         key: &PublicKey,
         rng: &mut impl CryptoRng,
     ) -> Result<Self> {
+        let encryptor = PublicEncryptor::new(key);
+        let plain = Self::encode(head, plan, share)?;
+        let ciphertexts = plain.iter().map(|m| Ok(encryptor.encrypt(m, rng)?)).collect::<Result<_>>()?;
+        Self::from_ciphertexts(plan, ciphertexts)
+    }
+
+    /// What [`Self::encrypt`] encrypts: one plaintext a step, then the bias. For those who encrypt elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`].
+    pub fn encode(head: &Head, plan: &Plan, share: f64) -> Result<Vec<Plaintext>> {
         let l = plan.encrypted_layout("encrypt head")?;
         plan.require_shape(head)?;
-        let (encoder, encryptor) = (Encoder::new(plan.params()), PublicEncryptor::new(key));
-        let top = plan.params().top_level();
-        let mut weights = Vec::with_capacity(l.steps);
+        let (encoder, top) = (Encoder::new(plan.params()), plan.params().top_level());
+        let scaled = |slots: Vec<Complex64>| slots.iter().map(|z| z * share).collect::<Vec<_>>();
+        let mut plain = Vec::with_capacity(l.steps + 1);
         for g in 0..l.steps {
-            let slots: Vec<_> = first_step(head, l, g).iter().map(|z| z * share).collect();
-            let m = encoder.encode_slots(&slots, top, Scale::prime(top.0))?;
-            weights.push(encryptor.encrypt(&m, rng)?);
+            plain.push(encoder.encode_slots(&scaled(first_step(head, l, g)), top, plan.first_weight())?);
         }
-        let slots: Vec<_> = l.first_bias(head).iter().map(|z| z * share).collect();
-        let m = encoder.encode_slots(&slots, plan.first_level(), plan.fresh())?;
-        Ok(Self { weights, bias: encryptor.encrypt(&m, rng)? })
+        plain.push(encoder.encode_slots(&scaled(l.first_bias(head)), plan.first_level(), plan.fresh())?);
+        Ok(plain)
+    }
+
+    /// The head of these ciphertexts: one a step, then the bias.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OtherMode`]; [`ClassifyError::Count`], [`ClassifyError::OtherPlan`] for others than the plan's.
+    pub fn from_ciphertexts(plan: &Plan, mut ciphertexts: Vec<Ciphertext>) -> Result<Self> {
+        const OP: &str = "encrypted head";
+        let levels = Self::levels(plan)?;
+        if ciphertexts.len() != levels.len() {
+            let (what, found) = ("ciphertexts", ciphertexts.len());
+            return Err(ClassifyError::Count { op: OP, what, found, expected: levels.len().to_string() });
+        }
+        for (i, (c, level)) in ciphertexts.iter().zip(&levels).enumerate() {
+            let scale = if i + 1 < levels.len() { plan.first_weight() } else { plan.fresh() };
+            if c.params() != plan.params() || c.level() != *level || c.scale() != scale {
+                let (found, expected) = (format!("{c:?}"), format!("level {level} of plan {}", plan.id()));
+                return Err(ClassifyError::OtherPlan { op: OP, found, expected });
+            }
+        }
+        let bias = ciphertexts.pop().unwrap_or_else(|| Ciphertext::empty(plan.params()));
+        Ok(Self { weights: ciphertexts, bias })
+    }
+
+    /// Levels of the ciphertexts in order: one a step, then the bias.
+    ///
+    /// # Errors
+    /// [`ClassifyError::OtherMode`].
+    pub fn levels(plan: &Plan) -> Result<Vec<Level>> {
+        let steps = plan.encrypted_layout("encrypted head")?.steps;
+        let weights = std::iter::repeat_n(plan.params().top_level(), steps);
+        Ok(weights.chain([plan.first_level()]).collect())
     }
 
     /// Adds another site's share.
@@ -98,25 +140,18 @@ impl EncryptedHead {
     /// [`ClassifyError::Ckks`].
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let wire = |source| ClassifyError::Wire { object: "encrypted head", source };
-        let (l, len) = (plan.encrypted_layout("encrypted head")?, Self::wire_len(plan)?);
+        let len = Self::wire_len(plan)?;
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
         if bytes.len() != len {
             let (op, what, found) = ("encrypted head", "bytes", bytes.len());
             return Err(ClassifyError::Count { op, what, found, expected: len.to_string() });
         }
-        let mut next = |level, scale| -> Result<Ciphertext> {
+        let mut next = |level: Level| -> Result<Ciphertext> {
             let len = codec::ciphertext_len(plan.params(), 2, level);
-            let c = codec::decode_ciphertext(plan.params(), r.bytes("ciphertext", len).map_err(wire)?)?;
-            if c.level() == level && c.scale() == scale {
-                return Ok(c);
-            }
-            let (found, expected) = (format!("{c:?}"), format!("level {level} of plan {}", plan.id()));
-            Err(ClassifyError::OtherPlan { op: "encrypted head", found, expected })
+            Ok(codec::decode_ciphertext(plan.params(), r.bytes("ciphertext", len).map_err(wire)?)?)
         };
-        let top = plan.params().top_level();
-        let weights = (0..l.steps).map(|_| next(top, Scale::prime(top.0))).collect::<Result<_>>()?;
-        let bias = next(plan.first_level(), plan.fresh())?;
+        let ciphertexts = Self::levels(plan)?.into_iter().map(&mut next).collect::<Result<_>>()?;
         r.finish().map_err(wire)?;
-        Ok(Self { weights, bias })
+        Self::from_ciphertexts(plan, ciphertexts)
     }
 }

@@ -10,6 +10,19 @@ pub enum ClassifyError {
     /// A head's file is not the JSON of a head.
     #[error("head or plan: {0}; write it as the documentation of HeadLiteral or PlanLiteral says")]
     Json(#[from] serde_json::Error),
+    /// A head's file is not `safetensors`.
+    #[error("head: {0}; write it as docs/inference.md says")]
+    SafeTensors(#[from] safetensors::SafeTensorError),
+    /// A tensor of a head cannot be used.
+    #[error("head: {name} is {found}, expected {expected}")]
+    Tensor {
+        /// The tensor.
+        name: &'static str,
+        /// What it is.
+        found: String,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// A file is too large to read.
     #[error("{what}: {found} bytes, at most {most} are read; is this the right file?")]
     TooLarge {

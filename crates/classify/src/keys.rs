@@ -72,7 +72,7 @@ impl EvaluationKeys {
     /// [`ClassifyError::Ckks`].
     pub fn for_secret(plan: &Plan, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<Self> {
         let generator = KeyGenerator::new(plan.params());
-        let mut keys = vec![generator.conjugation_key(secret, rng)?.at_level(plan.first_level())];
+        let mut keys = vec![generator.conjugation_key(secret, rng)?.at_level(plan.rotated_level())];
         for (steps, level) in plan.rotation_keys() {
             keys.push(generator.rotation_key(secret, steps, rng)?.at_level(level));
         }
@@ -166,9 +166,9 @@ fn other_key<T>(found: String, expected: String) -> Result<T> {
 
 impl Plan {
     /// `(element, level)` of every Galois key, in the order of the wire.
-    fn galois_elements(&self) -> Vec<(usize, Level)> {
+    pub fn galois_elements(&self) -> Vec<(usize, Level)> {
         let log_n = self.params().log_n();
-        let conjugation = (conjugation_element(log_n), self.first_level());
+        let conjugation = (conjugation_element(log_n), self.rotated_level());
         let rotation = |(steps, level)| (rotation_element(steps, log_n), level);
         let mut all: Vec<_> = self.rotation_keys().into_iter().map(rotation).chain([conjugation]).collect();
         all.sort_by_key(|k| k.0);

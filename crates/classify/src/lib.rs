@@ -53,6 +53,6 @@ pub use error::{ClassifyError, Result};
 pub use feature::FeatureLayout;
 pub use head::{Affine, Circuit, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
 pub use keys::{AskerSecret, EvaluationKeys};
-pub use plan::{KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release};
+pub use plan::{Chain, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale};
 pub use server::Server;
 pub use token::{Layout, Outer};

@@ -234,14 +234,20 @@ fn answers_plans_and_modes_are_refused() {
         change(&mut altered);
         assert!(Plan::open(altered).is_err());
     };
-    refuses(|p| p.version = 2);
+    refuses(|p| p.version = 1);
     refuses(|p| p.units = 1 << 40);
     refuses(|p| p.classes = 0);
     refuses(|p| p.degree = 3);
     refuses(|p| p.batch = usize::MAX);
     refuses(|p| p.answer_bits = 64);
-    refuses(|p| p.answer_log2 = -9);
-    refuses(|p| p.fresh_log2 = 60);
+    refuses(|p| p.chain.answer_log2 = -9);
+    refuses(|p| p.chain.fresh_log2 = 60);
+    refuses(|p| p.chain.log_n = 11);
+    refuses(|p| p.chain.special = 50);
+    refuses(|p| p.chain.moduli.push(30));
+    refuses(|p| p.chain.moduli[1] = 12);
+    // Above the row of the security table.
+    refuses(|p| p.chain.moduli = vec![46; 3]);
     refuses(|p| p.error_bound = f64::NAN);
     refuses(|p| p.normalisation.gain[0] = 0.0);
     assert!(Plan::from_bytes(b"{}").is_err());
@@ -262,12 +268,12 @@ fn plans_that_cannot_hold_are_refused() {
     let bound = Plan::new(&head, Policy::new(1)).unwrap().literal().error_bound;
     let fine = Policy { max_error: Some(bound), ..Policy::new(1) };
     assert!(Plan::new(&head, fine).is_ok());
-    let finer = Policy { max_error: Some(bound / 2.0), ..Policy::new(1) };
-    assert!(matches!(Plan::new(&head, finer), Err(ClassifyError::TooCoarse { .. })));
+    let finest = Plan::new(&head, Policy::new(1).precise(60));
+    assert!(matches!(finest, Err(ClassifyError::TooCoarse { found, .. }) if found < bound));
     let wide = linear(&mut r, 4096, 3);
     let both = Policy { packing: Some(Packing::Feature), encrypted_head: true, ..Policy::new(1) };
     assert!(matches!(Plan::new(&wide, both), Err(ClassifyError::OtherMode { .. })));
-    let units = polynomial(&mut r, [16, 200, 2], &[0.0, 0.5, 0.25]);
+    let units = polynomial(&mut r, [16, 600, 2], &[0.0, 0.5, 0.25]);
     let policy = Policy { packing: Some(Packing::Feature), ..Policy::new(1) };
     assert!(matches!(Plan::new(&units, policy), Err(ClassifyError::NoPlan { .. })));
 }

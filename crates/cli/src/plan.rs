@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanOptions {
-    /// A head's JSON; without one, a head of the shape below.
+    /// A head, JSON or safetensors; without one, a head of the shape below.
     #[arg(long, conflicts_with_all = ["width", "hidden", "classes", "degree"])]
     head: Option<PathBuf>,
     /// Features a token has.
@@ -39,8 +39,11 @@ pub(crate) struct PlanOptions {
     /// Encrypt the first layer too.
     #[arg(long)]
     encrypted_head: bool,
-    /// Largest error of a logit to put up with.
-    #[arg(long)]
+    /// Bits right of the point that every logit shall have: the smallest question that promises them is planned.
+    #[arg(long, value_name = "BITS", value_parser = clap::value_parser!(u32).range(0..=52))]
+    precision: Option<u32>,
+    /// The same as a number: largest error of a logit to put up with.
+    #[arg(long, conflicts_with = "precision")]
     max_error: Option<f64>,
     /// Print one JSON object instead of lines.
     #[arg(long)]
@@ -99,7 +102,7 @@ impl PlanOptions {
             security,
             key,
             encrypted_head: self.encrypted_head,
-            max_error: self.max_error,
+            max_error: self.max_error.or(self.precision.map(|bits| (-f64::from(bits)).exp2())),
             ..policy(self.batch)
         }
     }
@@ -130,10 +133,17 @@ fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
     writeln!(out, "packing          {:?}, {} tokens to a ciphertext or group", r.packing, r.tokens)?;
     writeln!(
         out,
-        "parameters       N = 2^{}, primes {:?}, special {}, {}",
-        r.log_n, r.moduli, r.special, r.security
+        "parameters       N = 2^{}, primes {:?}, special {}: {} bits of {} that {} allows",
+        r.log_n, r.moduli, r.special, r.log_qp[0], r.log_qp[1], r.security
     )?;
-    writeln!(out, "circuit          depth {}, {} levels, {} rotations", r.depth, r.levels, r.rotations)?;
+    writeln!(
+        out,
+        "circuit          depth {}, {} levels, {} rotations, rescaled {}",
+        r.depth,
+        r.levels,
+        r.rotations,
+        if r.late() { "after them" } else { "before them" }
+    )?;
     writeln!(
         out,
         "keys             {} of {} bytes; rotations by {:?}",

@@ -81,7 +81,7 @@ impl HeadOptions {
 pub(crate) struct HeadArgs {
     /// A features file.
     features: PathBuf,
-    /// The head to write (.json).
+    /// The head to write: .json, or .safetensors.
     out: PathBuf,
     /// Features to evaluate on, instead of holding some out.
     #[arg(long)]
@@ -94,7 +94,7 @@ pub(crate) struct HeadArgs {
 pub(crate) struct BackboneArgs {
     #[command(flatten)]
     tiles: TileOptions,
-    /// The head to write (.json).
+    /// The head to write: .json, or .safetensors.
     out: PathBuf,
     #[command(flatten)]
     model: ModelOptions,
@@ -206,7 +206,9 @@ fn backbone(args: &BackboneArgs) -> anyhow::Result<()> {
 }
 
 fn save(trained: &TrainedHead, out: &Path) -> anyhow::Result<()> {
-    std::fs::write(out, trained.head.to_json()?).with_context(|| format!("writing {}", out.display()))
+    let tensors = out.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
+    let bytes = if tensors { trained.head.to_safetensors()? } else { trained.head.to_json()? };
+    std::fs::write(out, bytes).with_context(|| format!("writing {}", out.display()))
 }
 
 #[derive(Serialize)]

@@ -68,6 +68,12 @@ fn a_machine_without_data_goes_from_nothing_to_a_head() {
     let literal = std::fs::read(folder.join("linear.json")).unwrap();
     let literal: serde_json::Value = serde_json::from_slice(&literal).unwrap();
     assert_eq!(literal["map"]["kind"], "linear");
+    // The same head as tensors has the same plan.
+    json(&folder, "train head f.safetensors linear.safetensors --form linear --epochs 5 --json");
+    let plan = |head: &str| json(&folder, &format!("plan --head {head} --precision 3 --json"));
+    let (text, tensors) = (plan("linear.json"), plan("linear.safetensors"));
+    assert_eq!(text["plan"], tensors["plan"]);
+    assert!(text["error_bound"].as_f64().unwrap() <= 0.125);
     std::fs::remove_dir_all(folder).unwrap();
 }
 

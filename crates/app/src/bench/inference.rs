@@ -1,6 +1,8 @@
 //! Figures of encrypted inference: the head 768 → 32 → 3 with a polynomial of degree two, one thread.
 
 mod agreement;
+mod precision;
+mod turned;
 
 use super::clock::milliseconds;
 use super::{BenchError, Better, Figure, Peers, Report};
@@ -91,6 +93,7 @@ pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Rep
     let ours = lone_token(&lone, &head, runs, peers, &mut rng, &mut report)?;
     small_batches(&head, runs, &mut rng, &mut report)?;
     thousands(&head, runs, &mut rng, &mut report)?;
+    precision::run(&head, runs, &mut rng, &mut report)?;
     against_openfhe(&lone, &ours, &mut report);
     match data {
         Some(folder) => agreement::run(folder, &mut rng, &mut report)?,

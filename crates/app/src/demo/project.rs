@@ -39,6 +39,7 @@ pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -
         inference: Some(InferenceSettings {
             jobs: vec!["fedavg".into()],
             batch: BATCH,
+            precision: None,
             keys_each: 4,
             tokens_an_hour: 1 << 20,
         }),

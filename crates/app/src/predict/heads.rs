@@ -25,12 +25,14 @@ pub(super) struct Offered {
 pub(super) struct Heads {
     read: HeadReader,
     batch: usize,
+    /// Bits right of the point that are asked for.
+    precision: Option<u32>,
     ready: Mutex<BTreeMap<JobId, Arc<Offered>>>,
 }
 
 impl Heads {
-    pub(super) fn new(read: HeadReader, batch: usize) -> Self {
-        Self { read, batch, ready: Mutex::default() }
+    pub(super) fn new(read: HeadReader, batch: usize, precision: Option<u32>) -> Self {
+        Self { read, batch, precision, ready: Mutex::default() }
     }
 
     /// The head of a job that is ready.
@@ -45,6 +47,7 @@ impl Heads {
     pub(super) fn make(&self, job: JobId, result: &[u8]) -> Result<Arc<Offered>, LearnError> {
         let head = (self.read)(result)?;
         let policy = Policy { release: Release::Logits { tokens: None }, ..Policy::new(self.batch) };
+        let policy = self.precision.map_or(policy, |bits| policy.precise(bits));
         let plan = Plan::new(&head, policy)?;
         let (bytes, server) = (plan.to_bytes()?.into(), Server::new(&head, &plan)?);
         let offered = Arc::new(Offered { plan, bytes, server });

@@ -45,7 +45,7 @@ impl Oracle {
         let kept = Kept::open(&state.join("keys"), settings.keys_each as usize, MAX_KEYS)?;
         let usage = Usage::open(&state.join("usage.json"), settings.tokens_an_hour)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let heads = Heads::new(read, settings.batch);
+        let heads = Heads::new(read, settings.batch, settings.precision);
         let (kept, usage, turns) = (Arc::new(kept), Arc::new(usage), Arc::new(Semaphore::new(cores)));
         Ok(Self { settings, heads, kept, usage, results, turns })
     }

@@ -81,7 +81,7 @@ impl Lanes {
         }
         let q = plan.params().q().prefix(1);
         let component = |c: &[u64]| {
-            // Residues below 2^46 are non-negative integers.
+            // Residues below 2^62 are non-negative integers.
             let signed: Vec<i64> = c.iter().map(|&x| x as i64).collect();
             q.to_ntt(q.from_signed(&signed))
         };

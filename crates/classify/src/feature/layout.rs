@@ -1,8 +1,8 @@
 use crate::{ClassifyError, Result};
 use blindscope_ckks::Complex64;
 
-/// Most units of the first layer: the server keeps a ciphertext for each.
-pub(crate) const MOST_UNITS: usize = 128;
+/// Most bytes of the sums that the server keeps while it reads a question: a ciphertext a unit.
+const MOST_BYTES: usize = 192 << 20;
 
 /// Where features stand in the feature-major packing: slot `t` of ciphertext `j` holds features `j` and `j + columns` of
 /// token `t` as real and imaginary part.
@@ -21,10 +21,19 @@ pub struct FeatureLayout {
 }
 
 impl FeatureLayout {
-    pub(crate) fn new(slots: usize, width: usize, units: usize, classes: usize) -> Result<Self> {
-        if units > MOST_UNITS {
+    /// `limbs` are the ciphertext primes of a question.
+    pub(crate) fn new(
+        slots: usize,
+        limbs: usize,
+        width: usize,
+        units: usize,
+        classes: usize,
+    ) -> Result<Self> {
+        // Two polynomials of 2·slots words a limb.
+        let needed = units.saturating_mul(2 * limbs * 2 * slots * 8);
+        if needed > MOST_BYTES {
             let hint = "the server holds a ciphertext a unit; use the token packing";
-            return Err(ClassifyError::NoPlan { what: "units", needed: units, most: MOST_UNITS, hint });
+            return Err(ClassifyError::NoPlan { what: "bytes of units", needed, most: MOST_BYTES, hint });
         }
         Ok(Self { slots, width, columns: width.div_ceil(2), units, classes })
     }

@@ -8,7 +8,7 @@ use super::FeatureLayout;
 use crate::answer::Lanes;
 use crate::question::Pieces;
 use crate::token::raised;
-use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Result};
+use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, GaussianMatrix, Level, Plaintext, Scale, join_pairs,
 };
@@ -92,6 +92,7 @@ impl FeatureServer {
         let ev = &self.evaluator;
         let top = self.plan.params().top_level();
         let scale = self.plan.fresh().times(Scale::prime(top.0));
+        let late = self.plan.literal().chain.rescale == Rescale::Late;
         let mut sums = ev.zeros(self.layout.units, 2, top, scale);
         for weights in &self.first {
             let mut run = Vec::with_capacity(weights.shape().1);
@@ -102,9 +103,14 @@ impl FeatureServer {
             ev.mul_gaussian_add_assign(&mut sums, weights, &run)?;
         }
         for (v, bias) in sums.iter_mut().zip(&self.first_bias) {
-            ev.rescale_assign(v)?;
+            if !late {
+                ev.rescale_assign(v)?;
+            }
             let conjugate = ev.conjugate(v, &keys.galois)?;
             ev.add_assign(v, &conjugate)?;
+            if late {
+                ev.rescale_assign(v)?;
+            }
             ev.add_scalar_assign(v, *bias)?;
         }
         Ok(sums)

@@ -2,6 +2,7 @@
 
 mod circuit;
 mod literal;
+mod tensors;
 mod twin;
 
 pub use circuit::{Circuit, Powers};
@@ -12,7 +13,7 @@ use blindscope_wire::{Digest, Hasher};
 
 /// Largest width, rank or number of classes.
 pub(crate) const MOST: usize = 4096;
-/// Largest JSON that is read.
+/// Largest file that is read.
 const MOST_BYTES: usize = 1 << 28;
 
 /// A checked head. Invariants: every length agrees, every number is finite, gains and bound are positive, a
@@ -32,6 +33,14 @@ impl Head {
         literal.check()?;
         let circuit = Circuit::of(&literal.map);
         Ok(Self { literal, circuit })
+    }
+
+    /// Reads a head from JSON or `safetensors`, whichever the bytes are.
+    ///
+    /// # Errors
+    /// As [`Self::from_json`] or [`Self::from_safetensors`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        if tensors::is_tensors(bytes) { Self::from_safetensors(bytes) } else { Self::from_json(bytes) }
     }
 
     /// Reads a head from JSON.

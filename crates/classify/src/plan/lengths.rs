@@ -20,11 +20,7 @@ impl Plan {
 
     /// Ciphertexts of a question of this many tokens.
     pub fn pieces(&self, tokens: usize) -> usize {
-        match (self.token_layout(), self.feature_layout()) {
-            (Some(l), _) => tokens.div_ceil(l.tokens),
-            (_, Some(l)) => tokens.div_ceil(l.slots) * l.columns,
-            _ => 0,
-        }
+        self.layout.pieces(tokens)
     }
 
     /// Bytes of a question of this many tokens.
@@ -32,9 +28,14 @@ impl Plan {
         Header::LEN + COUNT_LEN + self.pieces(tokens) * self.piece_len()
     }
 
-    /// Bytes of a compacted answer for this many tokens.
+    /// Bytes of a compacted answer for this many tokens; under a collective key, of the ciphertexts that a committee
+    /// re-encrypts.
     pub fn answer_len(&self, tokens: usize) -> usize {
-        Header::LEN + shape::pieces(self, tokens).iter().map(|p| p.len(self)).sum::<usize>()
+        let shapes = shape::pieces(self, tokens);
+        match self.literal.key {
+            KeyOwner::Asker => Header::LEN + shapes.iter().map(|p| p.len(self)).sum::<usize>(),
+            KeyOwner::Collective => shapes.len() * codec::ciphertext_len(&self.params, 2, Level(0)),
+        }
     }
 
     /// Bytes of the evaluation keys.
@@ -44,6 +45,6 @@ impl Plan {
         let rotations: usize = self.rotation_keys().iter().map(|k| galois(k.1)).sum();
         let relin = self.relin_level().map_or(0, |l| codec::relin_key_len(&self.params, l, seeded));
         let small = if self.switches_ring() { ring_switch::key_len(&self.params) } else { 0 };
-        Header::LEN + galois(self.first_level()) + rotations + relin + small
+        Header::LEN + galois(self.rotated_level()) + rotations + relin + small
     }
 }

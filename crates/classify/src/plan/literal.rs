@@ -1,13 +1,13 @@
 //! A plan as public data: what a server publishes and an asker needs. It holds no weight.
 
-use super::{KeyOwner, Packing, Release};
+use super::{Chain, KeyOwner, Packing, Release};
 use crate::head::{MOST, Normalisation};
 use crate::{ClassifyError, Result};
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 /// Version of the plan's form and of everything that is derived from it.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Largest plan that is read: means and gains of the widest token, as text.
 const MOST_BYTES: usize = 1 << 20;
 /// Most tokens of one question.
@@ -41,10 +41,8 @@ pub struct PlanLiteral {
     pub encrypted_head: bool,
     /// What the asker is to learn.
     pub release: Release,
-    /// `log2` of the scale of fresh ciphertexts.
-    pub fresh_log2: i16,
-    /// `log2` of the scale of an answer before it is compacted.
-    pub answer_log2: i16,
+    /// Moduli and scales.
+    pub chain: Chain,
     /// Bits of a coefficient of a compacted answer.
     pub answer_bits: u32,
     /// What no logit's error exceeds, up to a chance of `10^-11` a logit.
@@ -58,6 +56,26 @@ impl PlanLiteral {
         VERSION
     }
 
+    /// Whether the primes leave room for the masks of a committee that re-encrypts answers.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.key == KeyOwner::Collective && self.packing == Packing::Token
+    }
+
+    /// Primes that the first layer's products lose.
+    pub(crate) fn first_primes(&self) -> usize {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Primes that the outer layer's products lose.
+    pub(crate) fn outer_primes(&self) -> usize {
+        if self.is_wide() { 2 } else { 1 }
+    }
+
+    /// Whether a square is rescaled before the outer layer.
+    pub(crate) fn rescales_square(&self) -> bool {
+        self.degree == 4 || (self.degree == 2 && self.is_wide())
+    }
+
     /// The bytes of the plan: JSON.
     ///
     /// # Errors
@@ -69,36 +87,29 @@ impl PlanLiteral {
     /// Reads a plan; [`crate::Plan::open`] checks it.
     ///
     /// # Errors
-    /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`].
+    /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`], [`ClassifyError::Length`] for a plan of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
         if bytes.len() > MOST_BYTES {
             return Err(ClassifyError::TooLarge { what: "plan", found: bytes.len(), most: MOST_BYTES });
         }
+        // Before its fields: those of another version are other fields.
+        check_version(serde_json::from_slice::<Versioned>(bytes)?.version)?;
         Ok(serde_json::from_slice(bytes)?)
     }
 
     /// The digest of everything in the plan: every key, question and answer carries its first half.
     pub(super) fn digest(&self) -> Result<Digest> {
-        Ok(Hasher::new("blindscope/classify/plan/v1").absorb(&self.to_bytes()?).finish())
+        Ok(Hasher::new("blindscope/classify/plan/v2").absorb(&self.to_bytes()?).finish())
     }
 
     pub(super) fn check(&self) -> Result<()> {
-        let version = self.version == VERSION;
-        if !version {
-            let (found, expected) = (self.version as usize, VERSION.to_string());
-            return Err(ClassifyError::Length { field: "plan.version", found, expected });
-        }
-        self.normalisation.check()?;
-        within("plan.units", self.units, 1, MOST)?;
-        within("plan.classes", self.classes, 1, MOST)?;
-        within("plan.batch", self.batch, 1, MOST_BATCH)?;
+        self.check_shape()?;
         within("plan.answer_bits", self.answer_bits as usize, 8, 32)?;
-        within("plan.fresh_log2", self.fresh_log2.unsigned_abs() as usize, 16, 40)?;
-        within("plan.answer_log2", self.answer_log2.unsigned_abs() as usize, 8, 45)?;
-        if !matches!(self.degree, 1 | 2 | 4) || self.answer_log2 < 0 || self.fresh_log2 < 0 {
-            let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
-            return Err(ClassifyError::Length { field: "plan.degree", found, expected });
-        }
+        self.chain.check(self)?;
         for value in [self.error_bound, self.error_std] {
             if !(value.is_finite() && value > 0.0) {
                 let (field, expected) = ("plan.error_bound or error_std", "a positive number");
@@ -107,9 +118,31 @@ impl PlanLiteral {
         }
         Ok(())
     }
+
+    /// What is given by head and policy.
+    pub(super) fn check_shape(&self) -> Result<()> {
+        check_version(self.version)?;
+        self.normalisation.check()?;
+        within("plan.units", self.units, 1, MOST)?;
+        within("plan.classes", self.classes, 1, MOST)?;
+        within("plan.batch", self.batch, 1, MOST_BATCH)?;
+        if !matches!(self.degree, 1 | 2 | 4) {
+            let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
+            return Err(ClassifyError::Length { field: "plan.degree", found, expected });
+        }
+        Ok(())
+    }
 }
 
-fn within(field: &'static str, found: usize, min: usize, max: usize) -> Result<()> {
+fn check_version(found: u32) -> Result<()> {
+    if found == VERSION {
+        return Ok(());
+    }
+    let (found, expected) = (found as usize, format!("{VERSION}; plan again"));
+    Err(ClassifyError::Length { field: "plan.version", found, expected })
+}
+
+pub(super) fn within(field: &'static str, found: usize, min: usize, max: usize) -> Result<()> {
     if (min..=max).contains(&found) {
         return Ok(());
     }

@@ -11,6 +11,10 @@ pub(super) struct Magnitudes {
     pub(super) logit: f64,
     /// By how much a logit moves when every unit is off by an independent error of one.
     pub(super) gain: f64,
+    /// By how much a logit moves when every unit's square is off by an independent error of one.
+    pub(super) square_gain: f64,
+    /// Size of the largest unit, at least one.
+    pub(super) unit: f64,
     /// Size of the largest power that the outer layer multiplies.
     pub(super) power: f64,
     /// Norm of the largest row of the first layer.
@@ -44,23 +48,35 @@ impl Magnitudes {
     fn of(head: &Head, units: &[f64], feature: f64) -> Self {
         let first_norm = head.circuit().first().weights.iter().map(|w| norm(w)).fold(1e-9, f64::max);
         let most = units.iter().copied().fold(1.0, f64::max);
-        let linear = Self { feature, logit: most, gain: 1.0, power: most, first_norm, outer_norm: 1.0 };
+        let linear = Self {
+            feature,
+            logit: most,
+            gain: 1.0,
+            square_gain: 0.0,
+            unit: most,
+            power: most,
+            first_norm,
+            outer_norm: 1.0,
+        };
         let Circuit::Powers(powers) = head.circuit() else { return linear };
-        let (logit, gain) = outer(powers, units);
+        let (logit, gain) = outer(powers, units, 1);
+        let (_, square_gain) = outer(powers, units, 2);
         let power = units.iter().map(|v| v.powi(head.circuit().degree() as i32)).fold(1.0, f64::max);
         let frobenius = |a: &Vec<Vec<f64>>| a.iter().map(|row| norm(row).powi(2)).sum::<f64>().sqrt();
         let outer_norm = powers.terms.iter().map(|t| frobenius(&t.1)).fold(1e-9, f64::max);
-        Self { logit, gain, power, outer_norm, ..linear }
+        Self { logit, gain, square_gain, power, outer_norm, ..linear }
     }
 }
 
-/// The largest logit and by how much it moves.
-fn outer(powers: &Powers, units: &[f64]) -> (f64, f64) {
+/// The largest logit and by how much it moves with the `of`-th powers of its units.
+fn outer(powers: &Powers, units: &[f64], of: u32) -> (f64, f64) {
     let (mut largest, mut gain) = (1f64, 1e-9f64);
     for (k, b) in powers.bias.iter().enumerate() {
         let (mut size, mut square) = (b.abs(), 0.0);
         for (h, v) in units.iter().enumerate() {
-            let slope = |(d, a): &(u32, Vec<Vec<f64>>)| a[k][h] * f64::from(*d) * v.powi(*d as i32 - 1);
+            let slope = |(d, a): &(u32, Vec<Vec<f64>>)| {
+                if *d < of { 0.0 } else { a[k][h] * f64::from(d / of) * v.powi((d - of) as i32) }
+            };
             size += powers.terms.iter().map(|t| (t.1[k][h] * v.powi(t.0 as i32)).abs()).sum::<f64>();
             square += powers.terms.iter().map(|t| slope(t).abs()).sum::<f64>().powi(2);
         }

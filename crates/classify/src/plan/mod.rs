@@ -1,13 +1,15 @@
 //! Plans: everything that is decided before a key exists.
 
+mod chain;
 mod lengths;
 mod literal;
 mod magnitude;
 mod noise;
-mod parameters;
 mod policy;
 mod report;
+mod search;
 
+pub use chain::{Chain, Rescale};
 pub(crate) use lengths::COUNT_LEN;
 pub use literal::PlanLiteral;
 pub use policy::{KeyOwner, Packing, Policy, Release};
@@ -21,15 +23,14 @@ use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
 use noise::Noise;
 
-/// `log2` of the scales of fresh ciphertexts that are weighed up.
-const FRESH_LOG2: std::ops::RangeInclusive<i16> = 22..=36;
 /// Bytes a token that make the feature-major packing worth its upload.
 const FEATURE_BYTES: usize = 30_000;
 
 /// Parameters, layout, keys, bytes and errors of one head and policy.
 ///
-/// Everything but the answer's scale, its bits and the errors follows from the shape of the head and the policy, so an
-/// asker that holds the [`PlanLiteral`] alone derives the same plan ([`Self::open`]) without the weights.
+/// Moduli, scales, the answer's bits and the errors are chosen from the head's sizes and named by the [`PlanLiteral`];
+/// everything else follows from them, so an asker that holds the literal alone derives the same plan ([`Self::open`])
+/// without the weights.
 #[derive(Debug, Clone)]
 pub struct Plan {
     literal: PlanLiteral,
@@ -62,7 +63,21 @@ impl Plan {
     }
 
     fn packed(head: &Head, policy: Policy, packing: Packing) -> Result<Self> {
-        let literal = PlanLiteral {
+        let classical = Self::in_row(head, policy, packing, policy.security);
+        if policy.security == Security::Quantum128 {
+            return classical;
+        }
+        // The stricter row where it costs the asker nothing.
+        match (classical, Self::in_row(head, policy, packing, Security::Quantum128)) {
+            (Ok(plan), Ok(strict)) if strict.upload_len(policy.batch) <= plan.upload_len(policy.batch) => {
+                Ok(strict)
+            }
+            (plan, _) => plan,
+        }
+    }
+
+    fn in_row(head: &Head, policy: Policy, packing: Packing, security: Security) -> Result<Self> {
+        let mut literal = PlanLiteral {
             version: PlanLiteral::version(),
             head: head.digest()?.to_string(),
             normalisation: head.literal().normalisation.clone(),
@@ -70,63 +85,52 @@ impl Plan {
             classes: head.classes(),
             degree: head.circuit().degree(),
             batch: policy.batch,
-            quantum: policy.security == Security::Quantum128,
+            quantum: security == Security::Quantum128,
             packing,
             key: policy.key,
             encrypted_head: policy.encrypted_head,
             release: policy.release,
-            fresh_log2: 30,
-            answer_log2: 8,
+            chain: Chain::unchosen(),
             answer_bits: 32,
             error_bound: 1.0,
             error_std: 1.0,
         };
-        let mut plan = Self::open(literal)?;
-        plan.fit(head, policy.max_error)?;
-        plan.id = plan.literal.digest()?;
-        Ok(plan)
+        literal.check_shape()?;
+        let worst = Magnitudes::worst(head);
+        let most = policy.max_error.unwrap_or(worst.logit / 4.0);
+        let chains = match policy.max_error {
+            Some(_) => search::asked(&literal, &worst, most)?,
+            None => search::most_exact(&literal, &worst, most)?,
+        };
+        let typical = Magnitudes::typical(head);
+        let mut found = f64::INFINITY;
+        for candidate in chains {
+            literal.chain = candidate.chain;
+            let mut plan = Self::open(literal.clone())?;
+            plan.state_errors(&worst, &typical, policy.max_error);
+            // The search takes primes for powers of two; narrow ones are up to a third of a bit below.
+            if plan.literal.error_bound <= most {
+                plan.id = plan.literal.digest()?;
+                return Ok(plan);
+            }
+            found = found.min(plan.literal.error_bound);
+        }
+        let hint = "the primes are a little narrower than their widths; ask for a little less";
+        Err(ClassifyError::TooCoarse { found, most, hint })
     }
 
-    /// Chooses scales and the answer's bits, and states the errors.
-    ///
-    /// A large fresh scale hides encryption noise, a small one leaves more of the modulus to the outer layer's weights;
-    /// the one with the smallest bound is taken.
-    fn fit(&mut self, head: &Head, max_error: Option<f64>) -> Result<()> {
-        let (worst, typical) = (Magnitudes::worst(head), Magnitudes::typical(head));
-        let q0 = self.params.q().prime(0).modulus().bits() as i16;
-        let most = q0 - 2 - worst.logit.log2().ceil() as i16;
-        let mut best: Option<PlanLiteral> = None;
-        for fresh in FRESH_LOG2 {
-            // A linear head's answers start at the fresh scale and can only be raised.
-            let least = if self.literal.degree == 1 { fresh } else { 12 };
-            let answer = most.min(38);
-            if answer < least {
-                continue;
-            }
-            (self.literal.fresh_log2, self.literal.answer_log2) = (fresh, answer);
-            self.state_errors(&worst, &typical);
-            if best.as_ref().is_none_or(|b| self.literal.error_bound < b.error_bound) {
-                best = Some(self.literal.clone());
-            }
-        }
-        let room = f64::from(q0 - 2 - 12).exp2();
-        self.literal = best.ok_or(ClassifyError::Overflow { largest: worst.logit, room })?;
-        let (found, most) = (self.literal.error_bound, max_error.unwrap_or(worst.logit / 4.0));
-        if found.is_nan() || found > most {
-            let hint = "state the head's range (Head::calibrated), or lower the normalisation's bound";
-            return Err(ClassifyError::TooCoarse { found, most, hint });
-        }
-        Ok(())
-    }
-
-    /// The answer's bits and the errors at the scales chosen.
-    fn state_errors(&mut self, worst: &Magnitudes, typical: &Magnitudes) {
-        let noise = Noise::new(&self.literal, &self.params);
-        let (at_worst, at_typical) = (noise.logit(self, worst), noise.logit(self, typical));
-        // Dropped bits may add as much as is there for typical tokens.
-        let enough = |bits: &u32| noise.dropped(self, *bits) <= at_typical;
-        let bits = (8..=32).find(enough).unwrap_or(32);
-        let dropped = noise.dropped(self, bits);
+    /// The answer's bits and the errors of the chain that was chosen.
+    fn state_errors(&mut self, worst: &Magnitudes, typical: &Magnitudes, asked: Option<f64>) {
+        let noise = Noise::exact(&self.literal, &self.layout, &self.params);
+        let (at_worst, at_typical) = (noise.logit(worst), noise.logit(typical));
+        // Dropped bits may add as much as is there for typical tokens, if that leaves what was asked for.
+        let enough = |bits: &u32| {
+            let dropped = noise.dropped(*bits);
+            dropped <= at_typical && asked.is_none_or(|most| noise::TAIL * at_worst.hypot(dropped) <= most)
+        };
+        let whole = self.literal.key == KeyOwner::Collective;
+        let bits = (8..=32).filter(|_| !whole).find(enough).unwrap_or(32);
+        let dropped = noise.dropped(bits);
         self.literal.answer_bits = bits;
         self.literal.error_bound = noise::TAIL * at_worst.hypot(dropped);
         self.literal.error_std = at_typical.hypot(dropped);
@@ -139,19 +143,8 @@ impl Plan {
     /// [`ClassifyError::Ckks`].
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
-        let params = Parameters::new(parameters::parameters(&literal))?;
-        let (slots, width) = (params.slots(), literal.normalisation.mean.len());
-        let PlanLiteral { units, classes, degree, batch, .. } = literal;
-        let layout = match literal.packing {
-            Packing::Token => {
-                AnyLayout::Token(Layout::new(Demand { slots, width, units, classes, degree, batch })?)
-            }
-            Packing::Feature if literal.encrypted_head => {
-                let (op, found, expected) = ("plan", "the feature-major packing", "an encrypted head");
-                return Err(ClassifyError::OtherMode { op, found, expected });
-            }
-            Packing::Feature => AnyLayout::Feature(FeatureLayout::new(slots, width, units, classes)?),
-        };
+        let params = literal.chain.parameters(&literal)?;
+        let layout = layout(&literal, literal.chain.log_n)?;
         let id = literal.digest()?;
         Ok(Self { literal, params, layout, id })
     }
@@ -210,26 +203,45 @@ impl Plan {
 
     /// Scale of fresh ciphertexts.
     pub fn fresh(&self) -> Scale {
-        Scale::pow2(self.literal.fresh_log2)
+        Scale::pow2(self.literal.chain.fresh_log2)
     }
 
     /// Scale of an answer before it is compacted.
     pub fn answer(&self) -> Scale {
-        Scale::pow2(self.literal.answer_log2)
+        Scale::pow2(self.literal.chain.answer_log2)
     }
 
     /// What raises a linear head's answer from the fresh scale to the answer's.
     pub(crate) fn raise(&self) -> i64 {
-        1 << (self.literal.answer_log2 - self.literal.fresh_log2).max(0)
+        1 << (self.literal.chain.answer_log2 - self.literal.chain.fresh_log2).max(0)
     }
 
     /// Level at which the first layer's products are summed.
     pub fn first_level(&self) -> Level {
-        Level(self.params.top_level().0 - 1)
+        Level(self.params.top_level().0 - self.literal.first_primes())
+    }
+
+    /// Level at which the first layer's products are rotated.
+    pub(crate) fn rotated_level(&self) -> Level {
+        match self.literal.chain.rescale {
+            Rescale::Early => self.first_level(),
+            Rescale::Late => self.params.top_level(),
+        }
+    }
+
+    /// Level at which the outer layer's products are taken.
+    pub(crate) fn outer_level(&self) -> Level {
+        Level(self.literal.outer_primes())
+    }
+
+    /// Scale of the first layer's weights: the primes that its products lose.
+    pub(crate) fn first_weight(&self) -> Scale {
+        let top = self.params.top_level().0;
+        (self.first_level().0 + 1..=top).fold(Scale::ONE, |scale, i| scale.times(Scale::prime(i)))
     }
 
     /// Level of the relinearisation key, if products of ciphertexts are taken.
-    pub(crate) fn relin_level(&self) -> Option<Level> {
+    pub fn relin_level(&self) -> Option<Level> {
         if self.literal.encrypted_head {
             return Some(self.params.top_level());
         }
@@ -240,9 +252,10 @@ impl Plan {
     pub fn rotation_keys(&self) -> Vec<(i64, Level)> {
         let Some(l) = self.token_layout() else { return Vec::new() };
         let at = |steps: Vec<i64>, level| steps.into_iter().map(move |k| (k, level));
-        let mut keys: Vec<_> = at(l.first_rotations(), self.first_level()).collect();
+        let mut keys: Vec<_> = at(l.first_rotations(), self.rotated_level()).collect();
         if self.literal.degree > 1 {
-            keys.extend(at(l.outer_rotations(), Level(0)));
+            let late = self.literal.chain.rescale == Rescale::Late;
+            keys.extend(at(l.outer_rotations(), if late { self.outer_level() } else { Level(0) }));
         }
         keys.sort_by_key(|k| (k.0, std::cmp::Reverse(k.1)));
         keys.dedup_by_key(|k| k.0);
@@ -289,14 +302,48 @@ impl Plan {
 
     /// Degree of the ring of compacted answers.
     pub(crate) fn answer_degree(&self) -> usize {
-        match (self.literal.key, self.token_layout()) {
-            (KeyOwner::Asker, Some(l)) => l.answer_degree(),
-            _ => self.params.n(),
-        }
+        answer_degree(self.literal.key, &self.layout, self.params.n())
     }
 
     /// Whether answers are switched to a smaller ring.
     pub(crate) fn switches_ring(&self) -> bool {
         self.answer_degree() < self.params.n()
+    }
+}
+
+impl AnyLayout {
+    /// Ciphertexts of a question of this many tokens.
+    fn pieces(&self, tokens: usize) -> usize {
+        match self {
+            Self::Token(l) => tokens.div_ceil(l.tokens),
+            Self::Feature(l) => tokens.div_ceil(l.slots) * l.columns,
+        }
+    }
+}
+
+/// The layout in a ring of degree `2^log_n`.
+fn layout(literal: &PlanLiteral, log_n: u32) -> Result<AnyLayout> {
+    let (slots, width) = (1 << (log_n - 1), literal.normalisation.mean.len());
+    let PlanLiteral { units, classes, degree, batch, .. } = *literal;
+    Ok(match literal.packing {
+        Packing::Token => {
+            AnyLayout::Token(Layout::new(Demand { slots, width, units, classes, degree, batch })?)
+        }
+        Packing::Feature if literal.encrypted_head => {
+            let (op, found, expected) = ("plan", "the feature-major packing", "an encrypted head");
+            return Err(ClassifyError::OtherMode { op, found, expected });
+        }
+        Packing::Feature => {
+            let limbs = chain::primes(literal);
+            AnyLayout::Feature(FeatureLayout::new(slots, limbs, width, units, classes)?)
+        }
+    })
+}
+
+/// Degree of the ring of compacted answers.
+fn answer_degree(key: KeyOwner, layout: &AnyLayout, n: usize) -> usize {
+    match (key, layout) {
+        (KeyOwner::Asker, AnyLayout::Token(l)) => l.answer_degree(),
+        _ => n,
     }
 }

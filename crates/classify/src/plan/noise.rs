@@ -6,9 +6,11 @@
 //! deviations is then exceeded with probability below `3·10^-12` a logit. What is *not* statistical: sizes of units and
 //! logits come from [`Magnitudes`], which are worst cases when a bound is asked for.
 
+use super::chain::{Chain, MOST_PRIMES, Rescale};
 use super::magnitude::Magnitudes;
+use super::{AnyLayout, answer_degree};
+use crate::PlanLiteral;
 use crate::token::{Layout, Outer};
-use crate::{Plan, PlanLiteral};
 use blindscope_ckks::{Parameters, ring_switch};
 
 /// Standard deviations that the stated bound allows.
@@ -19,13 +21,17 @@ const SIGMA: f64 = 3.24;
 /// Standard deviations: of coefficients where nothing else is said, of real parts of slots where "slot" is.
 pub(super) struct Noise<'p> {
     plan: &'p PlanLiteral,
-    params: &'p Parameters,
+    layout: &'p AnyLayout,
+    chain: &'p Chain,
     n: f64,
+    /// `log2` of the ciphertext primes, as many as there are.
+    q: [f64; MOST_PRIMES],
+    limbs: usize,
+    /// `log2` of the special prime.
+    special: f64,
     fresh: f64,
     /// Rounding after a division.
     rounding: f64,
-    /// One key switch.
-    switch: f64,
     /// Scale of fresh ciphertexts.
     delta: f64,
 }
@@ -36,30 +42,68 @@ fn rounding(n: f64) -> f64 {
 }
 
 impl<'p> Noise<'p> {
-    pub(super) fn new(plan: &'p PlanLiteral, params: &'p Parameters) -> Self {
-        let n = params.n() as f64;
-        let special = params.special().map_or(1.0, |s| s.prime(0).value() as f64);
-        let digits = params.q().primes().iter().map(|q| (q.value() as f64 / special).powi(2)).sum::<f64>();
+    /// With every prime taken for the power of two above it: what a search weighs up.
+    pub(super) fn nominal(plan: &'p PlanLiteral, layout: &'p AnyLayout, chain: &'p Chain) -> Self {
+        let q = chain.moduli.iter().map(|&b| f64::from(b));
+        Self::with(plan, layout, chain, q, f64::from(chain.special))
+    }
+
+    /// With the primes themselves: what a plan states.
+    pub(super) fn exact(plan: &'p PlanLiteral, layout: &'p AnyLayout, params: &Parameters) -> Self {
+        let log2 = |p: u64| (p as f64).log2();
+        let q = params.q().primes().iter().map(|p| log2(p.value()));
+        let special = params.special().map_or(0.0, |s| log2(s.prime(0).value()));
+        Self::with(plan, layout, &plan.chain, q, special)
+    }
+
+    fn with(
+        plan: &'p PlanLiteral,
+        layout: &'p AnyLayout,
+        chain: &'p Chain,
+        bits: impl Iterator<Item = f64>,
+        special: f64,
+    ) -> Self {
+        let (mut q, mut limbs) = ([0.0; MOST_PRIMES], 0);
+        for (place, bits) in q.iter_mut().zip(bits) {
+            *place = bits;
+            limbs += 1;
+        }
+        let n = f64::from(chain.log_n).exp2();
         // Under a public key: e_0 + e_1·s + e·u; under the secret key e alone.
         let public = plan.key == crate::KeyOwner::Collective;
         let fresh = SIGMA * if public { (4.0 * n / 3.0 + 1.0).sqrt() } else { 1.0 };
-        let switch = (digits * n / 12.0 * SIGMA * SIGMA).sqrt().hypot(rounding(n));
-        let delta = f64::from(plan.fresh_log2).exp2();
-        Self { plan, params, n, fresh, rounding: rounding(n), switch, delta }
+        let delta = f64::from(chain.fresh_log2).exp2();
+        Self { plan, layout, chain, n, q, limbs, special, fresh, rounding: rounding(n), delta }
     }
 
     fn slot(&self, coefficient: f64) -> f64 {
         coefficient * (self.n / 2.0).sqrt()
     }
 
+    /// One key switch with so many ciphertext primes left.
+    fn switch(&self, limbs: usize) -> f64 {
+        let digits: f64 = self.q.iter().take(limbs).map(|q| (2.0 * (q - self.special)).exp2()).sum();
+        (digits * self.n / 12.0 * SIGMA * SIGMA).sqrt().hypot(self.rounding)
+    }
+
+    /// Ciphertext primes behind the first layer.
+    fn first_limbs(&self) -> usize {
+        self.limbs - self.plan.first_primes()
+    }
+
+    /// One key switch where the square is taken.
+    fn square_switch(&self) -> f64 {
+        self.switch(self.first_limbs())
+    }
+
     /// Scale of the answer.
     fn answer(&self) -> f64 {
-        f64::from(self.plan.answer_log2).exp2()
+        f64::from(self.chain.answer_log2).exp2()
     }
 
     /// Scale of the first layer's weights.
     fn weight(&self) -> f64 {
-        self.params.q().prime(self.params.top_level().0).value() as f64
+        self.q[self.first_limbs()..self.limbs].iter().sum::<f64>().exp2()
     }
 
     /// `log2` of the scale of the highest power.
@@ -67,24 +111,67 @@ impl<'p> Noise<'p> {
         let delta = self.delta.log2();
         match self.plan.degree {
             1 => delta,
-            4 => 2.0 * (2.0 * delta - (self.params.q().prime(2).value() as f64).log2()),
-            _ => 2.0 * delta,
+            2 => self.square_log2(),
+            _ => 2.0 * self.square_log2(),
         }
+    }
+
+    /// `log2` of the scale of squares.
+    fn square_log2(&self) -> f64 {
+        let lost = if self.plan.rescales_square() { self.q[self.plan.outer_primes() + 1] } else { 0.0 };
+        2.0 * self.delta.log2() - lost
     }
 
     /// Scale of the outer layer's weights.
     fn outer_weight(&self) -> f64 {
-        let q1 = (self.params.q().prime(1).value() as f64).log2();
-        (f64::from(self.plan.answer_log2) + q1 - self.power_log2()).exp2()
+        (f64::from(self.chain.answer_log2) + self.outer_log2() - self.power_log2()).exp2()
+    }
+
+    /// `log2` of the primes that the outer layer's products lose.
+    fn outer_log2(&self) -> f64 {
+        self.q[1..=self.plan.outer_primes()].iter().sum()
+    }
+
+    /// `log2` of the most by which an answer's scale may multiply its logits. A bit is for the sign, half a bit for
+    /// errors and for primes below their width; where two logits share a slot it may be the square root of two larger.
+    pub(super) fn answer_room(&self) -> f64 {
+        let spare = if matches!(self.layout, AnyLayout::Feature(_)) { 2.0 } else { 1.5 };
+        self.q[0] - spare
+    }
+
+    /// Whether every value stays within the modulus of its level.
+    pub(super) fn holds(&self, m: &Magnitudes) -> bool {
+        let (delta, unit) = (self.delta.log2(), m.unit.log2());
+        let at = |limbs: usize| self.q.iter().take(limbs).sum::<f64>() - 2.0;
+        let degree = self.plan.degree;
+        let powers = if degree == 1 {
+            self.chain.answer_log2 >= self.chain.fresh_log2
+        } else {
+            let highest = self.power_log2() + f64::from(degree) * unit;
+            2.0 * (delta + unit) <= at(self.first_limbs())
+                && highest <= at(self.plan.outer_primes() + 1)
+                && self.square_log2() >= 1.0
+                && self.outer_weight() >= 1.0
+        };
+        powers && f64::from(self.chain.answer_log2) + m.logit.log2() <= self.answer_room()
     }
 
     /// Standard deviation of a logit's error before the answer's last bits are dropped.
-    pub(super) fn logit(&self, plan: &Plan, m: &Magnitudes) -> f64 {
-        let (unit, outer) = match plan.token_layout() {
-            Some(l) => (self.token_unit(l, m), self.token_outer(l, m)),
-            None => (self.feature_unit(m), self.feature_outer(m)),
+    pub(super) fn logit(&self, m: &Magnitudes) -> f64 {
+        let (unit, outer) = match self.layout {
+            AnyLayout::Token(l) => (self.token_unit(l, m), self.token_outer(l, m)),
+            AnyLayout::Feature(_) => (self.feature_unit(m), self.feature_outer(m)),
         };
-        (unit * m.gain).hypot(outer).hypot(self.small_ring(plan))
+        (unit * m.gain).hypot(outer).hypot(self.rescaled_squares() * m.square_gain).hypot(self.small_ring())
+    }
+
+    /// What rescaling squares before they are squared again adds to each of them, in slots.
+    fn rescaled_squares(&self) -> f64 {
+        if !self.plan.rescales_square() {
+            return 0.0;
+        }
+        let switch = self.square_switch() / self.q[self.plan.outer_primes() + 1].exp2();
+        self.slot(self.rounding.hypot(switch)) / self.square_log2().exp2()
     }
 
     /// Weights' own encryption noise in an encrypted first layer, in slots of a unit.
@@ -97,15 +184,32 @@ impl<'p> Noise<'p> {
     }
 
     fn token_unit(&self, l: &Layout, m: &Magnitudes) -> f64 {
-        let copies = l.positions() / l.period;
+        // A unit is a sum over all columns, in whichever copy and step each of them stands; where there is no feature, a
+        // weight's error is multiplied by zero.
+        let terms = (l.columns * 2) as f64;
         let products = self.slot(self.fresh) / self.delta * m.first_norm;
-        let terms = (l.steps * l.replicas * l.columns * 2) as f64;
         let encoding = terms.sqrt() * m.feature * self.slot(1.0 / 12f64.sqrt()) / self.weight();
-        let rescaled = self.slot(self.rounding) / self.delta * ((l.steps * copies) as f64).sqrt();
-        let rotated = self.slot(self.switch) / self.delta * ((l.steps * copies + 1) as f64).sqrt();
-        let encrypted = self.encrypted_weights((copies * l.steps) as f64 * 2.0, m);
+        let encrypted = self.encrypted_weights(terms, m);
+        let (rescaled, rotated) = self.rotations(l);
         // The real part is z + conj z.
         2.0 * products.hypot(encoding).hypot(rescaled).hypot(rotated).hypot(encrypted)
+    }
+
+    /// What rescaling and rotations add to half a unit.
+    fn rotations(&self, l: &Layout) -> (f64, f64) {
+        let added = (l.steps * l.positions() / l.period) as f64;
+        let delta = self.delta;
+        match self.chain.rescale {
+            Rescale::Early => (
+                self.slot(self.rounding) / delta * added.sqrt(),
+                self.slot(self.switch(self.first_limbs())) / delta * (added + 1.0).sqrt(),
+            ),
+            // The one rounding comes after the conjugate was added, and is not doubled.
+            Rescale::Late => (
+                self.slot(self.rounding) / delta / 2.0,
+                self.slot(self.switch(self.limbs)) / (delta * self.weight()) * (added + 1.0).sqrt(),
+            ),
+        }
     }
 
     fn token_outer(&self, l: &Layout, m: &Magnitudes) -> f64 {
@@ -118,19 +222,35 @@ impl<'p> Noise<'p> {
             // Single coefficients: a product with a polynomial of norm w has deviation w times the other's.
             let coefficients = (2.0 * tokens).sqrt();
             let encoding = m.power / 12f64.sqrt() / weight;
-            let squared = self.switch * period.sqrt() * m.outer_norm / power;
+            let squared = self.square_switch() * period.sqrt() * m.outer_norm / power;
             return coefficients * encoding.hypot(squared).hypot(self.rounding / self.answer());
         }
         let encoding = (period * tokens / 12.0).sqrt() * m.power * period.sqrt() / weight;
-        let squared = self.slot(self.switch) / power * period.sqrt() * m.outer_norm.max(1.0);
-        let summed = self.slot(self.switch) / self.answer() * (2.0 * period).sqrt();
-        encoding.hypot(squared).hypot(summed)
+        let squared = self.slot(self.square_switch()) / power * period.sqrt() * m.outer_norm.max(1.0);
+        let summed = (2.0 * period).sqrt()
+            * match self.chain.rescale {
+                Rescale::Early => self.slot(self.switch(1)) / self.answer(),
+                Rescale::Late => {
+                    let limbs = self.plan.outer_primes() + 1;
+                    self.slot(self.switch(limbs)) / (self.answer() * self.outer_log2().exp2())
+                }
+            };
+        // Rounded after the sum, so in every coefficient: those of other lanes too.
+        let lanes = l.lanes(l.answer_degree()).min(self.plan.batch.div_ceil(l.tokens)) as f64;
+        let rescaled = self.rounding * (lanes * self.answer_coefficients()).sqrt() / self.answer();
+        encoding.hypot(squared).hypot(summed).hypot(rescaled)
     }
 
     fn feature_unit(&self, m: &Magnitudes) -> f64 {
         let products = self.slot(self.fresh) / self.delta * m.first_norm;
         let encoding = (self.plan.normalisation.mean.len() as f64 / 12.0).sqrt() * m.feature / self.weight();
-        let divided = self.slot(self.rounding).hypot(self.slot(self.switch)) / self.delta;
+        let rounded = self.slot(self.rounding) / self.delta;
+        let divided = match self.chain.rescale {
+            Rescale::Early => rounded.hypot(self.slot(self.switch(self.first_limbs())) / self.delta),
+            Rescale::Late => {
+                (rounded / 2.0).hypot(self.slot(self.switch(self.limbs)) / (self.delta * self.weight()))
+            }
+        };
         2.0 * products.hypot(encoding).hypot(divided)
     }
 
@@ -139,29 +259,36 @@ impl<'p> Noise<'p> {
             return 0.0;
         }
         let encoding = (self.plan.units as f64 / 12.0).sqrt() * m.power / self.outer_weight();
-        let squared = self.slot(self.switch) / self.power_log2().exp2() * m.outer_norm;
+        let squared = self.slot(self.square_switch()) / self.power_log2().exp2() * m.outer_norm;
         encoding.hypot(squared).hypot(2.0 * self.slot(self.rounding) / self.answer())
     }
 
     /// What the way to a smaller ring adds.
-    fn small_ring(&self, plan: &Plan) -> f64 {
-        if plan.answer_degree() == self.params.n() {
+    fn small_ring(&self) -> f64 {
+        let n = self.n as usize;
+        if answer_degree(self.plan.key, self.layout, n) == n {
             return 0.0;
         }
-        let q0 = self.params.q().prime(0).value() as f64;
-        let scale = self.answer() * f64::from(ring_switch::MODULUS_BITS).exp2() / q0;
-        let coefficient = self.rounding.hypot(ring_switch::noise(self.params.n()));
-        coefficient * self.answer_coefficients(plan).sqrt() / scale
+        let scale =
+            (f64::from(self.chain.answer_log2) + f64::from(ring_switch::MODULUS_BITS) - self.q[0]).exp2();
+        let coefficient = self.rounding.hypot(ring_switch::noise(n));
+        coefficient * self.answer_coefficients().sqrt() / scale
     }
 
-    fn answer_coefficients(&self, plan: &Plan) -> f64 {
-        plan.token_layout().map_or(self.n, |l| l.lane_coefficients() as f64)
+    fn answer_coefficients(&self) -> f64 {
+        match self.layout {
+            AnyLayout::Token(l) => l.lane_coefficients() as f64,
+            AnyLayout::Feature(_) => self.n,
+        }
     }
 
-    /// What dropping an answer to `bits` adds.
-    pub(super) fn dropped(&self, plan: &Plan, bits: u32) -> f64 {
-        let q0 = self.params.q().prime(0).value() as f64;
-        let scale = self.answer() * f64::from(bits).exp2() / q0;
-        rounding(plan.answer_degree() as f64) * self.answer_coefficients(plan).sqrt() / scale
+    /// What dropping an answer to `bits` adds. A committee gets answers whole.
+    pub(super) fn dropped(&self, bits: u32) -> f64 {
+        if self.plan.key == crate::KeyOwner::Collective {
+            return 0.0;
+        }
+        let scale = (f64::from(self.chain.answer_log2) + f64::from(bits) - self.q[0]).exp2();
+        let degree = answer_degree(self.plan.key, self.layout, self.n as usize) as f64;
+        rounding(degree) * self.answer_coefficients().sqrt() / scale
     }
 }

@@ -68,7 +68,7 @@ impl Release {
 pub struct Policy {
     /// Most tokens of one question.
     pub batch: usize,
-    /// Row of the security table.
+    /// Row of the security table that is met at least.
     pub security: Security,
     /// The packing, or the planner's choice.
     pub packing: Option<Packing>,
@@ -78,7 +78,8 @@ pub struct Policy {
     pub encrypted_head: bool,
     /// What the asker learns.
     pub release: Release,
-    /// The largest error of a logit that is put up with; without one, a quarter of the largest possible logit.
+    /// The largest error of a logit that is put up with: the smallest question that promises it is planned. Without one,
+    /// the most exact answer of the ring that the circuit's degree suggests, no finer than `2^-12`.
     pub max_error: Option<f64>,
 }
 
@@ -95,5 +96,11 @@ impl Policy {
             release: Release::Logits { tokens: None },
             max_error: None,
         }
+    }
+
+    /// As this policy, with the worst logit right to this many bits right of the point.
+    #[must_use]
+    pub fn precise(self, bits: u32) -> Self {
+        Self { max_error: Some((-f64::from(bits)).exp2()), ..self }
     }
 }

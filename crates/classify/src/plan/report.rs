@@ -1,6 +1,6 @@
 //! A plan in figures, for people and programs.
 
-use super::{Packing, Plan};
+use super::{Packing, Plan, Rescale};
 use crate::token::{Layout, Outer};
 use serde::Serialize;
 
@@ -26,6 +26,10 @@ pub struct PlanReport {
     pub moduli: Vec<u32>,
     /// Bits of the special prime.
     pub special: u32,
+    /// Bits of `QP`, and how many the security table allows.
+    pub log_qp: [u32; 2],
+    /// When the first layer's products are divided: before or after rotations.
+    pub rescale: Rescale,
     /// `quantum-128` or `classical-128`.
     pub security: &'static str,
     /// Products one after the other.
@@ -57,6 +61,13 @@ pub struct PlanReport {
     pub error_std: f64,
 }
 
+impl PlanReport {
+    /// Whether the first layer's products are rescaled after rotations.
+    pub fn late(&self) -> bool {
+        self.rescale == Rescale::Late
+    }
+}
+
 impl Plan {
     /// The plan in figures.
     pub fn report(&self) -> PlanReport {
@@ -70,6 +81,8 @@ impl Plan {
             log_n: self.params.log_n(),
             moduli: self.params.q().primes().iter().map(|p| p.modulus().bits()).collect(),
             special,
+            log_qp: self.log_qp(),
+            rescale: self.literal.chain.rescale,
             security: self.params.literal().security.name(),
             depth: if self.literal.degree == 1 { 1 } else { 2 + self.literal.degree.ilog2() as usize },
             levels: self.params.top_level().0,
@@ -85,6 +98,12 @@ impl Plan {
             error_bound: self.literal.error_bound,
             error_std: self.literal.error_std,
         }
+    }
+
+    fn log_qp(&self) -> [u32; 2] {
+        let chain = &self.literal.chain;
+        let most = super::chain::row(self.literal.quantum).max_log_qp(chain.log_n);
+        [chain.log_q() + chain.special, most.unwrap_or(0)]
     }
 
     /// Rotations for one ciphertext of tokens, or conjugations for one group.
@@ -110,15 +129,24 @@ impl Plan {
         let squares =
             if self.literal.degree > 1 { switch(top) * f64::from(self.literal.degree / 2) } else { 0.0 };
         if let Some(l) = self.token_layout() {
-            let first = l.steps as f64 * rescale(top + 1) + first_rotations(l) as f64 * switch(top);
-            let outer = self.outer_rotations(l) as f64 * switch(1) + 4.0 * rescale(2);
+            let (rotations, outer) = (first_rotations(l) as f64, self.outer_rotations(l) as f64);
+            let (first, outer) = match self.literal.chain.rescale {
+                Rescale::Early => (
+                    l.steps as f64 * rescale(top + 1) + rotations * switch(top),
+                    outer * switch(1) + 4.0 * rescale(2),
+                ),
+                Rescale::Late => {
+                    (rescale(top + 1) + rotations * switch(top + 1), outer * switch(2) + rescale(2))
+                }
+            };
             let each = read + first + squares + outer;
             return each * self.pieces(self.literal.batch) as f64;
         }
         let units = self.literal.units as f64;
         let columns = self.literal.normalisation.mean.len().div_ceil(2) as f64;
         let products = units * columns * 2.0 * (top + 1) as f64 * n / PRODUCTS_PER_US;
-        let divided = units * (rescale(top + 1) + switch(top));
+        let conjugated = top + usize::from(self.literal.chain.rescale == Rescale::Late);
+        let divided = units * (rescale(top + 1) + switch(conjugated));
         let group = columns * read + products + divided + squares;
         group * self.literal.batch.div_ceil(self.params.slots()) as f64
     }

@@ -8,9 +8,9 @@
 //! Reference for the extraction: Chen, Dai, Kim, Song, "Efficient homomorphic conversion between (ring) LWE
 //! ciphertexts", 2020, §2 (the trace and the coefficients it keeps).
 
-use super::server::{horner, real};
+use super::server::{horner, lower, real};
 use super::{Layout, Outer};
-use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Result};
+use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Encoder, Evaluator, Level, Plaintext, Scale};
 
 /// One ciphertext of logits: its products and their bias.
@@ -23,7 +23,9 @@ struct Part {
 /// An outer layer, encoded.
 pub(super) struct OuterLayer {
     layout: Layout,
+    rescale: Rescale,
     degree: u32,
+    level: Level,
     /// The powers of the units that are multiplied, in order.
     powers: Vec<u32>,
     parts: Vec<Part>,
@@ -38,9 +40,10 @@ impl OuterLayer {
             Outer::Folded => vec![maker.folded()?],
             Outer::Extracted => maker.extracted()?,
         };
-        let degree = plan.literal().degree;
+        let (degree, rescale) = (plan.literal().degree, plan.literal().chain.rescale);
         let powers = powers.terms.iter().map(|t| t.0).collect();
-        Ok(Some(Self { layout: *layout, degree, powers, parts }))
+        let level = plan.outer_level();
+        Ok(Some(Self { layout: *layout, rescale, degree, level, powers, parts }))
     }
 
     /// Logits at level 0 from units at the first level.
@@ -50,7 +53,7 @@ impl OuterLayer {
         units: &Ciphertext,
         keys: &EvaluationKeys,
     ) -> Result<Vec<Ciphertext>> {
-        let powers = powers(ev, units, self.degree, &self.powers, keys)?;
+        let powers = powers(ev, units, (self.degree, self.level), &self.powers, keys)?;
         self.parts.iter().map(|part| self.part(ev, part, &powers, keys)).collect()
     }
 
@@ -64,7 +67,9 @@ impl OuterLayer {
         let product = |terms: &Vec<Plaintext>| {
             let pairs: Vec<_> = powers.iter().zip(terms).collect();
             let mut product = ev.mul_plain_sum(&pairs)?;
-            ev.rescale_assign(&mut product)?;
+            if self.rescale == Rescale::Early {
+                lower(ev, &mut product, Level(0))?;
+            }
             Ok(product)
         };
         let products: Result<Vec<_>> = part.steps.iter().map(product).collect();
@@ -76,39 +81,44 @@ impl OuterLayer {
                 ev.add_assign(&mut y, &rotated)?;
             }
         }
+        lower(ev, &mut y, Level(0))?;
         ev.add_plain_assign(&mut y, &part.bias)?;
         Ok(y)
     }
 }
 
-/// The powers of `v` that are named, at level 1.
+/// The powers of `v` that are named, at the level of the outer layer.
 pub(crate) fn powers(
     ev: &Evaluator,
     v: &Ciphertext,
-    degree: u32,
+    (degree, level): (u32, Level),
     named: &[u32],
     keys: &EvaluationKeys,
 ) -> Result<Vec<Ciphertext>> {
     let relin = keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "square" })?;
     let square = |a: &Ciphertext| ev.relinearise(&ev.square(a)?, relin);
     let mut second = square(v)?;
-    if degree == 4 {
+    if second.level() > level {
         ev.rescale_assign(&mut second)?;
     }
     let fourth = if degree == 4 { Some(square(&second)?) } else { None };
-    let first = ev.drop_to_level(v, Level(1))?;
+    let first = ev.drop_to_level(v, level)?;
     let mut all = [Some(first), Some(second), fourth];
     let place = |d: u32| if d == 4 { 2 } else { d as usize - 1 };
     Ok(named.iter().filter_map(|d| all[place(*d)].take()).collect())
 }
 
 impl Plan {
-    /// Scale of `v^d` at level 1.
+    /// Scale of `v^d` at the level of the outer layer.
     pub(crate) fn power_scale(&self, d: u32) -> Scale {
         let fresh = self.fresh();
         let square = fresh.times(fresh);
         // With another level left, the square is rescaled once.
-        let square = if self.literal().degree == 4 { square.over(Scale::prime(2)) } else { square };
+        let square = if self.literal().rescales_square() {
+            square.over(Scale::prime(self.outer_level().0 + 1))
+        } else {
+            square
+        };
         match d {
             1 => fresh,
             2 => square,
@@ -118,7 +128,8 @@ impl Plan {
 
     /// Scale of the weights that multiply `v^d`: products have the answer's scale once they are rescaled.
     pub(crate) fn outer_scale(&self, d: u32) -> Scale {
-        self.answer().times(Scale::prime(1)).over(self.power_scale(d))
+        let lost = (1..=self.outer_level().0).fold(Scale::ONE, |scale, i| scale.times(Scale::prime(i)));
+        self.answer().times(lost).over(self.power_scale(d))
     }
 }
 
@@ -137,7 +148,7 @@ impl Maker<'_> {
             let term = |(d, a): &(u32, Vec<Vec<f64>>)| {
                 let at = |h: usize| a.get((h + g) % l.folded()).and_then(|row| row.get(h)).copied();
                 let slots = l.spread(|p| real(at(p % l.period).unwrap_or(0.0)));
-                Ok(self.encoder.encode_slots(&slots, Level(1), self.plan.outer_scale(*d))?)
+                Ok(self.encoder.encode_slots(&slots, self.plan.outer_level(), self.plan.outer_scale(*d))?)
             };
             self.powers.terms.iter().map(term).collect::<Result<Vec<_>>>()
         };
@@ -159,7 +170,7 @@ impl Maker<'_> {
             // The mean over positions divides the sum over units by their number.
             let at = |k: usize, p: usize| a[k].get(p % l.period).copied().unwrap_or(0.0) * l.period as f64;
             let slots = |k: usize| l.spread(|p| real(at(k, p)));
-            self.side_by_side(classes.clone().map(slots), Level(1), self.plan.outer_scale(*d))
+            self.side_by_side(classes.clone().map(slots), self.plan.outer_level(), self.plan.outer_scale(*d))
         };
         let terms = self.powers.terms.iter().map(term).collect::<Result<_>>()?;
         let bias = classes.clone().map(|k| l.spread(|_| real(self.powers.bias[k])));

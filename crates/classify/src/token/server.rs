@@ -2,8 +2,8 @@ use super::outer::OuterLayer;
 use super::{Layout, Outer};
 use crate::answer::{Lanes, shape};
 use crate::question::Pieces;
-use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Result};
-use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Plaintext, Scale};
+use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Rescale, Result};
+use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext};
 use std::io::Read;
 
 /// A first layer's weights, one plaintext or ciphertext a step, and its bias.
@@ -35,7 +35,7 @@ impl TokenServer {
         let encoder = Encoder::new(plan.params());
         let top = plan.params().top_level();
         let weights = (0..l.steps)
-            .map(|g| encoder.encode_slots(&first_step(head, l, g), top, Scale::prime(top.0)))
+            .map(|g| encoder.encode_slots(&first_step(head, l, g), top, plan.first_weight()))
             .collect::<std::result::Result<_, _>>()?;
         let bias = encoder.encode_slots(&l.first_bias(head), plan.first_level(), plan.fresh())?;
         Self::with(head, plan, First::Clear(weights, bias))
@@ -96,14 +96,19 @@ impl TokenServer {
     /// The first layer's outputs, in slots.
     fn units(&self, tokens: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
         let (l, ev) = (&self.layout, &self.evaluator);
-        let step = -(l.tokens as i64);
-        let mut v = horner(ev, &self.products(tokens, keys)?, step, keys)?;
+        let level = self.plan.first_level();
+        let mut products = self.products(tokens, keys)?;
+        if self.plan.literal().chain.rescale == Rescale::Early {
+            products.iter_mut().try_for_each(|p| lower(ev, p, level))?;
+        }
+        let mut v = horner(ev, &products, -(l.tokens as i64), keys)?;
         for stride in l.folds(l.period, l.positions()) {
             let rotated = ev.rotate(&v, stride, &keys.galois)?;
             ev.add_assign(&mut v, &rotated)?;
         }
         let conjugate = ev.conjugate(&v, &keys.galois)?;
         ev.add_assign(&mut v, &conjugate)?;
+        lower(ev, &mut v, level)?;
         match &self.first {
             First::Clear(_, bias) => ev.add_plain_assign(&mut v, bias)?,
             First::Encrypted(head) => ev.add_assign(&mut v, &head.bias)?,
@@ -111,19 +116,15 @@ impl TokenServer {
         Ok(v)
     }
 
-    /// One product a step, rescaled.
+    /// One product a step, at the top level.
     fn products(&self, x: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
-        let rescaled = |mut product: Ciphertext| {
-            ev.rescale_assign(&mut product)?;
-            Ok(product)
-        };
         match &self.first {
-            First::Clear(w, _) => w.iter().map(|w| rescaled(ev.mul_plain(x, w)?)).collect(),
+            First::Clear(w, _) => w.iter().map(|w| Ok(ev.mul_plain(x, w)?)).collect(),
             First::Encrypted(head) => {
                 let relin =
                     keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "encrypted head" })?;
-                head.weights.iter().map(|w| rescaled(ev.mul_relin(x, w, relin)?)).collect()
+                head.weights.iter().map(|w| Ok(ev.mul_relin(x, w, relin)?)).collect()
             }
         }
     }
@@ -134,6 +135,14 @@ pub(crate) fn raised(ev: &Evaluator, plan: &Plan, mut logits: Ciphertext) -> Res
     ev.mul_integer_assign(&mut logits, plan.raise())?;
     logits.set_scale(plan.answer());
     Ok(logits)
+}
+
+/// Divides by one prime after the other, down to a level.
+pub(super) fn lower(ev: &Evaluator, c: &mut Ciphertext, level: Level) -> Result<()> {
+    while c.level() > level {
+        ev.rescale_assign(c)?;
+    }
+    Ok(())
 }
 
 /// `Σ_g p_g` rotated by `g` steps, with one key.

@@ -1,0 +1,57 @@
+//! What an asked precision takes: questions, keys and time of plans that promise so many bits of the worst logit.
+
+use super::{AREA, Case, lower, tokens};
+use crate::bench::clock::milliseconds;
+use crate::bench::{BenchError, Better, Figure, Report};
+use blindscope_ckks::Security;
+use blindscope_classify::{Head, Packing, Policy};
+use chacha20::ChaCha20Rng;
+
+/// Name, tokens of a question, row of the security table, bits that are asked for, and the aim for bytes a token.
+const ASKED: [(&str, usize, Security, u32, Option<f64>); 4] = [
+    ("lone_classical_2_bits", 1, Security::Classical128, 2, Some(40e3)),
+    ("lone_8_bits", 1, Security::Quantum128, 8, None),
+    ("lone_12_bits", 1, Security::Quantum128, 12, None),
+    ("eight_4_bits", 8, Security::Quantum128, 4, Some(11e3)),
+];
+/// Questions whose worst logit is given.
+const QUESTIONS: usize = 8;
+
+pub(super) fn run(
+    head: &Head,
+    runs: usize,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<(), BenchError> {
+    for (name, batch, security, bits, aim) in ASKED {
+        let policy = Policy { packing: Some(Packing::Token), security, ..Policy::new(batch) };
+        let case = Case::new(head, policy.precise(bits), rng)?;
+        let mut worst = 0f64;
+        for _ in 0..QUESTIONS {
+            let asked = tokens(rng, batch);
+            let answer = case.server.answer_bytes(&case.keys, &case.ask(&asked, rng)?)?;
+            worst = worst.max(case.worst(head, &asked, &answer)?);
+        }
+        let question = case.ask(&tokens(rng, batch), rng)?;
+        let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question));
+        let bytes = question.len() as f64 / batch as f64;
+        let (bar, row) =
+            (if batch == 1 { 120e3 } else { 20e3 }, lower(&of("upload", name), "bytes", &[bytes]));
+        report.figures.push(match aim {
+            Some(aim) => row.must(bar, aim),
+            None => row,
+        });
+        let promised = -case.plan.literal().error_bound.log2();
+        report.figures.extend([
+            lower(&of("latency", name), "ms", &time),
+            lower(&of("keys", name), "bytes", &[case.plan.keys_len() as f64]),
+            Figure::of(AREA, of("bits_promised", name), "bits", Better::Higher, &[promised]),
+            Figure::of(AREA, of("bits_measured", name), "bits", Better::Higher, &[-worst.log2()]),
+        ]);
+    }
+    Ok(())
+}
+
+fn of(what: &str, name: &str) -> String {
+    format!("{what}_{name}")
+}

@@ -1,0 +1,219 @@
+//! The search for moduli and scales: bit by bit, with the errors and sizes of the plan at hand.
+//!
+//! A logit's error is a sum of terms, each a power of two in the widths of primes and in the fresh scale, so its logarithm
+//! is convex in them: at a given number of bits, moving single bits between primes until nothing improves ends at or
+//! next to the best. From there one bit is taken away, wherever it is missed least, and so on to the narrowest primes.
+//! Everything is arithmetic on the head's sizes and the policy: the same head and policy give the same plan.
+
+use super::chain::{Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, primes, row, wide};
+use super::magnitude::Magnitudes;
+use super::noise::{Noise, TAIL};
+use super::{AnyLayout, PlanLiteral, layout};
+use crate::{ClassifyError, Result};
+
+/// Largest `log2` of an answer's scale: beyond it the answer's own roundings are nothing beside other errors.
+const FINEST_ANSWER: i16 = 38;
+/// The same where a committee's masks come on top.
+const FINEST_WIDE_ANSWER: i16 = 56;
+/// What plans without an asked precision do not go beyond.
+const FINEST: f64 = 1.0 / 4096.0;
+
+const TOO_COARSE: &str =
+    "state the head's range (Head::calibrated), lower the normalisation's bound, or ask for fewer bits";
+
+/// A chain and what it promises.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    pub(super) chain: Chain,
+    /// What no logit's error exceeds, dropped bits not counted.
+    pub(super) error: f64,
+    /// Bits of all ciphertexts of a question.
+    cost: usize,
+}
+
+/// The ring that a circuit's degree suggests.
+fn suggested(plan: &PlanLiteral) -> u32 {
+    if plan.is_wide() {
+        return wide(plan.degree).0;
+    }
+    match (plan.degree, plan.quantum, plan.encrypted_head) {
+        (1, false, false) => 12,
+        (2, true, true) | (4, true, _) => 14,
+        _ => 13,
+    }
+}
+
+/// Chains whose logits are off by at most `most`, the smallest question first.
+///
+/// # Errors
+/// [`ClassifyError::TooCoarse`] with the most exact chain's error if there are none.
+pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
+    let (mut enough, mut finest): (Vec<Found>, _) = (Vec::new(), f64::INFINITY);
+    let mut refused = None;
+    let rings = if plan.is_wide() { suggested(plan)..=suggested(plan) } else { RINGS };
+    for (log_n, rescale) in rings.flat_map(|n| [Rescale::Early, Rescale::Late].map(|r| (n, r))) {
+        let ring = match Ring::new(plan, worst, log_n, rescale) {
+            Ok(ring) => ring,
+            Err(e) => {
+                refused = refused.or(Some(e));
+                continue;
+            }
+        };
+        if enough.iter().any(|f| f.cost <= ring.cost(ring.low())) {
+            continue;
+        }
+        let chains = ring.chains();
+        finest = chains.iter().fold(finest, |least, f| least.min(f.error));
+        enough.extend(chains.into_iter().filter(|f| f.error <= most));
+    }
+    enough.sort_by_key(|f| f.cost);
+    match refused {
+        _ if !enough.is_empty() => Ok(enough),
+        Some(e) if finest.is_infinite() => Err(e),
+        _ if finest.is_infinite() => Err(overflow(worst)),
+        _ => Err(ClassifyError::TooCoarse { found: finest, most, hint: TOO_COARSE }),
+    }
+}
+
+/// The most exact chain of one ring, cut to the bits that [`FINEST`] takes.
+///
+/// # Errors
+/// [`ClassifyError::TooCoarse`] if it is off by more than `most`, [`ClassifyError::Overflow`] if there is none.
+pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
+    let chains = Ring::new(plan, worst, suggested(plan), Rescale::Early)?.chains();
+    let finer = |a: Found, b: Found| if b.error < a.error * 0.99 { b } else { a };
+    // From the fewest bits upwards.
+    let enough = chains.iter().find(|f| f.error <= FINEST).cloned();
+    let best = enough.or_else(|| chains.into_iter().reduce(finer)).ok_or_else(|| overflow(worst))?;
+    if best.error > most {
+        return Err(ClassifyError::TooCoarse { found: best.error, most, hint: TOO_COARSE });
+    }
+    Ok(vec![best])
+}
+
+fn overflow(worst: &Magnitudes) -> ClassifyError {
+    ClassifyError::Overflow { largest: worst.logit, room: f64::from(WIDEST - 2 - 8).exp2() }
+}
+
+/// One ring and one way to rescale.
+struct Ring<'p> {
+    plan: &'p PlanLiteral,
+    worst: &'p Magnitudes,
+    layout: AnyLayout,
+    log_n: u32,
+    rescale: Rescale,
+    /// Bits that the security table allows, the special prime's included.
+    limit: u32,
+}
+
+impl<'p> Ring<'p> {
+    fn new(plan: &'p PlanLiteral, worst: &'p Magnitudes, log_n: u32, rescale: Rescale) -> Result<Self> {
+        let limit = row(plan.quantum).max_log_qp(log_n).unwrap_or(0);
+        Ok(Self { plan, worst, layout: layout(plan, log_n)?, log_n, rescale, limit })
+    }
+
+    /// Fewest bits of the ciphertext primes.
+    fn low(&self) -> u32 {
+        narrowest(self.log_n) * primes(self.plan) as u32
+    }
+
+    /// Bits of all ciphertexts of a question.
+    fn cost(&self, log_q: u32) -> usize {
+        self.layout.pieces(self.plan.batch) * log_q as usize * (1 << self.log_n)
+    }
+
+    /// The most exact chain of each number of bits, from the fewest.
+    fn chains(&self) -> Vec<Found> {
+        if self.plan.is_wide() {
+            return self.wide().into_iter().collect();
+        }
+        let high = WIDEST * primes(self.plan) as u32;
+        let mut chains: Vec<Found> = Vec::new();
+        for bits in (self.low()..=high.min(self.limit)).rev() {
+            let start = match chains.last() {
+                Some(wider) => self.shorter(wider),
+                None => FRESH.filter_map(|fresh| self.valued(self.even(bits), fresh)).reduce(exacter),
+            };
+            match start.map(|f| self.climb(f)) {
+                Some(best) => chains.push(best),
+                None if chains.is_empty() => {}
+                None => break,
+            }
+        }
+        chains.reverse();
+        chains
+    }
+
+    /// Moves bits until nothing improves.
+    fn climb(&self, mut best: Found) -> Found {
+        let better =
+            |best: &Found| self.moved(best, 1).filter(|f| f.error < best.error * 0.999).reduce(exacter);
+        while let Some(next) = better(&best) {
+            best = next;
+        }
+        best
+    }
+
+    /// One bit less, where it is missed least.
+    fn shorter(&self, from: &Found) -> Option<Found> {
+        self.moved(from, 0).reduce(exacter)
+    }
+
+    /// Widths as equal as they can be.
+    fn even(&self, bits: u32) -> Vec<u32> {
+        let count = primes(self.plan) as u32;
+        (0..count).map(|i| bits / count + u32::from(i < bits % count)).collect()
+    }
+
+    /// One bit taken from a prime, `given` bits given to another, the fresh scale moved by up to two.
+    fn moved<'a>(&'a self, at: &'a Found, given: u32) -> impl Iterator<Item = Found> + 'a {
+        let count = at.chain.moduli.len();
+        let to = if given == 0 { 1 } else { count };
+        let pairs = (0..count).flat_map(move |i| (0..to).map(move |j| (i, j)));
+        pairs.flat_map(move |(i, j)| {
+            (-2..=2).filter_map(move |shift| {
+                let mut moduli = at.chain.moduli.clone();
+                moduli[j] += given;
+                moduli[i] -= 1;
+                self.valued(moduli, at.chain.fresh_log2 + shift)
+            })
+        })
+    }
+
+    /// A chain with the widest special prime that security allows and the finest answer that fits, if there is one.
+    fn valued(&self, moduli: Vec<u32>, fresh_log2: i16) -> Option<Found> {
+        let special = WIDEST.min(self.limit.checked_sub(moduli.iter().sum())?);
+        let (narrowest, widest) = (moduli.iter().min()?, moduli.iter().max()?);
+        let fits =
+            special >= *widest && *narrowest >= self::narrowest(self.log_n) && FRESH.contains(&fresh_log2);
+        if !fits {
+            return None;
+        }
+        self.stated(moduli, special, fresh_log2, FINEST_ANSWER)
+    }
+
+    /// The chain that answers which a committee re-encrypts take.
+    fn wide(&self) -> Option<Found> {
+        let (_, moduli, special) = wide(self.plan.degree);
+        let fits = moduli.iter().sum::<u32>() + special <= self.limit;
+        let stated = |fresh| self.stated(moduli.to_vec(), special, fresh, FINEST_WIDE_ANSWER);
+        WIDE_FRESH.filter(|_| fits).filter_map(stated).reduce(exacter)
+    }
+
+    /// A chain with the finest answer that fits, up to `finest`.
+    fn stated(&self, moduli: Vec<u32>, special: u32, fresh_log2: i16, finest: i16) -> Option<Found> {
+        let (log_n, rescale) = (self.log_n, self.rescale);
+        let mut chain = Chain { log_n, moduli, special, rescale, fresh_log2, answer_log2: finest };
+        let room = Noise::nominal(self.plan, &self.layout, &chain).answer_room() - self.worst.logit.log2();
+        chain.answer_log2 = finest.min(room.floor() as i16);
+        let noise = Noise::nominal(self.plan, &self.layout, &chain);
+        let error = TAIL * noise.logit(self.worst);
+        let holds = chain.answer_log2 >= 8 && noise.holds(self.worst) && error.is_finite();
+        let cost = self.cost(chain.log_q());
+        holds.then_some(Found { chain, error, cost })
+    }
+}
+
+fn exacter(a: Found, b: Found) -> Found {
+    if b.error < a.error { b } else { a }
+}

@@ -1,0 +1,85 @@
+//! Heads as files: JSON and `safetensors` give the same head, and the same refusals.
+
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use blindscope_classify::{Affine, ClassifyError, Head, HeadLiteral, Map, Normalisation};
+use blindscope_testkit::rng;
+use common::{linear, polynomial, quadratic};
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
+fn heads() -> Vec<Head> {
+    let mut r = rng(61);
+    let four = polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2, 0.02, 0.01]);
+    let unstated = Head::new(HeadLiteral { range: None, ..four.literal().clone() }).unwrap();
+    vec![
+        linear(&mut r, 9, 3),
+        quadratic(&mut r, 8, 3, 2),
+        polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2]),
+        four,
+        unstated,
+    ]
+}
+
+#[test]
+fn both_forms_are_the_same_head() {
+    for head in heads() {
+        for bytes in [head.to_json().unwrap(), head.to_safetensors().unwrap()] {
+            let read = Head::from_bytes(&bytes).unwrap();
+            assert_eq!(read, head);
+            assert_eq!(read.digest().unwrap(), head.digest().unwrap());
+        }
+    }
+}
+
+/// The tensors of `head` with one changed, or with another one added.
+fn altered(head: &Head, name: &str, dtype: Dtype, shape: Vec<usize>, data: &[u8]) -> Vec<u8> {
+    let bytes = head.to_safetensors().unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let mut views: Vec<(&str, TensorView<'_>)> = file.iter().filter(|(n, _)| *n != name).collect();
+    views.push((name, TensorView::new(dtype, shape, data).unwrap()));
+    safetensors::serialize(views, None).unwrap()
+}
+
+#[test]
+fn single_precision_is_read() {
+    let normalisation = Normalisation::identity(2, 4.0);
+    let layer = Affine { weights: vec![vec![0.5, -0.25], vec![0.1, 3.0]], bias: vec![0.0, 1.0] };
+    let map = Map::Linear { layer };
+    let head = Head::new(HeadLiteral { normalisation, map, range: None }).unwrap();
+    let single: Vec<u8> = [0.5f32, -0.25, 0.125, 3.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let read = Head::from_bytes(&altered(&head, "layer.weights", Dtype::F32, vec![2, 2], &single)).unwrap();
+    assert_eq!(read.circuit().first().weights, [[0.5, -0.25], [0.125, 3.0]]);
+}
+
+#[test]
+fn what_is_no_head_is_refused() {
+    let head = &heads()[2];
+    let read = |name: &str, dtype, shape: Vec<usize>, data: &[u8]| {
+        Head::from_bytes(&altered(head, name, dtype, shape, data)).unwrap_err()
+    };
+    let numbers = |v: &[f64]| v.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let e = read("momentum", Dtype::F64, vec![1], &numbers(&[1.0]));
+    assert!(matches!(e, ClassifyError::Tensor { .. }), "{e}");
+    let e = read("polynomial", Dtype::U8, vec![3], &[1, 2, 3]);
+    assert!(matches!(e, ClassifyError::Tensor { name: "polynomial", .. }), "{e}");
+    let e = read("polynomial", Dtype::F64, vec![3, 1], &numbers(&[1.0, 2.0, 3.0]));
+    assert!(matches!(e, ClassifyError::Tensor { name: "polynomial", .. }), "{e}");
+    let e = read("polynomial", Dtype::F64, vec![4], &numbers(&[1.0, 2.0, 3.0, 4.0]));
+    assert!(matches!(e, ClassifyError::Length { field: "polynomial", found: 4, .. }), "{e}");
+    let e = read("inner.bias", Dtype::F64, vec![4], &numbers(&[f64::NAN, 0.0, 0.0, 0.0]));
+    assert!(matches!(e, ClassifyError::Value { field: "inner", .. }), "{e}");
+    let e = read("outer.weights", Dtype::F64, vec![0, 4], &[]);
+    assert!(matches!(e, ClassifyError::Length { field: "outer", found: 0, .. }), "{e}");
+    let e = read("normalisation.bound", Dtype::F64, vec![2], &numbers(&[1.0, 2.0]));
+    assert!(matches!(e, ClassifyError::Tensor { name: "normalisation.bound", .. }), "{e}");
+    let bytes = head.to_safetensors().unwrap();
+    for cut in [0, 7, 9, 40, bytes.len() - 1] {
+        assert!(Head::from_bytes(&bytes[..cut]).is_err(), "{cut} bytes");
+    }
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let without = safetensors::serialize(file.iter().filter(|(n, _)| *n != "outer.bias"), None).unwrap();
+    assert!(matches!(Head::from_bytes(&without), Err(ClassifyError::SafeTensors(_))));
+}

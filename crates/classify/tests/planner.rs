@@ -1,0 +1,136 @@
+//! The planner: the precision that is asked for is promised and kept, at the smallest question, within the security row.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
+mod common;
+
+use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
+use blindscope_classify::{ClassifyError, Head, KeyOwner, Packing, Plan, PlanLiteral, Policy, Rescale};
+use blindscope_testkit::rng;
+use common::{agrees, linear, polynomial, quadratic};
+
+const SQUARE: [f64; 3] = [0.1, 0.5, 0.2];
+
+fn row(plan: &Plan) -> u32 {
+    let security = if plan.literal().quantum { Security::Quantum128 } else { Security::Classical128 };
+    security.max_log_qp(plan.params().log_n()).unwrap()
+}
+
+/// What is promised for each of these bits, and what is measured.
+fn climbs(name: &str, head: &Head, policy: Policy, bits: &[u32], r: &mut chacha20::ChaCha20Rng) {
+    let mut last = 0;
+    for &b in bits {
+        let plan = Plan::new(head, policy.precise(b)).unwrap();
+        let (l, report) = (plan.literal(), plan.report());
+        assert!(l.error_bound <= (-f64::from(b)).exp2(), "{name}, {b} bits: {:e}", l.error_bound);
+        assert!(plan.params().qp().log2_product(plan.params().qp().len()) <= f64::from(row(&plan)));
+        assert!(l.chain.moduli.iter().chain([&l.chain.special]).all(|w| *w <= 46), "{:?}", l.chain);
+        assert!(report.upload_bytes >= last, "{name}, {b} bits: more bits for fewer bytes");
+        last = report.upload_bytes;
+        assert_eq!(Plan::new(head, policy.precise(b)).unwrap().literal(), l, "plans are deterministic");
+        agrees(&format!("{name}, {b} bits"), head, policy.precise(b), policy.batch.min(40), r);
+    }
+}
+
+#[test]
+fn precision_is_promised_and_kept() {
+    let mut r = rng(41);
+    let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
+    climbs("768-32-3", &head, Policy::new(1), &[0, 4, 8, 12], &mut r);
+    climbs("768-32-3 of 8", &head, Policy::new(8), &[2, 9], &mut r);
+    let classical = Policy { security: Security::Classical128, ..Policy::new(1) };
+    climbs("768-32-3, classical", &head, classical, &[1, 10], &mut r);
+    let feature = |batch| Policy { packing: Some(Packing::Feature), ..Policy::new(batch) };
+    let head = polynomial(&mut r, [32, 8, 3], &SQUARE);
+    climbs("feature-major", &head, feature(40), &[4, 9], &mut r);
+}
+
+#[test]
+fn precision_of_other_heads() {
+    let mut r = rng(42);
+    let head = linear(&mut r, 192, 3);
+    climbs("linear", &head, Policy::new(1), &[4, 12], &mut r);
+    let head = quadratic(&mut r, 96, 6, 3);
+    climbs("quadratic of 40", &head, Policy::new(40), &[6], &mut r);
+    let head = polynomial(&mut r, [96, 8, 3], &[0.1, 0.5, 0.2, 0.02, 0.01]);
+    climbs("degree 4", &head, Policy::new(1), &[3, 6], &mut r);
+}
+
+/// The figures that are aimed at, in the plans that reach them: bytes, row and what is still promised.
+#[test]
+fn small_questions() {
+    let mut r = rng(43);
+    let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
+    let lone = Policy { security: Security::Classical128, ..Policy::new(1) }.precise(2);
+    let report = Plan::new(&head, lone).unwrap().report();
+    assert!(report.upload_bytes <= 40_000 && report.log_n == 12, "{report:?}");
+    let eight = Plan::new(&head, Policy::new(8).precise(4)).unwrap().report();
+    assert!(eight.upload_bytes <= 8 * 11_000 && eight.security == "quantum-128", "{eight:?}");
+    let exact = Plan::new(&head, Policy::new(1).precise(12)).unwrap().report();
+    assert!(exact.upload_bytes <= 120_000 && exact.security == "quantum-128", "{exact:?}");
+    assert_eq!(exact.rescale, Rescale::Late);
+}
+
+/// Where the stricter row costs nothing, plans that ask for the other meet it all the same.
+#[test]
+fn the_quantum_row_is_met_where_it_is_free() {
+    let mut r = rng(44);
+    let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
+    let classical = |policy: Policy| Policy { security: Security::Classical128, ..policy };
+    let plan = Plan::new(&head, classical(Policy::new(1)).precise(8)).unwrap();
+    assert!(plan.literal().quantum);
+    assert_eq!(plan.literal().chain, Plan::new(&head, Policy::new(1).precise(8)).unwrap().literal().chain);
+    assert!(!Plan::new(&head, classical(Policy::new(1)).precise(1)).unwrap().literal().quantum);
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_numbers() {
+    let mut r = rng(45);
+    let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
+    let Err(ClassifyError::TooCoarse { found, most, .. }) = Plan::new(&head, Policy::new(1).precise(30))
+    else {
+        unreachable!("no chain of three primes of 46 bits promises thirty bits");
+    };
+    assert!(most <= found && found < 1.0, "{found:e} for {most:e}");
+    assert!(Plan::new(&head, Policy { max_error: Some(found * 1.05), ..Policy::new(1) }).is_ok());
+    let wide = polynomial(&mut r, [16, 600, 2], &SQUARE);
+    let feature = Policy { packing: Some(Packing::Feature), ..Policy::new(1) };
+    assert!(matches!(Plan::new(&wide, feature), Err(ClassifyError::NoPlan { .. })));
+    let wide = polynomial(&mut r, [16, 200, 2], &SQUARE);
+    assert!(Plan::new(&wide, feature).is_ok());
+    let collective = Policy { key: KeyOwner::Collective, ..Policy::new(1) };
+    assert!(Plan::new(&wide, collective.precise(50)).is_err());
+}
+
+/// A published plan of the version before, which did not name its moduli.
+#[test]
+fn plans_of_another_version_are_refused_by_their_version() {
+    let mut r = rng(46);
+    let head = linear(&mut r, 8, 2);
+    let plan = Plan::new(&head, Policy::new(1)).unwrap();
+    let mut old: serde_json::Value = serde_json::from_slice(&plan.to_bytes().unwrap()).unwrap();
+    let fields = old.as_object_mut().unwrap();
+    fields.remove("chain");
+    fields.insert("version".into(), 1.into());
+    fields.insert("fresh_log2".into(), 30.into());
+    fields.insert("answer_log2".into(), 36.into());
+    let refused = PlanLiteral::from_bytes(&serde_json::to_vec(&old).unwrap()).unwrap_err();
+    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 2; plan again");
+}
+
+/// The narrowest primes that a search may name exist in every ring, as many as a plan takes.
+#[test]
+fn narrow_primes_exist() {
+    for log_n in 12..=15 {
+        let width = log_n + 7;
+        let literal = ParametersLiteral {
+            log_n,
+            ciphertext: ModulusLiteral::bits(&[width; 4]),
+            special: ModulusLiteral::bits(&[width + 1]),
+            log2_scale: 16,
+            security: Security::Classical128,
+        };
+        let made = Parameters::insecure_for_tests(literal);
+        assert!(made.is_ok(), "{width} bits in a ring of 2^{log_n}: {made:?}");
+    }
+}
