@@ -32,6 +32,13 @@ pub struct Task {
 pub enum Ask {
     /// Draw a secret, send a share of the public key and a sealed part to each site.
     KeyShare,
+    /// Send a share of the relinearisation key's second round.
+    Relin {
+        /// The sum of the first.
+        sum: Blob,
+        /// What this site sealed to itself in the first.
+        seed: Blob,
+    },
     /// Open and add up the parts, and say so.
     Parts {
         /// The collective public key.
@@ -111,9 +118,16 @@ impl Task {
             Ask::KeyShare => Vec::new(),
             Ask::Parts { public_key, bundle } => vec![*public_key, *bundle],
             Ask::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
-            Ask::Ready { public_key, .. } => vec![*public_key],
+            Ask::Relin { sum, seed } => vec![*sum, *seed],
+            Ask::Ready { public_key, opening } => {
+                // Zeros of a question are made at the scales of its ciphertexts.
+                let answers = self.spec.question.as_ref().map(|_| opening.sum);
+                std::iter::once(*public_key).chain(answers).collect()
+            }
             Ask::Share { opening, zeros, .. } => {
-                std::iter::once(opening.sum).chain(zeros.iter().filter_map(SignedHeader::payload)).collect()
+                let asker = self.spec.question.as_ref().map(|q| q.asker);
+                let zeros = zeros.iter().filter_map(SignedHeader::payload);
+                std::iter::once(opening.sum).chain(asker).chain(zeros).collect()
             }
         }
     }
