@@ -99,7 +99,8 @@ impl Coordinator {
         let mut openings = 0;
         if step.phase == Phase::Share {
             openings = job.sizes.openings;
-            if step.attempt == 0 {
+            // A question is refreshed before its first attempt already.
+            if step.attempt == 0 && job.spec.question.is_none() {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
         }
