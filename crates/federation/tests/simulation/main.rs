@@ -27,9 +27,9 @@ fn seeds(default: u64) -> u64 {
 fn jobs() -> Vec<blindscope_federation::JobSpec> {
     vec![
         blindscope_federation::JobSpec::ceremony("key"),
+        common::inference_keys("inference"),
         common::job("pooled", JobKind::Statistics, 1),
         common::job("rounds", JobKind::Fedavg, 3),
-        common::inference_keys("inference"),
         common::encrypted_head("head", "pooled"),
         blindscope_federation::JobSpec::ceremony(world::ASK),
     ]
@@ -159,8 +159,8 @@ fn with_real_encryption_too() {
     let jobs = || {
         vec![
             blindscope_federation::JobSpec::ceremony("key"),
-            sum.clone(),
             common::inference_keys("inference"),
+            sum.clone(),
             common::encrypted_head("head", "pooled"),
             blindscope_federation::JobSpec::ceremony(world::ASK),
         ]

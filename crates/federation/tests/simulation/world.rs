@@ -23,7 +23,7 @@ pub(crate) struct Faults {
     pub(crate) delay_ms: u64,
     /// Payloads that are rubbish of the right length.
     pub(crate) rubbish: u64,
-    /// Sites that stop for good once the key is made.
+    /// Sites that stop for good once both keys are made.
     pub(crate) dead: usize,
     /// Answers that a site declines.
     pub(crate) decline: u64,
@@ -325,7 +325,11 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     fn wake_site(&mut self, site: SiteId) {
-        let made = self.coordinator.as_ref().is_some_and(|c| c.key().is_some());
+        let over = |c: &Coordinator| {
+            let keys = c.job_named("inference").and_then(|id| c.job(id));
+            c.key().is_some() && keys.is_some_and(|view| view.is_over())
+        };
+        let made = self.coordinator.as_ref().is_some_and(over);
         let last = self.sites.len() - self.faults.dead;
         if made && usize::from(site.0) >= last {
             self.node(site).dead = true;
