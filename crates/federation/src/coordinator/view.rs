@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::job::{Job, State};
-use crate::{Blob, Failure, JobId, JobKind, Missing, SiteId, Step};
+use crate::{Blob, Failure, JobId, JobKind, JobSpec, Missing, SiteId, Step};
 
 /// One job, as shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,11 @@ impl Coordinator {
     /// One job.
     pub fn job(&self, id: JobId) -> Option<JobView> {
         self.jobs.get(&id).map(|job| view(job))
+    }
+
+    /// A job's file.
+    pub fn spec(&self, id: JobId) -> Option<&JobSpec> {
+        self.jobs.get(&id).map(|job| &job.spec)
     }
 
     /// The job of this name.
