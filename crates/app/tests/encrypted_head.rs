@@ -100,7 +100,9 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
         validate: false,
         ..FedAvgSettings::default()
     };
-    admin.submit(&learn::job("start", JobKind::Fedavg, &start).unwrap()).await.unwrap();
+    let settings = serde_json::to_value(&start).unwrap();
+    let start = JobSpec { kind: JobKind::Fedavg, settings, ..JobSpec::ceremony("start") };
+    admin.submit_draft(start).await.unwrap();
     let start = done(&admin, "start").await;
     admin.submit_draft(draft("inference", JobKind::InferenceKeys)).await.unwrap();
     admin.submit_draft(draft("head", JobKind::EncryptedHead)).await.unwrap();

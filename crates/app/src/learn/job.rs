@@ -23,7 +23,14 @@ pub fn job(name: &str, kind: JobKind, settings: &impl Serialize) -> Result<JobSp
         reason: e.to_string(),
     })?;
     let name = name.to_owned();
-    let mut spec = JobSpec { kind, values: 1, max: 1, settings, ..JobSpec::ceremony(&name) };
+    sized(JobSpec { kind, settings, ..JobSpec::ceremony(&name) })
+}
+
+/// A job file that says nothing of rounds, values and largest integer, with these as its settings need them.
+///
+/// # Errors
+/// As [`job`].
+pub fn sized(mut spec: JobSpec) -> Result<JobSpec> {
     let learning = read(&spec)?;
     (spec.rounds, spec.values, spec.max) = (learning.rounds(), learning.values(), learning.max());
     Ok(spec)

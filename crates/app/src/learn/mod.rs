@@ -33,7 +33,7 @@ pub use data::{Examples, SiteData, Tiles};
 pub(crate) use encrypted_head::Agreed;
 pub use encrypted_head::{complete, encrypted_head_twin};
 pub use error::{Error, Result};
-pub use job::{Coordinator, SiteLearner, job};
+pub use job::{Coordinator, SiteLearner, job, sized};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
 pub use settings::{EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings};
