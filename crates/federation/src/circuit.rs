@@ -68,8 +68,17 @@ const MAX_PRIMES: usize = 24;
 /// Most ciphertexts of one question.
 pub(crate) const MAX_ANSWERS: u32 = 4096;
 
-fn require(fine: bool, field: &'static str, found: impl std::fmt::Debug, expected: &'static str) -> Result<()> {
-    if fine { Ok(()) } else { Err(Error::Field { file: "job file", field, found: format!("{found:?}"), expected }) }
+fn require(
+    fine: bool,
+    field: &'static str,
+    found: impl std::fmt::Debug,
+    expected: &'static str,
+) -> Result<()> {
+    if fine {
+        Ok(())
+    } else {
+        Err(Error::Field { file: "job file", field, found: format!("{found:?}"), expected })
+    }
 }
 
 impl Circuit {
@@ -147,8 +156,6 @@ impl Question {
 
     /// What tells this question from any other; also what its job is named after.
     pub fn digest(&self) -> Digest {
-        Hasher::new("blindscope/federation/question/v1")
-            .absorb(message::to_text(self).as_bytes())
-            .finish()
+        Hasher::new("blindscope/federation/question/v1").absorb(message::to_text(self).as_bytes()).finish()
     }
 }

@@ -272,11 +272,7 @@ impl Study {
     /// [`Error::Ckks`] for parameters that do not hold together or are below the security table.
     pub fn circuit_params(&self, circuit: &Circuit) -> Result<Parameters> {
         let literal = circuit.literal();
-        Ok(if self.0.insecure {
-            Parameters::insecure_for_tests(literal)?
-        } else {
-            Parameters::new(literal)?
-        })
+        Ok(if self.0.insecure { Parameters::insecure_for_tests(literal)? } else { Parameters::new(literal)? })
     }
 
     /// The session of one attempt at opening a round.

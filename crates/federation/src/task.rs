@@ -38,6 +38,8 @@ pub enum Ask {
         sum: Blob,
         /// What this site sealed to itself in the first.
         seed: Blob,
+        /// Everybody's signed answer to the first, in order: the site adds them up itself.
+        shares: Vec<SignedHeader>,
     },
     /// Open and add up the parts, and say so.
     Parts {
@@ -45,6 +47,8 @@ pub enum Ask {
         public_key: Blob,
         /// The parts sealed to this site, one a sender.
         bundle: Blob,
+        /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself.
+        shares: Vec<SignedHeader>,
     },
     /// Contribute.
     Upload {
@@ -116,9 +120,14 @@ impl Task {
     pub fn inputs(&self) -> Vec<Blob> {
         match &self.ask {
             Ask::KeyShare => Vec::new(),
-            Ask::Parts { public_key, bundle } => vec![*public_key, *bundle],
+            Ask::Parts { public_key, bundle, shares } => {
+                let shares = shares.iter().filter_map(SignedHeader::payload);
+                [*public_key, *bundle].into_iter().chain(shares).collect()
+            }
             Ask::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
-            Ask::Relin { sum, seed } => vec![*sum, *seed],
+            Ask::Relin { sum, seed, shares } => {
+                [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
+            }
             Ask::Ready { public_key, opening } => {
                 // Zeros of a question are made at the scales of its ciphertexts.
                 let answers = self.spec.question.as_ref().map(|_| opening.sum);

@@ -5,8 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Blob, Cause, Error, Failure, Input, JobKind, JobSpec, JobStatus, Mark, Opening, Order, Phase,
-    Policy, Question, Refusal, Rule, Site, SiteId, Sizes, Step, Task,
+    Answer, Ask, Blob, Cause, Error, Failure, Input, JobKind, JobSpec, JobStatus, Mark, Opening, Order,
+    Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes, Step, Task,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 

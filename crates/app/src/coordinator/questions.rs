@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blindscope_ckks::{Level, codec};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server};
 use blindscope_federation::{
-    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, Sizes, payload,
+    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, Sizes,
+    payload,
 };
 use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
 use bytes::Bytes;
@@ -74,22 +75,26 @@ impl Questions {
         exact("infer", own + offered.plan.upload_len(tokens), upload.len)?;
         let (desk, usage, oracle) = (desk.clone(), oracle.usage(), oracle.turns());
         let bytes = Vec::with_capacity(upload.len as usize);
-        Ok(Admission::Take(Box::new(Asking { offered, desk, usage, turns: oracle, peer, own, tokens, bytes })))
+        Ok(Admission::Take(Box::new(Asking {
+            offered,
+            desk,
+            usage,
+            turns: oracle,
+            peer,
+            own,
+            tokens,
+            bytes,
+        })))
     }
 
-    fn offered(
-        &self,
-        desk: &Desk,
-        now: &Coordinator,
-        oracle: &Oracle,
-        name: &str,
-    ) -> Answer<Arc<Offered>> {
+    fn offered(&self, desk: &Desk, now: &Coordinator, oracle: &Oracle, name: &str) -> Answer<Arc<Offered>> {
         if !oracle.releases(name) {
             return Err(missing(name, "the coordinator's settings do not release it"));
         }
         let id = now.job_named(name).ok_or_else(|| missing(name, "there is no such job"))?;
         let head = now.encrypted_head(id);
-        let head = head.ok_or_else(|| missing(name, "no encrypted head under the key in use came of it yet"))?;
+        let head =
+            head.ok_or_else(|| missing(name, "no encrypted head under the key in use came of it yet"))?;
         let key = now.inference_key().ok_or_else(|| missing(name, "there is no inference key"))?;
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&id).filter(|found| found.key == key.ceremony) {

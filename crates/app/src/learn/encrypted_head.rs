@@ -66,8 +66,10 @@ impl Agreed {
             ModulusLiteral::Primes(primes) => primes.iter().map(|p| 64 - p.leading_zeros()).collect(),
         };
         let galois = self.plan.galois_elements().into_iter();
-        let demand =
-            |(element, level): (usize, Level)| GaloisDemand { element: element as u32, level: level.0 as u32 };
+        let demand = |(element, level): (usize, Level)| GaloisDemand {
+            element: element as u32,
+            level: level.0 as u32,
+        };
         let (answer, spread) = (f64::from(literal.answer_log2), self.spread_log2());
         // The plan counts on one ternary secret; a key of n sites is the sum of n.
         let secret = f64::from(self.settings.sites).log2() / 2.0;
@@ -224,7 +226,8 @@ pub fn encrypted_head_twin(spec: &JobSpec, start: &[u8], sites: &[&SiteData]) ->
     let mut literal = agreed.start.clone();
     if let Map::Polynomial { inner, .. } = &mut literal.map {
         let firsts: Vec<&Affine> = heads.iter().filter_map(|h| first(h.literal())).collect();
-        let mean = |f: &dyn Fn(&Affine) -> f64| firsts.iter().map(|a| f(a)).sum::<f64>() / firsts.len() as f64;
+        let mean =
+            |f: &dyn Fn(&Affine) -> f64| firsts.iter().map(|a| f(a)).sum::<f64>() / firsts.len() as f64;
         for (h, row) in inner.weights.iter_mut().enumerate() {
             row.iter_mut().enumerate().for_each(|(j, w)| *w = mean(&|a| a.weights[h][j]));
         }
@@ -284,7 +287,10 @@ fn with_factor(start: &HeadLiteral, factor: f64) -> Result<HeadLiteral> {
             }
             Ok(literal)
         }
-        _ => Err(Error::Bytes { what: "start of an encrypted head", reason: "it is no polynomial head".into() }),
+        _ => Err(Error::Bytes {
+            what: "start of an encrypted head",
+            reason: "it is no polynomial head".into(),
+        }),
     }
 }
 

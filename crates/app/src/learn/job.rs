@@ -44,7 +44,9 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
         JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
-        JobKind::Ceremony | JobKind::InferenceKeys | JobKind::EncryptedHead | JobKind::Question => return Err(Error::Kind { kind: spec.kind.name() }),
+        JobKind::Ceremony | JobKind::InferenceKeys | JobKind::EncryptedHead | JobKind::Question => {
+            return Err(Error::Kind { kind: spec.kind.name() });
+        }
     })
 }
 

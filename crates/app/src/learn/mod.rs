@@ -36,7 +36,9 @@ pub use error::{Error, Result};
 pub use job::{Coordinator, SiteLearner, job, sized};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
-pub use settings::{EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings};
+pub use settings::{
+    EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
+};
 pub use twin::clear_twin;
 pub use update::{UpdateState, update_values};
 

@@ -56,7 +56,8 @@ impl Asking {
         for batch in tokens.chunks(self.plan().literal().batch.max(1)) {
             let question = self.asker.encrypt(batch, &self.secret, rng)?;
             let blob = Blob::of(&question);
-            let wish = Wish { job: self.job.clone(), keys: Some(self.keys), tokens: batch.len(), ..Wish::default() };
+            let wish =
+                Wish { job: self.job.clone(), keys: Some(self.keys), tokens: batch.len(), ..Wish::default() };
             let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
             let most = self.plan().answer_len(batch.len()) as u64;
             let answer = self.client.infer(upload, Box::new(std::io::Cursor::new(question)), most).await?;

@@ -79,7 +79,13 @@ async fn wait(client: &Client, question: JobId, seen: &mut (impl FnMut(&JobView)
     }
 }
 
-fn open(asker: &Asker, plan: &Plan, tokens: usize, bytes: &[u8], secret: &SecretKey) -> Result<Vec<Vec<f64>>> {
+fn open(
+    asker: &Asker,
+    plan: &Plan,
+    tokens: usize,
+    bytes: &[u8],
+    secret: &SecretKey,
+) -> Result<Vec<Vec<f64>>> {
     let len = codec::ciphertext_len(plan.params(), 2, Level(0));
     let decode = |bytes: &[u8]| codec::decode_ciphertext(plan.params(), bytes).map_err(federation);
     let answers = bytes.chunks(len).map(decode).collect::<Result<Vec<_>>>()?;

@@ -3,8 +3,8 @@
 use super::job::{Job, Open};
 use super::{Coordinator, MAX_WAITING};
 use crate::{
-    Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader,
-    SiteId, Sizes, Step,
+    Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader, SiteId, Sizes,
+    Step,
 };
 
 /// What becomes of an answer, told before its payload is received.

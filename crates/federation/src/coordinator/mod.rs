@@ -18,8 +18,8 @@ use std::sync::Arc;
 use blindscope_wire::Digest;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer, SiteId,
-    Sizes, Step, Study,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
+    SiteId, Sizes, Step, Study,
 };
 use job::Job;
 

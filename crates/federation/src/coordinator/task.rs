@@ -35,11 +35,13 @@ impl Coordinator {
             Phase::KeyShare => Ask::KeyShare,
             Phase::Relin => {
                 let second = job.output.as_ref()?.second.as_ref()?;
-                Ask::Relin { sum: second.sum, seed: *second.seeds.get(usize::from(site.0))? }
+                let seed = *second.seeds.get(usize::from(site.0))?;
+                Ask::Relin { sum: second.sum, seed, shares: job.first_answers(open.step) }
             }
             Phase::Parts => {
                 let output = job.output.as_ref()?;
-                Ask::Parts { public_key: output.shared, bundle: *output.each.get(usize::from(site.0))? }
+                let bundle = *output.each.get(usize::from(site.0))?;
+                Ask::Parts { public_key: output.shared, bundle, shares: job.first_answers(open.step) }
             }
             Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
@@ -101,14 +103,20 @@ impl Job {
         open.expected.iter().filter_map(header).collect()
     }
 
-    /// Everybody's payload of phase key-share, in the sites' order.
-    pub(super) fn key_shares(&self, step: Step) -> Vec<(SiteId, Blob)> {
+    /// Everybody's answer in phase key-share, in the sites' order.
+    fn first_answers(&self, step: Step) -> Vec<crate::SignedHeader> {
         let first = Step { phase: Phase::KeyShare, ..step };
-        let of = |((at, site), record): (&(Step, SiteId), &crate::Record)| match &record.body.event {
-            Event::Accepted { answer } if *at == first => Some((*site, answer.payload()?)),
+        let of = |((at, _), record): (&(Step, SiteId), &crate::Record)| match &record.body.event {
+            Event::Accepted { answer } if *at == first => Some(answer.clone()),
             _ => None,
         };
         self.receipts.iter().filter_map(of).collect()
+    }
+
+    /// The same as names of blobs.
+    pub(super) fn key_shares(&self, step: Step) -> Vec<(SiteId, Blob)> {
+        let named = |h: crate::SignedHeader| Some((h.header.site, h.payload()?));
+        self.first_answers(step).into_iter().filter_map(named).collect()
     }
 
     /// Every blob that the running round may still need.

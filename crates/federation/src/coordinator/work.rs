@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::job::{Closed, State};
-use crate::{Blob, Cause, Circuit, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase, Refusal, SiteId, Step};
+use crate::{
+    Blob, Cause, Circuit, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase, Refusal, SiteId,
+    Step,
+};
 
 /// Payloads to be combined.
 #[derive(Debug, Clone, PartialEq)]

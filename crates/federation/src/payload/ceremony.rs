@@ -10,7 +10,9 @@
 
 use std::io::{Read, Write};
 
-use blindscope_threshold::{Collector, KeyShare, Message, PublicKeyShare, ShamirPart, SiteSecret, Transcript};
+use blindscope_threshold::{
+    Collector, KeyShare, Message, PublicKeyShare, ShamirPart, SiteSecret, Transcript,
+};
 use blindscope_wire::{Digest, Hasher, Header};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -107,6 +109,28 @@ pub fn combine_key(
     Ok(Output { shared, each, second: None })
 }
 
+/// Refuses a public key that is not the one that these payloads make.
+pub(super) fn check_public_key(
+    study: &Study,
+    job: JobId,
+    payloads: &[(SiteId, Blob)],
+    shown: &Blob,
+    blobs: &dyn Blobs,
+) -> Result<()> {
+    let ceremony = study.ceremony(job)?;
+    let (collector, _) = collect(&ceremony, payloads, blobs)?;
+    same("check public key", &PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes(), shown)
+}
+
+/// Refuses a blob of other bytes than were recomputed.
+pub(super) fn same(op: &'static str, bytes: &[u8], shown: &Blob) -> Result<()> {
+    let computed = Blob::of(bytes);
+    if computed == *shown {
+        return Ok(());
+    }
+    Err(Error::OtherKey { op, expected: computed.to_string(), found: shown.to_string() })
+}
+
 /// One site's payload being read.
 pub(super) type Reading = (SiteId, Box<dyn Read + Send>);
 
@@ -126,7 +150,11 @@ pub(super) fn collect(
 }
 
 /// Adds the next message of each payload.
-pub(super) fn absorb(ceremony: &Transcript, collector: &mut Collector, readers: &mut [Reading]) -> Result<()> {
+pub(super) fn absorb(
+    ceremony: &Transcript,
+    collector: &mut Collector,
+    readers: &mut [Reading],
+) -> Result<()> {
     let mut bytes = vec![0; Header::LEN + collector.shape().payload_len()];
     for (site, reader) in readers {
         reader.read_exact(&mut bytes).map_err(Error::io(COMBINE))?;

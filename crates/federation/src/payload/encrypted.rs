@@ -83,7 +83,8 @@ pub fn read_ciphertexts(
 ) -> Result<Vec<Ciphertext>> {
     let params = study.circuit_params(circuit)?;
     let mut rest = bytes;
-    let all: Vec<_> = levels.iter().map(|l| next(&params, "read ciphertexts", *l, &mut rest)).collect::<Result<_>>()?;
+    let all: Vec<_> =
+        levels.iter().map(|l| next(&params, "read ciphertexts", *l, &mut rest)).collect::<Result<_>>()?;
     if rest.is_empty() {
         return Ok(all);
     }
@@ -97,8 +98,7 @@ pub fn read_ciphertexts(
 /// [`Error::Learning`] for plaintexts that are not the job's; [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
 pub(crate) fn write_head(
     study: &Study,
-    spec: &JobSpec,
-    circuit: &Circuit,
+    (spec, circuit): (&JobSpec, &Circuit),
     public_key: &Blob,
     plain: &[Plaintext],
     blobs: &dyn Blobs,

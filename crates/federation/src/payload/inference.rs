@@ -25,7 +25,9 @@ use chacha20::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::ceremony::{Reading, absorb, collect, context, entry, keep, key_share_len, lay_bundles, write_secret};
+use super::ceremony::{
+    Reading, absorb, collect, context, entry, keep, key_share_len, lay_bundles, same, write_secret,
+};
 use super::open;
 use crate::{
     Blob, Blobs, Circuit, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SecondRound, SiteId, Study,
@@ -82,7 +84,8 @@ pub fn write_inference_share(
     let seed_of = Seed(*seed);
     let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed_of, SECRET))?;
     write_secret(study, (job, &ceremony), &secret, me, sealing, rng, out)?;
-    let sealed = sealing.seal(&entry(study, WRITE, me)?.sealing, &context(study, job, me, me), &*seed, rng)?;
+    let sealed =
+        sealing.seal(&entry(study, WRITE, me)?.sealing, &context(study, job, me, me), &*seed, rng)?;
     out.write_all(&sealed).map_err(Error::io(WRITE))?;
     let relin = RelinShare::begin(&ceremony);
     let relin = relin.share_resumable(&secret, &mut generator(&seed_of, EPHEMERAL), rng)?;
@@ -121,6 +124,44 @@ pub fn combine_first(
     absorb(&ceremony, &mut collector, &mut readers)?;
     let sum = keep(blobs, &RelinShare::sum_to_bytes(&ceremony, &RelinShare::finish(collector)?))?;
     Ok(Output { shared, each, second: Some(SecondRound { sum, seeds }) })
+}
+
+/// Refuses a public key that is not the one that these payloads of phase key-share make.
+pub(super) fn check_inference_key(
+    study: &Study,
+    (job, circuit): (JobId, &Circuit),
+    payloads: &[(SiteId, Blob)],
+    shown: &Blob,
+    blobs: &dyn Blobs,
+) -> Result<()> {
+    let ceremony = study.inference_ceremony(job, circuit)?;
+    let (collector, _) = collect(&ceremony, payloads, blobs)?;
+    let key = PublicKeyShare::finish(&ceremony, collector)?;
+    same("check public key", &codec::encode_public_key(&key), shown)
+}
+
+/// Refuses a sum of the first round that is not the one of these payloads: under another sum the second round would give the
+/// site's secret away.
+pub(super) fn check_first_sum(
+    study: &Study,
+    (job, circuit): (JobId, &Circuit),
+    payloads: &[(SiteId, Blob)],
+    shown: &Blob,
+    blobs: &dyn Blobs,
+) -> Result<()> {
+    let ceremony = study.inference_ceremony(job, circuit)?;
+    let mut readers = readers(payloads, blobs)?;
+    skip(&mut readers, key_share_len(study, &ceremony) + SEED_LEN as u64)?;
+    let mut collector = RelinShare::collector(&ceremony);
+    absorb(&ceremony, &mut collector, &mut readers)?;
+    let sum = RelinShare::sum_to_bytes(&ceremony, &RelinShare::finish(collector)?);
+    same("check first round", &sum, shown)
+}
+
+fn skip(readers: &mut [Reading], len: u64) -> Result<()> {
+    readers.iter_mut().try_for_each(|(_, reader)| {
+        io::copy(&mut reader.by_ref().take(len), &mut io::sink()).map(drop).map_err(Error::io(COMBINE))
+    })
 }
 
 /// Writes a site's payload of phase relin.
@@ -166,9 +207,7 @@ pub fn combine_relin(
     let before = key_share_len(study, &ceremony) + SEED_LEN as u64;
     let before = before + message_len(&RelinShare::collector(&ceremony));
     let mut readers = readers(first, blobs)?;
-    for (_, reader) in &mut readers {
-        io::copy(&mut reader.by_ref().take(before), &mut io::sink()).map_err(Error::io(COMBINE))?;
-    }
+    skip(&mut readers, before)?;
     let mut keys = Vec::new();
     for (share, demand) in shares(&ceremony, circuit).zip(&circuit.galois) {
         let mut collector = share.collector();
@@ -203,7 +242,11 @@ pub(super) fn read_exactly(op: &'static str, blobs: &dyn Blobs, blob: &Blob, len
 ///
 /// # Errors
 /// [`Error::Length`], [`Error::Ckks`].
-pub fn read_evaluation_keys(study: &Study, circuit: &Circuit, bytes: &[u8]) -> Result<(GaloisKeys, RelinKey)> {
+pub fn read_evaluation_keys(
+    study: &Study,
+    circuit: &Circuit,
+    bytes: &[u8],
+) -> Result<(GaloisKeys, RelinKey)> {
     const OP: &str = "read evaluation keys";
     let params = study.circuit_params(circuit)?;
     let seeded = UniformHalf::Seeded(Seed([0; 32]));

@@ -5,10 +5,12 @@ use std::io::Read;
 use blindscope_threshold::KeyShare;
 use rand_core::CryptoRng;
 
+use super::ceremony::check_public_key;
 use super::encrypted::{
     add_ciphertexts, head_sizes, levels, open_answers, open_inference_bundle, question_sizes,
     write_answer_share, write_answer_zeros, write_head,
 };
+use super::inference::{check_first_sum, check_inference_key};
 use super::round::Target;
 use super::{
     combine_first, combine_key, combine_relin, combine_sum, open, open_bundle, open_round,
@@ -16,7 +18,8 @@ use super::{
 };
 use crate::{
     Advance, Advanced, Ask, Blob, Blobs, Circuit, Contribution, Error, Input, JobId, JobKind, JobSpec,
-    Outcome, Output, Permit, Question, Result, SealingKey, Site, SiteId, Sizes, Step, Study, Task, Work,
+    Outcome, Output, Permit, Question, Result, SealingKey, SignedHeader, Site, SiteId, Sizes, Step, Study,
+    Task, Work,
 };
 
 /// Most bytes of a round's input or a job's result.
@@ -61,13 +64,20 @@ pub fn site_payload(
             Some(circuit) => write_inference_share(study, (job, circuit), me, sealing, rng, out),
             None => write_key_share(study, job, me, sealing, rng, out),
         }),
-        Ask::Relin { sum, seed } => {
+        Ask::Relin { sum, seed, shares } => {
             let circuit = circuit(&task.spec)?;
+            check_first_sum(study, (job, circuit), &payloads(shares), sum, blobs)?;
             blobs.create(sizes.relin, &mut |out| {
                 write_relin(study, (job, circuit), (me, sealing), (sum, seed), blobs, rng, out)
             })
         }
-        Ask::Parts { bundle, .. } => {
+        Ask::Parts { public_key, bundle, shares } => {
+            match &task.spec.circuit {
+                Some(circuit) => {
+                    check_inference_key(study, (job, circuit), &payloads(shares), public_key, blobs)?;
+                }
+                None => check_public_key(study, job, &payloads(shares), public_key, blobs)?,
+            }
             drop(key_share(tools, &task.spec, job, bundle)?);
             let confirmation = Site::confirmation(task).map(|c| c.to_bytes()).unwrap_or_default();
             blobs.create(confirmation.len() as u64, &mut |out| {
@@ -79,7 +89,7 @@ pub fn site_payload(
             let plain = tools.learning.plaintexts(&task.spec, &input);
             let plain = plain.map_err(|source| Error::Learning { op: "contribute", source })?;
             blobs.create(sizes.upload, &mut |out| {
-                write_head(study, &task.spec, circuit, public_key, &plain, blobs, rng, out)
+                write_head(study, (&task.spec, circuit), public_key, &plain, blobs, rng, out)
             })
         }
         Ask::Upload { public_key, input } => {
@@ -120,6 +130,11 @@ pub fn site_payload(
             })
         }
     }
+}
+
+/// The payloads behind signed answers.
+fn payloads(headers: &[SignedHeader]) -> Vec<(SiteId, Blob)> {
+    headers.iter().filter_map(|h| Some((h.header.site, h.payload()?))).collect()
 }
 
 /// This site's share of the key that a job makes or uses.
@@ -208,7 +223,8 @@ fn add(
 ) -> Result<Input> {
     let shared = if let Some(circuit) = &spec.circuit {
         let (levels, len) = (levels(spec), Sizes::of(study, spec)?.sum);
-        blobs.create(len, &mut |out| add_ciphertexts(study, (circuit, &levels), base, payloads, blobs, out))?
+        blobs
+            .create(len, &mut |out| add_ciphertexts(study, (circuit, &levels), base, payloads, blobs, out))?
     } else {
         let plan = super::round::plan(study, spec)?;
         blobs.create(plan.sum_len(), &mut |out| combine_sum(&plan, base, payloads, blobs, out))?

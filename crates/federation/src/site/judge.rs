@@ -44,15 +44,21 @@ impl Site {
         require(!ceremony || task.key == step.job, Cause::Task)?;
         self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened).map_err(Cause::Policy)?;
         match (&task.ask, step.phase) {
-            (Ask::KeyShare, Phase::KeyShare) | (Ask::Parts { .. }, Phase::Parts) => {
+            (Ask::KeyShare, Phase::KeyShare) => {
                 require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
                 Ok(Vec::new())
             }
-            (Ask::Relin { .. }, Phase::Relin) => {
+            (Ask::Parts { shares, .. }, Phase::Parts) => {
+                require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
+                self.judge_key_shares(task, shares)?;
+                Ok(Vec::new())
+            }
+            (Ask::Relin { shares, .. }, Phase::Relin) => {
                 require(kind == JobKind::InferenceKeys && step.round == 0 && step.attempt == 0, Cause::Task)?;
                 // Under a seed that this site sealed to itself in this ceremony, and for a first round that it took part in.
                 let first = self.staged.get(&Step { phase: Phase::KeyShare, ..step });
                 require(first.is_some_and(|answer| answer.payload().is_some()), Cause::Task)?;
+                self.judge_key_shares(task, shares)?;
                 Ok(Vec::new())
             }
             (Ask::Upload { public_key, .. }, Phase::Upload) => {
@@ -78,6 +84,13 @@ impl Site {
             }
             _ => Err(Cause::Task),
         }
+    }
+
+    /// Checks that these are all sites' signed answers of the ceremony's first step.
+    fn judge_key_shares(&self, task: &Task, shares: &[SignedHeader]) -> std::result::Result<(), Cause> {
+        require(shares.len() == self.study.roster().parties(), Cause::Task)?;
+        let first = Step { phase: Phase::KeyShare, ..task.step };
+        self.judge_headers(task, shares, first, Some(task.sizes.key_share))
     }
 
     /// Refuses a key that this site holds no share of, or another public key for it.

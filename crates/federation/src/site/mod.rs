@@ -257,7 +257,7 @@ impl Site {
     pub fn answer(&self, task: &Task, answer: Answer, signer: &dyn Signer) -> Vec<Mark> {
         let header = Header { study: task.study, key: task.key, step: task.step, site: self.me, answer };
         let mut marks = Vec::new();
-        if let (crate::Ask::Parts { public_key, bundle }, Answer::Payload(_)) = (&task.ask, answer) {
+        if let (crate::Ask::Parts { public_key, bundle, .. }, Answer::Payload(_)) = (&task.ask, answer) {
             let (public_key, bundle, inference) = (*public_key, *bundle, task.spec.kind.is_inference());
             marks.push(Mark::Key { ceremony: task.step.job, public_key, bundle, inference });
         }
@@ -343,7 +343,7 @@ impl Site {
     /// What this site confirms at the end of a ceremony.
     pub fn confirmation(task: &Task) -> Option<Confirmation> {
         match &task.ask {
-            crate::Ask::Parts { public_key, bundle } => {
+            crate::Ask::Parts { public_key, bundle, .. } => {
                 Some(Confirmation { public_key: *public_key, bundle: *bundle })
             }
             _ => None,

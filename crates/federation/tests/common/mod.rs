@@ -9,9 +9,9 @@
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
 use blindscope_federation::{
-    Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId, JobKind, JobSpec, Outcome,
-    Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site, SiteEntry, SiteId, Sizes, Study,
-    StudyLiteral, Task, Work,
+    Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
+    JobKind, JobSpec, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site,
+    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -118,7 +118,8 @@ pub(crate) fn inference_keys(name: &str) -> JobSpec {
 /// An encrypted head of two ciphertexts that starts from another job's result.
 pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
     let (kind, start) = (JobKind::EncryptedHead, Some(start.to_owned()));
-    let spec = JobSpec { kind, start, levels: vec![2, 1], circuit: Some(circuit()), ..JobSpec::ceremony(name) };
+    let spec =
+        JobSpec { kind, start, levels: vec![2, 1], circuit: Some(circuit()), ..JobSpec::ceremony(name) };
     spec.checked().unwrap()
 }
 
@@ -131,7 +132,8 @@ pub(crate) struct Desk<'a> {
 }
 
 /// Sizes without encryption behind them.
-pub(crate) const SIZES: Sizes = Sizes { openings: 2, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40 };
+pub(crate) const SIZES: Sizes =
+    Sizes { openings: 2, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40 };
 
 /// A payload's name, of this length.
 pub(crate) fn blob(seed: u64, len: u64) -> Blob {

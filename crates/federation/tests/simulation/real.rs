@@ -11,8 +11,9 @@ use blindscope_federation::payload::{
     SiteTools, combine, read_ciphertexts, read_evaluation_keys, site_payload,
 };
 use blindscope_federation::{
-    Advance, Advanced, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec, JobView,
-    LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, Sizes, Study, Task, Work,
+    Advance, Advanced, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
+    JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, Sizes, Study, Task,
+    Work,
 };
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -220,7 +221,6 @@ impl Compute for Real<'_> {
             other => panic!("{other:?}"),
         }
     }
-
 }
 
 impl Real<'_> {
@@ -231,9 +231,8 @@ impl Real<'_> {
         let got = Decryptor::new(&self.asker).decrypt(&answer[0]).unwrap();
         let got = Encoder::new(&params).decode_slots(&got).unwrap();
         let (n, asked) = (params.slots(), tokens(params.slots()));
-        let sum = |i: usize, k: usize| -> Complex64 {
-            committed.iter().map(|s| head(*s, start, n)[i][k]).sum()
-        };
+        let sum =
+            |i: usize, k: usize| -> Complex64 { committed.iter().map(|s| head(*s, start, n)[i][k]).sum() };
         let worst = (0..n).map(|k| {
             let next = (k + 1) % n;
             (got[k] - (asked[next] * sum(0, next) + sum(1, k))).norm()

@@ -29,7 +29,8 @@ pub(crate) trait Compute {
     /// The question that is asked of an encrypted head, with its blobs; nothing where there is no head.
     fn question(&self, coordinator: &Coordinator, disk: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)>;
     /// Whether `bytes` are the result of a job of this kind over these sites' contributions.
-    fn fits(&self, job: &JobView, head: JobId, committed: &[Vec<SiteId>], bytes: &[u8], start: &[u8]) -> bool;
+    fn fits(&self, job: &JobView, head: JobId, committed: &[Vec<SiteId>], bytes: &[u8], start: &[u8])
+    -> bool;
     fn payload(
         &self,
         site: SiteId,
@@ -123,7 +124,14 @@ impl Compute for Toy {
         Some((spec.checked().unwrap(), vec![asker, answers]))
     }
 
-    fn fits(&self, job: &JobView, head: JobId, committed: &[Vec<SiteId>], bytes: &[u8], start: &[u8]) -> bool {
+    fn fits(
+        &self,
+        job: &JobView,
+        head: JobId,
+        committed: &[Vec<SiteId>],
+        bytes: &[u8],
+        start: &[u8],
+    ) -> bool {
         let sum = || -> u64 { committed[0].iter().map(|s| contribution(*s, head, 0, start)).sum() };
         match job.kind {
             JobKind::EncryptedHead => parse(bytes).unwrap().1 == sum(),
@@ -145,12 +153,20 @@ impl Compute for Toy {
         rng.fill_bytes(&mut fresh);
         Ok(match &task.ask {
             Ask::KeyShare => fresh[..24].to_vec(),
-            Ask::Relin { sum, seed } => {
+            Ask::Relin { sum, seed, shares } => {
+                assert_eq!(shares.len(), usize::from(self.sites));
                 assert!(disk[&seed.digest].starts_with(&u64::from(site.0).to_le_bytes()));
                 assert!(disk.contains_key(&sum.digest));
                 fresh[..20].to_vec()
             }
-            Ask::Parts { public_key, bundle } => {
+            Ask::Parts { public_key, bundle, shares } => {
+                let mut key = Hasher::new("test/key");
+                for share in shares {
+                    key.absorb(&disk[&share.payload().unwrap().digest]);
+                }
+                if Blob::of(&key.finish().0) != *public_key {
+                    return Err(Cause::OtherKey);
+                }
                 assert!(disk.contains_key(&bundle.digest));
                 Confirmation { public_key: *public_key, bundle: *bundle }.to_bytes()
             }
@@ -218,7 +234,6 @@ impl Compute for Toy {
             }
         }
     }
-
 }
 
 impl Toy {

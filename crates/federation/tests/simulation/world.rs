@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, Order, Outcome,
-    Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, Order, Outcome, Output,
+    Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
