@@ -96,7 +96,7 @@ pub enum Error {
     },
     /// What the coordinator shows is not what the sites' signed shares add up to.
     #[error(
-        "{op}: shown {found}, the signed shares add up to {expected}; the coordinator shows another key, do not use it"
+        "{op}: shown {found}, expected {expected} by what the sites have signed; the coordinator shows another key, do not use it"
     )]
     OtherKey {
         /// The operation.

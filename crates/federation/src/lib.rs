@@ -34,7 +34,7 @@ mod verify;
 
 pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, GaloisDemand, Question};
-pub use confirm::Confirmation;
+pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
     Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView, Work,
 };

@@ -5,8 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Blob, Cause, Error, Failure, Input, JobKind, JobSpec, JobStatus, Mark, Opening, Order,
-    Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes, Step, Task,
+    Answer, Ask, Blob, Cause, Confirmed, Error, Failure, Input, JobKind, JobSpec, JobStatus, Mark, Opening,
+    Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes, Step, Task, check_confirmed,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 
@@ -109,6 +109,19 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
     assert_ne!(key.ceremony, play.desk.coordinator.key().unwrap().ceremony);
     assert!(play.site.key(key.ceremony).is_some_and(|held| held.inference));
     assert!(play.desk.coordinator.may_ask_for(&key.public_key.digest));
+    // An asker believes a public key that every site has signed, and no other.
+    let confirmed = play.desk.coordinator.confirmed();
+    let check = |key: Blob, by: &[Confirmed]| {
+        let ceremony = play.desk.coordinator.inference_key().unwrap().ceremony;
+        check_confirmed(&fixture.study, ceremony, key, by)
+    };
+    assert_eq!(confirmed.len(), 3);
+    assert!(check(key.public_key, &confirmed).is_ok());
+    assert!(matches!(check(blob(1, 9), &confirmed), Err(Error::OtherKey { .. })));
+    assert!(matches!(check(key.public_key, &confirmed[1..]), Err(Error::OtherKey { .. })));
+    let mut forged = confirmed.clone();
+    forged[2].answer.signature = forged[1].answer.signature;
+    assert!(matches!(check(key.public_key, &forged), Err(Error::OtherKey { .. })));
     let opened = play.site.opened();
     let JobStatus::Done { result } = play.run(&play.question("first")) else { panic!("not answered") };
     assert!(play.desk.coordinator.may_ask_for(&result.digest));

@@ -54,7 +54,8 @@ impl Questions {
         let offered = self.offered(desk, &now, oracle, &wish.job)?;
         let plan = offered.plan.to_bytes().map_err(|e| refusal::internal(&e))?;
         let plan = String::from_utf8(plan).map_err(|e| refusal::internal(&e))?;
-        json(&EncryptedOffer { plan, public_key: offered.public_key })
+        let (public_key, ceremony) = (offered.public_key, offered.key);
+        json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed() })
     }
 
     /// Takes an asker's public key and encrypted tokens.

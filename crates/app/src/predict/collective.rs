@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
 use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobStatus, JobView};
+use blindscope_federation::{Blob, JobId, JobStatus, JobView, check_confirmed};
 use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
@@ -39,6 +39,7 @@ pub async fn predict_encrypted(
     let wish = Wish { job: job.to_owned(), encrypted: true, ..Wish::default() };
     let offer: EncryptedOffer = parse(&client.offer(header(&wish)?.into()).await?)?;
     let plan = Plan::from_bytes(offer.plan.as_bytes())?;
+    check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
     let key = client.fetch(offer.public_key.digest, offer.public_key.len, Vec::new()).await?;
     let key = codec::decode_public_key(plan.params(), &key.sink).map_err(federation)?;
     let asker = Asker::new(&plan);

@@ -13,7 +13,7 @@ mod usage;
 
 use std::path::Path;
 
-use blindscope_federation::{Blob, JobId};
+use blindscope_federation::{Blob, Confirmed, JobId};
 use blindscope_vision::features::{Features, import};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -98,6 +98,10 @@ pub(crate) struct EncryptedOffer {
     pub(crate) plan: String,
     /// The collective public key that tokens are encrypted under.
     pub(crate) public_key: Blob,
+    /// The ceremony that made it.
+    pub(crate) ceremony: JobId,
+    /// Every site's signed word for it.
+    pub(crate) confirmed: Vec<Confirmed>,
 }
 
 /// The receipt of a question to an encrypted head.
