@@ -102,13 +102,13 @@ pub struct JobSpec {
     pub start: Option<String>,
     /// The inference key's parameters and elements, for kinds that make or use it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub circuit: Option<Circuit>,
+    pub circuit: Option<Box<Circuit>>,
     /// Levels of the ciphertexts of an encrypted head, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<u32>,
     /// What a question's answer is re-encrypted from and to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub question: Option<Question>,
+    pub question: Option<Box<Question>>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
@@ -253,8 +253,8 @@ impl JobSpec {
         let fits = count.contains(&self.levels.len()) && self.levels.iter().all(|l| (*l as usize) < primes);
         let expected = "1 to 4096 levels of the circuit for an encrypted head, otherwise none";
         require(fits, "levels", format!("{} levels", self.levels.len()), expected)?;
-        self.circuit.as_ref().map_or(Ok(()), Circuit::check)?;
-        self.question.as_ref().map_or(Ok(()), Question::check)
+        self.circuit.as_deref().map_or(Ok(()), Circuit::check)?;
+        self.question.as_deref().map_or(Ok(()), Question::check)
     }
 
     /// The job's name for machines: study and content.

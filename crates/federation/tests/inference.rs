@@ -5,8 +5,9 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Blob, Cause, Confirmed, Error, Failure, Input, JobKind, JobSpec, JobStatus, Mark, Opening,
-    Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes, Step, Task, check_confirmed,
+    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Event, Failure, GaloisDemand, Input, JobKind,
+    JobSpec, JobStatus, Mark, Opening, Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes,
+    Step, Task, check_confirmed,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 
@@ -28,7 +29,9 @@ impl<'a> Play<'a> {
     }
 
     fn store(&mut self, marks: &[Mark]) {
-        marks.iter().for_each(|mark| self.site.apply(mark).unwrap());
+        for mark in marks {
+            self.site.apply(mark).unwrap();
+        }
         self.marks.extend_from_slice(marks);
     }
 
@@ -88,8 +91,10 @@ impl<'a> Play<'a> {
             answers: Blob { len: SIZES.sum, ..Blob::of(name.as_bytes()) },
             ciphertexts: 2,
         };
-        let (kind, circuit) = (JobKind::Question, Some(circuit()));
-        JobSpec { kind, circuit, question: Some(question), ..JobSpec::ceremony(name) }.checked().unwrap()
+        let (kind, circuit) = (JobKind::Question, Some(circuit().into()));
+        JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony(name) }
+            .checked()
+            .unwrap()
     }
 }
 
@@ -133,7 +138,7 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
     let phases = |name: &str| -> Vec<Phase> {
         let id = play.desk.coordinator.job_named(name).unwrap();
         let opened = play.desk.log.iter().filter_map(|r| match &r.body.event {
-            blindscope_federation::Event::Opened { step, .. } if step.job == id => Some(step.phase),
+            Event::Opened { step, .. } if step.job == id => Some(step.phase),
             _ => None,
         });
         opened.collect()
@@ -235,8 +240,8 @@ fn policy_limits_and_kinds_hold_for_questions() {
 fn a_key_answers_as_often_as_its_masks_were_made_for() {
     let fixture = fixture(3, 2, 2, 64);
     let mut play = Play::new(&fixture, willing());
-    let few = blindscope_federation::Circuit { answers: 3, ..circuit() };
-    let of = |spec: JobSpec| JobSpec { circuit: Some(few.clone()), ..spec };
+    let few = Circuit { answers: 3, ..circuit() };
+    let of = |spec: JobSpec| JobSpec { circuit: Some(few.clone().into()), ..spec };
     for spec in [
         JobSpec::ceremony("key"),
         job("start", JobKind::Statistics, 1),
@@ -268,8 +273,8 @@ fn jobs_without_what_they_need_fail_by_name() {
     // No inference key, another circuit's, no start.
     assert_eq!(failed(play.run(&encrypted_head("early", "start"))), Failure::NoKey);
     play.run(&inference_keys("inference"));
-    let other = blindscope_federation::Circuit { noise_millibits: 1, ..circuit() };
-    let spec = JobSpec { circuit: Some(other), ..encrypted_head("other", "start") };
+    let other = Circuit { noise_millibits: 1, ..circuit() };
+    let spec = JobSpec { circuit: Some(other.into()), ..encrypted_head("other", "start") };
     assert_eq!(failed(play.run(&spec)), Failure::NoKey);
     assert_eq!(failed(play.run(&encrypted_head("head", "start"))), Failure::NoStart);
     assert_eq!(failed(play.run(&play.question("asked"))), Failure::NoStart);
@@ -285,7 +290,7 @@ fn files_and_sizes_are_checked() {
         JobSpec { levels: Vec::new(), ..head.clone() },
         JobSpec { levels: vec![3], ..head.clone() },
         JobSpec { values: 3, max: 3, ..head.clone() },
-        JobSpec { circuit: Some(circuit()), ..job("sum", JobKind::Statistics, 1) },
+        JobSpec { circuit: Some(circuit().into()), ..job("sum", JobKind::Statistics, 1) },
         JobSpec { kind: JobKind::Question, start: None, levels: Vec::new(), ..head.clone() },
     ];
     let desk = Desk::new(&fixture);
@@ -295,22 +300,19 @@ fn files_and_sizes_are_checked() {
         let refused = desk.coordinator.handle(&input, 1, &fixture.coordinator).unwrap_err();
         assert!(matches!(refused, Refusal::JobFile { .. }));
     }
-    let of = |circuit| JobSpec { circuit: Some(circuit), ..head.clone() };
+    let of = |circuit: Circuit| JobSpec { circuit: Some(circuit.into()), ..head.clone() };
     for bad in [
-        blindscope_federation::Circuit { log_n: 3, ..circuit() },
-        blindscope_federation::Circuit { ciphertext: vec![50], ..circuit() },
-        blindscope_federation::Circuit { relin: 3, ..circuit() },
-        blindscope_federation::Circuit { answers: 0, ..circuit() },
-        blindscope_federation::Circuit {
-            galois: vec![blindscope_federation::GaloisDemand { element: 2, level: 0 }],
-            ..circuit()
-        },
+        Circuit { log_n: 3, ..circuit() },
+        Circuit { ciphertext: vec![50], ..circuit() },
+        Circuit { relin: 3, ..circuit() },
+        Circuit { answers: 0, ..circuit() },
+        Circuit { galois: vec![GaloisDemand { element: 2, level: 0 }], ..circuit() },
     ] {
         assert!(of(bad).checked().is_err());
     }
     // Masks without room are refused with the numbers, before a key is made for them.
-    let tight = blindscope_federation::Circuit { room_millibits: 20_000, ..circuit() };
-    let keys = JobSpec { circuit: Some(tight), ..inference_keys("inference") };
+    let tight = Circuit { room_millibits: 20_000, ..circuit() };
+    let keys = JobSpec { circuit: Some(tight.into()), ..inference_keys("inference") };
     let refused = Sizes::of(&fixture.study, &keys).unwrap_err().to_string();
     assert!(refused.contains("2^20"), "{refused}");
     let sizes = Sizes::of(&fixture.study, &inference_keys("inference")).unwrap();

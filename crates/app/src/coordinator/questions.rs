@@ -204,7 +204,7 @@ impl Asking {
         let (asker, answers, tokens) = (keep(asker)?, keep(&answers)?, Blob::of(question));
         let question = Question { head: *head, asker, tokens, answers, ciphertexts };
         let name = format!("question-{}", question.digest().fingerprint());
-        let (circuit, question) = (Some(circuit.clone()), Some(question));
+        let (circuit, question) = (Some(Box::new(circuit.clone())), Some(Box::new(question)));
         let spec = JobSpec { kind: JobKind::Question, circuit, question, ..JobSpec::ceremony(&name) };
         spec.checked().map_err(|e| refusal::internal(&e))
     }

@@ -56,10 +56,7 @@ impl Agreed {
     }
 
     /// The inference key that the plan needs, with the noise of answers under a key of the settings' sites.
-    ///
-    /// # Errors
-    /// [`Error::Head`].
-    pub(crate) fn circuit(&self) -> Result<Circuit> {
+    pub(crate) fn circuit(&self) -> Circuit {
         let (params, literal) = (self.plan.params(), self.plan.literal());
         let bits = |m: &ModulusLiteral| match m {
             ModulusLiteral::Bits(bits) => bits.clone(),
@@ -76,7 +73,7 @@ impl Agreed {
         let noise = (literal.error_bound / TAIL).log2() + answer - spread + secret;
         let room = self.settings.max_error.log2() + answer - spread;
         let millibits = |bits: f64| (bits.max(0.0) * 1000.0) as u32;
-        Ok(Circuit {
+        Circuit {
             log_n: params.log_n(),
             ciphertext: bits(&params.literal().ciphertext),
             special: bits(&params.literal().special),
@@ -86,7 +83,7 @@ impl Agreed {
             noise_millibits: millibits(noise) + 1,
             room_millibits: millibits(room),
             answers: self.settings.answers,
-        })
+        }
     }
 
     /// `log2` by how much the deviation of a logit's real part exceeds a coefficient's: `√(L/2)` for L coefficients.
@@ -109,8 +106,8 @@ impl Agreed {
     }
 
     fn check_circuit(&self, spec: &JobSpec) -> Result<()> {
-        let expected = self.circuit()?;
-        let found = spec.circuit.as_ref();
+        let expected = self.circuit();
+        let found = spec.circuit.as_deref();
         if found == Some(&expected) {
             return Ok(());
         }
@@ -203,13 +200,13 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     })?;
     let mut spec = JobSpec { settings: value, ..spec };
     let agreed = Agreed::of(&spec, start)?;
-    let circuit = agreed.circuit()?;
+    let circuit = agreed.circuit();
     circuit.flooding(study).map_err(|e| Error::Settings {
         job: spec.name.clone(),
         kind: spec.kind.name(),
         reason: format!("{e}; allow a larger max_error or fewer answers"),
     })?;
-    spec.circuit = Some(circuit);
+    spec.circuit = Some(Box::new(circuit));
     if spec.kind == blindscope_federation::JobKind::EncryptedHead {
         spec.levels = agreed.levels()?;
     }
@@ -247,7 +244,9 @@ fn first(literal: &HeadLiteral) -> Option<&Affine> {
 fn bounded(mut row: Vec<f64>, norm: f64) -> Vec<f64> {
     let found = row.iter().map(|w| w * w).sum::<f64>().sqrt();
     if found > norm {
-        row.iter_mut().for_each(|w| *w *= norm / found);
+        for w in &mut row {
+            *w *= norm / found;
+        }
     }
     row
 }

@@ -44,7 +44,7 @@ impl Coordinator {
     /// Begins a job under the inference key, if that is the key it was written for and what it starts from is there.
     fn open_inference(&self, job: &Job, now_ms: u64) -> Event {
         let failed = |failure| Event::Failed { job: job.id, failure };
-        if self.inference.as_deref().map(|k| &k.circuit) != job.spec.circuit.as_ref() {
+        if self.inference.as_deref().map(|k| &k.circuit) != job.spec.circuit.as_deref() {
             return failed(Failure::NoKey);
         }
         match &job.spec.question {

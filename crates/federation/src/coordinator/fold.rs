@@ -202,7 +202,7 @@ impl Coordinator {
         if let (true, JobKind::InferenceKeys, Some(circuit)) = (done, job.spec.kind, &job.spec.circuit) {
             let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
             let evaluation_keys = job.evaluation_keys.ok_or("a ceremony without evaluation keys")?;
-            let (ceremony, circuit, answered) = (id, circuit.clone(), 0);
+            let (ceremony, circuit, answered) = (id, (**circuit).clone(), 0);
             let key = InferenceKey { ceremony, public_key, evaluation_keys, circuit, answered };
             self.inference = Some(Arc::new(key));
         }

@@ -104,9 +104,9 @@ impl Coordinator {
         let closed = self.pending()?;
         let (step, spec, blobs) = (closed.step, job.spec.clone(), closed.blobs());
         match step.phase {
-            Phase::KeyShare => Some(Work::Key { step, circuit: spec.circuit, shares: blobs }),
+            Phase::KeyShare => Some(Work::Key { step, circuit: spec.circuit.map(|c| *c), shares: blobs }),
             Phase::Relin => {
-                let (circuit, sum) = (spec.circuit?, job.output.as_ref()?.second.as_ref()?.sum);
+                let (circuit, sum) = (*spec.circuit?, job.output.as_ref()?.second.as_ref()?.sum);
                 Some(Work::Relin { step, circuit, first: job.key_shares(step), sum, shares: blobs })
             }
             Phase::Parts => None,

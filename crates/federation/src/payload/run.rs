@@ -121,7 +121,7 @@ pub fn site_payload(
             let mut permit = Some(permit.ok_or_else(missing)?);
             blobs.create(sizes.share, &mut |out| {
                 let permit = permit.take().ok_or_else(missing)?;
-                if let Some(question) = &task.spec.question {
+                if let Some(question) = task.spec.question.as_deref() {
                     let asked = (circuit(&task.spec)?, question);
                     return write_answer_share(study, asked, &target, permit, blobs, rng, out);
                 }
@@ -147,11 +147,11 @@ fn key_share(tools: &SiteTools<'_>, spec: &JobSpec, key: JobId, bundle: &Blob) -
 }
 
 fn circuit(spec: &JobSpec) -> Result<&Circuit> {
-    spec.circuit.as_ref().ok_or_else(|| missing("circuit"))
+    spec.circuit.as_deref().ok_or_else(|| missing("circuit"))
 }
 
 fn question(spec: &JobSpec) -> Result<&Question> {
-    spec.question.as_ref().ok_or_else(|| missing("question"))
+    spec.question.as_deref().ok_or_else(|| missing("question"))
 }
 
 fn missing(field: &'static str) -> Error {

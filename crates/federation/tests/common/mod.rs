@@ -112,14 +112,19 @@ pub(crate) fn circuit() -> Circuit {
 /// A job that makes the inference key.
 pub(crate) fn inference_keys(name: &str) -> JobSpec {
     let kind = JobKind::InferenceKeys;
-    JobSpec { kind, circuit: Some(circuit()), ..JobSpec::ceremony(name) }.checked().unwrap()
+    JobSpec { kind, circuit: Some(circuit().into()), ..JobSpec::ceremony(name) }.checked().unwrap()
 }
 
 /// An encrypted head of two ciphertexts that starts from another job's result.
 pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
     let (kind, start) = (JobKind::EncryptedHead, Some(start.to_owned()));
-    let spec =
-        JobSpec { kind, start, levels: vec![2, 1], circuit: Some(circuit()), ..JobSpec::ceremony(name) };
+    let spec = JobSpec {
+        kind,
+        start,
+        levels: vec![2, 1],
+        circuit: Some(circuit().into()),
+        ..JobSpec::ceremony(name)
+    };
     spec.checked().unwrap()
 }
 

@@ -167,8 +167,9 @@ impl Compute for Real<'_> {
             answers: Blob::of(&answers),
             ciphertexts: 1,
         };
-        let (kind, circuit) = (JobKind::Question, Some(key.circuit.clone()));
-        let spec = JobSpec { kind, circuit, question: Some(question), ..JobSpec::ceremony("question") };
+        let (kind, circuit) = (JobKind::Question, Some(key.circuit.clone().into()));
+        let spec =
+            JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
         Some((spec.checked().unwrap(), vec![asker, answers]))
     }
 

@@ -118,9 +118,10 @@ impl Compute for Toy {
             answers: Blob::of(&answers),
             ciphertexts: 1,
         };
-        let circuit = Some(coordinator.inference_key()?.circuit.clone());
+        let circuit = Some(coordinator.inference_key()?.circuit.clone().into());
         let kind = JobKind::Question;
-        let spec = JobSpec { kind, circuit, question: Some(question), ..JobSpec::ceremony("question") };
+        let spec =
+            JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
         Some((spec.checked().unwrap(), vec![asker, answers]))
     }
 
@@ -137,7 +138,7 @@ impl Compute for Toy {
             JobKind::EncryptedHead => parse(bytes).unwrap().1 == sum(),
             // Of a question `start` is what its head started from, and its job the head's.
             JobKind::Question => bytes == advance(&[], sum() + 1, committed[0].len()),
-            _ => bytes == self.expected(job.id, committed),
+            _ => bytes == Self::expected(job.id, committed),
         }
     }
 
@@ -238,7 +239,7 @@ impl Compute for Toy {
 
 impl Toy {
     /// The final bytes that follow from what each round's committed sites contributed.
-    fn expected(&self, job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
+    fn expected(job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
         let mut input = Vec::new();
         for (round, sites) in committed.iter().enumerate() {
             let sum = sites.iter().map(|s| contribution(*s, job, round as u64, &input)).sum();
