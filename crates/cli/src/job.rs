@@ -165,7 +165,7 @@ fn show(view: &JobView, json: bool) -> anyhow::Result<()> {
     let round = (view.round + 1).min(view.rounds);
     writeln!(
         out,
-        "{}  {:20} {:10} round {round}/{}  {state}",
+        "{}  {:20} {:14} round {round}/{}  {state}",
         view.id.short(),
         view.name,
         view.kind.name(),
