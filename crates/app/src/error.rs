@@ -131,6 +131,9 @@ pub enum AppError {
     /// The operating system gives no random bytes.
     #[error("seed the generator: the system gives no random bytes; keys are not made without them")]
     Entropy,
+    /// From learning code.
+    #[error(transparent)]
+    Learning(#[from] crate::learn::Error),
     /// Features that cannot be read.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),

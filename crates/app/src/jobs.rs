@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use blindscope_federation::{JobId, JobSpec, JobStatus, JobView};
+use blindscope_federation::{JobId, JobSpec, JobStatus, JobView, Study};
 use blindscope_transport::{Client, Command, Stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,6 +13,7 @@ use crate::coordinator::{JobQuery, LogQuery, Submitted};
 use crate::error::{AppError, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
+use crate::learn;
 
 /// Longest job file.
 const MAX: u64 = 1 << 20;
@@ -20,6 +21,7 @@ const MAX: u64 = 1 << 20;
 /// An administrator with a connection.
 pub struct Admin {
     client: Client,
+    study: Study,
 }
 
 impl Admin {
@@ -29,7 +31,7 @@ impl Admin {
     /// [`AppError`]
     pub fn of(kit: &Kit, overrides: &[String]) -> Result<Self> {
         let settings: PartySettings = kit.settings(overrides)?;
-        Ok(Self { client: kit.client(&settings.coordinator)? })
+        Ok(Self { client: kit.client(&settings.coordinator)?, study: kit.study()? })
     }
 
     /// Puts a job in the queue. The same file again gives the same job.
@@ -39,6 +41,22 @@ impl Admin {
     pub async fn submit(&self, spec: &JobSpec) -> Result<JobId> {
         let submitted: Submitted = self.call("submit-job", Command::SubmitJob, spec).await?;
         Ok(submitted.job)
+    }
+
+    /// Puts the job of a file in the queue, with what follows from its settings and the result that it starts from filled in.
+    ///
+    /// # Errors
+    /// [`AppError`]; [`AppError::Unknown`] where the job that it starts from is not done.
+    pub async fn submit_draft(&self, draft: JobSpec) -> Result<JobId> {
+        let spec = match &draft.start {
+            Some(start) if draft.kind.is_inference() && draft.circuit.is_none() => {
+                let (bytes, _) = self.download(start, Vec::new()).await?;
+                learn::complete(draft, &self.study, &bytes)?
+            }
+            _ if draft.kind.is_sum() && draft.values == 0 => learn::sized(draft)?,
+            _ => draft,
+        };
+        self.submit(&spec.checked()?).await
     }
 
     /// All jobs, oldest first.
@@ -145,14 +163,14 @@ pub fn result(view: &JobView) -> Result<blindscope_federation::Blob> {
     }
 }
 
-/// A job file, TOML or JSON.
+/// A job file, TOML or JSON, as it was written: [`Admin::submit_draft`] fills in what follows.
 ///
 /// # Errors
 /// [`AppError::File`], [`AppError::Federation`].
 pub fn read_spec(path: &Path) -> Result<JobSpec> {
     let text = files::read_text(path, MAX)?;
     let json = path.extension().is_some_and(|extension| extension == "json");
-    Ok(if json { JobSpec::from_json(&text)? } else { JobSpec::from_toml(&text)? })
+    Ok(if json { JobSpec::draft_from_json(&text)? } else { JobSpec::draft_from_toml(&text)? })
 }
 
 fn text(call: &'static str, document: &impl Serialize) -> Result<Vec<u8>> {

@@ -88,7 +88,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
         match &options.command {
             JobCommand::Submit { file, wait } => {
                 let spec = jobs::read_spec(file)?;
-                let id = admin.submit(&spec).await?.to_string();
+                let id = admin.submit_draft(spec).await?.to_string();
                 if *wait {
                     return finished(&admin, &id, options.json).await;
                 }
@@ -165,7 +165,7 @@ fn show(view: &JobView, json: bool) -> anyhow::Result<()> {
     let round = (view.round + 1).min(view.rounds);
     writeln!(
         out,
-        "{}  {:20} {:10} round {round}/{}  {state}",
+        "{}  {:20} {:14} round {round}/{}  {state}",
         view.id.short(),
         view.name,
         view.kind.name(),

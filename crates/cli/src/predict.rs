@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::ensure;
 use blindscope_app::kit::Kit;
 use blindscope_app::predict::{self, Prediction};
-use blindscope_app::system;
+use blindscope_app::{JobStatus, JobView, system};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -14,9 +14,12 @@ pub(crate) struct PredictOptions {
     /// The asker's folder.
     #[arg(long)]
     kit: PathBuf,
-    /// The job whose head is asked.
-    #[arg(long)]
-    job: String,
+    /// The job whose released head is asked.
+    #[arg(long, required_unless_present = "head", conflicts_with = "head")]
+    job: Option<String>,
+    /// The job whose encrypted head is asked: sites re-encrypt the answer, so this waits for them.
+    #[arg(long, value_name = "JOB")]
+    head: Option<String>,
     /// Features of the tiles: a file of `features extract`, or one that `features import` reads.
     features: PathBuf,
     /// Replace a key of settings.toml.
@@ -32,8 +35,17 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let tokens = predict::tokens(&options.features)?;
     ensure!(!tokens.is_empty(), "{}: no features in it", options.features.display());
     let mut rng = system::rng()?;
-    let asked = predict::predict(&kit, &options.overrides, &options.job, &tokens, &mut rng);
-    let predictions = system::runtime()?.block_on(asked)?;
+    let (runtime, overrides) = (system::runtime()?, &options.overrides);
+    let predictions = match (&options.head, &options.job) {
+        (Some(head), _) => {
+            let asked = predict::predict_encrypted(&kit, overrides, head, &tokens, &mut rng, progress);
+            runtime.block_on(asked)?
+        }
+        (None, job) => {
+            let job = job.as_deref().unwrap_or_default();
+            runtime.block_on(predict::predict(&kit, overrides, job, &tokens, &mut rng))?
+        }
+    };
     let mut out = io::stdout().lock();
     if options.json {
         serde_json::to_writer_pretty(&mut out, &predictions)?;
@@ -44,4 +56,20 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
         writeln!(out, "{number:6}  {class:20}  {}", logits.join("  "))?;
     }
     Ok(())
+}
+
+/// How far a question is, on standard error.
+fn progress(view: &JobView) {
+    let state = match &view.status {
+        JobStatus::Waiting => "waits for its turn".to_owned(),
+        JobStatus::Asking(step) => {
+            let (there, all) = (step.answered.len(), step.expected.len());
+            format!("{}: {there} of {all} sites have answered", step.step.phase)
+        }
+        JobStatus::Combining { step } => format!("combining after {}", step.phase),
+        JobStatus::Done { .. } => "answered".to_owned(),
+        JobStatus::Failed { .. } => "failed".to_owned(),
+    };
+    // Progress that nobody can see is no reason to stop.
+    let _ = writeln!(io::stderr(), "{}  {state}", view.name);
 }

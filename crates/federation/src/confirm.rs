@@ -1,8 +1,9 @@
 //! What a site confirms at the end of a ceremony.
 
 use blindscope_wire::Writer;
+use serde::{Deserialize, Serialize};
 
-use crate::Blob;
+use crate::{Answer, Blob, Error, JobId, Phase, Result, SignedHeader, Step, Study};
 
 /// The key and the parts that a site holds: the payload of phase parts. Both sides compute it; nobody parses it.
 ///
@@ -33,4 +34,42 @@ impl Confirmation {
         w.finish();
         out
     }
+}
+
+/// A site's signed word for the key that it holds a share of, and the parts that it names beside it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Confirmed {
+    /// The site's answer in phase parts.
+    pub answer: SignedHeader,
+    /// The parts sealed to it.
+    pub bundle: Blob,
+}
+
+/// Checks that every site of the study has signed that this is the public key of a ceremony: what somebody does who is to
+/// encrypt under a key that a coordinator shows.
+///
+/// # Errors
+/// [`Error::OtherKey`] for another key, a site that is missing, or a signature that is not the site's.
+pub fn check_confirmed(
+    study: &Study,
+    ceremony: JobId,
+    public_key: Blob,
+    confirmed: &[Confirmed],
+) -> Result<()> {
+    let step = Step { job: ceremony, round: 0, attempt: 0, phase: Phase::Parts };
+    let by = |site| {
+        let entry = study.site(site)?;
+        let of_site = |c: &&Confirmed| c.answer.header.site == site && c.answer.is_by(&entry.identity);
+        let Confirmed { answer, bundle } = confirmed.iter().find(of_site)?;
+        let said = Blob::of(&Confirmation { public_key, bundle: *bundle }.to_bytes());
+        let header = &answer.header;
+        let same = header.study == study.digest() && header.key == ceremony && header.step == step;
+        (same && header.answer == Answer::Payload(said)).then_some(())
+    };
+    let missing = study.sites().find(|site| by(*site).is_none());
+    missing.map_or(Ok(()), |site| {
+        let (expected, found) = (format!("what {site} has signed"), public_key.to_string());
+        Err(Error::OtherKey { op: "check public key", expected, found })
+    })
 }

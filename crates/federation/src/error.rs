@@ -94,6 +94,18 @@ pub enum Error {
         /// Name in the task.
         found: String,
     },
+    /// What the coordinator shows is not what the sites' signed shares add up to.
+    #[error(
+        "{op}: shown {found}, expected {expected} by what the sites have signed; the coordinator shows another key, do not use it"
+    )]
+    OtherKey {
+        /// The operation.
+        op: &'static str,
+        /// Recomputed name.
+        expected: String,
+        /// Name in the task.
+        found: String,
+    },
     /// A share was asked of a permit for another step, or without one.
     #[error("share: no permit for {step}; the spent mark is stored first, then a share is made")]
     Permit {
@@ -144,6 +156,7 @@ impl Error {
             Self::Learning { .. } => Cause::Contribution,
             Self::Io { .. } => Cause::Store,
             Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
+            Self::OtherKey { .. } => Cause::OtherKey,
             Self::Permit { .. } => Cause::Spent,
             // Values that are not what the job says are the learning code's.
             Self::Aggregate(AggregateError::Range { .. } | AggregateError::Mismatch { .. }) => {

@@ -45,6 +45,8 @@ pub enum Cause {
     Contribution,
     /// The site holds no share of the key.
     KeyEpoch,
+    /// What was shown as the sites' key, or as the sum behind it, is not what their signed shares add up to.
+    OtherKey,
     /// The site marked the attempt as spent, then stopped before its share was kept.
     Spent,
     /// The site remembers another committed set, or another sum, for this round.

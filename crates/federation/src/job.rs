@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::study::is_name;
-use crate::{Error, JobId, Result, Study};
+use crate::{Circuit, Error, JobId, Question, Result, Study};
 
 /// What a job computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -23,6 +23,12 @@ pub enum JobKind {
     ClsMean,
     /// Counts from which validation metrics follow.
     Metrics,
+    /// A second collective key, for encrypted inference.
+    InferenceKeys,
+    /// The average of the sites' first layers under the inference key: never decrypted.
+    EncryptedHead,
+    /// An answer of an encrypted head, re-encrypted to who asked.
+    Question,
 }
 
 impl JobKind {
@@ -35,12 +41,30 @@ impl JobKind {
             Self::Update => "update",
             Self::ClsMean => "cls-mean",
             Self::Metrics => "metrics",
+            Self::InferenceKeys => "inference-keys",
+            Self::EncryptedHead => "encrypted-head",
+            Self::Question => "question",
         }
     }
 
     /// Whether the kind may take more than one round.
     pub fn has_rounds(self) -> bool {
         matches!(self, Self::Fedavg | Self::Update)
+    }
+
+    /// Whether the kind makes a key.
+    pub fn is_ceremony(self) -> bool {
+        matches!(self, Self::Ceremony | Self::InferenceKeys)
+    }
+
+    /// Whether the kind adds up integers that are opened.
+    pub fn is_sum(self) -> bool {
+        !self.is_ceremony() && !self.is_inference()
+    }
+
+    /// Whether the kind works under the inference key.
+    pub fn is_inference(self) -> bool {
+        matches!(self, Self::InferenceKeys | Self::EncryptedHead | Self::Question)
     }
 }
 
@@ -61,10 +85,10 @@ pub struct JobSpec {
     /// Rounds, 1 unless its kind has more.
     #[serde(default = "one")]
     pub rounds: u64,
-    /// Integers that each site contributes a round; 0 for a ceremony.
+    /// Integers that each site contributes a round; 0 unless its kind is a sum.
     #[serde(default)]
     pub values: u64,
-    /// Largest of these integers, weight included; 0 for a ceremony.
+    /// Largest of these integers, weight included; 0 unless its kind is a sum.
     #[serde(default)]
     pub max: u64,
     /// Seconds that contributions are waited for; the study's unless given.
@@ -73,6 +97,23 @@ pub struct JobSpec {
     /// What the learning code reads. Never a secret: the file goes to every site and into the log.
     #[serde(default)]
     pub settings: Value,
+    /// Name of an earlier job: its result is what this one starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// The inference key's parameters and elements, for kinds that make or use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<Box<Circuit>>,
+    /// Levels of the ciphertexts of an encrypted head, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<u32>,
+    /// What a question's answer is re-encrypted from and to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 fn one() -> u64 {
@@ -83,6 +124,9 @@ const FILE: &str = "job file";
 
 /// Most rounds of a job.
 const MAX_ROUNDS: u64 = 100_000;
+
+/// Most ciphertexts of an encrypted head.
+const MAX_CIPHERTEXTS: usize = 4096;
 
 /// Most bytes of `settings` as JSON.
 const MAX_SETTINGS: usize = 16 << 10;
@@ -95,6 +139,9 @@ pub struct Sizes {
     pub openings: u64,
     /// Bytes of a site's answer in phase key-share (ceremony).
     pub key_share: u64,
+    /// Bytes in phase relin (inference ceremony).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub relin: u64,
     /// Bytes in phases upload and ready.
     pub upload: u64,
     /// Bytes of a sum.
@@ -114,6 +161,10 @@ impl JobSpec {
             max: 0,
             upload_seconds: None,
             settings: Value::Null,
+            start: None,
+            circuit: None,
+            levels: Vec::new(),
+            question: None,
         }
     }
 
@@ -122,9 +173,15 @@ impl JobSpec {
     /// # Errors
     /// [`Error::File`], [`Error::Field`].
     pub fn from_toml(text: &str) -> Result<Self> {
-        let spec: Self =
-            toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })?;
-        spec.checked()
+        Self::draft_from_toml(text)?.checked()
+    }
+
+    /// The job of this TOML text, which may lack what the application derives from the rest.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn draft_from_toml(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
 
     /// The job of this JSON text.
@@ -132,9 +189,15 @@ impl JobSpec {
     /// # Errors
     /// [`Error::File`], [`Error::Field`].
     pub fn from_json(text: &str) -> Result<Self> {
-        let spec: Self =
-            serde_json::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })?;
-        spec.checked()
+        Self::draft_from_json(text)?.checked()
+    }
+
+    /// As [`Self::draft_from_toml`], of JSON text.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn draft_from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
 
     /// The same job with its settings in their one form, if everything is in range.
@@ -154,16 +217,44 @@ impl JobSpec {
             spec.rounds.to_string(),
             "1 to 100000 for fedavg and update, otherwise 1",
         )?;
-        let sums = spec.kind != JobKind::Ceremony;
+        let sums = spec.kind.is_sum();
         let range = if sums { 1..=1 << 32 } else { 0..=0 };
-        let expected = "1 to 4294967296, and 0 for a ceremony";
+        let expected = "1 to 4294967296 for a sum, otherwise 0";
         require(range.contains(&spec.values), "values", spec.values.to_string(), expected)?;
-        require((spec.max > 0) == sums, "max", spec.max.to_string(), "at least 1, and 0 for a ceremony")?;
+        require((spec.max > 0) == sums, "max", spec.max.to_string(), "at least 1 for a sum, otherwise 0")?;
+        spec.check_inference()?;
         let wait = spec.upload_seconds.unwrap_or(1);
         require((1..=604_800).contains(&wait), "upload_seconds", wait.to_string(), "1 to 604800")?;
         let len = spec.settings.to_string().len();
         require(len <= MAX_SETTINGS, "settings", format!("{len} bytes"), "at most 16384 bytes of JSON")?;
         Ok(spec)
+    }
+
+    /// Whether it has what its kind needs for encrypted inference, in range, and nothing else.
+    fn check_inference(&self) -> Result<()> {
+        let require = |fine: bool, field, found: String, expected| {
+            if fine { Ok(()) } else { Err(Error::Field { file: FILE, field, found, expected }) }
+        };
+        let there = |is: bool| (if is { "there" } else { "missing" }).to_owned();
+        let kind = self.kind;
+        let fits = self.circuit.is_some() == kind.is_inference();
+        let expected = "there for inference-keys, encrypted-head and question, and for no other kind";
+        require(fits, "circuit", there(self.circuit.is_some()), expected)?;
+        let fits = self.question.is_some() == (kind == JobKind::Question);
+        require(fits, "question", there(self.question.is_some()), "there for a question alone")?;
+        let name = self.start.as_deref();
+        let starts = matches!(kind, JobKind::InferenceKeys | JobKind::EncryptedHead);
+        let fits = name.map_or(kind != JobKind::EncryptedHead, |n| is_name(n) && starts);
+        let expected = "an earlier job's name, for inference-keys and encrypted-head";
+        require(fits, "start", name.unwrap_or_default().to_owned(), expected)?;
+        let primes = self.circuit.as_ref().map_or(0, |c| c.ciphertext.len());
+        let head = kind == JobKind::EncryptedHead;
+        let count = if head { 1..=MAX_CIPHERTEXTS } else { 0..=0 };
+        let fits = count.contains(&self.levels.len()) && self.levels.iter().all(|l| (*l as usize) < primes);
+        let expected = "1 to 4096 levels of the circuit for an encrypted head, otherwise none";
+        require(fits, "levels", format!("{} levels", self.levels.len()), expected)?;
+        self.circuit.as_deref().map_or(Ok(()), Circuit::check)?;
+        self.question.as_deref().map_or(Ok(()), Question::check)
     }
 
     /// The job's name for machines: study and content.

@@ -1,6 +1,8 @@
 //! Where learning meets the protocol: what a site contributes, and what follows from a sum. Implemented by the application;
 //! this crate knows neither images nor models.
 
+use blindscope_ckks::Plaintext;
+
 use crate::JobSpec;
 
 /// What learning code says when it fails. It stays in the log of the machine where it happened.
@@ -21,6 +23,15 @@ pub trait Contribution {
         round: u64,
         input: &[u8],
     ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError>;
+
+    /// This site's part of an encrypted head, as it is to be encrypted: one plaintext for each of the job's levels.
+    ///
+    /// # Errors
+    /// As [`Self::values`]; learning code without encrypted heads has none.
+    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> Result<Vec<Plaintext>, LearnError> {
+        let _ = input;
+        Err(format!("job {}: this site has no learning code for kind {}", job.name, job.kind).into())
+    }
 }
 
 /// What follows from an opened sum.

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod blob;
+mod circuit;
 mod confirm;
 mod coordinator;
 mod error;
@@ -32,9 +33,10 @@ mod text;
 mod verify;
 
 pub use blob::{Blob, BlobHasher, Blobs};
-pub use confirm::Confirmation;
+pub use circuit::{Circuit, GaloisDemand, Question};
+pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
-    Admission, Coordinator, Decision, Input, JobStatus, JobView, Key, Outcome, StepView, Work,
+    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView, Work,
 };
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
@@ -42,7 +44,7 @@ pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
 pub use job::{JobKind, JobSpec, Sizes};
 pub use learn::{Advance, Advanced, Contribution, LearnError};
 pub use policy::{Policy, Rule};
-pub use record::{Body, Event, Failure, Missing, Output, Record};
+pub use record::{Body, Event, Failure, Missing, Output, Record, SecondRound};
 pub use refusal::Refusal;
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use site::{HeldKey, Mark, Order, Permit, Site};

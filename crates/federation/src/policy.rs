@@ -94,7 +94,7 @@ impl Policy {
         if spec.rounds > self.maximum_rounds {
             return Err(Rule::MaximumRounds { found: spec.rounds, most: self.maximum_rounds });
         }
-        if spec.kind == JobKind::Ceremony {
+        if spec.kind.is_ceremony() {
             return Ok(());
         }
         let found = opened.saturating_add(sizes.openings);
@@ -103,7 +103,7 @@ impl Policy {
         if found > most {
             return Err(Rule::MaximumDecryptions { found, most });
         }
-        // Once a contribution is sent, others can open a sum over as few as the study allows.
+        // Once a contribution is sent, others can open a sum, or ask a head, over as few as the study allows.
         self.allows_cohort(study.literal().minimum_cohort as usize)
     }
 

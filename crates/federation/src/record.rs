@@ -131,10 +131,30 @@ pub struct Missing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// For everybody: the public key, the sum, the refreshed sum.
+    /// For everybody: the public key, the evaluation keys, the sum, the refreshed sum.
     pub shared: Blob,
     /// For one site each, in the sites' order: the parts sealed to it. Empty but in a ceremony.
     pub each: Vec<Blob>,
+    /// What the second round of an inference ceremony starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<SecondRound>,
+}
+
+/// What the second round of a relinearisation key starts from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecondRound {
+    /// The sum of the first.
+    pub sum: Blob,
+    /// For one site each, in the sites' order: what it sealed to itself.
+    pub seeds: Vec<Blob>,
+}
+
+impl Output {
+    /// An outcome that is the same for everybody.
+    pub fn shared(shared: Blob) -> Self {
+        Self { shared, each: Vec::new(), second: None }
+    }
 }
 
 /// Why a job ended without a result.
@@ -171,8 +191,10 @@ pub enum Failure {
         /// The study's budget.
         most: u64,
     },
-    /// There is no key yet.
+    /// There is no key yet, or none of the circuit that the job names.
     NoKey,
+    /// The job that this one starts from has no result, or the head that is asked is none.
+    NoStart,
     /// The step from one round to the next failed at the coordinator.
     Advance {
         /// The round.

@@ -57,13 +57,16 @@ impl std::fmt::Debug for JobId {
 pub enum Phase {
     /// Ceremony: a share of the public key, and a part of the site's secret sealed to each site.
     KeyShare,
+    /// Inference ceremony: the second round of the relinearisation key.
+    Relin,
     /// Ceremony: the site says which key it holds a share of.
     Parts,
     /// Sum: the encrypted contribution.
     Upload,
-    /// Sum, after a failed opening: fresh encryptions of zero, and with them the word that the site is there.
+    /// Sum, after a failed opening, and every question: fresh encryptions of zero, and with them the word that the site is
+    /// there.
     Ready,
-    /// Sum: the site's decryption share.
+    /// Sum: the site's decryption share. Question: its share of the re-encryption.
     Share,
 }
 
@@ -72,6 +75,7 @@ impl Phase {
     pub fn name(self) -> &'static str {
         match self {
             Self::KeyShare => "key-share",
+            Self::Relin => "relin",
             Self::Parts => "parts",
             Self::Upload => "upload",
             Self::Ready => "ready",

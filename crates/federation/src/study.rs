@@ -8,7 +8,7 @@ use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
+use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 
 /// `study.toml`, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +75,8 @@ struct Inner {
     params: Parameters,
     roster: Roster,
     digest: Digest,
+    /// Whether parameters below the security table are taken: in tests.
+    insecure: bool,
 }
 
 const FILE: &str = "study.toml";
@@ -176,7 +178,7 @@ impl Study {
     /// # Errors
     /// [`Error::Field`] names what does not hold together.
     pub fn new(literal: StudyLiteral) -> Result<Self> {
-        Self::insecure_with_parameters(literal, Parameters::new(presets::sum())?)
+        Self::build(literal, Parameters::new(presets::sum())?, false)
     }
 
     /// The study under other parameters: for tests, where small ones are fast. Their security is the caller's to judge.
@@ -184,6 +186,10 @@ impl Study {
     /// # Errors
     /// As [`Self::new`].
     pub fn insecure_with_parameters(literal: StudyLiteral, params: Parameters) -> Result<Self> {
+        Self::build(literal, params, true)
+    }
+
+    fn build(literal: StudyLiteral, params: Parameters, insecure: bool) -> Result<Self> {
         literal.check()?;
         let identity = |s: &SiteEntry| {
             Hasher::new("blindscope/federation/identity/v1")
@@ -197,7 +203,7 @@ impl Study {
             serde_json::to_vec(&literal).map_err(|e| Error::File { file: FILE, reason: e.to_string() })?;
         let digest =
             Hasher::new("blindscope/federation/study/v1").absorb(&params.digest().0).absorb(&json).finish();
-        Ok(Self(Arc::new(Inner { literal, params, roster, digest })))
+        Ok(Self(Arc::new(Inner { literal, params, roster, digest, insecure })))
     }
 
     /// What the file says.
@@ -248,21 +254,53 @@ impl Study {
         Ok(Transcript::ceremony(self.params(), self.roster(), &job.0.0, self.key_width())?)
     }
 
+    /// The session of the ceremony of an inference key: no share of it opens under another circuit.
+    ///
+    /// # Errors
+    /// As [`Self::circuit_params`].
+    pub fn inference_ceremony(&self, job: JobId, circuit: &Circuit) -> Result<Transcript> {
+        let purpose = Hasher::new("blindscope/federation/inference/v1")
+            .absorb(&job.0.0)
+            .absorb(&circuit.digest().0)
+            .finish();
+        Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
+    }
+
+    /// A circuit's parameters.
+    ///
+    /// # Errors
+    /// [`Error::Ckks`] for parameters that do not hold together or are below the security table.
+    pub fn circuit_params(&self, circuit: &Circuit) -> Result<Parameters> {
+        let literal = circuit.literal();
+        Ok(if self.0.insecure { Parameters::insecure_for_tests(literal)? } else { Parameters::new(literal)? })
+    }
+
     /// The session of one attempt at opening a round.
     pub fn opening(&self, job: JobId, round: u64, attempt: u32) -> Transcript {
+        self.opening_under(self.params(), job, round, attempt)
+    }
+
+    /// The same under a circuit's parameters.
+    pub(crate) fn opening_under(
+        &self,
+        params: &Parameters,
+        job: JobId,
+        round: u64,
+        attempt: u32,
+    ) -> Transcript {
         let purpose = Hasher::new("blindscope/federation/opening/v1")
             .absorb(&self.digest().0)
             .absorb(&job.0.0)
             .absorb_u64(u64::from(attempt))
             .finish();
-        Transcript::new(self.params(), self.roster(), &purpose.0, round)
+        Transcript::new(params, self.roster(), &purpose.0, round)
     }
 
     /// Milliseconds that a step of this phase waits, unless its job says otherwise.
     pub(crate) fn wait_ms(&self, phase: Phase) -> u64 {
         let d = &self.0.literal.deadlines;
         1000 * match phase {
-            Phase::KeyShare | Phase::Parts => d.ceremony_seconds,
+            Phase::KeyShare | Phase::Relin | Phase::Parts => d.ceremony_seconds,
             Phase::Upload => d.upload_seconds,
             Phase::Ready | Phase::Share => d.opening_seconds,
         }

@@ -32,12 +32,23 @@ pub struct Task {
 pub enum Ask {
     /// Draw a secret, send a share of the public key and a sealed part to each site.
     KeyShare,
+    /// Send a share of the relinearisation key's second round.
+    Relin {
+        /// The sum of the first.
+        sum: Blob,
+        /// What this site sealed to itself in the first.
+        seed: Blob,
+        /// Everybody's signed answer to the first, in order: the site adds them up itself.
+        shares: Vec<SignedHeader>,
+    },
     /// Open and add up the parts, and say so.
     Parts {
         /// The collective public key.
         public_key: Blob,
         /// The parts sealed to this site, one a sender.
         bundle: Blob,
+        /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself.
+        shares: Vec<SignedHeader>,
     },
     /// Contribute.
     Upload {
@@ -109,11 +120,23 @@ impl Task {
     pub fn inputs(&self) -> Vec<Blob> {
         match &self.ask {
             Ask::KeyShare => Vec::new(),
-            Ask::Parts { public_key, bundle } => vec![*public_key, *bundle],
+            Ask::Parts { public_key, bundle, shares } => {
+                let shares = shares.iter().filter_map(SignedHeader::payload);
+                [*public_key, *bundle].into_iter().chain(shares).collect()
+            }
             Ask::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
-            Ask::Ready { public_key, .. } => vec![*public_key],
+            Ask::Relin { sum, seed, shares } => {
+                [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
+            }
+            Ask::Ready { public_key, opening } => {
+                // Zeros of a question are made at the scales of its ciphertexts.
+                let answers = self.spec.question.as_ref().map(|_| opening.sum);
+                std::iter::once(*public_key).chain(answers).collect()
+            }
             Ask::Share { opening, zeros, .. } => {
-                std::iter::once(opening.sum).chain(zeros.iter().filter_map(SignedHeader::payload)).collect()
+                let asker = self.spec.question.as_ref().map(|q| q.asker);
+                let zeros = zeros.iter().filter_map(SignedHeader::payload);
+                std::iter::once(opening.sum).chain(asker).chain(zeros).collect()
             }
         }
     }

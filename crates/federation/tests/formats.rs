@@ -30,9 +30,11 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
     let sum = common::blob(1, 2);
     let marks = vec![
         Mark::Opening { job: step.job, round: 1, opening: opened, sum },
-        Mark::Spent { step, openings: 3 },
+        Mark::Spent { step, openings: 3, key: None },
+        Mark::Spent { step, openings: 3, key: Some(step.job) },
         Mark::Staged { answer: answers[0].clone() },
-        Mark::Key { ceremony: step.job, public_key: sum, bundle: sum },
+        Mark::Key { ceremony: step.job, public_key: sum, bundle: sum, inference: false },
+        Mark::Key { ceremony: step.job, public_key: sum, bundle: sum, inference: true },
         Mark::Receipt { record: desk.log[3].clone() },
     ];
     (tasks, answers, desk.log, marks)

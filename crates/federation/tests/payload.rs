@@ -8,9 +8,12 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
-use blindscope_federation::payload::{combine_key, open_bundle, write_key_share};
+use blindscope_federation::payload::{
+    SiteTools, combine_first, combine_key, open_bundle, site_payload, write_inference_share, write_key_share,
+};
 use blindscope_federation::{
-    Blob, Blobs, Error, JobId, JobKind, JobSpec, Result, SEAL_OVERHEAD, SealingKey, SiteId, Sizes,
+    Answer, Ask, Blob, Blobs, Cause, Contribution, Error, Header, JobId, JobKind, JobSpec, LearnError, Phase,
+    Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -175,4 +178,101 @@ fn shares_start(fixture: &Fixture) -> usize {
     let start = all - 3 * (ShamirPart::byte_len(&ceremony) + SEAL_OVERHEAD);
     assert!(start > PublicKeyShare::collector(&ceremony).shape().payload_len());
     start
+}
+
+/// A site that contributes nothing.
+struct Idle;
+
+impl Contribution for Idle {
+    fn values<'a>(
+        &'a self,
+        _: &JobSpec,
+        _: u64,
+        _: &[u8],
+    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+        Err("idle".into())
+    }
+}
+
+/// What site 0 makes of a task.
+fn site_zero(fixture: &Fixture, memory: &Memory, spec: &JobSpec, phase: Phase, ask: Ask) -> Result<Blob> {
+    let (study, job) = (&fixture.study, spec.id(&fixture.study));
+    let step = Step { job, round: 0, attempt: 0, phase };
+    let sizes = Sizes::of(study, spec)?;
+    let task = Task { study: study.digest(), key: job, step, spec: spec.clone(), sizes, deadline_ms: 1, ask };
+    let tools =
+        SiteTools { study, me: SiteId(0), sealing: &fixture.sealing[0], learning: &Idle, blobs: memory };
+    site_payload(&tools, &task, None, None, &mut rng(70))
+}
+
+/// The signed answers that name these payloads.
+fn signed(fixture: &Fixture, spec: &JobSpec, payloads: &[Vec<u8>], memory: &Memory) -> Vec<SignedHeader> {
+    let (study, job) = (fixture.study.digest(), spec.id(&fixture.study));
+    let step = Step { job, round: 0, attempt: 0, phase: Phase::KeyShare };
+    let one = |(k, bytes): (usize, &Vec<u8>)| {
+        let answer = Answer::Payload(memory.put(bytes.clone()));
+        Header { study, key: job, step, site: SiteId(k as u16), answer }.sign(&fixture.sites[k])
+    };
+    payloads.iter().enumerate().map(one).collect()
+}
+
+fn is_other_key(made: Result<Blob>) -> bool {
+    made.is_err_and(|e| matches!(e, Error::OtherKey { .. }) && e.cause() == Cause::OtherKey)
+}
+
+/// A coordinator shows a key of its own making: every site adds the signed shares up itself and holds no part of it.
+#[test]
+fn a_coordinator_that_shows_another_key_is_found_out() {
+    let (fixture, memory) = (fixture(3, 2, 2, 57), Memory::default());
+    let (spec, payloads) = (JobSpec::ceremony("key"), key_shares(&fixture, 9));
+    let shares = signed(&fixture, &spec, &payloads, &memory);
+    let honest = combine(&fixture, payloads, &memory).unwrap();
+    let own = combine(&fixture, key_shares(&fixture, 10), &memory).unwrap();
+    let show = |public_key| {
+        let ask = Ask::Parts { public_key, bundle: honest.each[0], shares: shares.clone() };
+        site_zero(&fixture, &memory, &spec, Phase::Parts, ask)
+    };
+    assert!(show(honest.shared).is_ok());
+    assert!(is_other_key(show(own.shared)));
+}
+
+/// The same of an inference key, and of the first round's sum: under a sum of the coordinator's choice the second round would
+/// give the site's secret away.
+#[test]
+fn a_coordinator_that_shows_another_inference_key_or_sum_is_found_out() {
+    let (fixture, memory) = (fixture(3, 2, 2, 58), Memory::default());
+    let spec = common::inference_keys("inference");
+    let (job, circuit) = (spec.id(&fixture.study), common::circuit());
+    let payloads = |seed| -> Vec<Vec<u8>> {
+        let mut rng = rng(seed);
+        let one = |(k, sealing): (usize, &SealingKey)| {
+            let (mut out, me) = (Vec::new(), SiteId(k as u16));
+            write_inference_share(&fixture.study, (job, &circuit), me, sealing, &mut rng, &mut out).unwrap();
+            out
+        };
+        fixture.sealing.iter().enumerate().map(one).collect()
+    };
+    let first = |payloads: &[Vec<u8>]| {
+        let named = |(k, bytes): (usize, &Vec<u8>)| (SiteId(k as u16), memory.put(bytes.clone()));
+        let named: Vec<_> = payloads.iter().enumerate().map(named).collect();
+        combine_first(&fixture.study, (job, &circuit), &named, &memory).unwrap()
+    };
+    let (true_ones, others) = (payloads(11), payloads(12));
+    let shares = signed(&fixture, &spec, &true_ones, &memory);
+    let (honest, own) = (first(&true_ones), first(&others));
+    let show = |public_key| {
+        let ask = Ask::Parts { public_key, bundle: honest.each[0], shares: shares.clone() };
+        site_zero(&fixture, &memory, &spec, Phase::Parts, ask)
+    };
+    assert!(show(honest.shared).is_ok());
+    assert!(is_other_key(show(own.shared)));
+    let (second, chosen) = (honest.second.unwrap(), own.second.unwrap());
+    let relin = |sum, seed| {
+        let ask = Ask::Relin { sum, seed, shares: shares.clone() };
+        site_zero(&fixture, &memory, &spec, Phase::Relin, ask)
+    };
+    assert!(relin(second.sum, second.seeds[0]).is_ok());
+    assert!(is_other_key(relin(chosen.sum, second.seeds[0])));
+    // Another site's seed, and this site's of another ceremony: neither opens into an answer.
+    assert!(matches!(relin(second.sum, second.seeds[1]), Err(Error::Seal { .. })));
 }

@@ -190,7 +190,7 @@ fn work_that_nobody_asked_for() {
     let fixture = fixture(3, 2, 2, 17);
     let (mut desk, _) = open(&fixture);
     let step = desk.coordinator.task_for(SiteId(0)).unwrap().step;
-    let output = blindscope_federation::Output { shared: blob(1, SIZES.sum), each: Vec::new() };
+    let output = blindscope_federation::Output::shared(blob(1, SIZES.sum));
     let early = Input::Combined { step, output: output.clone() };
     assert_eq!(refuse(&mut desk, early), Refusal::NoSuchWork { step });
     desk.answer_all();

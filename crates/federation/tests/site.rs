@@ -106,11 +106,11 @@ fn apply(site: &mut Site, order: Order) -> Vec<Mark> {
 fn a_share_is_made_once() {
     let fixture = fixture(3, 2, 2, 31);
     let (_, mut site, mut marks, task) = sharing(&fixture);
-    assert!(site.permit(task.step).is_err(), "a permit before the mark");
+    assert!(site.permit(&task).is_err(), "a permit before the mark");
     let order = site.take(&task).unwrap();
     marks.extend(apply(&mut site, order));
-    let mut permit: Permit = site.permit(task.step).unwrap();
-    assert!(site.permit(task.step).is_err(), "two permits");
+    let mut permit: Permit = site.permit(&task).unwrap();
+    assert!(site.permit(&task).is_err(), "two permits");
     let mark = fixture.study.opening(task.step.job, 0, 0).digest();
     assert!(permit.spend(Digest([0; 32])).is_err());
     permit.spend(mark).unwrap();
@@ -118,7 +118,7 @@ fn a_share_is_made_once() {
     // The process stops before the share is kept: it is lost, and the site says so.
     let mut again = Site::replay(&fixture.study, SiteId(0), willing(), marks).unwrap();
     assert_eq!(again.opened(), 2);
-    assert!(again.permit(task.step).is_err());
+    assert!(again.permit(&task).is_err());
     assert_eq!(declined(again.take(&task).unwrap()), Cause::Spent);
 }
 

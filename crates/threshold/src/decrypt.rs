@@ -19,10 +19,10 @@ use crate::{
     Collector, Committee, Flooding, KeyShare, Message, PartyId, Result, Shape, SharedHalf, ThresholdError,
     Transcript,
 };
-use blindscope_ckks::{Ciphertext, Plaintext, PublicKey};
+use blindscope_ckks::{Ciphertext, Level, Parameters, Plaintext, PublicKey};
 use blindscope_ring::integers::Integers;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
-use blindscope_wire::{Digest, Hasher};
+use blindscope_wire::{Digest, Hasher, Header};
 use rand_core::CryptoRng;
 use std::collections::BTreeSet;
 use zeroize::{Zeroize, Zeroizing};
@@ -246,6 +246,12 @@ impl Decryption {
         asker: &PublicKey,
     ) -> Result<Self> {
         Self::build(round, ciphertext, index, 2, Some(asker))
+    }
+
+    /// Bytes of one member's share of a re-encryption at a level.
+    pub fn asker_share_len(params: &Parameters, level: Level) -> usize {
+        let shape = Shape { basis: params.q().prefix(level.limbs()), polys: 2, tag: Digest([0; 32]) };
+        Header::LEN + shape.payload_len()
     }
 
     fn build(

@@ -5,11 +5,12 @@
 //!
 //! Reference: ia.cr/2020/304, §4.
 
-use crate::message::tag;
+use crate::message::{read_poly, tag};
 use crate::{Collector, Message, PartyId, Result, Shape, Transcript, WideKey};
 use blindscope_ckks::{CkksError, GaloisKey, Parameters, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use blindscope_ring::galois::Automorphism;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
+use blindscope_wire::{Reader, Writer, packed_len};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -215,9 +216,33 @@ impl RelinShare {
     /// # Errors
     /// [`CkksError::NoSpecialPrime`].
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<(Message, RelinShareTwo)> {
+        let ephemeral = SecretKey::generate(self.0.params(), rng);
+        self.share_under(site, ephemeral, rng)
+    }
+
+    /// As [`Self::share`], with the ephemeral secret drawn from a generator of its own, so that [`RelinShareTwo::resume`]
+    /// draws the same one when the second round comes.
+    ///
+    /// # Errors
+    /// As [`Self::share`].
+    pub fn share_resumable(
+        self,
+        site: &SiteSecret,
+        ephemeral: &mut impl CryptoRng,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Message> {
+        let ephemeral = SecretKey::generate(self.0.params(), ephemeral);
+        Ok(self.share_under(site, ephemeral, rng)?.0)
+    }
+
+    fn share_under(
+        self,
+        site: &SiteSecret,
+        ephemeral: SecretKey,
+        rng: &mut impl CryptoRng,
+    ) -> Result<(Message, RelinShareTwo)> {
         let params = self.0.params().clone();
         let (qp, count) = (params.qp(), digits(&params, Self::ONE)?);
-        let ephemeral = SecretKey::generate(&params, rng);
         let seed = self.0.reference_string(Self::ONE, 0);
         let (mut h0, mut h1) = (Vec::new(), Vec::new());
         for j in 0..count {
@@ -246,9 +271,52 @@ impl RelinShare {
     pub fn finish(collector: Collector) -> Result<Vec<Poly<Ntt>>> {
         collector.finish()
     }
+
+    /// Bytes of the first round's sum.
+    pub fn sum_len(transcript: &Transcript) -> usize {
+        let shape = Self::shape(transcript, Self::ONE);
+        shape.polys * poly_len(&shape.basis)
+    }
+
+    /// The first round's sum as bytes: limb after limb at its prime's width. Public.
+    pub fn sum_to_bytes(transcript: &Transcript, sum: &[Poly<Ntt>]) -> Vec<u8> {
+        let len = Self::sum_len(transcript);
+        let mut out = Vec::with_capacity(len);
+        let mut w = Writer::new(&mut out, len);
+        for poly in sum {
+            for (limb, prime) in poly.limbs().zip(transcript.params().qp().primes()) {
+                w.packed(limb, prime.modulus().bits());
+            }
+        }
+        w.finish();
+        out
+    }
+
+    /// The sum of these bytes.
+    ///
+    /// # Errors
+    /// [`crate::ThresholdError::Wire`], [`crate::ThresholdError::Residue`].
+    pub fn sum_from_bytes(transcript: &Transcript, bytes: &[u8]) -> Result<Vec<Poly<Ntt>>> {
+        let shape = Self::shape(transcript, Self::ONE);
+        let mut r = Reader::new(bytes);
+        let sum = (0..shape.polys).map(|_| read_poly(&mut r, &shape.basis)).collect::<Result<_>>()?;
+        r.finish()?;
+        Ok(sum)
+    }
+}
+
+fn poly_len(basis: &Basis) -> usize {
+    basis.primes().iter().map(|p| packed_len(basis.n(), p.modulus().bits())).sum()
 }
 
 impl RelinShareTwo {
+    /// The state between the rounds, drawn again from the generator that [`RelinShare::share_resumable`] was given, as it was
+    /// then. One answer to one sum may leave the site: two sums under one ephemeral secret give it away.
+    pub fn resume(transcript: &Transcript, ephemeral: &mut impl CryptoRng) -> Self {
+        let ephemeral = SecretKey::generate(transcript.params(), ephemeral);
+        Self { transcript: transcript.clone(), ephemeral }
+    }
+
     /// This site's `s_i·h0_j + e` for each digit, then `(u_i − s_i)·h1_j + e'` for each.
     ///
     /// # Errors

@@ -13,8 +13,9 @@ use bytes::Bytes;
 
 use super::callers::{Caller, Callers};
 use super::desk::Desk;
+use super::questions::Questions;
 use super::{admin, refusal, uploads};
-use crate::predict::Oracle;
+use crate::predict::{Oracle, wish};
 use crate::system;
 
 /// The coordinator behind the sockets.
@@ -25,6 +26,8 @@ pub(super) struct Coordinating {
     pub(super) study_file: Bytes,
     /// Encrypted predictions, if the settings offer them.
     pub(super) oracle: Option<Oracle>,
+    /// Encrypted heads that are ready to be asked.
+    pub(super) questions: Arc<Questions>,
 }
 
 #[tonic::async_trait]
@@ -53,9 +56,9 @@ impl Handler for Coordinating {
     async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source> {
         let now = self.desk.now();
         let allowed = match self.callers.known(peer)? {
-            Caller::Site(site) => now.may_fetch(site, &digest),
+            Caller::Site(site) => now.may_fetch(site, &digest) || now.may_ask_for(&digest),
             Caller::Admin => now.jobs().iter().any(|job| is_result(job, &digest)),
-            Caller::Asker => false,
+            Caller::Asker => now.may_ask_for(&digest),
         };
         let blob = Blob { digest, len };
         if !allowed {
@@ -82,7 +85,11 @@ impl Handler for Coordinating {
     }
 
     async fn offer(&self, peer: Peer, document: Bytes) -> Answer<Bytes> {
-        self.oracle(peer)?.offer(&self.desk.now(), &document)
+        let (oracle, wish) = (self.oracle(peer)?, wish(&document)?);
+        if wish.encrypted || wish.question.is_some() {
+            return self.questions.offer(&self.desk, oracle, &wish);
+        }
+        oracle.offer(&self.desk.now(), &document)
     }
 
     async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
@@ -90,7 +97,11 @@ impl Handler for Coordinating {
     }
 
     async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
-        self.oracle(peer)?.infer(&self.desk.now(), peer, &upload)
+        let (oracle, wish) = (self.oracle(peer)?, wish(&upload.header)?);
+        if wish.encrypted {
+            return Questions::infer(&self.questions, &self.desk, oracle, peer, (&wish, &upload));
+        }
+        oracle.infer(&self.desk.now(), peer, &upload)
     }
 }
 

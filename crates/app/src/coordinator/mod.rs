@@ -7,6 +7,7 @@ mod admin;
 mod callers;
 mod desk;
 mod handler;
+mod questions;
 mod refusal;
 mod uploads;
 mod worker;
@@ -80,7 +81,8 @@ pub async fn serve(
         .inference
         .map(|inference| Oracle::open(inference, parts.heads, &kit.state(), desk.blobs.clone()));
     let oracle = oracle.transpose()?;
-    let coordinating = Coordinating { oracle, desk: desk.clone(), callers, study_file };
+    let questions = Arc::default();
+    let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };
     let served = server.serve(Arc::new(coordinating), stop.clone()).await;
     stop.stop();
     worker.await.map_err(|_| AppError::Defect { what: "the coordinator's worker" })?;

@@ -2,10 +2,12 @@
 
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
+use super::encrypted_head::Agreed;
 use super::fedavg::FedAvg;
 use super::statistics::Statistics;
 use super::update::Update;
 use super::{EpochFigures, Error, Learning, Result, SiteData};
+use blindscope_ckks::Plaintext;
 use blindscope_federation::{Advance, Advanced, Contribution, JobKind, JobSpec, LearnError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,7 +23,14 @@ pub fn job(name: &str, kind: JobKind, settings: &impl Serialize) -> Result<JobSp
         reason: e.to_string(),
     })?;
     let name = name.to_owned();
-    let mut spec = JobSpec { name, kind, rounds: 1, values: 1, max: 1, upload_seconds: None, settings };
+    sized(JobSpec { kind, settings, ..JobSpec::ceremony(&name) })
+}
+
+/// A job file that says nothing of rounds, values and largest integer, with these as its settings need them.
+///
+/// # Errors
+/// As [`job`].
+pub fn sized(mut spec: JobSpec) -> Result<JobSpec> {
     let learning = read(&spec)?;
     (spec.rounds, spec.values, spec.max) = (learning.rounds(), learning.values(), learning.max());
     Ok(spec)
@@ -35,11 +44,13 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
         JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
-        JobKind::Ceremony => return Err(Error::Kind { kind: spec.kind.name() }),
+        JobKind::Ceremony | JobKind::InferenceKeys | JobKind::EncryptedHead | JobKind::Question => {
+            return Err(Error::Kind { kind: spec.kind.name() });
+        }
     })
 }
 
-fn settings<T: DeserializeOwned>(spec: &JobSpec) -> Result<T> {
+pub(super) fn settings<T: DeserializeOwned>(spec: &JobSpec) -> Result<T> {
     serde_json::from_value(spec.settings.clone()).map_err(|e| Error::Settings {
         job: spec.name.clone(),
         kind: spec.kind.name(),
@@ -89,6 +100,10 @@ impl Contribution for SiteLearner {
         input: &[u8],
     ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
+    }
+
+    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
+        Ok(Agreed::of(job, input)?.contribute(job, &self.data, &self.watch)?)
     }
 }
 

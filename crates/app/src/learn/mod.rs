@@ -6,6 +6,7 @@
 //! | `fedavg` | first sums that fix a common scaling, then the weighted head, then counts of answers | polynomial head |
 //! | `update` | the weighted change of a model | the mean change |
 //! | `cls-mean` | class counts and class sums | mean token a class |
+//! | `encrypted-head` | none: its first layer, encrypted | the average first layer, encrypted for good |
 //! | `metrics` | counts by true and predicted class | their sum |
 //!
 //! Every job is a function of integers alone once the sites have contributed: the clear twin sums the same integers
@@ -14,6 +15,7 @@
 mod class_mean;
 mod confusion;
 mod data;
+mod encrypted_head;
 mod error;
 mod fedavg;
 mod integers;
@@ -28,11 +30,15 @@ mod update;
 
 pub use confusion::Counts;
 pub use data::{Examples, SiteData, Tiles};
+pub(crate) use encrypted_head::Agreed;
+pub use encrypted_head::{complete, encrypted_head_twin};
 pub use error::{Error, Result};
-pub use job::{Coordinator, SiteLearner, job};
+pub use job::{Coordinator, SiteLearner, job, sized};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
-pub use settings::{FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings};
+pub use settings::{
+    EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
+};
 pub use twin::clear_twin;
 pub use update::{UpdateState, update_values};
 

@@ -32,7 +32,7 @@ impl Asking {
         let settings: PartySettings = kit.settings(overrides)?;
         let client = kit.client(&settings.coordinator)?;
         let job = job.to_owned();
-        let header = header(&Wish { job: job.clone(), keys: None, tokens: 0 })?;
+        let header = header(&Wish { job: job.clone(), ..Wish::default() })?;
         let plan = Plan::from_bytes(&client.offer(header.clone().into()).await?)?;
         let secret = AskerSecret::generate(&plan, rng)?;
         let bytes = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
@@ -56,7 +56,8 @@ impl Asking {
         for batch in tokens.chunks(self.plan().literal().batch.max(1)) {
             let question = self.asker.encrypt(batch, &self.secret, rng)?;
             let blob = Blob::of(&question);
-            let wish = Wish { job: self.job.clone(), keys: Some(self.keys), tokens: batch.len() };
+            let wish =
+                Wish { job: self.job.clone(), keys: Some(self.keys), tokens: batch.len(), ..Wish::default() };
             let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
             let most = self.plan().answer_len(batch.len()) as u64;
             let answer = self.client.infer(upload, Box::new(std::io::Cursor::new(question)), most).await?;
@@ -66,6 +67,6 @@ impl Asking {
     }
 }
 
-fn header(wish: &Wish) -> Result<Vec<u8>> {
+pub(super) fn header(wish: &Wish) -> Result<Vec<u8>> {
     serde_json::to_vec(wish).map_err(|e| AppError::Document { call: "infer", reason: e.to_string() })
 }

@@ -5,6 +5,7 @@
 //! give a head away, so tokens are counted by certificate and hour, durably, before anything is evaluated.
 
 mod asking;
+mod collective;
 mod heads;
 mod kept;
 mod oracle;
@@ -12,7 +13,7 @@ mod usage;
 
 use std::path::Path;
 
-use blindscope_federation::Blob;
+use blindscope_federation::{Blob, Confirmed, JobId};
 use blindscope_vision::features::{Features, ImportOptions, import};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -21,8 +22,10 @@ use crate::error::Result;
 use crate::kit::Kit;
 
 pub use asking::Asking;
+pub use collective::predict_encrypted;
 pub use heads::HeadReader;
-pub(crate) use oracle::Oracle;
+pub(crate) use oracle::{Oracle, exact, wish};
+pub(crate) use usage::Usage;
 
 /// One token's prediction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,23 +64,54 @@ pub async fn predict(
     let classes = &study.literal().classes;
     let asking = Asking::begin(kit, overrides, job, rng).await?;
     let logits = asking.ask(tokens, rng).await?;
-    let name = |logits: &[f64]| {
-        let best = blindscope_classify::class(logits);
-        classes.get(best).cloned().unwrap_or_else(|| best.to_string())
-    };
-    Ok(logits.into_iter().map(|logits| Prediction { class: name(&logits), logits }).collect())
+    Ok(logits.into_iter().map(|logits| Prediction::of(logits, classes)).collect())
+}
+
+impl Prediction {
+    fn of(logits: Vec<f64>, classes: &[String]) -> Self {
+        let best = blindscope_classify::class(&logits);
+        Self { class: classes.get(best).cloned().unwrap_or_else(|| best.to_string()), logits }
+    }
 }
 
 /// What a call about a head names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+pub(crate) struct Wish {
     /// The job whose head is asked.
-    job: String,
+    pub(crate) job: String,
+    /// Whether its head is encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) encrypted: bool,
+    /// A question that was asked before: how far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) question: Option<JobId>,
     /// The evaluation keys that the question is to be answered with, uploaded before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    keys: Option<Blob>,
+    pub(crate) keys: Option<Blob>,
     /// Tokens in the question.
     #[serde(default)]
-    tokens: usize,
+    pub(crate) tokens: usize,
+}
+
+/// How an encrypted head is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EncryptedOffer {
+    /// The plan, JSON.
+    pub(crate) plan: String,
+    /// The collective public key that tokens are encrypted under.
+    pub(crate) public_key: Blob,
+    /// The ceremony that made it.
+    pub(crate) ceremony: JobId,
+    /// Every site's signed word for it.
+    pub(crate) confirmed: Vec<Confirmed>,
+}
+
+/// The receipt of a question to an encrypted head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// Its job.
+    pub(crate) question: JobId,
 }

@@ -74,7 +74,7 @@ impl Oracle {
 
     /// Takes a question, and answers it.
     pub(crate) fn infer(&self, now: &Coordinator, peer: Peer, upload: &Upload) -> Answer<Admission<Source>> {
-        let Wish { job, keys, tokens } = wish(&upload.header)?;
+        let Wish { job, keys, tokens, .. } = wish(&upload.header)?;
         let offered = self.offered(now, &job)?;
         let most = offered.plan.literal().batch;
         if !(1..=most).contains(&tokens) {
@@ -91,11 +91,26 @@ impl Oracle {
         Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
     }
 
+    /// Whether the settings release a job's head.
+    pub(crate) fn releases(&self, job: &str) -> bool {
+        self.settings.jobs.iter().any(|released| released == job)
+    }
+
+    /// One evaluation a core.
+    pub(crate) fn turns(&self) -> Arc<Semaphore> {
+        self.turns.clone()
+    }
+
+    /// Where tokens are counted before they are answered.
+    pub(crate) fn usage(&self) -> Arc<Usage> {
+        self.usage.clone()
+    }
+
     fn offered(&self, now: &Coordinator, name: &str) -> Answer<Arc<Offered>> {
         let missing = |why: &str| {
             Refusal::new(Class::Missing, "no-head", format!("no head of {name} is offered: {why}"))
         };
-        if !self.settings.jobs.iter().any(|job| job == name) {
+        if !self.releases(name) {
             return Err(missing("the coordinator's settings do not release it"));
         }
         let job =
@@ -109,11 +124,11 @@ impl Oracle {
     }
 }
 
-fn wish(document: &Bytes) -> Answer<Wish> {
+pub(crate) fn wish(document: &Bytes) -> Answer<Wish> {
     serde_json::from_slice(document).map_err(|e| Refusal::new(Class::Invalid, "document", e.to_string()))
 }
 
-fn exact(call: &str, expected: usize, found: u64) -> Answer<()> {
+pub(crate) fn exact(call: &str, expected: usize, found: u64) -> Answer<()> {
     if found == expected as u64 {
         return Ok(());
     }

@@ -15,7 +15,7 @@ const HOUR_MS: u64 = 3_600_000;
 const MAX: u64 = 1 << 20;
 
 /// Counts by certificate.
-pub(super) struct Usage {
+pub(crate) struct Usage {
     path: PathBuf,
     most: u64,
     counts: Mutex<BTreeMap<String, Count>>,
@@ -42,7 +42,7 @@ impl Usage {
     }
 
     /// Counts tokens that are about to be answered. Blocks for the disk.
-    pub(super) fn count(&self, peer: PeerId, tokens: u64, now_ms: u64) -> Answer<()> {
+    pub(crate) fn count(&self, peer: PeerId, tokens: u64, now_ms: u64) -> Answer<()> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let hour = now_ms / HOUR_MS;
         counts.retain(|_, count| count.hour == hour);

@@ -39,7 +39,7 @@ impl Runner {
     /// The answer to a task whose inputs are here: a payload that is kept, or why there is none.
     pub(super) async fn work(&mut self, task: &Task) -> Result<Answer> {
         let permit = match task.step.phase {
-            Phase::Share => Some(self.site.permit(task.step)?),
+            Phase::Share => Some(self.site.permit(task)?),
             _ => None,
         };
         let bundle = bundle(&self.site, task);

@@ -3,8 +3,8 @@
 use super::job::{Job, Open};
 use super::{Coordinator, MAX_WAITING};
 use crate::{
-    Blob, Confirmation, Event, Failure, JobId, JobKind, JobSpec, Phase, Record, Refusal, SignedHeader,
-    SiteId, Sizes, Step,
+    Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader, SiteId, Sizes,
+    Step,
 };
 
 /// What becomes of an answer, told before its payload is received.
@@ -80,7 +80,7 @@ impl Coordinator {
         }
         let (used, most) = (self.opened, self.study.literal().decryptions);
         let asked = sizes.openings.saturating_mul(spec.rounds);
-        if spec.kind != JobKind::Ceremony && used.saturating_add(asked) > most {
+        if used.saturating_add(asked) > most {
             return Err(Refusal::Budget { used, asked, most });
         }
         Ok((id, false))
@@ -124,6 +124,7 @@ impl Job {
     fn payload_len(&self, step: Step) -> u64 {
         match step.phase {
             Phase::KeyShare => self.sizes.key_share,
+            Phase::Relin => self.sizes.relin,
             Phase::Parts => Confirmation::LEN,
             Phase::Upload | Phase::Ready => self.sizes.upload,
             Phase::Share => self.sizes.share,

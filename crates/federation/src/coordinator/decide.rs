@@ -2,15 +2,18 @@
 //!
 //! | after | comes |
 //! | --- | --- |
-//! | key-share | parts, to everybody |
+//! | key-share | parts, to everybody; in an inference ceremony relin before them |
+//! | relin | parts, to everybody |
 //! | parts | done |
-//! | upload | share, to the `t` committed sites whose uploads came first |
+//! | upload | share, to the `t` committed sites whose uploads came first; of an encrypted head: done |
 //! | share | the next round's upload, or done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
+//!
+//! A question begins with ready: its ciphertexts are there before its job is.
 
 use super::Coordinator;
 use super::job::{Closed, Job, Open, State};
-use crate::{Answer, Event, Failure, JobKind, Missing, Phase, SiteId, Step};
+use crate::{Answer, Blob, Event, Failure, JobId, JobKind, Missing, Opening, Phase, SiteId, Step};
 
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.
@@ -31,10 +34,42 @@ impl Coordinator {
 
     fn start(&self, now_ms: u64) -> Option<Event> {
         let job = self.jobs.get(self.waiting.first()?)?;
-        if job.spec.kind == JobKind::Ceremony {
-            return Some(self.open_to_all(job, Phase::KeyShare, now_ms));
+        Some(match job.spec.kind {
+            JobKind::Ceremony | JobKind::InferenceKeys => self.open_to_all(job, Phase::KeyShare, now_ms),
+            JobKind::EncryptedHead | JobKind::Question => self.open_inference(job, now_ms),
+            _ => self.open_round(job, now_ms),
+        })
+    }
+
+    /// Begins a job under the inference key, if that is the key it was written for and what it starts from is there.
+    fn open_inference(&self, job: &Job, now_ms: u64) -> Event {
+        let failed = |failure| Event::Failed { job: job.id, failure };
+        if self.inference.as_deref().map(|k| &k.circuit) != job.spec.circuit.as_deref() {
+            return failed(Failure::NoKey);
         }
-        Some(self.open_round(job, now_ms))
+        match &job.spec.question {
+            None if self.start_of(job).is_none() => failed(Failure::NoStart),
+            None => self.open_to_all(job, Phase::Upload, now_ms),
+            Some(question) if self.encrypted_head(question.head).is_none() => failed(Failure::NoStart),
+            Some(_) => self.over_budget(job).unwrap_or_else(|| self.open_to_all(job, Phase::Ready, now_ms)),
+        }
+    }
+
+    /// The result that a job starts from.
+    pub(super) fn start_of(&self, job: &Job) -> Option<Blob> {
+        let start = self.jobs.get(self.names.get(job.spec.start.as_ref()?)?)?;
+        match &start.state {
+            State::Done(result) => Some(*result),
+            _ => None,
+        }
+    }
+
+    /// An encrypted head under the key in use that is done: whose uploads it is the sum of, and the sum.
+    pub fn encrypted_head(&self, job: JobId) -> Option<&Opening> {
+        let (job, key) = (self.jobs.get(&job)?, self.inference.as_deref()?);
+        let done = job.spec.kind == JobKind::EncryptedHead && matches!(job.state, State::Done(_));
+        let of_key = |head: &&Opening| head.committed.iter().all(|h| h.header.key == key.ceremony);
+        job.opening.as_ref().filter(of_key).filter(|_| done)
     }
 
     /// Begins the job's round, if key and budget allow.
@@ -47,8 +82,14 @@ impl Coordinator {
 
     fn over_budget(&self, job: &Job) -> Option<Event> {
         let (used, asked, most) = (self.opened, job.sizes.openings, self.study.literal().decryptions);
-        let failure = Failure::Budget { used, asked, most };
-        (used.saturating_add(asked) > most).then_some(Event::Failed { job: job.id, failure })
+        let over = |used: u64, asked: u64, most: u64| {
+            let failure = Failure::Budget { used, asked, most };
+            (used.saturating_add(asked) > most).then_some(Event::Failed { job: job.id, failure })
+        };
+        // The inference key's masks were made for a number of their own.
+        let own = self.inference.as_deref().filter(|_| job.spec.kind == JobKind::Question);
+        let own = own.and_then(|key| over(key.answered, asked, key.circuit.answers));
+        own.or_else(|| over(used, asked, most))
     }
 
     fn open_to_all(&self, job: &Job, phase: Phase, now_ms: u64) -> Event {
@@ -57,9 +98,12 @@ impl Coordinator {
 
     fn open(&self, job: &Job, phase: Phase, attempt: u32, expected: Vec<SiteId>, now_ms: u64) -> Event {
         let step = Step { job: job.id, round: job.round, attempt, phase };
-        let key = match (job.spec.kind, self.key) {
-            (JobKind::Ceremony, _) | (_, None) => job.id,
-            (_, Some(key)) => key.ceremony,
+        let kind = job.spec.kind;
+        let key = match (kind.is_inference(), &self.inference, self.key) {
+            _ if kind.is_ceremony() => job.id,
+            (true, Some(key), _) => key.ceremony,
+            (false, _, Some(key)) => key.ceremony,
+            _ => job.id,
         };
         let own = job.spec.upload_seconds.filter(|_| phase == Phase::Upload);
         let wait = own.map_or_else(|| self.study.wait_ms(phase), |s| s * 1000);
@@ -69,7 +113,7 @@ impl Coordinator {
     /// Answers that a step needs.
     fn needed(&self, phase: Phase) -> usize {
         match phase {
-            Phase::KeyShare | Phase::Parts => self.study.roster().parties(),
+            Phase::KeyShare | Phase::Relin | Phase::Parts => self.study.roster().parties(),
             Phase::Upload => self.study.literal().minimum_cohort as usize,
             Phase::Ready | Phase::Share => self.study.roster().threshold(),
         }
@@ -83,7 +127,7 @@ impl Coordinator {
         let closes = match phase {
             Phase::Ready => payloads >= needed,
             // Here everybody is needed: one who declines ends it.
-            Phase::KeyShare | Phase::Parts | Phase::Share => lost,
+            Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
             Phase::Upload => false,
         };
         if !closes && open.answers.len() < open.expected.len() && now_ms < open.deadline_ms {
@@ -127,8 +171,15 @@ impl Coordinator {
 
     fn after_combination(&self, job: &Job, closed: Option<&Closed>, now_ms: u64) -> Event {
         let Some(closed) = closed else { return self.open_round(job, now_ms) };
-        if closed.step.phase == Phase::KeyShare {
-            return self.open_to_all(job, Phase::Parts, now_ms);
+        match (closed.step.phase, job.spec.kind, &job.opening) {
+            (Phase::KeyShare, JobKind::InferenceKeys, _) => {
+                return self.open_to_all(job, Phase::Relin, now_ms);
+            }
+            (Phase::KeyShare | Phase::Relin, ..) => return self.open_to_all(job, Phase::Parts, now_ms),
+            (Phase::Upload, JobKind::EncryptedHead, Some(head)) => {
+                return Event::Done { job: job.id, result: head.sum };
+            }
+            _ => {}
         }
         // Who answered first is there, and fast.
         let first = closed.committed.iter().take(self.study.roster().threshold());

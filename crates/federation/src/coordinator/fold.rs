@@ -3,8 +3,14 @@
 use std::sync::Arc;
 
 use super::job::{Closed, Job, Open, State};
-use super::{Coordinator, Key};
-use crate::{Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
+use super::{Coordinator, InferenceKey, Key};
+use crate::{Blob, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
+
+/// What a first step brings with it.
+enum Begin {
+    Input(Blob),
+    Opening(Opening),
+}
 
 type Folded = Result<(), &'static str>;
 
@@ -54,11 +60,14 @@ impl Coordinator {
             }
             Event::Done { job, result } => {
                 let asked = |phase| matches!(phase, Phase::Share | Phase::Parts);
-                let state = &self.running_mut(*job)?.state;
-                require(
-                    matches!(state, State::Closed(c) if asked(c.step.phase)),
-                    "the job is not at its end",
-                )?;
+                let job_now = self.running_mut(*job)?;
+                let head = job_now.spec.kind == JobKind::EncryptedHead;
+                let at_end = match &job_now.state {
+                    State::Closed(c) => asked(c.step.phase),
+                    State::Between(Some(c)) => head && c.step.phase == Phase::Upload,
+                    _ => false,
+                };
+                require(at_end, "the job is not at its end")?;
                 self.end(*job, State::Done(*result), at_ms)?;
             }
             Event::Failed { job, failure } => self.end(*job, State::Failed(failure.clone()), at_ms)?,
@@ -79,19 +88,47 @@ impl Coordinator {
             self.waiting.remove(0);
             self.running = Some(step.job);
         }
+        let begins = self.begins_with(step)?;
         let job = self.running_mut(step.job)?;
         require(!matches!(job.state, State::Open(_)), "another step is open")?;
+        match begins {
+            Some(Begin::Input(input)) => job.input = Some(input),
+            Some(Begin::Opening(opening)) => job.opening = Some(opening),
+            None => {}
+        }
         let mut openings = 0;
         if step.phase == Phase::Share {
             openings = job.sizes.openings;
-            if step.attempt == 0 {
+            // A question is refreshed before its first attempt already.
+            if step.attempt == 0 && job.spec.question.is_none() {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
         }
         let expected = expected.to_vec();
         job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
+        if let (JobKind::Question, Some(key)) = (job.spec.kind, &mut self.inference) {
+            let key = Arc::make_mut(key);
+            key.answered = key.answered.saturating_add(openings);
+        }
         self.opened = self.opened.saturating_add(openings);
         Ok(())
+    }
+
+    /// What a job's first step brings with it: the result that a job starts from, or what a question opens.
+    fn begins_with(&self, step: Step) -> Result<Option<Begin>, &'static str> {
+        let job = self.jobs.get(&step.job).ok_or("the job is unknown")?;
+        if job.spec.kind == JobKind::EncryptedHead && step.phase == Phase::Upload {
+            let input = self.start_of(job).ok_or("what the job starts from is not there")?;
+            return Ok(Some(Begin::Input(input)));
+        }
+        match &job.spec.question {
+            Some(question) if job.opening.is_none() => {
+                let head = self.encrypted_head(question.head).ok_or("the head that is asked is not there")?;
+                let committed = head.committed.clone();
+                Ok(Some(Begin::Opening(Opening { committed, sum: question.answers })))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn close_step(&mut self, step: Step, committed: &[SiteId], missing: &[Missing]) -> Folded {
@@ -124,6 +161,7 @@ impl Coordinator {
         let closed = closed.clone();
         match step.phase {
             Phase::KeyShare => job.output = Some(output.clone()),
+            Phase::Relin => job.evaluation_keys = Some(output.shared),
             Phase::Upload => {
                 job.opening = Some(Opening { committed: closed.in_order(), sum: output.shared });
             }
@@ -150,13 +188,23 @@ impl Coordinator {
         require(!job.is_over(), "the job has ended already")?;
         let done = matches!(state, State::Done(_));
         (job.state, job.ended_ms) = (state, Some(at_ms));
-        // Kept: what the key's holders and the log need. Gone: what only a running round does.
-        (job.opening, job.target) = (None, None);
+        // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
+        job.target = None;
+        if !done || job.spec.kind != JobKind::EncryptedHead {
+            job.opening = None;
+        }
         let newest = job.round;
         job.receipts.retain(|(step, _), _| step.round >= newest);
         if done && job.spec.kind == JobKind::Ceremony {
             let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
             self.key = Some(Key { ceremony: id, public_key });
+        }
+        if let (true, JobKind::InferenceKeys, Some(circuit)) = (done, job.spec.kind, &job.spec.circuit) {
+            let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
+            let evaluation_keys = job.evaluation_keys.ok_or("a ceremony without evaluation keys")?;
+            let (ceremony, circuit, answered) = (id, (**circuit).clone(), 0);
+            let key = InferenceKey { ceremony, public_key, evaluation_keys, circuit, answered };
+            self.inference = Some(Arc::new(key));
         }
         Ok(())
     }

@@ -25,6 +25,8 @@ pub(super) struct Job {
     pub(super) target: Option<Blob>,
     /// A ceremony's outcome.
     pub(super) output: Option<Output>,
+    /// An inference ceremony's evaluation keys.
+    pub(super) evaluation_keys: Option<Blob>,
     /// Who was missing when, oldest first.
     pub(super) missing: Vec<(Step, Missing)>,
     /// Receipts of this round and the one before.
@@ -121,6 +123,7 @@ impl Job {
             opening: None,
             target: None,
             output: None,
+            evaluation_keys: None,
             missing: Vec::new(),
             receipts: BTreeMap::new(),
         }

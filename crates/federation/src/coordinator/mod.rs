@@ -18,8 +18,8 @@ use std::sync::Arc;
 use blindscope_wire::Digest;
 
 use crate::{
-    Blob, Body, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer, SiteId,
-    Sizes, Step, Study,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
+    SiteId, Sizes, Step, Study,
 };
 use job::Job;
 
@@ -44,6 +44,7 @@ pub struct Coordinator {
     waiting: Vec<JobId>,
     running: Option<JobId>,
     key: Option<Key>,
+    inference: Option<Arc<InferenceKey>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
 }
@@ -55,6 +56,21 @@ pub struct Key {
     pub ceremony: JobId,
     /// The public key.
     pub public_key: Blob,
+}
+
+/// The key of encrypted inference in use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InferenceKey {
+    /// Its ceremony.
+    pub ceremony: JobId,
+    /// The public key.
+    pub public_key: Blob,
+    /// The evaluation keys.
+    pub evaluation_keys: Blob,
+    /// What they are made for.
+    pub circuit: Circuit,
+    /// Ciphertexts that re-encryptions were begun for under this key, every attempt counted.
+    pub answered: u64,
 }
 
 /// What happens to a coordinator.
@@ -130,6 +146,7 @@ impl Coordinator {
             waiting: Vec::new(),
             running: None,
             key: None,
+            inference: None,
             opened: 0,
         }
     }
@@ -205,6 +222,11 @@ impl Coordinator {
     /// The collective key, once a ceremony is done.
     pub fn key(&self) -> Option<Key> {
         self.key
+    }
+
+    /// The key of encrypted inference, once its ceremony is done.
+    pub fn inference_key(&self) -> Option<&InferenceKey> {
+        self.inference.as_deref()
     }
 
     /// Number of records so far, and the digest of the last one (of the study where there is none).

@@ -4,7 +4,7 @@ use blindscope_wire::Digest;
 
 use super::Coordinator;
 use super::job::{Job, Open, State};
-use crate::{Ask, Blob, Event, Phase, SiteId, Step, Task};
+use crate::{Ask, Blob, Event, JobKind, Phase, SiteId, Step, Task};
 
 impl Coordinator {
     /// What a site is asked now, if anything.
@@ -26,12 +26,22 @@ impl Coordinator {
     }
 
     fn ask(&self, job: &Job, open: &Open, site: SiteId) -> Option<Ask> {
-        let public_key = self.key.map(|k| k.public_key);
+        let public_key = if job.spec.kind.is_inference() {
+            self.inference.as_deref().map(|k| k.public_key)
+        } else {
+            self.key.map(|k| k.public_key)
+        };
         Some(match open.step.phase {
             Phase::KeyShare => Ask::KeyShare,
+            Phase::Relin => {
+                let second = job.output.as_ref()?.second.as_ref()?;
+                let seed = *second.seeds.get(usize::from(site.0))?;
+                Ask::Relin { sum: second.sum, seed, shares: job.first_answers(open.step) }
+            }
             Phase::Parts => {
                 let output = job.output.as_ref()?;
-                Ask::Parts { public_key: output.shared, bundle: *output.each.get(usize::from(site.0))? }
+                let bundle = *output.each.get(usize::from(site.0))?;
+                Ask::Parts { public_key: output.shared, bundle, shares: job.first_answers(open.step) }
             }
             Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
@@ -49,13 +59,26 @@ impl Coordinator {
         let named = |blob: &Blob| blob.digest == *digest;
         let result = |job: &Job| matches!(&job.state, State::Done(blob) if named(blob));
         self.key.is_some_and(|k| named(&k.public_key))
+            || self.inference.as_deref().is_some_and(|k| named(&k.public_key))
             || self.jobs.values().any(|job| result(job))
             || self.task_for(site).is_some_and(|task| task.inputs().iter().any(named))
+    }
+
+    /// Whether somebody who asks may fetch this blob: the public key that questions are encrypted under, or an answer, which is
+    /// encrypted to who asked.
+    pub fn may_ask_for(&self, digest: &Digest) -> bool {
+        let answer = |job: &Job| {
+            let named = matches!(&job.state, State::Done(blob) if blob.digest == *digest);
+            named && job.spec.kind == JobKind::Question
+        };
+        self.inference.as_deref().is_some_and(|k| k.public_key.digest == *digest)
+            || self.jobs.values().any(|job| answer(job))
     }
 
     /// The blobs that are still needed. Any other may be deleted.
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
+        needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {
                 State::Done(result) => needed.push(*result),
@@ -80,6 +103,22 @@ impl Job {
         open.expected.iter().filter_map(header).collect()
     }
 
+    /// Everybody's answer in phase key-share, in the sites' order.
+    fn first_answers(&self, step: Step) -> Vec<crate::SignedHeader> {
+        let first = Step { phase: Phase::KeyShare, ..step };
+        let of = |((at, _), record): (&(Step, SiteId), &crate::Record)| match &record.body.event {
+            Event::Accepted { answer } if *at == first => Some(answer.clone()),
+            _ => None,
+        };
+        self.receipts.iter().filter_map(of).collect()
+    }
+
+    /// The same as names of blobs.
+    pub(super) fn key_shares(&self, step: Step) -> Vec<(SiteId, Blob)> {
+        let named = |h: crate::SignedHeader| Some((h.header.site, h.payload()?));
+        self.first_answers(step).into_iter().filter_map(named).collect()
+    }
+
     /// Every blob that the running round may still need.
     fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
         let accepted = self.receipts.values().filter_map(|r| match &r.body.event {
@@ -87,7 +126,11 @@ impl Job {
             _ => None,
         });
         let output = self.output.iter().flat_map(|o| o.each.iter().chain([&o.shared])).copied();
+        let second = self.output.iter().filter_map(|o| o.second.as_ref());
+        let second = second.flat_map(|s| s.seeds.iter().copied().chain([s.sum]));
         let opening = self.opening.iter().map(|o| o.sum);
-        accepted.chain(output).chain(opening).chain(self.input).chain(self.target)
+        let asked = self.spec.question.iter().flat_map(|q| [q.asker, q.answers]);
+        let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
+        accepted.chain(output).chain(second).chain(opening).chain(asked).chain(own)
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::job::{Job, State};
-use crate::{Blob, Failure, JobId, JobKind, Missing, SiteId, Step};
+use crate::{Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase, Record, SiteId, Step};
 
 /// One job, as shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +87,26 @@ impl Coordinator {
     /// One job.
     pub fn job(&self, id: JobId) -> Option<JobView> {
         self.jobs.get(&id).map(|job| view(job))
+    }
+
+    /// What every site has signed about the inference key in use.
+    pub fn confirmed(&self) -> Vec<Confirmed> {
+        let job = self.inference.as_deref().and_then(|key| self.jobs.get(&key.ceremony));
+        let Some((job, output)) = job.and_then(|job| Some((job, job.output.as_ref()?))) else {
+            return Vec::new();
+        };
+        let of = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
+            Event::Accepted { answer } if step.phase == Phase::Parts => {
+                Some(Confirmed { answer: answer.clone(), bundle: *output.each.get(usize::from(site.0))? })
+            }
+            _ => None,
+        };
+        job.receipts.iter().filter_map(of).collect()
+    }
+
+    /// A job's file.
+    pub fn spec(&self, id: JobId) -> Option<&JobSpec> {
+        self.jobs.get(&id).map(|job| &job.spec)
     }
 
     /// The job of this name.

@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::job::{Closed, State};
-use crate::{Blob, Cause, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step};
+use crate::{
+    Blob, Cause, Circuit, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase, Refusal, SiteId,
+    Step,
+};
 
 /// Payloads to be combined.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,7 +17,22 @@ pub enum Work {
     Key {
         /// The closed step.
         step: Step,
+        /// What an inference ceremony makes besides.
+        circuit: Option<Circuit>,
         /// Everybody's payload, in the sites' order.
+        shares: Vec<(SiteId, Blob)>,
+    },
+    /// Make the evaluation keys of an inference ceremony.
+    Relin {
+        /// The closed step.
+        step: Step,
+        /// What they are made for.
+        circuit: Circuit,
+        /// Everybody's payload of phase key-share, in the sites' order.
+        first: Vec<(SiteId, Blob)>,
+        /// The sum of the first round.
+        sum: Blob,
+        /// Everybody's payload of this phase, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
     },
     /// Add up uploads.
@@ -71,6 +89,7 @@ impl Work {
     pub fn step(&self) -> Step {
         match self {
             Self::Key { step, .. }
+            | Self::Relin { step, .. }
             | Self::Sum { step, .. }
             | Self::Refresh { step, .. }
             | Self::Open { step, .. } => *step,
@@ -85,7 +104,11 @@ impl Coordinator {
         let closed = self.pending()?;
         let (step, spec, blobs) = (closed.step, job.spec.clone(), closed.blobs());
         match step.phase {
-            Phase::KeyShare => Some(Work::Key { step, shares: blobs }),
+            Phase::KeyShare => Some(Work::Key { step, circuit: spec.circuit.map(|c| *c), shares: blobs }),
+            Phase::Relin => {
+                let (circuit, sum) = (*spec.circuit?, job.output.as_ref()?.second.as_ref()?.sum);
+                Some(Work::Relin { step, circuit, first: job.key_shares(step), sum, shares: blobs })
+            }
             Phase::Parts => None,
             Phase::Upload => Some(Work::Sum { step, spec, uploads: blobs }),
             Phase::Ready => Some(Work::Refresh { step, spec, sum: job.opening.as_ref()?.sum, zeros: blobs }),
@@ -126,8 +149,13 @@ impl Coordinator {
         let opens = step.phase == Phase::Share;
         match input {
             Input::Combined { output, .. } if !opens => {
-                let each = if step.phase == Phase::KeyShare { self.study.roster().parties() } else { 0 };
-                if output.each.len() != each {
+                let parties = self.study.roster().parties();
+                let first = step.phase == Phase::KeyShare;
+                let inference = self.running().is_some_and(|j| j.spec.kind == JobKind::InferenceKeys);
+                let seeds = output.second.as_ref().map(|s| s.seeds.len());
+                if output.each.len() != if first { parties } else { 0 }
+                    || seeds != (first && inference).then_some(parties)
+                {
                     return Err(refusal);
                 }
                 Ok(Event::Combined { step, output: output.clone() })

@@ -10,7 +10,9 @@
 
 use std::io::{Read, Write};
 
-use blindscope_threshold::{KeyShare, Message, PublicKeyShare, ShamirPart, SiteSecret, Transcript};
+use blindscope_threshold::{
+    Collector, KeyShare, Message, PublicKeyShare, ShamirPart, SiteSecret, Transcript,
+};
 use blindscope_wire::{Digest, Hasher, Header};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
@@ -35,7 +37,7 @@ pub(crate) fn key_share_len(study: &Study, ceremony: &Transcript) -> u64 {
 }
 
 /// Binds a sealed part to study, ceremony, sender and receiver.
-fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
+pub(super) fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
     Hasher::new("blindscope/federation/part/v1")
         .absorb(&study.digest().0)
         .absorb(&ceremony.0.0)
@@ -44,7 +46,7 @@ fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
         .finish()
 }
 
-fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Result<&'s SiteEntry> {
+pub(super) fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Result<&'s SiteEntry> {
     study.site(site).ok_or(Error::ForeignSite { op, site })
 }
 
@@ -62,13 +64,26 @@ pub fn write_key_share(
 ) -> Result<()> {
     let ceremony = study.ceremony(job)?;
     let secret = SiteSecret::generate(&ceremony, me.party(), rng)?;
-    let message = PublicKeyShare::begin(&ceremony).share(&secret, rng);
-    let bytes = message.to_bytes(&ceremony, PublicKeyShare::collector(&ceremony).shape());
+    write_secret(study, (job, &ceremony), &secret, me, sealing, rng, out)
+}
+
+/// Writes what is made of a site's secret: its share of the public key, and its parts, each sealed to its receiver.
+pub(super) fn write_secret(
+    study: &Study,
+    (job, ceremony): (JobId, &Transcript),
+    secret: &SiteSecret,
+    me: SiteId,
+    sealing: &SealingKey,
+    rng: &mut impl CryptoRng,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let message = PublicKeyShare::begin(ceremony).share(secret, rng);
+    let bytes = message.to_bytes(ceremony, PublicKeyShare::collector(ceremony).shape());
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
-    for part in secret.split(&ceremony, rng) {
+    for part in secret.split(ceremony, rng) {
         let to = SiteId(part.to().0);
         let receiver = entry(study, WRITE, to)?.sealing;
-        let sealed = sealing.seal(&receiver, &context(study, job, me, to), &part.to_bytes(&ceremony), rng)?;
+        let sealed = sealing.seal(&receiver, &context(study, job, me, to), &part.to_bytes(ceremony), rng)?;
         out.write_all(&sealed).map_err(Error::io(WRITE))?;
     }
     Ok(())
@@ -87,33 +102,93 @@ pub fn combine_key(
     blobs: &dyn Blobs,
 ) -> Result<Output> {
     let ceremony = study.ceremony(job)?;
-    let mut collector = PublicKeyShare::collector(&ceremony);
+    let (collector, mut readers) = collect(&ceremony, shares, blobs)?;
+    let key = PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes();
+    let shared = keep(blobs, &key)?;
+    let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
+    Ok(Output { shared, each, second: None })
+}
+
+/// Refuses a public key that is not the one that these payloads make.
+pub(super) fn check_public_key(
+    study: &Study,
+    job: JobId,
+    payloads: &[(SiteId, Blob)],
+    shown: &Blob,
+    blobs: &dyn Blobs,
+) -> Result<()> {
+    let ceremony = study.ceremony(job)?;
+    let (collector, _) = collect(&ceremony, payloads, blobs)?;
+    same("check public key", &PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes(), shown)
+}
+
+/// Refuses a blob of other bytes than were recomputed.
+pub(super) fn same(op: &'static str, bytes: &[u8], shown: &Blob) -> Result<()> {
+    let computed = Blob::of(bytes);
+    if computed == *shown {
+        return Ok(());
+    }
+    Err(Error::OtherKey { op, expected: computed.to_string(), found: shown.to_string() })
+}
+
+/// One site's payload being read.
+pub(super) type Reading = (SiteId, Box<dyn Read + Send>);
+
+/// Adds up the shares of the public key, which stand first; the payloads after them.
+pub(super) fn collect(
+    ceremony: &Transcript,
+    shares: &[(SiteId, Blob)],
+    blobs: &dyn Blobs,
+) -> Result<(Collector, Vec<Reading>)> {
+    let mut collector = PublicKeyShare::collector(ceremony);
     let mut readers = Vec::with_capacity(shares.len());
-    let mut bytes = vec![0; message_len(&ceremony)];
     for (site, blob) in shares {
-        let mut reader = super::open(COMBINE, blobs, blob)?;
+        readers.push((*site, super::open(COMBINE, blobs, blob)?));
+    }
+    absorb(ceremony, &mut collector, &mut readers)?;
+    Ok((collector, readers))
+}
+
+/// Adds the next message of each payload.
+pub(super) fn absorb(
+    ceremony: &Transcript,
+    collector: &mut Collector,
+    readers: &mut [Reading],
+) -> Result<()> {
+    let mut bytes = vec![0; Header::LEN + collector.shape().payload_len()];
+    for (site, reader) in readers {
         reader.read_exact(&mut bytes).map_err(Error::io(COMBINE))?;
-        let absorbed = Message::from_bytes(&bytes, &ceremony, collector.shape()).and_then(|message| {
+        let absorbed = Message::from_bytes(&bytes, ceremony, collector.shape()).and_then(|message| {
             // Whoever signed the header has to be the one that the message names.
             if message.party() == site.party() { collector.absorb(&message) } else { Err(stranger(*site)) }
         });
         absorbed.map_err(|e| Error::Payload { op: COMBINE, site: *site, source: Box::new(e.into()) })?;
-        readers.push(reader);
     }
-    let key = PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes();
-    let shared =
-        blobs.create(key.len() as u64, &mut |out| out.write_all(&key).map_err(Error::io(COMBINE)))?;
-    let mut part = vec![0; sealed_len(&ceremony)];
+    Ok(())
+}
+
+/// Lays the sealed parts together by receiver: one part of each payload in memory.
+pub(super) fn lay_bundles(
+    study: &Study,
+    ceremony: &Transcript,
+    readers: &mut [Reading],
+    blobs: &dyn Blobs,
+) -> Result<Vec<Blob>> {
+    let mut part = vec![0; sealed_len(ceremony)];
     let bundle_len = (part.len() * readers.len()) as u64;
-    let mut each = Vec::with_capacity(study.roster().parties());
-    for _ in study.sites() {
-        each.push(blobs.create(bundle_len, &mut |out| {
-            readers.iter_mut().try_for_each(|reader| {
+    let bundle = |_| {
+        blobs.create(bundle_len, &mut |out| {
+            readers.iter_mut().try_for_each(|(_, reader)| {
                 reader.read_exact(&mut part).and_then(|()| out.write_all(&part)).map_err(Error::io(COMBINE))
             })
-        })?);
-    }
-    Ok(Output { shared, each })
+        })
+    };
+    study.sites().map(bundle).collect()
+}
+
+/// Keeps bytes that are at hand.
+pub(super) fn keep(blobs: &dyn Blobs, bytes: &[u8]) -> Result<Blob> {
+    blobs.create(bytes.len() as u64, &mut |out| out.write_all(bytes).map_err(Error::io(COMBINE)))
 }
 
 fn stranger(site: SiteId) -> blindscope_threshold::ThresholdError {
@@ -131,8 +206,18 @@ pub fn open_bundle(
     sealing: &SealingKey,
     bundle: &mut dyn Read,
 ) -> Result<KeyShare> {
-    let ceremony = study.ceremony(job)?;
-    let mut sealed = vec![0; sealed_len(&ceremony)];
+    open_parts(study, (job, &study.ceremony(job)?), me, sealing, bundle)
+}
+
+/// The same of any ceremony.
+pub(super) fn open_parts(
+    study: &Study,
+    (job, ceremony): (JobId, &Transcript),
+    me: SiteId,
+    sealing: &SealingKey,
+    bundle: &mut dyn Read,
+) -> Result<KeyShare> {
+    let mut sealed = vec![0; sealed_len(ceremony)];
     let mut parts = Vec::with_capacity(study.roster().parties());
     for from in study.sites() {
         bundle.read_exact(&mut sealed).map_err(Error::io(OPEN))?;
@@ -140,7 +225,7 @@ pub fn open_bundle(
         let blame = |e: Error| Error::Payload { op: OPEN, site: from, source: Box::new(e) };
         let plain: Zeroizing<Vec<u8>> =
             sealing.open(&sender, &context(study, job, from, me), &sealed).map_err(blame)?;
-        let part = ShamirPart::from_bytes(&ceremony, &plain).map_err(|e| blame(e.into()))?;
+        let part = ShamirPart::from_bytes(ceremony, &plain).map_err(|e| blame(e.into()))?;
         if part.from() != from.party() || part.to() != me.party() {
             return Err(blame(stranger(from).into()));
         }
@@ -152,5 +237,5 @@ pub fn open_bundle(
         let expected = (sealed.len() * study.roster().parties()) as u64;
         return Err(Error::Length { op: OPEN, expected, found: expected + 1 });
     }
-    Ok(KeyShare::combine(&ceremony, me.party(), parts)?)
+    Ok(KeyShare::combine(ceremony, me.party(), parts)?)
 }

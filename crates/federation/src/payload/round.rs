@@ -78,7 +78,7 @@ pub fn combine_sum(
     write_sum(plan, &mut inputs, &mut { out }).map_err(|e| blame(SUM, &last, e.into()))
 }
 
-fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
+pub(super) fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
     let parties: Vec<PartyId> = members.iter().map(|s| s.party()).collect();
     Ok(Committee::new(study.roster(), &parties)?)
 }

@@ -2,16 +2,24 @@
 
 use std::io::Read;
 
+use blindscope_threshold::KeyShare;
 use rand_core::CryptoRng;
 
+use super::ceremony::check_public_key;
+use super::encrypted::{
+    add_ciphertexts, head_sizes, levels, open_answers, open_inference_bundle, question_sizes,
+    write_answer_share, write_answer_zeros, write_head,
+};
+use super::inference::{check_first_sum, check_inference_key};
 use super::round::Target;
 use super::{
-    combine_key, combine_sum, open, open_bundle, open_round, write_contribution, write_key_share,
-    write_refresh,
+    combine_first, combine_key, combine_relin, combine_sum, open, open_bundle, open_round,
+    write_contribution, write_inference_share, write_key_share, write_refresh, write_relin,
 };
 use crate::{
-    Advance, Advanced, Ask, Blob, Blobs, Contribution, Error, Input, JobKind, JobSpec, Outcome, Output,
-    Permit, Result, SealingKey, Site, SiteId, Sizes, Step, Study, Task, Work,
+    Advance, Advanced, Ask, Blob, Blobs, Circuit, Contribution, Error, Input, JobId, JobKind, JobSpec,
+    Outcome, Output, Permit, Question, Result, SealingKey, SignedHeader, Site, SiteId, Sizes, Step, Study,
+    Task, Work,
 };
 
 /// Most bytes of a round's input or a job's result.
@@ -52,14 +60,36 @@ pub fn site_payload(
     let (job, step) = (task.step.job, task.step);
     let plan = || super::round::plan(study, &task.spec);
     match &task.ask {
-        Ask::KeyShare => {
-            blobs.create(sizes.key_share, &mut |out| write_key_share(study, job, me, sealing, rng, out))
+        Ask::KeyShare => blobs.create(sizes.key_share, &mut |out| match &task.spec.circuit {
+            Some(circuit) => write_inference_share(study, (job, circuit), me, sealing, rng, out),
+            None => write_key_share(study, job, me, sealing, rng, out),
+        }),
+        Ask::Relin { sum, seed, shares } => {
+            let circuit = circuit(&task.spec)?;
+            check_first_sum(study, (job, circuit), &payloads(shares), sum, blobs)?;
+            blobs.create(sizes.relin, &mut |out| {
+                write_relin(study, (job, circuit), (me, sealing), (sum, seed), blobs, rng, out)
+            })
         }
-        Ask::Parts { bundle, .. } => {
-            drop(open_bundle(study, job, me, sealing, &mut open("open parts", blobs, bundle)?)?);
+        Ask::Parts { public_key, bundle, shares } => {
+            match &task.spec.circuit {
+                Some(circuit) => {
+                    check_inference_key(study, (job, circuit), &payloads(shares), public_key, blobs)?;
+                }
+                None => check_public_key(study, job, &payloads(shares), public_key, blobs)?,
+            }
+            drop(key_share(tools, &task.spec, job, bundle)?);
             let confirmation = Site::confirmation(task).map(|c| c.to_bytes()).unwrap_or_default();
             blobs.create(confirmation.len() as u64, &mut |out| {
                 out.write_all(&confirmation).map_err(Error::io("confirm parts"))
+            })
+        }
+        Ask::Upload { public_key, input } if task.spec.kind == JobKind::EncryptedHead => {
+            let (circuit, input) = (circuit(&task.spec)?, read_input(input.as_ref(), blobs)?);
+            let plain = tools.learning.plaintexts(&task.spec, &input);
+            let plain = plain.map_err(|source| Error::Learning { op: "contribute", source })?;
+            blobs.create(sizes.upload, &mut |out| {
+                write_head(study, (&task.spec, circuit), public_key, &plain, blobs, rng, out)
             })
         }
         Ask::Upload { public_key, input } => {
@@ -71,24 +101,61 @@ pub fn site_payload(
                 write_contribution(study, &plan, public_key, values, blobs, rng, out)
             })
         }
+        Ask::Ready { public_key, opening } if task.spec.question.is_some() => {
+            let (circuit, question) = (circuit(&task.spec)?, question(&task.spec)?);
+            blobs.create(sizes.upload, &mut |out| {
+                let inputs = (public_key, &opening.sum);
+                write_answer_zeros(study, circuit, question, inputs, blobs, rng, out)
+            })
+        }
         Ask::Ready { public_key, .. } => {
             let plan = plan()?;
             blobs.create(sizes.upload, &mut |out| write_refresh(study, &plan, public_key, blobs, rng, out))
         }
         Ask::Share { opening, committee, zeros, target } => {
-            let plan = plan()?;
             let missing = || Error::Permit { step: step.to_string() };
             let bundle = bundle.ok_or_else(missing)?;
-            let share = open_bundle(study, task.key, me, sealing, &mut open("open parts", blobs, &bundle)?)?;
+            let share = key_share(tools, &task.spec, task.key, &bundle)?;
             let target =
                 Target { key: task.key, step, opening, committee, zeros, ciphertexts: target, share: &share };
             let mut permit = Some(permit.ok_or_else(missing)?);
             blobs.create(sizes.share, &mut |out| {
                 let permit = permit.take().ok_or_else(missing)?;
+                if let Some(question) = task.spec.question.as_deref() {
+                    let asked = (circuit(&task.spec)?, question);
+                    return write_answer_share(study, asked, &target, permit, blobs, rng, out);
+                }
+                let plan = plan()?;
                 super::round::write_share_of(study, &plan, &target, permit, blobs, rng, out)
             })
         }
     }
+}
+
+/// The payloads behind signed answers.
+fn payloads(headers: &[SignedHeader]) -> Vec<(SiteId, Blob)> {
+    headers.iter().filter_map(|h| Some((h.header.site, h.payload()?))).collect()
+}
+
+/// This site's share of the key that a job makes or uses.
+fn key_share(tools: &SiteTools<'_>, spec: &JobSpec, key: JobId, bundle: &Blob) -> Result<KeyShare> {
+    let SiteTools { study, me, sealing, blobs, .. } = *tools;
+    match &spec.circuit {
+        Some(circuit) => open_inference_bundle(study, (key, circuit), (me, sealing), bundle, blobs),
+        None => open_bundle(study, key, me, sealing, &mut open("open parts", blobs, bundle)?),
+    }
+}
+
+fn circuit(spec: &JobSpec) -> Result<&Circuit> {
+    spec.circuit.as_deref().ok_or_else(|| missing("circuit"))
+}
+
+fn question(spec: &JobSpec) -> Result<&Question> {
+    spec.question.as_deref().ok_or_else(|| missing("question"))
+}
+
+fn missing(field: &'static str) -> Error {
+    Error::Field { file: "job file", field, found: "missing".to_owned(), expected: "there for this kind" }
 }
 
 /// Does the coordinator's work: the input that reports its end.
@@ -106,11 +173,27 @@ pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn B
 
 fn run(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn Blobs) -> Result<Input> {
     match work {
-        Work::Key { step, shares } => {
+        Work::Key { step, circuit: None, shares } => {
             Ok(Input::Combined { step: *step, output: combine_key(study, step.job, shares, blobs)? })
+        }
+        Work::Key { step, circuit: Some(circuit), shares } => {
+            let output = combine_first(study, (step.job, circuit), shares, blobs)?;
+            Ok(Input::Combined { step: *step, output })
+        }
+        Work::Relin { step, circuit, first, sum, shares } => {
+            let keys = combine_relin(study, (step.job, circuit), first, (sum, shares), blobs)?;
+            Ok(Input::Combined { step: *step, output: Output::shared(keys) })
         }
         Work::Sum { step, spec, uploads } => add(study, *step, spec, None, uploads, blobs),
         Work::Refresh { step, spec, sum, zeros } => add(study, *step, spec, Some(sum), zeros, blobs),
+        Work::Open { step, spec, target, shares, .. } if spec.question.is_some() => {
+            let asked = (circuit(spec)?, question(spec)?);
+            // As long as what it is made of: as many ciphertexts at the same level.
+            let result = blobs.create(target.len, &mut |out| {
+                open_answers(study, asked, *step, target, shares, blobs, out)
+            })?;
+            Ok(Input::Opened { step: *step, outcome: Outcome::Final(result) })
+        }
         Work::Open { step, spec, input, target, shares, committed, .. } => {
             let plan = super::round::plan(study, spec)?;
             let values = open_round(study, &plan, *step, target, shares, blobs)?;
@@ -138,9 +221,15 @@ fn add(
     payloads: &[(SiteId, Blob)],
     blobs: &dyn Blobs,
 ) -> Result<Input> {
-    let plan = super::round::plan(study, spec)?;
-    let shared = blobs.create(plan.sum_len(), &mut |out| combine_sum(&plan, base, payloads, blobs, out))?;
-    Ok(Input::Combined { step, output: Output { shared, each: Vec::new() } })
+    let shared = if let Some(circuit) = &spec.circuit {
+        let (levels, len) = (levels(spec), Sizes::of(study, spec)?.sum);
+        blobs
+            .create(len, &mut |out| add_ciphertexts(study, (circuit, &levels), base, payloads, blobs, out))?
+    } else {
+        let plan = super::round::plan(study, spec)?;
+        blobs.create(plan.sum_len(), &mut |out| combine_sum(&plan, base, payloads, blobs, out))?
+    };
+    Ok(Input::Combined { step, output: Output::shared(shared) })
 }
 
 fn read_input(input: Option<&Blob>, blobs: &dyn Blobs) -> Result<Vec<u8>> {
@@ -159,15 +248,27 @@ impl Sizes {
     /// # Errors
     /// [`Error::Aggregate`] with the numbers, where the job's sums have no room.
     pub fn of(study: &Study, spec: &JobSpec) -> Result<Self> {
+        let none = Self { openings: 0, key_share: 0, relin: 0, upload: 0, sum: 0, share: 0 };
         if spec.kind == JobKind::Ceremony {
             let ceremony = study.ceremony(spec.id(study))?;
-            let key_share = super::ceremony::key_share_len(study, &ceremony);
-            return Ok(Self { openings: 0, key_share, upload: 0, sum: 0, share: 0 });
+            return Ok(Self { key_share: super::ceremony::key_share_len(study, &ceremony), ..none });
+        }
+        match (&spec.circuit, &spec.question) {
+            (Some(circuit), Some(question)) => return question_sizes(study, circuit, question),
+            (Some(circuit), None) if spec.kind == JobKind::InferenceKeys => {
+                circuit.flooding(study)?;
+                let ceremony = study.inference_ceremony(spec.id(study), circuit)?;
+                let (key_share, relin) = super::inference::lengths(study, &ceremony, circuit);
+                return Ok(Self { key_share, relin, ..none });
+            }
+            (Some(circuit), None) => return head_sizes(study, circuit, &levels(spec)),
+            (None, _) => {}
         }
         let plan = super::round::plan(study, spec)?;
         Ok(Self {
             openings: plan.chunks(),
             key_share: 0,
+            relin: 0,
             upload: plan.upload_len(),
             sum: plan.sum_len(),
             share: plan.share_len(),

@@ -10,6 +10,12 @@ fn require(fine: bool, cause: Cause) -> std::result::Result<(), Cause> {
     if fine { Ok(()) } else { Err(cause) }
 }
 
+/// Whether sites ever help to open what a kind's jobs compute. An encrypted head is never opened; of its answers to a
+/// question each is, to the asker alone.
+fn opens(kind: JobKind) -> bool {
+    kind.is_sum() || kind == JobKind::Question
+}
+
 impl Site {
     /// What to do about a task.
     ///
@@ -33,41 +39,73 @@ impl Site {
         let step = task.step;
         let literal = self.study.literal();
         require(step.round < task.spec.rounds && step.attempt < literal.attempts, Cause::Task)?;
-        let ceremony = task.spec.kind == JobKind::Ceremony;
+        let kind = task.spec.kind;
+        let ceremony = kind.is_ceremony();
         require(!ceremony || task.key == step.job, Cause::Task)?;
         self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened).map_err(Cause::Policy)?;
         match (&task.ask, step.phase) {
-            (Ask::KeyShare, Phase::KeyShare) | (Ask::Parts { .. }, Phase::Parts) => {
+            (Ask::KeyShare, Phase::KeyShare) => {
                 require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
                 Ok(Vec::new())
             }
+            (Ask::Parts { shares, .. }, Phase::Parts) => {
+                require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
+                self.judge_key_shares(task, shares)?;
+                Ok(Vec::new())
+            }
+            (Ask::Relin { shares, .. }, Phase::Relin) => {
+                require(kind == JobKind::InferenceKeys && step.round == 0 && step.attempt == 0, Cause::Task)?;
+                // Under a seed that this site sealed to itself in this ceremony, and for a first round that it took part in.
+                let first = self.staged.get(&Step { phase: Phase::KeyShare, ..step });
+                require(first.is_some_and(|answer| answer.payload().is_some()), Cause::Task)?;
+                self.judge_key_shares(task, shares)?;
+                Ok(Vec::new())
+            }
             (Ask::Upload { public_key, .. }, Phase::Upload) => {
-                require(!ceremony && step.attempt == 0, Cause::Task)?;
+                require(!ceremony && kind != JobKind::Question && step.attempt == 0, Cause::Task)?;
                 self.holds(task, Some(public_key))?;
                 Ok(Vec::new())
             }
             (Ask::Ready { public_key, opening }, Phase::Ready) => {
-                require(!ceremony && step.attempt > 0, Cause::Task)?;
+                require(opens(kind) && (step.attempt > 0 || kind == JobKind::Question), Cause::Task)?;
                 self.holds(task, Some(public_key))?;
                 self.judge_opening(task, opening)
             }
             (Ask::Share { opening, committee, zeros, target }, Phase::Share) => {
-                require(!ceremony, Cause::Task)?;
+                require(opens(kind), Cause::Task)?;
                 self.holds(task, None)?;
                 let mut marks = self.judge_opening(task, opening)?;
                 self.judge_target(task, opening, committee, zeros, target)?;
                 require(!self.spent.contains(&step), Cause::Spent)?;
-                marks.push(Mark::Spent { step, openings: task.sizes.openings });
+                let key = (kind == JobKind::Question).then_some(task.key);
+                self.answers_left(task)?;
+                marks.push(Mark::Spent { step, openings: task.sizes.openings, key });
                 Ok(marks)
             }
             _ => Err(Cause::Task),
         }
     }
 
+    /// Checks that these are all sites' signed answers of the ceremony's first step.
+    fn judge_key_shares(&self, task: &Task, shares: &[SignedHeader]) -> std::result::Result<(), Cause> {
+        require(shares.len() == self.study.roster().parties(), Cause::Task)?;
+        let first = Step { phase: Phase::KeyShare, ..task.step };
+        self.judge_headers(task, shares, first, Some(task.sizes.key_share))
+    }
+
     /// Refuses a key that this site holds no share of, or another public key for it.
     fn holds(&self, task: &Task, public_key: Option<&Blob>) -> std::result::Result<(), Cause> {
         let held = self.keys.get(&task.key).ok_or(Cause::KeyEpoch)?;
+        require(held.inference == task.spec.kind.is_inference(), Cause::KeyEpoch)?;
         require(public_key.is_none_or(|k| *k == held.public_key), Cause::KeyEpoch)
+    }
+
+    /// Refuses more re-encryptions under an inference key than its masks were made for.
+    fn answers_left(&self, task: &Task) -> std::result::Result<(), Cause> {
+        let (JobKind::Question, Some(circuit)) = (task.spec.kind, &task.spec.circuit) else { return Ok(()) };
+        let before = self.answered.get(&task.key).copied().unwrap_or(0);
+        let (found, most) = (before.saturating_add(task.sizes.openings), circuit.answers);
+        require(found <= most, Cause::Policy(crate::Rule::MaximumDecryptions { found, most }))
     }
 
     /// Checks what a round opens, and that it is what this site remembers of it.
@@ -76,7 +114,15 @@ impl Site {
         require(cohort >= self.study.literal().minimum_cohort as usize, Cause::Task)?;
         self.policy.allows_cohort(cohort).map_err(Cause::Policy)?;
         let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
-        self.judge_headers(task, &opening.committed, upload)?;
+        match &task.spec.question {
+            // The uploads that the asked head is the sum of: their length is of another job.
+            Some(question) => {
+                let upload = Step { job: question.head, round: 0, ..upload };
+                self.judge_headers(task, &opening.committed, upload, None)?;
+                require(opening.sum == question.answers, Cause::Task)?;
+            }
+            None => self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?,
+        }
         require(opening.sum.len == task.sizes.sum, Cause::Task)?;
         let digest = opening.digest();
         let (job, round) = (task.step.job, task.step.round);
@@ -94,6 +140,7 @@ impl Site {
         task: &Task,
         headers: &[SignedHeader],
         step: Step,
+        expected: Option<u64>,
     ) -> std::result::Result<(), Cause> {
         let rising = headers.windows(2).all(|w| match w {
             [a, b] => a.header.site < b.header.site,
@@ -104,8 +151,8 @@ impl Site {
             let header = &signed.header;
             let entry = self.study.site(header.site).ok_or(Cause::Task)?;
             let same = header.study == task.study && header.key == task.key && header.step == step;
-            let len = signed.payload().map(|b| b.len);
-            require(same && len == Some(task.sizes.upload) && signed.is_by(&entry.identity), Cause::Task)?;
+            let fits = signed.payload().is_some_and(|b| expected.is_none_or(|len| b.len == len));
+            require(same && fits && signed.is_by(&entry.identity), Cause::Task)?;
             let own = header.site != self.me || self.staged.get(&step).is_some_and(|s| s.header == *header);
             require(own, Cause::Task)?;
         }
@@ -125,12 +172,12 @@ impl Site {
         let members = rising && committee.len() == self.study.roster().threshold();
         require(members && committee.contains(&self.me), Cause::Task)?;
         require(target.len == task.sizes.sum, Cause::Task)?;
-        if task.step.attempt == 0 {
+        if task.step.attempt == 0 && task.spec.question.is_none() {
             return require(zeros.is_empty() && *target == opening.sum, Cause::Task);
         }
         let ready = Step { phase: Phase::Ready, ..task.step };
         let from: Vec<SiteId> = zeros.iter().map(|z| z.header.site).collect();
         require(from == committee && target.digest != opening.sum.digest, Cause::Task)?;
-        self.judge_headers(task, zeros, ready)
+        self.judge_headers(task, zeros, ready, Some(task.sizes.upload))
     }
 }

@@ -39,6 +39,9 @@ pub enum Mark {
         step: Step,
         /// Ciphertexts that it opens.
         openings: u64,
+        /// The inference key that a question's are under.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        key: Option<JobId>,
     },
     /// An answer, signed and about to be sent. Its payload is kept until the receipt is there.
     Staged {
@@ -53,6 +56,9 @@ pub enum Mark {
         public_key: Blob,
         /// The parts, sealed to this site: its share is their sum.
         bundle: Blob,
+        /// Whether it is a key of encrypted inference.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        inference: bool,
     },
     /// The coordinator's receipt of an answer. The last one shows later whether the log was cut.
     Receipt {
@@ -86,6 +92,8 @@ pub struct HeldKey {
     pub public_key: Blob,
     /// The parts, sealed to this site.
     pub bundle: Blob,
+    /// Whether it is a key of encrypted inference: sums are opened under no such key.
+    pub inference: bool,
 }
 
 /// One site of a study.
@@ -102,6 +110,8 @@ pub struct Site {
     staged: BTreeMap<Step, SignedHeader>,
     keys: BTreeMap<JobId, HeldKey>,
     opened: u64,
+    /// Ciphertexts that this site has helped to re-encrypt under each inference key.
+    answered: BTreeMap<JobId, u64>,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
     /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
@@ -169,6 +179,7 @@ impl Site {
             staged: BTreeMap::new(),
             keys: BTreeMap::new(),
             opened: 0,
+            answered: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
             newest: None,
@@ -197,12 +208,16 @@ impl Site {
                 self.openings.insert((*job, *round), *opening);
                 self.sums.insert(sum.digest, (*job, *round));
             }
-            Mark::Spent { step, openings } => {
+            Mark::Spent { step, openings, key } => {
                 if !self.spent.insert(*step) {
                     return Err("the attempt is spent already");
                 }
                 self.fresh.insert(*step);
                 self.opened = self.opened.saturating_add(*openings);
+                if let Some(key) = key {
+                    let answered = self.answered.entry(*key).or_default();
+                    *answered = answered.saturating_add(*openings);
+                }
             }
             Mark::Staged { answer } => {
                 let header = &answer.header;
@@ -215,8 +230,9 @@ impl Site {
                 self.newest = Some((header.step.job, header.step.round));
                 self.staged.insert(header.step, answer.clone());
             }
-            Mark::Key { ceremony, public_key, bundle } => {
-                self.keys.insert(*ceremony, HeldKey { public_key: *public_key, bundle: *bundle });
+            Mark::Key { ceremony, public_key, bundle, inference } => {
+                let held = HeldKey { public_key: *public_key, bundle: *bundle, inference: *inference };
+                self.keys.insert(*ceremony, held);
             }
             Mark::Receipt { record } => self.apply_receipt(record)?,
         }
@@ -241,8 +257,9 @@ impl Site {
     pub fn answer(&self, task: &Task, answer: Answer, signer: &dyn Signer) -> Vec<Mark> {
         let header = Header { study: task.study, key: task.key, step: task.step, site: self.me, answer };
         let mut marks = Vec::new();
-        if let (crate::Ask::Parts { public_key, bundle }, Answer::Payload(_)) = (&task.ask, answer) {
-            marks.push(Mark::Key { ceremony: task.step.job, public_key: *public_key, bundle: *bundle });
+        if let (crate::Ask::Parts { public_key, bundle, .. }, Answer::Payload(_)) = (&task.ask, answer) {
+            let (public_key, bundle, inference) = (*public_key, *bundle, task.spec.kind.is_inference());
+            marks.push(Mark::Key { ceremony: task.step.job, public_key, bundle, inference });
         }
         marks.push(Mark::Staged { answer: header.sign(signer) });
         marks
@@ -264,14 +281,19 @@ impl Site {
         }
     }
 
-    /// The right to make the share of this attempt, if its spent mark was applied by this process and not used.
+    /// The right to make the share that this task asks for, if its spent mark was applied by this process and not used.
     ///
     /// # Errors
-    /// [`Error::Permit`].
-    pub fn permit(&mut self, step: Step) -> Result<Permit> {
+    /// [`Error::Permit`]; [`Error::Ckks`] for a circuit without parameters.
+    pub fn permit(&mut self, task: &Task) -> Result<Permit> {
+        let step = task.step;
+        let params = match &task.spec.circuit {
+            Some(circuit) => self.study.circuit_params(circuit)?,
+            None => self.study.params().clone(),
+        };
         if step.phase == Phase::Share && self.fresh.remove(&step) {
-            let mark = self.study.opening(step.job, step.round, step.attempt).digest();
-            return Ok(Permit { step, mark, used: false });
+            let round = self.study.opening_under(&params, step.job, step.round, step.attempt);
+            return Ok(Permit { step, mark: round.digest(), used: false });
         }
         Err(Error::Permit { step: step.to_string() })
     }
@@ -321,7 +343,7 @@ impl Site {
     /// What this site confirms at the end of a ceremony.
     pub fn confirmation(task: &Task) -> Option<Confirmation> {
         match &task.ask {
-            crate::Ask::Parts { public_key, bundle } => {
+            crate::Ask::Parts { public_key, bundle, .. } => {
                 Some(Confirmation { public_key: *public_key, bundle: *bundle })
             }
             _ => None,

@@ -7,11 +7,11 @@
     reason = "each test binary takes what it needs"
 )]
 
-use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
+use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
 use blindscope_federation::{
-    Answer, Ask, Blob, Coordinator, Deadlines, Header, IdentityKey, Input, JobId, JobKind, JobSpec, Outcome,
-    Output, Policy, Record, Refusal, SealingKey, SignedHeader, Site, SiteEntry, SiteId, Sizes, Study,
-    StudyLiteral, Task, Work,
+    Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
+    JobKind, JobSpec, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site,
+    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -67,11 +67,23 @@ pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> F
 
 /// A policy that takes part in everything.
 pub(crate) fn willing() -> Policy {
-    use JobKind::{Ceremony, ClsMean, Fedavg, Metrics, Statistics, Update};
+    use JobKind::{
+        Ceremony, ClsMean, EncryptedHead, Fedavg, InferenceKeys, Metrics, Question, Statistics, Update,
+    };
     Policy {
         minimum_cohort: 1,
         backbone: Digest([7; 32]),
-        jobs: vec![Ceremony, Statistics, Fedavg, Update, ClsMean, Metrics],
+        jobs: vec![
+            Ceremony,
+            Statistics,
+            Fedavg,
+            Update,
+            ClsMean,
+            Metrics,
+            InferenceKeys,
+            EncryptedHead,
+            Question,
+        ],
         maximum_decryptions: 1000,
         maximum_rounds: 100,
     }
@@ -79,6 +91,40 @@ pub(crate) fn willing() -> Policy {
 
 pub(crate) fn job(name: &str, kind: JobKind, rounds: u64) -> JobSpec {
     let spec = JobSpec { kind, rounds, values: 10, max: 1000, ..JobSpec::ceremony(name) };
+    spec.checked().unwrap()
+}
+
+/// Small and insecure: one product, one rotation, and room for masks.
+pub(crate) fn circuit() -> Circuit {
+    Circuit {
+        log_n: 6,
+        ciphertext: vec![58, 50, 50],
+        special: vec![59],
+        quantum: false,
+        galois: vec![GaloisDemand { element: rotation_element(1, 6) as u32, level: 1 }],
+        relin: 2,
+        noise_millibits: 12_000,
+        room_millibits: 44_000,
+        answers: 1000,
+    }
+}
+
+/// A job that makes the inference key.
+pub(crate) fn inference_keys(name: &str) -> JobSpec {
+    let kind = JobKind::InferenceKeys;
+    JobSpec { kind, circuit: Some(circuit().into()), ..JobSpec::ceremony(name) }.checked().unwrap()
+}
+
+/// An encrypted head of two ciphertexts that starts from another job's result.
+pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
+    let (kind, start) = (JobKind::EncryptedHead, Some(start.to_owned()));
+    let spec = JobSpec {
+        kind,
+        start,
+        levels: vec![2, 1],
+        circuit: Some(circuit().into()),
+        ..JobSpec::ceremony(name)
+    };
     spec.checked().unwrap()
 }
 
@@ -91,7 +137,8 @@ pub(crate) struct Desk<'a> {
 }
 
 /// Sizes without encryption behind them.
-pub(crate) const SIZES: Sizes = Sizes { openings: 2, key_share: 24, upload: 48, sum: 50, share: 40 };
+pub(crate) const SIZES: Sizes =
+    Sizes { openings: 2, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40 };
 
 /// A payload's name, of this length.
 pub(crate) fn blob(seed: u64, len: u64) -> Blob {
@@ -121,6 +168,7 @@ impl<'a> Desk<'a> {
         let task = self.coordinator.task_for(SiteId(site)).expect("no task");
         let payload = match &task.ask {
             Ask::KeyShare => blob(seed, SIZES.key_share),
+            Ask::Relin { .. } => blob(seed, SIZES.relin),
             Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
             Ask::Upload { .. } | Ask::Ready { .. } => blob(seed, SIZES.upload),
             Ask::Share { .. } => blob(seed, SIZES.share),
@@ -148,13 +196,16 @@ impl<'a> Desk<'a> {
         let work = self.coordinator.work().expect("no work");
         let step = work.step();
         let input = match work {
-            Work::Key { .. } => {
-                let each = (0..self.fixture.sites.len() as u64).map(|k| blob(k + 500, 7)).collect();
-                Input::Combined { step, output: Output { shared: blob(400, 9), each } }
+            Work::Key { circuit, .. } => {
+                let all = |from: u64| (0..self.fixture.sites.len() as u64).map(move |k| blob(k + from, 7));
+                let second = circuit.map(|_| SecondRound { sum: blob(402, 9), seeds: all(800).collect() });
+                let output = Output { shared: blob(400, 9), each: all(500).collect(), second };
+                Input::Combined { step, output }
             }
+            Work::Relin { .. } => Input::Combined { step, output: Output::shared(blob(401, 9)) },
             Work::Sum { .. } | Work::Refresh { .. } => {
                 let shared = blob(step.round * 10 + u64::from(step.attempt) + 600, SIZES.sum);
-                Input::Combined { step, output: Output { shared, each: Vec::new() } }
+                Input::Combined { step, output: Output::shared(shared) }
             }
             Work::Open { spec, .. } => {
                 let next = blob(step.round + 700, 5);

@@ -27,8 +27,11 @@ fn seeds(default: u64) -> u64 {
 fn jobs() -> Vec<blindscope_federation::JobSpec> {
     vec![
         blindscope_federation::JobSpec::ceremony("key"),
+        common::inference_keys("inference"),
         common::job("pooled", JobKind::Statistics, 1),
         common::job("rounds", JobKind::Fedavg, 3),
+        common::encrypted_head("head", "pooled"),
+        blindscope_federation::JobSpec::ceremony(world::ASK),
     ]
 }
 
@@ -55,15 +58,37 @@ fn check<C: Compute>(
     // The result is that of exactly the committed sites, each counted once.
     let views = verified.coordinator.jobs();
     for view in &views {
-        if let (JobStatus::Done { result }, true) = (&view.status, view.kind != JobKind::Ceremony) {
-            let rounds = committed(&world.log, view.id);
+        if let (JobStatus::Done { result }, false) = (&view.status, view.kind.is_ceremony()) {
+            // Of a question, whose head it is that was asked.
+            let of = if view.kind == JobKind::Question { named(&views, "head").id } else { view.id };
+            let rounds = committed(&world.log, of);
             assert_eq!(rounds.len() as u64, view.rounds, "seed {seed}");
             let cohort = study.literal().minimum_cohort as usize;
             assert!(rounds.iter().all(|r| r.len() >= cohort), "seed {seed}");
-            assert_eq!(world.disk[&result.digest], compute.expected(view.id, &rounds), "seed {seed}");
+            let under_key = view.kind.is_inference();
+            let start = if under_key { bytes_of(world, named(&views, "pooled")) } else { Vec::new() };
+            let bytes = &world.disk[&result.digest];
+            assert!(compute.fits(view, of, &rounds, bytes, &start), "seed {seed}: {}", view.name);
         }
     }
     views
+}
+
+fn named<'v>(views: &'v [JobView], name: &str) -> &'v JobView {
+    views.iter().find(|v| v.name == name).unwrap()
+}
+
+fn bytes_of<C>(world: &World<'_, C>, view: &JobView) -> Vec<u8> {
+    match &view.status {
+        JobStatus::Done { result } => world.disk[&result.digest].clone(),
+        other => panic!("{}: {other:?}", view.name),
+    }
+}
+
+/// Questions that were answered.
+fn answered(views: &[JobView]) -> u64 {
+    let done = |v: &&JobView| matches!(v.status, JobStatus::Done { .. }) && v.kind == JobKind::Question;
+    views.iter().filter(done).count() as u64
 }
 
 fn done(views: &[JobView]) -> usize {
@@ -97,7 +122,7 @@ fn whatever_happens_the_other_half_of_the_seeds() {
 fn storm(range: std::ops::Range<u64>) {
     let fixture = common::fixture(5, 3, 3, 1);
     let compute = Toy { sites: 5 };
-    let (mut finished, mut crashes, mut attempts) = (0, 0, 0);
+    let (mut finished, mut crashes, mut attempts, mut questions) = (0, 0, 0, 0u64);
     let mut refusals: BTreeMap<&str, u64> = BTreeMap::new();
     let count = range.end - range.start;
     for seed in range {
@@ -110,42 +135,52 @@ fn storm(range: std::ops::Range<u64>) {
         );
         let views = check(&world, &fixture.study, &compute, seed);
         finished += done(&views);
+        questions += answered(&views);
         crashes += world.crashes;
         attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
         world.refusals.iter().for_each(|(k, n)| *refusals.entry(k).or_default() += n);
     }
     println!(
         "{count} seeds: {finished} of {} jobs done, {crashes} crashes, {attempts} runs with refreshed openings",
-        3 * count
+        6 * count
     );
     println!("refusals: {refusals:?}");
     // The faults have to bite, and most of the work has to be done all the same.
-    assert!(crashes > count && attempts > count / 20 && finished as u64 > count * 3 / 2);
+    println!("{questions} questions answered");
+    assert!(questions > count / 4);
+    assert!(crashes > count && attempts > count / 20 && finished as u64 > count * 3);
 }
 
 /// The same with real keys, sealed parts, encryption, masks and shares.
 #[test]
 fn with_real_encryption_too() {
     let fixture = common::fixture(4, 2, 3, 5);
-    let (ceremony, sum) =
-        (blindscope_federation::JobSpec::ceremony("key"), common::job("rounds", JobKind::Fedavg, 2));
-    let jobs = || vec![ceremony.clone(), sum.clone()];
-    let compute = Real {
-        study: &fixture.study,
-        sealing: &fixture.sealing,
-        ceremony: ceremony.clone(),
-        sum: sum.clone(),
+    let sum = common::job("pooled", JobKind::Fedavg, 2);
+    let jobs = || {
+        vec![
+            blindscope_federation::JobSpec::ceremony("key"),
+            common::inference_keys("inference"),
+            sum.clone(),
+            common::encrypted_head("head", "pooled"),
+            blindscope_federation::JobSpec::ceremony(world::ASK),
+        ]
     };
-    let (count, mut finished, mut attempts) = (seeds(60), 0, 0);
+    let compute = Real::new(&fixture.study, &fixture.sealing, sum.clone());
+    let (count, mut finished, mut attempts, mut questions) = (seeds(60), 0, 0, 0);
     for seed in 0..count {
         let faults = Faults { dead: usize::from(seed % 3 == 1), drop: 100, repeat: 100, ..faults(seed) };
         let mut world = World::new(&fixture, &compute, jobs(), faults, seed);
         assert!(world.run(LIMIT_MS), "seed {seed}");
-        finished += done(&check(&world, &fixture.study, &compute, seed)) as u64;
+        let views = check(&world, &fixture.study, &compute, seed);
+        finished += done(&views) as u64;
+        questions += answered(&views);
         attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
     }
-    println!("{count} seeds: {finished} of {} jobs done, {attempts} runs with refreshed openings", 2 * count);
-    assert!(finished > count && attempts > 0);
+    println!(
+        "{count} seeds: {finished} of {} jobs done, {questions} questions answered, {attempts} runs with refreshed openings",
+        5 * count
+    );
+    assert!(finished > 2 * count && questions > count / 4 && attempts > 0);
 }
 
 #[test]
@@ -156,15 +191,15 @@ fn without_faults_everything_is_done() {
         let mut world =
             World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
         assert!(world.run(LIMIT_MS));
-        assert_eq!(done(&check(&world, &fixture.study, &compute, seed)), 3);
-        assert!(world.shares.iter().all(|s| s.step.attempt == 0));
+        assert_eq!(done(&check(&world, &fixture.study, &compute, seed)), 6);
+        assert!(world.shares.iter().all(|s| s.step.attempt == 0), "{:#?}", world.coordinator().jobs());
     }
 }
 
 /// The results of finished sums, by job name.
 fn results(world: &World<'_, Toy>) -> BTreeMap<String, Vec<u8>> {
     let result = |view: &JobView| match &view.status {
-        JobStatus::Done { result } if view.kind != JobKind::Ceremony => {
+        JobStatus::Done { result } if view.kind.is_sum() => {
             Some((view.name.clone(), world.disk[&result.digest].clone()))
         }
         _ => None,

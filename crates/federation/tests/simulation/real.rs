@@ -3,20 +3,60 @@
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
 
-use blindscope_federation::payload::{SiteTools, combine, site_payload};
+use blindscope_ckks::{
+    Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, PublicEncryptor,
+    Scale, SecretKey, codec,
+};
+use blindscope_federation::payload::{
+    SiteTools, combine, read_ciphertexts, read_evaluation_keys, site_payload,
+};
 use blindscope_federation::{
-    Advance, Advanced, Blob, Blobs, Cause, Contribution, Input, JobId, JobSpec, LearnError, Outcome, Permit,
-    Result, SealingKey, SiteId, Sizes, Study, Task, Work,
+    Advance, Advanced, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
+    JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, Sizes, Study, Task,
+    Work,
 };
 use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use crate::common::circuit;
 
 use crate::toy::{Compute, Disk, Done, contribution};
 
 pub(crate) struct Real<'a> {
     pub(crate) study: &'a Study,
     pub(crate) sealing: &'a [SealingKey],
-    pub(crate) ceremony: JobSpec,
     pub(crate) sum: JobSpec,
+    pub(crate) asker: SecretKey,
+}
+
+impl<'a> Real<'a> {
+    pub(crate) fn new(study: &'a Study, sealing: &'a [SealingKey], sum: JobSpec) -> Self {
+        let params = study.circuit_params(&circuit()).unwrap();
+        let asker = KeyGenerator::new(&params).secret_key(&mut ChaCha20Rng::seed_from_u64(99));
+        Self { study, sealing, sum, asker }
+    }
+
+    fn params(&self) -> Parameters {
+        self.study.circuit_params(&circuit()).unwrap()
+    }
+}
+
+/// Scale of a head's ciphertexts and of answers.
+const SCALE: Scale = Scale::pow2(46);
+
+/// A site's part of a head: slots of its first ciphertext, and of its second.
+fn head(site: SiteId, start: &[u8], slots: usize) -> [Vec<Complex64>; 2] {
+    let first = start.iter().map(|b| u64::from(*b)).sum::<u64>() % 7 + 1;
+    let value = |k: usize, i: u64| {
+        let x = (k as u64 * (3 + i) + u64::from(site.0) * 5 + first) % 11;
+        Complex64 { re: x as f64 / 8.0 - 0.5, im: 0.0 }
+    };
+    [0, 1].map(|i| (0..slots).map(|k| value(k, i)).collect())
+}
+
+/// The tokens that are asked.
+fn tokens(slots: usize) -> Vec<Complex64> {
+    (0..slots).map(|k| Complex64 { re: (k % 5) as f64 / 4.0, im: 0.0 }).collect()
 }
 
 /// Blobs of a machine, and what was written on top of them.
@@ -66,6 +106,14 @@ impl Contribution for Learner<'_> {
     ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         Ok(Box::new(values(self.0, job.id(self.1), job, round, input).into_iter()))
     }
+
+    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
+        let params = self.1.circuit_params(job.circuit.as_ref().unwrap())?;
+        let encoder = Encoder::new(&params);
+        let levels = job.levels.iter().map(|l| Level(*l as usize));
+        let slots = head(self.0, input, params.slots());
+        slots.iter().zip(levels).map(|(m, level)| Ok(encoder.encode_slots(m, level, SCALE)?)).collect()
+    }
 }
 
 struct Server;
@@ -91,8 +139,49 @@ impl Advance for Server {
 }
 
 impl Compute for Real<'_> {
-    fn sizes(&self, ceremony: bool) -> Sizes {
-        Sizes::of(self.study, if ceremony { &self.ceremony } else { &self.sum }).unwrap()
+    fn sizes(&self, spec: &JobSpec) -> Sizes {
+        Sizes::of(self.study, spec).unwrap()
+    }
+
+    /// Tokens times the head's first ciphertext, rotated by one, plus its second: by the ceremony's own keys.
+    fn question(&self, coordinator: &Coordinator, disk: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)> {
+        let (job, key) = (coordinator.job_named("head")?, coordinator.inference_key()?);
+        let (params, mut rng) = (self.params(), ChaCha20Rng::seed_from_u64(98));
+        let sum = &disk[&coordinator.encrypted_head(job)?.sum.digest];
+        let head = read_ciphertexts(self.study, &key.circuit, &[Level(2), Level(1)], sum).unwrap();
+        let keys = &disk[&key.evaluation_keys.digest];
+        let (galois, relin) = read_evaluation_keys(self.study, &key.circuit, keys).unwrap();
+        let public = codec::decode_public_key(&params, &disk[&key.public_key.digest]).unwrap();
+        let (encoder, ev) = (Encoder::new(&params), Evaluator::new(&params));
+        let asked = encoder.encode_slots(&tokens(params.slots()), Level(2), Scale::prime(2)).unwrap();
+        let asked = PublicEncryptor::new(&public).encrypt(&asked, &mut rng).unwrap();
+        let product = ev.rescale(&ev.mul_relin(&asked, &head[0], &relin).unwrap()).unwrap();
+        let answer = ev.add(&ev.rotate(&product, 1, &galois).unwrap(), &head[1]).unwrap();
+        let answers = codec::encode_ciphertext(&ev.drop_to_level(&answer, Level(0)).unwrap());
+        let asker = KeyGenerator::new(&params).public_key(&self.asker, &mut rng);
+        let asker = codec::encode_public_key(&asker);
+        let question = Question {
+            head: job,
+            asker: Blob::of(&asker),
+            tokens: Blob::of(&codec::encode_ciphertext(&asked)),
+            answers: Blob::of(&answers),
+            ciphertexts: 1,
+        };
+        let (kind, circuit) = (JobKind::Question, Some(key.circuit.clone().into()));
+        let spec =
+            JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
+        Some((spec.checked().unwrap(), vec![asker, answers]))
+    }
+
+    fn fits(&self, job: &JobView, _: JobId, committed: &[Vec<SiteId>], bytes: &[u8], start: &[u8]) -> bool {
+        match job.kind {
+            JobKind::EncryptedHead => {
+                read_ciphertexts(self.study, &circuit(), &[Level(2), Level(1)], bytes).is_ok()
+            }
+            // Of a question `start` is what its head started from.
+            JobKind::Question => self.answers(&committed[0], bytes, start),
+            _ => bytes == self.expected(job.id, committed),
+        }
     }
 
     fn payload(
@@ -117,6 +206,12 @@ impl Compute for Real<'_> {
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         let blobs = Layered::new(disk);
         match combine(self.study, work, &Server, &blobs).unwrap() {
+            Input::Combined { output: Output { shared, each, second: Some(second) }, .. } => Done::First {
+                shared: blobs.bytes(&shared),
+                each: each.iter().map(|b| blobs.bytes(b)).collect(),
+                sum: blobs.bytes(&second.sum),
+                seeds: second.seeds.iter().map(|b| blobs.bytes(b)).collect(),
+            },
             Input::Combined { output, .. } => Done::Combined {
                 shared: blobs.bytes(&output.shared),
                 each: output.each.iter().map(|b| blobs.bytes(b)).collect(),
@@ -126,6 +221,26 @@ impl Compute for Real<'_> {
             Input::Unusable { sites, .. } => Done::Unusable(sites),
             other => panic!("{other:?}"),
         }
+    }
+}
+
+impl Real<'_> {
+    /// Whether an answer under the asker's key is the product of the tokens with exactly these sites' head.
+    fn answers(&self, committed: &[SiteId], bytes: &[u8], start: &[u8]) -> bool {
+        let params = self.params();
+        let answer = read_ciphertexts(self.study, &circuit(), &[Level(0)], bytes).unwrap();
+        let got = Decryptor::new(&self.asker).decrypt(&answer[0]).unwrap();
+        let got = Encoder::new(&params).decode_slots(&got).unwrap();
+        let (n, asked) = (params.slots(), tokens(params.slots()));
+        let sum =
+            |i: usize, k: usize| -> Complex64 { committed.iter().map(|s| head(*s, start, n)[i][k]).sum() };
+        let worst = (0..n).map(|k| {
+            let next = (k + 1) % n;
+            (got[k] - (asked[next] * sum(0, next) + sum(1, k))).norm()
+        });
+        let worst = worst.fold(0.0, f64::max);
+        println!("worst error of an answer: 2^{:.1}", worst.log2());
+        worst < 2f64.powi(-3)
     }
 
     fn expected(&self, job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {

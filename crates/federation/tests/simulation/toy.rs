@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use blindscope_federation::{
-    Ask, Blob, Cause, Confirmation, JobId, Permit, Phase, SiteId, Sizes, Task, Work,
+    Ask, Blob, Cause, Confirmation, Coordinator, JobId, JobKind, JobSpec, JobView, Permit, Phase, Question,
+    SiteId, Sizes, Task, Work,
 };
 use blindscope_wire::{Digest, Hasher};
 use chacha20::ChaCha20Rng;
@@ -16,6 +17,7 @@ pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;
 /// What work gave.
 pub(crate) enum Done {
     Combined { shared: Vec<u8>, each: Vec<Vec<u8>> },
+    First { shared: Vec<u8>, each: Vec<Vec<u8>>, sum: Vec<u8>, seeds: Vec<Vec<u8>> },
     Next(Vec<u8>),
     Final(Vec<u8>),
     Unusable(Vec<SiteId>),
@@ -23,7 +25,12 @@ pub(crate) enum Done {
 
 /// Computes payloads: here, or with real encryption.
 pub(crate) trait Compute {
-    fn sizes(&self, ceremony: bool) -> Sizes;
+    fn sizes(&self, spec: &JobSpec) -> Sizes;
+    /// The question that is asked of an encrypted head, with its blobs; nothing where there is no head.
+    fn question(&self, coordinator: &Coordinator, disk: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)>;
+    /// Whether `bytes` are the result of a job of this kind over these sites' contributions.
+    fn fits(&self, job: &JobView, head: JobId, committed: &[Vec<SiteId>], bytes: &[u8], start: &[u8])
+    -> bool;
     fn payload(
         &self,
         site: SiteId,
@@ -33,15 +40,13 @@ pub(crate) trait Compute {
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Cause>;
     fn work(&self, work: &Work, disk: &Disk) -> Done;
-    /// The final bytes that follow from what each round's committed sites contributed.
-    fn expected(&self, job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8>;
 }
 
 pub(crate) struct Toy {
     pub(crate) sites: u16,
 }
 
-const SIZES: Sizes = Sizes { openings: 1, key_share: 24, upload: 48, sum: 48, share: 40 };
+const SIZES: Sizes = Sizes { openings: 1, key_share: 24, relin: 20, upload: 48, sum: 48, share: 40 };
 
 /// What a site contributes to a round.
 pub(crate) fn contribution(site: SiteId, job: JobId, round: u64, input: &[u8]) -> u64 {
@@ -91,11 +96,49 @@ impl Toy {
 }
 
 impl Compute for Toy {
-    fn sizes(&self, ceremony: bool) -> Sizes {
-        if ceremony {
-            Sizes { openings: 0, upload: 0, sum: 0, share: 0, ..SIZES }
-        } else {
-            Sizes { key_share: 0, ..SIZES }
+    fn sizes(&self, spec: &JobSpec) -> Sizes {
+        match spec.kind {
+            JobKind::Ceremony => Sizes { openings: 0, relin: 0, upload: 0, sum: 0, share: 0, ..SIZES },
+            JobKind::InferenceKeys => Sizes { openings: 0, upload: 0, sum: 0, share: 0, ..SIZES },
+            JobKind::EncryptedHead => Sizes { openings: 0, key_share: 0, relin: 0, share: 0, ..SIZES },
+            _ => Sizes { key_share: 0, relin: 0, ..SIZES },
+        }
+    }
+
+    fn question(&self, coordinator: &Coordinator, disk: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)> {
+        let head = coordinator.job_named("head")?;
+        let sum = disk[&coordinator.encrypted_head(head)?.sum.digest].clone();
+        let (_, value, _) = parse(&sum).unwrap();
+        let answers = tagged(SUMMAND, value + 1, &[9; 32]);
+        let asker = vec![5; 16];
+        let question = Question {
+            head,
+            asker: Blob::of(&asker),
+            tokens: Blob::of(b"tokens"),
+            answers: Blob::of(&answers),
+            ciphertexts: 1,
+        };
+        let circuit = Some(coordinator.inference_key()?.circuit.clone().into());
+        let kind = JobKind::Question;
+        let spec =
+            JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
+        Some((spec.checked().unwrap(), vec![asker, answers]))
+    }
+
+    fn fits(
+        &self,
+        job: &JobView,
+        head: JobId,
+        committed: &[Vec<SiteId>],
+        bytes: &[u8],
+        start: &[u8],
+    ) -> bool {
+        let sum = || -> u64 { committed[0].iter().map(|s| contribution(*s, head, 0, start)).sum() };
+        match job.kind {
+            JobKind::EncryptedHead => parse(bytes).unwrap().1 == sum(),
+            // Of a question `start` is what its head started from, and its job the head's.
+            JobKind::Question => bytes == advance(&[], sum() + 1, committed[0].len()),
+            _ => bytes == Self::expected(job.id, committed),
         }
     }
 
@@ -111,7 +154,20 @@ impl Compute for Toy {
         rng.fill_bytes(&mut fresh);
         Ok(match &task.ask {
             Ask::KeyShare => fresh[..24].to_vec(),
-            Ask::Parts { public_key, bundle } => {
+            Ask::Relin { sum, seed, shares } => {
+                assert_eq!(shares.len(), usize::from(self.sites));
+                assert!(disk[&seed.digest].starts_with(&u64::from(site.0).to_le_bytes()));
+                assert!(disk.contains_key(&sum.digest));
+                fresh[..20].to_vec()
+            }
+            Ask::Parts { public_key, bundle, shares } => {
+                let mut key = Hasher::new("test/key");
+                for share in shares {
+                    key.absorb(&disk[&share.payload().unwrap().digest]);
+                }
+                if Blob::of(&key.finish().0) != *public_key {
+                    return Err(Cause::OtherKey);
+                }
                 assert!(disk.contains_key(&bundle.digest));
                 Confirmation { public_key: *public_key, bundle: *bundle }.to_bytes()
             }
@@ -135,7 +191,16 @@ impl Compute for Toy {
 
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         match work {
-            Work::Key { shares, .. } => {
+            Work::Relin { first, sum, shares, .. } => {
+                assert_eq!((first.len(), shares.len()), (usize::from(self.sites), usize::from(self.sites)));
+                let mut keys = Hasher::new("test/evaluation-keys");
+                keys.absorb(&disk[&sum.digest]);
+                for (_, blob) in first.iter().chain(shares) {
+                    keys.absorb(&disk[&blob.digest]);
+                }
+                Done::Combined { shared: keys.finish().0.to_vec(), each: Vec::new() }
+            }
+            Work::Key { shares, circuit, .. } => {
                 let mut key = Hasher::new("test/key");
                 for (_, blob) in shares {
                     key.absorb(&disk[&blob.digest]);
@@ -143,10 +208,13 @@ impl Compute for Toy {
                 let key = key.finish().0;
                 let bundle =
                     |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();
-                Done::Combined {
-                    shared: key.to_vec(),
-                    each: (0..self.sites).map(|k| bundle(k).0.to_vec()).collect(),
+                let (shared, each) = (key.to_vec(), (0..self.sites).map(|k| bundle(k).0.to_vec()).collect());
+                if circuit.is_none() {
+                    return Done::Combined { shared, each };
                 }
+                let seed = |k: u16| [&u64::from(k).to_le_bytes()[..], &key].concat();
+                let seeds = (0..self.sites).map(seed).collect();
+                Done::First { sum: [&key[..], b"sum"].concat(), shared, each, seeds }
             }
             Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
             Work::Refresh { sum, zeros, .. } => {
@@ -167,8 +235,11 @@ impl Compute for Toy {
             }
         }
     }
+}
 
-    fn expected(&self, job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
+impl Toy {
+    /// The final bytes that follow from what each round's committed sites contributed.
+    fn expected(job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
         let mut input = Vec::new();
         for (round, sites) in committed.iter().enumerate() {
             let sum = sites.iter().map(|s| contribution(*s, job, round as u64, &input)).sum();

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobKind, JobSpec, Mark, Order, Outcome,
-    Output, Phase, Record, Refusal, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, Order, Outcome, Output,
+    Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -23,7 +23,7 @@ pub(crate) struct Faults {
     pub(crate) delay_ms: u64,
     /// Payloads that are rubbish of the right length.
     pub(crate) rubbish: u64,
-    /// Sites that stop for good once the key is made.
+    /// Sites that stop for good once both keys are made.
     pub(crate) dead: usize,
     /// Answers that a site declines.
     pub(crate) decline: u64,
@@ -59,6 +59,9 @@ pub(crate) struct Share {
     pub(crate) opening: Digest,
     pub(crate) target: Digest,
 }
+
+/// Name of a job that stands for a question to be asked.
+pub(crate) const ASK: &str = "ask";
 
 pub(crate) struct World<'a, C> {
     fixture: &'a Fixture,
@@ -172,7 +175,11 @@ impl<'a, C: Compute> World<'a, C> {
             Message::WakeClient => {
                 // One after the other: a sum before its ceremony has no key.
                 if let Some(spec) = self.pending.first().cloned() {
-                    self.send(|| Message::Submit(spec.clone()));
+                    if spec.name == ASK {
+                        self.ask();
+                    } else {
+                        self.send(|| Message::Submit(spec.clone()));
+                    }
                     self.at(1000, Message::WakeClient);
                 }
             }
@@ -183,7 +190,7 @@ impl<'a, C: Compute> World<'a, C> {
                 }
             }
             Message::Submit(spec) => {
-                let sizes = self.compute.sizes(spec.kind == JobKind::Ceremony);
+                let sizes = self.compute.sizes(&spec);
                 let name = spec.name.clone();
                 if let Some(Ok(_)) = self.handle(Input::Submit { spec, sizes }) {
                     self.send(|| Message::Submitted(name.clone()));
@@ -193,6 +200,17 @@ impl<'a, C: Compute> World<'a, C> {
             Message::Task(site, task) => self.receive_task(site, &task),
             Message::Receipt(site, record) => self.receive_receipt(site, &record),
         }
+    }
+
+    /// Puts a real question in the place of [`ASK`], once every job before it has ended; drops it where there is no head.
+    fn ask(&mut self) {
+        let Some(coordinator) = self.coordinator.as_ref().filter(|c| c.is_idle()) else { return };
+        let Some((spec, blobs)) = self.compute.question(coordinator, &self.disk) else {
+            self.pending.remove(0);
+            return;
+        };
+        self.disk.extend(blobs.into_iter().map(|bytes| (Blob::of(&bytes).digest, bytes)));
+        self.pending[0] = spec;
     }
 
     // The coordinator's machine.
@@ -260,7 +278,14 @@ impl<'a, C: Compute> World<'a, C> {
             Done::Combined { shared, each } => {
                 let shared = self.keep(shared)?;
                 let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
-                Input::Combined { step, output: Output { shared, each } }
+                Input::Combined { step, output: Output { shared, each, second: None } }
+            }
+            Done::First { shared, each, sum, seeds } => {
+                let (shared, sum) = (self.keep(shared)?, self.keep(sum)?);
+                let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
+                let seeds = seeds.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
+                let second = Some(SecondRound { sum, seeds });
+                Input::Combined { step, output: Output { shared, each, second } }
             }
             Done::Next(bytes) => Input::Opened { step, outcome: Outcome::Next(self.keep(bytes)?) },
             Done::Final(bytes) => Input::Opened { step, outcome: Outcome::Final(self.keep(bytes)?) },
@@ -300,7 +325,11 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     fn wake_site(&mut self, site: SiteId) {
-        let made = self.coordinator.as_ref().is_some_and(|c| c.key().is_some());
+        let over = |c: &Coordinator| {
+            let keys = c.job_named("inference").and_then(|id| c.job(id));
+            c.key().is_some() && keys.is_some_and(|view| view.is_over())
+        };
+        let made = self.coordinator.as_ref().is_some_and(over);
         let last = self.sites.len() - self.faults.dead;
         if made && usize::from(site.0) >= last {
             self.node(site).dead = true;
@@ -383,7 +412,7 @@ impl<'a, C: Compute> World<'a, C> {
     fn site_payload(&mut self, site: SiteId, task: &Task) -> Result<Option<Blob>, Cause> {
         let mut permit = None;
         if let Ask::Share { opening, target, .. } = &task.ask {
-            permit = Some(self.node(site).up.as_mut().unwrap().permit(task.step).unwrap());
+            permit = Some(self.node(site).up.as_mut().unwrap().permit(task).unwrap());
             let (opening, target) = (opening.digest(), target.digest);
             self.shares.push(Share { site, step: task.step, opening, target });
         }

@@ -100,6 +100,8 @@ pub struct HeadPlan {
     pub hidden: usize,
     /// The polynomial.
     pub activation: Activation,
+    /// Whether only the first layer is trained, and polynomial and outer layer stay as they start.
+    pub first_layer: bool,
     /// Deviations to which a standardised feature is clipped.
     pub clip: f32,
     /// |h| that training keeps to: beyond it a penalty pulls back.
@@ -121,6 +123,7 @@ impl Default for HeadPlan {
         Self {
             hidden: 32,
             activation: Activation::Trained { degree: 2 },
+            first_layer: false,
             clip: 4.0,
             range: 4.0,
             epochs: 30,
@@ -254,7 +257,9 @@ impl Work {
         let right = right.count();
         let (loss, d_logits) = cross_entropy(&logits, labels, classes);
         let gradient = self.head.gradient(x, &d_logits, plan.range);
-        optimiser.step(self.head.tensors(&gradient, plan.activation));
+        // W₁ and b₁ stand first.
+        let trained = if plan.first_layer { 2 } else { usize::MAX };
+        optimiser.step(self.head.tensors(&gradient, plan.activation).take(trained));
         (loss, right)
     }
 

@@ -1,0 +1,161 @@
+//! What encrypted inference needs of a key: parameters and key elements as plain data, without a word about heads.
+//!
+//! An `inference-keys` job makes a second collective secret under these parameters. A job that uses the key carries the same
+//! circuit: it is part of the ceremony's transcript, so a share of the key opens under no other.
+
+use blindscope_ckks::noise::Noise;
+use blindscope_ckks::{Level, ModulusLiteral, ParametersLiteral, Security};
+use blindscope_threshold::Flooding;
+use blindscope_wire::{Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+use crate::{Blob, Error, JobId, Result, Study, message};
+
+/// Parameters and keys of encrypted inference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Circuit {
+    /// `log2` of the ring degree.
+    pub log_n: u32,
+    /// Bits of the ciphertext primes, the last level's first; at least two.
+    pub ciphertext: Vec<u32>,
+    /// Bits of the special primes.
+    pub special: Vec<u32>,
+    /// Whether the parameters meet the quantum row of the security table.
+    pub quantum: bool,
+    /// Galois keys, by rising element.
+    pub galois: Vec<GaloisDemand>,
+    /// Level of the relinearisation key.
+    pub relin: u32,
+    /// `log2` of the standard deviation of an answer's noise, a coefficient, in thousandths; without what sites add.
+    pub noise_millibits: u32,
+    /// `log2` of the largest error that an answer bears, a coefficient, in thousandths.
+    pub room_millibits: u32,
+    /// Ciphertexts that are re-encrypted in the key's life, every attempt counted: its masks are derived from it.
+    pub answers: u64,
+}
+
+/// A Galois key: `X -> X^element`, for levels up to `level`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaloisDemand {
+    /// Odd, below `2N`.
+    pub element: u32,
+    /// The highest level at which it is used.
+    pub level: u32,
+}
+
+/// One question to an encrypted head, evaluated already: what sites re-encrypt, and to whom.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Question {
+    /// The job whose head was asked.
+    pub head: JobId,
+    /// The asker's public key.
+    pub asker: Blob,
+    /// The encrypted tokens.
+    pub tokens: Blob,
+    /// Their logits under the collective key: ciphertexts at level 0, one after the other.
+    pub answers: Blob,
+    /// How many ciphertexts.
+    pub ciphertexts: u32,
+}
+
+/// Most Galois keys.
+const MAX_GALOIS: usize = 256;
+/// Most primes of either kind.
+const MAX_PRIMES: usize = 24;
+/// Most ciphertexts of one question.
+pub(crate) const MAX_ANSWERS: u32 = 4096;
+
+fn require(
+    fine: bool,
+    field: &'static str,
+    found: impl std::fmt::Debug,
+    expected: &'static str,
+) -> Result<()> {
+    if fine {
+        Ok(())
+    } else {
+        Err(Error::Field { file: "job file", field, found: format!("{found:?}"), expected })
+    }
+}
+
+impl Circuit {
+    /// Whether every number is in range; parameters are checked where they are made.
+    pub(crate) fn check(&self) -> Result<()> {
+        require((4..=16).contains(&self.log_n), "circuit.log_n", self.log_n, "4 to 16")?;
+        let primes = self.ciphertext.len();
+        require((2..=MAX_PRIMES).contains(&primes), "circuit.ciphertext", primes, "2 to 24 primes")?;
+        let special = self.special.len();
+        require((1..=MAX_PRIMES).contains(&special), "circuit.special", special, "1 to 24 primes")?;
+        require((self.relin as usize) < primes, "circuit.relin", self.relin, "a level of the primes")?;
+        require(self.galois.len() <= MAX_GALOIS, "circuit.galois", self.galois.len(), "at most 256 keys")?;
+        let rising = self.galois.windows(2).all(|w| matches!(w, [a, b] if a.element < b.element));
+        let fits = |g: &GaloisDemand| {
+            g.element % 2 == 1 && g.element < 2u32 << self.log_n && (g.level as usize) < primes
+        };
+        let fine = rising && self.galois.iter().all(fits);
+        require(fine, "circuit.galois", &self.galois, "odd elements below 2N, rising, each at a level")?;
+        let bits = self.noise_millibits.max(self.room_millibits);
+        require(bits <= 120_000, "circuit.noise_millibits", bits, "at most 120000")?;
+        require((1..=1 << 48).contains(&self.answers), "circuit.answers", self.answers, "1 to 2^48")
+    }
+
+    /// The parameters before any check of theirs.
+    pub(crate) fn literal(&self) -> ParametersLiteral {
+        let security = if self.quantum { Security::Quantum128 } else { Security::Classical128 };
+        ParametersLiteral {
+            log_n: self.log_n,
+            ciphertext: ModulusLiteral::bits(&self.ciphertext),
+            special: ModulusLiteral::bits(&self.special),
+            log2_scale: 30,
+            security,
+        }
+    }
+
+    /// What a ceremony of this circuit is bound to.
+    pub(crate) fn digest(&self) -> Digest {
+        message::digest("blindscope/federation/circuit/v1", self)
+    }
+
+    pub(crate) fn relin_level(&self) -> Level {
+        Level(self.relin as usize)
+    }
+
+    /// `log2` of the largest error that an answer bears, a coefficient.
+    pub fn room_log2(&self) -> f64 {
+        f64::from(self.room_millibits) / 1000.0
+    }
+
+    /// The masks of answers: over their noise and that of the members' zeros, which are rescaled and so add roundings only.
+    ///
+    /// # Errors
+    /// [`Error::Threshold`] for weak masks, or for masks that would reach the message.
+    pub fn flooding(&self, study: &Study) -> Result<Flooding> {
+        let params = study.circuit_params(self)?;
+        let (n, literal) = (params.n() as f64, study.literal());
+        let secret = 1.0 + 2.0 / 3.0 * n * literal.sites.len() as f64;
+        let zeros = f64::from(literal.threshold) * secret / 12.0;
+        let answer = (f64::from(self.noise_millibits) / 500.0).exp2();
+        let std = ((zeros + answer) * n).sqrt();
+        let noise = Noise { std, bound: std };
+        let committee = literal.threshold as usize;
+        let flooding =
+            Flooding::for_circuit(&params, noise, self.answers, committee, literal.statistical_bits)?;
+        flooding.require_room(self.room_log2())?;
+        Ok(flooding)
+    }
+}
+
+impl Question {
+    pub(crate) fn check(&self) -> Result<()> {
+        let count = self.ciphertexts;
+        require((1..=MAX_ANSWERS).contains(&count), "question.ciphertexts", count, "1 to 4096")
+    }
+
+    /// What tells this question from any other; also what its job is named after.
+    pub fn digest(&self) -> Digest {
+        Hasher::new("blindscope/federation/question/v1").absorb(message::to_text(self).as_bytes()).finish()
+    }
+}
