@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use blindscope_app::coordinator::{self, Parts};
 use blindscope_app::kit::{Kit, PartySettings};
-use blindscope_app::learn::{self, Model, SiteSettings};
+use blindscope_app::learn::{self, SiteSettings};
 use blindscope_app::plain::{Plain, Sums};
 use blindscope_app::predict::HeadReader;
 use blindscope_app::{Limits, Stop, site, system};
@@ -66,7 +66,7 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
     let learning = Arc::new(Sums { learning: learn::Coordinator });
-    let heads: HeadReader = Arc::new(|result| Ok(Model::from_json(result)?.head()?));
+    let heads: HeadReader = Arc::new(|spec, result| Ok(learn::served_head(spec, result)?));
     let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads };
     let json = options.json;
     let ready = move |address: std::net::SocketAddr| {

@@ -4,17 +4,14 @@ use super::error::Result;
 use super::evaluate::TestSet;
 use super::event::DemoEvent;
 use super::gather::Learned;
-use super::inference::ask_here;
 use super::jobs::Jobs;
 use super::paper;
 use super::results::{Agreement, Evaluation};
 use super::study::Study;
 use super::tiles::Lists;
 use crate::features::{self, Backbone, ExtractOptions, TileList};
-use crate::learn::{Model, UpdateState};
-use crate::{heads, system};
+use crate::learn::{Model, UpdateState, encrypted_form};
 use blindscope_classify::Head;
-use blindscope_vision::train::Classifier;
 use std::sync::atomic::AtomicBool;
 
 /// What the asker found.
@@ -39,14 +36,13 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     /// {clear, encrypted} × {gradients, CLS}, and the other heads.
     pub(super) fn all(&mut self, encrypted: &Learned, clear: &Learned) -> Result<Answered> {
-        let mut rng = system::rng()?;
         let set = self.set;
         let clear_head = Model::from_json(&clear.fedavg)?.head()?;
         let head = Model::from_json(&encrypted.fedavg)?.head()?;
         let cls = self.study.ask("fedavg", &head, &set.rows)?;
         let (clear_set, clear_update) = self.updated(&clear.update)?;
         let (tuned_set, update) = self.updated(&encrypted.update)?;
-        let gradients = ask_here("update", &update, &tuned_set.rows, &mut rng)?;
+        let gradients = self.study.ask("update", &update, &tuned_set.rows)?;
         let configurations = vec![
             set.evaluate_head("clear, CLS", &clear_head, Some(paper::CLEAR))?,
             set.evaluate("encrypted, CLS", &cls.logits, Some(paper::ENCRYPTED_CLS)),
@@ -83,14 +79,7 @@ impl Asking<'_> {
         };
         let options = ExtractOptions::default();
         let extracted = features::extract(&dataset, &tuned, &options, &mut progress, self.cancel)?;
-        let bound = settings.token_bound;
-        let head = match head {
-            Classifier::Polynomial { head, .. } => heads::polynomial(&head)?,
-            Classifier::Linear(head) => {
-                let width = head.width;
-                heads::linear(&head, &vec![-bound; width], &vec![bound; width])?
-            }
-        };
+        let head = encrypted_form(&head, settings)?;
         Ok((TestSet::new(&extracted.features, self.seed)?, head))
     }
 }

@@ -17,45 +17,6 @@ pub(super) struct Answers {
     pub(super) agreement: Agreement,
 }
 
-/// Asks for all `tokens` at once and for single ones, through the bytes that travel, with asker and server in this process.
-pub(super) fn ask_here(
-    name: &str,
-    head: &Head,
-    tokens: &[Vec<f64>],
-    rng: &mut impl CryptoRng,
-) -> Result<Answers> {
-    let (lone_token_bytes, [lone_ms, lone_cpu_ms]) = lone(head, tokens, rng)?;
-    let plan = Plan::from_bytes(&Plan::new(head, Policy::new(tokens.len().max(1)))?.to_bytes()?)?;
-    let secret = AskerSecret::generate(&plan, rng)?;
-    let keys = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
-    let (server, asker) = (Server::new(head, &plan)?, Asker::new(&plan));
-    let opened_keys = EvaluationKeys::from_bytes(&plan, &keys)?;
-    let start = Instant::now();
-    let question = asker.encrypt(tokens, &secret, rng)?;
-    let answer = server.answer_bytes(&opened_keys, &question)?;
-    let logits = asker.open(tokens.len(), &answer, &secret)?;
-    let seconds = start.elapsed().as_secs_f64();
-    let clear = head.logits(tokens)?;
-    let (same_class, worst_error) = compare(&clear, &logits);
-    let agreement = Agreement {
-        head: name.to_owned(),
-        network: false,
-        tokens: tokens.len(),
-        same_class,
-        worst_error,
-        error_bound: plan.literal().error_bound,
-        smallest_lead: smallest_lead(&clear),
-        key_bytes: keys.len(),
-        question_bytes: question.len(),
-        answer_bytes: answer.len(),
-        seconds,
-        lone_token_bytes,
-        lone_ms,
-        lone_cpu_ms,
-    };
-    Ok(Answers { logits, agreement })
-}
-
 /// Bytes of a question of one token, and the median milliseconds of its answer: by the clock, and of the processor.
 fn lone(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<(usize, [f64; 2])> {
     let plan = Plan::new(head, Policy::new(1))?;

@@ -37,7 +37,7 @@ pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -
         certificate_days: 30,
         deadlines: Deadlines { ceremony_seconds: 600, upload_seconds: 3600, opening_seconds: 600 },
         inference: Some(InferenceSettings {
-            jobs: vec!["fedavg".into()],
+            jobs: vec!["fedavg".into(), "update".into()],
             batch: BATCH,
             precision: None,
             keys_each: 4,

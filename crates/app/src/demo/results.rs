@@ -157,8 +157,6 @@ pub struct Exactness {
 pub struct Agreement {
     /// The head.
     pub head: String,
-    /// Where it was evaluated: over the network, or in this process through the same bytes.
-    pub network: bool,
     /// Tokens asked.
     pub tokens: usize,
     /// Tokens whose class is the same.

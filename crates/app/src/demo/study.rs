@@ -111,7 +111,6 @@ impl Study {
         let batches = || tokens.chunks(plan.literal().batch.max(1)).map(<[Vec<f64>]>::len);
         let agreement = Agreement {
             head: job.to_owned(),
-            network: true,
             tokens: tokens.len(),
             same_class,
             worst_error,

@@ -4,10 +4,13 @@ use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
 use super::fedavg::FedAvg;
+use super::model::Model;
+use super::settings::UpdateSettings;
 use super::statistics::Statistics;
-use super::update::Update;
+use super::update::{Update, UpdateState};
 use super::{EpochFigures, Error, Learning, Result, SiteData};
 use blindscope_ckks::Plaintext;
+use blindscope_classify::Head;
 use blindscope_federation::{Advance, Advanced, Contribution, JobKind, JobSpec, LearnError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,6 +75,18 @@ pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         }
     }
     Ok(learning)
+}
+
+/// The head in a finished job's result, as a coordinator serves it.
+///
+/// # Errors
+/// [`Error::Settings`], [`Error::Bytes`], [`Error::Head`] for a result that holds none.
+pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
+    if spec.kind != JobKind::Update {
+        return Model::from_json(result)?.head();
+    }
+    let settings: UpdateSettings = settings(spec)?;
+    UpdateState::from_bytes(result, settings.values)?.head(&settings)
 }
 
 /// A site's end: its data, and who is told about its training.

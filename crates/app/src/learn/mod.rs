@@ -33,13 +33,14 @@ pub use data::{Examples, SiteData, Tiles};
 pub(crate) use encrypted_head::Agreed;
 pub use encrypted_head::{complete, encrypted_head_twin};
 pub use error::{Error, Result};
-pub use job::{Coordinator, SiteLearner, job, sized};
+pub use job::{Coordinator, SiteLearner, job, served_head, sized};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
 pub use settings::{
     EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
 };
 pub use twin::clear_twin;
+pub(crate) use update::encrypted_form;
 pub use update::{UpdateState, update_values};
 
 use blindscope_federation::Advanced;

@@ -8,6 +8,8 @@ use super::fedavg::{parameters_of, seeded_head, set_parameters};
 use super::integers::{WeightedMean, bytes_of, floats};
 use super::settings::UpdateSettings;
 use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
+use crate::heads;
+use blindscope_classify::Head;
 use blindscope_vision::head::{Activation, HeadPlan, LinearHead};
 use blindscope_vision::train::{Classifier, Epoch, Tuning, fit};
 use blindscope_vision::vit::Vit;
@@ -47,6 +49,34 @@ impl UpdateState {
         start.add(&self.change)?;
         Ok((start.model, start.head))
     }
+
+    /// The head alone, as it is evaluated under encryption. It needs no backbone, so the coordinator can serve it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for fewer values than the head has; [`Error::Head`].
+    pub fn head(&self, settings: &UpdateSettings) -> Result<Head> {
+        let mut head = classifier(settings)?;
+        let before = head_values(&head);
+        let Some(at) = self.change.len().checked_sub(before.len()) else {
+            let (found, expected) = (self.change.len().to_string(), format!("{} at least", before.len()));
+            return Err(Error::Data { operation: NAME, what: "number of trained values", found, expected });
+        };
+        let sums: Vec<f32> = before.iter().zip(self.change.iter().skip(at)).map(|(a, b)| a + b).collect();
+        set_head(&mut head, &sums);
+        encrypted_form(&head, settings)
+    }
+}
+
+/// A trained classifier as it is evaluated under encryption.
+///
+/// # Errors
+/// [`Error::Head`].
+pub(crate) fn encrypted_form(trained: &Classifier, settings: &UpdateSettings) -> Result<Head> {
+    let bound = settings.token_bound;
+    Ok(match trained {
+        Classifier::Polynomial { head, .. } => heads::polynomial(head)?,
+        Classifier::Linear(head) => heads::linear(head, &vec![-bound; head.width], &vec![bound; head.width])?,
+    })
 }
 
 /// Values of an update of this backbone under these settings, the head's included.
@@ -150,20 +180,7 @@ impl Start {
             return Err(Error::Data { operation: NAME, what, found, expected: s.width.to_string() });
         }
         tuning.prepare(&mut model, &mut ChaCha12Rng::seed_from_u64(s.seed))?;
-        let head = match s.hidden {
-            0 => Classifier::Linear(LinearHead {
-                weight: vec![0.0; s.classes * s.width],
-                bias: vec![0.0; s.classes],
-                width: s.width,
-            }),
-            hidden => {
-                let activation = Activation::Trained { degree: 2 };
-                let clip = s.token_bound;
-                let plan = HeadPlan { hidden, activation, clip, seed: s.seed, ..HeadPlan::default() };
-                let head = seeded_head(s.width, s.classes, &plan)?;
-                Classifier::Polynomial { head, activation, range: plan.range }
-            }
-        };
+        let head = classifier(s)?;
         Ok(Self { model, head, tuning })
     }
 
@@ -178,10 +195,7 @@ impl Start {
     /// Every trained value.
     fn values(&mut self) -> Vec<f32> {
         let mut out: Vec<f32> = self.trained().into_iter().flat_map(|t| t.iter().copied()).collect();
-        match &self.head {
-            Classifier::Linear(head) => out.extend(head.weight.iter().chain(&head.bias)),
-            Classifier::Polynomial { head, .. } => out.extend(parameters_of(head)),
-        }
+        out.extend(head_values(&self.head));
         out
     }
 
@@ -198,12 +212,41 @@ impl Start {
             tensor.iter_mut().zip(&mut sums).for_each(|(to, from)| *to = from);
         }
         let rest: Vec<f32> = sums.collect();
-        match &mut self.head {
-            Classifier::Linear(head) => {
-                head.weight.iter_mut().chain(&mut head.bias).zip(rest).for_each(|(to, from)| *to = from);
-            }
-            Classifier::Polynomial { head, .. } => set_parameters(head, &rest),
-        }
+        set_head(&mut self.head, &rest);
         Ok(())
+    }
+}
+
+/// The head that training starts from, drawn from the job's seed.
+fn classifier(s: &UpdateSettings) -> Result<Classifier> {
+    Ok(match s.hidden {
+        0 => Classifier::Linear(LinearHead {
+            weight: vec![0.0; s.classes * s.width],
+            bias: vec![0.0; s.classes],
+            width: s.width,
+        }),
+        hidden => {
+            let activation = Activation::Trained { degree: 2 };
+            let clip = s.token_bound;
+            let plan = HeadPlan { hidden, activation, clip, seed: s.seed, ..HeadPlan::default() };
+            let head = seeded_head(s.width, s.classes, &plan)?;
+            Classifier::Polynomial { head, activation, range: plan.range }
+        }
+    })
+}
+
+fn head_values(head: &Classifier) -> Vec<f32> {
+    match head {
+        Classifier::Linear(head) => head.weight.iter().chain(&head.bias).copied().collect(),
+        Classifier::Polynomial { head, .. } => parameters_of(head),
+    }
+}
+
+fn set_head(head: &mut Classifier, values: &[f32]) {
+    match head {
+        Classifier::Linear(head) => {
+            head.weight.iter_mut().chain(&mut head.bias).zip(values).for_each(|(to, from)| *to = *from);
+        }
+        Classifier::Polynomial { head, .. } => set_parameters(head, values),
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use blindscope_classify::{Head, Plan, Policy, Release, Server};
-use blindscope_federation::{JobId, LearnError};
+use blindscope_federation::{JobId, JobSpec, LearnError};
 use bytes::Bytes;
 
 /// The head in a job's result.
-pub type HeadReader = Arc<dyn Fn(&[u8]) -> Result<Head, LearnError> + Send + Sync>;
+pub type HeadReader = Arc<dyn Fn(&JobSpec, &[u8]) -> Result<Head, LearnError> + Send + Sync>;
 
 /// Heads that are kept ready.
 const READY: usize = 4;
@@ -44,8 +44,8 @@ impl Heads {
     ///
     /// # Errors
     /// A result that holds no head, or a head that no plan fits.
-    pub(super) fn make(&self, job: JobId, result: &[u8]) -> Result<Arc<Offered>, LearnError> {
-        let head = (self.read)(result)?;
+    pub(super) fn make(&self, job: JobId, spec: &JobSpec, result: &[u8]) -> Result<Arc<Offered>, LearnError> {
+        let head = (self.read)(spec, result)?;
         let policy = Policy { release: Release::Logits { tokens: None }, ..Policy::new(self.batch) };
         let policy = self.precision.map_or(policy, |bits| policy.precise(bits));
         let plan = Plan::new(&head, policy)?;

@@ -18,8 +18,8 @@ use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
 
-/// Longest result that may hold a head.
-const MAX_HEAD: u64 = 64 << 20;
+/// Longest result that may hold a head: the update of a whole ViT-B ends in one.
+const MAX_HEAD: u64 = 512 << 20;
 /// Most bytes of all askers' keys.
 const MAX_KEYS: u64 = 16 << 30;
 
@@ -120,7 +120,9 @@ impl Oracle {
             return Ok(ready);
         }
         let bytes = self.results.read(&result, MAX_HEAD).map_err(|e| stored(&e))?;
-        tokio::task::block_in_place(|| self.heads.make(job.id, &bytes)).map_err(|e| missing(&e.to_string()))
+        let spec = now.spec(job.id).ok_or_else(|| missing("there is no such job"))?;
+        tokio::task::block_in_place(|| self.heads.make(job.id, spec, &bytes))
+            .map_err(|e| missing(&e.to_string()))
     }
 }
 

@@ -172,22 +172,7 @@ fn inference(results: &DemoResults) -> Result<Section> {
          scheme's noise alone.",
     );
     section.push(Block::Table(tables::inference(results)?));
-    let over = |network: bool| {
-        let heads = results.agreement.iter().filter(|a| a.network == network).map(|a| a.head.as_str());
-        heads.collect::<Vec<_>>().join(" and ")
-    };
-    if !over(true).is_empty() {
-        section.paragraph(format!(
-            "Asked over the network, of the coordinator's process and over mutual TLS: the head of {}.",
-            over(true)
-        ));
-    }
-    if !over(false).is_empty() {
-        section.push(Block::Note(format!(
-            "Asked within the asker's process, by the same bytes but not over the network, so that times leave out transport: the head of {}.",
-            over(false)
-        )));
-    }
+    section.paragraph("Asked over the network, of the coordinator's process and over mutual TLS.");
     Ok(section)
 }
 
