@@ -23,8 +23,8 @@ use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
 use noise::Noise;
 
-/// Most bits of a coefficient of a compacted answer: they are opened in words of 32.
-const MOST_ANSWER_BITS: u32 = 32;
+/// Most bits of a coefficient of a compacted answer.
+const MOST_ANSWER_BITS: u32 = 40;
 /// Bytes a token that make the feature-major packing worth its upload.
 const FEATURE_BYTES: usize = 30_000;
 
