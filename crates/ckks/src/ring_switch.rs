@@ -65,20 +65,20 @@ impl SmallSecret {
         self.coefficients.len()
     }
 
-    /// Coefficients `places` of `c·s` modulo `2^32`, in time that depends on the sizes alone.
+    /// Coefficients `places` of `c·s` modulo `2^64`, in time that depends on the sizes alone.
     ///
     /// # Errors
     /// [`CkksError::KeyShape`] if `c` is of another degree.
-    pub fn product_coefficients(&self, c: &[u32], places: &[usize]) -> Result<Vec<u32>> {
+    pub fn product_coefficients(&self, c: &[u64], places: &[usize]) -> Result<Vec<u64>> {
         let n = self.degree();
         if c.len() != n {
             return Err(CkksError::KeyShape { op: "small secret", expected: n, found: c.len() });
         }
-        let s: Zeroizing<Vec<u32>> = Zeroizing::new(self.coefficients.iter().map(|&x| x as u32).collect());
+        let s: Zeroizing<Vec<u64>> = Zeroizing::new(self.coefficients.iter().map(|&x| x as u64).collect());
         // With c reversed, coefficient p is a sum over two runs: j <= p positive, j > p wrapped and negative.
-        let reversed: Vec<u32> = c.iter().rev().copied().collect();
-        let dot = |a: &[u32], b: &[u32]| {
-            a.iter().zip(b).fold(0u32, |acc, (x, y)| acc.wrapping_add(x.wrapping_mul(*y)))
+        let reversed: Vec<u64> = c.iter().rev().copied().collect();
+        let dot = |a: &[u64], b: &[u64]| {
+            a.iter().zip(b).fold(0u64, |acc, (x, y)| acc.wrapping_add(x.wrapping_mul(*y)))
         };
         let one = |&p: &usize| {
             let p = p % n;

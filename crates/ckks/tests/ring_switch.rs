@@ -13,12 +13,12 @@ use common::Site;
 
 /// `c_0 + c_1·s'` by definition, centred modulo `q`.
 fn open_by_definition(c0: &[u64], c1: &[u64], s: &SmallSecret, q: u64) -> Vec<i64> {
-    // The product modulo 2^32 is all that the secret offers; here q is 40 bits, so halves of c_1 are multiplied apart.
+    // Parts of c_1 are multiplied apart, so that no product comes near a word.
     let places: Vec<usize> = (0..c0.len()).collect();
-    let part = |shift: u32, mask: u64| -> Vec<i64> {
-        let c: Vec<u32> = c1.iter().map(|x| (x >> shift & mask) as u32).collect();
-        // Sums of 2048 values below 2^14 stay within 32 bits.
-        s.product_coefficients(&c, &places).unwrap().into_iter().map(|x| i64::from(x as i32)).collect()
+    let part = |shift: u64, mask: u64| -> Vec<i64> {
+        let c: Vec<u64> = c1.iter().map(|x| x >> shift & mask).collect();
+        // Sums of 2048 values below 2^14 stay within 25 bits.
+        s.product_coefficients(&c, &places).unwrap().into_iter().map(|x| x as i64).collect()
     };
     let (low, middle, high) = (part(0, 0x3fff), part(14, 0x3fff), part(28, 0x3fff));
     let centre = |x: i128| {

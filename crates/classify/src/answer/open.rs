@@ -24,13 +24,12 @@ impl Piece {
     /// The coefficients at the shape's places, divided by the scale.
     fn open(&self, plan: &Plan, secret: &SmallSecret, shape: &PieceShape) -> Result<Vec<f64>> {
         let bits = plan.literal().answer_bits;
-        let c1: Vec<u32> = self.c1.iter().map(|&x| x as u32).collect();
-        let products = secret.product_coefficients(&c1, &shape.places)?;
+        let products = secret.product_coefficients(&self.c1, &shape.places)?;
         let q0 = plan.params().q().prime(0).value() as f64;
         let unit = q0 / (f64::from(bits).exp2() * plan.params().scale_value(&plan.answer()));
         // The top bits of the word are the value modulo 2^bits, centred by the sign.
-        let centre = |x: u32| f64::from((x << (32 - bits)) as i32 >> (32 - bits));
-        let one = |(c, p): (&u64, &u32)| centre((*c as u32).wrapping_add(*p)) * unit;
+        let centre = |x: u64| ((x << (64 - bits)) as i64 >> (64 - bits)) as f64;
+        let one = |(c, p): (&u64, &u64)| centre(c.wrapping_add(*p)) * unit;
         Ok(self.c0.iter().zip(&products).map(one).collect())
     }
 }

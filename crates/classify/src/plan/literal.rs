@@ -1,6 +1,6 @@
 //! A plan as public data: what a server publishes and an asker needs. It holds no weight.
 
-use super::{Chain, KeyOwner, Packing, Release};
+use super::{Chain, KeyOwner, MOST_ANSWER_BITS, Packing, Release};
 use crate::head::{MOST, Normalisation};
 use crate::{ClassifyError, Result};
 use blindscope_wire::{Digest, Hasher};
@@ -108,7 +108,7 @@ impl PlanLiteral {
 
     pub(super) fn check(&self) -> Result<()> {
         self.check_shape()?;
-        within("plan.answer_bits", self.answer_bits as usize, 8, 32)?;
+        within("plan.answer_bits", self.answer_bits as usize, 8, MOST_ANSWER_BITS as usize)?;
         self.chain.check(self)?;
         for value in [self.error_bound, self.error_std] {
             if !(value.is_finite() && value > 0.0) {

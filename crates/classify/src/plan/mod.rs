@@ -23,6 +23,8 @@ use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
 use noise::Noise;
 
+/// Most bits of a coefficient of a compacted answer.
+const MOST_ANSWER_BITS: u32 = 40;
 /// Bytes a token that make the feature-major packing worth its upload.
 const FEATURE_BYTES: usize = 30_000;
 
@@ -129,7 +131,7 @@ impl Plan {
             dropped <= at_typical && asked.is_none_or(|most| noise::TAIL * at_worst.hypot(dropped) <= most)
         };
         let whole = self.literal.key == KeyOwner::Collective;
-        let bits = (8..=32).filter(|_| !whole).find(enough).unwrap_or(32);
+        let bits = (8..=MOST_ANSWER_BITS).filter(|_| !whole).find(enough).unwrap_or(MOST_ANSWER_BITS);
         let dropped = noise.dropped(bits);
         self.literal.answer_bits = bits;
         self.literal.error_bound = noise::TAIL * at_worst.hypot(dropped);

@@ -8,7 +8,7 @@
 use super::chain::{Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, primes, row, wide};
 use super::magnitude::Magnitudes;
 use super::noise::{Noise, TAIL};
-use super::{AnyLayout, PlanLiteral, layout};
+use super::{AnyLayout, MOST_ANSWER_BITS, PlanLiteral, layout};
 use crate::{ClassifyError, Result};
 
 /// Largest `log2` of an answer's scale: beyond it the answer's own roundings are nothing beside other errors.
@@ -25,7 +25,7 @@ const TOO_COARSE: &str =
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) chain: Chain,
-    /// What no logit's error exceeds, dropped bits not counted.
+    /// What no logit's error exceeds with the widest answers.
     pub(super) error: f64,
     /// Bits of all ciphertexts of a question.
     cost: usize,
@@ -207,7 +207,7 @@ impl<'p> Ring<'p> {
         let room = Noise::nominal(self.plan, &self.layout, &chain).answer_room() - self.worst.logit.log2();
         chain.answer_log2 = finest.min(room.floor() as i16);
         let noise = Noise::nominal(self.plan, &self.layout, &chain);
-        let error = TAIL * noise.logit(self.worst);
+        let error = TAIL * noise.logit(self.worst).hypot(noise.dropped(MOST_ANSWER_BITS));
         let holds = chain.answer_log2 >= 8 && noise.holds(self.worst) && error.is_finite();
         let cost = self.cost(chain.log_q());
         holds.then_some(Found { chain, error, cost })
