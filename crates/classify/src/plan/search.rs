@@ -75,16 +75,26 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
     }
 }
 
-/// The most exact chain of one ring, cut to the bits that [`FINEST`] takes.
+/// The most exact chain of one ring, cut to the bits that [`FINEST`] takes; late rescaling, which costs time and longer keys,
+/// where early rescaling does not get there.
 ///
 /// # Errors
 /// [`ClassifyError::TooCoarse`] if it is off by more than `most`, [`ClassifyError::Overflow`] if there is none.
 pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
-    let chains = Ring::new(plan, worst, suggested(plan), Rescale::Early)?.chains();
+    let chains = |rescale| -> Result<Vec<Found>> {
+        Ok(Ring::new(plan, worst, suggested(plan), rescale)?.chains())
+    };
     let finer = |a: Found, b: Found| if b.error < a.error * 0.99 { b } else { a };
     // From the fewest bits upwards.
-    let enough = chains.iter().find(|f| f.error <= FINEST).cloned();
-    let best = enough.or_else(|| chains.into_iter().reduce(finer)).ok_or_else(|| overflow(worst))?;
+    let enough = |chains: &[Found]| chains.iter().find(|f| f.error <= FINEST).cloned();
+    let mut all = chains(Rescale::Early)?;
+    let mut found = enough(&all);
+    if found.is_none() {
+        let late = chains(Rescale::Late)?;
+        found = enough(&late);
+        all.extend(late);
+    }
+    let best = found.or_else(|| all.into_iter().reduce(finer)).ok_or_else(|| overflow(worst))?;
     if best.error > most {
         return Err(ClassifyError::TooCoarse { found: best.error, most, hint: TOO_COARSE });
     }
