@@ -7,6 +7,7 @@
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Parameters, Vit};
+use faer::Mat;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
@@ -73,12 +74,11 @@ pub fn recover(
     check(observed, plan)?;
     let block = Block::new(config, &observed.model.parameters().blocks[0]);
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed);
+    let drift = observed.taken_at.len() > 1;
     let mut found = Vec::new();
+    let mut space = Subspace::of(config, &seen.patch, &seen.positions, observed.images)?;
     for left in (1..=observed.images).rev() {
-        let space = Subspace::of(config, &seen.patch, &seen.positions, left)?;
-        let rank = left * config.tokens();
-        let spans =
-            [left_singular(ATTACK, &seen.fc1, rank)?.0, left_singular(ATTACK, &seen.fc2, rank)?.0];
+        let spans = spans(&seen, left * config.tokens(), config.width, drift)?;
         let fit = Fit::new(observed.model, &block, &space, spans);
         let image = observed.images - left;
         let spread = SPREAD * (config.patch_values() as f64).sqrt();
@@ -87,10 +87,13 @@ pub fn recover(
         let Some(best) = best else { break };
         let pixels = pixels(observed.model, &space, &best);
         let mut next = SpanImage { pixels, misfit: best.misfit, label: None };
-        if left > 1 && best.misfit < FOUND {
+        if left > 1 && (drift || best.misfit < FOUND) {
             let (label, without) = peel(observed, &seen, &next.pixels, left)?;
             next.label = Some(label);
             seen = without;
+            if !drift {
+                space = Subspace::of(config, &seen.patch, &seen.positions, left - 1)?;
+            }
         }
         found.push(next);
         if stopped {
@@ -98,6 +101,13 @@ pub fn recover(
         }
     }
     Ok(found)
+}
+
+/// The spans of the inputs of fc1 and fc2, of `rank` tokens. Over several steps each token drifts: its mean and its drift
+/// span twice as much, as far as there is room.
+fn spans(seen: &Seen, rank: usize, width: usize, drift: bool) -> Result<[Mat<f64>; 2]> {
+    let rank = if drift { (2 * rank).min(3 * width / 4) } else { rank };
+    Ok([left_singular(ATTACK, &seen.fc1, rank)?.0, left_singular(ATTACK, &seen.fc2, rank)?.0])
 }
 
 fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
@@ -124,7 +134,7 @@ fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
 /// The candidate's normalised pixels.
 fn pixels(model: &Vit, space: &Subspace, candidate: &Candidate) -> Vec<f32> {
     let (config, q) = (model.config(), space.open());
-    let z = faer::Mat::from_fn(q, config.patches(), |i, k| candidate.coordinates[k * q + i]);
+    let z = Mat::from_fn(q, config.patches(), |i, k| candidate.coordinates[k * q + i]);
     let patches = space.start() + product(space.free(), z.as_ref());
     assemble(config, &narrow(patches.transpose()))
 }
@@ -143,7 +153,7 @@ fn peel(observed: &Observed<'_>, seen: &Seen, pixels: &[f32], left: usize) -> Re
             without = without.without(&Seen::new(config, &own)?, share);
         }
         let values = left_singular(ATTACK, &without.patch, 0)?.1;
-        let beyond = values.get((left - 1) * config.patches()).copied().unwrap_or(0.0);
+        let beyond = values.iter().skip((left - 1) * config.patches()).sum();
         if best.as_ref().is_none_or(|b| beyond < b.0) {
             best = Some((beyond, label, without));
         }
