@@ -132,7 +132,7 @@ fn upload(plan: &AuditPlan, tiles: &Tiles, case: &Case, number: usize) -> Result
     let seen = train(&target, &pixels, &labels, case.steps, Optimiser::Sgd)?;
     let head = match &target.head {
         Classifier::Linear(head) => head.clone(),
-        Classifier::Polynomial(_) => LinearHead { weight: Vec::new(), bias: Vec::new(), width: 0 },
+        Classifier::Polynomial { .. } => LinearHead { weight: Vec::new(), bias: Vec::new(), width: 0 },
     };
     Ok(Uploaded { target, head, originals, labels, seen })
 }
@@ -166,15 +166,15 @@ fn by_spans(
         stopped.is_none()
     };
     let steps = case.steps as f32;
-    let taken_at = (0..case.steps).map(|t| between(uploaded, t as f32 / steps)).collect::<Result<Vec<_>, _>>()?;
+    let taken_at =
+        (0..case.steps).map(|t| between(uploaded, t as f32 / steps)).collect::<Result<Vec<_>, _>>()?;
     let middle = between(uploaded, (steps - 1.0) / (2.0 * steps))?.0;
     let mut gradient: Parameters = uploaded.seen.backbone.clone();
     if case.steps > 1 {
         let scale = 1.0 / (RATE * steps);
         gradient.tensors_mut().into_iter().flatten().for_each(|g| *g *= scale);
     }
-    let observed =
-        Observed { gradient: &gradient, model: &middle, taken_at: &taken_at, images: case.images };
+    let observed = Observed { gradient: &gradient, model: &middle, taken_at: &taken_at, images: case.images };
     let search = SearchPlan { seed: plan.seed, ..SearchPlan::default() };
     let mut evaluations = 0;
     let found = recover(&observed, &search, &mut |at| {

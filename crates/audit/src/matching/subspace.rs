@@ -37,7 +37,7 @@ impl Subspace {
             return Err(Error::NotShared { attack: ATTACK, missing: "positions or patch embedding", repair });
         }
         let r = images * n;
-        if r >= d.min(m) {
+        if r == 0 || r >= d.min(m) {
             let rule =
                 format!("images × {n} patches must stay below the width {d} and the patch's {m} values");
             return Err(Error::Setting {
@@ -46,6 +46,9 @@ impl Subspace {
                 value: images.to_string(),
                 rule,
             });
+        }
+        if gradient.positions.iter().chain(&gradient.patch.weight).any(|v| !v.is_finite()) {
+            return Err(Error::NotFinite { operation: ATTACK, what: "the gradient" });
         }
         let grid = widen(&gradient.positions[(config.positions() - n) * d..], n, d);
         Self::of(config, &widen(&gradient.patch.weight, m, d), &grid, images)
@@ -69,7 +72,8 @@ impl Subspace {
         }
         let conditions = sums.svd().map_err(failed)?;
         let (u, v) = (conditions.U(), conditions.V());
-        let inverse = Mat::from_fn(n, n, |i, k| u[(k, i)] / conditions.S().column_vector()[i].max(f64::MIN_POSITIVE));
+        let inverse =
+            Mat::from_fn(n, n, |i, k| u[(k, i)] / conditions.S().column_vector()[i].max(f64::MIN_POSITIVE));
         let start = v.subcols(0, n) * inverse;
         Ok(Self { config: config.clone(), start: basis * start, free: basis * v.subcols(n, r - n) })
     }

@@ -119,8 +119,7 @@ impl Layer {
 
 impl Block {
     pub(super) fn new(config: &Config, block: &BlockParameters) -> Self {
-        let scale =
-            if block.scale1.is_empty() { vec![1.0; config.width] } else { wide(&block.scale1) };
+        let scale = if block.scale1.is_empty() { vec![1.0; config.width] } else { wide(&block.scale1) };
         Self {
             heads: config.heads,
             norm1: Normalise::new(&block.norm1, config.norm_epsilon),
@@ -169,9 +168,8 @@ impl Block {
 
     /// dL/dx from dL/d(normed) and dL/d(hidden).
     pub(super) fn backward(&self, pass: &Pass, d_normed: &Mat<f64>, d_hidden: &Mat<f64>) -> Mat<f64> {
-        let before = Mat::from_fn(d_hidden.nrows(), d_hidden.ncols(), |i, k| {
-            d_hidden[(i, k)] * pass.slope[(i, k)]
-        });
+        let before =
+            Mat::from_fn(d_hidden.nrows(), d_hidden.ncols(), |i, k| d_hidden[(i, k)] * pass.slope[(i, k)]);
         let d_normed = self.fc1.backward(&before) + d_normed;
         let d_middle = self.norm2.backward(&d_normed, &pass.unit2);
         let branch =
@@ -185,8 +183,11 @@ impl Block {
             let out = d_mixed.as_ref().subrows(head * e, e);
             let mut d_scores = product(v.transpose(), out);
             softmax_columns_backward(&mut d_scores, p, scale);
-            let gradients =
-                [product(k, d_scores.as_ref()), product(q, d_scores.transpose()), product(out, p.transpose())];
+            let gradients = [
+                product(k, d_scores.as_ref()),
+                product(q, d_scores.transpose()),
+                product(out, p.transpose()),
+            ];
             for (part, g) in gradients.iter().enumerate() {
                 d_qkv.as_mut().subrows_mut(part * d + head * e, e).copy_from(g);
             }

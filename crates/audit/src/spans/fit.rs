@@ -106,7 +106,8 @@ impl<'a> Fit<'a> {
         let d_tokens = self.block.backward(&pass, &d_normed, &d_hidden);
         let grid = d_tokens.as_ref().subcols(self.prefix, self.patches());
         let slope = product(self.ways.transpose(), grid);
-        let slope = (0..slope.ncols()).flat_map(|k| slope.col(k).iter().copied().collect::<Vec<_>>()).collect();
+        let slope =
+            (0..slope.ncols()).flat_map(|k| slope.col(k).iter().copied().collect::<Vec<_>>()).collect();
         Misfit { total, slope, tokens }
     }
 }

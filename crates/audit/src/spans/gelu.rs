@@ -31,7 +31,8 @@ mod tests {
     #[test]
     fn erf_has_its_tabulated_values() {
         // Abramowitz and Stegun, table 7.1.
-        for (x, value) in [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)] {
+        for (x, value) in [(0.0, 0.0), (0.5, 0.520_499_877_8), (1.0, 0.842_700_792_9), (2.0, 0.995_322_265_0)]
+        {
             assert!((erf(x) - value).abs() < 1e-10 && (erf(-x) + value).abs() < 1e-10, "{x}");
         }
         assert!((erf(3.5) - 0.999_999_257).abs() < 1e-9);
