@@ -7,6 +7,9 @@ const MEMORY: usize = 20;
 /// The search ends when this many steps have lowered the value by less than a thousandth.
 const PATIENCE: usize = 15;
 
+/// Value and gradient at a point, or nothing to stop.
+type Evaluate<'a> = &'a mut dyn FnMut(&[f64]) -> Option<(f64, Vec<f64>)>;
+
 /// A point with its value and gradient.
 #[derive(Clone, Debug)]
 pub(super) struct Point {
@@ -30,7 +33,9 @@ fn direction(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> V
     }
     if let Some((_, y, curvature)) = pairs.back() {
         let scale = curvature / dot(y, y);
-        d.iter_mut().for_each(|d| *d *= scale);
+        for d in &mut d {
+            *d *= scale;
+        }
     }
     for ((s, y, curvature), a) in pairs.iter().zip(weights.iter().rev()) {
         let b = dot(y, &d) / curvature;
@@ -40,12 +45,7 @@ fn direction(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> V
 }
 
 /// Follows `direction` from `from` to a point with enough decrease and enough curvature; nothing when none is found.
-fn line_search(
-    from: &Point,
-    direction: &[f64],
-    first: f64,
-    evaluate: &mut dyn FnMut(&[f64]) -> Option<(f64, Vec<f64>)>,
-) -> Option<Point> {
+fn line_search(from: &Point, direction: &[f64], first: f64, evaluate: Evaluate<'_>) -> Option<Point> {
     let slope = dot(direction, &from.gradient);
     let (mut low, mut high, mut step) = (0.0, f64::INFINITY, first);
     let mut best = None;
@@ -69,11 +69,7 @@ fn line_search(
 
 /// The lowest point found from `start` in at most `steps` steps. `evaluate` gives value and gradient, or nothing to stop.
 /// Nothing when it stops at the start.
-pub(super) fn descend(
-    start: Vec<f64>,
-    steps: usize,
-    evaluate: &mut dyn FnMut(&[f64]) -> Option<(f64, Vec<f64>)>,
-) -> Option<Point> {
+pub(super) fn descend(start: Vec<f64>, steps: usize, evaluate: Evaluate<'_>) -> Option<Point> {
     let (value, gradient) = evaluate(&start)?;
     let mut point = Point { at: start, value, gradient };
     let mut pairs = VecDeque::with_capacity(MEMORY);
