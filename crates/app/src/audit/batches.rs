@@ -190,9 +190,9 @@ fn by_spans(
     }
     let misfits: Vec<String> = found.iter().map(|f| format!("{:.1e}", f.misfit)).collect();
     notes.push(format!(
-        "{name}, batch {}: {} of {} images found, misfits {}, {evaluations} evaluations.",
+        "{name}, batch {}: {} of {} images found exactly, misfits {}, {evaluations} evaluations.",
         number + 1,
-        found.len(),
+        found.iter().filter(|f| f.found()).count(),
         case.images,
         misfits.join(", ")
     ));

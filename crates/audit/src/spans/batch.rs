@@ -58,6 +58,13 @@ pub struct SpanImage {
     pub label: Option<usize>,
 }
 
+impl SpanImage {
+    /// Whether this is an image of the batch, not only as near as the search came.
+    pub fn found(&self) -> bool {
+        self.misfit < FOUND
+    }
+}
+
 /// Recovers the images behind a batch's gradient. Images that no start finds are returned as near as the search came. When
 /// `progress` gives `false` what was found so far is returned.
 ///
@@ -87,7 +94,7 @@ pub fn recover(
         let Some(best) = best else { break };
         let pixels = pixels(observed.model, &space, &best);
         let mut next = SpanImage { pixels, misfit: best.misfit, label: None };
-        if left > 1 && (drift || best.misfit < FOUND) {
+        if left > 1 && (drift || next.found()) {
             let (label, without) = peel(observed, &seen, &next.pixels, left)?;
             next.label = Some(label);
             seen = without;
