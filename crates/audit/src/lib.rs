@@ -18,6 +18,7 @@ pub mod membership;
 pub mod metrics;
 mod picture;
 pub mod sealed;
+pub mod spans;
 pub mod token;
 
 pub use error::{Error, Result};

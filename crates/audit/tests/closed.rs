@@ -78,3 +78,28 @@ fn too_few_equations_are_said_and_filled_by_smoothness() {
     println!("{similarity:?}, rank {} of {}, condition {:.1}", found.rank, found.patches, found.condition);
     assert!(found.rank <= 32 && found.patches == 36);
 }
+
+#[test]
+fn digits_are_lost_in_the_gradients_sums_not_in_the_solve() {
+    let c = case(Config::plain(112, 8, 256, 3, 4), 14);
+    let mut gradient = batch_gradient(&c.model, &c.head, &c.pixels, &[1]).unwrap().backbone;
+    let solve = |gradient: &Parameters| {
+        let found = from_positions(c.model.config(), gradient).unwrap();
+        let picture = Picture::from_normalised(&found.pixels, &c.preprocess);
+        Similarity::of(&c.original, &picture).unwrap().psnr
+    };
+    let summed_in_f32 = solve(&gradient);
+    // The same products, summed in f64 and rounded once.
+    let (n, d, p) = (c.model.config().patches(), c.model.config().width, 8);
+    let grid = &gradient.positions[d..];
+    let pixel = |k: usize, j: usize| {
+        let (channel, y, x) = (j / (p * p), j / p % p, j % p);
+        f64::from(c.pixels[(channel * 112 + k / 14 * p + y) * 112 + k % 14 * p + x])
+    };
+    let sum = |j: usize, i: usize| (0..n).map(|k| pixel(k, j) * f64::from(grid[k * d + i])).sum::<f64>();
+    gradient.patch.weight =
+        (0..3 * p * p).flat_map(|j| (0..d).map(move |i| (j, i))).map(|(j, i)| sum(j, i) as f32).collect();
+    let rounded_once = solve(&gradient);
+    println!("summed in f32 {summed_in_f32:.1} dB, rounded once {rounded_once:.1} dB");
+    assert!(rounded_once > summed_in_f32 + 6.0, "{rounded_once} against {summed_in_f32}");
+}

@@ -163,7 +163,7 @@ pub(crate) enum AuditTarget {
     Gradient,
     /// Updates of one image after several local steps.
     Update,
-    /// Batches, by gradient matching.
+    /// Batches, by spans and by gradient matching.
     Batch,
     /// Class tokens and their means.
     Token,

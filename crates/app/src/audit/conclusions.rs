@@ -46,10 +46,12 @@ fn batch(findings: &Findings) -> Option<String> {
     let all = list.collect::<Vec<_>>().join("; ");
     let out = cells.iter().filter(|c| c.leaks).count();
     let nearer = cells.iter().filter(|c| c.found.mean > c.control.mean).count();
+    let verdict = if out > 0 { "A batch does not hide its images" } else { "Batches were searched" };
     (!cells.is_empty()).then(|| {
         format!(
-            "Larger batches and several local steps make the attack a search; {nearer} of {} such searches came nearer than the \
-             mean of the batch, {out} of them beyond what so few images leave to chance. {all}. A search that failed may succeed with more time.",
+            "{verdict}: of {} attacks on batches and on updates of several local steps {nearer} came nearer than the mean of the \
+             batch, {out} of them beyond what so few images leave to chance. {all}. An attack that failed may succeed with more \
+             time.",
             cells.len()
         )
     })

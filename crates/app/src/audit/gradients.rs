@@ -114,6 +114,7 @@ fn attack(
         found.len(),
         median(&seconds)
     ));
+    findings.notes.extend(unseen(target.model.config(), rank).map(|note| format!("{name}: {note}")));
     findings.seconds.push((key.to_owned(), seconds));
     let rows = found.iter().take(3).enumerate();
     let row = |(i, c): (usize, &ClosedForm)| {
@@ -123,6 +124,22 @@ fn attack(
         .galleries
         .push(Gallery { title: format!("Gradient of one image: {name}"), rows: rows.map(row).collect() });
     Ok(())
+}
+
+/// What no equation can add where there are fewer than patches. Every gradient sees a patch through the d − 1 centred values
+/// of its embedding, and through dL/dW; both stay as they are when what the equations leave open moves within the
+/// embedding's kernel.
+fn unseen(config: &Config, rank: usize) -> Option<String> {
+    let open = config.patches().saturating_sub(rank);
+    let hidden = open * (config.patch_values() + 1).saturating_sub(config.width);
+    (hidden > 0).then(|| {
+        format!(
+            "{hidden} of the image's {} values leave no trace in any gradient, {} more only in those of deeper layers; all are filled \
+             in by smoothness.",
+            config.pixels(),
+            open * config.patch_values() - hidden
+        )
+    })
 }
 
 fn median(values: &[f64]) -> f64 {

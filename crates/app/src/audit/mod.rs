@@ -1,5 +1,6 @@
 //! `blindscope audit`: attacks the study's own model and data, and says in figures and pictures what got out.
 
+mod batches;
 mod closed;
 mod conclusions;
 mod error;
@@ -75,7 +76,7 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
         let found = match attack {
             Attack::Gradient => gradients::run(plan, &tiles, &mut stage)?,
             Attack::Update => updates::run(plan, &tiles, &mut stage)?,
-            Attack::Batch => updates::batches(plan, &tiles, &mut stage)?,
+            Attack::Batch => batches::run(plan, &tiles, &mut stage)?,
             Attack::Token | Attack::Member | Attack::Search => {
                 if set.is_none() {
                     set = Some(features::TokenSet::new(plan, &tiles, &mut stage)?);

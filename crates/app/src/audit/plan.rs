@@ -15,7 +15,7 @@ pub enum Attack {
     Gradient,
     /// Updates of one image after several local steps.
     Update,
-    /// Batches, by gradient matching.
+    /// Batches, by spans and by gradient matching.
     Batch,
     /// Class tokens and their means.
     Token,
@@ -83,7 +83,7 @@ impl AuditPlan {
     /// What a stage's result depends on.
     pub(super) fn fingerprint(&self) -> String {
         format!(
-            "2 {:?} {:?} images {} seed {} quick {}",
+            "3 {:?} {:?} images {} seed {} quick {}",
             self.source, self.model, self.images, self.seed, self.quick
         )
     }

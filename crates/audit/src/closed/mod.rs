@@ -33,7 +33,7 @@ pub struct Recovered {
 }
 
 /// Refuses a gradient without the patch embedding's weight, or of other shapes.
-fn check_patch_weight(attack: &'static str, config: &Config, gradient: &Parameters) -> Result<()> {
+pub(crate) fn check_patch_weight(attack: &'static str, config: &Config, gradient: &Parameters) -> Result<()> {
     let expected = config.patch_values() * config.width;
     if gradient.patch.weight.is_empty() {
         let repair = "attack the class tokens or the head instead";

@@ -6,14 +6,13 @@
 //! each patch. What is left to search for is b·n − n dimensions a patch instead of 3·p².
 
 use blindscope_vision::vit::{Config, Parameters};
-use faer::Mat;
+use faer::{Mat, MatRef};
 
 use crate::closed::pixel_of;
 use crate::error::{Error, Result};
-use crate::linear::{Spectrum, product, widen};
+use crate::linear::{product, widen};
 
 const ATTACK: &str = "subspace of a batch";
-const FLOOR: f64 = 1e-11;
 
 /// An affine space for each patch position: p_k = start_k + free·z.
 #[derive(Debug)]
@@ -38,7 +37,7 @@ impl Subspace {
             return Err(Error::NotShared { attack: ATTACK, missing: "positions or patch embedding", repair });
         }
         let r = images * n;
-        if r >= d.min(m) {
+        if r == 0 || r >= d.min(m) {
             let rule =
                 format!("images × {n} patches must stay below the width {d} and the patch's {m} values");
             return Err(Error::Setting {
@@ -48,27 +47,45 @@ impl Subspace {
                 rule,
             });
         }
-        let weight = widen(&gradient.patch.weight, m, d);
-        let rows = Spectrum::new(ATTACK, &(weight.transpose() * &weight), FLOOR)?.cut(r);
-        // G = B·Δ' with Δ' = Λ^½·Vᵀ and B = G·V·Λ^−½.
-        let mut basis = &weight * rows.range();
-        for (i, value) in rows.kept().iter().enumerate() {
-            for j in 0..m {
-                basis[(j, i)] /= value.sqrt();
-            }
+        if gradient.positions.iter().chain(&gradient.patch.weight).any(|v| !v.is_finite()) {
+            return Err(Error::NotFinite { operation: ATTACK, what: "the gradient" });
         }
         let grid = widen(&gradient.positions[(config.positions() - n) * d..], n, d);
+        Self::of(config, &widen(&gradient.patch.weight, m, d), &grid, images)
+    }
+
+    /// As [`Subspace::new`], from dL/dW `[3·p², d]` and dL/dE `[n, d]`.
+    pub(crate) fn of(config: &Config, weight: &Mat<f64>, grid: &Mat<f64>, images: usize) -> Result<Self> {
+        let (n, r) = (config.patches(), images * config.patches());
+        let size = weight.ncols();
+        let failed = |_| Error::NotConverged { operation: ATTACK, size };
+        let svd = weight.thin_svd().map_err(failed)?;
+        // G = B·Δ' with orthonormal B = U and Δ' = S·Vᵀ.
+        let basis = svd.U().subcols(0, r);
         // T: each summed token gradient in terms of Δ' rows, T·Δ' = dL/dE.
-        let mut sums = &grid * rows.range();
-        for (i, value) in rows.kept().iter().enumerate() {
+        let mut sums = grid * svd.V().subcols(0, r);
+        for i in 0..r {
+            let value = svd.S().column_vector()[i].max(f64::MIN_POSITIVE);
             for k in 0..n {
-                sums[(k, i)] /= value.sqrt();
+                sums[(k, i)] /= value;
             }
         }
-        let conditions = Spectrum::new(ATTACK, &(&sums * sums.transpose()), FLOOR)?;
-        let start = sums.transpose() * conditions.solve(&Mat::identity(n, n));
-        let free = Spectrum::new(ATTACK, &(sums.transpose() * &sums), FLOOR)?.cut(n);
-        Ok(Self { config: config.clone(), start: &basis * start, free: &basis * free.kernel() })
+        let conditions = sums.svd().map_err(failed)?;
+        let (u, v) = (conditions.U(), conditions.V());
+        let inverse =
+            Mat::from_fn(n, n, |i, k| u[(k, i)] / conditions.S().column_vector()[i].max(f64::MIN_POSITIVE));
+        let start = v.subcols(0, n) * inverse;
+        Ok(Self { config: config.clone(), start: basis * start, free: basis * v.subcols(n, r - n) })
+    }
+
+    /// Patches at coordinates zero, `[3·p², n]`.
+    pub(crate) fn start(&self) -> MatRef<'_, f64> {
+        self.start.as_ref()
+    }
+
+    /// The ways in which each patch may move, orthonormal columns `[3·p², q]`.
+    pub(crate) fn free(&self) -> MatRef<'_, f64> {
+        self.free.as_ref()
     }
 
     /// Dimensions left open in each patch.

@@ -1,0 +1,174 @@
+//! The whole batch, image by image.
+//!
+//! Once an image is found, its own gradient is computed, for each class, and taken off the batch's: what is left is the
+//! gradient of a smaller batch, whose spans are narrower. The right class is the one for which dL/dW_patch loses rank, so
+//! labels come along. The last image has a closed form.
+
+use blindscope_vision::head::LinearHead;
+use blindscope_vision::train::{Classifier, batch_gradient};
+use blindscope_vision::vit::{Parameters, Vit};
+use faer::Mat;
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
+use super::block::Block;
+use super::fit::Fit;
+use super::search::{Candidate, FOUND, SearchPlan, search};
+use super::seen::{ATTACK, Seen};
+use crate::closed::assemble;
+use crate::error::{Error, Result};
+use crate::linear::{left_singular, narrow, product};
+use crate::matching::Subspace;
+
+/// Deviation of the starts' coordinates, in normalised colours over a patch: about half of real tiles'.
+const SPREAD: f64 = 0.1;
+
+/// What is attacked.
+#[derive(Debug)]
+pub struct Observed<'a> {
+    /// Gradient of the mean loss, or a mean over steps of such gradients.
+    pub gradient: &'a Parameters,
+    /// The model at which tokens are computed.
+    pub model: &'a Vit,
+    /// The models at which the gradients were taken: one, or one a step as far as the attacker knows them.
+    pub taken_at: &'a [(Vit, LinearHead)],
+    /// Images in the batch.
+    pub images: usize,
+}
+
+/// Where the attack stands.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct SpanStep {
+    /// The image of the batch, from 0.
+    pub image: usize,
+    /// Evaluations done for it.
+    pub evaluation: usize,
+    /// Its least misfit.
+    pub misfit: f64,
+}
+
+/// One recovered image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanImage {
+    /// Normalised pixels `[3, side, side]`.
+    pub pixels: Vec<f32>,
+    /// Its misfit; below 1e-6 for an image of the batch.
+    pub misfit: f64,
+    /// Its label, as the gradient without it says; nothing for the last image.
+    pub label: Option<usize>,
+}
+
+impl SpanImage {
+    /// Whether this is an image of the batch, not only as near as the search came.
+    pub fn found(&self) -> bool {
+        self.misfit < FOUND
+    }
+}
+
+/// Recovers the images behind a batch's gradient. Images that no start finds are returned as near as the search came. When
+/// `progress` gives `false` what was found so far is returned.
+///
+/// # Errors
+/// [`Error::NotShared`] without positions, patch embedding or the first block's feed-forward layers; [`Error::Setting`] for
+/// a batch of more tokens than the model is wide, or no start; [`Error::NotFinite`]; [`Error::Vision`].
+pub fn recover(
+    observed: &Observed<'_>,
+    plan: &SearchPlan,
+    progress: &mut dyn FnMut(&SpanStep) -> bool,
+) -> Result<Vec<SpanImage>> {
+    let config = observed.model.config();
+    let mut seen = Seen::new(config, observed.gradient)?;
+    check(observed, plan)?;
+    let block = Block::new(config, &observed.model.parameters().blocks[0]);
+    let mut rng = ChaCha12Rng::seed_from_u64(plan.seed);
+    let drift = observed.taken_at.len() > 1;
+    let mut found = Vec::new();
+    let mut space = Subspace::of(config, &seen.patch, &seen.positions, observed.images)?;
+    for left in (1..=observed.images).rev() {
+        let spans = spans(&seen, left * config.tokens(), config.width, drift)?;
+        let fit = Fit::new(observed.model, &block, &space, spans);
+        let image = observed.images - left;
+        let spread = SPREAD * (config.patch_values() as f64).sqrt();
+        let mut tick = |evaluation, misfit| progress(&SpanStep { image, evaluation, misfit });
+        let (best, stopped) = search(&fit, plan, spread, &mut rng, &mut tick);
+        let Some(best) = best else { break };
+        let pixels = pixels(observed.model, &space, &best);
+        let mut next = SpanImage { pixels, misfit: best.misfit, label: None };
+        if left > 1 && (drift || next.found()) {
+            let (label, without) = peel(observed, &seen, &next.pixels, left)?;
+            next.label = Some(label);
+            seen = without;
+            if !drift {
+                space = Subspace::of(config, &seen.patch, &seen.positions, left - 1)?;
+            }
+        }
+        found.push(next);
+        if stopped {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// The spans of the inputs of fc1 and fc2, of `rank` tokens. Over several steps each token drifts: its mean and its drift
+/// span twice as much, as far as there is room.
+fn spans(seen: &Seen, rank: usize, width: usize, drift: bool) -> Result<[Mat<f64>; 2]> {
+    let rank = if drift { (2 * rank).min(3 * width / 4) } else { rank };
+    Ok([left_singular(ATTACK, &seen.fc1, rank)?.0, left_singular(ATTACK, &seen.fc2, rank)?.0])
+}
+
+fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
+    let config = observed.model.config();
+    let tokens = observed.images * config.tokens();
+    if observed.images == 0 || tokens >= config.width.min(config.patch_values()) {
+        let value = observed.images.to_string();
+        let rule = format!(
+            "images × {} tokens must stay below the width {} and the patch's {} values",
+            config.tokens(),
+            config.width,
+            config.patch_values()
+        );
+        return Err(Error::Setting { attack: ATTACK, setting: "images", value, rule });
+    }
+    if plan.starts == 0 || plan.steps == 0 || observed.taken_at.is_empty() {
+        let (setting, value) = ("starts, steps or models", "0".to_owned());
+        let rule = "at least one of each is needed".to_owned();
+        return Err(Error::Setting { attack: ATTACK, setting, value, rule });
+    }
+    Ok(())
+}
+
+/// The candidate's normalised pixels.
+fn pixels(model: &Vit, space: &Subspace, candidate: &Candidate) -> Vec<f32> {
+    let (config, q) = (model.config(), space.open());
+    let z = Mat::from_fn(q, config.patches(), |i, k| candidate.coordinates[k * q + i]);
+    let patches = space.start() + product(space.free(), z.as_ref());
+    assemble(config, &narrow(patches.transpose()))
+}
+
+/// The gradient without one image, under the label that leaves least of rank beyond `left` − 1 images.
+fn peel(observed: &Observed<'_>, seen: &Seen, pixels: &[f32], left: usize) -> Result<(usize, Seen)> {
+    let config = observed.model.config();
+    let classes = observed.taken_at[0].1.bias.len();
+    let share = 1.0 / (observed.images * observed.taken_at.len()) as f64;
+    let mut best: Option<(f64, usize, Seen)> = None;
+    for label in 0..classes {
+        let mut without = seen.clone();
+        for (model, head) in observed.taken_at {
+            let head = Classifier::Linear(head.clone());
+            let own = batch_gradient(model, &head, pixels, &[label])?.backbone;
+            without = without.without(&Seen::new(config, &own)?, share);
+        }
+        let values = left_singular(ATTACK, &without.patch, 0)?.1;
+        let beyond = values.iter().skip((left - 1) * config.patches()).sum();
+        if best.as_ref().is_none_or(|b| beyond < b.0) {
+            best = Some((beyond, label, without));
+        }
+    }
+    best.map(|(_, label, without)| (label, without)).ok_or(Error::Setting {
+        attack: ATTACK,
+        setting: "classes",
+        value: classes.to_string(),
+        rule: "the head needs a class".into(),
+    })
+}

@@ -1,0 +1,113 @@
+//! How far the hidden values of one candidate image lie outside the spans that a batch's gradient shows.
+//!
+//! dL/dW of a layer is Σ input·(gradient at its output)ᵀ over all tokens of the batch: every true input lies in its column
+//! space. With Π the projection off that space, the misfit of an image is Σ_k |Π·input_k|² over the total of |input_k|², for
+//! the inputs of the first block's two feed-forward layers. It is zero, up to rounding, at each image of the batch.
+
+use blindscope_vision::vit::Vit;
+use faer::Mat;
+
+use super::block::{Block, Pass};
+use crate::linear::product;
+use crate::matching::Subspace;
+
+/// The misfit of one image as a function of its coordinates in the patches' affine spaces, `[q, n]`.
+#[derive(Debug)]
+pub(super) struct Fit<'a> {
+    block: &'a Block,
+    /// Tokens at coordinates zero, `[d, t]`.
+    fixed: Mat<f64>,
+    /// Tokens' derivative in the coordinates, `[d, q]`.
+    ways: Mat<f64>,
+    /// Orthonormal columns: the span of fc1's inputs, of fc2's inputs.
+    spans: [Mat<f64>; 2],
+    /// What each squared misfit is divided by.
+    sizes: [f64; 2],
+    prefix: usize,
+}
+
+/// Misfits at one image.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    /// Weighted total.
+    pub(super) total: f64,
+    /// Its derivative in the coordinates, column by column.
+    pub(super) slope: Vec<f64>,
+    /// Each token's own, unweighted.
+    pub(super) tokens: Vec<f64>,
+}
+
+impl<'a> Fit<'a> {
+    pub(super) fn new(model: &Vit, block: &'a Block, space: &Subspace, spans: [Mat<f64>; 2]) -> Self {
+        let (config, p) = (model.config(), model.parameters());
+        let (d, n, prefix) = (config.width, config.patches(), config.prefix());
+        let embed = crate::linear::widen(&p.patch.weight, config.patch_values(), d);
+        let start = product(embed.transpose(), space.start());
+        let ways = product(embed.transpose(), space.free());
+        let positions = |row: usize, i: usize| f64::from(p.positions[row * d + i]);
+        let own = usize::from(config.class_position);
+        let fixed = Mat::from_fn(d, prefix + n, |i, k| {
+            if k == 0 {
+                f64::from(p.class[i]) + if own == 1 { positions(0, i) } else { 0.0 }
+            } else if k < prefix {
+                f64::from(p.registers[(k - 1) * d + i])
+            } else {
+                let bias = p.patch.bias.get(i).map_or(0.0, |b| f64::from(*b));
+                start[(i, k - prefix)] + bias + positions(own + k - prefix, i)
+            }
+        });
+        let pass = block.forward(&fixed);
+        let sizes = [pass.normed.squared_norm_l2(), pass.hidden.squared_norm_l2()];
+        Self { block, fixed, ways, spans, sizes, prefix }
+    }
+
+    /// Coordinates of one image, and how many.
+    pub(super) fn len(&self) -> usize {
+        self.ways.ncols() * (self.fixed.ncols() - self.prefix)
+    }
+
+    pub(super) fn patches(&self) -> usize {
+        self.fixed.ncols() - self.prefix
+    }
+
+    /// Tokens before the first patch.
+    pub(super) fn prefix(&self) -> usize {
+        self.prefix
+    }
+
+    fn pass(&self, coordinates: &[f64]) -> Pass {
+        let q = self.ways.ncols();
+        let z = Mat::from_fn(q, self.patches(), |i, k| coordinates[k * q + i]);
+        let mut tokens = self.fixed.clone();
+        let mut grid = tokens.as_mut().subcols_mut(self.prefix, z.ncols());
+        grid += product(self.ways.as_ref(), z.as_ref());
+        self.block.forward(&tokens)
+    }
+
+    /// The misfit with token k weighted by `weights[k]`.
+    pub(super) fn evaluate(&self, coordinates: &[f64], weights: &[f64]) -> Misfit {
+        let pass = self.pass(coordinates);
+        let mut tokens = vec![0.0; self.fixed.ncols()];
+        let mut total = 0.0;
+        let outside = [(&pass.normed, 0), (&pass.hidden, 1)].map(|(inputs, which)| {
+            let span = &self.spans[which];
+            let inside = product(span.transpose(), inputs.as_ref());
+            let mut rest = inputs - product(span.as_ref(), inside.as_ref());
+            for k in 0..rest.ncols() {
+                let own = rest.col(k).squared_norm_l2() / self.sizes[which];
+                tokens[k] += own;
+                total += weights[k] * own;
+                let scale = 2.0 * weights[k] / self.sizes[which];
+                rest.as_mut().col_mut(k).iter_mut().for_each(|v| *v *= scale);
+            }
+            rest
+        });
+        let [d_normed, d_hidden] = outside;
+        let d_tokens = self.block.backward(&pass, &d_normed, &d_hidden);
+        let grid = d_tokens.as_ref().subcols(self.prefix, self.patches());
+        let slope = product(self.ways.transpose(), grid);
+        let slope =
+            (0..slope.ncols()).flat_map(|k| slope.col(k).iter().copied().collect::<Vec<_>>()).collect();
+        Misfit { total, slope, tokens }
+    }
+}
