@@ -142,7 +142,7 @@ impl Agreed {
         Ok(EncryptedHead::encode(&head, &self.plan, 1.0 / f64::from(self.settings.sites))?)
     }
 
-    /// The head that a site trains, in the clear: it stays at the site. Public for those who check a study that they own.
+    /// The head that a site trains, in the clear: it stays at the site.
     pub(crate) fn train(&self, data: &SiteData, watch: Watch<'_>) -> Result<Head> {
         let s = &self.settings;
         data.train.check(NAME, s.width, s.classes)?;
