@@ -142,7 +142,7 @@ impl Agreed {
         Ok(EncryptedHead::encode(&head, &self.plan, 1.0 / f64::from(self.settings.sites))?)
     }
 
-    /// The head that a site trains, in the clear: it stays at the site. Public for those who check a study that they own.
+    /// The head that a site trains, in the clear: it stays at the site.
     pub(crate) fn train(&self, data: &SiteData, watch: Watch<'_>) -> Result<Head> {
         let s = &self.settings;
         data.train.check(NAME, s.width, s.classes)?;
@@ -188,7 +188,8 @@ impl Agreed {
 /// from.
 ///
 /// # Errors
-/// As [`Agreed::of`]; [`Error::Setting`] for a key whose masks have no room.
+/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`]; [`Error::Bytes`] for a
+/// start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
 pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
     let literal = study.literal();
@@ -216,7 +217,7 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
 /// The average that an encrypted head of these sites stands for, in the clear: nobody in a study can compute it.
 ///
 /// # Errors
-/// As [`Agreed::of`], and those of training.
+/// As [`complete`], and those of training.
 pub fn encrypted_head_twin(spec: &JobSpec, start: &[u8], sites: &[&SiteData]) -> Result<Head> {
     let agreed = Agreed::of(spec, start)?;
     let heads: Vec<Head> = sites.iter().map(|data| agreed.train(data, &|_| {})).collect::<Result<_>>()?;
