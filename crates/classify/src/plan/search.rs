@@ -81,9 +81,8 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
 /// # Errors
 /// [`ClassifyError::TooCoarse`] if it is off by more than `most`, [`ClassifyError::Overflow`] if there is none.
 pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
-    let chains = |rescale| -> Result<Vec<Found>> {
-        Ok(Ring::new(plan, worst, suggested(plan), rescale)?.chains())
-    };
+    let chains =
+        |rescale| -> Result<Vec<Found>> { Ok(Ring::new(plan, worst, suggested(plan), rescale)?.chains()) };
     let finer = |a: Found, b: Found| if b.error < a.error * 0.99 { b } else { a };
     // From the fewest bits upwards.
     let enough = |chains: &[Found]| chains.iter().find(|f| f.error <= FINEST).cloned();
