@@ -37,15 +37,26 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Features> {
             "a dataset is named, but only HDF5 files hold datasets",
         ));
     }
+    std::fs::metadata(path).map_err(Error::io("reading", path))?;
     let (width, values) = match extension.as_str() {
         "safetensors" => {
             if Features::is_ours(path) {
+                if labels.is_some() {
+                    let reason = "a list of labels is named, but the file has labels of its own";
+                    return Err(Error::data("importing features", reason));
+                }
                 return Features::load(path);
             }
             safetensors(path)?
         }
         "npy" => npy::read(path)?,
-        "csv" => return csv(path),
+        "csv" => {
+            let features = csv(path)?;
+            if labels.is_none() {
+                return Ok(features);
+            }
+            (features.width, features.values)
+        }
         "h5" | "hdf5" => {
             let table = hdf5::read(path, options.dataset.as_deref(), labels.is_none())?;
             if labels.is_none() {
