@@ -17,6 +17,8 @@ const FINEST_ANSWER: i16 = 38;
 const FINEST_WIDE_ANSWER: i16 = 56;
 /// What plans without an asked precision do not go beyond.
 const FINEST: f64 = 1.0 / 4096.0;
+/// Where they rescale early, which is faster and takes shorter keys, if that promises so much.
+const FINE: f64 = 1.0 / 256.0;
 
 const TOO_COARSE: &str =
     "state the head's range (Head::calibrated), lower the normalisation's bound, or ask for fewer bits";
@@ -75,8 +77,8 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
     }
 }
 
-/// The most exact chain of one ring, cut to the bits that [`FINEST`] takes; late rescaling, which costs time and longer keys,
-/// where early rescaling does not get there.
+/// The most exact chain of one ring, cut to the bits that [`FINEST`] takes; rescaled late where rescaling early does not promise
+/// [`FINE`] logits.
 ///
 /// # Errors
 /// [`ClassifyError::TooCoarse`] if it is off by more than `most`, [`ClassifyError::Overflow`] if there is none.
@@ -85,15 +87,19 @@ pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> R
         |rescale| -> Result<Vec<Found>> { Ok(Ring::new(plan, worst, suggested(plan), rescale)?.chains()) };
     let finer = |a: Found, b: Found| if b.error < a.error * 0.99 { b } else { a };
     // From the fewest bits upwards.
-    let enough = |chains: &[Found]| chains.iter().find(|f| f.error <= FINEST).cloned();
-    let mut all = chains(Rescale::Early)?;
-    let mut found = enough(&all);
-    if found.is_none() {
-        let late = chains(Rescale::Late)?;
-        found = enough(&late);
-        all.extend(late);
-    }
-    let best = found.or_else(|| all.into_iter().reduce(finer)).ok_or_else(|| overflow(worst))?;
+    let best = |chains: Vec<Found>| {
+        let enough = chains.iter().find(|f| f.error <= FINEST).cloned();
+        enough.or_else(|| chains.into_iter().reduce(finer))
+    };
+    let early = best(chains(Rescale::Early)?);
+    let best = match early {
+        Some(early) if early.error <= FINE => early,
+        early => early
+            .into_iter()
+            .chain(best(chains(Rescale::Late)?))
+            .reduce(finer)
+            .ok_or_else(|| overflow(worst))?,
+    };
     if best.error > most {
         return Err(ClassifyError::TooCoarse { found: best.error, most, hint: TOO_COARSE });
     }
