@@ -47,7 +47,8 @@ pub enum Ask {
         public_key: Blob,
         /// The parts sealed to this site, one a sender.
         bundle: Blob,
-        /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself.
+        /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself, unless they are
+        /// more than [`Task::CHECKED_SITES`].
         shares: Vec<SignedHeader>,
     },
     /// Contribute.
@@ -116,12 +117,23 @@ impl Task {
         message::from_text("task", bytes, Self::MAX_LEN)
     }
 
+    /// Most sites of a sum key whose signed shares each site adds up itself. A payload holds a part for every site, so all of them
+    /// grow with the square of their number: at sixteen a site fetches 240 MB, at sixty-four it would be 3.7 GB.
+    pub const CHECKED_SITES: usize = 16;
+
+    /// Whether this site makes the public key of everybody's signed shares itself. An inference key is always checked: its
+    /// second round would give a secret away.
+    pub(crate) fn checks_key(&self, shares: &[SignedHeader]) -> bool {
+        self.spec.circuit.is_some() || shares.len() <= Self::CHECKED_SITES
+    }
+
     /// The blobs that a site fetches before it can do this.
     pub fn inputs(&self) -> Vec<Blob> {
         match &self.ask {
             Ask::KeyShare => Vec::new(),
             Ask::Parts { public_key, bundle, shares } => {
-                let shares = shares.iter().filter_map(SignedHeader::payload);
+                let checked = shares.iter().filter(|_| self.checks_key(shares));
+                let shares = checked.filter_map(SignedHeader::payload);
                 [*public_key, *bundle].into_iter().chain(shares).collect()
             }
             Ask::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),

@@ -76,7 +76,10 @@ pub fn site_payload(
                 Some(circuit) => {
                     check_inference_key(study, (job, circuit), &payloads(shares), public_key, blobs)?;
                 }
-                None => check_public_key(study, job, &payloads(shares), public_key, blobs)?,
+                None if task.checks_key(shares) => {
+                    check_public_key(study, job, &payloads(shares), public_key, blobs)?;
+                }
+                None => {}
             }
             drop(key_share(tools, &task.spec, job, bundle)?);
             let confirmation = Site::confirmation(task).map(|c| c.to_bytes()).unwrap_or_default();
