@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Most tokens of one question.
-const BATCH: usize = 64;
+const BATCH: usize = 8;
 
 /// Its project file: three sites, any two of which open a sum, and no sum of fewer than three.
 pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -> Result<Project> {
