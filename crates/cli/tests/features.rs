@@ -106,7 +106,11 @@ fn ctrl_c_exits_with_130_and_the_same_command_takes_up() {
 #[test]
 fn refusals_say_what_to_do() {
     let folder = folder("refusals");
+    for file in ["f.h5", "f.mat"] {
+        std::fs::write(folder.join(file), b"nothing of the kind").unwrap();
+    }
     for (line, expected) in [
+        ("features import nowhere.npy f.safetensors", "nowhere.npy: No such file"),
         ("features extract nowhere f.safetensors --small", "nowhere"),
         ("features extract . f.safetensors --model owner/name", "blindscope model fetch owner/name"),
         (
