@@ -1,37 +1,16 @@
 //! Small blobs ride with the log's entries: what a power cut takes from the folder is put back, and nothing else is.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use std::path::{Path, PathBuf};
 
-use blindscope_federation::{
-    Answer, Blob, Deadlines, Header, IdentityKey, JobId, Mark, Phase, SealingKey, SiteEntry, SiteId, Step,
-    Study, StudyLiteral,
-};
+use blindscope_federation::{Answer, Blob, Header, IdentityKey, JobId, Mark, Phase, SiteId, Step, Study};
 use blindscope_store::{Error, Folder, Marks};
 use blindscope_wire::Digest;
 
 fn study() -> Study {
-    let key = |k: u8| IdentityKey::from_bytes(&[k; 32]);
-    let site = |k: u8| SiteEntry {
-        name: format!("site-{k}"),
-        identity: key(k).public(),
-        sealing: SealingKey::from_bytes(&[k + 100; 32]).unwrap().public(),
-    };
-    let literal = StudyLiteral {
-        name: "carried".to_owned(),
-        coordinator: key(9).public(),
-        threshold: 2,
-        minimum_cohort: 2,
-        classes: vec!["a".to_owned(), "b".to_owned()],
-        backbone: Digest([0; 32]),
-        width: 8,
-        decryptions: 100,
-        statistical_bits: 40,
-        attempts: 2,
-        deadlines: Deadlines { ceremony_seconds: 10, upload_seconds: 10, opening_seconds: 10 },
-        sites: (1..4).map(site).collect(),
-    };
-    Study::new(literal).unwrap()
+    common::study("carried").0
 }
 
 /// Marks and blobs of one site.

@@ -2,36 +2,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
 
+mod common;
+
 use blindscope_federation::{
-    Answer, Blob, Coordinator, Deadlines, Header, IdentityKey, Input, JobKind, JobSpec, Mark, Phase, Record,
-    SealingKey, Signer, SiteEntry, SiteId, Sizes, Step, Study, StudyLiteral,
+    Answer, Blob, Coordinator, Header, IdentityKey, Input, JobKind, JobSpec, Mark, Phase, Record, Signer,
+    SiteId, Sizes, Step, Study,
 };
 use blindscope_store::{Error, Marks, Records};
 use blindscope_wire::Digest;
-
-fn study(name: &str) -> (Study, IdentityKey) {
-    let key = |k: u8| IdentityKey::from_bytes(&[k; 32]);
-    let site = |k: u8| SiteEntry {
-        name: format!("site-{k}"),
-        identity: key(k).public(),
-        sealing: SealingKey::from_bytes(&[k + 100; 32]).unwrap().public(),
-    };
-    let literal = StudyLiteral {
-        name: name.to_owned(),
-        coordinator: key(9).public(),
-        threshold: 2,
-        minimum_cohort: 2,
-        classes: vec!["a".to_owned(), "b".to_owned()],
-        backbone: Digest([0; 32]),
-        width: 8,
-        decryptions: 100,
-        statistical_bits: 40,
-        attempts: 2,
-        deadlines: Deadlines { ceremony_seconds: 10, upload_seconds: 10, opening_seconds: 10 },
-        sites: (1..4).map(site).collect(),
-    };
-    (Study::new(literal).unwrap(), key(9))
-}
+use common::study;
 
 /// Some records of a study.
 fn records(study: &Study, signer: &dyn Signer) -> Vec<Record> {

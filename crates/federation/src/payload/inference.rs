@@ -120,9 +120,7 @@ pub fn combine_first(
         reader.read_exact(&mut seed).map_err(Error::io(COMBINE))?;
         seeds.push(keep(blobs, &seed)?);
     }
-    let mut collector = RelinShare::collector(&ceremony);
-    absorb(&ceremony, &mut collector, &mut readers)?;
-    let sum = keep(blobs, &RelinShare::sum_to_bytes(&ceremony, &RelinShare::finish(collector)?))?;
+    let sum = keep(blobs, &first_sum(&ceremony, &mut readers)?)?;
     Ok(Output { shared, each, second: Some(SecondRound { sum, seeds }) })
 }
 
@@ -152,10 +150,14 @@ pub(super) fn check_first_sum(
     let ceremony = study.inference_ceremony(job, circuit)?;
     let mut readers = readers(payloads, blobs)?;
     skip(&mut readers, key_share_len(study, &ceremony) + SEED_LEN as u64)?;
-    let mut collector = RelinShare::collector(&ceremony);
-    absorb(&ceremony, &mut collector, &mut readers)?;
-    let sum = RelinShare::sum_to_bytes(&ceremony, &RelinShare::finish(collector)?);
-    same("check first round", &sum, shown)
+    same("check first round", &first_sum(&ceremony, &mut readers)?, shown)
+}
+
+/// The sum of the first round, of payloads that are read as far as its messages.
+fn first_sum(ceremony: &Transcript, readers: &mut [Reading]) -> Result<Vec<u8>> {
+    let mut collector = RelinShare::collector(ceremony);
+    absorb(ceremony, &mut collector, readers)?;
+    Ok(RelinShare::sum_to_bytes(ceremony, &RelinShare::finish(collector)?))
 }
 
 fn skip(readers: &mut [Reading], len: u64) -> Result<()> {
