@@ -35,8 +35,20 @@ fn main() -> ExitCode {
         Err(e) => {
             // Nothing can be done about a standard error that is closed.
             let _ = writeln!(std::io::stderr(), "Error: {}", described(&e));
-            ExitCode::from(e.downcast_ref::<AppError>().map_or(1, AppError::exit_code))
+            ExitCode::from(exit_code(&e))
         }
+    }
+}
+
+/// As `docs/cli.md` lists them. A file that is not there is the caller's to correct, whichever command met it.
+fn exit_code(e: &anyhow::Error) -> u8 {
+    let absent = |cause: &(dyn std::error::Error + 'static)| {
+        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound)
+    };
+    match e.downcast_ref::<AppError>() {
+        Some(app) => app.exit_code(),
+        None if e.chain().any(absent) => 3,
+        None => 1,
     }
 }
 

@@ -180,6 +180,10 @@ fn what_is_typed_wrongly_is_answered_with_a_repair() {
         ("cert sign nowhere.toml --kit nowhere --out x.pem", 3, "nowhere.toml"),
         ("log verify nowhere.jsonl --kit nowhere", 3, "nowhere"),
         ("demo --data nowhere", 2, "--model"),
+        ("demo --data nowhere --model nowhere --folder run", 3, "nowhere"),
+        ("features show nowhere.safetensors", 3, "nowhere"),
+        ("features import nowhere.h5 out.safetensors", 3, "nowhere"),
+        ("plan --head nowhere.json", 3, "nowhere"),
         ("job", 2, "Usage"),
     ] {
         let (found, said) = world.fails(line);
