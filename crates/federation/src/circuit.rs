@@ -9,7 +9,7 @@ use blindscope_threshold::Flooding;
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, Error, JobId, Result, Study, message};
+use crate::{Blob, Error, JobId, JobSpec, Opening, Result, SiteId, Study, message};
 
 /// Parameters and keys of encrypted inference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,28 +45,53 @@ pub struct GaloisDemand {
     pub level: u32,
 }
 
-/// One question to an encrypted head, evaluated already: what sites re-encrypt, and to whom.
+/// One question to an encrypted head, dealt in shares: nobody chose a ciphertext of it. See [`blindscope_threshold::Dealt`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Question {
-    /// The job whose head was asked.
+    /// The job whose head is asked.
     pub head: JobId,
-    /// The asker's public key.
+    /// The asker's public key, which answers are re-encrypted to.
     pub asker: Blob,
-    /// The encrypted tokens.
-    pub tokens: Blob,
-    /// Their logits under the collective key: ciphertexts at level 0, one after the other.
-    pub answers: Blob,
-    /// How many ciphertexts.
+    /// What is left of the encoded tokens once the shares are taken off.
+    pub remainder: Blob,
+    /// The shares' seeds, sealed to their holders.
+    pub dealt: Blob,
+    /// The holders in order: they encrypt the shares.
+    pub holders: Vec<SiteId>,
+    /// How many tokens.
+    pub tokens: u32,
+    /// Ciphertexts of the question.
+    pub pieces: u32,
+    /// Ciphertexts of the answer.
     pub ciphertexts: u32,
+    /// What the evaluation's own randomness is derived from: the coordinator's choice, told to sites and not to the asker.
+    #[serde(with = "crate::text")]
+    pub masks: Digest,
+}
+
+/// What an encrypted head's answers are computed from, besides the question.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// The head's job file.
+    pub head: Box<JobSpec>,
+    /// The result that its job started from.
+    pub start: Blob,
+    /// The signed uploads that the head is the sum of, and the sum.
+    pub opening: Opening,
+    /// The evaluation keys.
+    pub keys: Blob,
 }
 
 /// Most Galois keys.
 const MAX_GALOIS: usize = 256;
 /// Most primes of either kind.
 const MAX_PRIMES: usize = 24;
-/// Most ciphertexts of one question.
-pub(crate) const MAX_ANSWERS: u32 = 4096;
+/// Most ciphertexts of an answer.
+const MAX_ANSWERS: u32 = 4096;
+/// Most ciphertexts of a question.
+const MAX_PIECES: u32 = 1024;
 
 fn require(
     fine: bool,
@@ -151,7 +176,11 @@ impl Circuit {
 impl Question {
     pub(crate) fn check(&self) -> Result<()> {
         let count = self.ciphertexts;
-        require((1..=MAX_ANSWERS).contains(&count), "question.ciphertexts", count, "1 to 4096")
+        require((1..=MAX_ANSWERS).contains(&count), "question.ciphertexts", count, "1 to 4096")?;
+        require((1..=MAX_PIECES).contains(&self.pieces), "question.pieces", self.pieces, "1 to 1024")?;
+        require(self.tokens > 0, "question.tokens", self.tokens, "at least 1")?;
+        let rising = self.holders.windows(2).all(|w| w.first() < w.last());
+        require(rising, "question.holders", &self.holders, "sites in order, each once")
     }
 
     /// What tells this question from any other; also what its job is named after.

@@ -94,6 +94,24 @@ pub enum Error {
         /// Name in the task.
         found: String,
     },
+    /// The holders of a share of a question do not vouch for the same encryption of it: one of them deviates.
+    #[error("add up question: holders {sites:?} of share {share} vouch for different ciphertexts; ask again")]
+    Vouched {
+        /// The share.
+        share: usize,
+        /// Its holders.
+        sites: Vec<SiteId>,
+    },
+    /// The answer to be opened is not what the question and the head that this site verified evaluate to.
+    #[error(
+        "share: the answer is {found}, evaluated here {expected}; no share was made. Compare the versions of coordinator and site"
+    )]
+    OtherAnswer {
+        /// Recomputed name.
+        expected: String,
+        /// Name in the task.
+        found: String,
+    },
     /// What the coordinator shows is not what the sites' signed shares add up to.
     #[error(
         "{op}: shown {found}, expected {expected} by what the sites have signed; the coordinator shows another key, do not use it"

@@ -1,12 +1,27 @@
 //! Where learning meets the protocol: what a site contributes, and what follows from a sum. Implemented by the application;
 //! this crate knows neither images nor models.
 
-use blindscope_ckks::Plaintext;
+use blindscope_ckks::{Ciphertext, Plaintext};
 
-use crate::JobSpec;
+use crate::{Blobs, Evaluation, JobSpec};
 
 /// What learning code says when it fails. It stays in the log of the machine where it happened.
 pub type LearnError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A question to an encrypted head, added up and encrypted: what has to be evaluated, by coordinator and sites alike.
+#[derive(Debug)]
+pub struct Asked<'a> {
+    /// The question's job file.
+    pub job: &'a JobSpec,
+    /// The head.
+    pub evaluation: &'a Evaluation,
+    /// The question's ciphertexts at the top level, scale one.
+    pub question: Vec<Ciphertext>,
+}
+
+fn no_heads(job: &JobSpec) -> LearnError {
+    format!("job {}: there is no learning code for kind {} here", job.name, job.kind).into()
+}
 
 /// At a site.
 pub trait Contribution {
@@ -30,7 +45,17 @@ pub trait Contribution {
     /// As [`Self::values`]; learning code without encrypted heads has none.
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> Result<Vec<Plaintext>, LearnError> {
         let _ = input;
-        Err(format!("job {}: this site has no learning code for kind {}", job.name, job.kind).into())
+        Err(no_heads(job))
+    }
+
+    /// The answer to a question, `question.ciphertexts` ciphertexts at level 0: the same as [`Advance::evaluate`] gives at the
+    /// coordinator, to the last bit. Only then does a site open it.
+    ///
+    /// # Errors
+    /// As [`Self::values`]; learning code without encrypted heads has none.
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
+        let _ = blobs;
+        Err(no_heads(asked.job))
     }
 }
 
@@ -61,4 +86,14 @@ pub trait Advance {
         sums: &[u64],
         committed: usize,
     ) -> Result<Advanced, LearnError>;
+
+    /// The answer to a question, `question.ciphertexts` ciphertexts at level 0. A function of its arguments alone, as
+    /// [`Self::advance`]: sites compute it again.
+    ///
+    /// # Errors
+    /// Whatever makes the evaluation impossible; the job then fails.
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
+        let _ = blobs;
+        Err(no_heads(asked.job))
+    }
 }

@@ -33,7 +33,7 @@ mod text;
 mod verify;
 
 pub use blob::{Blob, BlobHasher, Blobs};
-pub use circuit::{Circuit, GaloisDemand, Question};
+pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
 pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
     Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView, Work,
@@ -42,7 +42,7 @@ pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
 pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
 pub use job::{JobKind, JobSpec, Sizes};
-pub use learn::{Advance, Advanced, Contribution, LearnError};
+pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use record::{Body, Event, Failure, Missing, Output, Record, SecondRound};
 pub use refusal::Refusal;
@@ -50,5 +50,5 @@ pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use site::{HeldKey, Mark, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
-pub use task::{Ask, Opening, Task};
+pub use task::{Ask, EvaluationShares, Opening, Task};
 pub use verify::{Verified, verify};

@@ -3,7 +3,7 @@
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, JobId, JobSpec, Result, SignedHeader, SiteId, Sizes, Step, message};
+use crate::{Blob, Evaluation, JobId, JobSpec, Result, SignedHeader, SiteId, Sizes, Step, message};
 
 /// One site's part in a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -50,6 +50,9 @@ pub enum Ask {
         /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself, unless they are
         /// more than [`Task::CHECKED_SITES`].
         shares: Vec<SignedHeader>,
+        /// An inference key's evaluation keys, which the site makes itself too.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evaluation: Option<Box<EvaluationShares>>,
     },
     /// Contribute.
     Upload {
@@ -75,7 +78,22 @@ pub enum Ask {
         zeros: Vec<SignedHeader>,
         /// The ciphertexts to share of: the sum, with the zeros added.
         target: Blob,
+        /// What a question's answer is computed from, besides the question.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evaluation: Option<Box<Evaluation>>,
     },
+}
+
+/// What the evaluation keys of an inference key are made of, beside the shares of phase key-share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluationShares {
+    /// The evaluation keys.
+    pub keys: Blob,
+    /// The sum of the relinearisation key's first round.
+    pub sum: Blob,
+    /// Everybody's signed answer in phase relin, in order.
+    pub shares: Vec<SignedHeader>,
 }
 
 /// What a round opens. It never changes between attempts.
@@ -127,16 +145,27 @@ impl Task {
         self.spec.circuit.is_some() || shares.len() <= Self::CHECKED_SITES
     }
 
+    /// The uploads that the head of a question is the sum of: a site that has added them up before needs them no more.
+    pub fn head_uploads(&self) -> Vec<Blob> {
+        let Ask::Share { evaluation: Some(evaluation), .. } = &self.ask else { return Vec::new() };
+        evaluation.opening.committed.iter().filter_map(SignedHeader::payload).collect()
+    }
+
     /// The blobs that a site fetches before it can do this.
     pub fn inputs(&self) -> Vec<Blob> {
         match &self.ask {
             Ask::KeyShare => Vec::new(),
-            Ask::Parts { public_key, bundle, shares } => {
+            Ask::Parts { public_key, bundle, shares, evaluation } => {
                 let checked = shares.iter().filter(|_| self.checks_key(shares));
-                let shares = checked.filter_map(SignedHeader::payload);
-                [*public_key, *bundle].into_iter().chain(shares).collect()
+                let second = evaluation.iter().flat_map(|e| &e.shares);
+                let shares = checked.chain(second).filter_map(SignedHeader::payload);
+                let sum = evaluation.iter().map(|e| e.sum);
+                [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
-            Ask::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
+            Ask::Upload { public_key, input } => {
+                let dealt = self.spec.question.as_ref().map(|q| q.dealt);
+                [Some(*public_key), *input, dealt].into_iter().flatten().collect()
+            }
             Ask::Relin { sum, seed, shares } => {
                 [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
             }
@@ -145,10 +174,21 @@ impl Task {
                 let answers = self.spec.question.as_ref().map(|_| opening.sum);
                 std::iter::once(*public_key).chain(answers).collect()
             }
-            Ask::Share { opening, zeros, .. } => {
-                let asker = self.spec.question.as_ref().map(|q| q.asker);
+            Ask::Share { opening, zeros, evaluation, .. } => {
                 let zeros = zeros.iter().filter_map(SignedHeader::payload);
-                std::iter::once(opening.sum).chain(asker).chain(zeros).collect()
+                let Some(question) = &self.spec.question else {
+                    return std::iter::once(opening.sum).chain(zeros).collect();
+                };
+                // The answer itself is computed, not fetched.
+                let shares = opening.committed.iter().filter_map(SignedHeader::payload);
+                let head = evaluation.iter().flat_map(|e| [e.start, e.opening.sum, e.keys]);
+                [question.asker, question.remainder]
+                    .into_iter()
+                    .chain(zeros)
+                    .chain(shares)
+                    .chain(head)
+                    .chain(self.head_uploads())
+                    .collect()
             }
         }
     }

@@ -4,7 +4,7 @@ use super::job::{Job, Open};
 use super::{Coordinator, MAX_WAITING};
 use crate::{
     Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader, SiteId, Sizes,
-    Step,
+    Step, Study, payload,
 };
 
 /// What becomes of an answer, told before its payload is received.
@@ -54,7 +54,7 @@ impl Coordinator {
         }
         let payload = answer.payload();
         if let Some(blob) = payload {
-            job.check_payload(open, site, &blob)?;
+            job.check_payload(&self.study, open, site, &blob)?;
         }
         Ok(Admission::Expected { payload })
     }
@@ -109,8 +109,14 @@ impl Job {
         Err(Refusal::Answered { step, site, accepted: accepted.header.answer })
     }
 
-    fn check_payload(&self, open: &Open, site: SiteId, found: &Blob) -> Result<(), Refusal> {
-        let expected = self.payload_len(open.step);
+    fn check_payload(
+        &self,
+        study: &Study,
+        open: &Open,
+        site: SiteId,
+        found: &Blob,
+    ) -> Result<(), Refusal> {
+        let expected = self.payload_len(study, open.step, site);
         if found.len != expected {
             return Err(Refusal::Length { step: open.step, expected, found: found.len });
         }
@@ -120,12 +126,19 @@ impl Job {
         Ok(())
     }
 
-    /// Bytes of a payload of this step.
-    fn payload_len(&self, step: Step) -> u64 {
+    /// Bytes of a site's payload of this step.
+    fn payload_len(&self, study: &Study, step: Step, site: SiteId) -> u64 {
+        match (step.phase, &self.spec.question) {
+            (Phase::Upload, Some(question)) => {
+                return payload::upload_len(study, question, site, self.sizes.upload).unwrap_or(0);
+            }
+            (Phase::Ready, Some(_)) => return self.sizes.sum,
+            _ => {}
+        }
         match step.phase {
             Phase::KeyShare => self.sizes.key_share,
             Phase::Relin => self.sizes.relin,
-            Phase::Parts => Confirmation::LEN,
+            Phase::Parts => Confirmation::len(self.evaluation_keys.is_some()),
             Phase::Upload | Phase::Ready => self.sizes.upload,
             Phase::Share => self.sizes.share,
         }
@@ -134,6 +147,7 @@ impl Job {
     fn confirmation(&self, site: SiteId) -> Option<Blob> {
         let output = self.output.as_ref()?;
         let bundle = output.each.get(usize::from(site.0))?;
-        Some(Blob::of(&Confirmation { public_key: output.shared, bundle: *bundle }.to_bytes()))
+        let (public_key, evaluation_keys) = (output.shared, self.evaluation_keys);
+        Some(Blob::of(&Confirmation { public_key, bundle: *bundle, evaluation_keys }.to_bytes()))
     }
 }

@@ -9,7 +9,7 @@
 //! | share | the next round's upload, or done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
 //!
-//! A question begins with ready: its ciphertexts are there before its job is.
+//! A question's upload is asked of the holders of its shares, all of whom are needed; its sum is the answer, evaluated.
 
 use super::Coordinator;
 use super::job::{Closed, Job, Open, State};
@@ -20,7 +20,7 @@ impl Coordinator {
     pub(crate) fn next_event(&self, now_ms: u64) -> Option<Event> {
         let Some(job) = self.running() else { return self.start(now_ms) };
         match &job.state {
-            State::Open(open) => self.close(open, now_ms),
+            State::Open(open) => self.close(job, open, now_ms),
             State::Closed(closed) => self.after_close(job, closed, now_ms),
             State::Between(closed) => Some(self.after_combination(job, closed.as_ref(), now_ms)),
             State::Waiting | State::Done(_) | State::Failed(_) => None,
@@ -51,7 +51,9 @@ impl Coordinator {
             None if self.start_of(job).is_none() => failed(Failure::NoStart),
             None => self.open_to_all(job, Phase::Upload, now_ms),
             Some(question) if self.encrypted_head(question.head).is_none() => failed(Failure::NoStart),
-            Some(_) => self.over_budget(job).unwrap_or_else(|| self.open_to_all(job, Phase::Ready, now_ms)),
+            Some(question) => self.over_budget(job).unwrap_or_else(|| {
+                self.open(job, Phase::Upload, 0, question.holders.clone(), now_ms)
+            }),
         }
     }
 
@@ -106,29 +108,34 @@ impl Coordinator {
             _ => job.id,
         };
         let own = job.spec.upload_seconds.filter(|_| phase == Phase::Upload);
-        let wait = own.map_or_else(|| self.study.wait_ms(phase), |s| s * 1000);
+        // Nobody trains for a question: its upload is a step of an opening.
+        let usual = if kind == JobKind::Question { Phase::Share } else { phase };
+        let wait = own.map_or_else(|| self.study.wait_ms(usual), |s| s * 1000);
         Event::Opened { step, key, expected, deadline_ms: now_ms.saturating_add(wait) }
     }
 
     /// Answers that a step needs.
-    fn needed(&self, phase: Phase) -> usize {
+    fn needed(&self, job: &Job, phase: Phase) -> usize {
         match phase {
             Phase::KeyShare | Phase::Relin | Phase::Parts => self.study.roster().parties(),
-            Phase::Upload => self.study.literal().minimum_cohort as usize,
+            Phase::Upload => {
+                let cohort = self.study.literal().minimum_cohort as usize;
+                job.spec.question.as_ref().map_or(cohort, |q| q.holders.len())
+            }
             Phase::Ready | Phase::Share => self.study.roster().threshold(),
         }
     }
 
-    fn close(&self, open: &Open, now_ms: u64) -> Option<Event> {
+    fn close(&self, job: &Job, open: &Open, now_ms: u64) -> Option<Event> {
         let phase = open.step.phase;
-        let needed = self.needed(phase);
+        let needed = self.needed(job, phase);
         let payloads = open.payloads().count();
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
             Phase::Ready => payloads >= needed,
             // Here everybody is needed: one who declines ends it.
             Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
-            Phase::Upload => false,
+            Phase::Upload => lost && job.spec.question.is_some(),
         };
         if !closes && open.answers.len() < open.expected.len() && now_ms < open.deadline_ms {
             return None;
@@ -145,7 +152,7 @@ impl Coordinator {
     /// What follows where nothing is to be combined: too few, or a step that only asks.
     fn after_close(&self, job: &Job, closed: &Closed, now_ms: u64) -> Option<Event> {
         let step = closed.step;
-        let (needed, found) = (self.needed(step.phase), closed.committed.len());
+        let (needed, found) = (self.needed(job, step.phase), closed.committed.len());
         if found >= needed {
             let key = job.output.as_ref().filter(|_| step.phase == Phase::Parts)?;
             return Some(Event::Done { job: job.id, result: key.shared });

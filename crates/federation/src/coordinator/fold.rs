@@ -6,12 +6,6 @@ use super::job::{Closed, Job, Open, State};
 use super::{Coordinator, InferenceKey, Key};
 use crate::{Blob, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
 
-/// What a first step brings with it.
-enum Begin {
-    Input(Blob),
-    Opening(Opening),
-}
-
 type Folded = Result<(), &'static str>;
 
 fn require(fine: bool, reason: &'static str) -> Folded {
@@ -91,16 +85,13 @@ impl Coordinator {
         let begins = self.begins_with(step)?;
         let job = self.running_mut(step.job)?;
         require(!matches!(job.state, State::Open(_)), "another step is open")?;
-        match begins {
-            Some(Begin::Input(input)) => job.input = Some(input),
-            Some(Begin::Opening(opening)) => job.opening = Some(opening),
-            None => {}
+        if let Some(input) = begins {
+            job.input = Some(input);
         }
         let mut openings = 0;
         if step.phase == Phase::Share {
             openings = job.sizes.openings;
-            // A question is refreshed before its first attempt already.
-            if step.attempt == 0 && job.spec.question.is_none() {
+            if step.attempt == 0 {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
         }
@@ -114,21 +105,13 @@ impl Coordinator {
         Ok(())
     }
 
-    /// What a job's first step brings with it: the result that a job starts from, or what a question opens.
-    fn begins_with(&self, step: Step) -> Result<Option<Begin>, &'static str> {
+    /// What a job's first step brings with it: the result that a job starts from.
+    fn begins_with(&self, step: Step) -> Result<Option<Blob>, &'static str> {
         let job = self.jobs.get(&step.job).ok_or("the job is unknown")?;
         if job.spec.kind == JobKind::EncryptedHead && step.phase == Phase::Upload {
-            let input = self.start_of(job).ok_or("what the job starts from is not there")?;
-            return Ok(Some(Begin::Input(input)));
+            return self.start_of(job).map(Some).ok_or("what the job starts from is not there");
         }
-        match &job.spec.question {
-            Some(question) if job.opening.is_none() => {
-                let head = self.encrypted_head(question.head).ok_or("the head that is asked is not there")?;
-                let committed = head.committed.clone();
-                Ok(Some(Begin::Opening(Opening { committed, sum: question.answers })))
-            }
-            _ => Ok(None),
-        }
+        Ok(None)
     }
 
     fn close_step(&mut self, step: Step, committed: &[SiteId], missing: &[Missing]) -> Folded {

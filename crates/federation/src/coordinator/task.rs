@@ -4,7 +4,7 @@ use blindscope_wire::Digest;
 
 use super::Coordinator;
 use super::job::{Job, Open, State};
-use crate::{Ask, Blob, Event, JobKind, Phase, SiteId, Step, Task};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobKind, Phase, SiteId, Step, Task};
 
 impl Coordinator {
     /// What a site is asked now, if anything.
@@ -41,7 +41,13 @@ impl Coordinator {
             Phase::Parts => {
                 let output = job.output.as_ref()?;
                 let bundle = *output.each.get(usize::from(site.0))?;
-                Ask::Parts { public_key: output.shared, bundle, shares: job.first_answers(open.step) }
+                let relin = Step { phase: Phase::Relin, ..open.step };
+                let evaluation = job.evaluation_keys.map(|keys| {
+                    let sum = output.second.as_ref()?.sum;
+                    Some(Box::new(EvaluationShares { keys, sum, shares: job.answers(relin) }))
+                });
+                let (public_key, shares) = (output.shared, job.first_answers(open.step));
+                Ask::Parts { public_key, bundle, shares, evaluation: evaluation.flatten() }
             }
             Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
@@ -50,8 +56,18 @@ impl Coordinator {
                 committee: open.expected.clone(),
                 zeros: job.zeros(open),
                 target: job.target?,
+                evaluation: self.evaluation(job).map(Box::new),
             },
         })
+    }
+
+    /// What a question's answer is computed from, besides the question.
+    pub(super) fn evaluation(&self, job: &Job) -> Option<Evaluation> {
+        let head = job.spec.question.as_ref()?.head;
+        let (opening, key) = (self.encrypted_head(head)?.clone(), self.inference.as_deref()?);
+        let head = self.jobs.get(&head)?;
+        let start = self.start_of(head)?;
+        Some(Evaluation { head: Box::new(head.spec.clone()), start, opening, keys: key.evaluation_keys })
     }
 
     /// Whether a site may fetch this blob: what it is asked now needs it, it is a job's result, or the key.
@@ -81,7 +97,12 @@ impl Coordinator {
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {
-                State::Done(result) => needed.push(*result),
+                State::Done(result) => {
+                    needed.push(*result);
+                    // Sites add an encrypted head up themselves before they open an answer of it.
+                    let uploads = job.opening.iter().flat_map(|o| &o.committed);
+                    needed.extend(uploads.filter_map(crate::SignedHeader::payload));
+                }
                 State::Failed(_) => {}
                 _ => needed.extend(job.blobs()),
             }
@@ -105,7 +126,11 @@ impl Job {
 
     /// Everybody's answer in phase key-share, in the sites' order.
     fn first_answers(&self, step: Step) -> Vec<crate::SignedHeader> {
-        let first = Step { phase: Phase::KeyShare, ..step };
+        self.answers(Step { phase: Phase::KeyShare, ..step })
+    }
+
+    /// Everybody's answer to a step, in the sites' order.
+    fn answers(&self, first: Step) -> Vec<crate::SignedHeader> {
         let of = |((at, _), record): (&(Step, SiteId), &crate::Record)| match &record.body.event {
             Event::Accepted { answer } if *at == first => Some(answer.clone()),
             _ => None,
@@ -129,7 +154,7 @@ impl Job {
         let second = self.output.iter().filter_map(|o| o.second.as_ref());
         let second = second.flat_map(|s| s.seeds.iter().copied().chain([s.sum]));
         let opening = self.opening.iter().map(|o| o.sum);
-        let asked = self.spec.question.iter().flat_map(|q| [q.asker, q.answers]);
+        let asked = self.spec.question.iter().flat_map(|q| [q.asker, q.remainder, q.dealt]);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
         accepted.chain(output).chain(second).chain(opening).chain(asked).chain(own)
     }

@@ -97,7 +97,8 @@ impl Coordinator {
         };
         let of = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
             Event::Accepted { answer } if step.phase == Phase::Parts => {
-                Some(Confirmed { answer: answer.clone(), bundle: *output.each.get(usize::from(site.0))? })
+                let (bundle, evaluation_keys) = (*output.each.get(usize::from(site.0))?, job.evaluation_keys);
+                Some(Confirmed { answer: answer.clone(), bundle, evaluation_keys })
             }
             _ => None,
         };

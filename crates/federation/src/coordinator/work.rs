@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Coordinator;
 use super::job::{Closed, State};
 use crate::{
-    Blob, Cause, Circuit, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase, Refusal, SiteId,
+    Blob, Cause, Circuit, Evaluation, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase, Refusal, SiteId,
     Step,
 };
 
@@ -43,6 +43,8 @@ pub enum Work {
         spec: JobSpec,
         /// The committed payloads, in the sites' order.
         uploads: Vec<(SiteId, Blob)>,
+        /// Of a question: what its answer is computed from. The sum is that answer.
+        evaluation: Option<Box<Evaluation>>,
     },
     /// Add the members' zeros to the sum.
     Refresh {
@@ -110,7 +112,10 @@ impl Coordinator {
                 Some(Work::Relin { step, circuit, first: job.key_shares(step), sum, shares: blobs })
             }
             Phase::Parts => None,
-            Phase::Upload => Some(Work::Sum { step, spec, uploads: blobs }),
+            Phase::Upload => {
+                let evaluation = self.evaluation(job).map(Box::new);
+                Some(Work::Sum { step, spec, uploads: blobs, evaluation })
+            }
             Phase::Ready => Some(Work::Refresh { step, spec, sum: job.opening.as_ref()?.sum, zeros: blobs }),
             Phase::Share => Some(Work::Open {
                 step,
@@ -165,6 +170,10 @@ impl Coordinator {
             }
             Input::Opened { outcome: Outcome::Next(input), .. } if opens && !last => {
                 Ok(Event::Advanced { job, round: step.round, input: *input })
+            }
+            // A question is evaluated before it is opened.
+            Input::Stuck { .. } if !opens => {
+                Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
             Input::Opened { .. } | Input::Stuck { .. } if opens => {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })

@@ -225,6 +225,24 @@ pub fn combine_relin(
     keep(blobs, &keys)
 }
 
+/// Refuses evaluation keys that are not the ones that everybody's payloads make. They stay here: what is evaluated, a site
+/// evaluates under them.
+pub(super) fn check_evaluation_keys(
+    study: &Study,
+    of: (JobId, &Circuit),
+    first: &[(SiteId, Blob)],
+    second: (&Blob, &[(SiteId, Blob)]),
+    shown: &Blob,
+    blobs: &dyn Blobs,
+) -> Result<()> {
+    let computed = combine_relin(study, of, first, second, blobs)?;
+    if computed == *shown {
+        return Ok(());
+    }
+    let (expected, found) = (computed.to_string(), shown.to_string());
+    Err(Error::OtherKey { op: "check evaluation keys", expected, found })
+}
+
 fn readers(payloads: &[(SiteId, Blob)], blobs: &dyn Blobs) -> Result<Vec<Reading>> {
     payloads.iter().map(|(site, blob)| Ok((*site, open(COMBINE, blobs, blob)?))).collect()
 }

@@ -6,19 +6,20 @@ use blindscope_threshold::KeyShare;
 use rand_core::CryptoRng;
 
 use super::ceremony::check_public_key;
-use super::encrypted::{
-    add_ciphertexts, head_sizes, levels, open_answers, open_inference_bundle, question_sizes,
-    write_answer_share, write_answer_zeros, write_head,
+use super::encrypted::{add_ciphertexts, head_sizes, levels, open_inference_bundle, write_head};
+use super::inference::{check_evaluation_keys, check_first_sum, check_inference_key};
+use super::question::{
+    Answering, asked, evaluate_question, open_answers, question_sizes, write_answer_share, write_answer_zeros,
+    write_encryptions,
 };
-use super::inference::{check_first_sum, check_inference_key};
 use super::round::Target;
 use super::{
     combine_first, combine_key, combine_relin, combine_sum, open, open_bundle, open_round,
     write_contribution, write_inference_share, write_key_share, write_refresh, write_relin,
 };
 use crate::{
-    Advance, Advanced, Ask, Blob, Blobs, Circuit, Contribution, Error, Input, JobId, JobKind, JobSpec,
-    Outcome, Output, Permit, Question, Result, SealingKey, SignedHeader, Site, SiteId, Sizes, Step, Study,
+    Advance, Advanced, Ask, Asked, Blob, Blobs, Circuit, Contribution, Error, Input, JobId, JobKind, JobSpec,
+    Outcome, Output, Permit, Result, SealingKey, SignedHeader, Site, SiteId, Sizes, Step, Study,
     Task, Work,
 };
 
@@ -37,6 +38,8 @@ pub struct SiteTools<'a> {
     pub learning: &'a dyn Contribution,
     /// The site's blobs; the task's inputs are among them.
     pub blobs: &'a dyn Blobs,
+    /// Whether the site has added up the head that a question is for before ([`Site::has_checked`]).
+    pub checked: bool,
 }
 
 /// Computes what a task asks, into a blob. `bundle` is the sealed parts of the key in use ([`Site::key`]) and `permit` the
@@ -71,10 +74,15 @@ pub fn site_payload(
                 write_relin(study, (job, circuit), (me, sealing), (sum, seed), blobs, rng, out)
             })
         }
-        Ask::Parts { public_key, bundle, shares } => {
+        Ask::Parts { public_key, bundle, shares, evaluation } => {
             match &task.spec.circuit {
                 Some(circuit) => {
-                    check_inference_key(study, (job, circuit), &payloads(shares), public_key, blobs)?;
+                    let first = payloads(shares);
+                    check_inference_key(study, (job, circuit), &first, public_key, blobs)?;
+                    let made = evaluation.as_deref().ok_or_else(|| missing("evaluation"))?;
+                    check_first_sum(study, (job, circuit), &first, &made.sum, blobs)?;
+                    let second = (&made.sum, &payloads(&made.shares)[..]);
+                    check_evaluation_keys(study, (job, circuit), &first, second, &made.keys, blobs)?;
                 }
                 None if task.checks_key(shares) => {
                     check_public_key(study, job, &payloads(shares), public_key, blobs)?;
@@ -85,6 +93,13 @@ pub fn site_payload(
             let confirmation = Site::confirmation(task).map(|c| c.to_bytes()).unwrap_or_default();
             blobs.create(confirmation.len() as u64, &mut |out| {
                 out.write_all(&confirmation).map_err(Error::io("confirm parts"))
+            })
+        }
+        Ask::Upload { public_key, .. } if task.spec.kind == JobKind::Question => {
+            let len = upload_len(study, &task.spec, me, &sizes)?;
+            let of = (&task.spec, task.key, step);
+            blobs.create(len, &mut |out| {
+                write_encryptions(study, of, (me, sealing), public_key, blobs, out)
             })
         }
         Ask::Upload { public_key, input } if task.spec.kind == JobKind::EncryptedHead => {
@@ -105,8 +120,8 @@ pub fn site_payload(
             })
         }
         Ask::Ready { public_key, opening } if task.spec.question.is_some() => {
-            let (circuit, question) = (circuit(&task.spec)?, question(&task.spec)?);
-            blobs.create(sizes.upload, &mut |out| {
+            let (circuit, question) = asked(&task.spec)?;
+            blobs.create(sizes.sum, &mut |out| {
                 let inputs = (public_key, &opening.sum);
                 write_answer_zeros(study, circuit, question, inputs, blobs, rng, out)
             })
@@ -115,18 +130,21 @@ pub fn site_payload(
             let plan = plan()?;
             blobs.create(sizes.upload, &mut |out| write_refresh(study, &plan, public_key, blobs, rng, out))
         }
-        Ask::Share { opening, committee, zeros, target } => {
-            let missing = || Error::Permit { step: step.to_string() };
-            let bundle = bundle.ok_or_else(missing)?;
+        Ask::Share { opening, committee, zeros, target, evaluation } => {
+            let unpermitted = || Error::Permit { step: step.to_string() };
+            let bundle = bundle.ok_or_else(unpermitted)?;
             let share = key_share(tools, &task.spec, task.key, &bundle)?;
             let target =
                 Target { key: task.key, step, opening, committee, zeros, ciphertexts: target, share: &share };
-            let mut permit = Some(permit.ok_or_else(missing)?);
+            let mut permit = Some(permit.ok_or_else(unpermitted)?);
             blobs.create(sizes.share, &mut |out| {
-                let permit = permit.take().ok_or_else(missing)?;
-                if let Some(question) = task.spec.question.as_deref() {
-                    let asked = (circuit(&task.spec)?, question);
-                    return write_answer_share(study, asked, &target, permit, blobs, out);
+                let permit = permit.take().ok_or_else(unpermitted)?;
+                if task.spec.question.is_some() {
+                    let evaluation = evaluation.as_deref().ok_or_else(|| missing("evaluation"))?;
+                    let answering = Answering { job: &task.spec, evaluation, checked: tools.checked };
+                    return write_answer_share(
+                        study, &answering, &target, permit, tools.learning, blobs, out,
+                    );
                 }
                 let plan = plan()?;
                 super::round::write_share_of(study, &plan, &target, permit, blobs, rng, out)
@@ -153,8 +171,11 @@ fn circuit(spec: &JobSpec) -> Result<&Circuit> {
     spec.circuit.as_deref().ok_or_else(|| missing("circuit"))
 }
 
-fn question(spec: &JobSpec) -> Result<&Question> {
-    spec.question.as_deref().ok_or_else(|| missing("question"))
+/// Bytes of what this site uploads for a question.
+fn upload_len(study: &Study, spec: &JobSpec, me: SiteId, sizes: &Sizes) -> Result<u64> {
+    let (_, question) = asked(spec)?;
+    let len = super::upload_len(study, question, me, sizes.upload);
+    len.ok_or(Error::ForeignSite { op: "encrypt shares of a question", site: me })
 }
 
 fn missing(field: &'static str) -> Error {
@@ -169,6 +190,7 @@ pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn B
     let step = work.step();
     match run(study, work, learning, blobs) {
         Err(Error::Payload { site, .. }) => Ok(Input::Unusable { step, sites: vec![site] }),
+        Err(Error::Vouched { sites, .. }) => Ok(Input::Unusable { step, sites }),
         Err(Error::Learning { .. }) => Ok(Input::Stuck { step }),
         other => other,
     }
@@ -187,10 +209,15 @@ fn run(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn Blobs) ->
             let keys = combine_relin(study, (step.job, circuit), first, (sum, shares), blobs)?;
             Ok(Input::Combined { step: *step, output: Output::shared(keys) })
         }
-        Work::Sum { step, spec, uploads } => add(study, *step, spec, None, uploads, blobs),
+        Work::Sum { step, spec, uploads, evaluation: Some(evaluation) } => {
+            let evaluate = |asked: Asked<'_>| learning.evaluate(asked, blobs);
+            let answer = evaluate_question(study, (spec, evaluation), uploads, &evaluate, blobs)?;
+            Ok(Input::Combined { step: *step, output: Output::shared(answer) })
+        }
+        Work::Sum { step, spec, uploads, evaluation: None } => add(study, *step, spec, None, uploads, blobs),
         Work::Refresh { step, spec, sum, zeros } => add(study, *step, spec, Some(sum), zeros, blobs),
         Work::Open { step, spec, target, shares, .. } if spec.question.is_some() => {
-            let asked = (circuit(spec)?, question(spec)?);
+            let asked = asked(spec)?;
             // As long as what it is made of: as many ciphertexts at the same level.
             let result = blobs.create(target.len, &mut |out| {
                 open_answers(study, asked, *step, target, shares, blobs, out)

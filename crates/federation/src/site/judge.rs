@@ -1,7 +1,10 @@
 //! Judging a task, before anything is computed or sent.
 
 use super::{Mark, Order, Site};
-use crate::{Ask, Blob, Cause, Error, JobKind, Opening, Phase, Result, SignedHeader, SiteId, Step, Task};
+use crate::{
+    Ask, Blob, Cause, Error, Evaluation, JobKind, Opening, Phase, Question, Result, SignedHeader, SiteId, Step,
+    Task,
+};
 
 /// The verdict on a task: marks that go before the work, or why there will be none.
 type Verdict = std::result::Result<Vec<Mark>, Cause>;
@@ -48,9 +51,15 @@ impl Site {
                 require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
                 Ok(Vec::new())
             }
-            (Ask::Parts { shares, .. }, Phase::Parts) => {
+            (Ask::Parts { shares, evaluation, .. }, Phase::Parts) => {
                 require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
+                require(evaluation.is_some() == kind.is_inference(), Cause::Task)?;
                 self.judge_key_shares(task, shares)?;
+                if let Some(made) = evaluation {
+                    require(made.shares.len() == self.study.roster().parties(), Cause::Task)?;
+                    let relin = Step { phase: Phase::Relin, ..step };
+                    self.judge_headers(task, &made.shares, relin, Some(task.sizes.relin))?;
+                }
                 Ok(Vec::new())
             }
             (Ask::Relin { shares, .. }, Phase::Relin) => {
@@ -61,21 +70,28 @@ impl Site {
                 self.judge_key_shares(task, shares)?;
                 Ok(Vec::new())
             }
-            (Ask::Upload { public_key, .. }, Phase::Upload) => {
-                require(!ceremony && kind != JobKind::Question && step.attempt == 0, Cause::Task)?;
+            (Ask::Upload { public_key, input }, Phase::Upload) => {
+                require(!ceremony && step.attempt == 0, Cause::Task)?;
+                let holder = task.spec.question.as_ref().is_none_or(|q| q.holders.contains(&self.me));
+                require(holder, Cause::Task)?;
                 self.holds(task, Some(public_key))?;
-                Ok(Vec::new())
+                Ok(self.begins(task, *input))
             }
             (Ask::Ready { public_key, opening }, Phase::Ready) => {
-                require(opens(kind) && (step.attempt > 0 || kind == JobKind::Question), Cause::Task)?;
+                require(opens(kind) && step.attempt > 0, Cause::Task)?;
                 self.holds(task, Some(public_key))?;
                 self.judge_opening(task, opening)
             }
-            (Ask::Share { opening, committee, zeros, target }, Phase::Share) => {
+            (Ask::Share { opening, committee, zeros, target, evaluation }, Phase::Share) => {
                 require(opens(kind), Cause::Task)?;
                 self.holds(task, None)?;
                 let mut marks = self.judge_opening(task, opening)?;
                 self.judge_target(task, opening, committee, zeros, target)?;
+                match (&task.spec.question, evaluation) {
+                    (None, None) => {}
+                    (Some(question), Some(evaluation)) => self.judge_evaluation(task, question, evaluation)?,
+                    _ => return Err(Cause::Task),
+                }
                 require(!self.spent.contains(&step), Cause::Spent)?;
                 let key = (kind == JobKind::Question).then_some(task.key);
                 self.answers_left(task)?;
@@ -110,18 +126,18 @@ impl Site {
 
     /// Checks what a round opens, and that it is what this site remembers of it.
     fn judge_opening(&self, task: &Task, opening: &Opening) -> Verdict {
-        let cohort = opening.committed.len();
-        require(cohort >= self.study.literal().minimum_cohort as usize, Cause::Task)?;
-        self.policy.allows_cohort(cohort).map_err(Cause::Policy)?;
         let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
         match &task.spec.question {
-            // The uploads that the asked head is the sum of: their length is of another job.
+            // All holders of its shares, and nobody else; whose data the head is of is judged beside it.
             Some(question) => {
-                let upload = Step { job: question.head, round: 0, ..upload };
+                let from = opening.committed.iter().map(|h| &h.header.site);
+                require(from.eq(&question.holders), Cause::Task)?;
                 self.judge_headers(task, &opening.committed, upload, None)?;
-                require(opening.sum == question.answers, Cause::Task)?;
             }
-            None => self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?,
+            None => {
+                self.judge_cohort(opening)?;
+                self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?;
+            }
         }
         require(opening.sum.len == task.sizes.sum, Cause::Task)?;
         let digest = opening.digest();
@@ -132,6 +148,39 @@ impl Site {
             None if self.sums.contains_key(&opening.sum.digest) => Err(Cause::OtherOpening),
             None => Ok(vec![Mark::Opening { job, round, opening: digest, sum: opening.sum }]),
         }
+    }
+
+    /// Refuses what is computed of fewer sites' data than study and policy allow.
+    fn judge_cohort(&self, opening: &Opening) -> std::result::Result<(), Cause> {
+        let cohort = opening.committed.len();
+        require(cohort >= self.study.literal().minimum_cohort as usize, Cause::Task)?;
+        self.policy.allows_cohort(cohort).map_err(Cause::Policy)
+    }
+
+    /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's upload as it was sent; that
+    /// it starts from what this site was shown then; and that the evaluation keys are those that it has made itself.
+    fn judge_evaluation(
+        &self,
+        task: &Task,
+        question: &Question,
+        evaluation: &Evaluation,
+    ) -> std::result::Result<(), Cause> {
+        let Evaluation { head, start, opening, keys } = evaluation;
+        let same = head.id(&self.study) == question.head && head.kind == JobKind::EncryptedHead;
+        require(same && head.circuit == task.spec.circuit, Cause::Task)?;
+        self.judge_cohort(opening)?;
+        let upload = Step { job: question.head, round: 0, attempt: 0, phase: Phase::Upload };
+        self.judge_headers(task, &opening.committed, upload, None)?;
+        require(self.starts.get(&question.head).is_none_or(|known| known == start), Cause::OtherOpening)?;
+        let held = self.keys.get(&task.key).ok_or(Cause::KeyEpoch)?;
+        require(held.evaluation_keys == Some(*keys), Cause::OtherKey)
+    }
+
+    /// What a site remembers of an encrypted head that it contributes to: what the head starts from.
+    fn begins(&self, task: &Task, input: Option<Blob>) -> Vec<Mark> {
+        let head = task.spec.kind == JobKind::EncryptedHead && !self.starts.contains_key(&task.step.job);
+        let mark = |input| Mark::Start { head: task.step.job, input };
+        input.filter(|_| head).map(mark).into_iter().collect()
     }
 
     /// Checks that these are answers to `step`, one a site and in order, each signed by its site, this site's as it was sent.
@@ -172,12 +221,13 @@ impl Site {
         let members = rising && committee.len() == self.study.roster().threshold();
         require(members && committee.contains(&self.me), Cause::Task)?;
         require(target.len == task.sizes.sum, Cause::Task)?;
-        if task.step.attempt == 0 && task.spec.question.is_none() {
+        if task.step.attempt == 0 {
             return require(zeros.is_empty() && *target == opening.sum, Cause::Task);
         }
         let ready = Step { phase: Phase::Ready, ..task.step };
         let from: Vec<SiteId> = zeros.iter().map(|z| z.header.site).collect();
         require(from == committee && target.digest != opening.sum.digest, Cause::Task)?;
-        self.judge_headers(task, zeros, ready, Some(task.sizes.upload))
+        let len = if task.spec.question.is_some() { task.sizes.sum } else { task.sizes.upload };
+        self.judge_headers(task, zeros, ready, Some(len))
     }
 }

@@ -43,6 +43,21 @@ pub enum Mark {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<JobId>,
     },
+    /// What an encrypted head starts from, as this site was shown it. Stored before its contribution.
+    Start {
+        /// The head's job.
+        head: JobId,
+        /// The earlier job's result.
+        input: Blob,
+    },
+    /// An encrypted head that this site has added up itself: its signed uploads are of this digest and make this sum.
+    Checked {
+        /// Digest of uploads and sum.
+        #[serde(with = "crate::text")]
+        opening: Digest,
+        /// What is kept to evaluate it again: start, sum and evaluation keys.
+        kept: Vec<Blob>,
+    },
     /// An answer, signed and about to be sent. Its payload is kept until the receipt is there.
     Staged {
         /// The answer.
@@ -59,6 +74,9 @@ pub enum Mark {
         /// Whether it is a key of encrypted inference.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         inference: bool,
+        /// Its evaluation keys, as this site made them of everybody's shares.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        evaluation_keys: Option<Blob>,
     },
     /// The coordinator's receipt of an answer. The last one shows later whether the log was cut.
     Receipt {
@@ -94,6 +112,8 @@ pub struct HeldKey {
     pub bundle: Blob,
     /// Whether it is a key of encrypted inference: sums are opened under no such key.
     pub inference: bool,
+    /// Its evaluation keys.
+    pub evaluation_keys: Option<Blob>,
 }
 
 /// One site of a study.
@@ -109,6 +129,10 @@ pub struct Site {
     fresh: BTreeSet<Step>,
     staged: BTreeMap<Step, SignedHeader>,
     keys: BTreeMap<JobId, HeldKey>,
+    /// What each encrypted head starts from.
+    starts: BTreeMap<JobId, Blob>,
+    /// Encrypted heads that this site has added up, by uploads and sum, and what is kept of each.
+    checked: BTreeMap<Digest, Vec<Blob>>,
     opened: u64,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
     answered: BTreeMap<JobId, u64>,
@@ -178,6 +202,8 @@ impl Site {
             fresh: BTreeSet::new(),
             staged: BTreeMap::new(),
             keys: BTreeMap::new(),
+            starts: BTreeMap::new(),
+            checked: BTreeMap::new(),
             opened: 0,
             answered: BTreeMap::new(),
             receipt: None,
@@ -230,8 +256,17 @@ impl Site {
                 self.newest = Some((header.step.job, header.step.round));
                 self.staged.insert(header.step, answer.clone());
             }
-            Mark::Key { ceremony, public_key, bundle, inference } => {
-                let held = HeldKey { public_key: *public_key, bundle: *bundle, inference: *inference };
+            Mark::Start { head, input } => {
+                if self.starts.insert(*head, *input).is_some_and(|known| known != *input) {
+                    return Err("the head is remembered to start from something else");
+                }
+            }
+            Mark::Checked { opening, kept } => {
+                self.checked.insert(*opening, kept.clone());
+            }
+            Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys } => {
+                let (public_key, bundle, inference) = (*public_key, *bundle, *inference);
+                let held = HeldKey { public_key, bundle, inference, evaluation_keys: *evaluation_keys };
                 self.keys.insert(*ceremony, held);
             }
             Mark::Receipt { record } => self.apply_receipt(record)?,
@@ -257,9 +292,17 @@ impl Site {
     pub fn answer(&self, task: &Task, answer: Answer, signer: &dyn Signer) -> Vec<Mark> {
         let header = Header { study: task.study, key: task.key, step: task.step, site: self.me, answer };
         let mut marks = Vec::new();
-        if let (crate::Ask::Parts { public_key, bundle, .. }, Answer::Payload(_)) = (&task.ask, answer) {
-            let (public_key, bundle, inference) = (*public_key, *bundle, task.spec.kind.is_inference());
-            marks.push(Mark::Key { ceremony: task.step.job, public_key, bundle, inference });
+        match (&task.ask, answer) {
+            (crate::Ask::Parts { public_key, bundle, evaluation, .. }, Answer::Payload(_)) => {
+                let (public_key, bundle, inference) = (*public_key, *bundle, task.spec.kind.is_inference());
+                let (ceremony, evaluation_keys) = (task.step.job, evaluation.as_ref().map(|e| e.keys));
+                marks.push(Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys });
+            }
+            (crate::Ask::Share { evaluation: Some(e), .. }, Answer::Payload(_)) if !self.has_checked(task) => {
+                let (opening, kept) = (e.opening.digest(), vec![e.start, e.opening.sum, e.keys]);
+                marks.push(Mark::Checked { opening, kept });
+            }
+            _ => {}
         }
         marks.push(Mark::Staged { answer: header.sign(signer) });
         marks
@@ -318,6 +361,22 @@ impl Site {
         self.receipt.as_ref()
     }
 
+    /// Whether the head of the question that this task is of was added up by this site before.
+    pub fn has_checked(&self, task: &Task) -> bool {
+        let crate::Ask::Share { evaluation: Some(e), .. } = &task.ask else { return false };
+        self.checked.contains_key(&e.opening.digest())
+    }
+
+    /// The blobs of a task that this site has to fetch unless they are here.
+    pub fn inputs(&self, task: &Task) -> Vec<Blob> {
+        let mut inputs = task.inputs();
+        if self.has_checked(task) {
+            let uploads = task.head_uploads();
+            inputs.retain(|blob| !uploads.contains(blob));
+        }
+        inputs
+    }
+
     /// Ciphertexts that this site has helped to open.
     pub fn opened(&self) -> u64 {
         self.opened
@@ -332,7 +391,9 @@ impl Site {
 
     /// Blobs that this site must keep: its parts of keys, and payloads without a receipt.
     pub fn needed_blobs(&self) -> Vec<Blob> {
-        let keys = self.keys.values().flat_map(|k| [k.public_key, k.bundle]);
+        let own = |k: &HeldKey| [Some(k.public_key), Some(k.bundle), k.evaluation_keys];
+        let keys = self.keys.values().flat_map(own).flatten();
+        let keys = keys.chain(self.checked.values().flatten().copied());
         let mut needed: Vec<Blob> =
             keys.chain(self.unacknowledged().filter_map(SignedHeader::payload)).collect();
         needed.sort_unstable();
@@ -343,9 +404,11 @@ impl Site {
     /// What this site confirms at the end of a ceremony.
     pub fn confirmation(task: &Task) -> Option<Confirmation> {
         match &task.ask {
-            crate::Ask::Parts { public_key, bundle, .. } => {
-                Some(Confirmation { public_key: *public_key, bundle: *bundle })
-            }
+            crate::Ask::Parts { public_key, bundle, evaluation, .. } => Some(Confirmation {
+                public_key: *public_key,
+                bundle: *bundle,
+                evaluation_keys: evaluation.as_ref().map(|e| e.keys),
+            }),
             _ => None,
         }
     }
