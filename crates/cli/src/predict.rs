@@ -4,9 +4,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use blindscope_app::kit::Kit;
-use blindscope_app::predict::{self, Prediction};
-use blindscope_app::{JobStatus, JobView, system};
+use blindscope_node::JobStatus;
+use blindscope_node::JobView;
+use blindscope_node::asker::{self, Prediction};
+use blindscope_node::kit::Kit;
+use blindscope_node::system;
 use clap::Args;
 
 #[derive(Debug, Args)]

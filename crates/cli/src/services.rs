@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use blindscope_app::coordinator::{self, Parts};
-use blindscope_app::kit::{Kit, PartySettings};
-use blindscope_app::learn::{self, SiteSettings};
-use blindscope_app::plain::{Plain, Sums};
-use blindscope_app::predict::HeadReader;
-use blindscope_app::{Limits, Stop, site, system};
+use blindscope_learn::jobs::{self, SiteSettings};
+use blindscope_node::Limits;
+use blindscope_node::Stop;
+use blindscope_node::asker::HeadReader;
+use blindscope_node::coordinator::{self, Parts};
+use blindscope_node::kit::{Kit, PartySettings};
+use blindscope_node::plain::{Plain, Sums};
+use blindscope_node::site;
+use blindscope_node::system;
 use clap::{Args, Subcommand};
 
 /// The coordinator's service.
