@@ -56,6 +56,6 @@ pub use keys::{AskerSecret, EvaluationKeys};
 pub use plan::{
     Chain, Collective, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,
 };
-pub use question::question_of;
+pub use question::{announced, question_of};
 pub use server::Server;
 pub use token::{Layout, Outer};

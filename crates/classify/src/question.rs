@@ -29,6 +29,14 @@ pub(crate) fn write_head(plan: &Plan, tokens: usize, out: &mut impl Write) -> Re
     write_all(&bytes, out)
 }
 
+/// How many tokens the bytes of a question say that they hold.
+///
+/// # Errors
+/// [`ClassifyError::OtherPlan`], [`ClassifyError::Wire`], [`ClassifyError::Count`] for other or malformed questions.
+pub fn announced(plan: &Plan, question: &[u8]) -> Result<usize> {
+    Ok(Pieces::open(plan, question)?.tokens())
+}
+
 /// The bytes of a question of these ciphertexts: encryptions of what [`crate::Asker::encode`] gave, in order, at any scale; they
 /// are taken to be at the plan's.
 ///

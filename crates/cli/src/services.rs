@@ -68,7 +68,7 @@ impl ServiceOptions {
 pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
-    let learning = Arc::new(Sums { learning: learn::Coordinator });
+    let learning = Arc::new(Sums { learning: learn::Coordinator::default() });
     let heads: HeadReader = Arc::new(|spec, result| Ok(learn::served_head(spec, result)?));
     let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads };
     let json = options.json;

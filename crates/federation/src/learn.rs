@@ -3,7 +3,7 @@
 
 use blindscope_ckks::{Ciphertext, Plaintext};
 
-use crate::{Blobs, Evaluation, JobSpec};
+use crate::{Blobs, Evaluation, JobSpec, Study};
 
 /// What learning code says when it fails. It stays in the log of the machine where it happened.
 pub type LearnError = Box<dyn std::error::Error + Send + Sync>;
@@ -11,6 +11,8 @@ pub type LearnError = Box<dyn std::error::Error + Send + Sync>;
 /// A question to an encrypted head, added up and encrypted: what has to be evaluated, by coordinator and sites alike.
 #[derive(Debug)]
 pub struct Asked<'a> {
+    /// The study.
+    pub study: &'a Study,
     /// The question's job file.
     pub job: &'a JobSpec,
     /// The head.

@@ -201,7 +201,14 @@ fn site_zero(fixture: &Fixture, memory: &Memory, spec: &JobSpec, phase: Phase, a
     let sizes = Sizes::of(study, spec)?;
     let task = Task { study: study.digest(), key: job, step, spec: spec.clone(), sizes, deadline_ms: 1, ask };
     let tools =
-        SiteTools { study, me: SiteId(0), sealing: &fixture.sealing[0], learning: &Idle, blobs: memory };
+        SiteTools {
+            study,
+            me: SiteId(0),
+            sealing: &fixture.sealing[0],
+            learning: &Idle,
+            blobs: memory,
+            checked: false,
+        };
     site_payload(&tools, &task, None, None, &mut rng(70))
 }
 

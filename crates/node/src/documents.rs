@@ -1,6 +1,6 @@
 //! Documents that cross the wire beside the protocol's own messages: JSON, written by one release and read by the same.
 
-use blindscope_federation::{Blob, Confirmed, JobId};
+use blindscope_federation::{Blob, Confirmed, JobId, SiteId};
 use serde::{Deserialize, Serialize};
 
 /// Names a job: by its name, its id, or the first digits of its id. Empty where all are meant.
@@ -48,6 +48,9 @@ pub(crate) struct Wish {
     /// Tokens in the question.
     #[serde(default)]
     pub(crate) tokens: usize,
+    /// Of a question to an encrypted head: the sites that its shares are dealt to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) holders: Vec<SiteId>,
 }
 
 /// How an encrypted head is asked.
@@ -62,6 +65,10 @@ pub(crate) struct EncryptedOffer {
     pub(crate) ceremony: JobId,
     /// Every site's signed word for it.
     pub(crate) confirmed: Vec<Confirmed>,
+    /// The head's job.
+    pub(crate) head: JobId,
+    /// The sites that a question's shares are dealt to.
+    pub(crate) holders: Vec<SiteId>,
 }
 
 /// The receipt of a question to an encrypted head.

@@ -8,7 +8,8 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use blindscope_federation::{Advance, Advanced, Contribution, JobSpec, LearnError};
+use blindscope_ckks::Ciphertext;
+use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobSpec, LearnError};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
@@ -127,6 +128,10 @@ impl<A: Advance> Advance for Sums<A> {
         }
         let bytes = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
         Ok(if round + 1 == job.rounds { Advanced::Final(bytes) } else { Advanced::Next(bytes) })
+    }
+
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
+        self.learning.evaluate(asked, blobs)
     }
 }
 

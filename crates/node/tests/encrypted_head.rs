@@ -94,7 +94,7 @@ async fn done(admin: &Admin, name: &str) -> Vec<u8> {
 async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers() {
     let folder = tempfile::tempdir().unwrap();
     found(folder.path());
-    let serving = serve(folder.path(), ENOUGH, Arc::new(Coordinator)).await;
+    let serving = serve(folder.path(), ENOUGH, Arc::new(Coordinator::default())).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
     let data = data();
     let run = |k: usize, stop: &Stop| {

@@ -28,6 +28,17 @@ impl Plan {
         Header::LEN + COUNT_LEN + self.pieces(tokens) * self.piece_len()
     }
 
+    /// Tokens that the ciphertexts of a question of this many can hold: an asker may fill all of them, whatever it announces, and
+    /// the answer carries the logits of each.
+    pub fn capacity(&self, tokens: usize) -> usize {
+        let (each, columns) = match (self.token_layout(), self.feature_layout()) {
+            (Some(l), _) => (l.tokens, 1),
+            (None, Some(l)) => (l.slots, l.columns),
+            (None, None) => (1, 1),
+        };
+        self.pieces(tokens) / columns.max(1) * each
+    }
+
     /// Ciphertexts of an answer to this many tokens.
     pub fn answer_pieces(&self, tokens: usize) -> usize {
         shape::pieces(self, tokens).len()

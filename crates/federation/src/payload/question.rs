@@ -290,7 +290,7 @@ pub(crate) fn evaluate_question(
 ) -> Result<Blob> {
     let question = add_up(study, job, uploads, blobs)?;
     let failed = |source| Error::Learning { op: "evaluate question", source };
-    let answers = evaluate(Asked { job, evaluation, question }).map_err(failed)?;
+    let answers = evaluate(Asked { study, job, evaluation, question }).map_err(failed)?;
     let expected = asked(job)?.1.ciphertexts as usize;
     let last = |c: &Ciphertext| c.level() == LAST && c.components().len() == 2;
     if answers.len() != expected || !answers.iter().all(last) {

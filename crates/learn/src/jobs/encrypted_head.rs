@@ -16,7 +16,7 @@ use blindscope_classify::{
     Affine, Collective, EncryptedHead, Head, HeadLiteral, KeyOwner, Map, Outer, Packing, Plan, Policy,
     Release,
 };
-use blindscope_federation::{Circuit, GaloisDemand, JobSpec, Study};
+use blindscope_federation::{Circuit, GaloisDemand, JobSpec, Study, payload};
 use blindscope_vision::head::{Activation, HeadPlan, PolynomialHead, train_polynomial};
 
 const NAME: &str = "encrypted-head";
@@ -50,7 +50,7 @@ impl Agreed {
             encrypted_head: true,
             release: Release::Logits { tokens: None },
             max_error: Some(settings.max_error),
-            collective: Collective { sites: settings.sites, encryptions: 1 },
+            collective: Collective { sites: settings.sites, encryptions: settings.encryptions },
             ..Policy::new(settings.tokens)
         };
         let plan = Plan::new(&template, policy)?;
@@ -189,6 +189,8 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
     let literal = study.literal();
     (settings.sites, settings.cohort) = (literal.sites.len() as u32, literal.minimum_cohort);
+    let refused = |reason: String| Error::Settings { job: spec.name.clone(), kind: spec.kind.name(), reason };
+    settings.encryptions = payload::holding(study).map_err(|e| refused(e.to_string()))?.shares() as u32;
     let value = serde_json::to_value(&settings).map_err(|e| Error::Settings {
         job: spec.name.clone(),
         kind: spec.kind.name(),

@@ -3,15 +3,18 @@
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
+use super::evaluate::EncryptedHeads;
 use super::fedavg::FedAvg;
 use super::model::Model;
 use super::settings::UpdateSettings;
 use super::statistics::Statistics;
 use super::update::{Update, UpdateState};
 use super::{EpochFigures, Error, Learning, Result, SiteData};
-use blindscope_ckks::Plaintext;
+use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_classify::Head;
-use blindscope_federation::{Advance, Advanced, Contribution, JobKind, JobSpec, LearnError};
+use blindscope_federation::{
+    Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -93,12 +96,13 @@ pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
 pub struct SiteLearner {
     data: SiteData,
     watch: Box<dyn Fn(&EpochFigures) + Send + Sync>,
+    heads: EncryptedHeads,
 }
 
 impl SiteLearner {
     /// Learns from `data`; `watch` is told about every epoch of local training.
     pub fn new(data: SiteData, watch: impl Fn(&EpochFigures) + Send + Sync + 'static) -> Self {
-        Self { data, watch: Box::new(watch) }
+        Self { data, watch: Box::new(watch), heads: EncryptedHeads::default() }
     }
 
     /// The data.
@@ -120,11 +124,21 @@ impl Contribution for SiteLearner {
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
         Ok(Agreed::of(job, input)?.contribute(job, &self.data, &self.watch)?)
     }
+
+    fn evaluate(
+        &self,
+        asked: Asked<'_>,
+        blobs: &dyn Blobs,
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
+        self.heads.evaluate(asked, blobs)
+    }
 }
 
-/// The coordinator's end: a function of its arguments alone.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Coordinator;
+/// The coordinator's end: a function of its arguments alone; encrypted heads are kept ready.
+#[derive(Default)]
+pub struct Coordinator {
+    heads: EncryptedHeads,
+}
 
 impl Advance for Coordinator {
     fn advance(
@@ -136,5 +150,13 @@ impl Advance for Coordinator {
         committed: usize,
     ) -> std::result::Result<Advanced, LearnError> {
         Ok(learning(job)?.advance(round, input, sums, committed)?)
+    }
+
+    fn evaluate(
+        &self,
+        asked: Asked<'_>,
+        blobs: &dyn Blobs,
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
+        self.heads.evaluate(asked, blobs)
     }
 }

@@ -294,6 +294,8 @@ pub struct EncryptedHeadSettings {
     pub sites: u32,
     /// The study's minimum cohort; filled in when the job is submitted.
     pub cohort: u32,
+    /// Shares that a question is dealt in, each with an encryption of its own; filled in when the job is submitted.
+    pub encryptions: u32,
 }
 
 impl Default for EncryptedHeadSettings {
@@ -315,6 +317,7 @@ impl Default for EncryptedHeadSettings {
             max_error: 0.25,
             sites: 0,
             cohort: 0,
+            encryptions: 0,
         }
     }
 }

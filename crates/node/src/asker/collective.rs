@@ -1,12 +1,13 @@
-//! Asking an encrypted head: tokens go up under the sites' collective key, the answer comes back under the asker's own.
+//! Asking an encrypted head: encoded tokens go up dealt in shares, sites encrypt the shares under their collective key, the answer
+//! comes back under the asker's own.
 //!
-//! The question becomes a job: sites re-encrypt its answer when they come to it, so the asker waits.
+//! The question becomes a job, so the asker waits.
 
 use std::time::Duration;
 
 use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
 use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobStatus, JobView, check_confirmed};
+use blindscope_federation::{Blob, JobId, JobStatus, JobView, check_confirmed, payload};
 use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
@@ -41,16 +42,16 @@ pub async fn predict_encrypted(
     let offer: EncryptedOffer = parse(&client.offer(header(&wish)?.into()).await?)?;
     let plan = Plan::from_bytes(offer.plan.as_bytes())?;
     check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
-    let key = client.fetch(offer.public_key.digest, offer.public_key.len, Vec::new()).await?;
-    let key = codec::decode_public_key(plan.params(), &key.sink).map_err(federation)?;
     let asker = Asker::new(&plan);
     let generator = KeyGenerator::new(plan.params());
     let secret = generator.secret_key(rng);
     let own = codec::encode_public_key(&generator.public_key(&secret, rng));
     let mut predictions = Vec::with_capacity(tokens.len());
     for batch in tokens.chunks(plan.literal().batch.max(1)) {
-        let body = [&own[..], &asker.encrypt_public(batch, &key, rng)?].concat();
-        let wish = Wish { tokens: batch.len(), ..wish.clone() };
+        let of = (offer.ceremony, offer.head, &Blob::of(&own));
+        let (remainder, dealt) = payload::deal(&study, of, &offer.holders, &asker.encode(batch)?, rng)?;
+        let body = [&own[..], &remainder, &dealt].concat();
+        let wish = Wish { tokens: batch.len(), holders: offer.holders.clone(), ..wish.clone() };
         let blob = Blob::of(&body);
         let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
         let receipt = client.infer(upload, Box::new(std::io::Cursor::new(body)), MAX_RECEIPT).await?;

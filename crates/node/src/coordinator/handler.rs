@@ -49,6 +49,7 @@ impl Handler for Coordinating {
 
     async fn next(&self, peer: Peer, _: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
         let site = self.callers.site(peer)?;
+        self.desk.hear(site);
         Ok(tokio::time::timeout(wait, self.task(site)).await.ok().flatten())
     }
 

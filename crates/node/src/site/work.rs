@@ -22,7 +22,7 @@ pub(super) enum Gathered {
 impl Runner {
     /// Fetches what a task needs, before anything is marked as spent for it.
     pub(super) async fn gather(&mut self, task: &Task) -> Result<Gathered> {
-        for blob in task.inputs() {
+        for blob in self.site.inputs(task) {
             match self.fetch(blob).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Gathered::Stopped),
@@ -42,15 +42,21 @@ impl Runner {
             Phase::Share => Some(self.site.permit(task)?),
             _ => None,
         };
-        let bundle = bundle(&self.site, task);
+        let (bundle, checked) = (bundle(&self.site, task), self.site.has_checked(task));
         let (study, me, blobs) = (self.site.study().clone(), self.site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
         let step = task.step;
         let started = std::time::Instant::now();
         let mut rng = system::rng()?;
         let computing = tokio::task::spawn_blocking(move || {
-            let tools =
-                SiteTools { study: &study, me, sealing: &sealing, learning: &*learning, blobs: &blobs };
+            let tools = SiteTools {
+                study: &study,
+                me,
+                sealing: &sealing,
+                learning: &*learning,
+                blobs: &blobs,
+                checked,
+            };
             site_payload(&tools, &task, bundle, permit, &mut rng)
         });
         match computing.await.map_err(|_| AppError::Defect { what: "the computation of a payload" })? {

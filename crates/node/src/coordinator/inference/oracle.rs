@@ -101,11 +101,6 @@ impl Oracle {
         self.settings.jobs.iter().any(|released| released == job)
     }
 
-    /// One evaluation a core.
-    pub(in crate::coordinator) fn turns(&self) -> Arc<Semaphore> {
-        self.turns.clone()
-    }
-
     /// Where tokens are counted before they are answered.
     pub(in crate::coordinator) fn usage(&self) -> Arc<Usage> {
         self.usage.clone()
@@ -201,7 +196,14 @@ impl Intake<Source> for Question {
 impl Question {
     fn answer(&self) -> Answer<Vec<u8>> {
         let keys = self.kept.decoded(&self.offered.plan, &self.keys)?;
-        self.usage.count(self.peer.id, self.tokens as u64, system::now_ms())?;
+        let plan = &self.offered.plan;
+        let refuse = |e: &dyn std::fmt::Display| Refusal::new(Class::Invalid, "bad-question", e.to_string());
+        let found = blindscope_classify::announced(plan, &self.bytes).map_err(|e| refuse(&e))?;
+        if found != self.tokens {
+            return Err(refuse(&format!("it holds {found} tokens, {} were announced", self.tokens)));
+        }
+        // What an answer can carry is counted: an asker may fill places that it does not announce.
+        self.usage.count(self.peer.id, plan.capacity(found) as u64, system::now_ms())?;
         let answered = self.offered.server.answer_bytes(&keys, &self.bytes);
         answered.map_err(|e| Refusal::new(Class::Invalid, "bad-question", e.to_string()))
     }

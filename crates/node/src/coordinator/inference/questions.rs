@@ -1,19 +1,21 @@
-//! Questions to encrypted heads: evaluated here, ciphertext by ciphertext, then a job for the sites, who re-encrypt the answer to
-//! whoever asked.
+//! Questions to encrypted heads: taken as an asker dealt them, and made a job. Sites encrypt the shares, the coordinator adds them up
+//! and evaluates, sites evaluate again and re-encrypt the answer to whoever asked.
 //!
-//! An answer is on the disk before its job is in the log. What is evaluated and not submitted is forgotten: the asker asks again.
+//! What an asker sent is on the disk before its job is in the log. What is not submitted is forgotten: the asker asks again.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blindscope_ckks::{Level, codec};
-use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server};
+use blindscope_ckks::codec;
+use blindscope_classify::Plan;
 use blindscope_federation::{
-    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, Sizes,
+    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId, Sizes,
     payload,
 };
 use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
+use blindscope_wire::Digest;
 use bytes::Bytes;
+use rand_core::Rng as _;
 
 use super::super::desk::Desk;
 use super::super::refusal;
@@ -23,26 +25,24 @@ use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::system;
 use blindscope_learn::jobs::Agreed;
 
-/// Heads that are kept ready.
-const READY: usize = 2;
-/// Longest result that a head starts from, longest head and longest evaluation keys.
+/// Plans that are kept ready.
+const READY: usize = 8;
+/// Longest result that a head starts from.
 const MAX: u64 = 4 << 30;
 
-/// Encrypted heads by the job that made them.
+/// How encrypted heads are asked, by the job that made them.
 #[derive(Default)]
 pub(in crate::coordinator) struct Questions {
     ready: Mutex<BTreeMap<JobId, Arc<Offered>>>,
 }
 
-/// A head that is ready to be asked.
+/// A head that can be asked.
 struct Offered {
     head: JobId,
     key: JobId,
     circuit: Circuit,
     public_key: Blob,
     plan: Plan,
-    server: Server,
-    keys: EvaluationKeys,
 }
 
 impl Questions {
@@ -56,11 +56,13 @@ impl Questions {
         let offered = self.offered(desk, &now, oracle, &wish.job)?;
         let plan = offered.plan.to_bytes().map_err(|e| refusal::internal(&e))?;
         let plan = String::from_utf8(plan).map_err(|e| refusal::internal(&e))?;
-        let (public_key, ceremony) = (offered.public_key, offered.key);
-        json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed() })
+        let (public_key, ceremony, head) = (offered.public_key, offered.key, offered.head);
+        let count = payload::holding(&desk.study).map_err(|e| missing(&wish.job, &e.to_string()))?.holders();
+        let holders = desk.newest_heard(count);
+        json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed(), head, holders })
     }
 
-    /// Takes an asker's public key and encrypted tokens.
+    /// Takes an asker's public key, and a question as it was dealt.
     pub(in crate::coordinator) fn infer(
         this: &Arc<Self>,
         desk: &Arc<Desk>,
@@ -74,18 +76,21 @@ impl Questions {
             let message = format!("infer: {tokens} tokens in a question, 1 to {most} are taken");
             return Err(Refusal::new(Class::Invalid, "batch", message).fact("most", most as u64));
         }
-        let own = codec::public_key_len(offered.plan.params());
-        exact("infer", own + offered.plan.upload_len(tokens), upload.len)?;
-        let (desk, usage, oracle) = (desk.clone(), oracle.usage(), oracle.turns());
-        let bytes = Vec::with_capacity(upload.len as usize);
+        let pieces = offered.plan.pieces(tokens) as u32;
+        let lengths = payload::question_lengths(&desk.study, &offered.circuit, pieces);
+        let lengths = lengths.map_err(|e| missing(&wish.job, &e.to_string()))?;
+        exact("infer", lengths.iter().sum::<u64>() as usize, upload.len)?;
+        let (desk, usage) = (desk.clone(), oracle.usage());
+        let (holders, bytes) = (wish.holders.clone(), Vec::with_capacity(upload.len as usize));
         Ok(Admission::Take(Box::new(Asking {
             offered,
             desk,
             usage,
-            turns: oracle,
             peer,
-            own,
+            lengths,
+            holders,
             tokens,
+            pieces,
             bytes,
         })))
     }
@@ -96,8 +101,7 @@ impl Questions {
         }
         let id = now.job_named(name).ok_or_else(|| missing(name, "there is no such job"))?;
         let head = now.encrypted_head(id);
-        let head =
-            head.ok_or_else(|| missing(name, "no encrypted head under the key in use came of it yet"))?;
+        head.ok_or_else(|| missing(name, "no encrypted head under the key in use came of it yet"))?;
         let key = now.inference_key().ok_or_else(|| missing(name, "there is no inference key"))?;
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&id).filter(|found| found.key == key.ceremony) {
@@ -106,17 +110,9 @@ impl Questions {
         let made = tokio::task::block_in_place(|| {
             let spec = now.spec(id).ok_or("its file is gone")?;
             let start = start(now, spec).ok_or("what it starts from is gone")?;
-            let agreed = Agreed::of(spec, &desk.blobs.read(&start, MAX)?)?;
-            let levels: Vec<Level> = agreed.levels()?.into_iter().map(|l| Level(l as usize)).collect();
-            let bytes = desk.blobs.read(&head.sum, MAX)?;
-            let first = payload::read_ciphertexts(&desk.study, &key.circuit, &levels, &bytes)?;
-            let first = EncryptedHead::from_ciphertexts(&agreed.plan, first)?;
-            let server = Server::encrypted(&agreed.served(head.committed.len())?, &agreed.plan, first)?;
-            let bytes = desk.blobs.read(&key.evaluation_keys, MAX)?;
-            let (galois, relin) = payload::read_evaluation_keys(&desk.study, &key.circuit, &bytes)?;
-            let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None };
-            let (circuit, public_key, plan) = (key.circuit.clone(), key.public_key, agreed.plan);
-            Ok(Offered { head: id, key: key.ceremony, circuit, public_key, plan, server, keys })
+            let plan = Agreed::of(spec, &desk.blobs.read(&start, MAX)?)?.plan;
+            let (circuit, public_key) = (key.circuit.clone(), key.public_key);
+            Ok(Offered { head: id, key: key.ceremony, circuit, public_key, plan })
         });
         let made = Arc::new(made.map_err(|e: LearnError| missing(name, &e.to_string()))?);
         if ready.len() >= READY {
@@ -147,11 +143,12 @@ struct Asking {
     offered: Arc<Offered>,
     desk: Arc<Desk>,
     usage: Arc<Usage>,
-    turns: Arc<tokio::sync::Semaphore>,
     peer: Peer,
-    /// Bytes of the asker's public key, which stand first.
-    own: usize,
+    /// Bytes of the asker's public key, the remainder and the dealt seeds, in this order.
+    lengths: [u64; 3],
+    holders: Vec<SiteId>,
     tokens: usize,
+    pieces: u32,
     bytes: Vec<u8>,
 }
 
@@ -164,16 +161,12 @@ impl Intake<Source> for Asking {
     fn finish(self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
             let desk = self.desk.clone();
-            let turn = self.turns.clone().acquire_owned().await.map_err(|e| refusal::internal(&e))?;
             // A task of its own: a call that is cut must not let a blob be deleted between its arrival and its job's record.
             let asking = tokio::spawn(async move {
                 let _arrival = desk.arrivals.read().await;
-                let evaluating = tokio::task::spawn_blocking(move || {
-                    let _turn = turn;
-                    self.evaluate()
-                });
-                let spec = evaluating.await.map_err(|e| refusal::internal(&e))??;
-                let sizes = Sizes::of(&desk.study, &spec).map_err(|e| refusal::internal(&e))?;
+                let keeping = tokio::task::spawn_blocking(move || self.keep());
+                let spec = keeping.await.map_err(|e| refusal::internal(&e))??;
+                let sizes = Sizes::of(&desk.study, &spec).map_err(|e| bad(&e))?;
                 let done = desk.handle(Input::Submit { spec, sizes }).await?;
                 done.job.ok_or_else(|| refusal::internal(&"a question without a job"))
             });
@@ -185,29 +178,39 @@ impl Intake<Source> for Asking {
     }
 }
 
+fn bad(e: &dyn std::fmt::Display) -> Refusal {
+    Refusal::new(Class::Invalid, "bad-question", e.to_string())
+}
+
 impl Asking {
-    /// Evaluates the question, keeps its answer and who asked, and names the job.
-    fn evaluate(&self) -> Answer<JobSpec> {
-        let bad = |e: &dyn std::fmt::Display| Refusal::new(Class::Invalid, "bad-question", e.to_string());
-        let Offered { head, circuit, plan, server, keys, .. } = &*self.offered;
-        let Some((asker, question)) = self.bytes.split_at_checked(self.own) else {
-            return Err(bad(&"it is shorter than a public key"));
-        };
+    /// Counts the question, keeps what was sent and names the job.
+    fn keep(&self) -> Answer<JobSpec> {
+        let Offered { head, circuit, plan, .. } = &*self.offered;
+        let [asker, remainder, _] = self.lengths.map(|len| len as usize);
+        let short = || bad(&"it is shorter than announced");
+        let (asker, rest) = self.bytes.split_at_checked(asker).ok_or_else(short)?;
+        let (remainder, dealt) = rest.split_at_checked(remainder).ok_or_else(short)?;
         codec::decode_public_key(plan.params(), asker).map_err(|e| bad(&e))?;
-        self.usage.count(self.peer.id, self.tokens as u64, system::now_ms())?;
-        let mut rng = system::rng().map_err(|e| refusal::internal(&e))?;
-        let (tokens, answers) = server.logits(keys, question, &mut rng).map_err(|e| bad(&e))?;
-        if tokens != self.tokens {
-            return Err(bad(&format!("it holds {tokens} tokens, {} were announced", self.tokens)));
-        }
-        let ciphertexts = answers.len() as u32;
-        let answers: Vec<u8> = answers.iter().flat_map(codec::encode_ciphertext).collect();
+        // What an answer can carry is counted, not what the asker says it holds.
+        self.usage.count(self.peer.id, plan.capacity(self.tokens) as u64, system::now_ms())?;
         let keep = |bytes: &[u8]| self.desk.blobs.keep(bytes).map_err(|e| refusal::store(&e));
-        let (asker, answers, tokens) = (keep(asker)?, keep(&answers)?, Blob::of(question));
-        let question = Question { head: *head, asker, tokens, answers, ciphertexts };
+        let (asker, remainder, dealt) = (keep(asker)?, keep(remainder)?, keep(dealt)?);
+        let mut masks = Digest([0; 32]);
+        system::rng().map_err(|e| refusal::internal(&e))?.fill_bytes(&mut masks.0);
+        let question = Question {
+            head: *head,
+            asker,
+            remainder,
+            dealt,
+            holders: self.holders.clone(),
+            tokens: self.tokens as u32,
+            pieces: self.pieces,
+            ciphertexts: plan.answer_pieces(self.tokens) as u32,
+            masks,
+        };
         let name = format!("question-{}", question.digest().fingerprint());
         let (circuit, question) = (Some(Box::new(circuit.clone())), Some(Box::new(question)));
         let spec = JobSpec { kind: JobKind::Question, circuit, question, ..JobSpec::ceremony(&name) };
-        spec.checked().map_err(|e| refusal::internal(&e))
+        spec.checked().map_err(|e| bad(&e))
     }
 }

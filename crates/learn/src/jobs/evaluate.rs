@@ -1,0 +1,90 @@
+//! Evaluating questions to encrypted heads: the same bytes at the coordinator and at every site.
+
+use super::encrypted_head::Agreed;
+use blindscope_ckks::{Ciphertext, Level};
+use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
+use blindscope_federation::{Asked, Blob, Blobs, Evaluation, LearnError, payload};
+use blindscope_wire::{Digest, Hasher};
+use chacha20::ChaCha20Rng;
+use rand::SeedableRng;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Heads that are kept ready.
+const READY: usize = 2;
+/// Longest result that a head starts from, longest head and longest evaluation keys.
+const MAX: u64 = 4 << 30;
+
+/// Encrypted heads, read once and kept ready.
+#[derive(Default)]
+pub struct EncryptedHeads {
+    ready: Mutex<BTreeMap<Digest, Arc<Ready>>>,
+}
+
+/// A head that is ready to be asked.
+struct Ready {
+    plan: Plan,
+    server: Server,
+    keys: EvaluationKeys,
+}
+
+impl EncryptedHeads {
+    /// The answer to a question. Coefficients that hold no logit are masked by what follows from the question's `masks`, so that
+    /// whoever computes it again gets the same ciphertexts.
+    ///
+    /// # Errors
+    /// What makes a head unreadable, or the question another one than its job announces.
+    pub fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
+        let question = asked.job.question.as_deref().ok_or("the job is no question")?;
+        let ready = self.ready(&asked, blobs)?;
+        let bytes = question_of(&ready.plan, question.tokens as usize, asked.question)?;
+        let mut masks = Hasher::new("blindscope/learn/question-masks/v1");
+        let seed = masks.absorb(&question.masks.0).absorb(&asked.job.id(asked.study).0.0).finish();
+        let mut rng = ChaCha20Rng::from_seed(seed.0);
+        Ok(ready.server.logits(&ready.keys, &bytes[..], &mut rng)?.1)
+    }
+
+    fn ready(&self, asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Arc<Ready>, LearnError> {
+        let of = name(asked.evaluation);
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = ready.get(&of) {
+            return Ok(found.clone());
+        }
+        let made = Arc::new(read(asked, blobs)?);
+        if ready.len() >= READY {
+            ready.pop_first();
+        }
+        ready.insert(of, made.clone());
+        Ok(made)
+    }
+}
+
+/// What tells one head under one key from another.
+fn name(evaluation: &Evaluation) -> Digest {
+    let mut h = Hasher::new("blindscope/learn/encrypted-head/v1");
+    h.absorb(&evaluation.start.digest.0).absorb(&evaluation.keys.digest.0);
+    h.absorb(&evaluation.opening.digest().0).finish()
+}
+
+fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
+    let Evaluation { head, start, opening, keys } = asked.evaluation;
+    let circuit = head.circuit.as_deref().ok_or("the head's job has no circuit")?;
+    let agreed = Agreed::of(head, &whole(blobs, start)?)?;
+    let levels: Vec<Level> = agreed.levels()?.into_iter().map(|l| Level(l as usize)).collect();
+    let first = payload::read_ciphertexts(asked.study, circuit, &levels, &whole(blobs, &opening.sum)?)?;
+    let first = EncryptedHead::from_ciphertexts(&agreed.plan, first)?;
+    let server = Server::encrypted(&agreed.served(opening.committed.len())?, &agreed.plan, first)?;
+    let (galois, relin) = payload::read_evaluation_keys(asked.study, circuit, &whole(blobs, keys)?)?;
+    let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None };
+    Ok(Ready { plan: agreed.plan, server, keys })
+}
+
+fn whole(blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>, LearnError> {
+    if blob.len > MAX {
+        return Err(format!("read {blob}: at most {MAX} bytes are read").into());
+    }
+    let mut bytes = Vec::with_capacity(blob.len as usize);
+    blobs.open(blob)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
