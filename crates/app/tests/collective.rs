@@ -122,7 +122,7 @@ fn re_encrypted(
         let decryption = Decryption::to_asker(&round, c, i as u64, asker).unwrap();
         let mut collector = decryption.collector(&committee);
         for session in &mut sessions {
-            let (message, next) = session.take().unwrap().share_for(c, asker, r).unwrap();
+            let (message, next) = session.take().unwrap().share_for(c, asker).unwrap();
             collector.absorb(&message).unwrap();
             *session = Some(next);
         }

@@ -154,7 +154,7 @@ impl Project {
         let entry = |(request, sealing): &(Request, PublicSealingKey)| SiteEntry {
             name: request.name.clone(),
             identity: request.identity,
-            sealing: *sealing,
+            sealing: sealing.clone(),
         };
         Ok(StudyLiteral {
             name: self.name.clone(),
