@@ -34,18 +34,18 @@ pub(crate) struct PredictOptions {
 
 pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
-    let tokens = predict::tokens(&options.features)?;
+    let tokens = asker::tokens(&options.features)?;
     ensure!(!tokens.is_empty(), "{}: no features in it", options.features.display());
     let mut rng = system::rng()?;
     let (runtime, overrides) = (system::runtime()?, &options.overrides);
     let predictions = match (&options.head, &options.job) {
         (Some(head), _) => {
-            let asked = predict::predict_encrypted(&kit, overrides, head, &tokens, &mut rng, progress);
+            let asked = asker::predict_encrypted(&kit, overrides, head, &tokens, &mut rng, progress);
             runtime.block_on(asked)?
         }
         (None, job) => {
             let job = job.as_deref().unwrap_or_default();
-            runtime.block_on(predict::predict(&kit, overrides, job, &tokens, &mut rng))?
+            runtime.block_on(asker::predict(&kit, overrides, job, &tokens, &mut rng))?
         }
     };
     let mut out = io::stdout().lock();

@@ -136,7 +136,7 @@ pub enum AppError {
     Learning(#[from] blindscope_learn::jobs::Error),
     /// Features that cannot be read.
     #[error(transparent)]
-    Vision(#[from] blindscope_vision::Error),
+    Features(#[from] blindscope_learn::features::FeatureError),
     /// Encrypted classification.
     #[error(transparent)]
     Classify(#[from] blindscope_classify::ClassifyError),

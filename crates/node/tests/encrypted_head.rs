@@ -14,7 +14,7 @@ use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::JobStatus;
 use blindscope_learn::jobs::{
-    self, Coordinator, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
+    Coordinator, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
 };
 use blindscope_node::AppError;
 use blindscope_node::admin::jobs::{self, Admin};
@@ -128,7 +128,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let test = examples(10, 77);
     let tokens: Vec<Vec<f64>> =
         test.rows.chunks(WIDTH).map(|r| r.iter().map(|x| f64::from(*x)).collect()).collect();
-    let spec = learn::complete(
+    let spec = blindscope_learn::jobs::complete(
         draft("head", JobKind::EncryptedHead),
         &Kit::at(folder.path().join("one")).study().unwrap(),
         &start,
@@ -137,7 +137,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let mut asked = async |name: &str, sites: &[&SiteData]| {
         let mut states = Vec::new();
         let begun = Instant::now();
-        let answers = predict::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |view| {
+        let answers = asker::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |view| {
             states.push(view.status.clone());
         });
         let answers = answers.await.unwrap();
@@ -168,7 +168,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
 
     // Tokens are counted, and a head that is not there is not offered.
     for (name, code) in [("kept", "no-head"), ("start", "no-head")] {
-        let refused = predict::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |_| {}).await;
+        let refused = asker::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |_| {}).await;
         match refused {
             Err(AppError::Transport(TransportError::Refused(refusal))) => assert_eq!(refusal.code, code),
             other => panic!("not refused: {other:?}"),

@@ -79,7 +79,7 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     let (kit, mut rng) = (Kit::at(folder.path().join("asker")), system::rng().unwrap());
     let token = |t: usize| (0..WIDTH).map(|i| ((3 * t + 5 * i) % 7) as f64 / 2.0 - 1.0).collect::<Vec<f64>>();
     let tokens: Vec<Vec<f64>> = (0..6).map(token).collect();
-    let found = predict::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap();
+    let found = asker::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap();
     let head = Head::new(head()).unwrap();
     let clear = head.logits(&tokens).unwrap();
     assert_eq!(found.len(), tokens.len());
@@ -92,13 +92,13 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     }
 
     // Six of nine tokens of this hour are used; a head that is not released, or not there, is not offered.
-    let refused = predict::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
+    let refused = asker::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
     assert_eq!(code(&refused), "too-many-tokens");
     for job in ["kept", "absent"] {
-        assert_eq!(code(&predict::predict(&kit, &[], job, &tokens, &mut rng).await.unwrap_err()), "no-head");
+        assert_eq!(code(&asker::predict(&kit, &[], job, &tokens, &mut rng).await.unwrap_err()), "no-head");
     }
     let admin_kit = Kit::at(folder.path().join("admin"));
-    let role = predict::predict(&admin_kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
+    let role = asker::predict(&admin_kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
     assert_eq!(code(&role), "wrong-role");
     stop.stop();
     for site in sites {

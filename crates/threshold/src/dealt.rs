@@ -188,7 +188,9 @@ impl Remainder {
                 return Err(ThresholdError::Shape { op: "deal", expected, found: format!("{m:?}") });
             }
             let mut x = m.poly().clone();
-            dealt.iter().for_each(|d| q.sub_assign(&mut x, &d.piece(params, i)));
+            for d in dealt {
+                q.sub_assign(&mut x, &d.piece(params, i));
+            }
             Ok(x)
         };
         message.iter().enumerate().map(one).collect::<Result<_>>().map(Self)

@@ -221,6 +221,7 @@ impl PartCollector {
             self.transcript.params().qp().add_assign(sum, value);
         }
         self.share.pairs[usize::from(part.from.0)] = SecretSeed::from_bytes(*part.seed.as_bytes());
+        drop(part);
         Ok(())
     }
 

@@ -9,7 +9,7 @@ mod collective;
 
 use std::path::Path;
 
-use blindscope_learn::features::{Features, ImportOptions, import};
+use blindscope_learn::features::{FeatureError, Features, ImportOptions, import};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
@@ -31,13 +31,11 @@ pub struct Prediction {
 /// The tokens in a file of features, a row each.
 ///
 /// # Errors
-/// [`crate::AppError::Vision`]
+/// [`crate::AppError::Features`] for a file that holds no features.
 pub fn tokens(path: &Path) -> Result<Vec<Vec<f64>>> {
-    let features = if Features::is_ours(path) {
-        Features::load(path)?
-    } else {
-        import(path, &ImportOptions::default())?
-    };
+    let features =
+        if Features::is_ours(path) { Features::load(path) } else { import(path, &ImportOptions::default()) };
+    let features = features.map_err(FeatureError::from)?;
     Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use blindscope_federation::{Coordinator, Input, JobId, JobSpec, JobView, Sizes};
 use blindscope_transport::{Answer, Class, Command, Documents, Refusal, Stream};
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::desk::Desk;

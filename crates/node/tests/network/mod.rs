@@ -14,8 +14,8 @@ use std::sync::Arc;
 use blindscope_classify::Head;
 use blindscope_federation::Deadlines;
 use blindscope_node::AppError;
-use blindscope_node::asker::HeadReader;
-use blindscope_node::coordinator::{self, Learning, Parts};
+
+use blindscope_node::coordinator::{self, HeadReader, Learning, Parts};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit};
 use blindscope_node::plain::Plain;
