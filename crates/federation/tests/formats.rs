@@ -33,8 +33,22 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
         Mark::Spent { step, openings: 3, key: None },
         Mark::Spent { step, openings: 3, key: Some(step.job) },
         Mark::Staged { answer: answers[0].clone() },
-        Mark::Key { ceremony: step.job, public_key: sum, bundle: sum, inference: false },
-        Mark::Key { ceremony: step.job, public_key: sum, bundle: sum, inference: true },
+        Mark::Key {
+            ceremony: step.job,
+            public_key: sum,
+            bundle: sum,
+            inference: false,
+            evaluation_keys: None,
+        },
+        Mark::Key {
+            ceremony: step.job,
+            public_key: sum,
+            bundle: sum,
+            inference: true,
+            evaluation_keys: Some(sum),
+        },
+        Mark::Start { head: step.job, input: sum },
+        Mark::Checked { opening: opened, kept: vec![sum, sum] },
         Mark::Receipt { record: desk.log[3].clone() },
     ];
     (tasks, answers, desk.log, marks)

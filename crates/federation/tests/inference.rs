@@ -5,7 +5,7 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Event, Failure, GaloisDemand, Input, JobKind,
+    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Input, JobKind,
     JobSpec, JobStatus, Mark, Opening, Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes,
     Step, Task, check_confirmed,
 };
@@ -87,9 +87,13 @@ impl<'a> Play<'a> {
         let question = Question {
             head: self.desk.coordinator.job_named("head").unwrap(),
             asker: blob(900, 77),
-            tokens: blob(901, 78),
-            answers: Blob { len: SIZES.sum, ..Blob::of(name.as_bytes()) },
+            remainder: Blob { len: 78, ..Blob::of(name.as_bytes()) },
+            dealt: blob(902, 79),
+            holders: vec![SiteId(0), SiteId(1), SiteId(2)],
+            tokens: 1,
+            pieces: 1,
             ciphertexts: 2,
+            masks: blindscope_wire::Digest([3; 32]),
         };
         let (kind, circuit) = (JobKind::Question, Some(circuit().into()));
         JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony(name) }
@@ -145,7 +149,7 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
     };
     assert_eq!(phases("inference"), [Phase::KeyShare, Phase::Relin, Phase::Parts]);
     assert_eq!(phases("head"), [Phase::Upload]);
-    assert_eq!(phases("first"), [Phase::Ready, Phase::Share]);
+    assert_eq!(phases("first"), [Phase::Upload, Phase::Share]);
 }
 
 /// Whatever a coordinator says, a site opens no head: not as a head, not as a sum under the inference key.
@@ -155,7 +159,7 @@ fn a_head_is_never_opened() {
     let mut play = Play::new(&fixture, willing());
     play.head();
     play.desk.submit(&play.question("asked"));
-    let ready = play.task();
+    let upload = play.task();
     assert!(matches!(play.answer(), Answer::Payload(_)));
     play.desk.answer_all();
     play.desk.work();
@@ -166,8 +170,10 @@ fn a_head_is_never_opened() {
         let spec = play.desk.coordinator.spec(head).unwrap().clone();
         Task { step: Step { job: head, ..task.step }, spec, ..task.clone() }
     };
-    for task in [&ready, &share] {
-        assert_eq!(declined(&play, &as_head(task)), Cause::Task, "{}", task.step);
+    for task in [&upload, &share] {
+        let declined = matches!(play.site.take(&as_head(task)).unwrap(), Order::Decline(Cause::Task));
+        // An upload of the head was sent once and is sent again as it was; nothing of it is opened.
+        assert!(declined || task.step.phase == Phase::Upload, "{}", task.step);
     }
     // A sum's share under the inference key, and an answer's under the sums' key.
     let sum = job("other", JobKind::Statistics, 1);
@@ -190,20 +196,37 @@ fn a_head_is_never_opened() {
     };
     let other = Blob { len: SIZES.sum, ..blob(3, 0) };
     assert_eq!(change(&|opening, _, _| opening.sum = other), Cause::Task);
-    assert_eq!(change(&|_, zeros, _| zeros.clear()), Cause::Task);
-    assert_eq!(change(&|opening, _, target| *target = opening.sum), Cause::Task);
-    // A head over fewer than the study's cohort, or with another upload of this site's.
-    assert_eq!(change(&|opening, _, _| opening.committed.truncate(1)), Cause::Task);
+    assert_eq!(change(&|_, _, target| *target = other), Cause::Task);
+    // Without a holder's word for its shares, or with another of this site's.
+    assert_eq!(change(&|opening, _, _| opening.committed.truncate(2)), Cause::Task);
     assert_eq!(
         change(&|opening, _, _| opening.committed[0].header.answer = Answer::Payload(other)),
         Cause::Task
     );
+    // A head over fewer than the study's cohort, with another upload of this site's, from another start, of another job; other
+    // evaluation keys; none of it.
+    let change = |change: &dyn Fn(&mut Evaluation)| {
+        let mut task = share.clone();
+        let Ask::Share { evaluation: Some(evaluation), .. } = &mut task.ask else { panic!("no share") };
+        change(evaluation);
+        declined(&play, &task)
+    };
+    assert_eq!(change(&|e| e.opening.committed.truncate(1)), Cause::Task);
+    let forged = Answer::Payload(other);
+    assert_eq!(change(&|e| e.opening.committed[0].header.answer = forged), Cause::Task);
+    assert_eq!(change(&|e| e.start = other), Cause::OtherOpening);
+    assert_eq!(change(&|e| e.head.name = "another".to_owned()), Cause::Task);
+    assert_eq!(change(&|e| e.keys = other), Cause::OtherKey);
+    let mut none = share.clone();
+    let Ask::Share { evaluation, .. } = &mut none.ask else { panic!("no share") };
+    *evaluation = None;
+    assert_eq!(declined(&play, &none), Cause::Task);
     // The honest task is answered once.
     assert!(matches!(play.answer(), Answer::Payload(_)));
     assert!(matches!(play.site.take(&share).unwrap(), Order::Send(_)));
 }
 
-/// The same answers under another question's name are the same uniform halves: they are not shared of again.
+/// The same answers under another question's name: they are not shared of again.
 #[test]
 fn answers_are_re_encrypted_under_one_name() {
     let fixture = fixture(3, 2, 2, 62);
@@ -213,6 +236,10 @@ fn answers_are_re_encrypted_under_one_name() {
     assert!(matches!(play.run(&first), JobStatus::Done { .. }));
     let again = JobSpec { name: "again".to_owned(), ..first };
     play.desk.submit(&again);
+    assert!(matches!(play.answer(), Answer::Payload(_)));
+    play.desk.answer_all();
+    // The desk's work gives every first attempt the same sum.
+    play.desk.work();
     assert_eq!(play.answer(), Answer::Declined(Cause::OtherOpening));
 }
 

@@ -13,8 +13,7 @@ mod run;
 pub use ceremony::{combine_key, open_bundle, write_key_share};
 pub use encrypted::read_ciphertexts;
 pub use inference::{combine_first, combine_relin, read_evaluation_keys, write_inference_share, write_relin};
-pub(crate) use question::upload_len;
-pub use question::{AskedOf, deal, holding, question_lengths};
+pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
 pub use round::{combine_sum, open_round, write_contribution, write_refresh};
 pub use run::{MAX_INPUT, SiteTools, combine, site_payload};
 

@@ -76,7 +76,7 @@ pub fn question_lengths(study: &Study, circuit: &Circuit, pieces: u32) -> Result
 }
 
 /// Bytes of a holder's upload, where a share's encryptions take `unit`; `None` for who is no holder.
-pub(crate) fn upload_len(study: &Study, question: &Question, site: SiteId, unit: u64) -> Option<u64> {
+pub fn upload_len(study: &Study, question: &Question, site: SiteId, unit: u64) -> Option<u64> {
     let (holding, holder) = (holding(study).ok()?, question.holders.iter().position(|&h| h == site)?);
     let (held, sent) = (holding.held(holder).len() as u64, holding.sent(holder).len() as u64);
     Some(held * DIGEST as u64 + sent * unit)

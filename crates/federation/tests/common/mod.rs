@@ -11,7 +11,7 @@ use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, r
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
     JobKind, JobSpec, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site,
-    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work,
+    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -170,7 +170,15 @@ impl<'a> Desk<'a> {
             Ask::KeyShare => blob(seed, SIZES.key_share),
             Ask::Relin { .. } => blob(seed, SIZES.relin),
             Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
-            Ask::Upload { .. } | Ask::Ready { .. } => blob(seed, SIZES.upload),
+            Ask::Upload { .. } => match &task.spec.question {
+                Some(q) => {
+                    let len = payload::upload_len(&self.fixture.study, q, SiteId(site), SIZES.upload);
+                    blob(seed, len.unwrap())
+                }
+                None => blob(seed, SIZES.upload),
+            },
+            Ask::Ready { .. } if task.spec.question.is_some() => blob(seed, SIZES.sum),
+            Ask::Ready { .. } => blob(seed, SIZES.upload),
             Ask::Share { .. } => blob(seed, SIZES.share),
         };
         self.sign(site, &task, Answer::Payload(payload))

@@ -121,7 +121,7 @@ fn whatever_happens_the_other_half_of_the_seeds() {
 
 fn storm(range: std::ops::Range<u64>) {
     let fixture = common::fixture(5, 3, 3, 1);
-    let compute = Toy { sites: 5 };
+    let compute = Toy { study: &fixture.study, sites: 5 };
     let (mut finished, mut crashes, mut attempts, mut questions) = (0, 0, 0, 0u64);
     let mut refusals: BTreeMap<&str, u64> = BTreeMap::new();
     let count = range.end - range.start;
@@ -186,7 +186,7 @@ fn with_real_encryption_too() {
 #[test]
 fn without_faults_everything_is_done() {
     let fixture = common::fixture(3, 2, 2, 2);
-    let compute = Toy { sites: 3 };
+    let compute = Toy { study: &fixture.study, sites: 3 };
     for seed in 0..20 {
         let mut world =
             World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
@@ -211,7 +211,7 @@ fn results(world: &World<'_, Toy>) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn crashes_alone_change_no_byte() {
     let fixture = common::fixture(4, 2, 4, 3);
-    let compute = Toy { sites: 4 };
+    let compute = Toy { study: &fixture.study, sites: 4 };
     let (count, mut finished) = (seeds(200), 0);
     for seed in 0..count {
         let calm = Faults { delay_ms: 20, ..Faults::default() };
@@ -235,7 +235,7 @@ fn crashes_alone_change_no_byte() {
 #[test]
 fn every_prefix_replays() {
     let fixture = common::fixture(3, 2, 2, 4);
-    let compute = Toy { sites: 3 };
+    let compute = Toy { study: &fixture.study, sites: 3 };
     let mut world = World::new(&fixture, &compute, jobs(), faults(11), 11);
     assert!(world.run(LIMIT_MS));
     for end in 0..=world.log.len() {

@@ -4,17 +4,18 @@ use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
 
 use blindscope_ckks::{
-    Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, PublicEncryptor,
-    Scale, SecretKey, codec,
+    Ciphertext, Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, Scale,
+    SecretKey, codec,
 };
 use blindscope_federation::payload::{
-    SiteTools, combine, read_ciphertexts, read_evaluation_keys, site_payload,
+    SiteTools, combine, deal, holding, read_ciphertexts, read_evaluation_keys, site_payload,
 };
 use blindscope_federation::{
-    Advance, Advanced, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
+    Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
     JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, Sizes, Study, Task,
     Work,
 };
+use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -114,6 +115,33 @@ impl Contribution for Learner<'_> {
         let slots = head(self.0, input, params.slots());
         slots.iter().zip(levels).map(|(m, level)| Ok(encoder.encode_slots(m, level, SCALE)?)).collect()
     }
+
+    fn evaluate(
+        &self,
+        asked: Asked<'_>,
+        blobs: &dyn Blobs,
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
+        evaluate(asked, blobs)
+    }
+}
+
+/// Tokens times the head's first ciphertext, rotated by one, plus its second: by the ceremony's own keys.
+fn evaluate(asked: Asked<'_>, blobs: &dyn Blobs) -> std::result::Result<Vec<Ciphertext>, LearnError> {
+    let read = |blob: &Blob| {
+        let mut bytes = Vec::new();
+        blobs.open(blob)?.read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    let (study, circuit) = (asked.study, asked.job.circuit.as_deref().unwrap());
+    let sum = read(&asked.evaluation.opening.sum)?;
+    let head = read_ciphertexts(study, circuit, &[Level(2), Level(1)], &sum)?;
+    let (galois, relin) = read_evaluation_keys(study, circuit, &read(&asked.evaluation.keys)?)?;
+    let ev = Evaluator::new(&study.circuit_params(circuit)?);
+    let [mut tokens] = <[_; 1]>::try_from(asked.question).unwrap();
+    tokens.set_scale(Scale::prime(2));
+    let product = ev.rescale(&ev.mul_relin(&tokens, &head[0], &relin)?)?;
+    let answer = ev.add(&ev.rotate(&product, 1, &galois)?, &head[1])?;
+    Ok(vec![ev.drop_to_level(&answer, Level(0))?])
 }
 
 struct Server;
@@ -136,6 +164,14 @@ impl Advance for Server {
         let bytes = advanced(input, sums, committed);
         Ok(if round + 1 < job.rounds { Advanced::Next(bytes) } else { Advanced::Final(bytes) })
     }
+
+    fn evaluate(
+        &self,
+        asked: Asked<'_>,
+        blobs: &dyn Blobs,
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
+        evaluate(asked, blobs)
+    }
 }
 
 impl Compute for Real<'_> {
@@ -143,34 +179,32 @@ impl Compute for Real<'_> {
         Sizes::of(self.study, spec).unwrap()
     }
 
-    /// Tokens times the head's first ciphertext, rotated by one, plus its second: by the ceremony's own keys.
-    fn question(&self, coordinator: &Coordinator, disk: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)> {
+    fn question(&self, coordinator: &Coordinator, _: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)> {
         let (job, key) = (coordinator.job_named("head")?, coordinator.inference_key()?);
+        coordinator.encrypted_head(job)?;
         let (params, mut rng) = (self.params(), ChaCha20Rng::seed_from_u64(98));
-        let sum = &disk[&coordinator.encrypted_head(job)?.sum.digest];
-        let head = read_ciphertexts(self.study, &key.circuit, &[Level(2), Level(1)], sum).unwrap();
-        let keys = &disk[&key.evaluation_keys.digest];
-        let (galois, relin) = read_evaluation_keys(self.study, &key.circuit, keys).unwrap();
-        let public = codec::decode_public_key(&params, &disk[&key.public_key.digest]).unwrap();
-        let (encoder, ev) = (Encoder::new(&params), Evaluator::new(&params));
+        let encoder = Encoder::new(&params);
         let asked = encoder.encode_slots(&tokens(params.slots()), Level(2), Scale::prime(2)).unwrap();
-        let asked = PublicEncryptor::new(&public).encrypt(&asked, &mut rng).unwrap();
-        let product = ev.rescale(&ev.mul_relin(&asked, &head[0], &relin).unwrap()).unwrap();
-        let answer = ev.add(&ev.rotate(&product, 1, &galois).unwrap(), &head[1]).unwrap();
-        let answers = codec::encode_ciphertext(&ev.drop_to_level(&answer, Level(0)).unwrap());
         let asker = KeyGenerator::new(&params).public_key(&self.asker, &mut rng);
         let asker = codec::encode_public_key(&asker);
+        let holders: Vec<SiteId> = self.study.sites().take(holding(self.study).ok()?.holders()).collect();
+        let of = (key.ceremony, job, &Blob::of(&asker));
+        let (remainder, dealt) = deal(self.study, of, &holders, &[asked], &mut rng).unwrap();
         let question = Question {
             head: job,
             asker: Blob::of(&asker),
-            tokens: Blob::of(&codec::encode_ciphertext(&asked)),
-            answers: Blob::of(&answers),
+            remainder: Blob::of(&remainder),
+            dealt: Blob::of(&dealt),
+            holders,
+            tokens: 1,
+            pieces: 1,
             ciphertexts: 1,
+            masks: Digest([3; 32]),
         };
         let (kind, circuit) = (JobKind::Question, Some(key.circuit.clone().into()));
         let spec =
             JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
-        Some((spec.checked().unwrap(), vec![asker, answers]))
+        Some((spec.checked().unwrap(), vec![asker, remainder, dealt]))
     }
 
     fn fits(&self, job: &JobView, _: JobId, committed: &[Vec<SiteId>], bytes: &[u8], start: &[u8]) -> bool {

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use blindscope_federation::{
-    Ask, Blob, Cause, Confirmation, Coordinator, JobId, JobKind, JobSpec, JobView, Permit, Phase, Question,
-    SiteId, Sizes, Task, Work,
+    Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Permit, Phase,
+    Question, SignedHeader, SiteId, Sizes, Study, Task, Work, payload,
 };
 use blindscope_wire::{Digest, Hasher};
 use chacha20::ChaCha20Rng;
@@ -42,7 +42,8 @@ pub(crate) trait Compute {
     fn work(&self, work: &Work, disk: &Disk) -> Done;
 }
 
-pub(crate) struct Toy {
+pub(crate) struct Toy<'a> {
+    pub(crate) study: &'a Study,
     pub(crate) sites: u16,
 }
 
@@ -75,7 +76,23 @@ fn parse(bytes: &[u8]) -> Option<(u64, u64, [u8; 32])> {
 
 const SUMMAND: u64 = 1;
 
-impl Toy {
+impl Toy<'_> {
+    /// The head's value and one, with what the shares' encryptions bring.
+    fn evaluate(
+        evaluation: &Evaluation,
+        uploads: impl Iterator<Item = (Option<SiteId>, Blob)>,
+        disk: &Disk,
+    ) -> Done {
+        let (_, value, _) = parse(&disk[&evaluation.opening.sum.digest]).unwrap();
+        match Self::add(uploads, disk) {
+            Done::Combined { shared, each } => {
+                let (_, zeros, rest) = parse(&shared).unwrap();
+                Done::Combined { shared: tagged(SUMMAND, value + zeros + 1, &rest), each }
+            }
+            other => other,
+        }
+    }
+
     fn add(blobs: impl Iterator<Item = (Option<SiteId>, Blob)>, disk: &Disk) -> Done {
         let (mut sum, mut mix, mut bad) = (0, Hasher::new("test/sum"), Vec::new());
         for (site, blob) in blobs {
@@ -95,7 +112,7 @@ impl Toy {
     }
 }
 
-impl Compute for Toy {
+impl Compute for Toy<'_> {
     fn sizes(&self, spec: &JobSpec) -> Sizes {
         match spec.kind {
             JobKind::Ceremony => Sizes { openings: 0, relin: 0, upload: 0, sum: 0, share: 0, ..SIZES },
@@ -105,24 +122,26 @@ impl Compute for Toy {
         }
     }
 
-    fn question(&self, coordinator: &Coordinator, disk: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)> {
+    fn question(&self, coordinator: &Coordinator, _: &Disk) -> Option<(JobSpec, Vec<Vec<u8>>)> {
         let head = coordinator.job_named("head")?;
-        let sum = disk[&coordinator.encrypted_head(head)?.sum.digest].clone();
-        let (_, value, _) = parse(&sum).unwrap();
-        let answers = tagged(SUMMAND, value + 1, &[9; 32]);
-        let asker = vec![5; 16];
+        coordinator.encrypted_head(head)?;
+        let [asker, remainder, dealt] = [5, 6, 7].map(|b| vec![b; 16]);
         let question = Question {
             head,
             asker: Blob::of(&asker),
-            tokens: Blob::of(b"tokens"),
-            answers: Blob::of(&answers),
+            remainder: Blob::of(&remainder),
+            dealt: Blob::of(&dealt),
+            holders: self.study.sites().take(payload::holding(self.study).ok()?.holders()).collect(),
+            tokens: 1,
+            pieces: 1,
             ciphertexts: 1,
+            masks: Digest([3; 32]),
         };
         let circuit = Some(coordinator.inference_key()?.circuit.clone().into());
         let kind = JobKind::Question;
         let spec =
             JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
-        Some((spec.checked().unwrap(), vec![asker, answers]))
+        Some((spec.checked().unwrap(), vec![asker, remainder, dealt]))
     }
 
     fn fits(
@@ -160,7 +179,7 @@ impl Compute for Toy {
                 assert!(disk.contains_key(&sum.digest));
                 fresh[..20].to_vec()
             }
-            Ask::Parts { public_key, bundle, shares } => {
+            Ask::Parts { public_key, bundle, shares, evaluation } => {
                 let mut key = Hasher::new("test/key");
                 for share in shares {
                     key.absorb(&disk[&share.payload().unwrap().digest]);
@@ -169,18 +188,39 @@ impl Compute for Toy {
                     return Err(Cause::OtherKey);
                 }
                 assert!(disk.contains_key(&bundle.digest));
-                Confirmation { public_key: *public_key, bundle: *bundle }.to_bytes()
+                let evaluation_keys = evaluation.as_ref().map(|e| e.keys);
+                Confirmation { public_key: *public_key, bundle: *bundle, evaluation_keys }.to_bytes()
+            }
+            Ask::Upload { .. } if task.spec.question.is_some() => {
+                let question = task.spec.question.as_deref().unwrap();
+                assert!(disk.contains_key(&question.dealt.digest));
+                let len = payload::upload_len(self.study, question, site, SIZES.upload).unwrap() as usize;
+                let mut bytes = tagged(SUMMAND, 0, &fresh);
+                bytes.resize(len, 7);
+                bytes
             }
             Ask::Upload { input, .. } => {
                 let input = input.map(|b| disk[&b.digest].clone()).unwrap_or_default();
                 tagged(SUMMAND, contribution(site, task.step.job, task.step.round, &input), &fresh)
             }
             Ask::Ready { .. } => tagged(SUMMAND, 0, &fresh),
-            Ask::Share { opening, zeros, target, .. } => {
+            Ask::Share { opening, zeros, target, evaluation, .. } => {
                 assert_eq!(held.1.map(|p| p.step()), Some(task.step), "a share without a permit");
-                let zeros = zeros.iter().filter_map(blindscope_federation::SignedHeader::payload);
+                let mut disk = disk.clone();
+                if let Some(evaluation) = evaluation {
+                    // The answer is computed, not fetched.
+                    let uploads = opening.committed.iter().filter_map(SignedHeader::payload).map(|b| (None, b));
+                    let Done::Combined { shared, .. } = Self::evaluate(evaluation, uploads, &disk) else {
+                        return Err(Cause::Task);
+                    };
+                    if Blob::of(&shared) != opening.sum {
+                        return Err(Cause::Task);
+                    }
+                    disk.insert(opening.sum.digest, shared);
+                }
+                let zeros = zeros.iter().filter_map(SignedHeader::payload);
                 let all = std::iter::once(opening.sum).chain(zeros).map(|b| (None, b));
-                let Done::Combined { shared, .. } = Self::add(all, disk) else { return Err(Cause::Task) };
+                let Done::Combined { shared, .. } = Self::add(all, &disk) else { return Err(Cause::Task) };
                 if task.step.attempt > 0 && Blob::of(&shared) != *target {
                     return Err(Cause::Task);
                 }
@@ -216,6 +256,9 @@ impl Compute for Toy {
                 let seeds = (0..self.sites).map(seed).collect();
                 Done::First { sum: [&key[..], b"sum"].concat(), shared, each, seeds }
             }
+            Work::Sum { uploads, evaluation: Some(evaluation), .. } => {
+                Self::evaluate(evaluation, uploads.iter().map(|(s, b)| (Some(*s), *b)), disk)
+            }
             Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
             Work::Refresh { sum, zeros, .. } => {
                 let zeros = zeros.iter().map(|(s, b)| (Some(*s), *b));
@@ -237,7 +280,7 @@ impl Compute for Toy {
     }
 }
 
-impl Toy {
+impl Toy<'_> {
     /// The final bytes that follow from what each round's committed sites contributed.
     fn expected(job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
         let mut input = Vec::new();

@@ -374,7 +374,8 @@ impl<'a, C: Compute> World<'a, C> {
     /// Fetches what a task needs; false where the coordinator does not give it now.
     fn fetch(&mut self, site: SiteId, task: &Task) -> bool {
         let Some(coordinator) = self.coordinator.as_ref() else { return false };
-        let inputs = task.inputs();
+        let Some(up) = self.sites[usize::from(site.0)].up.as_ref() else { return false };
+        let inputs = up.inputs(task);
         if !inputs.iter().all(|b| coordinator.may_fetch(site, &b.digest)) {
             return false;
         }

@@ -117,6 +117,9 @@ impl Agreed {
     }
 
     /// Levels of the head's ciphertexts.
+    ///
+    /// # Errors
+    /// [`Error::Head`] when the plan has no room for a head under encryption.
     pub fn levels(&self) -> Result<Vec<u32>> {
         Ok(EncryptedHead::levels(&self.plan)?.iter().map(|l| l.0 as u32).collect())
     }
@@ -131,6 +134,10 @@ impl Agreed {
     }
 
     /// A site's part: its trained first layer, encoded.
+    ///
+    /// # Errors
+    /// [`Error::Announced`] when the job announces another circuit; as [`Self::train`]; [`Error::Head`] when a weight does
+    /// not fit the plan.
     pub fn contribute(&self, spec: &JobSpec, data: &SiteData, watch: Watch<'_>) -> Result<Vec<Plaintext>> {
         self.check(spec)?;
         let head = self.train(data, watch)?;
@@ -138,6 +145,9 @@ impl Agreed {
     }
 
     /// The head that a site trains, in the clear: it stays at the site.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the site has no examples, or some of another width or class; [`Error::Head`] when training fails.
     pub fn train(&self, data: &SiteData, watch: Watch<'_>) -> Result<Head> {
         let s = &self.settings;
         data.train.check(NAME, s.width, s.classes)?;
