@@ -33,7 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ring", &["wire"]),
     ("ckks", &["ring", "wire"]),
     ("threshold", &["ckks", "ring", "wire"]),
-    ("aggregate", &["threshold", "ckks", "wire"]),
+    ("aggregate", &["threshold", "ckks", "ring", "wire"]),
     ("classify", &["ckks", "wire"]),
     ("federation", &["threshold", "aggregate", "ckks", "wire"]),
     ("store", &["federation", "wire"]),
