@@ -57,6 +57,7 @@ fn found(folder: &Path) {
             precision: None,
             keys_each: 1,
             tokens_an_hour: 40,
+            ..InferenceSettings::default()
         }),
     };
     provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();

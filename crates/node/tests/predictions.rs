@@ -56,6 +56,7 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
         precision: Some(13),
         keys_each: 1,
         tokens_an_hour: 9,
+        ..InferenceSettings::default()
     };
     found(folder.path(), "asked", Some(inference));
     let serving = serve(folder.path(), ENOUGH, Arc::new(Trained)).await;

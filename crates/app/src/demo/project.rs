@@ -42,6 +42,7 @@ pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -
             precision: None,
             keys_each: 4,
             tokens_an_hour: 1 << 20,
+            ..InferenceSettings::default()
         }),
     })
 }

@@ -75,6 +75,51 @@ pub struct InferenceSettings {
     pub keys_each: u32,
     /// Tokens that one asker may ask for in an hour: many chosen questions give a head away.
     pub tokens_an_hour: u64,
+    /// Tokens that one asker may ask for in all.
+    #[serde(default = "in_all")]
+    pub tokens_in_all: u64,
+    /// Tokens that all askers together may ask for in an hour.
+    #[serde(default = "study_an_hour")]
+    pub study_tokens_an_hour: u64,
+    /// Tokens that all askers together may ask for in all.
+    #[serde(default = "study_in_all")]
+    pub study_tokens_in_all: u64,
+    /// Questions of one asker to encrypted heads that wait or are at work at a time: they stand in one line with everybody's.
+    #[serde(default = "questions_each")]
+    pub questions_each: u32,
+}
+
+impl Default for InferenceSettings {
+    /// No head is released.
+    fn default() -> Self {
+        Self {
+            jobs: Vec::new(),
+            batch: batch(),
+            precision: None,
+            keys_each: 4,
+            tokens_an_hour: 10_000,
+            tokens_in_all: in_all(),
+            study_tokens_an_hour: study_an_hour(),
+            study_tokens_in_all: study_in_all(),
+            questions_each: questions_each(),
+        }
+    }
+}
+
+const fn in_all() -> u64 {
+    1_000_000
+}
+
+const fn study_an_hour() -> u64 {
+    1_000_000
+}
+
+const fn study_in_all() -> u64 {
+    100_000_000
+}
+
+const fn questions_each() -> u32 {
+    4
 }
 
 const fn batch() -> usize {

@@ -43,7 +43,7 @@ impl Oracle {
         results: Folder,
     ) -> Result<Self> {
         let kept = Kept::open(&state.join("keys"), settings.keys_each as usize, MAX_KEYS)?;
-        let usage = Usage::open(&state.join("usage.json"), settings.tokens_an_hour)?;
+        let usage = Usage::open(&state.join("usage.json"), &settings)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let heads = Heads::new(read, settings.batch, settings.precision);
         let (kept, usage, turns) = (Arc::new(kept), Arc::new(usage), Arc::new(Semaphore::new(cores)));
@@ -99,6 +99,11 @@ impl Oracle {
     /// Whether the settings release a job's head.
     pub(in crate::coordinator) fn releases(&self, job: &str) -> bool {
         self.settings.jobs.iter().any(|released| released == job)
+    }
+
+    /// Questions of one asker to encrypted heads at a time.
+    pub(super) fn questions_each(&self) -> u32 {
+        self.settings.questions_each
     }
 
     /// Where tokens are counted before they are answered.

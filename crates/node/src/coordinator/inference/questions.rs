@@ -12,7 +12,7 @@ use blindscope_federation::{
     Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId, Sizes,
     payload,
 };
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
+use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload};
 use blindscope_wire::Digest;
 use bytes::Bytes;
 use rand_core::Rng as _;
@@ -34,6 +34,8 @@ const MAX: u64 = 4 << 30;
 #[derive(Default)]
 pub(in crate::coordinator) struct Questions {
     ready: Mutex<BTreeMap<JobId, Arc<Offered>>>,
+    /// Questions of each asker that were not answered when it asked last.
+    asked: Mutex<BTreeMap<PeerId, Vec<JobId>>>,
 }
 
 /// A head that can be asked.
@@ -80,9 +82,11 @@ impl Questions {
         let lengths = payload::question_lengths(&desk.study, &offered.circuit, pieces);
         let lengths = lengths.map_err(|e| missing(&wish.job, &e.to_string()))?;
         exact("infer", lengths.iter().sum::<u64>() as usize, upload.len)?;
-        let (desk, usage) = (desk.clone(), oracle.usage());
+        this.few_enough(&desk.now(), peer, oracle.questions_each())?;
+        let (questions, desk, usage) = (this.clone(), desk.clone(), oracle.usage());
         let (holders, bytes) = (wish.holders.clone(), Vec::with_capacity(upload.len as usize));
         Ok(Admission::Take(Box::new(Asking {
+            questions,
             offered,
             desk,
             usage,
@@ -93,6 +97,23 @@ impl Questions {
             pieces,
             bytes,
         })))
+    }
+
+    /// Refuses one more question of an asker that has so many in the line.
+    fn few_enough(&self, now: &Coordinator, peer: Peer, most: u32) -> Answer<()> {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        for open in asked.values_mut() {
+            open.retain(|job| now.job(*job).is_some_and(|view| !view.is_over()));
+        }
+        asked.retain(|_, open| !open.is_empty());
+        let open = asked.get(&peer.id).map_or(0, Vec::len);
+        if open < most as usize {
+            return Ok(());
+        }
+        let message = format!(
+            "infer: {open} questions of this asker wait to be answered, {most} may; ask again when one is answered"
+        );
+        Err(Refusal::new(Class::Exhausted, "many-questions", message).fact("most", u64::from(most)))
     }
 
     fn offered(&self, desk: &Desk, now: &Coordinator, oracle: &Oracle, name: &str) -> Answer<Arc<Offered>> {
@@ -140,6 +161,7 @@ fn json(value: &impl serde::Serialize) -> Answer<Bytes> {
 }
 
 struct Asking {
+    questions: Arc<Questions>,
     offered: Arc<Offered>,
     desk: Arc<Desk>,
     usage: Arc<Usage>,
@@ -160,7 +182,7 @@ impl Intake<Source> for Asking {
 
     fn finish(self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
-            let desk = self.desk.clone();
+            let (desk, questions, peer) = (self.desk.clone(), self.questions.clone(), self.peer.id);
             // A task of its own: a call that is cut must not let a blob be deleted between its arrival and its job's record.
             let asking = tokio::spawn(async move {
                 let _arrival = desk.arrivals.read().await;
@@ -171,6 +193,9 @@ impl Intake<Source> for Asking {
                 done.job.ok_or_else(|| refusal::internal(&"a question without a job"))
             });
             let question = asking.await.map_err(|e| refusal::internal(&e))??;
+            let mut asked = questions.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            asked.entry(peer).or_default().push(question);
+            drop(asked);
             let receipt = serde_json::to_vec(&Asked { question }).map_err(|e| refusal::internal(&e))?;
             let Blob { digest, len } = Blob::of(&receipt);
             Ok(Source { len, digest, bytes: Box::new(std::io::Cursor::new(receipt)) })
