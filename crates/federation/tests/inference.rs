@@ -5,9 +5,9 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Input, JobKind,
-    JobSpec, JobStatus, Mark, Opening, Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId, Sizes,
-    Step, Task, check_confirmed,
+    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Input,
+    JobKind, JobSpec, JobStatus, Mark, Opening, Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId,
+    Sizes, Step, Task, check_confirmed,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 
@@ -238,7 +238,7 @@ fn answers_are_re_encrypted_under_one_name() {
     play.desk.submit(&again);
     assert!(matches!(play.answer(), Answer::Payload(_)));
     play.desk.answer_all();
-    // The desk's work gives every first attempt the same sum.
+    // The desk's work answers by what is asked, not by its name.
     play.desk.work();
     assert_eq!(play.answer(), Answer::Declined(Cause::OtherOpening));
 }

@@ -13,8 +13,8 @@ use blindscope_federation::payload::{
     write_key_share,
 };
 use blindscope_federation::{
-    Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec, LearnError, Phase,
-    Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
+    Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec,
+    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -201,15 +201,14 @@ fn site_zero(fixture: &Fixture, memory: &Memory, spec: &JobSpec, phase: Phase, a
     let step = Step { job, round: 0, attempt: 0, phase };
     let sizes = Sizes::of(study, spec)?;
     let task = Task { study: study.digest(), key: job, step, spec: spec.clone(), sizes, deadline_ms: 1, ask };
-    let tools =
-        SiteTools {
-            study,
-            me: SiteId(0),
-            sealing: &fixture.sealing[0],
-            learning: &Idle,
-            blobs: memory,
-            checked: false,
-        };
+    let tools = SiteTools {
+        study,
+        me: SiteId(0),
+        sealing: &fixture.sealing[0],
+        learning: &Idle,
+        blobs: memory,
+        checked: false,
+    };
     site_payload(&tools, &task, None, None, &mut rng(70))
 }
 

@@ -9,6 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use blindscope_ckks::{Ciphertext, Encoder, KeyGenerator, codec};
+use blindscope_classify::{Plan, question_of};
+use blindscope_federation::Blob;
 use blindscope_federation::Deadlines;
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
@@ -20,11 +23,11 @@ use blindscope_node::AppError;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::asker;
 use blindscope_node::kit::provision::{self, Project};
-use blindscope_node::kit::{InferenceSettings, Kit};
+use blindscope_node::kit::{InferenceSettings, Kit, PartySettings};
 use blindscope_node::site;
 use blindscope_node::system;
 use blindscope_transport::Stop;
-use blindscope_transport::TransportError;
+use blindscope_transport::{TransportError, Upload};
 use network::{ENOUGH, serve};
 use study::{CLASSES, WIDTH, examples, learner};
 
@@ -50,7 +53,7 @@ fn found(folder: &Path) {
         statistical_bits: 40,
         attempts: 3,
         certificate_days: 90,
-        deadlines: Deadlines { ceremony_seconds: 120, upload_seconds: 120, opening_seconds: 120 },
+        deadlines: Deadlines { ceremony_seconds: 120, upload_seconds: 120, opening_seconds: 20 },
         inference: Some(InferenceSettings {
             jobs: released,
             batch: 8,
@@ -89,6 +92,30 @@ async fn done(admin: &Admin, name: &str) -> Vec<u8> {
     let (bytes, len) = admin.download(name, Vec::new()).await.unwrap();
     println!("{name}: {len} bytes, {:.1?}", begun.elapsed());
     bytes
+}
+
+/// What an asker could do before questions were dealt in shares: hand in its public key and ciphertexts of its own making, among
+/// them `(0, d)`, an encryption of `d·s`. No call takes them any more.
+async fn old_questions_are_refused(kit: &Kit) {
+    let client = kit.client(&kit.settings::<PartySettings>(&[]).unwrap().coordinator).unwrap();
+    let wish =
+        |tokens: usize| format!(r#"{{"job":"head","encrypted":true,"tokens":{tokens},"holders":[0,1,2]}}"#);
+    let offer = client.offer(wish(0).into()).await.unwrap();
+    let offer: serde_json::Value = serde_json::from_slice(&offer).unwrap();
+    let plan = Plan::from_bytes(offer["plan"].as_str().unwrap().as_bytes()).unwrap();
+    let (params, mut rng) = (plan.params(), system::rng().unwrap());
+    let generator = KeyGenerator::new(params);
+    let own = codec::encode_public_key(&generator.public_key(&generator.secret_key(&mut rng), &mut rng));
+    let d = Encoder::new(params).encode_slots(&[], params.top_level(), plan.fresh()).unwrap();
+    let chosen = vec![params.q().zero(), d.poly().clone()];
+    let chosen = Ciphertext::from_components(params, chosen, plan.fresh());
+    let body = [&own[..], &question_of(&plan, 1, vec![chosen]).unwrap()].concat();
+    let blob = Blob::of(&body);
+    let upload = Upload { header: wish(1).into(), len: blob.len, digest: blob.digest };
+    match client.infer(upload, Box::new(std::io::Cursor::new(body)), 1 << 12).await {
+        Err(TransportError::Refused(refusal)) => assert_eq!(refusal.code, "length"),
+        other => panic!("a chosen ciphertext was taken: {:?}", other.map(|b| b.len())),
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -160,12 +187,16 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     };
     asked("head", &[&data[0], &data[1], &data[2]]).await;
 
-    // A site leaves: the head is the average of those that are in, and two sites still answer.
+    old_questions_are_refused(&kit).await;
+
+    // A site leaves: the next head is the average of those that are in, but a question's shares need all three holders here.
     leaves.stop();
     let smaller = JobSpec { upload_seconds: Some(8), ..draft("smaller", JobKind::EncryptedHead) };
     admin.submit_draft(smaller).await.unwrap();
     done(&admin, "smaller").await;
-    asked("smaller", &[&data[0], &data[1]]).await;
+    let left = asker::predict_encrypted(&kit, &[], "smaller", &tokens[..1], &mut rng, |_| {}).await;
+    let Err(AppError::JobFailed { failure, .. }) = left else { panic!("answered without a holder") };
+    println!("without a holder: {failure:?}");
 
     // Tokens are counted, and a head that is not there is not offered.
     for (name, code) in [("kept", "no-head"), ("start", "no-head")] {

@@ -109,13 +109,7 @@ impl Job {
         Err(Refusal::Answered { step, site, accepted: accepted.header.answer })
     }
 
-    fn check_payload(
-        &self,
-        study: &Study,
-        open: &Open,
-        site: SiteId,
-        found: &Blob,
-    ) -> Result<(), Refusal> {
+    fn check_payload(&self, study: &Study, open: &Open, site: SiteId, found: &Blob) -> Result<(), Refusal> {
         let expected = self.payload_len(study, open.step, site);
         if found.len != expected {
             return Err(Refusal::Length { step: open.step, expected, found: found.len });

@@ -51,9 +51,9 @@ impl Coordinator {
             None if self.start_of(job).is_none() => failed(Failure::NoStart),
             None => self.open_to_all(job, Phase::Upload, now_ms),
             Some(question) if self.encrypted_head(question.head).is_none() => failed(Failure::NoStart),
-            Some(question) => self.over_budget(job).unwrap_or_else(|| {
-                self.open(job, Phase::Upload, 0, question.holders.clone(), now_ms)
-            }),
+            Some(question) => self
+                .over_budget(job)
+                .unwrap_or_else(|| self.open(job, Phase::Upload, 0, question.holders.clone(), now_ms)),
         }
     }
 

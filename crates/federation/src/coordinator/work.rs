@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::Coordinator;
 use super::job::{Closed, State};
 use crate::{
-    Blob, Cause, Circuit, Evaluation, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase, Refusal, SiteId,
-    Step,
+    Blob, Cause, Circuit, Evaluation, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase,
+    Refusal, SiteId, Step,
 };
 
 /// Payloads to be combined.
@@ -172,7 +172,7 @@ impl Coordinator {
                 Ok(Event::Advanced { job, round: step.round, input: *input })
             }
             // A question is evaluated before it is opened.
-            Input::Stuck { .. } if !opens => {
+            Input::Stuck { .. } if !opens && self.running().is_some_and(|j| j.spec.question.is_some()) => {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
             Input::Opened { .. } | Input::Stuck { .. } if opens => {

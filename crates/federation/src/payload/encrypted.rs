@@ -28,13 +28,23 @@ pub(crate) fn head_sizes(study: &Study, circuit: &Circuit, levels: &[Level]) -> 
 }
 
 /// A public key of a circuit's parameters.
-pub(super) fn read_key(params: &Parameters, op: &'static str, blob: &Blob, blobs: &dyn Blobs) -> Result<PublicKey> {
+pub(super) fn read_key(
+    params: &Parameters,
+    op: &'static str,
+    blob: &Blob,
+    blobs: &dyn Blobs,
+) -> Result<PublicKey> {
     let bytes = read_exactly(op, blobs, blob, codec::public_key_len(params) as u64)?;
     Ok(codec::decode_public_key(params, &bytes)?)
 }
 
 /// The next ciphertext of a stream.
-pub(super) fn next(params: &Parameters, op: &'static str, level: Level, reader: &mut dyn Read) -> Result<Ciphertext> {
+pub(super) fn next(
+    params: &Parameters,
+    op: &'static str,
+    level: Level,
+    reader: &mut dyn Read,
+) -> Result<Ciphertext> {
     let mut bytes = vec![0; codec::ciphertext_len(params, 2, level)];
     reader.read_exact(&mut bytes).map_err(Error::io(op))?;
     let c = codec::decode_ciphertext(params, &bytes)?;

@@ -12,7 +12,8 @@ use std::io::{Read, Write};
 
 use blindscope_ckks::{Ciphertext, Evaluator, Parameters, Plaintext, PublicEncryptor, Scale, codec};
 use blindscope_threshold::{
-    Collector, Dealt, Decryption, DecryptionSession, Holding, Message, Opening as Masks, Remainder, Transcript,
+    Collector, Dealt, Decryption, DecryptionSession, Holding, Message, Opening as Masks, Remainder,
+    Transcript,
 };
 use blindscope_wire::{Digest, Hasher, Header};
 use rand_core::CryptoRng;
@@ -22,8 +23,9 @@ use super::inference::read_exactly;
 use super::open;
 use super::round::{Target, committee};
 use crate::{
-    Asked, Blob, Blobs, Circuit, Contribution, Error, Evaluation, JobId, JobSpec, LearnError, Opening, Permit,
-    PublicSealingKey, Question, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Study,
+    Asked, Blob, Blobs, Circuit, Contribution, Error, Evaluation, JobId, JobSpec, LearnError, Opening,
+    Permit, PublicSealingKey, Question, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step,
+    Study,
 };
 
 const TAKE: &str = "take question";
@@ -144,7 +146,8 @@ pub fn deal(
 ) -> Result<(Vec<u8>, Vec<u8>)> {
     let holding = holding(study)?;
     if holders.len() != holding.holders() {
-        let (found, expected) = (format!("{holders:?}"), "as many sites as the study's questions are dealt to");
+        let (found, expected) =
+            (format!("{holders:?}"), "as many sites as the study's questions are dealt to");
         return Err(Error::Field { file: "offer", field: "holders", found, expected });
     }
     let seeds: Vec<Dealt> = (0..holding.shares()).map(|_| Dealt::generate(rng)).collect();
@@ -413,8 +416,7 @@ fn refreshed(
     let mut computed = answer;
     if !target.zeros.is_empty() {
         let levels = vec![LAST; question.ciphertexts as usize];
-        let zeros: Vec<_> =
-            target.zeros.iter().filter_map(|z| Some((z.header.site, z.payload()?))).collect();
+        let zeros: Vec<_> = target.zeros.iter().filter_map(|z| Some((z.header.site, z.payload()?))).collect();
         computed = blobs.create(target.ciphertexts.len, &mut |out| {
             add_ciphertexts(study, (circuit, &levels), Some(&answer), &zeros, blobs, out)
         })?;
@@ -431,9 +433,8 @@ fn check_head(study: &Study, circuit: &Circuit, evaluation: &Evaluation, blobs: 
     let Opening { committed, sum } = &evaluation.opening;
     let uploads: Vec<_> = committed.iter().filter_map(|h| Some((h.header.site, h.payload()?))).collect();
     let levels = levels(&evaluation.head);
-    let computed = blobs.create(sum.len, &mut |out| {
-        add_ciphertexts(study, (circuit, &levels), None, &uploads, blobs, out)
-    })?;
+    let computed = blobs
+        .create(sum.len, &mut |out| add_ciphertexts(study, (circuit, &levels), None, &uploads, blobs, out))?;
     if computed == *sum {
         return Ok(());
     }

@@ -9,8 +9,8 @@ use super::ceremony::check_public_key;
 use super::encrypted::{add_ciphertexts, head_sizes, levels, open_inference_bundle, write_head};
 use super::inference::{check_evaluation_keys, check_first_sum, check_inference_key};
 use super::question::{
-    Answering, asked, evaluate_question, open_answers, question_sizes, write_answer_share, write_answer_zeros,
-    write_encryptions,
+    Answering, asked, evaluate_question, open_answers, question_sizes, write_answer_share,
+    write_answer_zeros, write_encryptions,
 };
 use super::round::Target;
 use super::{
@@ -19,8 +19,7 @@ use super::{
 };
 use crate::{
     Advance, Advanced, Ask, Asked, Blob, Blobs, Circuit, Contribution, Error, Input, JobId, JobKind, JobSpec,
-    Outcome, Output, Permit, Result, SealingKey, SignedHeader, Site, SiteId, Sizes, Step, Study,
-    Task, Work,
+    Outcome, Output, Permit, Result, SealingKey, SignedHeader, Site, SiteId, Sizes, Step, Study, Task, Work,
 };
 
 /// Most bytes of a round's input or a job's result.
@@ -98,9 +97,7 @@ pub fn site_payload(
         Ask::Upload { public_key, .. } if task.spec.kind == JobKind::Question => {
             let len = upload_len(study, &task.spec, me, &sizes)?;
             let of = (&task.spec, task.key, step);
-            blobs.create(len, &mut |out| {
-                write_encryptions(study, of, (me, sealing), public_key, blobs, out)
-            })
+            blobs.create(len, &mut |out| write_encryptions(study, of, (me, sealing), public_key, blobs, out))
         }
         Ask::Upload { public_key, input } if task.spec.kind == JobKind::EncryptedHead => {
             let (circuit, input) = (circuit(&task.spec)?, read_input(input.as_ref(), blobs)?);
@@ -143,7 +140,13 @@ pub fn site_payload(
                     let evaluation = evaluation.as_deref().ok_or_else(|| missing("evaluation"))?;
                     let answering = Answering { job: &task.spec, evaluation, checked: tools.checked };
                     return write_answer_share(
-                        study, &answering, &target, permit, tools.learning, blobs, out,
+                        study,
+                        &answering,
+                        &target,
+                        permit,
+                        tools.learning,
+                        blobs,
+                        out,
                     );
                 }
                 let plan = plan()?;

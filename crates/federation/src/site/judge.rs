@@ -2,8 +2,8 @@
 
 use super::{Mark, Order, Site};
 use crate::{
-    Ask, Blob, Cause, Error, Evaluation, JobKind, Opening, Phase, Question, Result, SignedHeader, SiteId, Step,
-    Task,
+    Ask, Blob, Cause, Error, Evaluation, JobKind, Opening, Phase, Question, Result, SignedHeader, SiteId,
+    Step, Task,
 };
 
 /// The verdict on a task: marks that go before the work, or why there will be none.
@@ -89,7 +89,9 @@ impl Site {
                 self.judge_target(task, opening, committee, zeros, target)?;
                 match (&task.spec.question, evaluation) {
                     (None, None) => {}
-                    (Some(question), Some(evaluation)) => self.judge_evaluation(task, question, evaluation)?,
+                    (Some(question), Some(evaluation)) => {
+                        self.judge_evaluation(task, question, evaluation)?
+                    }
                     _ => return Err(Cause::Task),
                 }
                 require(!self.spent.contains(&step), Cause::Spent)?;

@@ -298,7 +298,9 @@ impl Site {
                 let (ceremony, evaluation_keys) = (task.step.job, evaluation.as_ref().map(|e| e.keys));
                 marks.push(Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys });
             }
-            (crate::Ask::Share { evaluation: Some(e), .. }, Answer::Payload(_)) if !self.has_checked(task) => {
+            (crate::Ask::Share { evaluation: Some(e), .. }, Answer::Payload(_))
+                if !self.has_checked(task) =>
+            {
                 let (opening, kept) = (e.opening.digest(), vec![e.start, e.opening.sum, e.keys]);
                 marks.push(Mark::Checked { opening, kept });
             }

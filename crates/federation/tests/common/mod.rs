@@ -211,6 +211,11 @@ impl<'a> Desk<'a> {
                 Input::Combined { step, output }
             }
             Work::Relin { .. } => Input::Combined { step, output: Output::shared(blob(401, 9)) },
+            Work::Sum { spec, evaluation: Some(_), .. } => {
+                // A question's own answer.
+                let shared = Blob { len: SIZES.sum, ..spec.question.unwrap().remainder };
+                Input::Combined { step, output: Output::shared(shared) }
+            }
             Work::Sum { .. } | Work::Refresh { .. } => {
                 let shared = blob(step.round * 10 + u64::from(step.attempt) + 600, SIZES.sum);
                 Input::Combined { step, output: Output::shared(shared) }

@@ -147,7 +147,8 @@ fn storm(range: std::ops::Range<u64>) {
     println!("refusals: {refusals:?}");
     // The faults have to bite, and most of the work has to be done all the same.
     println!("{questions} questions answered");
-    assert!(questions > count / 4);
+    // All holders of a question's shares are needed: one that is lost fails it.
+    assert!(questions > count / 8);
     assert!(crashes > count && attempts > count / 20 && finished as u64 > count * 3);
 }
 

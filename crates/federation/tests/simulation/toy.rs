@@ -156,7 +156,10 @@ impl Compute for Toy<'_> {
         match job.kind {
             JobKind::EncryptedHead => parse(bytes).unwrap().1 == sum(),
             // Of a question `start` is what its head started from, and its job the head's.
-            JobKind::Question => bytes == advance(&[], sum() + 1, committed[0].len()),
+            JobKind::Question => {
+                let holders = payload::holding(self.study).unwrap().holders();
+                bytes == advance(&[], sum() + 1, holders)
+            }
             _ => bytes == Self::expected(job.id, committed),
         }
     }
@@ -209,7 +212,8 @@ impl Compute for Toy<'_> {
                 let mut disk = disk.clone();
                 if let Some(evaluation) = evaluation {
                     // The answer is computed, not fetched.
-                    let uploads = opening.committed.iter().filter_map(SignedHeader::payload).map(|b| (None, b));
+                    let uploads =
+                        opening.committed.iter().filter_map(SignedHeader::payload).map(|b| (None, b));
                     let Done::Combined { shared, .. } = Self::evaluate(evaluation, uploads, &disk) else {
                         return Err(Cause::Task);
                     };

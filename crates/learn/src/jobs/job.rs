@@ -12,9 +12,7 @@ use super::update::{Update, UpdateState};
 use super::{EpochFigures, Error, Learning, Result, SiteData};
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_classify::Head;
-use blindscope_federation::{
-    Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError,
-};
+use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

@@ -59,7 +59,7 @@ impl Study {
                 assert!(update.iter().all(|v| *v <= job.max), "{} round {round}: above max", job.kind);
             }
             let sums = self.sum(job, round, &updates);
-            let next = Coordinator.advance(job, round, &input, &sums, sites.len()).unwrap();
+            let next = Coordinator::default().advance(job, round, &input, &sums, sites.len()).unwrap();
             opened.push(sums);
             match next {
                 Advanced::Next(next) => input = next,

@@ -9,10 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use blindscope_ckks::codec;
 use blindscope_classify::Plan;
 use blindscope_federation::{
-    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId, Sizes,
-    payload,
+    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
+    Sizes, payload,
 };
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload};
+use blindscope_transport::{
+    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
+};
 use blindscope_wire::Digest;
 use bytes::Bytes;
 use rand_core::Rng as _;

@@ -64,7 +64,8 @@ impl Usage {
     pub(in crate::coordinator) fn count(&self, peer: PeerId, tokens: u64, now_ms: u64) -> Answer<()> {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let mut changed = counts.clone();
-        let lines = [(peer.to_string(), "this asker", self.asker), (STUDY.to_owned(), "the study", self.study)];
+        let lines =
+            [(peer.to_string(), "this asker", self.asker), (STUDY.to_owned(), "the study", self.study)];
         for (name, whose, most) in lines {
             let count = changed.entry(name).or_default();
             *count = count.after(tokens, whose, most, now_ms)?;
@@ -84,11 +85,8 @@ impl Count {
     fn after(self, tokens: u64, whose: &str, most: Most, now_ms: u64) -> Answer<Self> {
         let hour = now_ms / HOUR_MS;
         let before = if self.hour == hour { self.tokens } else { 0 };
-        let after = Self {
-            hour,
-            tokens: before.saturating_add(tokens),
-            life: self.life.saturating_add(tokens),
-        };
+        let after =
+            Self { hour, tokens: before.saturating_add(tokens), life: self.life.saturating_add(tokens) };
         let refuse = |code: &'static str, asked: u64, most: u64, message: String| {
             Err(Refusal::new(Class::Exhausted, code, message).fact("asked", asked).fact("most", most))
         };
