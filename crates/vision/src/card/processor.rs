@@ -73,15 +73,13 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
     let centre = centre(&mut f)?;
     f.pass(&PASSED);
     let side = match (crop, resize, model.0) {
-        (Some(side), ..) => side,
+        // Without a cut, the shorter side becomes the model's and the longer one is halved down to it.
+        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => side,
         (None, Resize::Exact { width, height }, _) if width == height => width,
         (None, Resize::Exact { width, height }, _) => {
             let value = format!("{height}×{width}");
             return Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"));
         }
-        // Nothing makes a square of it: tiles of the model's own size are taken, cut if longer by half.
-        (None, Resize::Shorter(side), _) => side,
-        (None, Resize::Keep, Some(side)) => side,
         (None, Resize::Keep, None) => {
             return Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"));
         }

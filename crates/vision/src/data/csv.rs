@@ -119,10 +119,9 @@ fn labels_of_paths(text: &[u8], path_at: usize, label_at: usize) -> HashMap<Path
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text);
     let mut labels: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
     for record in reader.records().flatten() {
-        if let (Some(id), Some(label)) = (record.get(path_at), record.get(label_at)) {
-            if !id.is_empty() && !label.is_empty() {
-                labels.entry(plain(id)).or_default().insert(label.to_owned());
-            }
+        let pair = record.get(path_at).zip(record.get(label_at));
+        if let Some((id, label)) = pair.filter(|(id, label)| !id.is_empty() && !label.is_empty()) {
+            labels.entry(plain(id)).or_default().insert(label.to_owned());
         }
     }
     labels

@@ -41,7 +41,7 @@ impl FeatureCache {
         let note = path.with_extension("process");
         match file.try_lock() {
             Ok(()) => {
-                std::fs::write(&note, std::process::id().to_string()).map_err(Error::io("writing", &note))?
+                std::fs::write(&note, std::process::id().to_string()).map_err(Error::io("writing", &note))?;
             }
             Err(TryLockError::WouldBlock) => {
                 let number = std::fs::read_to_string(&note).ok().filter(|n| n.trim().parse::<u32>().is_ok());

@@ -175,10 +175,11 @@ fn labels(group: &Group, rows: u64, bounds: Bounds) -> Outcome<(Names, bool)> {
         [n, classes] if n == rows => {
             let cells = bytes::numbers(&dataset, bounds)?;
             let classes = usize::try_from(classes).unwrap_or(usize::MAX);
+            let is = |v: f64, wanted: f64| (v - wanted).abs() < f64::EPSILON;
             let hot = |row: &[f64]| {
-                let ones = row.iter().filter(|v| **v == 1.0).count();
-                let zeros = row.iter().filter(|v| **v == 0.0).count();
-                let at = row.iter().position(|v| *v == 1.0)?;
+                let ones = row.iter().filter(|v| is(**v, 1.0)).count();
+                let zeros = row.iter().filter(|v| is(**v, 0.0)).count();
+                let at = row.iter().position(|v| is(*v, 1.0))?;
                 (ones == 1 && zeros == row.len() - 1).then(|| at.to_string())
             };
             let labels: Option<Vec<String>> = cells.chunks_exact(classes).map(hot).collect();

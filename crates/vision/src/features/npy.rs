@@ -28,9 +28,8 @@ fn parse(bytes: &[u8]) -> std::result::Result<(usize, Vec<f32>), String> {
     let by_columns = value(header, "fortran_order").is_some_and(|v| v.starts_with("True"));
     let shape = value(header, "shape").and_then(|v| v.strip_prefix('(')?.split_once(')')).map(|(s, _)| s);
     let shape: Vec<usize> = shape.unwrap_or("").split(',').filter_map(|d| d.trim().parse().ok()).collect();
-    let (rows, columns) = match *shape.as_slice() {
-        [rows, columns] | [1, rows, columns] => (rows, columns),
-        _ => return Err(format!("its shape {shape:?} is neither [rows, columns] nor [1, rows, columns]")),
+    let ([rows, columns] | [1, rows, columns]) = *shape.as_slice() else {
+        return Err(format!("its shape {shape:?} is neither [rows, columns] nor [1, rows, columns]"));
     };
     let count = rows.checked_mul(columns).filter(|n| *n > 0).ok_or("it is empty or overflows")?;
     let descr = value(header, "descr").unwrap_or("").trim_start_matches(['\'', '"']);

@@ -38,7 +38,7 @@ impl Upsampling {
         // The row itself and the nearer neighbour; rows beyond the picture repeat its edge.
         let pair = || {
             let at = y / 2;
-            let other = if y % 2 == 0 { at.saturating_sub(1) } else { (at + 1).min(last) };
+            let other = if y.is_multiple_of(2) { at.saturating_sub(1) } else { (at + 1).min(last) };
             (component.row(at), component.row(other))
         };
         match self {
@@ -59,7 +59,7 @@ impl Upsampling {
             }
             Self::V2 => {
                 let (near, far) = pair();
-                let bias = if y % 2 == 0 { 1 } else { 2 };
+                let bias = if y.is_multiple_of(2) { 1 } else { 2 };
                 let blend = |(a, b): (&u8, &u8)| ((u16::from(*a) * 3 + u16::from(*b) + bias) >> 2) as u8;
                 room.line.clear();
                 room.line.extend(near.iter().zip(far).map(blend));

@@ -1,6 +1,7 @@
 //! A CSV file of features: which column is what.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::table::{Names, Table};
@@ -155,13 +156,13 @@ fn described(roles: &Roles, header: &[String]) -> String {
     let mut text =
         format!("{} columns are features, `{}` to `{}`", roles.features.len(), header[first], header[last]);
     for (role, at) in &roles.known {
-        text.push_str(&format!("; `{}` is the {role}", header[*at]));
+        let _ = write!(text, "; `{}` is the {role}", header[*at]);
     }
     if !roles.dropped.is_empty() {
         let names: Vec<String> = roles.dropped.iter().take(12).map(|n| format!("`{n}`")).collect();
-        text.push_str(&format!("; not taken: {}", names.join(", ")));
+        let _ = write!(text, "; not taken: {}", names.join(", "));
         if roles.dropped.len() > names.len() {
-            text.push_str(&format!(" and {} more", roles.dropped.len() - names.len()));
+            let _ = write!(text, " and {} more", roles.dropped.len() - names.len());
         }
     }
     text

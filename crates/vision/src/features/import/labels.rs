@@ -23,12 +23,11 @@ pub(super) fn join(table: &mut Table, path: &Path, notes: &mut Vec<String>) -> R
         return Err(Error::data(OPERATION, reason));
     }
     let own = !table.labels.is_empty();
-    let order = match table.ids.iter().all(Option::is_some) && !table.ids.is_empty() {
-        true => by_id(table, &listed, notes)?,
-        false => match &table.slide {
-            Some(_) => by_slide(table, &listed)?,
-            None => by_order(table, &listed, path)?,
-        },
+    let named = !table.ids.is_empty() && table.ids.iter().all(Option::is_some);
+    let order = match &table.slide {
+        _ if named => by_id(table, &listed, notes)?,
+        Some(_) => by_slide(table, &listed)?,
+        None => by_order(table, &listed, path)?,
     };
     let chosen: Vec<&Sample> = order.iter().map(|at| &listed.samples[*at]).collect();
     table.labels = chosen.iter().map(|s| Some(listed.classes[s.label].clone())).collect();
@@ -40,10 +39,8 @@ pub(super) fn join(table: &mut Table, path: &Path, notes: &mut Vec<String>) -> R
     column(&mut table.groups, |s| &s.group);
     column(&mut table.patients, |s| &s.patient);
     column(&mut table.sites, |s| &s.site);
-    if table.ids.is_empty() {
-        if table.slide.is_none() {
-            table.ids = chosen.iter().map(|s| Some(s.id.clone())).collect();
-        }
+    if table.ids.is_empty() && table.slide.is_none() {
+        table.ids = chosen.iter().map(|s| Some(s.id.clone())).collect();
     }
     if own {
         notes.push(format!("the labels of {} stand in place of the file's own", path.display()));

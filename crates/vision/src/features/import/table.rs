@@ -46,10 +46,8 @@ impl Table {
             };
             id.get_or_insert_with(|| format!("{before}{}", place()));
         }
-        if let Some(slide) = &self.slide {
-            if self.groups.is_empty() {
-                self.groups = vec![Some(slide.clone()); rows];
-            }
+        if let Some(slide) = self.slide.as_ref().filter(|_| self.groups.is_empty()) {
+            self.groups = vec![Some(slide.clone()); rows];
         }
     }
 
@@ -137,7 +135,7 @@ impl Table {
 /// Refuses a matrix that nobody can have meant: every value the same, as in a file whose data was never written.
 pub(super) fn written(values: &[f32]) -> std::result::Result<(), String> {
     match values {
-        [first, rest @ ..] if rest.len() > 1 && rest.iter().all(|v| v == first) => {
+        [first, rest @ ..] if rest.len() > 1 && rest.iter().all(|v| v.to_bits() == first.to_bits()) => {
             Err(format!("every one of its {} values is {first}: it was never written", values.len()))
         }
         _ => Ok(()),
