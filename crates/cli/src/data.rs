@@ -4,7 +4,7 @@ use crate::interrupt;
 use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{TileOptions, copies_line};
-use blindscope_app::features::{self, Limits, SyntheticPlan};
+use blindscope_learn::features::{self, Limits, SyntheticPlan};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
 use std::path::PathBuf;
