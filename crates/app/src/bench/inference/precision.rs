@@ -7,8 +7,11 @@ use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
 use chacha20::ChaCha20Rng;
 
+/// Bar and aim.
+type Must = Option<(f64, f64)>;
+
 /// Name, tokens of a question, row of the security table, bits that are asked for, and bar and aim for bytes a token.
-const ASKED: [(&str, usize, Security, u32, Option<(f64, f64)>); 4] = [
+const ASKED: [(&str, usize, Security, u32, Must); 4] = [
     ("lone_classical_8_bits", 1, Security::Classical128, 8, Some((60e3, 38e3))),
     ("lone_8_bits", 1, Security::Quantum128, 8, Some((105e3, 80e3))),
     ("lone_12_bits", 1, Security::Quantum128, 12, None),
