@@ -153,7 +153,7 @@ fn plans_of_another_version_are_refused_by_their_version() {
     fields.insert("fresh_log2".into(), 30.into());
     fields.insert("answer_log2".into(), 36.into());
     let refused = PlanLiteral::from_bytes(&serde_json::to_vec(&old).unwrap()).unwrap_err();
-    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 2; plan again");
+    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 3; plan again");
 }
 
 /// The narrowest primes that a search may name exist in every ring, as many as a plan takes.
