@@ -12,7 +12,7 @@ use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
 use super::Prediction;
-use super::asking::header;
+use super::asking::{header, warn_of_clips};
 use crate::admin::jobs;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::error::{AppError, Result};
@@ -42,6 +42,7 @@ pub async fn predict_encrypted(
     let offer: EncryptedOffer = parse(&client.offer(header(&wish)?.into()).await?)?;
     let plan = Plan::from_bytes(offer.plan.as_bytes())?;
     check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
+    warn_of_clips(&plan, tokens)?;
     let asker = Asker::new(&plan);
     let generator = KeyGenerator::new(plan.params());
     let secret = generator.secret_key(rng);
