@@ -48,6 +48,36 @@ pub(super) fn read(path: &Path, dataset: Option<&str>, columns: bool) -> Result<
     apart(path, move || table(&owned, wanted.as_deref(), columns))
 }
 
+/// A slide's matrix `features` and its corners `coords` where they are, as TRIDENT and CLAM write them.
+///
+/// # Errors
+/// [`Error::Format`] for a damaged file, or coordinates that are not two whole numbers for each row.
+pub(super) fn read_bag(path: &Path) -> Result<(Table, Option<Vec<[u64; 2]>>)> {
+    let owned = path.to_owned();
+    apart(path, move || {
+        let table = table(&owned, None, false)?;
+        Ok((table, corners(&owned)?))
+    })
+}
+
+fn corners(path: &Path) -> Outcome<Option<Vec<[u64; 2]>>> {
+    let (file, bounds) = open(path)?;
+    let group = file.root_group().map_err(text)?;
+    let (_, present) = group.member_names().map_err(text)?;
+    if !present.iter().any(|name| name == "coords") {
+        return Ok(None);
+    }
+    let dataset = group.dataset("coords").map_err(text)?;
+    if !matches!(dataset.shape(), [_, 2]) {
+        return Err(format!("`coords` has shape {:?}, not [rows, 2]", dataset.shape()));
+    }
+    let numbers: Vec<u64> = bytes::names(&dataset, bounds)?
+        .iter()
+        .map(|text| text.parse().map_err(|_| format!("`coords` holds `{text}`, no place on a slide")))
+        .collect::<Outcome<_>>()?;
+    Ok(Some(numbers.as_chunks::<2>().0.to_vec()))
+}
+
 /// A reason in words, for lack of a path.
 type Outcome<T> = std::result::Result<T, String>;
 
@@ -68,7 +98,7 @@ struct Bounds {
     array: u64,
 }
 
-fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
+fn open(path: &Path) -> Outcome<(Hdf5File, Bounds)> {
     let storage = FileStorage::open(path).map_err(text)?;
     let length = storage.len();
     let most = length.saturating_mul(MOST_EXPANSION).min(MOST_BYTES);
@@ -79,6 +109,11 @@ fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
         .with_max_read_bytes(usize::try_from(length).unwrap_or(0))
         .with_max_object_header_bytes(1 << 20);
     let file = Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(text)?;
+    Ok((file, bounds))
+}
+
+fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
+    let (file, bounds) = open(path)?;
     let (parent, name) = wanted.and_then(|w| w.trim_matches('/').rsplit_once('/')).unzip();
     let name = name.or(wanted.map(|w| w.trim_matches('/')));
     let group = match parent {
