@@ -17,18 +17,25 @@
 
 mod backbone;
 mod extract;
+mod slides;
 mod split;
 mod summary;
 mod tiles;
 
 pub use backbone::{Backbone, BackboneSource};
 pub use extract::{ExtractOptions, Extracted, extract};
+pub use slides::{SlideOptions, SlidesExtracted, draw_predictions, extract_slides, merge_slides};
 pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, synthesise};
 
+pub use blindscope_vision::data::Rejected;
 pub use blindscope_vision::data::{Copies, CsvColumns, Dataset, Limits, Preprocess, Split};
-pub use blindscope_vision::features::{Features, ImportOptions, Progress, hex, import, unhex};
+pub use blindscope_vision::features::{Bags, Features, ImportOptions, Pooled, Progress, hex, import, unhex};
+pub use blindscope_vision::slides::{
+    Grid, Opener, Scale, SlideProgress, SlideRecord, SlideSettings, SlideTable, TissueLevel, TissueRule,
+    TissueSource,
+};
 pub use blindscope_vision::synth::SyntheticPlan;
 pub use blindscope_vision::vit::{Device, Vit};
 
@@ -52,6 +59,15 @@ pub enum FeatureError {
         name: String,
         /// Where fetched models lie.
         models: PathBuf,
+    },
+    /// A row's name does not tell where on a slide it lies.
+    #[error(
+        "`{id}` names no tile of a slide of this run: rows are called SLIDE/X_Y by `features import RUN`, and the run's slides.json \
+         lists its slides"
+    )]
+    NoPlace {
+        /// The row's or slide's name.
+        id: String,
     },
     /// A file could not be written.
     #[error("writing {}: {source}", path.display())]
