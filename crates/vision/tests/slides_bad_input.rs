@@ -3,10 +3,10 @@
 
 #[path = "common/mod.rs"]
 mod common;
-#[path = "common/slides.rs"]
-mod made;
 #[path = "../../../fuzz/src/slides.rs"]
 mod fuzz;
+#[path = "common/slides.rs"]
+mod made;
 
 use std::path::Path;
 

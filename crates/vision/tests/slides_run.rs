@@ -121,6 +121,7 @@ fn bad_slides_are_named_and_stop_nothing() {
             ("j-empty", "no-tissue"),
         ]
     );
+    assert!(out.join("thumbnails/j-empty.png").is_file(), "a person can look at what was set aside");
     assert_eq!(records[1].set_aside.len(), 1, "the tile that the scanner left out");
     assert_eq!((records[1].set_aside[0].x, records[1].set_aside[0].y), (64, 64));
     assert_eq!(records[1].tiles + 1, records[0].tiles);

@@ -120,9 +120,9 @@ fn pixels(slides: &Path, peers: &Peers, scratch: &Path, report: &mut Report) -> 
         let (mut differing, mut most, mut samples) = (0usize, 0u8, 0usize);
         for level in 0..levels {
             let raw = scratch.join("level.rgb");
-            let arguments =
-                ["pixels", &slides.join(file).to_string_lossy(), &level.to_string(), &raw.to_string_lossy()];
-            if let Err(why) = peer(peers, &arguments, &[]) {
+            let (path, number) = (slides.join(file), level.to_string());
+            let (path, out) = (path.to_string_lossy(), raw.to_string_lossy());
+            if let Err(why) = peer(peers, &["pixels", &path, &number, &out], &[]) {
                 report.missing.push(format!("pixels of {file}: {why}"));
                 return Ok(());
             }
@@ -322,8 +322,7 @@ fn speed(runs: usize, slides: &Path, peers: &Peers, report: &mut Report) -> Resu
     report.figures.push(Figure::of(AREA, "tiles_decoded_and_resampled", "img/s", Better::Higher, &ours));
     let (level, read, side, count) =
         (plan.level.to_string(), plan.side_level.to_string(), SIDE.to_string(), rounds.to_string());
-    let arguments = ["speed", &path.to_string_lossy(), &level, &read, &side, &count];
-    match peer(peers, &arguments, &cut.corners) {
+    match peer(peers, &["speed", &path.to_string_lossy(), &level, &read, &side, &count], &cut.corners) {
         Ok(answer) => {
             let best = ours.iter().copied().fold(0.0, f64::max);
             let ratio = best / answer["tiles_per_second"].as_f64().unwrap_or(f64::NAN);

@@ -8,6 +8,9 @@ use crate::data::Rgb;
 
 /// Most pixels of an overview.
 const MOST_PIXELS: u64 = 16_000_000;
+/// Longest side of an overview that is looked at as it is, and of a picture made instead of a smaller one.
+const LEAST_PICTURE: usize = 800;
+const PICTURE: f64 = 1200.0;
 /// Native tiles decoded at a time.
 const TILES_AT_ONCE: u64 = 32;
 
@@ -20,6 +23,8 @@ pub struct Overview {
     pub scale: [f64; 2],
     /// Native tiles that gave no pixels though the scanner wrote them.
     pub unreadable: u64,
+    /// What the first of them said.
+    pub reason: Option<String>,
 }
 
 /// Which level an overview is made of, and how many of its pixels in a row become one.
@@ -43,6 +48,14 @@ impl OverviewPlan {
         Self::bounded(levels, level, 1)
     }
 
+    /// A finer plan for a picture that people look at, where the overview of a small slide would be a stamp.
+    pub fn for_picture(levels: &[Level], overview: &Overview) -> Option<Self> {
+        let longest = overview.picture.width.max(overview.picture.height);
+        let scale = overview.scale[0].max(overview.scale[1]);
+        let wanted = scale * longest as f64 / PICTURE;
+        (longest < LEAST_PICTURE && scale > 1.0).then(|| Self::near(levels, wanted.max(1.0)))
+    }
+
     fn bounded(levels: &[Level], level: usize, mut block: u64) -> Self {
         let shape = levels.get(level);
         let pixels = |block: u64| shape.map_or(0, |l| l.width.div_ceil(block) * l.height.div_ceil(block));
@@ -61,7 +74,7 @@ impl OverviewPlan {
             height: height as usize,
             pixels: vec![255; (3 * width * height) as usize],
         };
-        let mut unreadable = 0;
+        let (mut unreadable, mut reason) = (0, None);
         let (columns, rows) = shape.tiles();
         let mut sums = Sums { first: 0, rows: Vec::new(), width: width as usize };
         for row in 0..rows {
@@ -74,8 +87,9 @@ impl OverviewPlan {
                     let tile = match tile {
                         Ok(tile) => Some(tile),
                         Err(super::reader::TileProblem::Missing { .. }) => None,
-                        Err(_) => {
+                        Err(problem) => {
                             unreadable += 1;
+                            reason.get_or_insert_with(|| problem.to_string());
                             None
                         }
                     };
@@ -89,7 +103,7 @@ impl OverviewPlan {
             slide.levels()[0].width as f64 / shape.width as f64 * self.block as f64,
             slide.levels()[0].height as f64 / shape.height as f64 * self.block as f64,
         ];
-        Overview { picture, scale, unreadable }
+        Overview { picture, scale, unreadable, reason }
     }
 }
 

@@ -75,7 +75,7 @@ pub enum SlideProblem {
         limit: u64,
     },
     /// No tile of the grid could be read.
-    #[error("none of its {tiles} tiles could be read; the first: {first}")]
+    #[error("no tile could be read, {tiles} could not; the first: {first}")]
     NoTiles {
         /// Tiles of the grid.
         tiles: usize,

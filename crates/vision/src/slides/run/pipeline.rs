@@ -19,7 +19,7 @@ use crate::features::{backbone_digest, hex};
 use crate::slides::h5::{self, TileFacts};
 use crate::slides::list::SlideEntry;
 use crate::slides::thumbnail::Thumbnail;
-use crate::slides::{Opener, Slide, SlideProblem, TilePlan, write_outlines};
+use crate::slides::{Opener, OverviewPlan, Slide, SlideProblem, TilePlan, write_outlines};
 use crate::tensorfile::replace;
 use crate::vit::{Engine, Vit};
 
@@ -194,6 +194,9 @@ impl Reading<'_> {
         };
         describe(&mut record, &prepared);
         self.draw(entry, &prepared)?;
+        if let Some(problem) = prepared.problem() {
+            return Ok(set_aside(record, &problem, send));
+        }
         let (width, batch) = (self.run.model.config().width, self.run.batch.max(1));
         let journal = Journal::open(&self.folder.journal(&entry.name), &job, width, batch)?;
         let done = journal.done().min(prepared.tiles.len());
@@ -242,7 +245,9 @@ impl Reading<'_> {
 
     /// The picture, the outlines and the coordinates: what a person looks at before features are there.
     fn draw(&self, entry: &SlideEntry, prepared: &Prepared) -> Result<()> {
-        let mut picture = Thumbnail::new(&prepared.overview);
+        let finer = OverviewPlan::for_picture(prepared.slide.levels(), &prepared.overview);
+        let finer = finer.map(|plan| plan.make(&prepared.slide));
+        let mut picture = Thumbnail::new(finer.as_ref().unwrap_or(&prepared.overview));
         picture.tiles(&prepared.tiles, prepared.plan.side_level0);
         picture.outlines(&prepared.outlines);
         let path = self.folder.thumbnail(&entry.name);
@@ -259,6 +264,9 @@ impl Reading<'_> {
             size: (prepared.slide.levels()[0].width, prepared.slide.levels()[0].height),
             mpp: prepared.mpp.mean(),
         };
+        if prepared.tiles.is_empty() {
+            return Ok(());
+        }
         h5::write(&self.folder.patches(&entry.name), &facts, &prepared.tiles, None)
     }
 }

@@ -88,8 +88,22 @@ pub struct Prepared {
     pub overview: Overview,
     /// Tissue.
     pub outlines: Vec<Outline>,
-    /// Corners of tiles in pixels of level 0.
+    /// Corners of tiles in pixels of level 0; none where there is no tissue.
     pub tiles: Vec<[u64; 2]>,
+}
+
+impl Prepared {
+    /// Why there is nothing to read, if there is nothing: no tissue, or an overview that could not be read.
+    pub fn problem(&self) -> Option<SlideProblem> {
+        match &self.overview.reason {
+            _ if !self.tiles.is_empty() => None,
+            Some(first) => Some(SlideProblem::NoTiles {
+                tiles: usize::try_from(self.overview.unreadable).unwrap_or(usize::MAX),
+                first: first.clone(),
+            }),
+            None => Some(SlideProblem::NoTissue),
+        }
+    }
 }
 
 /// Opens a slide and lists its tiles.
@@ -120,13 +134,7 @@ pub fn prepare(entry: &SlideEntry, settings: &SlideSettings) -> Result<Prepared,
             vec![Outline { outer: vec![[0.0, 0.0], [w, 0.0], [w, h], [0.0, h]], holes: Vec::new() }]
         }
     };
-    if outlines.is_empty() {
-        return Err(SlideProblem::NoTissue);
-    }
     let tiles = settings.grid.tiles(&outlines, &plan, size, settings.most_tiles)?;
-    if tiles.is_empty() {
-        return Err(SlideProblem::NoTissue);
-    }
     Ok(Prepared { slide, mpp, plan, overview, outlines, tiles })
 }
 
