@@ -6,7 +6,7 @@ use crate::shown::{print_json, show};
 use crate::slides::{self, MergeArgs, PoolArgs, SlideArgs};
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
-use blindscope_app::features::{
+use blindscope_learn::features::{
     self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays,
     Summary,
 };

@@ -3,7 +3,7 @@
 use crate::progress::{Bar, duration};
 use crate::shown::print_json;
 use anyhow::Context;
-use blindscope_app::features::{
+use blindscope_learn::features::{
     self, Grid, Opener, Scale, SlideOptions, SlideProgress, SlideSettings, SlidesExtracted, TissueLevel,
     TissueRule, TissueSource,
 };
