@@ -56,8 +56,8 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
         }
     };
     if let (Some(folder), Some(run)) = (&options.heatmap, &options.slides) {
-        let classes = &kit.study()?.literal().classes;
-        draw(&options.features, run, folder, &predictions, classes)?;
+        let study = kit.study()?;
+        draw(&options.features, run, folder, &predictions, &study.literal().classes)?;
     }
     let mut out = io::stdout().lock();
     if options.json {
