@@ -18,8 +18,8 @@ pub struct Bag {
     pub width: usize,
     /// `[tiles, width]`
     pub values: Vec<f32>,
-    /// Corners at level 0, where the file has them.
-    pub corners: Option<Vec<[u64; 2]>>,
+    /// Corners at level 0, or empty where the file has none.
+    pub corners: Vec<[i64; 2]>,
 }
 
 impl Bag {
@@ -28,11 +28,13 @@ impl Bag {
     /// # Errors
     /// [`Error::Format`] for a damaged file, a value that is not finite, or coordinates of another number than rows.
     pub fn read(path: &Path) -> Result<Self> {
-        let (table, corners) = hdf5::read_bag(path)?;
-        let bag = Self { width: table.width, values: table.values, corners };
+        let mut tables = hdf5::read(path, None)?;
+        let table = tables.pop().filter(|_| tables.is_empty());
+        let table = table.ok_or_else(|| Error::format("HDF5", path, "it holds several slides, not one"))?;
+        let bag = Self { width: table.width, values: table.values, corners: table.coords };
         let rows = bag.values.len() / bag.width.max(1);
-        if bag.corners.as_ref().is_some_and(|c| c.len() != rows) {
-            let got = bag.corners.map_or(0, |c| c.len());
+        if ![0, rows].contains(&bag.corners.len()) {
+            let got = bag.corners.len();
             return Err(Error::shape("features of a slide", format!("{rows} coordinates"), got));
         }
         if let Some(at) = bag.values.iter().position(|v| !v.is_finite()) {
@@ -185,11 +187,12 @@ fn append(features: &mut Features, name: &str, bag: Bag, pooled: Pooled) -> usiz
         return 1;
     }
     let rows = bag.values.len() / bag.width.max(1);
-    let id = |row: usize| match &bag.corners {
-        Some(corners) => format!("{name}/{}_{}", corners[row][0], corners[row][1]),
+    let id = |row: usize| match bag.corners.get(row) {
+        Some([x, y]) => format!("{name}/{x}_{y}"),
         None => format!("{name}/{row}"),
     };
     features.ids.extend((0..rows).map(id));
+    features.coords.extend(&bag.corners);
     features.values.extend(bag.values);
     rows
 }
@@ -217,6 +220,9 @@ fn name_rows(features: &mut Features, slides: &[(String, SlideFacts)], rows: &[u
         features.sites.extend(std::iter::repeat_n(facts.site.clone(), *count));
     }
     features.classes = classes;
+    if features.coords.len() != features.ids.len() {
+        features.coords.clear();
+    }
     features.drop_unknown_names();
 }
 

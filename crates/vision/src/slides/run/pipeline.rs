@@ -197,7 +197,7 @@ impl Reading<'_> {
         if let Some(problem) = prepared.problem() {
             return Ok(set_aside(record, &problem, send));
         }
-        let (width, batch) = (self.run.model.config().width, self.run.batch.max(1));
+        let (width, batch) = (self.run.model.config().feature_width(), self.run.batch.max(1));
         let journal = Journal::open(&self.folder.journal(&entry.name), &job, width, batch)?;
         let done = journal.done().min(prepared.tiles.len());
         let begun = Begun {
@@ -214,6 +214,7 @@ impl Reading<'_> {
         for corners in prepared.tiles[done..].chunks(batch) {
             let load = |corner: &[u64; 2]| {
                 let tile = read_tile(&prepared.slide, &prepared.plan, *corner)?;
+                self.run.preprocess.admit(&tile).map_err(|e| e.to_string())?;
                 let digest = Sha256::digest(&tile.pixels).into();
                 Ok(Loaded { digest, pixels: self.run.preprocess.pixels(&tile) })
             };
@@ -354,9 +355,9 @@ impl Writing<'_> {
         let pixels: Vec<f32> = tiles.iter().flatten().flat_map(|tile| &tile.pixels).copied().collect();
         let begin = Instant::now();
         let tokens =
-            if pixels.is_empty() { Vec::new() } else { self.engine.class_tokens(self.run.model, &pixels)? };
+            if pixels.is_empty() { Vec::new() } else { self.engine.features(self.run.model, &pixels)? };
         self.pace.batch(tiles.len(), begin.elapsed());
-        let mut rows = tokens.chunks_exact(self.run.model.config().width);
+        let mut rows = tokens.chunks_exact(self.run.model.config().feature_width());
         let outcome = |tile: std::result::Result<Loaded, String>| match tile {
             Ok(tile) => {
                 Outcome::Features { digest: tile.digest, values: rows.next().unwrap_or_default().to_vec() }
@@ -400,7 +401,7 @@ impl Writing<'_> {
                 size: begun.size,
                 mpp: begun.mpp,
             };
-            let features = (self.run.model.config().width, values, self.run.encoder);
+            let features = (self.run.model.config().feature_width(), values, self.run.encoder);
             h5::write(&self.folder.features(&begun.record.slide), &facts, &corners, Some(features))?;
         }
         self.settle(begun.record)?;
