@@ -1,5 +1,5 @@
 //! Features as slides' bags of patches, and columns of every kind, from files that h5py wrote (`vectors/hdf5/write.py`).
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a test")]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Which columns of a CSV file are features, and which are not.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a test")]
 
 mod common;
 

@@ -1,5 +1,11 @@
 //! What the files beside a checkpoint say is carried out, or the model is refused with the field's name.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::float_cmp,
+    clippy::doc_markdown,
+    reason = "a test"
+)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! Pixels equal those of Pillow bit for bit; damage that it conceals is found. `vectors/pixels/make.py` made the vectors.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a test")]
 
 use blindscope_vision::data::{Filter, ImageProblem, Limits, Rgb, decode, resize};
 use safetensors::SafeTensors;

@@ -197,11 +197,11 @@ mod tests {
                 let plain =
                     Preprocess { mean: [0.0; 3], std: [1.0; 3], scale: 1.0, ..Preprocess::half(side) };
                 let cut = Preprocess { resize: Resize::Keep, centre, ..plain };
-                cut.pixels(&image)[0]
+                cut.pixels(&image)[0] as u8
             })
         };
-        assert_eq!(starts(Centre::HalfToEven), [0.0, 1.0, 2.0, 2.0, 2.0, 4.0]);
-        assert_eq!(starts(Centre::Down), [0.0, 1.0, 1.0, 2.0, 2.0, 3.0]);
+        assert_eq!(starts(Centre::HalfToEven), [0, 1, 2, 2, 2, 4]);
+        assert_eq!(starts(Centre::Down), [0, 1, 1, 2, 2, 3]);
     }
 
     #[test]
