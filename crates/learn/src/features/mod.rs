@@ -103,7 +103,7 @@ pub enum FeatureError {
 
 impl FeatureError {
     /// Every tile with its reason, when none could be used.
-    pub fn no_tile(&self) -> Option<&[blindscope_vision::data::Rejected]> {
+    pub fn no_tile(&self) -> Option<&[Rejected]> {
         match self {
             Self::Vision(blindscope_vision::Error::NoTile { rejected }) => Some(rejected),
             _ => None,
