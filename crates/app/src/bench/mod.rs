@@ -114,7 +114,7 @@ pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
     vision::run(runs, data, peers)
 }
 
-/// Slides: pixels, coordinates and CLS tokens beside OpenSlide, Pillow, CLAM and TRIDENT; speed and memory.
+/// Slides: pixels, coordinates and CLS tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed and memory.
 ///
 /// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`.
 ///

@@ -1,4 +1,5 @@
 //! Figures of slides: pixels and CLS tokens beside OpenSlide and Pillow, coordinates beside CLAM and TRIDENT, speed, memory.
+#![allow(clippy::doc_markdown, reason = "proper names: OpenSlide, BigTIFF")]
 
 mod sparse;
 
@@ -95,7 +96,8 @@ fn peer(peers: &Peers, arguments: &[&str], corners: &[[u64; 2]]) -> Result<serde
     command.arg(folder.join("slides_openslide.py")).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("{name}: {e}"))?;
-    let text: String = corners.iter().map(|[x, y]| format!("{x} {y}\n")).collect();
+    let text: Vec<String> = corners.iter().map(|[x, y]| format!("{x} {y}")).collect();
+    let text = text.join("\n");
     if let Some(mut input) = child.stdin.take() {
         // A peer that ended early says so below.
         let _ = input.write_all(text.as_bytes());

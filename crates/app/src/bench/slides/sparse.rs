@@ -77,7 +77,8 @@ fn write(path: &Path) -> std::io::Result<()> {
     for value in [tile_at, bytes] {
         (0..tiles).try_for_each(|_| out.write_all(&value.to_le_bytes()))?;
     }
-    let resolution = 20_000 | 1u64 << 32;
+    // Pixels a centimetre over one: half a micron a pixel.
+    let resolution = 20_000 + (1u64 << 32);
     let entries: [(u16, u16, u64, u64); 14] = [
         (256, 4, 1, EXTENT),
         (257, 4, 1, EXTENT),
