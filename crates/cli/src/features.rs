@@ -24,7 +24,7 @@ pub(crate) enum Command {
         same command takes up there.\n\nExamples: blindscope features extract tiles/ features.safetensors --model phikon/\n          \
         blindscope features extract --slides slides/ run/ --model phikon/ --mpp 0.5"
     )]
-    Extract(ExtractArgs),
+    Extract(Box<ExtractArgs>),
     /// Take over features that another tool made (.safetensors, .npy, .csv, .h5).
     #[command(
         after_help = "Example: blindscope features import uni.npy features.safetensors --labels tiles.csv"

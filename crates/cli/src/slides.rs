@@ -51,7 +51,7 @@ pub(crate) struct SlideArgs {
     /// Name of the features' folder; the model's name unless set.
     #[arg(long, requires = "slides")]
     encoder: Option<String>,
-    /// What opens slides: auto takes OpenSlide for what is not read otherwise.
+    /// What opens slides: auto takes `OpenSlide` for what is not read otherwise.
     #[arg(long, requires = "slides", value_enum, default_value_t = OpenerOption::Auto)]
     opener: OpenerOption,
 }

@@ -41,7 +41,7 @@ fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() {
             out.extend(contents(&path).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
-        } else if !name.ends_with(".part") {
+        } else if path.extension().is_none_or(|end| end != "part") {
             out.insert(name, std::fs::read(&path).unwrap());
         }
     }
