@@ -1,4 +1,4 @@
-//! Pixels of real slides are those of OpenSlide, sample for sample; coordinates are CLAM's and TRIDENT's, in their order.
+//! Pixels of real slides are those of `OpenSlide`, sample for sample; coordinates are CLAM's and TRIDENT's, in their order.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
 mod common;
