@@ -173,7 +173,21 @@ impl Circuit {
     }
 }
 
+impl Evaluation {
+    /// What tells one head under one key from another.
+    pub fn digest(&self) -> Digest {
+        let mut h = Hasher::new("blindscope/federation/evaluation/v1");
+        h.absorb(&self.start.digest.0).absorb(&self.keys.digest.0).absorb(&self.opening.digest().0).finish()
+    }
+}
+
 impl Question {
+    /// 32 bytes from which a question's evaluation draws, in the job of this name: the same for whoever evaluates it.
+    pub fn seed(&self, job: JobId) -> [u8; 32] {
+        let mut h = Hasher::new("blindscope/federation/question-masks/v1");
+        h.absorb(&self.masks.0).absorb(&job.0.0).finish().0
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let count = self.ciphertexts;
         require((1..=MAX_ANSWERS).contains(&count), "question.ciphertexts", count, "1 to 4096")?;

@@ -4,7 +4,6 @@ use super::encrypted_head::Agreed;
 use blindscope_ckks::{Ciphertext, Level};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
 use blindscope_federation::{Asked, Blob, Blobs, Evaluation, LearnError, payload};
-use blindscope_wire::{Digest, Hasher};
 use chacha20::ChaCha20Rng;
 use rand::SeedableRng;
 use std::collections::BTreeMap;
@@ -19,7 +18,7 @@ const MAX: u64 = 4 << 30;
 /// Encrypted heads, read once and kept ready.
 #[derive(Default)]
 pub struct EncryptedHeads {
-    ready: Mutex<BTreeMap<Digest, Arc<Ready>>>,
+    ready: Mutex<BTreeMap<[u8; 32], Arc<Ready>>>,
 }
 
 /// A head that is ready to be asked.
@@ -39,14 +38,12 @@ impl EncryptedHeads {
         let question = asked.job.question.as_deref().ok_or("the job is no question")?;
         let ready = self.ready(&asked, blobs)?;
         let bytes = question_of(&ready.plan, question.tokens as usize, asked.question)?;
-        let mut masks = Hasher::new("blindscope/learn/question-masks/v1");
-        let seed = masks.absorb(&question.masks.0).absorb(&asked.job.id(asked.study).0.0).finish();
-        let mut rng = ChaCha20Rng::from_seed(seed.0);
+        let mut rng = ChaCha20Rng::from_seed(question.seed(asked.job.id(asked.study)));
         Ok(ready.server.logits(&ready.keys, &bytes[..], &mut rng)?.1)
     }
 
     fn ready(&self, asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Arc<Ready>, LearnError> {
-        let of = name(asked.evaluation);
+        let of = asked.evaluation.digest().0;
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&of) {
             return Ok(found.clone());
@@ -58,13 +55,6 @@ impl EncryptedHeads {
         ready.insert(of, made.clone());
         Ok(made)
     }
-}
-
-/// What tells one head under one key from another.
-fn name(evaluation: &Evaluation) -> Digest {
-    let mut h = Hasher::new("blindscope/learn/encrypted-head/v1");
-    h.absorb(&evaluation.start.digest.0).absorb(&evaluation.keys.digest.0);
-    h.absorb(&evaluation.opening.digest().0).finish()
 }
 
 fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
