@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 const PREFIX: &str = "blindscope-";
 
-/// Everything below the edges, for `app`.
+/// Everything below `app`.
 const ALL_BELOW_APP: &[&str] = &[
     "wire",
     "ring",
@@ -21,6 +21,8 @@ const ALL_BELOW_APP: &[&str] = &[
     "transport",
     "audit",
     "report",
+    "learn",
+    "node",
 ];
 
 /// Crate → crates of ours that it may import, both without the prefix.
@@ -33,15 +35,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ring", &["wire"]),
     ("ckks", &["ring", "wire"]),
     ("threshold", &["ckks", "ring", "wire"]),
-    ("aggregate", &["threshold", "ckks", "wire"]),
+    ("aggregate", &["threshold", "ckks", "ring", "wire"]),
     ("classify", &["ckks", "wire"]),
     ("federation", &["threshold", "aggregate", "ckks", "wire"]),
     ("store", &["federation", "wire"]),
     ("transport", &["federation", "wire"]),
     ("audit", &["vision", "classify", "aggregate", "ckks"]),
+    ("learn", &["vision", "classify", "aggregate", "ckks", "federation"]),
+    ("node", &["learn", "store", "transport", "federation", "classify", "threshold", "ckks", "ring", "wire"]),
     ("app", ALL_BELOW_APP),
-    ("cli", &["app"]),
-    ("python", &["app"]),
+    ("cli", &["app", "node", "learn"]),
+    ("python", &["app", "node", "learn"]),
 ];
 
 /// Kinds of outside crates (a name, or a family written `family-*`) and the crates of ours that may import them.
@@ -50,8 +54,9 @@ const CONFINED: &[(&str, &[&str], &[&str])] = &[
     (
         "async",
         &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
-        &["transport", "store", "app"],
+        &["transport", "store", "node", "app"],
     ),
+    ("HTTP", &["ureq", "reqwest"], &["learn"]),
     ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch", "wgpu"], &["vision", "audit"]),
 ];
 
@@ -106,9 +111,23 @@ fn violation(from: &str, allowed: &[&str], dependency: &Dependency) -> Option<St
     let Some(to) = dependency.name.strip_prefix(PREFIX) else {
         return if dev { None } else { confined(from, &dependency.name) };
     };
-    let fine = allowed.contains(&to) || (dev && (to == TEST_ONLY || to == from));
+    let fine = allowed.contains(&to) || (dev && (to == TEST_ONLY || to == from || below(from).contains(&to)));
     let as_dev = if dev { " (development)" } else { "" };
     (!fine).then(|| format!("{from} -> {to}{as_dev}: {from} may import {}", list(allowed)))
+}
+
+/// Everything that a crate stands on, directly or not: what its tests may look at.
+fn below(from: &str) -> Vec<&'static str> {
+    let mut found: Vec<&str> = Vec::new();
+    let mut left: Vec<&str> = vec![from];
+    while let Some(name) = left.pop() {
+        let direct = LAYERS.iter().find_map(|(room, allowed)| (*room == name).then_some(*allowed));
+        for one in direct.unwrap_or_default().iter().filter(|one| !found.contains(one)).collect::<Vec<_>>() {
+            found.push(one);
+            left.push(one);
+        }
+    }
+    found
 }
 
 fn confined(from: &str, outside: &str) -> Option<String> {
@@ -156,8 +175,29 @@ mod tests {
         assert_eq!(violations(&package("blindscope-app", &[("blindscope-testkit", None)])).len(), 1);
     }
 
+    /// A test may look at what its crate stands on; it may not look up.
     #[test]
-    fn an_unknown_crate_needs_a_row() {
+    fn tests_look_down() {
+        assert!(
+            violations(&package("blindscope-learn", &[("blindscope-threshold", Some("dev"))])).is_empty()
+        );
+        assert_eq!(violations(&package("blindscope-learn", &[("blindscope-threshold", None)])).len(), 1);
+        assert_eq!(violations(&package("blindscope-learn", &[("blindscope-store", Some("dev"))])).len(), 1);
+    }
+
+    /// Learning keeps no store, is not asynchronous, and only it speaks HTTP.
+    #[test]
+    fn learning_is_walled() {
+        let found = |name| violations(&package("blindscope-learn", &[(name, None)])).len();
+        assert_eq!(
+            ["tokio", "tonic", "blindscope-store", "blindscope-transport", "ureq"].map(found),
+            [1, 1, 1, 1, 0]
+        );
+        assert_eq!(violations(&package("blindscope-node", &[("ureq", None)])).len(), 1);
+    }
+
+    #[test]
+    fn an_unknown_roomneeds_a_row() {
         assert_eq!(violations(&package("blindscope-attic", &[])).len(), 1);
     }
 

@@ -102,6 +102,61 @@ pub enum AggregateError {
         /// Fingerprint found.
         found: String,
     },
+    /// No ring holds the sum.
+    #[error("plan sum: no ring holds sums of {sites} sites × {max}; take fewer sites or fewer bits a value")]
+    NoRing {
+        /// Sites of the roster.
+        sites: u64,
+        /// Largest integer of one site.
+        max: u64,
+    },
+    /// Numbers that are no part, check polynomial or opening.
+    #[error(
+        "{what}: expected {expected}, found {found}; it was altered or its dealer did not keep to the protocol"
+    )]
+    Part {
+        /// What was read.
+        what: &'static str,
+        /// Length, or largest number, of such a thing.
+        expected: u64,
+        /// Value found.
+        found: u64,
+    },
+    /// An evaluation that is not in its one form.
+    #[error(
+        "evaluation: the bytes are no field element in its one form; compute it again from the stored body"
+    )]
+    Evaluation,
+    /// Too few openings, or one holder's twice.
+    #[error("recover key: {found} openings, {needed} of different holders are needed; ask other holders")]
+    Openings {
+        /// The threshold.
+        needed: u64,
+        /// Openings given.
+        found: u64,
+    },
+    /// Openings that give no sum of keys.
+    #[error(
+        "recover key: no {needed} of {found} openings give a sum of keys; a holder answered wrongly, ask others"
+    )]
+    WrongOpenings {
+        /// Openings given.
+        found: u64,
+        /// The threshold.
+        needed: u64,
+    },
+    /// Noise that no sum of bodies has.
+    #[error(
+        "open sum: noise of chunk {chunk} is {found:.1}, expected about {expected:.1}; a body or an opening was wrong, nothing is released"
+    )]
+    Noise {
+        /// Which chunk.
+        chunk: u64,
+        /// Root of the mean square found.
+        found: f64,
+        /// Root of the mean square of a sum.
+        expected: f64,
+    },
     /// A weighted mean of no weight.
     #[error("weighted mean: the weights sum to 0; no site had anything to contribute")]
     NoWeight,

@@ -11,6 +11,7 @@ mod error;
 mod fields;
 mod fixed;
 mod layout;
+pub mod one_round;
 mod open;
 mod plan;
 pub mod presets;

@@ -3,7 +3,7 @@
 use crate::interrupt;
 use crate::shown::print_json;
 use crate::tiles::{TileOptions, copies_line};
-use blindscope_app::features::{self, SyntheticPlan};
+use blindscope_learn::features::{self, SyntheticPlan};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
 use std::path::PathBuf;

@@ -2,7 +2,7 @@
 
 use crate::{interrupt, progress};
 use blindscope_app::demo::{self, DemoError, DemoEvent, DemoOptions, DemoOutcome, OwnData};
-use blindscope_app::features::{BackboneSource, CsvColumns, TileList};
+use blindscope_learn::features::{BackboneSource, CsvColumns, TileList};
 use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;

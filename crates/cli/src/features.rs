@@ -5,7 +5,7 @@ use crate::progress::{Bar, duration};
 use crate::shown::{print_json, show};
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
-use blindscope_app::features::{
+use blindscope_learn::features::{
     self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays,
     Summary,
 };

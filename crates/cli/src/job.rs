@@ -5,9 +5,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use blindscope_app::jobs::{self, Admin};
-use blindscope_app::kit::Kit;
-use blindscope_app::{JobStatus, JobView, system};
+use blindscope_node::JobStatus;
+use blindscope_node::JobView;
+use blindscope_node::admin::jobs::{self, Admin};
+use blindscope_node::kit::Kit;
+use blindscope_node::system;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 

@@ -5,9 +5,10 @@ use std::io::{self, BufReader, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use blindscope_app::jobs::Admin;
-use blindscope_app::kit::Kit;
-use blindscope_app::{log, system};
+use blindscope_node::admin::jobs::Admin;
+use blindscope_node::admin::log;
+use blindscope_node::kit::Kit;
+use blindscope_node::system;
 use clap::{Args, CommandFactory as _, Subcommand};
 use clap_complete::Shell;
 

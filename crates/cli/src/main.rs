@@ -24,7 +24,7 @@ mod train;
 use std::io::{IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
-use blindscope_app::AppError;
+use blindscope_node::AppError;
 use clap::Parser;
 
 fn main() -> ExitCode {

@@ -5,8 +5,8 @@ use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, StoreOptions};
 use anyhow::Context;
-use blindscope_app::features::{hex, unhex};
-use blindscope_app::models::{self, FetchError, FetchRequest, ModelName};
+use blindscope_learn::features::{hex, unhex};
+use blindscope_learn::models::{self, FetchError, FetchRequest, ModelName};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
 

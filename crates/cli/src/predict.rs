@@ -4,9 +4,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::ensure;
-use blindscope_app::kit::Kit;
-use blindscope_app::predict::{self, Prediction};
-use blindscope_app::{JobStatus, JobView, system};
+use blindscope_node::JobStatus;
+use blindscope_node::JobView;
+use blindscope_node::asker::{self, Prediction};
+use blindscope_node::kit::Kit;
+use blindscope_node::system;
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -32,18 +34,18 @@ pub(crate) struct PredictOptions {
 
 pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
-    let tokens = predict::tokens(&options.features)?;
+    let tokens = asker::tokens(&options.features)?;
     ensure!(!tokens.is_empty(), "{}: no features in it", options.features.display());
     let mut rng = system::rng()?;
     let (runtime, overrides) = (system::runtime()?, &options.overrides);
     let predictions = match (&options.head, &options.job) {
         (Some(head), _) => {
-            let asked = predict::predict_encrypted(&kit, overrides, head, &tokens, &mut rng, progress);
+            let asked = asker::predict_encrypted(&kit, overrides, head, &tokens, &mut rng, progress);
             runtime.block_on(asked)?
         }
         (None, job) => {
             let job = job.as_deref().unwrap_or_default();
-            runtime.block_on(predict::predict(&kit, overrides, job, &tokens, &mut rng))?
+            runtime.block_on(asker::predict(&kit, overrides, job, &tokens, &mut rng))?
         }
     };
     let mut out = io::stdout().lock();

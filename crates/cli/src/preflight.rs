@@ -4,8 +4,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use blindscope_app::kit::Kit;
-use blindscope_app::preflight::{self, Outcome};
+use blindscope_node::kit::Kit;
+use blindscope_node::kit::preflight::{self, Outcome};
 use clap::Args;
 
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ const FAILED: u8 = 7;
 pub(crate) fn run(options: &PreflightOptions) -> anyhow::Result<ExitCode> {
     let kit = Kit::at(&options.kit);
     let found =
-        blindscope_app::system::runtime()?.block_on(preflight::preflight(&kit, &options.overrides))?;
+        blindscope_node::system::runtime()?.block_on(preflight::preflight(&kit, &options.overrides))?;
     let mut out = io::stdout().lock();
     if options.json {
         serde_json::to_writer_pretty(&mut out, &found)?;

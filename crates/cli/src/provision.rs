@@ -4,10 +4,11 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
-use blindscope_app::certificates::{Request, Role};
-use blindscope_app::kit::Kit;
-use blindscope_app::provision::{self, Founded, Project};
-use blindscope_app::{config, system};
+use blindscope_node::kit::Kit;
+use blindscope_node::kit::certificates::{Request, Role};
+use blindscope_node::kit::config;
+use blindscope_node::kit::provision::{self, Founded, Project};
+use blindscope_node::system;
 use clap::{Args, Subcommand, ValueEnum};
 
 /// Founds a study and writes a kit for everybody.

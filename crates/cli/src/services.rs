@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use blindscope_app::coordinator::{self, Parts};
-use blindscope_app::kit::{Kit, PartySettings};
-use blindscope_app::learn::{self, SiteSettings};
-use blindscope_app::plain::{Plain, Sums};
-use blindscope_app::predict::HeadReader;
-use blindscope_app::{Limits, Stop, site, system};
+use blindscope_learn::jobs::{self, SiteSettings};
+use blindscope_node::Limits;
+use blindscope_node::Stop;
+use blindscope_node::coordinator::HeadReader;
+use blindscope_node::coordinator::{self, Parts};
+use blindscope_node::kit::{Kit, PartySettings};
+use blindscope_node::plain::{Plain, Sums};
+use blindscope_node::site;
+use blindscope_node::system;
 use clap::{Args, Subcommand};
 
 /// The coordinator's service.
@@ -65,8 +68,8 @@ impl ServiceOptions {
 pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
-    let learning = Arc::new(Sums { learning: learn::Coordinator });
-    let heads: HeadReader = Arc::new(|spec, result| Ok(learn::served_head(spec, result)?));
+    let learning = Arc::new(Sums { learning: jobs::Coordinator });
+    let heads: HeadReader = Arc::new(|spec, result| Ok(jobs::served_head(spec, result)?));
     let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads };
     let json = options.json;
     let ready = move |address: std::net::SocketAddr| {
@@ -106,5 +109,5 @@ fn learning(kit: &Kit, settings: &PartySettings) -> anyhow::Result<site::Learnin
     let learning = learning.context(
         "settings.toml: the table learning names no source; set learning.train to a features file, or learning.plain",
     )?;
-    Ok(Arc::new(learn::open_site(kit.folder(), &learning)?))
+    Ok(Arc::new(jobs::open_site(kit.folder(), &learning)?))
 }

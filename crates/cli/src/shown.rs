@@ -1,7 +1,7 @@
 //! Summaries on stdout, for a person or as JSON.
 
 use crate::tiles::copies_line;
-use blindscope_app::features::{Copies, Summary};
+use blindscope_learn::features::{Copies, Summary};
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;

@@ -1,10 +1,10 @@
 //! Arguments that name tiles and the model that reads them, shared by the commands that take both.
 
 use crate::progress::Bar;
-use blindscope_app::features::{
+use blindscope_learn::features::{
     self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, FeatureError, Limits, Preprocess, TileList,
 };
-use blindscope_app::models::Store;
+use blindscope_learn::models::Store;
 use clap::{Args, ValueEnum};
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -5,8 +5,8 @@ use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
-use blindscope_app::features::{self, ExtractOptions, Features, SplitRequest, SplitWays};
-use blindscope_app::training::{
+use blindscope_learn::features::{self, ExtractOptions, Features, SplitRequest, SplitWays};
+use blindscope_learn::training::{
     self, Activation, Evaluation, FitPlan, HeadKind, HeadRequest, TrainedHead, TrainingReport, TuneRequest,
     Tuning,
 };

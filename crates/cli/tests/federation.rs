@@ -2,7 +2,7 @@
 
 mod common;
 
-use blindscope_app::trial::{ceremony, expected, project, sums};
+use blindscope_node::trial::{ceremony, expected, project, sums};
 use common::processes;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -19,19 +19,20 @@ async fn three_sites_make_a_key_and_add_up() {
     let mut seen = 0;
     let last = admin.watch("key", |_| seen += 1).await.unwrap();
     assert_eq!(last.id, key);
-    blindscope_app::jobs::result(&last).unwrap();
+    blindscope_node::admin::jobs::result(&last).unwrap();
     assert!(seen >= 1);
     let last = admin.watch("totals", |_| {}).await.unwrap();
-    blindscope_app::jobs::result(&last).unwrap();
+    blindscope_node::admin::jobs::result(&last).unwrap();
     let (result, _) = admin.download("totals", Vec::new()).await.unwrap();
     assert!(result == expected(&spec, 0..3));
 
     // The log verifies, and shows an edit.
     let mut log = Vec::new();
     let count = admin.log(0, false, &mut log).await.unwrap();
-    let verdict = blindscope_app::log::check(&study.study().unwrap(), &mut log.as_slice(), &[]).unwrap();
+    let verdict =
+        blindscope_node::admin::log::check(&study.study().unwrap(), &mut log.as_slice(), &[]).unwrap();
     assert_eq!((verdict.records, verdict.jobs), (count, [2, 0, 0]));
     let text = String::from_utf8(log).unwrap().replacen("\"round\":1", "\"round\":0", 1);
-    blindscope_app::log::check(&study.study().unwrap(), &mut text.as_bytes(), &[]).unwrap_err();
+    blindscope_node::admin::log::check(&study.study().unwrap(), &mut text.as_bytes(), &[]).unwrap_err();
     assert_eq!(study.ended(), None);
 }

@@ -8,9 +8,11 @@ mod common;
 
 use std::time::Duration;
 
-use blindscope_app::processes::Processes;
-use blindscope_app::trial::{ceremony, expected, project, sums};
-use blindscope_app::{JobKind, jobs, log};
+use blindscope_node::JobKind;
+use blindscope_node::admin::jobs;
+use blindscope_node::admin::log;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial::{ceremony, expected, project, sums};
 use chacha20::ChaCha20Rng;
 use common::processes;
 use rand_core::{Rng as _, SeedableRng as _};

@@ -6,9 +6,12 @@ mod common;
 
 use std::time::Duration;
 
-use blindscope_app::processes::Processes;
-use blindscope_app::trial::{ceremony, expected, project, sums};
-use blindscope_app::{Deadlines, JobStatus, Phase, jobs};
+use blindscope_node::Deadlines;
+use blindscope_node::JobStatus;
+use blindscope_node::Phase;
+use blindscope_node::admin::jobs;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial::{ceremony, expected, project, sums};
 use common::processes;
 
 const DEADLINE: u64 = 4;

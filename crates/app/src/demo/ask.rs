@@ -9,9 +9,9 @@ use super::paper;
 use super::results::{Agreement, Evaluation};
 use super::study::Study;
 use super::tiles::Lists;
-use crate::features::{self, Backbone, ExtractOptions, TileList};
-use crate::learn::{Model, UpdateState, encrypted_form};
 use blindscope_classify::Head;
+use blindscope_learn::features::{self, Backbone, ExtractOptions, TileList};
+use blindscope_learn::jobs::{Model, UpdateState, encrypted_form};
 use std::sync::atomic::AtomicBool;
 
 /// What the asker found.

@@ -5,7 +5,7 @@
 
 use super::error::{DemoError, Result};
 use super::options::{DemoOptions, Size};
-use crate::features::{Backbone, BackboneSource};
+use blindscope_learn::features::{Backbone, BackboneSource};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::{CLASSES, SyntheticPlan};

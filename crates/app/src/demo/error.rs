@@ -72,19 +72,19 @@ pub enum DemoError {
     },
     /// From features.
     #[error(transparent)]
-    Features(#[from] crate::features::FeatureError),
+    Features(#[from] blindscope_learn::features::FeatureError),
     /// From vision.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
     /// From learning.
     #[error(transparent)]
-    Learn(#[from] crate::learn::Error),
+    Learn(#[from] blindscope_learn::jobs::Error),
     /// From encrypted inference.
     #[error(transparent)]
     Classify(#[from] blindscope_classify::ClassifyError),
     /// From a service.
     #[error(transparent)]
-    App(#[from] crate::AppError),
+    App(#[from] blindscope_node::AppError),
     /// From the protocol.
     #[error(transparent)]
     Federation(#[from] blindscope_federation::Error),

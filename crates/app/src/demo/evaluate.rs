@@ -2,8 +2,8 @@
 
 use super::error::Result;
 use super::results::{Estimate, Evaluation};
-use crate::features::Features;
 use blindscope_classify::Head;
+use blindscope_learn::features::Features;
 use blindscope_vision::metrics::{Confusion, argmax, bootstrap};
 
 /// The held-out tokens with labels and groups.

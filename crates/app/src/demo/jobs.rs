@@ -2,9 +2,11 @@
 
 use super::error::Result;
 use super::options::Size;
-use crate::features::Backbone;
-use crate::learn::{FedAvgSettings, StatisticsSettings, UpdatePart, UpdateSettings, job, update_values};
 use blindscope_federation::{JobKind, JobSpec};
+use blindscope_learn::features::Backbone;
+use blindscope_learn::jobs::{
+    FedAvgSettings, StatisticsSettings, UpdatePart, UpdateSettings, job, update_values,
+};
 
 /// The jobs, in the order in which they run.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! What a demo is asked to do, and how large it is.
 
-use crate::features::{BackboneSource, TileList};
+use blindscope_learn::features::{BackboneSource, TileList};
 use std::path::PathBuf;
 
 /// A demo.

@@ -3,10 +3,10 @@
 use super::error::{Result, read};
 use super::options::{SITES, THRESHOLD};
 use super::tiles::ASKER;
-use crate::features::{self, Backbone};
-use crate::kit::InferenceSettings;
-use crate::provision::Project;
 use blindscope_federation::Deadlines;
+use blindscope_learn::features::{self, Backbone};
+use blindscope_node::kit::InferenceSettings;
+use blindscope_node::kit::provision::Project;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 

@@ -1,6 +1,6 @@
 //! Everything that a demo measured: `results.json`.
 
-use crate::learn::HistoryLine;
+use blindscope_learn::jobs::HistoryLine;
 use serde::{Deserialize, Serialize};
 
 /// The results of one run.

@@ -15,10 +15,10 @@ use super::results::{DemoResults, LogFigures};
 use super::study::Study;
 use super::tiles::Lists;
 use super::traffic;
-use crate::features::{Backbone, Features};
-use crate::learn::{Model, SiteData, SiteLearner, SiteSettings, clear_twin, open_site};
-use crate::system;
 use blindscope_federation::{JobSpec, JobStatus, JobView};
+use blindscope_learn::features::{Backbone, Features};
+use blindscope_learn::jobs::{Model, SiteData, SiteLearner, SiteSettings, clear_twin, open_site};
+use blindscope_node::system;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -151,8 +151,9 @@ impl Demo<'_> {
     fn found(&mut self, kits: &Path, backbone: &Backbone, test: &Features) -> Result<Study> {
         self.step(3, |demo| {
             let project = project(&demo.weights(), backbone, &test.classes)?;
-            let learning = toml::Table::try_from(demo.site_settings())
-                .map_err(|e| crate::AppError::Settings { path: kits.to_owned(), reason: e.to_string() })?;
+            let learning = toml::Table::try_from(demo.site_settings()).map_err(|e| {
+                blindscope_node::AppError::Settings { path: kits.to_owned(), reason: e.to_string() }
+            })?;
             let mut study = Study::start(demo.options, kits, project, &vec![learning; SITES.len()])?;
             demo.note(format!(
                 "coordinator and {} sites run as processes of their own; logs in {}",

@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use blindscope_app::processes::Processes;
-use blindscope_app::provision::Project;
-use blindscope_app::trial;
+use blindscope_node::kit::provision::Project;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial;
 
 pub fn processes(folder: &Path, project: Project) -> Processes {
     let learning = trial::learning(project.sites.len());

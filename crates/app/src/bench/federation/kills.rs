@@ -9,9 +9,10 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
-use crate::error::Result;
-use crate::processes::Processes;
-use crate::{log, trial};
+use blindscope_node::Result;
+use blindscope_node::admin::log;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial;
 
 const SITES: usize = 3;
 

@@ -7,10 +7,10 @@ use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, 
 
 use super::{AREA, FederationOptions, finish, records, wrong};
 use crate::bench::{Better, Figure};
-use crate::error::Result;
-use crate::jobs::Admin;
-use crate::processes::Processes;
-use crate::trial;
+use blindscope_node::Result;
+use blindscope_node::admin::jobs::Admin;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial;
 
 const DEADLINE_SECONDS: u64 = 3;
 /// Enough that a site is a while at its share.

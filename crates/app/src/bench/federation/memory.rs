@@ -2,9 +2,9 @@
 
 use super::{AREA, FederationOptions, finish, round, wrong};
 use crate::bench::{Better, Figure};
-use crate::error::Result;
-use crate::processes::Processes;
-use crate::trial;
+use blindscope_node::Result;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial;
 
 const BYTES: u64 = 10_000_000;
 const MEGABYTE: f64 = 1e6;
@@ -21,11 +21,11 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
     study.start_coordinator()?;
     study.ready().await?;
     // Sites run within this process: the figure is the coordinator's.
-    let (stop, mut running) = (crate::Stop::new(), tokio::task::JoinSet::new());
+    let (stop, mut running) = (blindscope_node::Stop::new(), tokio::task::JoinSet::new());
     for site in 0..sites {
         let (kit, stop) = (study.kit(&format!("site-{site}")), stop.clone());
-        let learning = std::sync::Arc::new(crate::plain::Plain::Seed(site as u64));
-        running.spawn(async move { crate::site::run(&kit, &[], learning, 1 << 40, stop).await });
+        let learning = std::sync::Arc::new(blindscope_node::plain::Plain::Seed(site as u64));
+        running.spawn(async move { blindscope_node::site::run(&kit, &[], learning, 1 << 40, stop).await });
     }
     let admin = study.admin()?;
     admin.submit(&trial::ceremony()).await?;

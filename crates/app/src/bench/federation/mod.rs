@@ -13,11 +13,11 @@ use std::path::PathBuf;
 use blindscope_federation::Record;
 
 use super::{Figure, Report};
-use crate::error::{AppError, Result};
-use crate::jobs::Admin;
-use crate::processes::Processes;
-use crate::provision::Project;
-use crate::trial;
+use blindscope_node::admin::jobs::Admin;
+use blindscope_node::kit::provision::Project;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial;
+use blindscope_node::{AppError, Result};
 
 const AREA: &str = "federation";
 
@@ -45,7 +45,7 @@ pub struct FederationOptions {
 pub fn run(options: &FederationOptions) -> Result<Report> {
     let mut report =
         Report { figures: Vec::new(), missing: Vec::new(), backend: "processes on loopback".to_owned() };
-    crate::system::runtime()?.block_on(async {
+    blindscope_node::system::runtime()?.block_on(async {
         take(&mut report, "durable round", round::figures(options).await);
         take(&mut report, "slow connections", slow::figures(options).await);
         take(&mut report, "lost sites", lost::figures(options).await);
@@ -81,7 +81,7 @@ async fn begin(mut study: Processes) -> Result<Processes> {
 
 /// Waits for a job's result.
 async fn finish(admin: &Admin, job: &str) -> Result<()> {
-    crate::jobs::result(&admin.watch(job, |_| {}).await?)?;
+    blindscope_node::admin::jobs::result(&admin.watch(job, |_| {}).await?)?;
     Ok(())
 }
 

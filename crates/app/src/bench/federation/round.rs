@@ -4,8 +4,8 @@ use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Sizes, Study};
 
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
-use crate::error::Result;
-use crate::trial;
+use blindscope_node::Result;
+use blindscope_node::trial;
 
 const BYTES: u64 = 300_000;
 

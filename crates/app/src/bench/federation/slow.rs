@@ -8,10 +8,10 @@ use tokio::task::JoinSet;
 
 use super::{AREA, FederationOptions, finish, records, round};
 use crate::bench::{Better, Figure};
-use crate::error::Result;
-use crate::jobs::Admin;
-use crate::processes::Processes;
-use crate::trial;
+use blindscope_node::Result;
+use blindscope_node::admin::jobs::Admin;
+use blindscope_node::processes::Processes;
+use blindscope_node::trial;
 
 const CONNECTIONS: usize = 1000;
 const BYTES: u64 = 300_000;

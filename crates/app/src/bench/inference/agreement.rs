@@ -2,8 +2,8 @@
 
 use super::{AREA, Case, turned};
 use crate::bench::{BenchError, Better, Figure, Report};
-use crate::heads;
 use blindscope_classify::{ClassifyError, Head, Packing, Plan, Policy, class};
+use blindscope_learn::heads;
 use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};

@@ -7,7 +7,7 @@ use crate::demo::extraction::extract;
 use crate::demo::options::SITES;
 use crate::demo::tiles::{self, Lists};
 use crate::demo::{backbone, gather};
-use crate::features::{Backbone, Features};
+use blindscope_learn::features::{Backbone, Features};
 use std::path::{Path, PathBuf};
 
 impl Demo<'_> {

@@ -1,0 +1,188 @@
+//! Reading a sum with the sum of its keys: `2^d·Σ c_k + |C|·(2^d − 1)/2 − a_k·S = Σ e + 2^b·digits`.
+//!
+//! Noise is looked at before anything is released: no coefficient beyond its bound, and in each chunk a mean square of at most
+//! twice what it should be. A wrong key, part or body makes it uniform.
+
+use super::body::Source;
+use super::plan::{Plan, RoundId};
+use super::recover::SumKey;
+use crate::{AggregateError, Result, words};
+use blindscope_ring::sample;
+use blindscope_ring::{Ntt, Poly};
+use rayon::prelude::*;
+use std::io::Read;
+use zeroize::Zeroizing;
+
+const OP: &str = "open sum";
+
+/// Chunks decrypted at a time, for each thread.
+const PER_THREAD: usize = 2;
+
+/// The integers of a sum, in order, in runs as long as a chunk.
+///
+/// # Errors
+/// [`AggregateError::Noise`] where key, sum and round do not belong together or a body was no body: nothing of that chunk is
+/// released, and nothing of any may be used. [`AggregateError::Mismatch`] for a sum of another number of bodies than keys;
+/// [`AggregateError::Wire`], [`AggregateError::Coefficient`], [`AggregateError::Io`] for altered, cut, padded or foreign streams;
+/// whatever `sink` answers.
+pub fn open_sum(
+    plan: &Plan,
+    round: RoundId,
+    key: &SumKey,
+    sum: &mut impl Read,
+    sink: &mut dyn FnMut(&[u64]) -> Result<()>,
+) -> Result<()> {
+    let mut source = Source::sum(plan, OP, sum)?;
+    if source.terms != key.terms {
+        return Err(AggregateError::Mismatch {
+            what: "bodies in the sum",
+            expected: key.terms,
+            found: source.terms,
+        });
+    }
+    let opening = Opening::new(plan, round, key);
+    let batch = (PER_THREAD * rayon::current_num_threads()) as u64;
+    let mut index = 0;
+    while index < plan.chunks() {
+        let next = (index + batch).min(plan.chunks());
+        let mut chunks = Vec::with_capacity((next - index) as usize);
+        for k in index..next {
+            let (shape, width) = (plan.shape(k), opening.width);
+            let mut numbers = vec![0; shape.coefficients * width];
+            source.chunk(shape, k, |c, v| numbers[c * width..(c + 1) * width].copy_from_slice(v))?;
+            chunks.push((k, numbers));
+        }
+        let opened: Vec<Result<Vec<u64>>> = if chunks.len() == 1 {
+            chunks.into_iter().map(|(k, numbers)| opening.chunk(k, numbers)).collect()
+        } else {
+            chunks.into_par_iter().map(|(k, numbers)| opening.chunk(k, numbers)).collect()
+        };
+        for values in opened {
+            sink(&values?)?;
+        }
+        index = next;
+    }
+    source.finish()
+}
+
+/// Whether a sum's first chunk opens under this key.
+///
+/// # Errors
+/// As [`open_sum`], but for noise.
+pub fn opens_first_chunk(plan: &Plan, round: RoundId, key: &SumKey, sum: &mut impl Read) -> Result<bool> {
+    let mut source = Source::sum(plan, OP, sum)?;
+    let opening = Opening::new(plan, round, key);
+    let (shape, width) = (plan.shape(0), opening.width);
+    let mut numbers = vec![0; shape.coefficients * width];
+    source.chunk(shape, 0, |c, v| numbers[c * width..(c + 1) * width].copy_from_slice(v))?;
+    match opening.chunk(0, numbers) {
+        Ok(_) => Ok(true),
+        Err(AggregateError::Noise { .. }) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
+struct Opening<'p> {
+    plan: &'p Plan,
+    round: RoundId,
+    key: Poly<Ntt>,
+    terms: u64,
+    /// Words of one coefficient of a sum.
+    width: usize,
+    /// `⌊|C|·(2^d − 1)/2⌋ + 2^(b−1)`: what flooring took on average, and what makes noise positive.
+    offset: Vec<u64>,
+}
+
+impl<'p> Opening<'p> {
+    fn new(plan: &'p Plan, round: RoundId, key: &SumKey) -> Self {
+        let layout = plan.layout();
+        let mut negated = Zeroizing::new(key.coefficients.to_vec());
+        negated.iter_mut().for_each(|v| *v = -*v);
+        let width = layout.top.len() + 1;
+        let mut offset = vec![0; width];
+        let lost = (u128::from(key.terms) * ((1u128 << layout.dropped) - 1)) / 2;
+        words::add(&mut offset, &[lost as u64, (lost >> 64) as u64]);
+        words::add_bit(&mut offset, layout.base_bits - 1);
+        let key_ntt = plan.basis().signed_to_ntt(&negated);
+        Self { plan, round, key: key_ntt, terms: key.terms, width, offset }
+    }
+
+    fn chunk(&self, index: u64, mut numbers: Vec<u64>) -> Result<Vec<u64>> {
+        let (plan, layout, tables) = (self.plan, self.plan.layout(), self.plan.tables());
+        let shape = plan.shape(index);
+        let mut masked = sample::uniform(plan.basis(), &self.round.seed(), index);
+        plan.basis().mul_assign(&mut masked, &self.key);
+        let mask = tables.lift.to_integers(plan.basis().to_coeff(masked));
+        let mut digits = Vec::with_capacity(shape.coefficients * layout.digits);
+        let mut noise = Noise::default();
+        for (sum, mask) in numbers.chunks_exact_mut(self.width).zip(mask.words().chunks_exact(mask.width())) {
+            words::shift_left(sum, layout.dropped);
+            words::add(sum, mask);
+            words::add(sum, &self.offset);
+            reduce(sum, &tables.modulus);
+            noise.add(words::bits(sum, 0) & ((1 << layout.base_bits) - 1), layout.base_bits);
+            let digit_mask = u64::MAX >> (64 - layout.digit_bits);
+            for k in 0..layout.digits {
+                let at = layout.base_bits + k as u32 * layout.digit_bits;
+                digits.push(words::bits(sum, at) & digit_mask);
+            }
+            // Above the digits there is nothing.
+            let end = layout.base_bits + layout.digits as u32 * layout.digit_bits;
+            noise.above |= words::bit_len(sum) > end;
+        }
+        self.judge(index, shape.coefficients, &noise)?;
+        let used = shape.values * layout.pieces;
+        if digits.iter().skip(used).any(|&d| d != 0) {
+            return Err(AggregateError::Noise { chunk: index, found: f64::INFINITY, expected: 0.0 });
+        }
+        digits.truncate(used);
+        if layout.pieces == 1 {
+            return Ok(digits);
+        }
+        let value = |pieces: &[u64]| {
+            pieces.iter().enumerate().map(|(j, p)| p << (j as u32 * layout.piece_bits)).sum()
+        };
+        Ok(digits.chunks_exact(layout.pieces).map(value).collect())
+    }
+
+    /// Whether the noise is that of a sum of bodies under these keys.
+    fn judge(&self, chunk: u64, count: usize, noise: &Noise) -> Result<()> {
+        let (plan, terms) = (self.plan, self.terms as f64);
+        let dropped = plan.layout().dropped;
+        let rounding = terms * (f64::from(2 * dropped).exp2() - 1.0) / 12.0;
+        let expected = terms * plan.deviation() * plan.deviation() + rounding;
+        let mean = noise.squares / count as f64;
+        let half = if dropped == 0 { 0.0 } else { terms * f64::from(dropped - 1).exp2() };
+        let bound = 9.5 * plan.deviation() * terms.sqrt() + half + 1.0;
+        if mean > 2.0 * expected || noise.largest > bound || noise.above {
+            return Err(AggregateError::Noise { chunk, found: mean.sqrt(), expected: expected.sqrt() });
+        }
+        Ok(())
+    }
+}
+
+#[derive(Default)]
+struct Noise {
+    squares: f64,
+    largest: f64,
+    above: bool,
+}
+
+impl Noise {
+    /// The low bits of a coefficient, half of their range added.
+    fn add(&mut self, low: u64, bits: u32) {
+        let v = low as f64 - f64::from(bits - 1).exp2();
+        self.squares += v * v;
+        self.largest = self.largest.max(v.abs());
+    }
+}
+
+/// `sum mod q`. All of it is public here. Range: one word more than `q` has, below `2^11·q`.
+fn reduce(sum: &mut [u64], q: &[u64]) {
+    let quotient = (words::to_f64(sum) / words::to_f64(q)) as u64;
+    words::sub_multiple(sum, q, quotient.saturating_sub(1));
+    while sum.last().is_some_and(|&top| top >> 63 == 0) {
+        words::sub_multiple(sum, q, 1);
+    }
+    words::add(sum, q);
+}

@@ -1,0 +1,69 @@
+//! The rings that one-round keys may live in.
+//!
+//! A ring's modulus is bounded by the security of its degree for a key of which the sum with one other key is known; see
+//! `docs/notes/one-round-sums.md` for the estimates. Every prime has at most 46 bits: all fast paths take it.
+
+use crate::Result;
+use blindscope_ring::lift::Lift;
+use blindscope_ring::{Basis, RingError, ntt_primes};
+use std::sync::{Arc, LazyLock};
+
+/// A ring: its degree and the widths of its primes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ring {
+    /// `log2 N`
+    pub log_n: u32,
+    /// Bits of each prime of the modulus.
+    pub widths: &'static [u32],
+}
+
+/// Smallest first: of two plans of one length the first is taken. The bounds are `log2 q <= 26`, 53, 106 and 210.
+pub(crate) const RINGS: [Ring; 5] = [
+    Ring { log_n: 10, widths: &[26] },
+    Ring { log_n: 11, widths: &[27, 26] },
+    Ring { log_n: 12, widths: &[36, 35, 35] },
+    Ring { log_n: 13, widths: &[46, 46, 46] },
+    Ring { log_n: 13, widths: &[46, 46, 46, 46] },
+];
+
+/// A ring's tables. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Tables {
+    pub(crate) basis: Basis,
+    pub(crate) lift: Arc<Lift>,
+    /// The modulus as words.
+    pub(crate) modulus: Vec<u64>,
+}
+
+impl Ring {
+    /// Its primes: the largest of each width that have a transform.
+    pub(crate) fn primes(&self) -> std::result::Result<Vec<u64>, RingError> {
+        let mut primes: Vec<u64> = Vec::new();
+        for (i, &bits) in self.widths.iter().enumerate() {
+            let nth = self.widths.iter().take(i).filter(|&&w| w == bits).count();
+            primes.extend(ntt_primes(bits, self.log_n, nth + 1)?.get(nth));
+        }
+        Ok(primes)
+    }
+
+    /// Its tables, made once a process.
+    pub(crate) fn tables(&self) -> Result<Tables> {
+        static MADE: [LazyLock<std::result::Result<Tables, RingError>>; RINGS.len()] = [
+            LazyLock::new(|| make(&RINGS[0])),
+            LazyLock::new(|| make(&RINGS[1])),
+            LazyLock::new(|| make(&RINGS[2])),
+            LazyLock::new(|| make(&RINGS[3])),
+            LazyLock::new(|| make(&RINGS[4])),
+        ];
+        let place = RINGS.iter().position(|r| r == self).and_then(|at| MADE.get(at));
+        let tables = place.map_or_else(|| make(self), |made| (**made).clone());
+        tables.map_err(|e| blindscope_ckks::CkksError::from(e).into())
+    }
+}
+
+fn make(ring: &Ring) -> std::result::Result<Tables, RingError> {
+    let basis = Basis::new(&ring.primes()?, ring.log_n)?;
+    let lift = Arc::new(Lift::new(&basis));
+    let modulus = blindscope_ring::integers::product_words(&basis);
+    Ok(Tables { basis, lift, modulus })
+}

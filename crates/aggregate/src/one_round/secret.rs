@@ -1,0 +1,262 @@
+//! A site's side of a round: its one-time key, its body, its parts.
+//!
+//! Key, errors and sharing are derived from `PRF(site secret, fresh randomness, ρ, digest of the values)`. Each of the four alone
+//! keeps two uploads under different keys: a generator that was rolled back repeats only where round and values are the same too,
+//! and then the bytes are the same.
+
+use super::dealing::Dealing;
+use super::plan::{Plan, RoundId};
+use crate::fields::Packer;
+use crate::{AggregateError, Result, words};
+use blindscope_ring::sample;
+use blindscope_ring::{Ntt, Poly};
+use blindscope_wire::{Digest, Hasher};
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use rayon::prelude::*;
+use std::io::Write;
+use zeroize::{Zeroize, Zeroizing};
+
+const OP: &str = "write body";
+
+/// Chunks encrypted at a time, for each thread.
+const PER_THREAD: usize = 2;
+
+/// Coins of one draw of [`sample::error`].
+const DRAW: u32 = 42;
+
+/// Names a site's integers before they are encrypted: absorb them in order.
+pub struct ValuesDigest {
+    hasher: Hasher,
+    bytes: Zeroizing<Vec<u8>>,
+    width: usize,
+    count: u64,
+}
+
+impl ValuesDigest {
+    /// For values of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        let mut hasher = Hasher::new("blindscope/one-round/values/v1");
+        hasher.absorb(&plan.digest().0);
+        let width = (64 - plan.literal().max.leading_zeros()).div_ceil(8) as usize;
+        Self { hasher, bytes: Zeroizing::new(Vec::with_capacity(Self::RUN * width)), width, count: 0 }
+    }
+
+    const RUN: usize = 8192;
+
+    /// The next value. Range: at most the plan's largest; larger ones are refused when they are encrypted.
+    #[inline]
+    pub fn push(&mut self, value: u64) {
+        self.bytes.extend_from_slice(&value.to_le_bytes()[..self.width]);
+        self.count += 1;
+        if self.count.is_multiple_of(Self::RUN as u64) {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.hasher.absorb(&self.bytes);
+        self.bytes.zeroize();
+    }
+
+    /// The name of all of them.
+    pub fn finish(mut self) -> Digest {
+        self.flush();
+        self.hasher.absorb_u64(self.count);
+        self.hasher.finish()
+    }
+}
+
+impl std::fmt::Debug for ValuesDigest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ValuesDigest(..)")
+    }
+}
+
+/// One site's secrets of one round. Zeroed on drop; use it for one body and its parts, then drop it.
+pub struct SiteRound<'p> {
+    plan: &'p Plan,
+    round: RoundId,
+    master: Zeroizing<[u8; 32]>,
+    /// Coefficients of the key.
+    key: Zeroizing<Vec<i64>>,
+}
+
+impl<'p> SiteRound<'p> {
+    /// Derives the site's secrets of a round. `values` is [`ValuesDigest`] of what will be encrypted, `fresh` 32 new random bytes.
+    pub fn new(
+        plan: &'p Plan,
+        round: RoundId,
+        site_secret: &[u8; 32],
+        fresh: &[u8; 32],
+        values: &Digest,
+    ) -> Self {
+        let mut h = Hasher::new("blindscope/one-round/secret/v1");
+        h.absorb(site_secret).absorb(fresh).absorb(&round.0.0).absorb(&values.0);
+        let master = Zeroizing::new(h.finish().0);
+        let mut key = Zeroizing::new(vec![0; plan.n()]);
+        binomial(&mut rng(&master, b"key", 0), plan.literal().coins, &mut key);
+        Self { plan, round, master, key }
+    }
+
+    /// The key in Shamir form.
+    pub fn dealing(&self) -> Dealing<'p> {
+        let mut rng = rng(&self.master, b"sharing", 0);
+        Dealing::new(self.plan, &self.key, &mut rng)
+    }
+
+    /// Writes the body, [`Plan::body_len`] bytes. `values` has to give exactly as many integers as planned, the ones that were
+    /// named when the secrets were derived. A few chunks for each thread are in memory at a time.
+    ///
+    /// # Timing
+    /// Depends on sizes alone.
+    ///
+    /// # Errors
+    /// [`AggregateError::Mismatch`] for another number of values or other values than were named, [`AggregateError::Range`],
+    /// [`AggregateError::Io`]. Nothing of what was written may be sent then.
+    pub fn write_body(
+        &self,
+        values: impl Iterator<Item = u64>,
+        named: &Digest,
+        out: &mut impl Write,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<()> {
+        let plan = self.plan;
+        super::body::put(OP, out, &super::body::body_head(plan))?;
+        let key = plan.basis().signed_to_ntt(&self.key);
+        let key = Wiped(key);
+        let (mut values, mut digest) = (values.fuse(), ValuesDigest::new(plan));
+        let (mut index, mut done) = (0, 0);
+        let batch = (PER_THREAD * rayon::current_num_threads()) as u64;
+        while index < plan.chunks() {
+            let next = (index + batch).min(plan.chunks());
+            let mut work = Vec::with_capacity((next - index) as usize);
+            for chunk in index..next {
+                work.push((chunk, self.take(chunk, &mut values, &mut digest, &mut done)?));
+            }
+            // A lone chunk is not worth waking another thread.
+            let chunks: Vec<Vec<u8>> = if let [(chunk, values)] = &work[..] {
+                vec![self.encrypt(&key.0, *chunk, values)]
+            } else {
+                work.par_iter().map(|(chunk, values)| self.encrypt(&key.0, *chunk, values)).collect()
+            };
+            for bytes in &chunks {
+                super::body::put(OP, out, bytes)?;
+            }
+            index = next;
+            progress(done);
+        }
+        if values.next().is_some() {
+            return Err(count_error(plan, done + 1));
+        }
+        if digest.finish() != *named {
+            let (expected, found) = (0, 1);
+            return Err(AggregateError::Mismatch {
+                what: "values that differ from those named",
+                expected,
+                found,
+            });
+        }
+        Ok(())
+    }
+
+    fn take(
+        &self,
+        chunk: u64,
+        from: &mut impl Iterator<Item = u64>,
+        digest: &mut ValuesDigest,
+        done: &mut u64,
+    ) -> Result<Zeroizing<Vec<u64>>> {
+        let (shape, max) = (self.plan.shape(chunk), self.plan.literal().max);
+        let mut values = Zeroizing::new(Vec::with_capacity(shape.values));
+        let mut largest = 0;
+        for value in from.take(shape.values) {
+            largest = value.max(largest);
+            digest.push(value);
+            values.push(value);
+        }
+        *done += values.len() as u64;
+        if values.len() != shape.values {
+            return Err(count_error(self.plan, *done));
+        }
+        if largest > max {
+            return Err(AggregateError::Range { what: "integer", found: largest, max });
+        }
+        Ok(values)
+    }
+
+    /// One chunk of the body.
+    fn encrypt(&self, key: &Poly<Ntt>, chunk: u64, values: &[u64]) -> Vec<u8> {
+        let (plan, layout, tables) = (self.plan, self.plan.layout(), self.plan.tables());
+        let shape = plan.shape(chunk);
+        let mut masked = sample::uniform(plan.basis(), &self.round.seed(), chunk);
+        plan.basis().mul_assign(&mut masked, key);
+        let mut numbers = tables.lift.to_integers(plan.basis().to_coeff(masked));
+        let mut error = Zeroizing::new(vec![0; plan.n()]);
+        binomial(&mut rng(&self.master, b"error", chunk), plan.literal().coins, &mut error);
+        numbers.add_signed(&error);
+        let mut out = Vec::with_capacity(crate::fields::packed_len(shape.coefficients, layout.body_bits()));
+        let mut packer = Packer::new(&mut out, layout.body_bits());
+        let mut message = Zeroizing::new(vec![0; tables.modulus.len()]);
+        let pieces = layout.pieces;
+        let cut: Zeroizing<Vec<u64>>;
+        let digits: &[u64] = if pieces == 1 {
+            values
+        } else {
+            cut = Zeroizing::new(
+                values.iter().flat_map(|&v| (0..pieces).map(move |j| layout.piece(v, j))).collect(),
+            );
+            &cut
+        };
+        let mut digits = digits.chunks(layout.digits);
+        for c in 0..shape.coefficients {
+            let coefficient = if let Some(run) = digits.next() {
+                layout.place(run, &mut message);
+                numbers.add_at(c, &message)
+            } else {
+                numbers.at_mut(c)
+            };
+            words::shift_right(coefficient, layout.dropped);
+            packer.push(coefficient);
+        }
+        packer.finish();
+        numbers.zeroize();
+        out
+    }
+}
+
+impl std::fmt::Debug for SiteRound<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SiteRound(..)")
+    }
+}
+
+/// A polynomial that is zeroed when it goes.
+struct Wiped(Poly<Ntt>);
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
+}
+
+fn count_error(plan: &Plan, found: u64) -> AggregateError {
+    AggregateError::Mismatch { what: "number of values", expected: plan.literal().values, found }
+}
+
+fn rng(master: &[u8; 32], label: &[u8], index: u64) -> ChaCha20Rng {
+    let mut h = Hasher::new("blindscope/one-round/derive/v1");
+    h.absorb(master).absorb(label).absorb_u64(index);
+    let seed = Zeroizing::new(h.finish().0);
+    ChaCha20Rng::from_seed(*seed)
+}
+
+/// Centred binomial coefficients of `coins` coins. Range: a multiple of 42.
+pub(crate) fn binomial(rng: &mut ChaCha20Rng, coins: u32, out: &mut [i64]) {
+    sample::error(rng, out);
+    let mut more = Zeroizing::new(vec![0; out.len()]);
+    for _ in 1..coins / DRAW {
+        sample::error(rng, &mut more);
+        out.iter_mut().zip(more.iter()).for_each(|(o, m)| *o += m);
+    }
+}

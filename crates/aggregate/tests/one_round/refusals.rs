@@ -1,0 +1,163 @@
+//! Streams and messages from outside: altered, cut, padded, foreign, random. Refused with a sentence, never a panic.
+
+use crate::world::{World, literal, update};
+use blindscope_aggregate::one_round::{
+    Checks, Part, PartSum, Plan, PlanLiteral, SiteRound, ValuesDigest, check_body, write_sum,
+};
+use blindscope_testkit as testkit;
+use rand_core::Rng;
+
+fn plan() -> Plan {
+    Plan::new(literal(900, 1000, 4, 2)).unwrap()
+}
+
+#[test]
+fn plans_are_refused_with_the_numbers() {
+    let refused = |change: fn(&mut PlanLiteral)| {
+        let mut l = literal(10, 100, 8, 5);
+        change(&mut l);
+        Plan::new(l).unwrap_err().to_string()
+    };
+    assert!(refused(|l| l.threshold = 1).contains("threshold is 1, from 2 to 8"));
+    assert!(refused(|l| l.threshold = 9).contains("threshold is 9, from 2 to 8"));
+    assert!(refused(|l| l.sites = 1).contains("sites is 1, from 2 to 1024"));
+    assert!(refused(|l| l.holders = 9).contains("holders is 9"));
+    assert!(refused(|l| l.colluders = 7).contains("colluding sites is 7, from 0 to 6"));
+    assert!(
+        refused(|l| (l.colluders, l.colluding_holders) = (6, 5))
+            .contains("colluding holders is 5, from 0 to 4")
+    );
+    assert!(refused(|l| l.coins = 2).contains("coins (42 or 168) is 2"));
+    assert!(refused(|l| l.max = 1 << 61).contains("no ring holds sums of 8 sites"));
+    let json = serde_json::to_string(&literal(10, 100, 8, 5)).unwrap();
+    assert_eq!(serde_json::from_str::<PlanLiteral>(&json).unwrap(), literal(10, 100, 8, 5));
+}
+
+#[test]
+fn quorums_are_those_of_the_design() {
+    let quorum = |sites, holders, colluders, colluding_holders| {
+        let l = PlanLiteral {
+            holders,
+            colluders,
+            colluding_holders,
+            ..literal(1, 1, sites, 2.max(colluders + 1))
+        };
+        Plan::new(PlanLiteral { threshold: l.threshold.min(holders), ..l }).unwrap().literal().quorum()
+    };
+    assert_eq!(
+        [quorum(3, 3, 0, 0), quorum(3, 3, 1, 1), quorum(16, 16, 8, 8), quorum(64, 64, 32, 32)],
+        [2, 3, 13, 49]
+    );
+    // A committee signs by itself.
+    assert_eq!(quorum(1000, 32, 300, 17), 25);
+    let l = PlanLiteral { colluding_holders: 1, colluders: 1, ..literal(1, 1, 8, 5) };
+    assert_eq!((l.void_quorum(), l.least_cohort()), (5, 3));
+}
+
+#[test]
+fn bodies_that_no_site_could_write_are_refused() {
+    let plan = plan();
+    let mut rng = testkit::rng(1);
+    let world = World::upload(&plan, &[update(900, 1000, &mut rng)], &mut rng);
+    let body = &world.bodies[0];
+    check_body(&plan, &mut &body[..]).unwrap();
+    let refused = |bytes: &[u8]| check_body(&plan, &mut &bytes[..]).unwrap_err().to_string();
+    for at in 0..32 {
+        let mut bytes = body.clone();
+        bytes[at] ^= 1;
+        refused(&bytes);
+    }
+    assert!(refused(&body[..body.len() - 1]).contains("cut"));
+    assert!(
+        refused(&[&body[..], &[0]].concat()).contains("trailing")
+            || !refused(&[&body[..], &[0]].concat()).is_empty()
+    );
+    let mut bytes = body.clone();
+    bytes[32..].fill(255);
+    assert!(refused(&bytes).contains("above the modulus"));
+    let other = Plan::new(literal(901, 1000, 4, 2)).unwrap();
+    check_body(&other, &mut &body[..]).unwrap_err();
+    assert!(write_sum::<&[u8]>(&plan, &mut [], &mut Vec::new()).is_err());
+    assert!(
+        write_sum(&plan, &mut [&body[..]; 5], &mut Vec::new())
+            .unwrap_err()
+            .to_string()
+            .contains("bodies in a sum")
+    );
+}
+
+#[test]
+fn numbers_out_of_range_are_no_parts() {
+    let plan = plan();
+    let mut rng = testkit::rng(2);
+    let world = World::upload(&plan, &[update(900, 1000, &mut rng)], &mut rng);
+    let part = &world.parts[0][0];
+    let e = Part::from_bytes(&plan, &vec![255; part.len()]).unwrap_err().to_string();
+    assert!(e.contains("part: expected"), "{e}");
+    assert!(Part::from_bytes(&plan, &part[1..]).is_err());
+    assert!(Checks::from_bytes(&plan, &vec![255; plan.checks_len()]).is_err());
+    let opening = world.opening(1, &[0]).to_bytes(&plan);
+    for at in 0..32 {
+        let mut bytes = opening.clone();
+        bytes[at] ^= 1;
+        assert!(PartSum::from_bytes(&plan, &bytes).is_err(), "byte {at}");
+    }
+    let mut bytes = opening.clone();
+    bytes[32] = 4;
+    assert!(PartSum::from_bytes(&plan, &bytes).unwrap_err().to_string().contains("holder is 4"));
+    assert!(PartSum::from_bytes(&plan, &[&opening[..], &[0]].concat()).is_err());
+}
+
+/// Bounded, seeded fuzzing of every decoder: no panic, and what is taken is written back as it was.
+#[test]
+fn random_bytes_never_panic() {
+    let plan = plan();
+    let mut rng = testkit::rng(3);
+    let world = World::upload(&plan, &[update(900, 1000, &mut rng)], &mut rng);
+    let good = [
+        world.bodies[0].clone(),
+        world.parts[0][0].clone(),
+        world.checks[0].clone(),
+        world.opening(0, &[0]).to_bytes(&plan),
+    ];
+    for round in 0..2000 {
+        let mut bytes = good[round % 4].clone();
+        for _ in 0..=rng.next_u32() % 8 {
+            let at = rng.next_u32() as usize % bytes.len();
+            bytes[at] = rng.next_u32() as u8;
+        }
+        if rng.next_u32().is_multiple_of(4) {
+            bytes.truncate(rng.next_u32() as usize % (bytes.len() + 1));
+        }
+        let _ = check_body(&plan, &mut &bytes[..]);
+        let _ = Part::from_bytes(&plan, &bytes);
+        let _ = Checks::from_bytes(&plan, &bytes);
+        if let Ok(opening) = PartSum::from_bytes(&plan, &bytes) {
+            assert_eq!(opening.to_bytes(&plan), bytes);
+        }
+    }
+}
+
+#[test]
+fn a_body_is_of_the_values_that_were_named() {
+    let plan = plan();
+    let round = plan.round(&blindscope_wire::Digest([1; 32]));
+    let digest = |values: &[u64]| {
+        let mut d = ValuesDigest::new(&plan);
+        for &v in values {
+            d.push(v);
+        }
+        d.finish()
+    };
+    let (named, mut other) = (vec![7; 900], vec![7; 900]);
+    other[3] = 8;
+    let name = digest(&named);
+    let site = SiteRound::new(&plan, round, &[1; 32], &[2; 32], &name);
+    let write = |values: &[u64]| site.write_body(values.iter().copied(), &name, &mut Vec::new(), &mut |_| {});
+    write(&named).unwrap();
+    assert!(write(&other).unwrap_err().to_string().contains("differ from those named"));
+    assert!(write(&named[1..]).unwrap_err().to_string().contains("number of values is 899"));
+    assert!(write(&[&named[..], &[1]].concat()).unwrap_err().to_string().contains("number of values is 901"));
+    other[3] = 1001;
+    assert!(write(&other).unwrap_err().to_string().contains("integer is 1001, at most 1000"));
+}

@@ -1,0 +1,74 @@
+//! Tiles to class tokens: list them, join their copies, take them through a backbone, split the result.
+//!
+//! ```no_run
+//! use blindscope_learn::features::{self, Backbone, BackboneSource, ExtractOptions, TileList};
+//! use std::sync::atomic::AtomicBool;
+//!
+//! # fn main() -> Result<(), features::FeatureError> {
+//! let dataset = TileList::new("tiles").open()?;
+//! let backbone = Backbone::load(&BackboneSource::new("model.safetensors"))?;
+//! let options = ExtractOptions { cache: Some("cache".into()), ..ExtractOptions::default() };
+//! let cancel = AtomicBool::new(false);
+//! let extracted = features::extract(&dataset, &backbone, &options, &mut |_| {}, &cancel)?;
+//! extracted.features.save("features.safetensors".as_ref())?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod backbone;
+mod extract;
+mod split;
+mod summary;
+mod tiles;
+
+pub use backbone::{Backbone, BackboneSource};
+pub use extract::{ExtractOptions, Extracted, extract};
+pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
+pub use summary::{ClassRows, Skipped, Summary};
+pub use tiles::{TileList, independent_groups, join_copies, synthesise};
+
+pub use blindscope_vision::data::{Copies, CsvColumns, Dataset, Limits, Preprocess, Split};
+pub use blindscope_vision::features::{Features, ImportOptions, Progress, hex, import, unhex};
+pub use blindscope_vision::synth::SyntheticPlan;
+pub use blindscope_vision::vit::{Device, Vit};
+
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why features could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum FeatureError {
+    /// The vision layer refused; it names what and the repair.
+    #[error(transparent)]
+    Vision(#[from] blindscope_vision::Error),
+    /// The model is neither a file or folder nor a name that was fetched.
+    #[error(
+        "model `{name}`: no such file or folder, and nothing was fetched under that name into {}; `blindscope model fetch {name}` \
+         brings a model from a hub", models.display()
+    )]
+    NoModel {
+        /// As asked for.
+        name: String,
+        /// Where fetched models lie.
+        models: PathBuf,
+    },
+    /// A file could not be written.
+    #[error("writing {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::io::Error,
+    },
+}
+
+impl FeatureError {
+    /// How many of how many tiles were done when the caller's cancel flag stopped the work; none for any other error.
+    pub fn stopped(&self) -> Option<(usize, usize)> {
+        match self {
+            Self::Vision(blindscope_vision::Error::Cancelled { done, total, .. }) => Some((*done, *total)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! Where learning meets encryption: what a site contributes to a job, and what follows from a sum.
+//!
+//! | job | integers of a site | result |
+//! | --- | --- | --- |
+//! | `statistics` | class counts, class sums, Gram matrix | ridge and LDA heads, equal to the pooled ones |
+//! | `fedavg` | first sums that fix a common scaling, then the weighted head, then counts of answers | polynomial head |
+//! | `update` | the weighted change of a model | the mean change |
+//! | `cls-mean` | class counts and class sums | mean token a class |
+//! | `encrypted-head` | none: its first layer, encrypted | the average first layer, encrypted for good |
+//! | `metrics` | counts by true and predicted class | their sum |
+//!
+//! Every job is a function of integers alone once the sites have contributed: the clear twin sums the same integers
+//! without encryption and has to end in the same bytes.
+
+mod class_mean;
+mod confusion;
+mod data;
+mod encrypted_head;
+mod error;
+mod fedavg;
+mod integers;
+mod job;
+mod model;
+mod open;
+mod scaling;
+mod settings;
+mod statistics;
+mod twin;
+mod update;
+
+pub use confusion::Counts;
+pub use data::{Examples, SiteData, Tiles};
+pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
+pub use error::{Error, Result};
+pub use job::{Coordinator, SiteLearner, job, served_head, sized};
+pub use model::{Model, NamedHead};
+pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
+pub use settings::{
+    EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
+};
+pub use twin::clear_twin;
+pub use update::{UpdateState, encrypted_form, update_values};
+
+use blindscope_federation::Advanced;
+
+/// One epoch of local training. It stays at the site unless the site shows it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EpochFigures {
+    /// The kind of job.
+    pub job: &'static str,
+    /// Its round.
+    pub round: u64,
+    /// Epochs done over all rounds, from 1.
+    pub epoch: u64,
+    /// Mean loss.
+    pub loss: f32,
+    /// Accuracy on the local training data.
+    pub accuracy: f32,
+}
+
+/// Told about every epoch of local training.
+pub type Watch<'w> = &'w (dyn Fn(&EpochFigures) + Send + Sync);
+
+/// The integers of a site, made as they are taken.
+type Integers = Box<dyn Iterator<Item = u64> + Send>;
+
+/// One job's learning: its size, known beforehand, and its two functions.
+trait Learning: Send + Sync {
+    /// Rounds of the job.
+    fn rounds(&self) -> u64;
+    /// Integers of one site a round.
+    fn values(&self) -> u64;
+    /// The largest of them.
+    fn max(&self) -> u64;
+    /// The integers of one site.
+    fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers>;
+    /// What follows from their sum over `committed` sites.
+    fn advance(&self, round: u64, input: &[u8], sums: &[u64], committed: usize) -> Result<Advanced>;
+}

@@ -1,0 +1,103 @@
+//! Asking an encrypted head: tokens go up under the sites' collective key, the answer comes back under the asker's own.
+//!
+//! The question becomes a job: sites re-encrypt its answer when they come to it, so the asker waits.
+
+use std::time::Duration;
+
+use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
+use blindscope_classify::{Asker, Plan};
+use blindscope_federation::{Blob, JobId, JobStatus, JobView, check_confirmed};
+use blindscope_transport::{Client, Upload};
+use rand_core::CryptoRng;
+
+use super::Prediction;
+use super::asking::header;
+use crate::admin::jobs;
+use crate::documents::{Asked, EncryptedOffer, Wish};
+use crate::error::{AppError, Result};
+use crate::kit::{Kit, PartySettings};
+
+/// Between two looks at a question.
+const PAUSE: Duration = Duration::from_millis(250);
+/// Longest receipt of a question.
+const MAX_RECEIPT: u64 = 1 << 12;
+
+/// Asks an encrypted head for these tokens, in as many questions as its plan needs. `seen` gets each change of a question's job.
+/// The secret that answers come back under is forgotten at the end.
+///
+/// # Errors
+/// [`AppError`]; [`AppError::JobFailed`] for a question that the sites could not answer.
+pub async fn predict_encrypted(
+    kit: &Kit,
+    overrides: &[String],
+    job: &str,
+    tokens: &[Vec<f64>],
+    rng: &mut (impl CryptoRng + Send),
+    mut seen: impl FnMut(&JobView) + Send,
+) -> Result<Vec<Prediction>> {
+    let (study, settings): (_, PartySettings) = (kit.study()?, kit.settings(overrides)?);
+    let client = kit.client(&settings.coordinator)?;
+    let wish = Wish { job: job.to_owned(), encrypted: true, ..Wish::default() };
+    let offer: EncryptedOffer = parse(&client.offer(header(&wish)?.into()).await?)?;
+    let plan = Plan::from_bytes(offer.plan.as_bytes())?;
+    check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
+    let key = client.fetch(offer.public_key.digest, offer.public_key.len, Vec::new()).await?;
+    let key = codec::decode_public_key(plan.params(), &key.sink).map_err(federation)?;
+    let asker = Asker::new(&plan);
+    let generator = KeyGenerator::new(plan.params());
+    let secret = generator.secret_key(rng);
+    let own = codec::encode_public_key(&generator.public_key(&secret, rng));
+    let mut predictions = Vec::with_capacity(tokens.len());
+    for batch in tokens.chunks(plan.literal().batch.max(1)) {
+        let body = [&own[..], &asker.encrypt_public(batch, &key, rng)?].concat();
+        let wish = Wish { tokens: batch.len(), ..wish.clone() };
+        let blob = Blob::of(&body);
+        let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
+        let receipt = client.infer(upload, Box::new(std::io::Cursor::new(body)), MAX_RECEIPT).await?;
+        let Asked { question } = parse(&receipt)?;
+        let answer = wait(&client, question, &mut seen).await?;
+        let answer = client.fetch(answer.digest, answer.len, Vec::new()).await?;
+        let logits = open(&asker, &plan, batch.len(), &answer.sink, &secret)?;
+        let classes = &study.literal().classes;
+        predictions.extend(logits.into_iter().map(|logits| Prediction::of(logits, classes)));
+    }
+    Ok(predictions)
+}
+
+/// The result of a question, once the sites have answered it.
+async fn wait(client: &Client, question: JobId, seen: &mut (impl FnMut(&JobView) + Send)) -> Result<Blob> {
+    let wish = Wish { question: Some(question), ..Wish::default() };
+    let mut last: Option<JobView> = None;
+    loop {
+        let view: JobView = parse(&client.offer(header(&wish)?.into()).await?)?;
+        if last.as_ref() != Some(&view) {
+            seen(&view);
+        }
+        if matches!(view.status, JobStatus::Done { .. } | JobStatus::Failed { .. }) {
+            return jobs::result(&view);
+        }
+        last = Some(view);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn open(
+    asker: &Asker,
+    plan: &Plan,
+    tokens: usize,
+    bytes: &[u8],
+    secret: &SecretKey,
+) -> Result<Vec<Vec<f64>>> {
+    let len = codec::ciphertext_len(plan.params(), 2, Level(0));
+    let decode = |bytes: &[u8]| codec::decode_ciphertext(plan.params(), bytes).map_err(federation);
+    let answers = bytes.chunks(len).map(decode).collect::<Result<Vec<_>>>()?;
+    Ok(asker.open_ciphertexts(tokens, &answers, secret)?)
+}
+
+fn federation(error: blindscope_ckks::CkksError) -> AppError {
+    blindscope_federation::Error::from(error).into()
+}
+
+fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    serde_json::from_slice(bytes).map_err(|e| AppError::Document { call: "infer", reason: e.to_string() })
+}

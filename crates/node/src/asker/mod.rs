@@ -1,0 +1,65 @@
+//! Encrypted predictions: an asker encrypts tokens under its own key, the coordinator evaluates the released head of a job that
+//! is done, the asker opens the logits.
+//!
+//! The coordinator sees ciphertexts, how many tokens they hold, and when. The asker learns its own logits; enough of those
+//! give a head away, so tokens are counted by certificate and hour, durably, before anything is evaluated.
+
+mod asking;
+mod collective;
+
+use std::path::Path;
+
+use blindscope_learn::features::{FeatureError, Features, ImportOptions, import};
+use rand_core::CryptoRng;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Result;
+use crate::kit::Kit;
+
+pub use asking::Asking;
+pub use collective::predict_encrypted;
+
+/// One token's prediction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Name of the class with the largest logit.
+    pub class: String,
+    /// All logits, in the order of the study's classes.
+    pub logits: Vec<f64>,
+}
+
+/// The tokens in a file of features, a row each.
+///
+/// # Errors
+/// [`crate::AppError::Features`] for a file that holds no features.
+pub fn tokens(path: &Path) -> Result<Vec<Vec<f64>>> {
+    let features =
+        if Features::is_ours(path) { Features::load(path) } else { import(path, &ImportOptions::default()) };
+    let features = features.map_err(FeatureError::from)?;
+    Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
+}
+
+/// Asks for these tokens in one session: keys are made, sent, used, and forgotten.
+///
+/// # Errors
+/// [`crate::AppError`]
+pub async fn predict(
+    kit: &Kit,
+    overrides: &[String],
+    job: &str,
+    tokens: &[Vec<f64>],
+    rng: &mut (impl CryptoRng + Send),
+) -> Result<Vec<Prediction>> {
+    let study = kit.study()?;
+    let classes = &study.literal().classes;
+    let asking = Asking::begin(kit, overrides, job, rng).await?;
+    let logits = asking.ask(tokens, rng).await?;
+    Ok(logits.into_iter().map(|logits| Prediction::of(logits, classes)).collect())
+}
+
+impl Prediction {
+    fn of(logits: Vec<f64>, classes: &[String]) -> Self {
+        let best = blindscope_classify::class(&logits);
+        Self { class: classes.get(best).cloned().unwrap_or_else(|| best.to_string()), logits }
+    }
+}

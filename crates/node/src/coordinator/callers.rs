@@ -1,0 +1,123 @@
+//! Who may call, by the key of the certificate.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use blindscope_federation::{SiteId, Study};
+use blindscope_transport::{Answer, Class, Peer, PeerId, Refusal};
+
+use crate::error::Result;
+use crate::kit::Kit;
+use crate::kit::certificates::Role;
+
+/// Somebody the coordinator knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Caller {
+    /// A site of the study.
+    Site(SiteId),
+    /// Runs the study.
+    Admin,
+    /// Asks for predictions.
+    Asker,
+}
+
+/// Everybody the coordinator knows: the study's sites for good, and the members that its file names now.
+pub(super) struct Callers {
+    sites: HashMap<PeerId, Caller>,
+    kit: Kit,
+    members: Mutex<Seen>,
+}
+
+/// The members' file as it was read last.
+struct Seen {
+    /// Its time and length; none before it was read.
+    stamp: Option<(SystemTime, u64)>,
+    members: HashMap<PeerId, Caller>,
+}
+
+impl Callers {
+    /// # Errors
+    /// [`crate::AppError`] for a members' file that cannot be read.
+    pub(super) fn new(study: &Study, kit: &Kit) -> Result<Self> {
+        let sites = study
+            .sites()
+            .filter_map(|site| Some((PeerId::of_ed25519(&study.site(site)?.identity.0), Caller::Site(site))));
+        let seen = Seen { stamp: stamp(kit), members: members(kit)? };
+        Ok(Self { sites: sites.collect(), kit: kit.clone(), members: Mutex::new(seen) })
+    }
+
+    /// Who calls. A key that is a site's stays one. The members' file is read again when it has changed, so that whoever was
+    /// signed or struck out a moment ago is known or unknown at once.
+    pub(super) fn known(&self, peer: Peer) -> Answer<Caller> {
+        self.sites.get(&peer.id).cloned().or_else(|| self.member(peer.id)).ok_or_else(|| {
+            let message = format!("the key {} is neither a site's nor a member's of this study", peer.id);
+            Refusal::new(Class::Unauthenticated, "not-in-study", message)
+        })
+    }
+
+    fn member(&self, id: PeerId) -> Option<Caller> {
+        let mut seen = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = stamp(&self.kit);
+        if now != seen.stamp {
+            seen.stamp = now;
+            match members(&self.kit) {
+                Ok(members) => {
+                    tracing::info!(members = members.len(), "members read again");
+                    seen.members = members;
+                }
+                Err(error) => tracing::error!(%error, "members stay as they were"),
+            }
+        }
+        seen.members.get(&id).cloned()
+    }
+
+    /// The site that calls.
+    pub(super) fn site(&self, peer: Peer) -> Answer<SiteId> {
+        match self.known(peer)? {
+            Caller::Site(site) => Ok(site),
+            other => Err(forbidden(&other, "a site")),
+        }
+    }
+
+    /// Whether an administrator calls.
+    pub(super) fn admin(&self, peer: Peer) -> Answer<()> {
+        match self.known(peer)? {
+            Caller::Admin => Ok(()),
+            other => Err(forbidden(&other, "an administrator")),
+        }
+    }
+}
+
+impl Callers {
+    /// Whether somebody calls who may ask for predictions: an asker, or a site.
+    pub(super) fn asker(&self, peer: Peer) -> Answer<()> {
+        match self.known(peer)? {
+            Caller::Asker | Caller::Site(_) => Ok(()),
+            other @ Caller::Admin => Err(forbidden(&other, "an asker or a site")),
+        }
+    }
+}
+
+/// Members by their keys. Only the study itself makes a site.
+fn members(kit: &Kit) -> Result<HashMap<PeerId, Caller>> {
+    let known = kit.members()?.member.into_iter().filter_map(|member| {
+        let caller = match member.role {
+            Role::Admin => Caller::Admin,
+            Role::Asker => Caller::Asker,
+            Role::Site => return None,
+        };
+        Some((PeerId::of_ed25519(&member.identity.0), caller))
+    });
+    Ok(known.collect())
+}
+
+fn stamp(kit: &Kit) -> Option<(SystemTime, u64)> {
+    let data = std::fs::metadata(kit.local("members.toml")).ok()?;
+    Some((data.modified().ok()?, data.len()))
+}
+
+fn forbidden(caller: &Caller, needed: &str) -> Refusal {
+    let message = format!("this call is for {needed}; the certificate is that of {caller:?}");
+    Refusal::new(Class::Forbidden, "wrong-role", message)
+}

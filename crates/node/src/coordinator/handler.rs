@@ -1,0 +1,132 @@
+//! The calls of sites and administrators.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
+use blindscope_transport::{
+    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream,
+    Upload,
+};
+use blindscope_wire::Digest;
+use bytes::Bytes;
+
+use super::callers::{Caller, Callers};
+use super::desk::Desk;
+use super::inference::{Oracle, Questions, wish};
+use super::{admin, refusal, uploads};
+use crate::system;
+
+/// The coordinator behind the sockets.
+pub(super) struct Coordinating {
+    pub(super) desk: Arc<Desk>,
+    pub(super) callers: Callers,
+    /// `study.toml`, byte for byte.
+    pub(super) study_file: Bytes,
+    /// Encrypted predictions, if the settings offer them.
+    pub(super) oracle: Option<Oracle>,
+    /// Encrypted heads that are ready to be asked.
+    pub(super) questions: Arc<Questions>,
+}
+
+#[tonic::async_trait]
+impl Handler for Coordinating {
+    async fn join(&self, peer: Peer, join: Join) -> Answer<Joined> {
+        let caller = self.callers.known(peer)?;
+        let study = self.desk.study.digest();
+        if let Some(found) = join.study.filter(|found| *found != study) {
+            let message = format!(
+                "join: this is study {}, the caller's is {}; install the newest kit",
+                study.fingerprint(),
+                found.fingerprint()
+            );
+            return Err(Refusal::new(Class::Conflict, "wrong-study", message));
+        }
+        tracing::info!(?caller, software = %join.software, address = %peer.address, "joined");
+        let software = env!("CARGO_PKG_VERSION").to_owned();
+        Ok(Joined { software, now_ms: system::now_ms(), study: self.study_file.clone() })
+    }
+
+    async fn next(&self, peer: Peer, _: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
+        let site = self.callers.site(peer)?;
+        Ok(tokio::time::timeout(wait, self.task(site)).await.ok().flatten())
+    }
+
+    async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source> {
+        let now = self.desk.now();
+        let allowed = match self.callers.known(peer)? {
+            Caller::Site(site) => now.may_fetch(site, &digest) || now.may_ask_for(&digest),
+            Caller::Admin => now.jobs().iter().any(|job| is_result(job, &digest)),
+            Caller::Asker => now.may_ask_for(&digest),
+        };
+        let blob = Blob { digest, len };
+        if !allowed {
+            let message = format!("fetch: {blob} is nothing that this caller needs now");
+            return Err(Refusal::new(Class::Missing, "no-blob", message));
+        }
+        let bytes = self.desk.blobs.reader(&blob).map_err(|e| refusal::store(&e))?;
+        Ok(Source { len, digest, bytes: Box::new(bytes) })
+    }
+
+    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+        let site = self.callers.site(peer)?;
+        uploads::admit(&self.desk, site, &upload)
+    }
+
+    async fn command(&self, peer: Peer, command: Command, document: Bytes) -> Answer<Bytes> {
+        self.callers.admin(peer)?;
+        admin::command(&self.desk, command, &document).await
+    }
+
+    async fn stream(&self, peer: Peer, stream: Stream, document: Bytes) -> Answer<Documents> {
+        self.callers.admin(peer)?;
+        admin::stream(&self.desk, stream, &document)
+    }
+
+    async fn offer(&self, peer: Peer, document: Bytes) -> Answer<Bytes> {
+        let (oracle, wish) = (self.oracle(peer)?, wish(&document)?);
+        if wish.encrypted || wish.question.is_some() {
+            return self.questions.offer(&self.desk, oracle, &wish);
+        }
+        oracle.offer(&self.desk.now(), &document)
+    }
+
+    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+        self.oracle(peer)?.put_keys(&self.desk.now(), peer, &upload)
+    }
+
+    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
+        let (oracle, wish) = (self.oracle(peer)?, wish(&upload.header)?);
+        if wish.encrypted {
+            return Questions::infer(&self.questions, &self.desk, oracle, peer, (&wish, &upload));
+        }
+        oracle.infer(&self.desk.now(), peer, &upload)
+    }
+}
+
+impl Coordinating {
+    fn oracle(&self, peer: Peer) -> Answer<&Oracle> {
+        self.callers.asker(peer)?;
+        self.oracle.as_ref().ok_or_else(|| {
+            let message =
+                "this coordinator offers no predictions: the table inference is not in its settings";
+            Refusal::new(Class::Missing, "not-offered", message)
+        })
+    }
+
+    /// The site's next task, as soon as there is one; `None` when the service ends.
+    async fn task(&self, site: SiteId) -> Option<Bytes> {
+        let mut state = self.desk.watch();
+        loop {
+            let now = state.borrow_and_update().clone();
+            if let Some(task) = now.task_for(site) {
+                return Some(task.to_bytes().into());
+            }
+            state.changed().await.ok()?;
+        }
+    }
+}
+
+fn is_result(job: &JobView, digest: &Digest) -> bool {
+    matches!(&job.status, JobStatus::Done { result } if result.digest == *digest)
+}

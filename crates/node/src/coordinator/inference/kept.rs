@@ -1,0 +1,93 @@
+//! Evaluation keys of askers: blobs in a folder, a few for each certificate, the newest last.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use blindscope_classify::{EvaluationKeys, Plan};
+use blindscope_federation::Blob;
+use blindscope_store::{Folder, Unfinished};
+use blindscope_transport::{Answer, Class, PeerId, Refusal};
+
+use super::super::refusal::{internal, store as stored};
+use crate::error::{AppError, Result};
+use crate::files;
+
+/// Longest index.
+const MAX: u64 = 1 << 20;
+/// Key sets held decoded.
+const READY: usize = 4;
+
+/// Everybody's keys.
+pub(super) struct Kept {
+    folder: Folder,
+    index: PathBuf,
+    each: usize,
+    owned: Mutex<BTreeMap<String, Vec<Blob>>>,
+    ready: Mutex<Vec<(Blob, Arc<EvaluationKeys>)>>,
+}
+
+impl Kept {
+    /// The keys in `root`; at most `each` sets a certificate and `limit` bytes in all.
+    pub(super) fn open(root: &Path, each: usize, limit: u64) -> Result<Self> {
+        files::folder(root)?;
+        let folder = Folder::open(&root.join("blobs"), limit)?;
+        let index = root.join("index.json");
+        let owned: BTreeMap<String, Vec<Blob>> = if index.exists() {
+            let text = files::read(&index, MAX)?;
+            serde_json::from_slice(&text)
+                .map_err(|e| AppError::Settings { path: index.clone(), reason: e.to_string() })?
+        } else {
+            BTreeMap::new()
+        };
+        Ok(Self { folder, index, each: each.max(1), owned: Mutex::new(owned), ready: Mutex::default() })
+    }
+
+    /// Whether the certificate has brought these keys.
+    pub(super) fn owns(&self, peer: PeerId, keys: &Blob) -> bool {
+        let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        owned.get(&peer.to_string()).is_some_and(|blobs| blobs.contains(keys)) && self.folder.contains(keys)
+    }
+
+    pub(super) fn begin(&self, len: u64) -> Answer<Unfinished> {
+        self.folder.begin(len).map_err(|e| stored(&e))
+    }
+
+    /// Keeps keys that have come, and drops the certificate's oldest beyond its share. Blocks for the disk.
+    pub(super) fn keep(&self, peer: PeerId, keys: Blob, unfinished: Unfinished) -> Answer<()> {
+        let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        unfinished.finish_as(&keys).map_err(|e| stored(&e))?;
+        let blobs = owned.entry(peer.to_string()).or_default();
+        blobs.retain(|blob| *blob != keys);
+        blobs.push(keys);
+        let surplus = blobs.len().saturating_sub(self.each);
+        blobs.drain(..surplus);
+        let text = serde_json::to_vec(&*owned).unwrap_or_default();
+        files::write(&self.index, &text).map_err(|e| internal(&e))?;
+        if surplus > 0 {
+            let needed: Vec<Blob> = owned.values().flatten().copied().collect();
+            self.folder.retain(&needed).map_err(|e| stored(&e))?;
+        }
+        Ok(())
+    }
+
+    /// The keys, decoded for a plan. Blocks for the disk.
+    pub(super) fn decoded(&self, plan: &Plan, keys: &Blob) -> Answer<Arc<EvaluationKeys>> {
+        let find = |ready: &[(Blob, Arc<EvaluationKeys>)]| {
+            ready.iter().find(|(b, _)| b == keys).map(|(_, k)| k.clone())
+        };
+        if let Some(found) = find(&self.ready.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return Ok(found);
+        }
+        let bytes = self.folder.read(keys, plan.keys_len() as u64).map_err(|e| stored(&e))?;
+        let decoded = EvaluationKeys::from_bytes(plan, &bytes)
+            .map_err(|e| Refusal::new(Class::Invalid, "bad-keys", e.to_string()))?;
+        let decoded = Arc::new(decoded);
+        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
+        if ready.len() >= READY {
+            ready.remove(0);
+        }
+        ready.push((*keys, decoded.clone()));
+        Ok(decoded)
+    }
+}

@@ -1,0 +1,208 @@
+//! The coordinator's side.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use blindscope_federation::{Blob, Coordinator, JobStatus};
+use blindscope_store::{Folder, Unfinished};
+use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::super::refusal::{internal, store as stored};
+use super::heads::{HeadReader, Heads, Offered};
+use super::kept::Kept;
+use super::usage::Usage;
+use crate::documents::Wish;
+use crate::error::Result;
+use crate::kit::InferenceSettings;
+use crate::system;
+
+/// Longest result that may hold a head: the update of a whole ViT-B ends in one.
+const MAX_HEAD: u64 = 512 << 20;
+/// Most bytes of all askers' keys.
+const MAX_KEYS: u64 = 16 << 30;
+
+/// Answers encrypted questions.
+pub(in crate::coordinator) struct Oracle {
+    settings: InferenceSettings,
+    heads: Heads,
+    kept: Arc<Kept>,
+    usage: Arc<Usage>,
+    results: Folder,
+    /// One evaluation a core.
+    turns: Arc<Semaphore>,
+}
+
+impl Oracle {
+    /// The oracle whose keys and counts are in `state`, over the results in `results`.
+    pub(in crate::coordinator) fn open(
+        settings: InferenceSettings,
+        read: HeadReader,
+        state: &Path,
+        results: Folder,
+    ) -> Result<Self> {
+        let kept = Kept::open(&state.join("keys"), settings.keys_each as usize, MAX_KEYS)?;
+        let usage = Usage::open(&state.join("usage.json"), settings.tokens_an_hour)?;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let heads = Heads::new(read, settings.batch, settings.precision);
+        let (kept, usage, turns) = (Arc::new(kept), Arc::new(usage), Arc::new(Semaphore::new(cores)));
+        Ok(Self { settings, heads, kept, usage, results, turns })
+    }
+
+    /// The plan of a head, for an asker.
+    pub(in crate::coordinator) fn offer(&self, now: &Coordinator, document: &Bytes) -> Answer<Bytes> {
+        Ok(self.offered(now, &wish(document)?.job)?.bytes.clone())
+    }
+
+    /// Takes an asker's evaluation keys.
+    pub(in crate::coordinator) fn put_keys(
+        &self,
+        now: &Coordinator,
+        peer: Peer,
+        upload: &Upload,
+    ) -> Answer<Admission<Bytes>> {
+        let offered = self.offered(now, &wish(&upload.header)?.job)?;
+        let keys = Blob { digest: upload.digest, len: upload.len };
+        exact("put-keys", offered.plan.keys_len(), upload.len)?;
+        if self.kept.owns(peer.id, &keys) {
+            return Ok(Admission::Already(Bytes::new()));
+        }
+        let unfinished = self.kept.begin(keys.len)?;
+        Ok(Admission::Take(Box::new(Keys { kept: self.kept.clone(), peer, blob: keys, unfinished })))
+    }
+
+    /// Takes a question, and answers it.
+    pub(in crate::coordinator) fn infer(
+        &self,
+        now: &Coordinator,
+        peer: Peer,
+        upload: &Upload,
+    ) -> Answer<Admission<Source>> {
+        let Wish { job, keys, tokens, .. } = wish(&upload.header)?;
+        let offered = self.offered(now, &job)?;
+        let most = offered.plan.literal().batch;
+        if !(1..=most).contains(&tokens) {
+            let message = format!("infer: {tokens} tokens in a question, 1 to {most} are taken");
+            return Err(Refusal::new(Class::Invalid, "batch", message).fact("most", most as u64));
+        }
+        exact("infer", offered.plan.upload_len(tokens), upload.len)?;
+        let Some(keys) = keys.filter(|keys| self.kept.owns(peer.id, keys)) else {
+            let message = "infer: the coordinator has no such keys of this asker; send them first";
+            return Err(Refusal::new(Class::Missing, "no-keys", message));
+        };
+        let (kept, usage, turns) = (self.kept.clone(), self.usage.clone(), self.turns.clone());
+        let bytes = Vec::with_capacity(upload.len as usize);
+        Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
+    }
+
+    /// Whether the settings release a job's head.
+    pub(in crate::coordinator) fn releases(&self, job: &str) -> bool {
+        self.settings.jobs.iter().any(|released| released == job)
+    }
+
+    /// One evaluation a core.
+    pub(in crate::coordinator) fn turns(&self) -> Arc<Semaphore> {
+        self.turns.clone()
+    }
+
+    /// Where tokens are counted before they are answered.
+    pub(in crate::coordinator) fn usage(&self) -> Arc<Usage> {
+        self.usage.clone()
+    }
+
+    fn offered(&self, now: &Coordinator, name: &str) -> Answer<Arc<Offered>> {
+        let missing = |why: &str| {
+            Refusal::new(Class::Missing, "no-head", format!("no head of {name} is offered: {why}"))
+        };
+        if !self.releases(name) {
+            return Err(missing("the coordinator's settings do not release it"));
+        }
+        let job =
+            now.job_named(name).and_then(|id| now.job(id)).ok_or_else(|| missing("there is no such job"))?;
+        let JobStatus::Done { result } = job.status else { return Err(missing("the job is not done")) };
+        if let Some(ready) = self.heads.ready(job.id) {
+            return Ok(ready);
+        }
+        let bytes = self.results.read(&result, MAX_HEAD).map_err(|e| stored(&e))?;
+        let spec = now.spec(job.id).ok_or_else(|| missing("there is no such job"))?;
+        tokio::task::block_in_place(|| self.heads.make(job.id, spec, &bytes))
+            .map_err(|e| missing(&e.to_string()))
+    }
+}
+
+pub(in crate::coordinator) fn wish(document: &Bytes) -> Answer<Wish> {
+    serde_json::from_slice(document).map_err(|e| Refusal::new(Class::Invalid, "document", e.to_string()))
+}
+
+pub(in crate::coordinator) fn exact(call: &str, expected: usize, found: u64) -> Answer<()> {
+    if found == expected as u64 {
+        return Ok(());
+    }
+    let message = format!("{call}: {found} bytes, the plan says {expected}; fetch the plan again");
+    Err(Refusal::new(Class::Invalid, "length", message)
+        .fact("found", found)
+        .fact("expected", expected as u64))
+}
+
+struct Keys {
+    kept: Arc<Kept>,
+    peer: Peer,
+    blob: Blob,
+    unfinished: Unfinished,
+}
+
+impl Intake<Bytes> for Keys {
+    fn write(&mut self, bytes: &[u8]) -> Answer<()> {
+        self.unfinished.push(bytes).map_err(|e| stored(&e))
+    }
+
+    fn finish(self: Box<Self>) -> Finishing<Bytes> {
+        Box::pin(async move {
+            let Self { kept, peer, blob, unfinished } = *self;
+            let keeping = tokio::task::spawn_blocking(move || kept.keep(peer.id, blob, unfinished));
+            keeping.await.map_err(|e| internal(&e))??;
+            Ok(Bytes::new())
+        })
+    }
+}
+
+struct Question {
+    offered: Arc<Offered>,
+    kept: Arc<Kept>,
+    usage: Arc<Usage>,
+    turns: Arc<Semaphore>,
+    peer: Peer,
+    keys: Blob,
+    tokens: usize,
+    bytes: Vec<u8>,
+}
+
+impl Intake<Source> for Question {
+    fn write(&mut self, bytes: &[u8]) -> Answer<()> {
+        self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Finishing<Source> {
+        Box::pin(async move {
+            let turn = self.turns.clone().acquire_owned().await.map_err(|e| internal(&e))?;
+            let evaluating = tokio::task::spawn_blocking(move || {
+                let _turn = turn;
+                self.answer()
+            });
+            let answer = evaluating.await.map_err(|e| internal(&e))??;
+            let Blob { digest, len } = Blob::of(&answer);
+            Ok(Source { len, digest, bytes: Box::new(std::io::Cursor::new(answer)) })
+        })
+    }
+}
+
+impl Question {
+    fn answer(&self) -> Answer<Vec<u8>> {
+        let keys = self.kept.decoded(&self.offered.plan, &self.keys)?;
+        self.usage.count(self.peer.id, self.tokens as u64, system::now_ms())?;
+        let answered = self.offered.server.answer_bytes(&keys, &self.bytes);
+        answered.map_err(|e| Refusal::new(Class::Invalid, "bad-question", e.to_string()))
+    }
+}

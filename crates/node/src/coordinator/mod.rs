@@ -1,0 +1,118 @@
+//! `coordinator serve`: the state machine behind the sockets, over the disk.
+//!
+//! A message is accepted when its payload is a blob on the disk and its record is in the log; only then is it acknowledged.
+//! A coordinator that was killed replays its log and goes on where it was, with nothing to do by hand.
+
+mod admin;
+mod callers;
+mod desk;
+mod handler;
+mod inference;
+mod refusal;
+mod uploads;
+mod worker;
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
+
+use blindscope_federation::Event;
+use blindscope_store::{Folder, Records};
+use blindscope_transport::{Limits, Server, Stop};
+
+use crate::error::{AppError, Result};
+use crate::files;
+use crate::kit::provision;
+use crate::kit::{CoordinatorSettings, Kit};
+
+pub use inference::HeadReader;
+pub use worker::Learning;
+
+use callers::Callers;
+use desk::Desk;
+use handler::Coordinating;
+use inference::Oracle;
+
+/// What a coordinator needs besides its kit.
+pub struct Parts {
+    /// What follows from a sum.
+    pub learning: Learning,
+    /// What callers may do.
+    pub limits: Limits,
+    /// Most bytes of all blobs together.
+    pub disk: u64,
+    /// Reads the head in a job's result, for predictions.
+    pub heads: HeadReader,
+}
+
+/// Serves a kit until `stop`. `ready` is called once, with the address, when sites can call.
+///
+/// # Errors
+/// [`AppError`]
+pub async fn serve(
+    kit: &Kit,
+    overrides: &[String],
+    parts: Parts,
+    stop: Stop,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<()> {
+    let settings: CoordinatorSettings = kit.settings(overrides)?;
+    let study = kit.study()?;
+    let signer = kit.identity()?;
+    if !provision::is_coordinator(&study, signer.public()) {
+        return Err(AppError::Kit {
+            folder: kit.folder().to_owned(),
+            what: "local/identity.key",
+            found: "another key".to_owned(),
+            expected: "the coordinator's that study.toml names".to_owned(),
+            repair: "serve from the folder that `provision` wrote",
+        });
+    }
+    files::folder(&kit.state())?;
+    let records = Records::open(&kit.state().join("records.db"), &study).await?;
+    let blobs = Folder::open(&kit.state().join("blobs"), parts.disk)?;
+    records.carry(&blobs).await?;
+    let callers = Callers::new(&study, kit)?;
+    let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
+    let desk = Arc::new(Desk::open(study, records, blobs, signer, stop.clone()).await?);
+    let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
+    let worker = tokio::spawn(worker::run(desk.clone(), parts.learning, stop.clone()));
+    ready(server.address());
+    let oracle = settings
+        .inference
+        .map(|inference| Oracle::open(inference, parts.heads, &kit.state(), desk.blobs.clone()));
+    let oracle = oracle.transpose()?;
+    let questions = Arc::default();
+    let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };
+    let served = server.serve(Arc::new(coordinating), stop.clone()).await;
+    stop.stop();
+    worker.await.map_err(|_| AppError::Defect { what: "the coordinator's worker" })?;
+    if desk.is_broken() {
+        return Err(AppError::Defect { what: "the log of records" });
+    }
+    Ok(served?)
+}
+
+fn address(listen: &str) -> Result<SocketAddr> {
+    let found = listen.to_socket_addrs().ok().and_then(|mut found| found.next());
+    found.ok_or_else(|| AppError::Unknown {
+        what: "address",
+        name: listen.to_owned(),
+        repair: "set listen = \"ADDRESS:PORT\" in startup/settings.toml",
+    })
+}
+
+/// An event's name, for the log of the process.
+fn event_name(event: &Event) -> &'static str {
+    match event {
+        Event::Founded { .. } => "founded",
+        Event::Submitted { .. } => "submitted",
+        Event::Opened { .. } => "opened",
+        Event::Accepted { .. } => "accepted",
+        Event::Closed { .. } => "closed",
+        Event::Excluded { .. } => "excluded",
+        Event::Combined { .. } => "combined",
+        Event::Advanced { .. } => "advanced",
+        Event::Done { .. } => "done",
+        Event::Failed { .. } => "failed",
+    }
+}

@@ -1,0 +1,73 @@
+//! Documents that cross the wire beside the protocol's own messages: JSON, written by one release and read by the same.
+
+use blindscope_federation::{Blob, Confirmed, JobId};
+use serde::{Deserialize, Serialize};
+
+/// Names a job: by its name, its id, or the first digits of its id. Empty where all are meant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct JobQuery {
+    #[serde(default)]
+    pub(crate) job: String,
+}
+
+/// Which records of the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LogQuery {
+    /// The first.
+    #[serde(default)]
+    pub(crate) from: u64,
+    /// Whether to wait for more.
+    #[serde(default)]
+    pub(crate) follow: bool,
+}
+
+/// The answer to a submission.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Submitted {
+    pub(crate) job: JobId,
+}
+
+/// What a call about a head names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wish {
+    /// The job whose head is asked.
+    pub(crate) job: String,
+    /// Whether its head is encrypted.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) encrypted: bool,
+    /// A question that was asked before: how far it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) question: Option<JobId>,
+    /// The evaluation keys that the question is to be answered with, uploaded before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) keys: Option<Blob>,
+    /// Tokens in the question.
+    #[serde(default)]
+    pub(crate) tokens: usize,
+}
+
+/// How an encrypted head is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EncryptedOffer {
+    /// The plan, JSON.
+    pub(crate) plan: String,
+    /// The collective public key that tokens are encrypted under.
+    pub(crate) public_key: Blob,
+    /// The ceremony that made it.
+    pub(crate) ceremony: JobId,
+    /// Every site's signed word for it.
+    pub(crate) confirmed: Vec<Confirmed>,
+}
+
+/// The receipt of a question to an encrypted head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    /// Its job.
+    pub(crate) question: JobId,
+}

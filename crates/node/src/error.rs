@@ -1,0 +1,174 @@
+//! Why a use case failed, with the exit code that the command line gives it.
+
+use std::io;
+use std::path::PathBuf;
+
+use blindscope_federation::{Failure, JobId};
+use blindscope_transport::{Class, TransportError};
+use thiserror::Error;
+
+/// Shorthand.
+pub type Result<T> = std::result::Result<T, AppError>;
+
+/// Why a use case failed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AppError {
+    /// A file that cannot be read or written.
+    #[error("{action} {}: {cause}", path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// A settings file that says something else than expected.
+    #[error("read {}: {reason}; correct the file", path.display())]
+    Settings {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says.
+        reason: String,
+    },
+    /// An override on the command line that is none.
+    #[error("-c {given}: {reason}; write key=value")]
+    Override {
+        /// As given.
+        given: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A key file that holds no key.
+    #[error("read key {}: {reason}; restore it from a copy, or request a new certificate", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: &'static str,
+    },
+    /// A certificate could not be made.
+    #[error("make certificate of {name}: {reason}")]
+    Certificate {
+        /// Whose.
+        name: String,
+        /// What the library says.
+        reason: String,
+    },
+    /// A request whose signature is not its key's.
+    #[error(
+        "request of {name}: its signature is not its key's; ask the site for a new one, over a way that you trust"
+    )]
+    Request {
+        /// Whose.
+        name: String,
+    },
+    /// Parts of a kit that do not belong together.
+    #[error("kit {}: {what} is {found}, {expected} is expected; {repair}", folder.display())]
+    Kit {
+        /// The kit's folder.
+        folder: PathBuf,
+        /// Which part.
+        what: &'static str,
+        /// As found.
+        found: String,
+        /// As it should be.
+        expected: String,
+        /// What to do.
+        repair: &'static str,
+    },
+    /// The coordinator's study is not this kit's.
+    #[error(
+        "join: the coordinator's study is {found}, this kit's {expected}; fetch the kit again, or correct the address"
+    )]
+    OtherStudy {
+        /// The kit's.
+        expected: String,
+        /// The coordinator's.
+        found: String,
+    },
+    /// A name that no job, site or file has.
+    #[error("no {what} is named {name}; {repair}")]
+    Unknown {
+        /// Kind of thing.
+        what: &'static str,
+        /// The name given.
+        name: String,
+        /// What to do.
+        repair: &'static str,
+    },
+    /// The job ended without a result.
+    #[error("job {}: {failure:?}", job.short())]
+    JobFailed {
+        /// Which.
+        job: JobId,
+        /// Why.
+        failure: Box<Failure>,
+    },
+    /// A document from the coordinator that is none.
+    #[error(
+        "{call}: the coordinator's document is not readable: {reason}; use the same release on both sides"
+    )]
+    Document {
+        /// Which call.
+        call: &'static str,
+        /// What the parser says.
+        reason: String,
+    },
+    /// The audit log does not verify.
+    #[error("log: {reason}; the log was altered, cut, or belongs to another study")]
+    Log {
+        /// What is wrong, with the record's number.
+        reason: String,
+    },
+    /// A task of ours ended by a defect.
+    #[error("{what} ended unexpectedly; this is a defect, see the log above")]
+    Defect {
+        /// Which task.
+        what: &'static str,
+    },
+    /// The operating system gives no random bytes.
+    #[error("seed the generator: the system gives no random bytes; keys are not made without them")]
+    Entropy,
+    /// From learning code.
+    #[error(transparent)]
+    Learning(#[from] blindscope_learn::jobs::Error),
+    /// Features that cannot be read.
+    #[error(transparent)]
+    Features(#[from] blindscope_learn::features::FeatureError),
+    /// Encrypted classification.
+    #[error(transparent)]
+    Classify(#[from] blindscope_classify::ClassifyError),
+    /// The network or the other side.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] blindscope_store::Error),
+    /// The protocol.
+    #[error(transparent)]
+    Federation(#[from] blindscope_federation::Error),
+}
+
+/// Exit codes of the command line; `docs/cli.md` lists them.
+impl AppError {
+    /// What the process returns.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Settings { .. }
+            | Self::Override { .. }
+            | Self::KeyFile { .. }
+            | Self::Request { .. }
+            | Self::Kit { .. }
+            | Self::OtherStudy { .. }
+            | Self::Unknown { .. } => 3,
+            Self::File { cause, .. } if cause.kind() == io::ErrorKind::NotFound => 3,
+            Self::Transport(TransportError::Refused(refusal)) if refusal.class != Class::Unavailable => 5,
+            Self::Transport(TransportError::Refused(_) | TransportError::Unreachable { .. }) => 4,
+            Self::JobFailed { .. } => 6,
+            Self::Log { .. } => 8,
+            _ => 1,
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What somebody who wants into a study sends to its coordinator: public keys, signed with the identity among them.
+
+use std::path::Path;
+
+use blindscope_federation::{
+    IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _,
+};
+use blindscope_wire::{Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{AppError, Result};
+use crate::files;
+use crate::kit::config;
+
+/// What a certificate is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Holds data and a share of the key.
+    Site,
+    /// Submits, watches and aborts jobs, reads the log.
+    Admin,
+    /// Asks for predictions.
+    Asker,
+}
+
+/// A request's file. It holds nothing secret; what matters is that it comes from whom it names, so it is compared by its
+/// fingerprint over a second way (a telephone call).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    /// Who asks.
+    pub name: String,
+    /// As what.
+    pub role: Role,
+    /// Its identity.
+    pub identity: PublicIdentity,
+    /// What parts of the key are sealed to; of a site only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealing: Option<PublicSealingKey>,
+    /// By the identity over all of this.
+    pub signature: Signature,
+}
+
+impl Request {
+    /// A signed request.
+    pub fn new(name: &str, role: Role, identity: &IdentityKey, sealing: Option<&SealingKey>) -> Self {
+        let (public, sealing) = (identity.public(), sealing.map(SealingKey::public));
+        let signature = identity.sign(&digest(name, role, &public, sealing.as_ref()));
+        Self { name: name.to_owned(), role, identity: public, sealing, signature }
+    }
+
+    /// The request in a file, its signature checked.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::Settings`], [`AppError::Request`].
+    pub fn read(path: &Path) -> Result<Self> {
+        let request: Self = config::load(path, &[])?;
+        let signed = request.identity.verifies(&request.digest(), &request.signature);
+        let whole = request.sealing.is_some() == (request.role == Role::Site);
+        if signed && whole { Ok(request) } else { Err(AppError::Request { name: request.name }) }
+    }
+
+    /// Writes it.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::Settings`].
+    pub fn write(&self, path: &Path) -> Result<()> {
+        let text = toml::to_string_pretty(self)
+            .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })?;
+        files::write(path, text.as_bytes())
+    }
+
+    /// What is signed; its first half is what two people compare on the telephone.
+    pub fn digest(&self) -> Digest {
+        digest(&self.name, self.role, &self.identity, self.sealing.as_ref())
+    }
+}
+
+fn digest(name: &str, role: Role, identity: &PublicIdentity, sealing: Option<&PublicSealingKey>) -> Digest {
+    let role = match role {
+        Role::Site => b"site".as_slice(),
+        Role::Admin => b"admin",
+        Role::Asker => b"asker",
+    };
+    let mut hasher = Hasher::new("blindscope/request/v1");
+    hasher.absorb(name.as_bytes()).absorb(role).absorb(&identity.0);
+    hasher.absorb(sealing.map_or(&[], |key| key.0.as_slice()));
+    hasher.finish()
+}

@@ -1,0 +1,263 @@
+//! A kit: the folder of one party.
+//!
+//! ```text
+//! startup/   from the coordinator, the same for ever: study.toml, settings.toml, authority.pem, certificate.pem
+//! local/     made here, never leaves: identity.key, sealing.key, policy.toml (site), authority.key, members.toml (coordinator)
+//! transfer/  on its way in or out: request.toml, results
+//! state/     the database and its blobs: what to back up
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
+use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::certificates::{self, Role};
+use super::config;
+use crate::error::{AppError, Result};
+use crate::files;
+
+/// Longest certificate or study file.
+const MAX: u64 = 4 << 20;
+
+/// One party's folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kit {
+    folder: PathBuf,
+}
+
+/// `startup/settings.toml` of everybody but the coordinator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartySettings {
+    /// Its own name.
+    pub name: String,
+    /// Where the coordinator is, `HOST:PORT`.
+    pub coordinator: String,
+    /// The backbone's weights, whose digest the study names; checked by `preflight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<PathBuf>,
+    /// What the site's learning code reads: where features and labels are.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub learning: toml::Table,
+}
+
+/// `startup/settings.toml` of the coordinator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CoordinatorSettings {
+    /// Where it listens, `ADDRESS:PORT`.
+    pub listen: String,
+    /// What askers may do; nothing unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inference: Option<InferenceSettings>,
+    /// What the coordinator's learning code reads.
+    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
+    pub learning: toml::Table,
+}
+
+/// Limits of encrypted predictions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InferenceSettings {
+    /// Jobs whose heads may be asked, by name.
+    pub jobs: Vec<String>,
+    /// Most tokens of one question.
+    #[serde(default = "batch")]
+    pub batch: usize,
+    /// Bits right of the point that every logit shall have; the planner's choice without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<u32>,
+    /// Key sets kept of one asker; one more drops its oldest.
+    pub keys_each: u32,
+    /// Tokens that one asker may ask for in an hour: many chosen questions give a head away.
+    pub tokens_an_hour: u64,
+}
+
+const fn batch() -> usize {
+    8
+}
+
+/// `local/members.toml` of the coordinator: who may call it besides the study's sites.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Members {
+    /// In the order in which they were signed.
+    #[serde(default)]
+    pub member: Vec<Member>,
+}
+
+/// Somebody who is not a site.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Its key.
+    pub identity: PublicIdentity,
+}
+
+impl Kit {
+    /// The kit in this folder, which may not exist yet.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into() }
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// A file from the coordinator.
+    pub fn startup(&self, file: &str) -> PathBuf {
+        self.folder.join("startup").join(file)
+    }
+
+    /// A file of its own.
+    pub fn local(&self, file: &str) -> PathBuf {
+        self.folder.join("local").join(file)
+    }
+
+    /// A file on its way.
+    pub fn transfer(&self, file: &str) -> PathBuf {
+        self.folder.join("transfer").join(file)
+    }
+
+    /// Where its database is.
+    pub fn state(&self) -> PathBuf {
+        self.folder.join("state")
+    }
+
+    /// Makes the folders that are missing.
+    ///
+    /// # Errors
+    /// [`AppError::File`]
+    pub fn create(&self) -> Result<()> {
+        ["startup", "local", "transfer", "state"]
+            .iter()
+            .try_for_each(|name| files::folder(&self.folder.join(name)))
+    }
+
+    /// The study.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::Federation`].
+    pub fn study(&self) -> Result<Study> {
+        let text = files::read_text(&self.startup("study.toml"), MAX)?;
+        Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
+    }
+
+    /// Its settings, with `overrides`.
+    ///
+    /// # Errors
+    /// [`AppError::Kit`] where there is no kit; see [`config::load`].
+    pub fn settings<T: DeserializeOwned>(&self, overrides: &[String]) -> Result<T> {
+        let path = self.startup("settings.toml");
+        if !path.exists() {
+            return Err(AppError::Kit {
+                folder: self.folder.clone(),
+                what: "startup/settings.toml",
+                found: "not there".to_owned(),
+                expected: "a party's folder".to_owned(),
+                repair: "name it with --kit; `blindscope provision` makes kits",
+            });
+        }
+        config::load(&path, overrides)
+    }
+
+    /// A site's policy. Nothing overrides it.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::Federation`].
+    pub fn policy(&self) -> Result<Policy> {
+        Ok(Policy::from_toml(&files::read_text(&self.local("policy.toml"), MAX)?)?)
+    }
+
+    /// The coordinator's members besides the sites.
+    ///
+    /// # Errors
+    /// See [`config::load`].
+    pub fn members(&self) -> Result<Members> {
+        config::load(&self.local("members.toml"), &[])
+    }
+
+    /// Its identity.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::KeyFile`].
+    pub fn identity(&self) -> Result<IdentityKey> {
+        certificates::read_identity(&self.local("identity.key"))
+    }
+
+    /// A site's sealing key.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::KeyFile`].
+    pub fn sealing(&self) -> Result<SealingKey> {
+        certificates::read_sealing(&self.local("sealing.key"))
+    }
+
+    /// This site's number in `study`, its keys being those that the study names.
+    ///
+    /// # Errors
+    /// [`AppError::Kit`] and those of the keys.
+    pub fn site(&self, study: &Study, name: &str) -> Result<SiteId> {
+        let repair = "send the coordinator the request of this folder and install the kit that comes back";
+        let wrong = |what, found: &str, expected: &str| AppError::Kit {
+            folder: self.folder.clone(),
+            what,
+            found: found.to_owned(),
+            expected: expected.to_owned(),
+            repair,
+        };
+        let site = study
+            .site_named(name)
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+        let entry = study
+            .site(site)
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+        if entry.identity != self.identity()?.public() {
+            return Err(wrong("local/identity.key", "another key", "the identity that study.toml names"));
+        }
+        if entry.sealing != self.sealing()?.public() {
+            return Err(wrong("local/sealing.key", "another key", "the sealing key that study.toml names"));
+        }
+        Ok(site)
+    }
+
+    /// A client of the coordinator with this kit's certificate.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::Transport`].
+    pub fn client(&self, address: &str) -> Result<Client> {
+        let (authority, certificate, key) = self.credentials()?;
+        let tls =
+            ClientTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?;
+        Ok(Client::new(address, tls, Limits::default())?)
+    }
+
+    /// The serving end's settings with this kit's certificate.
+    ///
+    /// # Errors
+    /// [`AppError::File`], [`AppError::Transport`].
+    pub fn server(&self) -> Result<ServerTls> {
+        let (authority, certificate, key) = self.credentials()?;
+        Ok(ServerTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?)
+    }
+
+    fn credentials(&self) -> Result<(Pem, Pem, Pem)> {
+        let startup = |file| files::read(&self.startup(file), MAX);
+        Ok((
+            startup("authority.pem")?,
+            startup("certificate.pem")?,
+            files::read(&self.local("identity.key"), MAX)?,
+        ))
+    }
+}
+
+type Pem = Zeroizing<Vec<u8>>;

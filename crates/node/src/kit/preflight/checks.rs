@@ -1,0 +1,246 @@
+//! The checks.
+
+use std::fs::File;
+use std::path::Path;
+
+use blindscope_federation::{BlobHasher, Study};
+use blindscope_ring::{Backend, Prime, ntt_primes};
+use blindscope_transport::{Join, Joined};
+
+use super::{Check, Outcome};
+use crate::files;
+use crate::kit::certificates;
+use crate::kit::provision;
+use crate::kit::{Kit, PartySettings};
+use crate::system;
+
+/// A certificate with fewer days left gives a warning.
+const SHORT_DAYS: i64 = 30;
+/// Free bytes below which a kit gets a warning, and fails.
+const SCARCE: u64 = 10 << 30;
+const NONE_LEFT: u64 = 256 << 20;
+/// Clocks further apart give a warning, and fail: certificates and deadlines are dates.
+const SKEWED_MS: u64 = 5_000;
+const WRONG_MS: u64 = 300_000;
+
+/// What the kit itself shows.
+pub(super) fn local(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
+    let mut checks = vec![
+        Check::ok("version", env!("CARGO_PKG_VERSION")),
+        processor(),
+        certificate(kit),
+        key_file(kit, "identity.key"),
+        disk(kit),
+    ];
+    match kit.study() {
+        Ok(study) => {
+            checks.push(Check::ok(
+                "study",
+                format!("{} {}", study.literal().name, provision::fingerprint(&study.digest())),
+            ));
+            if kit.local("policy.toml").exists() || study.site_named(&settings.name).is_some() {
+                checks.extend([
+                    key_file(kit, "sealing.key"),
+                    site(kit, &study, &settings.name),
+                    policy(kit, &study),
+                ]);
+                checks.push(backbone(settings, &study));
+            }
+        }
+        Err(e) => checks.push(Check::failed(
+            "study",
+            e.to_string(),
+            "install the startup folder of the coordinator's kit",
+        )),
+    }
+    checks
+}
+
+fn processor() -> Check {
+    // The path is chosen for each prime alike; the smallest ring is enough to see which.
+    let prime = ntt_primes(40, 12, 1).ok().and_then(|primes| Prime::new(*primes.first()?, 12).ok());
+    match prime.map(|prime| prime.backend()) {
+        Some(Backend::Portable) | None => {
+            let repair = "results are the same, several times slower; a processor with AVX-512 IFMA helps";
+            Check::new("processor", Outcome::Warning, "portable arithmetic", repair)
+        }
+        Some(fast) => Check::ok("processor", format!("{fast:?}").to_lowercase()),
+    }
+}
+
+fn certificate(kit: &Kit) -> Check {
+    let renew = "send transfer/request.toml to the coordinator again: `blindscope cert sign` renews it";
+    let read = files::read(&kit.startup("certificate.pem"), 1 << 20);
+    let Some(validity) = read.ok().and_then(|pem| certificates::validity(&pem)) else {
+        return Check::failed(
+            "certificate",
+            "startup/certificate.pem is missing or is no certificate",
+            renew,
+        );
+    };
+    let now = i64::try_from(system::now_ms() / 1000).unwrap_or(i64::MAX);
+    let days = (validity.until - now) / 86_400;
+    if now < validity.from {
+        return Check::failed("certificate", "it is not valid yet", "set this machine's clock");
+    }
+    match days {
+        _ if now > validity.until => {
+            Check::failed("certificate", format!("it ended {} days ago", -days), renew)
+        }
+        days if days < SHORT_DAYS => {
+            Check::new("certificate", Outcome::Warning, format!("{days} days left"), renew)
+        }
+        _ => Check::ok("certificate", format!("{days} days left")),
+    }
+}
+
+fn key_file(kit: &Kit, file: &'static str) -> Check {
+    let path = kit.local(file);
+    match files::is_open_to_others(&path) {
+        Ok(false) => Check::ok("key-file", format!("local/{file}, for its owner only")),
+        Ok(true) => Check::failed(
+            "key-file",
+            format!("local/{file} can be read by others"),
+            format!("chmod 600 {}", path.display()),
+        ),
+        Err(e) => {
+            Check::failed("key-file", e.to_string(), "restore it from a copy, or request a new certificate")
+        }
+    }
+}
+
+fn site(kit: &Kit, study: &Study, name: &str) -> Check {
+    match kit.site(study, name) {
+        Ok(site) => Check::ok("keys", format!("{name} is {site} of the study, with these keys")),
+        Err(e) => Check::failed("keys", e.to_string(), "use the folder in which the request was made"),
+    }
+}
+
+fn policy(kit: &Kit, study: &Study) -> Check {
+    let policy = match kit.policy() {
+        Ok(policy) => policy,
+        Err(e) => return Check::failed("policy", e.to_string(), "correct local/policy.toml"),
+    };
+    let literal = study.literal();
+    if policy.backbone != literal.backbone {
+        return Check::failed(
+            "policy",
+            "it allows another backbone than the study's",
+            "agree on one, then correct local/policy.toml",
+        );
+    }
+    if policy.minimum_cohort > literal.minimum_cohort {
+        let found = format!(
+            "it wants {} contributions in a sum, the study {}",
+            policy.minimum_cohort, literal.minimum_cohort
+        );
+        return Check::failed("policy", found, "every job will be declined here: agree on one number");
+    }
+    let kinds: Vec<&str> = policy.jobs.iter().map(|kind| kind.name()).collect();
+    Check::ok("policy", format!("cohort of {}, {}", policy.minimum_cohort, kinds.join(" ")))
+}
+
+fn backbone(settings: &PartySettings, study: &Study) -> Check {
+    let Some(path) = &settings.backbone else {
+        let repair = "set backbone = \"FILE\" in startup/settings.toml to have its digest checked";
+        return Check::new("backbone", Outcome::Warning, "no file is named", repair);
+    };
+    match digest(path) {
+        Ok(found) if found == study.literal().backbone.to_string() => Check::ok("backbone", found),
+        Ok(found) => Check::failed(
+            "backbone",
+            format!("{} has SHA-256 {found}", path.display()),
+            "use the weights that the study names",
+        ),
+        Err(e) => Check::failed(
+            "backbone",
+            format!("{}: {e}", path.display()),
+            "correct the path in startup/settings.toml",
+        ),
+    }
+}
+
+fn digest(path: &Path) -> std::io::Result<String> {
+    let mut hasher = BlobHasher::default();
+    std::io::copy(&mut File::open(path)?, &mut hasher)?;
+    Ok(hasher.finish().digest.to_string())
+}
+
+fn disk(kit: &Kit) -> Check {
+    let state = kit.state();
+    let place = if state.exists() { state.as_path() } else { kit.folder() };
+    let Ok(fs) = rustix::fs::statvfs(place) else {
+        return Check::failed("disk", format!("{} cannot be looked at", place.display()), "create it");
+    };
+    let free = fs.f_bavail.saturating_mul(fs.f_frsize);
+    let found = format!("{:.1} GiB free", free as f64 / f64::from(1 << 30));
+    let repair = "free some, or move the folder";
+    match free {
+        ..NONE_LEFT => Check::failed("disk", found, repair),
+        NONE_LEFT..SCARCE => Check::new("disk", Outcome::Warning, found, repair),
+        _ => Check::ok("disk", found),
+    }
+}
+
+/// What the coordinator shows.
+pub(super) async fn remote(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
+    let client = match kit.client(&settings.coordinator) {
+        Ok(client) => client,
+        Err(e) => return vec![Check::failed("coordinator", e.to_string(), "correct the kit first")],
+    };
+    let hello = || Join { software: env!("CARGO_PKG_VERSION").to_owned(), study: None };
+    // The first call pays for the connection; the second is timed for the clock.
+    if let Err(e) = client.join(hello()).await {
+        return vec![Check::failed(
+            "coordinator",
+            e.to_string(),
+            "see the message; the site itself dials out, no port is needed here",
+        )];
+    }
+    let sent = system::now_ms();
+    let joined = match client.join(hello()).await {
+        Ok(joined) => joined,
+        Err(e) => return vec![Check::failed("coordinator", e.to_string(), "try again")],
+    };
+    let received = system::now_ms();
+    let reached =
+        Check::ok("coordinator", format!("{} in {} ms", settings.coordinator, received.saturating_sub(sent)));
+    vec![reached, versions(&joined), same_study(kit, &joined), clock(sent, received, joined.now_ms)]
+}
+
+fn versions(joined: &Joined) -> Check {
+    let own = env!("CARGO_PKG_VERSION");
+    if joined.software == own {
+        return Check::ok("versions", format!("both {own}"));
+    }
+    Check::new(
+        "versions",
+        Outcome::Warning,
+        format!("{own} here, {} there", joined.software),
+        "use the same release everywhere",
+    )
+}
+
+fn same_study(kit: &Kit, joined: &Joined) -> Check {
+    let own = files::read(&kit.startup("study.toml"), 4 << 20);
+    if own.is_ok_and(|own| own.as_slice() == joined.study.as_ref()) {
+        return Check::ok("same-study", "study.toml is the coordinator's");
+    }
+    Check::failed(
+        "same-study",
+        "the coordinator's study.toml is another",
+        "install the startup folder of the newest kit",
+    )
+}
+
+fn clock(sent: u64, received: u64, theirs: u64) -> Check {
+    // Their clock was read somewhere between.
+    let off = sent.saturating_sub(theirs).max(theirs.saturating_sub(received));
+    let found = format!("{off} ms apart, at least");
+    let repair = "synchronise both clocks (NTP)";
+    match off {
+        ..SKEWED_MS => Check::ok("clock", found),
+        SKEWED_MS..WRONG_MS => Check::new("clock", Outcome::Warning, found, repair),
+        _ => Check::failed("clock", found, repair),
+    }
+}

@@ -1,0 +1,103 @@
+//! The kits' files.
+
+use std::path::Path;
+
+use blindscope_federation::{JobKind, Policy, PublicIdentity, Study};
+use serde::Serialize;
+
+use super::{Parties, Project, member, write_members};
+use crate::error::{AppError, Result};
+use crate::files;
+use crate::kit::certificates::{Authority, Request, Role, Usage};
+use crate::kit::{CoordinatorSettings, Kit, Members, PartySettings};
+
+/// What every kit is written from.
+pub(super) struct Write<'a> {
+    pub(super) project: &'a Project,
+    pub(super) study: &'a Study,
+    pub(super) authority: &'a Authority,
+    pub(super) now_ms: u64,
+}
+
+impl Write<'_> {
+    pub(super) fn coordinator(&self, kit: &Kit, identity: PublicIdentity, parties: &Parties) -> Result<()> {
+        let project = self.project;
+        let mut hosts = project.hosts.clone();
+        hosts.insert(0, project.host().to_owned());
+        let days = project.certificate_days;
+        let certificate =
+            self.authority.issue("coordinator", identity, Usage::Server(&hosts), days, self.now_ms)?;
+        let settings = CoordinatorSettings {
+            listen: project.listen(),
+            inference: project.inference.clone(),
+            learning: toml::Table::new(),
+        };
+        self.startup(kit, &certificate, &settings)?;
+        write_members(kit, &Members { member: parties.others.iter().map(member).collect() })
+    }
+
+    pub(super) fn party(&self, kit: &Kit, request: &Request) -> Result<()> {
+        kit.create()?;
+        let days = self.project.certificate_days;
+        let certificate =
+            self.authority.issue(&request.name, request.identity, Usage::Client, days, self.now_ms)?;
+        let settings = PartySettings {
+            name: request.name.clone(),
+            coordinator: self.project.address.clone(),
+            backbone: None,
+            learning: toml::Table::new(),
+        };
+        self.startup(kit, &certificate, &settings)?;
+        let policy = kit.local("policy.toml");
+        if request.role == Role::Site && !policy.exists() {
+            files::write(&policy, self.policy()?.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    fn startup(&self, kit: &Kit, certificate: &str, settings: &impl Serialize) -> Result<()> {
+        files::write(&kit.startup("study.toml"), self.study.literal().to_toml()?.as_bytes())?;
+        files::write(&kit.startup("authority.pem"), self.authority.pem().as_bytes())?;
+        files::write(&kit.startup("certificate.pem"), certificate.as_bytes())?;
+        let path = kit.startup("settings.toml");
+        files::write(&path, toml(&path, settings)?.as_bytes())
+    }
+
+    /// A proposal that lets the study's own jobs through; the site reads it and makes it its own.
+    fn policy(&self) -> Result<String> {
+        let literal = self.study.literal();
+        let policy = Policy {
+            minimum_cohort: literal.minimum_cohort,
+            backbone: literal.backbone,
+            jobs: vec![
+                JobKind::Ceremony,
+                JobKind::Statistics,
+                JobKind::Fedavg,
+                JobKind::Update,
+                JobKind::ClsMean,
+                JobKind::Metrics,
+                JobKind::InferenceKeys,
+                JobKind::EncryptedHead,
+                JobKind::Question,
+            ],
+            maximum_decryptions: literal.decryptions,
+            maximum_rounds: 1000,
+        };
+        Ok(format!("{POLICY_HEAD}{}", policy.to_toml()?))
+    }
+}
+
+const POLICY_HEAD: &str = "\
+# This site's own rules. The coordinator never sees this file and cannot override it.
+# minimum_cohort: fewest contributions in a sum that this site helps to open
+# backbone: SHA-256 of the weights that may see this site's images
+# jobs: kinds of jobs that this site takes part in
+# maximum_decryptions: most ciphertexts that this site helps to open, all jobs together
+# maximum_rounds: most rounds of one job
+";
+
+/// A value as TOML text.
+pub(super) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
+    toml::to_string_pretty(value)
+        .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })
+}

@@ -1,0 +1,19 @@
+//! The services of a study, each run from a kit: coordinator, site, asker and administrator, and the documents between them.
+
+pub mod admin;
+pub mod asker;
+pub mod coordinator;
+mod documents;
+mod error;
+mod files;
+mod hex;
+pub mod kit;
+pub mod plain;
+pub mod processes;
+pub mod site;
+pub mod system;
+pub mod trial;
+
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase};
+pub use blindscope_transport::{Limits, Stop};
+pub use error::{AppError, Result};

@@ -1,0 +1,229 @@
+//! A whole study on this machine: a coordinator and its sites as processes of the same program, over real TLS on loopback.
+//!
+//! For trials, for measuring, and for tests that kill processes.
+
+use std::fs::File;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use blindscope_federation::Study;
+
+use crate::admin::jobs::Admin;
+use crate::error::{AppError, Result};
+use crate::files;
+use crate::files::failed;
+use crate::kit::Kit;
+use crate::kit::provision::{self, Project};
+use crate::system;
+
+/// How long a coordinator may take to answer after its start.
+const START: Duration = Duration::from_mins(1);
+
+/// The processes of one study. Dropped, they are killed; where this process is killed itself, they end with it.
+pub struct Processes {
+    binary: PathBuf,
+    folder: PathBuf,
+    sites: Vec<String>,
+    coordinator: Option<Child>,
+    running: Vec<Option<Child>>,
+    /// More arguments for the coordinator and for each site.
+    extra: Vec<String>,
+}
+
+impl Processes {
+    /// Provisions `project` below `folder`, which must be empty, with a free port of this machine, one administrator named
+    /// `admin`, and the table `learning` of each site's settings. Nothing runs yet.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn provision(
+        binary: &Path,
+        folder: &Path,
+        mut project: Project,
+        learning: &[toml::Table],
+    ) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")
+            .and_then(|l| l.local_addr())
+            .map_err(failed("take a port for", folder))?;
+        project.address = port.to_string();
+        project.listen = Some(port.to_string());
+        if !project.admins.iter().any(|name| name == "admin") {
+            project.admins.push("admin".to_owned());
+        }
+        provision::all_local(&project, folder, system::now_ms(), &mut system::rng()?)?;
+        for (site, learning) in project.sites.iter().zip(learning) {
+            let kit = Kit::at(folder.join(site));
+            let mut settings: crate::kit::PartySettings = kit.settings(&[])?;
+            settings.learning = learning.clone();
+            let path = kit.startup("settings.toml");
+            let text = toml::to_string(&settings)
+                .map_err(|e| AppError::Settings { path: path.clone(), reason: e.to_string() })?;
+            files::write(&path, text.as_bytes())?;
+        }
+        files::folder(&folder.join("logs"))?;
+        let running = project.sites.iter().map(|_| None).collect();
+        let (binary, folder) = (binary.to_owned(), folder.to_owned());
+        Ok(Self { binary, folder, sites: project.sites, coordinator: None, running, extra: Vec::new() })
+    }
+
+    /// The study that was provisioned below `folder` before, with its sites in the project's order. Nothing runs yet.
+    pub fn open(binary: &Path, folder: &Path, sites: &[&str]) -> Self {
+        let (binary, folder) = (binary.to_owned(), folder.to_owned());
+        let running = sites.iter().map(|_| None).collect();
+        let sites = sites.iter().map(|&name| name.to_owned()).collect();
+        Self { binary, folder, sites, coordinator: None, running, extra: Vec::new() }
+    }
+
+    /// The same with more arguments for every process, `--disk 1000000` for example.
+    #[must_use]
+    pub fn with_arguments(mut self, extra: &[&str]) -> Self {
+        self.extra = extra.iter().map(|&argument| argument.to_owned()).collect();
+        self
+    }
+
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub async fn start(&mut self) -> Result<()> {
+        self.start_coordinator()?;
+        (0..self.sites.len()).try_for_each(|site| self.start_site(site))?;
+        self.ready().await
+    }
+
+    /// Starts the coordinator, unless it runs.
+    ///
+    /// # Errors
+    /// [`AppError::File`]
+    pub fn start_coordinator(&mut self) -> Result<()> {
+        if self.coordinator.is_none() {
+            self.coordinator = Some(self.spawn(&["coordinator", "serve"], "coordinator")?);
+        }
+        Ok(())
+    }
+
+    /// Starts a site, by its number, unless it runs.
+    ///
+    /// # Errors
+    /// [`AppError::File`]
+    pub fn start_site(&mut self, site: usize) -> Result<()> {
+        let Some(name) = self.sites.get(site).cloned() else { return Ok(()) };
+        if self.running.get(site).is_some_and(Option::is_some) {
+            return Ok(());
+        }
+        let child = self.spawn(&["site", "run"], &name)?;
+        if let Some(place) = self.running.get_mut(site) {
+            *place = Some(child);
+        }
+        Ok(())
+    }
+
+    /// Kills the coordinator with SIGKILL and waits until it is gone.
+    pub fn kill_coordinator(&mut self) {
+        kill(&mut self.coordinator);
+    }
+
+    /// Kills a site with SIGKILL and waits until it is gone.
+    pub fn kill_site(&mut self, site: usize) {
+        if let Some(running) = self.running.get_mut(site) {
+            kill(running);
+        }
+    }
+
+    /// Waits until the coordinator answers.
+    ///
+    /// # Errors
+    /// [`AppError`] after a minute.
+    pub async fn ready(&self) -> Result<()> {
+        let admin = self.admin()?;
+        let begun = Instant::now();
+        loop {
+            match admin.list().await {
+                Ok(_) => return Ok(()),
+                Err(error) if begun.elapsed() > START => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// The administrator.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn admin(&self) -> Result<Admin> {
+        Admin::of(&self.kit("admin"), &[])
+    }
+
+    /// Where the coordinator is, `HOST:PORT`.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn address(&self) -> Result<String> {
+        let settings: crate::kit::PartySettings = self.kit("admin").settings(&[])?;
+        Ok(settings.coordinator)
+    }
+
+    /// The study.
+    ///
+    /// # Errors
+    /// [`AppError`]
+    pub fn study(&self) -> Result<Study> {
+        self.kit("admin").study()
+    }
+
+    /// A party's kit, by its name.
+    pub fn kit(&self, name: &str) -> Kit {
+        Kit::at(self.folder.join(name))
+    }
+
+    /// How many sites there are.
+    pub fn sites(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// The coordinator's process id, if it runs.
+    pub fn coordinator_id(&self) -> Option<u32> {
+        self.coordinator.as_ref().map(Child::id)
+    }
+
+    /// Whether a process that should run has ended by itself, by its name.
+    pub fn ended(&mut self) -> Option<String> {
+        let gone =
+            |child: &mut Option<Child>| child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(Some(_))));
+        if gone(&mut self.coordinator) {
+            return Some("coordinator".to_owned());
+        }
+        self.running.iter_mut().zip(&self.sites).find_map(|(child, name)| gone(child).then(|| name.clone()))
+    }
+
+    fn spawn(&self, command: &[&str], name: &str) -> Result<Child> {
+        let path = self.folder.join("logs").join(format!("{name}.log"));
+        let log = File::options().create(true).append(true).open(&path).map_err(failed("open", &path))?;
+        let mut process = Command::new(&self.binary);
+        process
+            .args(command)
+            .arg("--kit")
+            .arg(self.folder.join(name))
+            .arg("--until-input-ends")
+            .args(&self.extra);
+        process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
+        process.spawn().map_err(failed("start", &self.binary))
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        kill(&mut self.coordinator);
+        self.running.iter_mut().for_each(kill);
+    }
+}
+
+fn kill(child: &mut Option<Child>) {
+    if let Some(mut child) = child.take() {
+        // It may have ended already; then there is nothing to kill.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}

@@ -1,0 +1,85 @@
+//! A coordinator and sites in one process.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "shared by the test files"
+)]
+
+use std::path::Path;
+use std::sync::Arc;
+
+use blindscope_classify::Head;
+use blindscope_federation::Deadlines;
+use blindscope_node::AppError;
+
+use blindscope_node::coordinator::{self, HeadReader, Learning, Parts};
+use blindscope_node::kit::provision::{self, Project};
+use blindscope_node::kit::{InferenceSettings, Kit};
+use blindscope_node::plain::Plain;
+use blindscope_node::site;
+use blindscope_node::system;
+use blindscope_transport::Limits;
+use blindscope_transport::Stop;
+
+pub const ENOUGH: u64 = 1 << 30;
+
+pub fn found(folder: &Path, name: &str, inference: Option<InferenceSettings>) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let project = Project {
+        name: name.to_owned(),
+        address: port.to_string(),
+        listen: Some(port.to_string()),
+        hosts: Vec::new(),
+        classes: vec!["a".to_owned(), "b".to_owned()],
+        backbone: "ab".repeat(32),
+        width: 8,
+        sites: vec!["one".to_owned(), "two".to_owned()],
+        admins: vec!["admin".to_owned()],
+        askers: vec!["asker".to_owned()],
+        threshold: 2,
+        minimum_cohort: 2,
+        decryptions: 1 << 20,
+        statistical_bits: 40,
+        attempts: 3,
+        certificate_days: 90,
+        deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 60, opening_seconds: 60 },
+        inference,
+    };
+    provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
+}
+
+/// A coordinator that runs until its guard is dropped, and a way to wait for its end.
+pub struct Serving(Stop, tokio::task::JoinHandle<Result<(), AppError>>);
+
+pub async fn serve(folder: &Path, disk: u64, learning: Learning) -> Serving {
+    let (stop, kit) = (Stop::new(), Kit::at(folder.join("coordinator")));
+    let heads: HeadReader = Arc::new(|_, result| Ok(Head::new(serde_json::from_slice(result)?)?));
+    let parts = Parts { learning, limits: Limits::default(), disk, heads };
+    let (tell, ready) = tokio::sync::oneshot::channel();
+    let stopping = stop.clone();
+    let serving = tokio::spawn(async move {
+        coordinator::serve(&kit, &[], parts, stopping, move |address| tell.send(address).unwrap()).await
+    });
+    ready.await.expect("it starts");
+    Serving(stop, serving)
+}
+
+impl Serving {
+    pub async fn end(self) {
+        self.0.stop();
+        self.1.await.unwrap().unwrap();
+    }
+}
+
+pub fn run_site(
+    folder: &Path,
+    name: &str,
+    seed: u64,
+    stop: &Stop,
+) -> tokio::task::JoinHandle<Result<(), AppError>> {
+    let (kit, stop) = (Kit::at(folder.join(name)), stop.clone());
+    tokio::spawn(async move { site::run(&kit, &[], Arc::new(Plain::Seed(seed)), ENOUGH, stop).await })
+}
