@@ -105,7 +105,7 @@ pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Rep
 /// Which arithmetic a prime of the plans' kind runs on.
 fn backend() -> Result<String, BenchError> {
     let value = blindscope_ring::ntt_primes(44, 13, 1)?[0];
-    Ok(format!("arithmetic path: {:?}; thread CPU time", blindscope_ring::Prime::new(value, 13)?.backend()))
+    Ok(format!("arithmetic path: {}; thread CPU time", blindscope_ring::Prime::new(value, 13)?.arithmetic()))
 }
 
 /// Ours and the peer's figures of each turn.

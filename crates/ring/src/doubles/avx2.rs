@@ -25,6 +25,7 @@ pub(crate) fn splat(x: f64) -> V {
 }
 
 /// [`splat`] from memory.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the instruction reads memory")]
 #[inline]
 #[target_feature(enable = "avx2,fma")]
 pub(crate) fn broadcast(x: &f64) -> V {
