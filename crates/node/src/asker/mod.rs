@@ -33,8 +33,11 @@ pub struct Prediction {
 /// # Errors
 /// [`crate::AppError::Features`] for a file that holds no features.
 pub fn tokens(path: &Path) -> Result<Vec<Vec<f64>>> {
-    let features =
-        if Features::is_ours(path) { Features::load(path) } else { import(path, &ImportOptions::default()) };
+    let features = if Features::is_ours(path) {
+        Features::load(path)
+    } else {
+        import(path, &ImportOptions::default()).map(|imported| imported.features)
+    };
     let features = features.map_err(FeatureError::from)?;
     Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
 }
