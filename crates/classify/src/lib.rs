@@ -51,7 +51,7 @@ pub use asker::{Asker, class};
 pub use encrypted_head::EncryptedHead;
 pub use error::{ClassifyError, Result};
 pub use feature::FeatureLayout;
-pub use head::{Affine, Circuit, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
+pub use head::{Affine, Circuit, Clipped, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
 pub use keys::{AskerSecret, EvaluationKeys};
 pub use plan::{
     Chain, Collective, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,

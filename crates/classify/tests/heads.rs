@@ -4,7 +4,7 @@
 
 mod common;
 
-use blindscope_classify::{Affine, ClassifyError, Head, HeadLiteral, Map, Normalisation};
+use blindscope_classify::{Affine, ClassifyError, Clipped, Head, HeadLiteral, Map, Normalisation};
 use blindscope_testkit::rng;
 use common::{linear, polynomial, quadratic};
 use safetensors::tensor::TensorView;
@@ -14,7 +14,9 @@ fn heads() -> Vec<Head> {
     let mut r = rng(61);
     let four = polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2, 0.02, 0.01]);
     let unstated = Head::new(HeadLiteral { range: None, ..four.literal().clone() }).unwrap();
+    let short = linear(&mut r, 9, 3).within(&[[1.0; 9]], 1.5).unwrap();
     vec![
+        short,
         linear(&mut r, 9, 3),
         quadratic(&mut r, 8, 3, 2),
         polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2]),
@@ -56,7 +58,7 @@ fn single_precision_is_read() {
 
 #[test]
 fn what_is_no_head_is_refused() {
-    let head = &heads()[2];
+    let head = &heads()[3];
     let read = |name: &str, dtype, shape: Vec<usize>, data: &[u8]| {
         Head::from_bytes(&altered(head, name, dtype, shape, data)).unwrap_err()
     };
@@ -82,4 +84,22 @@ fn what_is_no_head_is_refused() {
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let without = safetensors::serialize(file.iter().filter(|(n, _)| *n != "outer.bias"), None).unwrap();
     assert!(matches!(Head::from_bytes(&without), Err(ClassifyError::SafeTensors(_))));
+}
+
+/// Box, then ball; both count what they did, and a token within them stays as it is.
+#[test]
+fn tokens_are_clipped_to_box_and_ball() {
+    let mut r = rng(62);
+    let head = linear(&mut r, 4, 2).within(&[[1.0, 1.0, 1.0, 1.0]], 1.0).unwrap();
+    let normalisation = &head.literal().normalisation;
+    assert_eq!((normalisation.bound, normalisation.radius), (2.0, Some(2.0)));
+    let tokens = [[1.0, -1.0, 0.5, 0.0], [2.0, 2.0, -2.0, 2.0], [9.0, 0.0, 0.0, -0.5]];
+    assert_eq!(head.normalise(0, &tokens[0]).unwrap(), tokens[0]);
+    assert_eq!(head.normalise(0, &tokens[1]).unwrap(), [1.0, 1.0, -1.0, 1.0]);
+    let norm = head.normalise(0, &tokens[2]).unwrap().iter().map(|x| x * x).sum::<f64>().sqrt();
+    assert!((norm - 2.0).abs() < 1e-12, "{norm}");
+    assert_eq!(normalisation.clipped(&tokens).unwrap(), Clipped { features: 1, tokens: 2 });
+    let mut wrong = head.literal().clone();
+    wrong.normalisation.radius = Some(0.0);
+    assert!(Head::new(wrong).unwrap_err().to_string().contains("normalisation.radius"));
 }

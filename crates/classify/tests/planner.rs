@@ -5,9 +5,11 @@
 mod common;
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
-use blindscope_classify::{ClassifyError, Head, KeyOwner, Packing, Plan, PlanLiteral, Policy, Rescale};
+use blindscope_classify::{
+    ClassifyError, Head, HeadLiteral, KeyOwner, Packing, Plan, PlanLiteral, Policy, Rescale,
+};
 use blindscope_testkit::rng;
-use common::{agrees, linear, polynomial, quadratic};
+use common::{agrees, case, linear, polynomial, quadratic, tokens};
 
 const SQUARE: [f64; 3] = [0.1, 0.5, 0.2];
 
@@ -71,6 +73,42 @@ fn small_questions() {
     assert_eq!(exact.rescale, Rescale::Late);
 }
 
+/// A head without a stated range: what the ball gives back, and tokens far outside it, all along the worst unit or drawn, are
+/// answered as the clear head answers them.
+#[test]
+fn a_range_that_no_token_breaks() {
+    let mut r = rng(47);
+    let stated = polynomial(&mut r, [192, 32, 3], &SQUARE);
+    let boxed = Head::new(HeadLiteral { range: None, ..stated.literal().clone() }).unwrap();
+    let inside = tokens(&mut r, 200, 192);
+    let head = boxed.within(&inside, 1.1).unwrap();
+    let promised = |h: &Head, packing| {
+        let policy = Policy { packing: Some(packing), ..Policy::new(64) };
+        let most = |bits| Plan::new(h, policy.precise(bits)).is_ok();
+        (0..20).take_while(|bits| most(*bits)).last().unwrap_or(0)
+    };
+    for packing in [Packing::Token, Packing::Feature] {
+        let (corner, ball) = (promised(&boxed, packing), promised(&head, packing));
+        println!("{packing:?}: {corner} bits for the box, {ball} for the ball");
+        assert!(ball > corner, "{packing:?}: {corner} to {ball} bits");
+        let policy = Policy { packing: Some(packing), ..Policy::new(64) }.precise(ball);
+        let c = case(&head, policy, &mut r);
+        // In the direction of each unit's weights and against it, then outliers.
+        let first = &head.circuit().first().weights;
+        let along = |s: f64| first.iter().map(move |w| w.iter().map(|w| s * w).collect::<Vec<f64>>());
+        let mut asked: Vec<Vec<f64>> = along(1e3).take(20).chain(along(-1e3).take(20)).collect();
+        asked.extend(tokens(&mut r, 24, 192).iter().map(|t| t.iter().map(|x| 5.0 * x).collect()));
+        assert!(head.literal().normalisation.clipped(&asked).unwrap().tokens > 60);
+        let question = c.asker.encrypt(&asked, &c.secret, &mut r).unwrap();
+        let answer = c.server.answer_bytes(&c.keys, &question).unwrap();
+        let got = c.asker.open(asked.len(), &answer, &c.secret).unwrap();
+        let want = head.logits(&asked).unwrap();
+        for (got, want) in got.iter().flatten().zip(want.iter().flatten()) {
+            assert!((got - want).abs() <= c.plan.literal().error_bound, "{got} for {want}");
+        }
+    }
+}
+
 /// Where the stricter row costs nothing, plans that ask for the other meet it all the same.
 #[test]
 fn the_quantum_row_is_met_where_it_is_free() {
@@ -115,7 +153,7 @@ fn plans_of_another_version_are_refused_by_their_version() {
     fields.insert("fresh_log2".into(), 30.into());
     fields.insert("answer_log2".into(), 36.into());
     let refused = PlanLiteral::from_bytes(&serde_json::to_vec(&old).unwrap()).unwrap_err();
-    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 2; plan again");
+    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 3; plan again");
 }
 
 /// The narrowest primes that a search may name exist in every ring, as many as a plan takes.

@@ -43,6 +43,7 @@ fn normalisation(lowest: &[f32], highest: &[f32]) -> Normalisation {
         gain: pairs().map(|(l, h)| 2.0 * BOUND / (h - l)).collect(),
         // Rounding may carry a clipped feature a hair over the bound; it is then cut by that hair.
         bound: BOUND,
+        radius: None,
     }
 }
 

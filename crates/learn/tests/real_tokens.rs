@@ -87,7 +87,7 @@ fn a_thousand_real_tokens_get_their_clear_class() {
         let (classes, plan) = (features.classes.len(), HeadPlan { epochs: 15, ..HeadPlan::default() });
         let trained =
             train_polynomial(&features.rows(&train), features.width, &y, classes, &plan, None).unwrap();
-        let head = heads::polynomial(&trained.head).unwrap().calibrated(&rows(&train), 2.0).unwrap();
+        let head = heads::polynomial(&trained.head).unwrap().within(&rows(&train), 1.25).unwrap();
         let tokens = rows(&test);
         let many = Policy { packing: Some(Packing::Feature), ..Policy::new(tokens.len()) };
         let worst = ask(&head, many, &tokens, &mut r);

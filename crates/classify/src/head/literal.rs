@@ -20,7 +20,10 @@ pub struct HeadLiteral {
     pub range: Option<f64>,
 }
 
-/// `clamp((x_j - mean_j)·gain_j, -bound, bound)`
+/// `clamp((x_j - mean_j)·gain_j, -bound, bound)`, then shortened to `radius` where it is longer.
+///
+/// The box and the ball are part of the head: it is learned, evaluated in the clear and asked under encryption with the same
+/// clip, so what a plan keeps room for is a fact of every token.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalisation {
@@ -30,16 +33,53 @@ pub struct Normalisation {
     pub gain: Vec<f64>,
     /// Largest size of a normalised feature; it bounds every value of the encrypted circuit.
     pub bound: f64,
+    /// Largest Euclidean norm of a normalised token, where the box alone does not bound it well enough: a unit stays within
+    /// `|b| + radius·‖w‖₂`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub radius: Option<f64>,
+}
+
+/// How often the clip of a [`Normalisation`] acted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Clipped {
+    /// Features that were cut to the bound.
+    pub features: usize,
+    /// Tokens that were shortened to the radius.
+    pub tokens: usize,
 }
 
 impl Normalisation {
     /// Leaves tokens as they are, clamped to `bound`.
     pub fn identity(width: usize, bound: f64) -> Self {
-        Self { mean: vec![0.0; width], gain: vec![1.0; width], bound }
+        Self { mean: vec![0.0; width], gain: vec![1.0; width], bound, radius: None }
     }
 
-    /// `clamp((x_j - mean_j)·gain_j)` within the bound; `index` names the token in errors.
+    /// How often the clip acts on these tokens: what a user should hear of, since such a token is answered as the clipped one.
+    ///
+    /// # Errors
+    /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`].
+    pub fn clipped<T: AsRef<[f64]>>(&self, tokens: &[T]) -> Result<Clipped> {
+        let mut clipped = Clipped::default();
+        for (i, token) in tokens.iter().enumerate() {
+            let acted = self.clip(i, token.as_ref())?.1;
+            clipped.features += acted.features;
+            clipped.tokens += acted.tokens;
+        }
+        Ok(clipped)
+    }
+
+    /// The largest norm that a clipped token can have.
+    pub(crate) fn longest(&self) -> f64 {
+        let corner = self.bound * (self.mean.len() as f64).sqrt();
+        self.radius.map_or(corner, |radius| radius.min(corner))
+    }
+
+    /// The clipped token; `index` names it in errors.
     pub(crate) fn apply(&self, index: usize, token: &[f64]) -> Result<Vec<f64>> {
+        Ok(self.clip(index, token)?.0)
+    }
+
+    fn clip(&self, index: usize, token: &[f64]) -> Result<(Vec<f64>, Clipped)> {
         const OP: &str = "normalise";
         let (found, expected) = (token.len(), self.mean.len());
         if found != expected {
@@ -48,8 +88,21 @@ impl Normalisation {
         if let Some((place, &value)) = token.iter().enumerate().find(|(_, v)| !v.is_finite()) {
             return Err(ClassifyError::NotFinite { op: OP, index, place, value });
         }
-        let one = |((x, m), g): ((&f64, &f64), &f64)| ((x - m) * g).clamp(-self.bound, self.bound);
-        Ok(token.iter().zip(&self.mean).zip(&self.gain).map(one).collect())
+        let mut clipped = Clipped::default();
+        let one = |((x, m), g): ((&f64, &f64), &f64)| {
+            let z = (x - m) * g;
+            clipped.features += usize::from(z.abs() > self.bound);
+            z.clamp(-self.bound, self.bound)
+        };
+        let mut x: Vec<f64> = token.iter().zip(&self.mean).zip(&self.gain).map(one).collect();
+        let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if let Some(radius) = self.radius.filter(|radius| norm > *radius) {
+            clipped.tokens = 1;
+            for x in &mut x {
+                *x *= radius / norm;
+            }
+        }
+        Ok((x, clipped))
     }
 
     pub(crate) fn check(&self) -> Result<()> {
@@ -57,7 +110,11 @@ impl Normalisation {
         size("normalisation.mean", width)?;
         length("normalisation.gain", self.gain.len(), width)?;
         finite("normalisation.mean", &self.mean)?;
-        self.gain.iter().chain([&self.bound]).try_for_each(|&v| positive("normalisation.gain or bound", v))
+        self.gain
+            .iter()
+            .chain([&self.bound])
+            .try_for_each(|&v| positive("normalisation.gain or bound", v))?;
+        self.radius.map_or(Ok(()), |radius| positive("normalisation.radius", radius))
     }
 }
 

@@ -6,7 +6,7 @@ mod tensors;
 mod twin;
 
 pub use circuit::{Circuit, Powers};
-pub use literal::{Affine, HeadLiteral, Map, Matrix, Normalisation};
+pub use literal::{Affine, Clipped, HeadLiteral, Map, Matrix, Normalisation};
 
 use crate::{ClassifyError, Result};
 use blindscope_wire::{Digest, Hasher};
@@ -79,6 +79,22 @@ impl Head {
         Self::new(HeadLiteral { range: Some(range), ..self.literal.clone() })
     }
 
+    /// The head with a ball that tokens are shortened to: `margin` times the longest of these, so that with a margin of one
+    /// or more it answers all of them as before. Every unit is then bounded for any token, without a stated range.
+    ///
+    /// # Errors
+    /// As [`Self::normalise`] and [`Self::new`].
+    pub fn within<T: AsRef<[f64]>>(&self, tokens: &[T], margin: f64) -> Result<Self> {
+        let mut longest = f64::MIN_POSITIVE;
+        for (i, token) in tokens.iter().enumerate() {
+            let x = self.normalise(i, token.as_ref())?;
+            longest = longest.max(x.iter().map(|x| x * x).sum::<f64>().sqrt());
+        }
+        let mut literal = self.literal.clone();
+        literal.normalisation.radius = Some(longest * margin);
+        Self::new(literal)
+    }
+
     /// The head as it was given.
     pub fn literal(&self) -> &HeadLiteral {
         &self.literal
@@ -99,7 +115,7 @@ impl Head {
         self.circuit.classes()
     }
 
-    /// What the asker encrypts: `clamp((x_j - mean_j)·gain_j)` within the bound.
+    /// What the asker encrypts: `clamp((x_j - mean_j)·gain_j)` within the bound, shortened to the radius.
     ///
     /// # Errors
     /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`].

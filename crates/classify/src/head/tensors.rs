@@ -4,6 +4,7 @@
 //! | --- | --- | --- |
 //! | `normalisation.mean`, `normalisation.gain` | `[width]` | every head |
 //! | `normalisation.bound` | `[1]` | every head |
+//! | `normalisation.radius` | `[1]` | heads whose tokens are shortened to a ball |
 //! | `range` | `[1]` | heads whose range is stated |
 //! | `layer.weights`, `layer.bias` | `[classes, width]`, `[classes]` | linear heads |
 //! | `forms.weights`, `forms.bias` | `[rank, width]`, `[rank]` | quadratic heads |
@@ -84,6 +85,7 @@ fn parts(head: &HeadLiteral) -> Vec<Part> {
         vector("normalisation.gain", &n.gain),
         vector("normalisation.bound", &[n.bound]),
     ];
+    parts.extend(n.radius.map(|radius| vector("normalisation.radius", &[radius])));
     parts.extend(head.range.map(|range| vector("range", &[range])));
     parts.extend(match &head.map {
         Map::Linear { layer } => {
@@ -119,8 +121,9 @@ impl Tensors<'_> {
             mean: self.vector("normalisation.mean")?,
             gain: self.vector("normalisation.gain")?,
             bound: self.number("normalisation.bound")?,
+            radius: self.optional("normalisation.radius")?,
         };
-        let range = if self.has("range") { Some(self.number("range")?) } else { None };
+        let range = self.optional("range")?;
         let map = if self.has("layer.weights") {
             Map::Linear { layer: self.affine("layer.weights", "layer.bias")? }
         } else if self.has("forms.weights") {
@@ -137,6 +140,10 @@ impl Tensors<'_> {
             }
         };
         Ok(HeadLiteral { normalisation, map, range })
+    }
+
+    fn optional(&mut self, name: &'static str) -> Result<Option<f64>> {
+        if self.has(name) { self.number(name).map(Some) } else { Ok(None) }
     }
 
     fn has(&self, name: &str) -> bool {

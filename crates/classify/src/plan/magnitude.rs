@@ -1,5 +1,6 @@
 //! How large the circuit's values can become, and how errors grow in it.
 
+use super::joint::Ball;
 use crate::{Circuit, Head, Powers};
 
 /// Sizes of the values of a head's circuit.
@@ -24,16 +25,28 @@ pub(super) struct Magnitudes {
 }
 
 impl Magnitudes {
-    /// What nothing exceeds: every unit at the bound that features within the clipping range allow, or at the head's
-    /// stated range where that is smaller.
-    pub(super) fn worst(head: &Head) -> Self {
-        let bound = head.literal().normalisation.bound;
+    /// What nothing exceeds: every unit at the bound that tokens within box and ball allow, or at the head's stated range
+    /// where that is smaller; logits and their slopes at what the ball allows all units together, where that is smaller.
+    ///
+    /// The weights of an `encrypted` head are not the template's, so only sizes of single units are taken from those.
+    pub(super) fn worst(head: &Head, encrypted: bool) -> Self {
+        let normalisation = &head.literal().normalisation;
+        let (bound, longest) = (normalisation.bound, normalisation.longest());
         let range = head.literal().range.unwrap_or(f64::INFINITY);
         let first = head.circuit().first();
-        let unit =
-            |(w, b): (&Vec<f64>, &f64)| (b.abs() + bound * w.iter().map(|w| w.abs()).sum::<f64>()).min(range);
+        let unit = |(w, b): (&Vec<f64>, &f64)| {
+            let (in_box, in_ball) = (bound * w.iter().map(|w| w.abs()).sum::<f64>(), longest * norm(w));
+            (b.abs() + in_box.min(in_ball)).min(range)
+        };
         let units: Vec<f64> = first.weights.iter().zip(&first.bias).map(unit).collect();
-        Self::of(head, &units, bound)
+        // A feature's root mean square over a token is what its encoding errors weigh with.
+        let feature = bound.min(longest / (head.width() as f64).sqrt());
+        let mut worst = Self::of(head, &units, feature);
+        if let Some((logit, gain)) = together(head, longest).filter(|_| !encrypted) {
+            worst.logit = worst.logit.min(logit.max(1.0));
+            worst.gain = worst.gain.min(gain.max(1e-9));
+        }
+        worst
     }
 
     /// Root mean squares for independent features of unit variance.
@@ -66,6 +79,20 @@ impl Magnitudes {
         let outer_norm = powers.terms.iter().map(|t| frobenius(&t.1)).fold(1e-9, f64::max);
         Self { logit, gain, square_gain, power, outer_norm, ..linear }
     }
+}
+
+/// Largest logit and slope of a head of degree two over all tokens of this length.
+fn together(head: &Head, longest: f64) -> Option<(f64, f64)> {
+    let Circuit::Powers(powers) = head.circuit() else { return None };
+    if head.circuit().degree() != 2 {
+        return None;
+    }
+    let first = &powers.inner;
+    let ball = Ball::new(&first.weights, &first.bias, longest)?;
+    let none = vec![0.0; first.bias.len()];
+    let of = |d: u32, k: usize| powers.terms.iter().find(|t| t.0 == d).map_or(&none, |t| &t.1[k]);
+    let each = powers.bias.iter().enumerate().map(|(k, b)| ball.logit(of(2, k), of(1, k), *b));
+    Some(each.fold((0.0, 0.0), |(size, slope), (s, g)| (size.max(s), slope.max(g))))
 }
 
 /// The largest logit and by how much it moves with the `of`-th powers of its units.

@@ -1,6 +1,7 @@
 //! Plans: everything that is decided before a key exists.
 
 mod chain;
+mod joint;
 mod lengths;
 mod literal;
 mod magnitude;
@@ -99,7 +100,7 @@ impl Plan {
             error_std: 1.0,
         };
         literal.check_shape()?;
-        let worst = Magnitudes::worst(head);
+        let worst = Magnitudes::worst(head, policy.encrypted_head);
         let most = policy.max_error.unwrap_or(worst.logit / 4.0);
         let chains = match policy.max_error {
             Some(_) => search::asked(&literal, &worst, most)?,

@@ -162,6 +162,8 @@ impl Agreed {
             let pairs = row.iter().zip(&normalisation.mean).zip(&normalisation.gain);
             rows.extend(pairs.map(|((x, m), g)| ((f64::from(*x) - m) * g) as f32));
         }
+        let radius = normalisation.radius.map_or(f32::INFINITY, |r| r as f32);
+        let rows = super::fedavg::shortened(rows, s.width, normalisation.bound as f32, radius);
         let plan = HeadPlan {
             hidden: s.hidden,
             activation: Activation::Trained { degree: 2 },

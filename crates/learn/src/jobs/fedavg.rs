@@ -51,7 +51,7 @@ impl FedAvg {
     fn train(&self, data: &SiteData, round: u64, state: &State, watch: Watch<'_>) -> Result<Vec<u64>> {
         let s = &self.settings;
         let weight = self.mean.check(data.train.len())?;
-        let z = state.scaling.apply(&data.train.rows);
+        let z = shortened(state.scaling.apply(&data.train.rows), s.width, s.clip, reach(s.width));
         let start = Some(&state.head);
         let trained = train_polynomial(&z, s.width, &data.train.labels, s.classes, &s.plan(round), start)?;
         let first = (round - 1) * s.epochs as u64;
@@ -65,7 +65,8 @@ impl FedAvg {
     fn count(&self, data: &SiteData, state: &State) -> Result<Vec<u64>> {
         let s = &self.settings;
         data.validation.check("validation", s.width, s.classes)?;
-        let logits = state.head.logits(&state.scaling.apply(&data.validation.rows))?;
+        let z = shortened(state.scaling.apply(&data.validation.rows), s.width, s.clip, reach(s.width));
+        let logits = state.head.logits(&z)?;
         encode_counts(&confusion_of(&logits, &data.validation.labels, s.classes), s.examples)
     }
 
@@ -165,6 +166,7 @@ impl State {
             mean: vector(&self.scaling.mean),
             gain: self.scaling.deviation.iter().map(|d| 1.0 / f64::from(*d)).collect(),
             bound: f64::from(clip),
+            radius: Some(f64::from(reach(head.width))),
         };
         let inner = Affine { weights: matrix(&head.weight1, head.width), bias: vector(&head.bias1) };
         let outer = Affine { weights: matrix(&head.weight2, head.bias1.len()), bias: vector(&head.bias2) };
@@ -174,6 +176,30 @@ impl State {
             map: Map::Polynomial { inner, polynomial: vector(&head.polynomial), outer },
         }
     }
+}
+
+/// Norm to which a standardised token is shortened: twice the root mean square, since the squares of `width` standardised
+/// features are `width` in the mean. Known to all sites without looking at any data.
+fn reach(width: usize) -> f32 {
+    2.0 * (width as f32).sqrt()
+}
+
+/// Standardised rows clipped as askers clip them: to the box of `clip`, then to the ball of `radius`.
+pub(super) fn shortened(mut rows: Vec<f32>, width: usize, clip: f32, radius: f32) -> Vec<f32> {
+    for row in rows.chunks_exact_mut(width.max(1)) {
+        let mut square = 0.0f64;
+        for x in row.iter_mut() {
+            *x = x.clamp(-clip, clip);
+            square += f64::from(*x) * f64::from(*x);
+        }
+        let norm = square.sqrt() as f32;
+        if norm > radius {
+            for x in row {
+                *x *= radius / norm;
+            }
+        }
+    }
+    rows
 }
 
 /// The head that all sites start from, drawn from the job's seed, on features of mean 0 and deviation 1.

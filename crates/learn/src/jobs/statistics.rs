@@ -42,7 +42,7 @@ impl Statistics {
         let bound = reach.fold(1.0, f64::max).min(CLIP);
         let gain = deviation.iter().map(|d| 1.0 / d).collect();
         HeadLiteral {
-            normalisation: Normalisation { mean, gain, bound },
+            normalisation: Normalisation { mean, gain, bound, radius: None },
             map: Map::Linear { layer: Affine { weights, bias } },
             range: None,
         }

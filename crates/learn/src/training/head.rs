@@ -81,7 +81,7 @@ pub(super) fn finish(
     held_out: Option<&Features>,
     epochs: Vec<EpochFigures>,
 ) -> Result<TrainedHead, TrainingError> {
-    let (head, polynomial_range) = match &classifier {
+    let (unbounded, polynomial_range) = match &classifier {
         Classifier::Linear(head) => {
             let [lowest, highest] = limits(train)?;
             (heads::linear(head, &lowest, &highest)?, None)
@@ -91,10 +91,17 @@ pub(super) fn finish(
             (heads::polynomial(head)?, Some([seen, head.hard_bound()]))
         }
     };
+    // No training row is shortened, so the head is the one that was trained.
+    let rows = train.values.chunks_exact(train.width.max(1));
+    let rows: Vec<Vec<f64>> = rows.map(|row| row.iter().map(|x| f64::from(*x)).collect()).collect();
+    let head = unbounded.within(&rows, REACH)?;
     let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
     let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out };
     Ok(TrainedHead { head, classifier, report })
 }
+
+/// By how much a token may be longer than every training row before it is shortened.
+const REACH: f64 = 1.25;
 
 type Start = (Classifier, Vec<EpochFigures>);
 

@@ -1,6 +1,6 @@
 //! The asker's side.
 
-use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Plan};
+use blindscope_classify::{Asker, AskerSecret, Clipped, EvaluationKeys, Plan};
 use blindscope_federation::Blob;
 use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
@@ -52,6 +52,7 @@ impl Asking {
     /// # Errors
     /// [`AppError`]
     pub async fn ask(&self, tokens: &[Vec<f64>], rng: &mut (impl CryptoRng + Send)) -> Result<Vec<Vec<f64>>> {
+        warn_of_clips(self.plan(), tokens)?;
         let mut logits = Vec::with_capacity(tokens.len());
         for batch in tokens.chunks(self.plan().literal().batch.max(1)) {
             let question = self.asker.encrypt(batch, &self.secret, rng)?;
@@ -65,6 +66,21 @@ impl Asking {
         }
         Ok(logits)
     }
+}
+
+/// Says how many tokens are answered as clipped ones.
+pub(super) fn warn_of_clips(plan: &Plan, tokens: &[Vec<f64>]) -> Result<()> {
+    let Clipped { features, tokens: shortened } = plan.literal().normalisation.clipped(tokens)?;
+    if features + shortened > 0 {
+        let of = tokens.len();
+        tracing::warn!(
+            features,
+            shortened,
+            of,
+            "tokens outside the head's range are answered as clipped ones"
+        );
+    }
+    Ok(())
 }
 
 pub(super) fn header(wish: &Wish) -> Result<Vec<u8>> {

@@ -11,7 +11,7 @@ use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
 use super::Prediction;
-use super::asking::header;
+use super::asking::{header, warn_of_clips};
 use crate::admin::jobs;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::error::{AppError, Result};
@@ -43,6 +43,7 @@ pub async fn predict_encrypted(
     check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
     let key = client.fetch(offer.public_key.digest, offer.public_key.len, Vec::new()).await?;
     let key = codec::decode_public_key(plan.params(), &key.sink).map_err(federation)?;
+    warn_of_clips(&plan, tokens)?;
     let asker = Asker::new(&plan);
     let generator = KeyGenerator::new(plan.params());
     let secret = generator.secret_key(rng);
