@@ -128,6 +128,8 @@ pub(crate) enum Area {
     Sum,
     /// Attacks on gradients, tokens, aggregates and ciphertexts.
     Audit,
+    /// Slides: pixels, coordinates and tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed, memory.
+    Slides,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
 }

@@ -17,6 +17,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Audit => audit(options)?,
+        Area::Slides => bench::slides(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();

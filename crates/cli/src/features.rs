@@ -3,6 +3,7 @@
 use crate::interrupt;
 use crate::progress::{Bar, duration};
 use crate::shown::{print_json, show};
+use crate::slides::{self, MergeArgs, PoolArgs, SlideArgs};
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
 use blindscope_learn::features::{
@@ -20,9 +21,10 @@ pub(crate) enum Command {
     /// Turn tiles into class tokens.
     #[command(
         after_help = "Ctrl-C stops after the batch at hand and exits with code 130; what was done stays in the cache, and the \
-        same command takes up there.\n\nExample: blindscope features extract tiles/ features.safetensors --model phikon/"
+        same command takes up there.\n\nExamples: blindscope features extract tiles/ features.safetensors --model phikon/\n          \
+        blindscope features extract --slides slides/ run/ --model phikon/ --mpp 0.5"
     )]
-    Extract(ExtractArgs),
+    Extract(Box<ExtractArgs>),
     /// Take over features that another tool made (.safetensors, .npy, .csv, .h5).
     #[command(
         after_help = "Example: blindscope features import uni.npy features.safetensors --labels tiles.csv"
@@ -33,14 +35,25 @@ pub(crate) enum Command {
     Split(SplitArgs),
     /// Tell what a features file holds.
     Show(ShowArgs),
+    /// Join the shards of a run over slides.
+    #[command(after_help = "Example: blindscope features merge run/")]
+    Merge(MergeArgs),
+    /// Make one row of each slide: the mean over its tiles.
+    #[command(
+        after_help = "Example: blindscope features pool run/ slides.safetensors --slides-csv cases.csv"
+    )]
+    Pool(PoolArgs),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct ExtractArgs {
     #[command(flatten)]
     tiles: TileOptions,
-    /// The features file to write (.safetensors).
-    out: PathBuf,
+    /// The features file to write (.safetensors); with --slides, the first argument is the folder to write into.
+    #[arg(required_unless_present = "slides", conflicts_with = "slides")]
+    out: Option<PathBuf>,
+    #[command(flatten)]
+    slides: SlideArgs,
     #[command(flatten)]
     model: ModelOptions,
     /// Folder of features already made.
@@ -83,7 +96,7 @@ impl From<DeviceOption> for Device {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The other tool's file, or a folder of one .h5 or .npy file a slide.
+    /// The other tool's file, a folder of one .h5 or .npy file a slide, or the folder of a run over slides.
     input: PathBuf,
     /// The features file to write (.safetensors).
     out: PathBuf,
@@ -97,6 +110,9 @@ pub(crate) struct ImportArgs {
     /// The matrix of an HDF5 file that holds several, such as fold1/features.
     #[arg(long)]
     dataset: Option<String>,
+    /// For a folder of slides' features (NAME.h5): a CSV `slide_id[,case_id][,label][,site]`.
+    #[arg(long)]
+    slides_csv: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -152,25 +168,33 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
         Command::Extract(args) => extract(args),
         Command::Import(args) => import(args),
         Command::Split(args) => split(args),
+        Command::Merge(args) => slides::merge(args),
+        Command::Pool(args) => slides::pool(args),
         Command::Show(args) => show(&Summary::new(&Features::load(&args.input)?), None, None, args.json),
     }
 }
 
 fn extract(args: &ExtractArgs) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
-    features::refuse_same(&args.tiles.tiles, &args.out)?;
     let backbone = args.model.load(1)?;
+    let (batch, device) = (usize::from(args.batch), args.device.into());
+    if let Some(run) = args.slides.options(&args.tiles.tiles, args.model.name(), batch, device)? {
+        let mut bar = Bar::new("slides");
+        let done = features::extract_slides(&run, &backbone, &mut |now| slides::draw(&mut bar, now), &cancel);
+        drop(bar);
+        return match done {
+            Ok(done) => slides::show(&done, args.json),
+            Err(e) => stopped(e, args.json),
+        };
+    }
+    let out = args.out.as_deref().context("the features file to write is missing")?;
+    features::refuse_same(&args.tiles.tiles, out)?;
     let (dataset, copies) = match args.tiles.open(&cancel) {
         Ok(opened) => opened,
         Err(e) => return stopped(e, args.json),
     };
     let cache = (!args.no_cache).then(|| args.cache.clone());
-    let options = ExtractOptions {
-        cache,
-        batch: args.batch.into(),
-        device: args.device.into(),
-        ..ExtractOptions::default()
-    };
+    let options = ExtractOptions { cache, batch, device, ..ExtractOptions::default() };
     let mut bar = Bar::new("tiles");
     let extracted = features::extract(
         &dataset,
@@ -186,8 +210,8 @@ fn extract(args: &ExtractArgs) -> anyhow::Result<()> {
         Ok(extracted) => extracted,
         Err(e) => return stopped(e, args.json),
     };
-    save(&extracted.features, &args.out)?;
-    show(&Summary::of_extraction(&extracted), Some(&args.out), copies.as_ref(), args.json)
+    save(&extracted.features, out)?;
+    show(&Summary::of_extraction(&extracted), Some(out), copies.as_ref(), args.json)
 }
 
 fn note(now: &Progress) -> String {
@@ -225,6 +249,17 @@ fn save(features: &Features, out: &Path) -> anyhow::Result<()> {
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
+    if args.input.is_dir() && (args.slides_csv.is_some() || args.input.join("run.json").is_file()) {
+        anyhow::ensure!(
+            args.labels.is_none() && args.dataset.is_none(),
+            "a folder of slides takes --slides-csv"
+        );
+        let (features, rejected) =
+            slides::bags(&args.input, args.slides_csv.as_deref(), features::Pooled::Tiles)?;
+        save(&features, &args.out)?;
+        slides::tell(&rejected);
+        return show(&Summary::new(&features), Some(&args.out), None, args.json);
+    }
     let digest = |text: &String| {
         unhex(text).with_context(|| format!("--backbone {text} is not 64 hexadecimal digits"))
     };

@@ -18,6 +18,7 @@ mod provision;
 mod report;
 mod services;
 mod shown;
+mod slides;
 mod tiles;
 mod train;
 

@@ -1,9 +1,10 @@
 //! `blindscope predict`
 
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use blindscope_learn::features::{Features, draw_predictions};
 use blindscope_node::JobStatus;
 use blindscope_node::JobView;
 use blindscope_node::asker::{self, Prediction};
@@ -24,6 +25,12 @@ pub(crate) struct PredictOptions {
     head: Option<String>,
     /// Features of the tiles: a file of `features extract`, or one that `features import` reads.
     features: PathBuf,
+    /// Draw the predictions of a slide's tiles here: NAME.png and NAME.geojson for each slide. Needs --slides.
+    #[arg(long, value_name = "DIR", requires = "slides")]
+    heatmap: Option<PathBuf>,
+    /// The folder of the run that made the features, whose slides are drawn on.
+    #[arg(long, value_name = "RUN", requires = "heatmap")]
+    slides: Option<PathBuf>,
     /// Replace a key of settings.toml.
     #[arg(short = 'c', value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -48,6 +55,10 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
             runtime.block_on(asker::predict(&kit, overrides, job, &tokens, &mut rng))?
         }
     };
+    if let (Some(folder), Some(run)) = (&options.heatmap, &options.slides) {
+        let study = kit.study()?;
+        draw(&options.features, run, folder, &predictions, &study.literal().classes)?;
+    }
     let mut out = io::stdout().lock();
     if options.json {
         serde_json::to_writer_pretty(&mut out, &predictions)?;
@@ -56,6 +67,22 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     for (number, Prediction { class, logits }) in predictions.iter().enumerate() {
         let logits: Vec<String> = logits.iter().map(|logit| format!("{logit:.4}")).collect();
         writeln!(out, "{number:6}  {class:20}  {}", logits.join("  "))?;
+    }
+    Ok(())
+}
+
+/// Draws predictions on their slides; what was opened stays on this machine.
+fn draw(
+    features: &Path,
+    run: &Path,
+    folder: &Path,
+    predictions: &[Prediction],
+    classes: &[String],
+) -> anyhow::Result<()> {
+    let ids = Features::load(features)?.ids;
+    let logits: Vec<&[f64]> = predictions.iter().map(|p| p.logits.as_slice()).collect();
+    for path in draw_predictions(run, &ids, &logits, classes, folder)? {
+        writeln!(io::stderr(), "drawn: {}", path.display())?;
     }
     Ok(())
 }

@@ -129,6 +129,11 @@ pub(crate) struct ModelOptions {
 }
 
 impl ModelOptions {
+    /// As it was named.
+    pub(crate) fn name(&self) -> &str {
+        self.model.as_deref().unwrap_or("small")
+    }
+
     /// The model; `seed` draws a small one.
     pub(crate) fn load(&self, seed: u64) -> Result<Backbone, FeatureError> {
         let Some(model) = &self.model else { return Backbone::small(seed) };

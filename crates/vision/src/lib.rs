@@ -17,6 +17,7 @@ pub mod head;
 pub(crate) mod jpeg;
 mod kernels;
 pub mod metrics;
+pub mod slides;
 pub mod synth;
 mod tensorfile;
 pub mod train;

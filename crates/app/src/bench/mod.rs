@@ -12,6 +12,7 @@ mod inference;
 mod memory;
 mod peers;
 mod runtime;
+mod slides;
 mod sum;
 mod vision;
 
@@ -42,6 +43,14 @@ pub enum BenchError {
     /// A temporary file could not be used.
     #[error("bench, temporary file: {0}")]
     File(#[from] std::io::Error),
+    /// A slide of the bench could not be read.
+    #[error("bench: {path}: {reason}")]
+    Slide {
+        /// The slide.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// The protocols refused; a defect likewise.
     #[error("bench: {0}")]
     Threshold(#[from] blindscope_threshold::ThresholdError),
@@ -105,6 +114,16 @@ pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report
 /// [`BenchError`]
 pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
     vision::run(runs, data, peers)
+}
+
+/// Slides: pixels, coordinates and CLS tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed and memory.
+///
+/// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`.
+///
+/// # Errors
+/// [`BenchError`]
+pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+    slides::run(runs, data, peers)
 }
 
 /// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles

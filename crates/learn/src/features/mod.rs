@@ -17,19 +17,29 @@
 
 mod backbone;
 mod extract;
+mod slides;
 mod split;
 mod summary;
 mod tiles;
 
 pub use backbone::{Backbone, BackboneSource};
 pub use extract::{ExtractOptions, Extracted, extract};
+pub use slides::{SlideOptions, SlidesExtracted, draw_predictions, extract_slides, merge_slides};
 pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, open_tiles, synthesise};
 
 pub use blindscope_vision::card::Pooling;
-pub use blindscope_vision::data::{Centre, Copies, CsvColumns, Dataset, Limits, Preprocess, Resize, Split};
-pub use blindscope_vision::features::{Features, ImportOptions, Imported, Progress, hex, import, unhex};
+pub use blindscope_vision::data::{
+    Centre, Copies, CsvColumns, Dataset, Limits, Preprocess, Rejected, Resize, Split,
+};
+pub use blindscope_vision::features::{
+    Bags, Features, ImportOptions, Imported, Pooled, Progress, hex, import, unhex,
+};
+pub use blindscope_vision::slides::{
+    Grid, Opener, Scale, SlideProgress, SlideRecord, SlideSettings, SlideTable, TissueLevel, TissueRule,
+    TissueSource,
+};
 pub use blindscope_vision::synth::SyntheticPlan;
 pub use blindscope_vision::vit::{Device, Mlp, Vit};
 
@@ -53,6 +63,15 @@ pub enum FeatureError {
         name: String,
         /// Where fetched models lie.
         models: PathBuf,
+    },
+    /// A row's name does not tell where on a slide it lies.
+    #[error(
+        "`{id}` names no tile of a slide of this run: rows are called SLIDE/X_Y by `features import RUN`, and the run's slides.json \
+         lists its slides"
+    )]
+    NoPlace {
+        /// The row's or slide's name.
+        id: String,
     },
     /// Shares or numbers that make no split.
     #[error("splitting: {reason}")]
@@ -84,7 +103,7 @@ pub enum FeatureError {
 
 impl FeatureError {
     /// Every tile with its reason, when none could be used.
-    pub fn no_tile(&self) -> Option<&[blindscope_vision::data::Rejected]> {
+    pub fn no_tile(&self) -> Option<&[Rejected]> {
         match self {
             Self::Vision(blindscope_vision::Error::NoTile { rejected }) => Some(rejected),
             _ => None,

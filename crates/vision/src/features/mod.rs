@@ -1,5 +1,6 @@
 //! Class tokens of tiles: extracted, cached, stored and imported.
 
+mod bags;
 mod cache;
 mod extract;
 mod file;
@@ -7,6 +8,7 @@ mod hdf5;
 mod import;
 mod npy;
 
+pub use bags::{Bag, Bags, Pooled};
 pub use cache::FeatureCache;
 pub use extract::{Extraction, Progress, backbone_digest, extract, extract_on};
 pub use file::{Features, hex, unhex};

@@ -1,0 +1,222 @@
+//! A run over slides: bad ones are named and stop nothing, an interrupted run ends in the same bytes, shards join.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+
+#[path = "common/mod.rs"]
+mod common;
+#[path = "common/slides.rs"]
+mod made;
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use blindscope_vision::Error;
+use blindscope_vision::data::Preprocess;
+use blindscope_vision::features::{Bags, Features, Pooled};
+use blindscope_vision::slides::{
+    SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TissueSource, extract_slides,
+    list_slides, merge_records,
+};
+use blindscope_vision::vit::{Config, Engine, Parameters, Vit};
+use made::{Picture, dicom, put, tiff};
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
+fn model() -> Vit {
+    let config = Config { hidden: 32, ..Config::plain(32, 8, 16, 1, 2) };
+    let parameters = Parameters::random(&config, &mut StdRng::seed_from_u64(3));
+    Vit::new(config, parameters).unwrap()
+}
+
+/// Pink with a gradient, white to the right.
+fn stained(column: u64, row: u64) -> [u8; 3] {
+    if column < 12 { [200 - 5 * column as u8, 90 + 9 * row as u8, 160] } else { [250; 3] }
+}
+
+/// Four slides that can be read and six that cannot, for six reasons.
+fn slides(folder: &Path) {
+    let sound = Picture::of(1024, 768, 64, stained);
+    put(&folder.join("a.tif"), &tiff(std::slice::from_ref(&sound), false));
+    let mut holed = sound.clone();
+    holed.tiles[17] = None;
+    put(&folder.join("b.tif"), &tiff(&[holed], true));
+    put(&folder.join("c.dcm"), &dicom(1024, 640, 64, 0.5, "1.2.9", |f| [180, 80 + f as u8 / 2, 150]));
+    put(
+        &folder.join("d.svs"),
+        &tiff(&[Picture { description: Some("Aperio x|MPP = 0.5|".into()), ..sound.clone() }], false),
+    );
+    put(&folder.join("e-unknown.tif"), b"no slide at all");
+    put(&folder.join("f-no-mpp.tif"), &tiff(&[Picture { resolution: None, ..sound.clone() }], false));
+    put(&folder.join("g-xr.tif"), &tiff(&[Picture { compression: 22_610, ..sound.clone() }], false));
+    let whole = tiff(std::slice::from_ref(&sound), false);
+    put(&folder.join("h-cut.tif"), &whole[..whole.len() - 200]);
+    put(&folder.join("i-coarse.tif"), &tiff(&[Picture { resolution: Some(2000), ..sound.clone() }], false));
+    put(&folder.join("j-empty.tif"), &tiff(&[Picture::of(1024, 768, 64, |_, _| [255; 3])], false));
+}
+
+fn settings() -> SlideSettings {
+    SlideSettings { side: 64, ..SlideSettings::default() }
+}
+
+/// Runs until the end or until `progress` breaks.
+fn run(
+    slides: &Path,
+    out: &Path,
+    shard: Option<(usize, usize)>,
+    settings: SlideSettings,
+    progress: &mut dyn FnMut(&SlideProgress) -> ControlFlow<()>,
+) -> Result<Vec<SlideRecord>, Error> {
+    let model = model();
+    let list = list_slides(slides, None).unwrap();
+    let run = SlideRun {
+        slides: &list.slides,
+        settings,
+        out,
+        encoder: "tiny",
+        model: &model,
+        preprocess: Preprocess::half(32),
+        batch: 16,
+        shard,
+    };
+    extract_slides(&Engine::Cpu, &run, progress)
+}
+
+/// Every file of a folder with its bytes.
+fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut out = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() {
+            out.extend(contents(&path).into_iter().map(|(inner, bytes)| (format!("{name}/{inner}"), bytes)));
+        } else {
+            out.insert(name, std::fs::read(&path).unwrap());
+        }
+    }
+    out
+}
+
+fn go_on(_: &SlideProgress) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
+#[test]
+fn bad_slides_are_named_and_stop_nothing() {
+    let (folder, out) = (common::folder("run-slides"), common::folder("run-out"));
+    slides(&folder);
+    let records = run(&folder, &out, None, settings(), &mut go_on).unwrap();
+    let status: Vec<(&str, &str)> = records.iter().map(|r| (r.slide.as_str(), r.status.as_str())).collect();
+    assert_eq!(
+        status,
+        [
+            ("a", "done"),
+            ("b", "done"),
+            ("c", "done"),
+            ("d", "done"),
+            ("e-unknown", "unknown-format"),
+            ("f-no-mpp", "no-mpp"),
+            ("g-xr", "unsupported"),
+            ("h-cut", "truncated"),
+            ("i-coarse", "too-coarse"),
+            ("j-empty", "no-tissue"),
+        ]
+    );
+    assert!(out.join("thumbnails/j-empty.png").is_file(), "a person can look at what was set aside");
+    assert_eq!(records[1].set_aside.len(), 1, "the tile that the scanner left out");
+    assert_eq!((records[1].set_aside[0].x, records[1].set_aside[0].y), (64, 64));
+    assert_eq!(records[1].tiles + 1, records[0].tiles);
+    assert_eq!(records[3].mpp_source.as_deref(), Some("vendor"));
+    let table = folder.join("cases.csv");
+    put(&table, b"slide_id,case_id,label\na.tif,p1,x\nb,p1,x\nc,p2,y\nd,p3,y\n");
+    let table = SlideTable::read(&table).unwrap();
+    let bags = Bags::open(&out).unwrap();
+    let (pooled, rejected) = bags.collect(Pooled::Mean, Some(&table), &mut |_| {}).unwrap();
+    assert_eq!((pooled.len(), pooled.ids.join(" ").as_str(), rejected.len()), (4, "a b c d", 0));
+    assert_eq!((pooled.groups[0], pooled.classes.len()), (pooled.groups[1], 2));
+    assert_ne!(pooled.groups[2], pooled.groups[3]);
+    let (tiles, _) = bags.collect(Pooled::Tiles, Some(&table), &mut |_| {}).unwrap();
+    assert_eq!(tiles.len(), records.iter().map(|r| r.tiles).sum::<usize>());
+    assert_mean(&pooled, &tiles);
+}
+
+/// Each slide's row is the mean of the rows that carry its name.
+fn assert_mean(pooled: &Features, tiles: &Features) {
+    for (i, slide) in pooled.ids.iter().enumerate() {
+        let of: Vec<usize> =
+            (0..tiles.len()).filter(|t| tiles.ids[*t].starts_with(&format!("{slide}/"))).collect();
+        for column in 0..pooled.width {
+            let mean = of.iter().map(|t| f64::from(tiles.row(*t)[column])).sum::<f64>() / of.len() as f64;
+            assert!((mean - f64::from(pooled.row(i)[column])).abs() < 1e-6, "{slide} {column}");
+        }
+        assert!(of.iter().all(|t| tiles.groups[*t] == pooled.groups[i]));
+    }
+}
+
+/// Stopped after every single batch, a run computes no tile twice and ends in the bytes of one that was not stopped.
+#[test]
+fn a_run_stopped_after_every_batch_ends_in_the_same_bytes() {
+    let folder = common::folder("run-stopped-slides");
+    slides(&folder);
+    let (whole, stopped) = (common::folder("run-whole"), common::folder("run-stopped"));
+    let mut computed = 0;
+    run(&folder, &whole, None, settings(), &mut |now| {
+        computed = now.computed;
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let (mut again, mut calls) = (0, 0);
+    loop {
+        calls += 1;
+        let mut of_call = 0;
+        let done = run(&folder, &stopped, None, settings(), &mut |now| {
+            of_call = now.computed;
+            if now.computed > 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        again += of_call;
+        match done {
+            Ok(_) => break,
+            Err(Error::Cancelled { .. }) => {}
+            Err(e) => panic!("{e}"),
+        }
+    }
+    assert!(calls > 20, "{calls}");
+    assert_eq!(again, computed, "no tile was computed twice");
+    assert_eq!(contents(&stopped), contents(&whole));
+}
+
+#[test]
+fn shards_join_to_the_whole() {
+    let folder = common::folder("run-shard-slides");
+    slides(&folder);
+    let (whole, parts) = (common::folder("run-shard-whole"), common::folder("run-shards"));
+    run(&folder, &whole, None, settings(), &mut go_on).unwrap();
+    for shard in [2, 3] {
+        run(&folder, &parts, Some((shard, 3)), settings(), &mut go_on).unwrap();
+    }
+    let missing = merge_records(&parts).unwrap_err().to_string();
+    assert!(missing.contains("shards 1/3 have not run"), "{missing}");
+    run(&folder, &parts, Some((1, 3)), settings(), &mut go_on).unwrap();
+    merge_records(&parts).unwrap();
+    let mut joined = contents(&parts);
+    joined.retain(|name, _| !name.contains("-of-"));
+    assert_eq!(joined, contents(&whole));
+}
+
+#[test]
+fn a_folder_of_other_settings_is_left_alone() {
+    let (folder, out) = (common::folder("run-other-slides"), common::folder("run-other"));
+    put(&folder.join("a.tif"), &tiff(&[Picture::of(128, 128, 64, stained)], false));
+    let everything = SlideSettings { tissue: TissueSource::Everything, ..settings() };
+    run(&folder, &out, None, everything.clone(), &mut go_on).unwrap();
+    let before = contents(&out);
+    let refused = run(&folder, &out, None, settings(), &mut go_on).unwrap_err().to_string();
+    assert!(refused.contains("begun with other settings"), "{refused}");
+    assert_eq!(contents(&out), before);
+    // The same settings find everything done.
+    run(&folder, &out, None, everything, &mut |now| {
+        assert_eq!(now.computed, 0);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!(contents(&out), before);
+}
