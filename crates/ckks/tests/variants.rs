@@ -19,6 +19,7 @@ use blindscope_ckks::{
     Ciphertext, CkksError, Complex64, Encryptor, Level, ModulusLiteral, Parameters, PublicEncryptor, Scale,
     codec, presets,
 };
+use blindscope_ring::Arithmetic;
 use blindscope_testkit::{Precision, complex_slots};
 use common::{Site, literals};
 
@@ -100,7 +101,7 @@ fn op_assign_and_into_agree_in_value_level_and_scale() {
 }
 
 #[test]
-fn both_paths_give_the_same_bytes() {
+fn all_paths_give_the_same_bytes() {
     for (name, literal) in literals() {
         let bytes = |params: Parameters| {
             let mut site = Site::new(params, 31);
@@ -114,8 +115,11 @@ fn both_paths_give_the_same_bytes() {
             all.extend(codec::encode_ciphertext(&rotated));
             all
         };
-        let fast = bytes(Parameters::insecure_for_tests(literal.clone()).unwrap());
-        assert!(fast == bytes(Parameters::portable_for_tests(literal).unwrap()), "{name}");
+        let on = |path| bytes(Parameters::insecure_for_tests_on(path, literal.clone()).unwrap());
+        let slow = on(Arithmetic::Portable);
+        for path in Arithmetic::available() {
+            assert!(on(path) == slow, "{name}, {path}");
+        }
     }
 }
 

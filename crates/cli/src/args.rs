@@ -102,6 +102,9 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
+    /// Of the core, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
+    #[arg(long)]
+    pub(crate) arithmetic: Option<blindscope_app::bench::Arithmetic>,
     /// Folder with real tiles and weights, for the figures that need them.
     #[arg(long, env = "BLINDSCOPE_DATA")]
     pub(crate) data: Option<PathBuf>,

@@ -3,14 +3,16 @@
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
-use blindscope_app::bench::{self, AuditBench, Figure, Peers, Report};
+use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report};
 use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
     let peers = Peers { folder, python: options.python.clone() };
     let report = match options.area {
-        Area::Core => bench::core(options.runs as usize, &peers)?,
+        Area::Core => {
+            bench::core(options.arithmetic.unwrap_or(Arithmetic::fastest()), options.runs as usize, &peers)?
+        }
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,

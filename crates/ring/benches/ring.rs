@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::semicolon_if_nothing_returned, reason = "benchmarks")]
 
 use blindscope_ring::sample::{self, Seed};
-use blindscope_ring::{Basis, Prime, ntt_primes};
+use blindscope_ring::{Arithmetic, Basis, Prime, ntt_primes};
 use chacha20::ChaCha20Rng;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand_core::SeedableRng;
@@ -13,9 +13,9 @@ fn transforms(c: &mut Criterion) {
     for log_n in [12, 13, 14] {
         for bits in [40, 46] {
             let value = ntt_primes(bits, log_n, 1).unwrap()[0];
-            for prime in [Prime::new(value, log_n).unwrap(), Prime::portable(value, log_n).unwrap()] {
+            for prime in Arithmetic::available().map(|path| Prime::on(path, value, log_n).unwrap()) {
                 let mut a: Vec<u64> = (0..1u64 << log_n).map(|i| i * 0x9e37_79b9 % value).collect();
-                let name = format!("2^{log_n}/{bits} bits/{:?}", prime.backend());
+                let name = format!("2^{log_n}/{bits} bits/{}", prime.arithmetic());
                 group.bench_function(format!("forward/{name}"), |b| {
                     b.iter(|| prime.forward(black_box(&mut a)))
                 });

@@ -1,6 +1,6 @@
 //! A row of primes: the residue number system of one modulus `Q = q_0·…·q_(L-1)`.
 
-use crate::{Coeff, Ntt, Poly, Prime, Representation, RingError};
+use crate::{Arithmetic, Coeff, Ntt, Poly, Prime, Representation, RingError};
 use std::sync::Arc;
 
 /// Distinct primes of one ring degree. Cheap to clone; a prefix shares its primes.
@@ -19,22 +19,14 @@ impl Basis {
     /// # Errors
     /// [`RingError::EmptyBasis`], [`RingError::RepeatedPrime`], or as [`Prime::new`].
     pub fn new(values: &[u64], log_n: u32) -> Result<Self, RingError> {
-        Self::build(values, log_n, Prime::new)
+        Self::on(Arithmetic::fastest(), values, log_n)
     }
 
-    /// As [`Self::new`], on the portable path whatever the processor offers.
+    /// As [`Self::new`], on no faster path than `ceiling`: to measure and compare paths.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn portable(values: &[u64], log_n: u32) -> Result<Self, RingError> {
-        Self::build(values, log_n, Prime::portable)
-    }
-
-    fn build(
-        values: &[u64],
-        log_n: u32,
-        prime: fn(u64, u32) -> Result<Prime, RingError>,
-    ) -> Result<Self, RingError> {
+    pub fn on(ceiling: Arithmetic, values: &[u64], log_n: u32) -> Result<Self, RingError> {
         if values.is_empty() {
             return Err(RingError::EmptyBasis);
         }
@@ -43,7 +35,8 @@ impl Basis {
                 return Err(RingError::RepeatedPrime { value: *v });
             }
         }
-        let primes = values.iter().map(|&v| prime(v, log_n).map(Arc::new)).collect::<Result<_, _>>()?;
+        let primes =
+            values.iter().map(|&v| Prime::on(ceiling, v, log_n).map(Arc::new)).collect::<Result<_, _>>()?;
         Ok(Self { log_n, primes })
     }
 

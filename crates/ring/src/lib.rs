@@ -6,11 +6,14 @@
 //! type. Around them: [`galois`] automorphisms, [`extend`] basis extension, [`sample`] distributions,
 //! [`lift`] exact signed values from residues, [`integers`] the same as words.
 //!
-//! Every vector operation has a portable path and, on processors with AVX-512 IFMA, a fast one for primes
-//! of at most 46 bits. Both give the same bytes.
+//! Every vector operation has a path in portable words, one in doubles for processors with AVX2 and FMA and primes of at most 50
+//! bits, and one with AVX-512 IFMA for primes of at most 46 bits ([`Arithmetic`]). All give the same bytes.
 
+mod arithmetic;
 mod basis;
 mod buffer;
+#[cfg(target_arch = "x86_64")]
+mod doubles;
 mod error;
 pub mod extend;
 pub mod galois;
@@ -24,9 +27,9 @@ mod prime;
 mod primes;
 pub mod sample;
 
+pub use arithmetic::Arithmetic;
 pub use basis::Basis;
 pub use error::RingError;
-pub use kernels::Backend;
 pub use modulus::{Modulus, Shoup};
 pub use ntt::EvaluationOrder;
 pub use poly::{Coeff, Ntt, Poly, Representation};

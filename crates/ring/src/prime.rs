@@ -1,8 +1,8 @@
 //! One prime of a ring: its modulus, its transform, and the vector operations on its residue limbs.
 
-use crate::kernels::{Backend, MAX_ROW_TERMS, MAX_TERMS, portable};
+use crate::kernels::{self, MAX_ROW_TERMS, MAX_TERMS, portable};
 use crate::ntt::{self, Twiddles};
-use crate::{MAX_LOG_N, MIN_LOG_N, Modulus, RingError, Shoup, is_prime_vartime};
+use crate::{Arithmetic, MAX_LOG_N, MIN_LOG_N, Modulus, RingError, Shoup, is_prime_vartime};
 
 /// A prime with the transform of one degree `N`; limbs are slices of `N` residues.
 ///
@@ -11,24 +11,52 @@ pub struct Prime {
     modulus: Modulus,
     log_n: u32,
     twiddles: Twiddles,
+    path: Path,
+}
+
+/// What the prime's vectors are worked on with; both fast ones are built only where the processor has the instructions.
+enum Path {
+    Portable,
     #[cfg(target_arch = "x86_64")]
-    fast: Option<(ntt::ifma::Tables, crate::kernels::ifma::Kernels)>,
+    Doubles(ntt::doubles::Tables, kernels::doubles::Kernels),
+    #[cfg(target_arch = "x86_64")]
+    Ifma(ntt::ifma::Tables, kernels::ifma::Kernels),
+}
+
+impl Path {
+    /// The fastest path up to `ceiling` that the processor has and the prime fits.
+    fn choose(ceiling: Arithmetic, modulus: &Modulus, twiddles: &Twiddles) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        {
+            let ifma = || ntt::ifma::Tables::new(modulus, twiddles);
+            if let Some(tables) = (ceiling >= Arithmetic::Ifma).then(ifma).flatten() {
+                return Self::Ifma(tables, kernels::ifma::Kernels::new(modulus));
+            }
+            let doubles = || ntt::doubles::Tables::new(modulus, twiddles);
+            if let Some(tables) = (ceiling >= Arithmetic::Doubles).then(doubles).flatten() {
+                return Self::Doubles(tables, kernels::doubles::Kernels::new(modulus));
+            }
+        }
+        Self::Portable
+    }
 }
 
 impl std::fmt::Debug for Prime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Prime({}, 2^{}, {:?})", self.modulus.value(), self.log_n, self.backend())
+        write!(f, "Prime({}, 2^{}, {:?})", self.modulus.value(), self.log_n, self.arithmetic())
     }
 }
 
-/// Runs a kernel on the fast path if there is one, else the portable expression.
+/// Runs a kernel on the prime's path; on the portable one, the expression.
 macro_rules! dispatch {
     ($self:ident, $kernel:ident($($arg:expr),*), $portable:expr) => {{
-        #[cfg(target_arch = "x86_64")]
-        if let Some((_, kernels)) = &$self.fast {
-            return kernels.$kernel($($arg),*);
+        match &$self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Ifma(_, kernels) => kernels.$kernel($($arg),*),
+            #[cfg(target_arch = "x86_64")]
+            Path::Doubles(_, kernels) => kernels.$kernel($($arg),*),
+            Path::Portable => $portable,
         }
-        $portable
     }};
 }
 
@@ -38,21 +66,14 @@ impl Prime {
     /// # Errors
     /// [`RingError::Degree`], [`RingError::ModulusSize`], [`RingError::NotPrime`] or [`RingError::NoRoot`].
     pub fn new(value: u64, log_n: u32) -> Result<Self, RingError> {
-        #[cfg_attr(not(target_arch = "x86_64"), allow(unused_mut))]
-        let mut prime = Self::portable(value, log_n)?;
-        #[cfg(target_arch = "x86_64")]
-        if ntt::ifma::supports(&prime.modulus, log_n) {
-            let tables = ntt::ifma::Tables::new(&prime.modulus, &prime.twiddles);
-            prime.fast = Some((tables, crate::kernels::ifma::Kernels::new(&prime.modulus)));
-        }
-        Ok(prime)
+        Self::on(Arithmetic::fastest(), value, log_n)
     }
 
-    /// As [`Self::new`], on the portable path whatever the processor offers.
+    /// As [`Self::new`], on no faster path than `ceiling`: to measure and compare paths.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn portable(value: u64, log_n: u32) -> Result<Self, RingError> {
+    pub fn on(ceiling: Arithmetic, value: u64, log_n: u32) -> Result<Self, RingError> {
         if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
             return Err(RingError::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
         }
@@ -61,13 +82,8 @@ impl Prime {
             return Err(RingError::NotPrime { value });
         }
         let twiddles = Twiddles::new(&modulus, log_n)?;
-        Ok(Self {
-            modulus,
-            log_n,
-            twiddles,
-            #[cfg(target_arch = "x86_64")]
-            fast: None,
-        })
+        let path = Path::choose(ceiling, &modulus, &twiddles);
+        Ok(Self { modulus, log_n, twiddles, path })
     }
 
     /// The modulus.
@@ -88,12 +104,14 @@ impl Prime {
     }
 
     /// Which path this prime runs on.
-    pub fn backend(&self) -> Backend {
-        #[cfg(target_arch = "x86_64")]
-        if self.fast.is_some() {
-            return Backend::Ifma;
+    pub fn arithmetic(&self) -> Arithmetic {
+        match &self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Ifma(..) => Arithmetic::Ifma,
+            #[cfg(target_arch = "x86_64")]
+            Path::Doubles(..) => Arithmetic::Doubles,
+            Path::Portable => Arithmetic::Portable,
         }
-        Backend::Portable
     }
 
     /// Coefficients to evaluations, in place. Range: below `max(p, 2^51)` in, below `p` out.
@@ -105,12 +123,14 @@ impl Prime {
             a.iter().all(|&x| x < self.value().max(1 << 51)),
             "forward: word above the stated range"
         );
-        #[cfg(target_arch = "x86_64")]
-        if let Some((tables, _)) = &self.fast {
-            return tables.forward(a);
-        }
         assert_eq!(a.len(), 1 << self.log_n, "transform of another length");
-        ntt::portable::forward(&self.modulus, &self.twiddles, a);
+        match &self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Ifma(tables, _) => tables.forward(a),
+            #[cfg(target_arch = "x86_64")]
+            Path::Doubles(tables, _) => tables.forward(a),
+            Path::Portable => ntt::portable::forward(&self.modulus, &self.twiddles, a),
+        }
     }
 
     /// Evaluations to coefficients, in place.
@@ -118,12 +138,14 @@ impl Prime {
     /// # Panics
     /// If `a` has not `N` words.
     pub fn inverse(&self, a: &mut [u64]) {
-        #[cfg(target_arch = "x86_64")]
-        if let Some((tables, _)) = &self.fast {
-            return tables.inverse(a);
-        }
         assert_eq!(a.len(), 1 << self.log_n, "transform of another length");
-        ntt::portable::inverse(&self.modulus, &self.twiddles, a);
+        match &self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Ifma(tables, _) => tables.inverse(a),
+            #[cfg(target_arch = "x86_64")]
+            Path::Doubles(tables, _) => tables.inverse(a),
+            Path::Portable => ntt::portable::inverse(&self.modulus, &self.twiddles, a),
+        }
     }
 
     /// `a += b`
@@ -161,18 +183,21 @@ impl Prime {
         dispatch!(self, mul_add_assign(acc, a, b), portable::mul_add_assign(&self.modulus, acc, a, b));
     }
 
-    /// `out = Σ a·b`, reducing once for every sixteen products.
+    /// `out = Σ a·b`, reducing once for several products.
     pub fn mul_sum(&self, out: &mut [u64], terms: &[(&[u64], &[u64])]) {
-        #[cfg(target_arch = "x86_64")]
-        if let Some((_, kernels)) = &self.fast {
-            let mut chunks = terms.chunks(MAX_TERMS);
-            kernels.mul_sum(out, chunks.next().unwrap_or(&[]));
-            for (a, b) in chunks.flatten() {
-                kernels.mul_add_assign(out, a, b);
+        match &self.path {
+            #[cfg(target_arch = "x86_64")]
+            Path::Ifma(_, kernels) => {
+                let mut chunks = terms.chunks(MAX_TERMS);
+                kernels.mul_sum(out, chunks.next().unwrap_or(&[]));
+                for (a, b) in chunks.flatten() {
+                    kernels.mul_add_assign(out, a, b);
+                }
             }
-            return;
+            #[cfg(target_arch = "x86_64")]
+            Path::Doubles(_, kernels) => kernels.mul_sum(out, terms),
+            Path::Portable => portable::mul_sum(&self.modulus, out, terms),
         }
-        portable::mul_sum(&self.modulus, out, terms);
     }
 
     /// `acc_r += Σ_j w_(r,j)·x_j` for each row `r`: a matrix of constants times a column of vectors. `w` holds its rows one
@@ -233,8 +258,8 @@ impl Prime {
         debug_assert_eq!(out.len(), coefficients.len());
         let p = self.value();
         let size = coefficients.iter().fold(0, |acc, v| acc | (v ^ (v >> 63)));
-        if size >> 49 == 0 && p >> 49 == 0 {
-            // A multiple of p not below 2^49: sums lie within [0, 2^51), which the transform takes.
+        if size >> 49 == 0 && p >> 50 == 0 {
+            // A multiple of p not below 2^49, so below 2^49 + p: sums lie within [0, 2^51), which the transform takes.
             let lift = ((1u64 << 49).div_ceil(p) * p) as i64;
             for (o, v) in out.iter_mut().zip(coefficients) {
                 *o = (v + lift) as u64;
@@ -254,15 +279,14 @@ impl Prime {
         let p = self.value();
         // x - from, made non-negative by the multiple of p just above it: at most from + p in size.
         let lift = from.value().div_ceil(p) * p - from.value();
-        #[cfg(target_arch = "x86_64")]
-        if let Some((_, kernels)) = &self.fast {
-            kernels.lift_centred(out, x, from.value() / 2, lift);
-            if from.bits() >= 50 {
-                portable::reduce_assign(&self.modulus, out);
-            }
-            return;
+        dispatch!(
+            self,
+            lift_centred(out, x, from.value() / 2, lift),
+            portable::lift_centred(out, x, from.value() / 2, lift)
+        );
+        // Words are at most from + p. The fast paths' primes are below 2^50.
+        if from.bits() > 50 || self.modulus.bits() > 50 {
+            portable::reduce_assign(&self.modulus, out);
         }
-        portable::lift_centred(out, x, from.value() / 2, lift);
-        portable::reduce_assign(&self.modulus, out);
     }
 }

@@ -16,16 +16,22 @@ use blindscope_ring::extend::Extension;
 use blindscope_ring::galois::{Automorphism, conjugation_element, rotation_element};
 use blindscope_ring::lift::Lift;
 use blindscope_ring::sample::{self, Seed};
-use blindscope_ring::{Basis, Coeff, Ntt, Poly, Prime, ntt_primes};
+use blindscope_ring::{Arithmetic, Basis, Coeff, Ntt, Poly, Prime, ntt_primes};
 use chacha20::ChaCha20Rng;
 use num_bigint::BigInt;
 use proptest::prelude::*;
 use rand_core::SeedableRng;
 
+/// Four primes, on the fastest path.
 fn basis(log_n: u32) -> Basis {
+    basis_on(Arithmetic::fastest(), log_n)
+}
+
+fn basis_on(path: Arithmetic, log_n: u32) -> Basis {
     let mut values = ntt_primes(46, log_n, 2).unwrap();
-    values.extend(ntt_primes(40, log_n, 2).unwrap());
-    Basis::new(&values, log_n).unwrap()
+    values.extend(ntt_primes(40, log_n, 1).unwrap());
+    values.extend(ntt_primes(48, log_n, 1).unwrap());
+    Basis::on(path, &values, log_n).unwrap()
 }
 
 fn random(basis: &Basis, seed: u64) -> Poly<Ntt> {
@@ -37,8 +43,9 @@ fn random(basis: &Basis, seed: u64) -> Poly<Ntt> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
     #[test]
-    fn ring_laws(x: u64, y: u64, z: u64, log_n in prop::sample::select(vec![4u32, 7, 10])) {
-        let r = basis(log_n);
+    fn ring_laws(x: u64, y: u64, z: u64, log_n in prop::sample::select(vec![4u32, 7, 10]),
+        path in prop::sample::select(Arithmetic::available().collect::<Vec<_>>())) {
+        let r = basis_on(path, log_n);
         let (a, b, c) = (random(&r, x), random(&r, y), random(&r, z));
         let mul = |p: &Poly<Ntt>, q: &Poly<Ntt>| { let mut t = p.clone(); r.mul_assign(&mut t, q); t };
         let add = |p: &Poly<Ntt>, q: &Poly<Ntt>| { let mut t = p.clone(); r.add_assign(&mut t, q); t };
@@ -215,13 +222,15 @@ fn uniform_is_reproducible_separated_and_flat() {
     assert!(sample::uniform(&r.prefix(2), &seed, 1) == a.prefix(2));
 }
 
-/// Every tile shape, both paths: full tiles, left-over rows, half a tile, one term, more terms than one reduction takes.
+/// Every tile shape, every path: full tiles, left-over rows, half a tile, one term, more terms than one reduction takes.
 #[test]
 fn rows_of_constants_are_sums_of_products() {
-    for bits in [17, 26, 44, 46] {
-        let value = ntt_primes(bits, 4, 1).unwrap()[0];
-        let (fast, slow) = (Prime::new(value, 4).unwrap(), Prime::portable(value, 4).unwrap());
-        let m = fast.modulus();
+    for bits in [17, 26, 44, 46, 48, 50] {
+        // A degree that every path serves.
+        let value = ntt_primes(bits, 10, 1).unwrap()[0];
+        let paths = Arithmetic::available().map(|path| Prime::on(path, value, 10).unwrap());
+        let paths: Vec<Prime> = paths.collect();
+        let m = *paths[0].modulus();
         for (rows, columns, words) in [(1, 1, 8), (4, 3, 16), (9, 70, 40), (5, 4097, 8), (2, 0, 8)] {
             // Extreme residues among the others.
             let residue = |i: usize| match i % 5 {
@@ -246,8 +255,9 @@ fn rows_of_constants_are_sums_of_products() {
                     row.iter_mut().zip(x).for_each(|(o, &x)| *o = m.add(*o, m.mul(w[r * columns + j], x)));
                 }
             }
-            assert_eq!(run(&fast), want, "{bits} bits, {rows} rows, {columns} columns");
-            assert_eq!(run(&slow), want, "{bits} bits, {rows} rows, {columns} columns, portable");
+            for prime in &paths {
+                assert_eq!(run(prime), want, "{rows} rows, {columns} columns, {prime:?}");
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The transforms against their definition, and the two paths against each other.
+//! The transforms against their definition, and the paths of arithmetic against each other.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,7 +12,7 @@
     reason = "formulas read better with their indices"
 )]
 
-use blindscope_ring::{Backend, EvaluationOrder, Prime, ntt_primes};
+use blindscope_ring::{Arithmetic, EvaluationOrder, Prime, ntt_primes};
 use proptest::prelude::*;
 
 /// A deterministic stream of residues with the boundary values first.
@@ -43,12 +43,18 @@ fn root(prime: &Prime, n: usize) -> u64 {
     x[EvaluationOrder::new(prime.log_n()).index(1)]
 }
 
+/// The prime on every path of this processor that it fits, the portable one first.
+fn paths(value: u64, log_n: u32) -> Vec<Prime> {
+    let mut paths: Vec<Prime> =
+        Arithmetic::available().map(|path| Prime::on(path, value, log_n).unwrap()).collect();
+    paths.dedup_by_key(|prime| prime.arithmetic());
+    paths
+}
+
 fn primes_under_test(log_n: u32) -> Vec<Prime> {
-    let mut values = ntt_primes(46, log_n, 2).unwrap();
-    values.extend(ntt_primes(30, log_n, 1).unwrap());
-    values.extend(ntt_primes(60, log_n, 1).unwrap());
-    let both = |v: &u64| [Prime::new(*v, log_n).unwrap(), Prime::portable(*v, log_n).unwrap()];
-    values.iter().flat_map(both).collect()
+    let widths = [(46, 2), (30, 1), (47, 1), (50, 1), (60, 1)];
+    let values = widths.into_iter().flat_map(|(bits, count)| ntt_primes(bits, log_n, count).unwrap());
+    values.flat_map(|value| paths(value, log_n)).collect()
 }
 
 #[test]
@@ -106,84 +112,135 @@ fn transformed_product_is_the_negacyclic_convolution() {
     }
 }
 
-/// The pair of paths for one prime; `None` where the processor has only the portable one.
-fn pair(value: u64, log_n: u32) -> Option<(Prime, Prime)> {
-    let fast = Prime::new(value, log_n).unwrap();
-    if fast.backend() != Backend::Ifma {
-        println!("skipped: this processor has no AVX-512 IFMA");
-        return None;
+/// Every width takes the fastest path that this processor has for it, and no choice goes above its ceiling.
+#[test]
+fn the_path_follows_from_prime_processor_and_choice() {
+    let fastest = |most: Arithmetic| Arithmetic::available().filter(|path| *path <= most).last().unwrap();
+    for (bits, most) in [
+        (30, Arithmetic::Ifma),
+        (46, Arithmetic::Ifma),
+        (47, Arithmetic::Doubles),
+        (50, Arithmetic::Doubles),
+        (51, Arithmetic::Portable),
+        (60, Arithmetic::Portable),
+    ] {
+        let value = ntt_primes(bits, 13, 1).unwrap()[0];
+        assert_eq!(Prime::new(value, 13).unwrap().arithmetic(), fastest(most), "{bits} bits");
+        for ceiling in Arithmetic::ALL {
+            let prime = Prime::on(ceiling, value, 13).unwrap();
+            assert_eq!(prime.arithmetic(), fastest(most.min(ceiling)), "{bits} bits up to {ceiling}");
+        }
     }
-    Some((fast, Prime::portable(value, log_n).unwrap()))
+    for path in Arithmetic::ALL.into_iter().filter(|path| !path.is_available()) {
+        println!("not tested: this processor lacks the instructions of {path}");
+    }
 }
 
 #[test]
-fn both_paths_give_the_same_words_on_extreme_input() {
+fn paths_give_the_same_words_on_extreme_input() {
     for log_n in 10..=16 {
         let n = 1 << log_n;
-        for value in ntt_primes(46, log_n, 3).unwrap().into_iter().chain(ntt_primes(25, log_n, 1).unwrap()) {
-            let Some((fast, slow)) = pair(value, log_n) else { return };
+        let widths = [(50, 2), (47, 1), (46, 2), (25, 1)];
+        for value in widths.into_iter().flat_map(|(bits, count)| ntt_primes(bits, log_n, count).unwrap()) {
+            let paths = paths(value, log_n);
+            let (slow, fast) = paths.split_first().unwrap();
             // Everything at the top of the stated range, at the top of the residues, and alternating.
             let inputs = [
                 vec![(1 << 51) - 1; n],
                 vec![value - 1; n],
                 (0..n).map(|i| if i % 2 == 0 { (1 << 51) - 1 } else { 0 }).collect::<Vec<_>>(),
+                residues(1 << 51, n, value),
             ];
+            let mut top = vec![value - 1; n];
+            top[n / 3] = 0;
+            let mut back = top.clone();
+            slow.inverse(&mut back);
             for input in inputs {
-                let (mut x, mut y) = (input.clone(), input);
-                fast.forward(&mut x);
-                slow.forward(&mut y);
-                assert!(x == y, "forward {fast:?}");
-                let mut top = vec![value - 1; n];
-                top[n / 3] = 0;
-                let mut same = top.clone();
-                fast.inverse(&mut top);
-                slow.inverse(&mut same);
-                assert!(top == same, "inverse {fast:?}");
-                fast.inverse(&mut x);
-                slow.inverse(&mut y);
-                assert!(x == y, "inverse {fast:?}");
+                let mut want = input.clone();
+                slow.forward(&mut want);
+                let reduced: Vec<u64> = input.iter().map(|x| x % value).collect();
+                for fast in fast {
+                    let mut x = input.clone();
+                    fast.forward(&mut x);
+                    assert!(x == want, "forward {fast:?}");
+                    fast.inverse(&mut x);
+                    assert!(x == reduced, "inverse {fast:?}");
+                    let mut y = top.clone();
+                    fast.inverse(&mut y);
+                    assert!(y == back, "inverse {fast:?}");
+                }
             }
         }
     }
 }
 
+type Op<'a> = Box<dyn Fn(&Prime, &mut Vec<u64>) + 'a>;
+
+/// Every vector operation, with one operand fixed.
+fn operations<'a>(b: &'a [u64], coefficients: &'a [i64]) -> Vec<(&'static str, Op<'a>)> {
+    let w = |p: &Prime| p.constant(b[9]);
+    let sum = move |x: &mut Vec<u64>, p: &Prime, terms: usize| {
+        let y = x.clone();
+        let all: Vec<_> = (0..terms).map(|i| if i % 3 == 0 { (&y[..], b) } else { (b, &y[..]) }).collect();
+        p.mul_sum(x, &all);
+    };
+    vec![
+        ("forward", Box::new(|p, x| p.forward(x))),
+        ("inverse", Box::new(|p, x| p.inverse(x))),
+        ("add", Box::new(|p, x| p.add_assign(x, b))),
+        ("sub", Box::new(|p, x| p.sub_assign(x, b))),
+        ("neg", Box::new(|p, x| p.neg_assign(x))),
+        ("mul", Box::new(|p, x| p.mul_assign(x, b))),
+        ("mul_into", Box::new(|p, x| p.mul_into(x, b, b))),
+        ("mul_add", Box::new(|p, x| p.mul_add_assign(x, b, b))),
+        ("mul_sum of none", Box::new(move |p, x| sum(x, p, 0))),
+        ("mul_sum of 3", Box::new(move |p, x| sum(x, p, 3))),
+        ("mul_sum of 16", Box::new(move |p, x| sum(x, p, 16))),
+        ("mul_sum of 17", Box::new(move |p, x| sum(x, p, 17))),
+        ("mul_constant", Box::new(move |p, x| p.mul_constant_assign(x, w(p)))),
+        ("mul_constant_add", Box::new(move |p, x| p.mul_constant_add_assign(x, b, w(p)))),
+        ("sub_mul_constant", Box::new(move |p, x| p.sub_mul_constant_assign(x, b, w(p)))),
+        ("signed_to_ntt", Box::new(|p, x| p.signed_to_ntt(x, coefficients))),
+        (
+            "lift_centred, then forward",
+            Box::new(|p, x| {
+                let y = x.clone();
+                p.lift_centred_lazy(x, &y, p.modulus());
+                p.forward(x);
+            }),
+        ),
+    ]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn both_paths_give_the_same_words(seed: u64, bits in 25u32..=46) {
+    fn paths_give_the_same_words(seed: u64, bits in 20u32..=50, extreme: bool) {
         let value = ntt_primes(bits, 10, 1).unwrap()[0];
-        if let Some((fast, slow)) = pair(value, 10) {
-            let a = residues(value, 1024, seed);
-            let b = residues(value, 1024, seed ^ 0xabcd);
-            let w = fast.constant(b[9]);
-            type Op<'a> = Box<dyn Fn(&Prime, &mut Vec<u64>) + 'a>;
-            let ops: Vec<(&str, Op)> = vec![
-                ("forward", Box::new(|p, x| p.forward(x))),
-                ("inverse", Box::new(|p, x| p.inverse(x))),
-                ("add", Box::new(|p, x| p.add_assign(x, &b))),
-                ("sub", Box::new(|p, x| p.sub_assign(x, &b))),
-                ("neg", Box::new(|p, x| p.neg_assign(x))),
-                ("mul", Box::new(|p, x| p.mul_assign(x, &b))),
-                ("mul_into", Box::new(|p, x| { let y = x.clone(); p.mul_into(x, &y, &b); })),
-                ("mul_add", Box::new(|p, x| p.mul_add_assign(x, &b, &b))),
-                ("mul_sum of 3", Box::new(|p, x| { let y = x.clone(); p.mul_sum(x, &[(&y, &b), (&b, &b), (&y, &y)]); })),
-                ("mul_sum of 17", Box::new(|p, x| { let y = x.clone(); p.mul_sum(x, &[(&y[..], &b[..]); 17]); })),
-                ("mul_constant", Box::new(|p, x| p.mul_constant_assign(x, w))),
-                ("mul_constant_add", Box::new(|p, x| p.mul_constant_add_assign(x, &b, w))),
-                ("sub_mul_constant", Box::new(|p, x| p.sub_mul_constant_assign(x, &b, w))),
-            ];
-            for (name, op) in &ops {
-                let (mut x, mut y) = (a.clone(), a.clone());
-                op(&fast, &mut x);
-                op(&slow, &mut y);
-                prop_assert!(x == y, "{} differs at {} bits", name, bits);
+        let (a, b) = if extreme {
+            // The largest residues, and those whose centred representatives are largest.
+            (vec![value - 1; 1024], (0..1024).map(|i| value / 2 + i % 2).collect())
+        } else {
+            (residues(value, 1024, seed), residues(value, 1024, seed ^ 0xabcd))
+        };
+        let coefficients: Vec<i64> = b.iter().map(|&x| x as i64 - (value / 2) as i64).collect();
+        let paths = paths(value, 10);
+        let (slow, fast) = paths.split_first().unwrap();
+        for (name, op) in &operations(&b, &coefficients) {
+            let mut want = a.clone();
+            op(slow, &mut want);
+            for fast in fast {
+                let mut got = a.clone();
+                op(fast, &mut got);
+                prop_assert!(got == want, "{} differs on {:?}", name, fast);
             }
         }
     }
 
     #[test]
-    fn vector_operations_equal_scalar_ones(seed: u64, bits in prop::sample::select(vec![25u32, 40, 46, 60])) {
-        let p = Prime::new(ntt_primes(bits, 10, 1).unwrap()[0], 10).unwrap();
+    fn vector_operations_equal_scalar_ones(seed: u64, bits in prop::sample::select(vec![25u32, 40, 46, 48, 50, 60]),
+        path in prop::sample::select(Arithmetic::available().collect::<Vec<_>>())) {
+        let p = Prime::on(path, ntt_primes(bits, 10, 1).unwrap()[0], 10).unwrap();
         let m = p.modulus();
         let (a, b) = (residues(p.value(), 1024, seed), residues(p.value(), 1024, !seed));
         let mut sum = vec![0; 1024];

@@ -235,8 +235,8 @@ impl Plan {
     }
 
     /// Which arithmetic path its transforms take here.
-    pub fn backend(&self) -> blindscope_ring::Backend {
-        self.tables.basis.prime(0).backend()
+    pub fn arithmetic(&self) -> blindscope_ring::Arithmetic {
+        self.tables.basis.prime(0).arithmetic()
     }
 
     pub(crate) fn basis(&self) -> &Basis {

@@ -10,7 +10,7 @@ use blindscope_classify::{
     Affine, Asker, AskerSecret, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Packing, Plan, Policy,
     Server,
 };
-use blindscope_ring::Backend;
+use blindscope_ring::Arithmetic;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 use std::collections::BTreeMap;
@@ -88,10 +88,10 @@ impl Case {
 pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
     let mut rng = ChaCha20Rng::from_seed([9; 32]);
     let head = head(&mut rng)?;
-    let backend = backend()?;
-    let words = format!("arithmetic path: {backend:?}; thread CPU time");
+    let path = arithmetic()?;
+    let words = format!("arithmetic path: {path}; thread CPU time");
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend: words };
-    let bars = Bars::of(backend);
+    let bars = Bars::of(path);
     let lone = Case::new(&head, Policy::new(1), &mut rng)?;
     let ours = lone_token(&lone, &head, runs, peers, &bars, &mut rng, &mut report)?;
     small_batches(&head, runs, &mut rng, &mut report)?;
@@ -113,8 +113,8 @@ struct Bars {
 }
 
 impl Bars {
-    fn of(path: Backend) -> Self {
-        if path == Backend::Ifma {
+    fn of(path: Arithmetic) -> Self {
+        if path == Arithmetic::Ifma {
             return Self { latency: (4.0, 2.0), throughput: (24e3, 40e3), over_openfhe: (20.0, 40.0) };
         }
         Self { latency: (9.0, 5.0), throughput: (12e3, 20e3), over_openfhe: (12.0, 20.0) }
@@ -122,9 +122,9 @@ impl Bars {
 }
 
 /// Which arithmetic a prime of the plans' kind runs on.
-fn backend() -> Result<Backend, BenchError> {
+fn arithmetic() -> Result<Arithmetic, BenchError> {
     let value = blindscope_ring::ntt_primes(44, 13, 1)?[0];
-    Ok(blindscope_ring::Prime::new(value, 13)?.backend())
+    Ok(blindscope_ring::Prime::new(value, 13)?.arithmetic())
 }
 
 /// Ours and the peer's figures of each turn.

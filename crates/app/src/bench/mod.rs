@@ -17,6 +17,7 @@ mod sum;
 mod vision;
 
 pub use audit::AuditBench;
+pub use blindscope_ring::Arithmetic;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
@@ -95,12 +96,13 @@ pub fn sum(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     sum::run(runs, peers)
 }
 
-/// The arithmetic core, one thread: encryption, products, rotations, transforms, sizes, precision.
+/// The arithmetic core, one thread, on no faster path than `arithmetic`: encryption, products, rotations, transforms, sizes,
+/// precision.
 ///
 /// # Errors
 /// [`BenchError`]
-pub fn core(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
-    core::run(runs, peers)
+pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+    core::run(arithmetic, runs, peers)
 }
 
 /// Class tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.

@@ -27,7 +27,7 @@ const UPDATE_RUNS: usize = 3;
 pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
     let mut rng = ChaCha20Rng::from_seed([11; 32]);
     let params = Parameters::new(presets::sum())?;
-    let backend = format!("{:?}", params.q().prime(0).backend());
+    let backend = format!("arithmetic path: {}", params.q().prime(0).arithmetic());
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     bytes(&params, &mut report)?;
     let key = ceremony::wide_key(&params, 3, presets::SUM_WIDTH, &mut rng)?;

@@ -4,7 +4,7 @@ use super::literal::{ModulusLiteral, ParametersLiteral};
 use super::{Level, MAX_PRIMES, SwitchTables};
 use crate::{CkksError, Result, Scale};
 use blindscope_ring::lift::Lift;
-use blindscope_ring::{Basis, MAX_LOG_N, MIN_LOG_N, RingError, Shoup, ntt_primes};
+use blindscope_ring::{Arithmetic, Basis, MAX_LOG_N, MIN_LOG_N, RingError, Shoup, ntt_primes};
 use blindscope_wire::{Digest, Fingerprint, Hasher};
 use std::sync::Arc;
 
@@ -35,11 +35,19 @@ impl Parameters {
     /// # Errors
     /// [`CkksError::Insecure`] above the security row, and one variant for each other reason.
     pub fn new(literal: ParametersLiteral) -> Result<Self> {
+        Self::on(Arithmetic::fastest(), literal)
+    }
+
+    /// As [`Self::new`], on no faster path than `arithmetic`: to measure paths. All give the same bytes.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(arithmetic: Arithmetic, literal: ParametersLiteral) -> Result<Self> {
         let limit = literal
             .security
             .max_log_qp(literal.log_n)
             .ok_or(CkksError::NoSecurityRow { log_n: literal.log_n })?;
-        let params = Self::insecure_for_tests(literal)?;
+        let params = Self::build(arithmetic, literal)?;
         let log_qp = params.qp().log2_product(params.qp().len());
         if log_qp > f64::from(limit) {
             return Err(CkksError::Insecure {
@@ -57,21 +65,19 @@ impl Parameters {
     /// # Errors
     /// As [`Self::new`], but for the security row.
     pub fn insecure_for_tests(literal: ParametersLiteral) -> Result<Self> {
-        Self::build(literal, Basis::new)
+        Self::build(Arithmetic::fastest(), literal)
     }
 
-    /// As [`Self::insecure_for_tests`], on the portable path whatever the processor offers: to compare the two.
+    /// As [`Self::insecure_for_tests`], on no faster path than `arithmetic`: to compare paths.
     ///
     /// # Errors
     /// As [`Self::insecure_for_tests`].
-    pub fn portable_for_tests(literal: ParametersLiteral) -> Result<Self> {
-        Self::build(literal, Basis::portable)
+    pub fn insecure_for_tests_on(arithmetic: Arithmetic, literal: ParametersLiteral) -> Result<Self> {
+        Self::build(arithmetic, literal)
     }
 
-    fn build(
-        literal: ParametersLiteral,
-        basis: fn(&[u64], u32) -> std::result::Result<Basis, RingError>,
-    ) -> Result<Self> {
+    fn build(arithmetic: Arithmetic, literal: ParametersLiteral) -> Result<Self> {
+        let basis = |values: &[u64], log_n| Basis::on(arithmetic, values, log_n);
         let (q, special) = primes(&literal)?;
         if !(1..=MAX_PRIMES).contains(&q.len()) {
             return Err(CkksError::PrimeCount {

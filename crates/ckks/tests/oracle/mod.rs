@@ -1,6 +1,6 @@
 //! CKKS by its definitions: big integers, schoolbook products, exact divisions. Slow and obvious.
 
-use blindscope_ring::{Basis, Ntt, Poly};
+use blindscope_ring::{Arithmetic, Basis, Ntt, Poly};
 use num_bigint::BigInt;
 
 /// A polynomial with centred integer coefficients modulo some `Q`.
@@ -95,7 +95,7 @@ pub(crate) fn switch_at(
     // Keys are reduced to the primes of this level.
     let mut values: Vec<u64> = q.primes()[..limbs].iter().map(|p| p.value()).collect();
     values.push(qp.prime(q.len()).value());
-    let raised = Basis::portable(&values, q.log_n()).unwrap();
+    let raised = Basis::on(Arithmetic::Portable, &values, q.log_n()).unwrap();
     let total = modulus(&raised, limbs + 1);
     let mut sums = vec![BigInt::from(0); places.len()];
     for (j, row) in key.iter().take(limbs).enumerate() {

@@ -22,7 +22,7 @@
 #![allow(clippy::large_types_passed_by_value, reason = "constants that live in registers")]
 
 use super::Twiddles;
-use crate::Modulus;
+use crate::{Arithmetic, Modulus};
 use std::arch::x86_64::{
     __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512,
     _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_set1_epi64, _mm512_setzero_si512,
@@ -31,7 +31,7 @@ use std::arch::x86_64::{
 };
 
 /// Smallest degree these kernels serve: one pass of radix 16 over blocks of 64.
-pub(crate) const MIN_LOG_N: u32 = 10;
+const MIN_LOG_N: u32 = 10;
 /// Words between the tail twiddles of two 64-blocks: seven pairs of vectors.
 const TAIL: usize = 7 * 16;
 
@@ -54,14 +54,11 @@ struct Direction {
 }
 
 /// Whether this processor and this prime can use the kernels; see the module text for the bound.
-pub(crate) fn supports(modulus: &Modulus, log_n: u32) -> bool {
+fn supports(modulus: &Modulus, log_n: u32) -> bool {
     log_n >= MIN_LOG_N
         && modulus.bits() <= 46
         && u64::from(2 * log_n) * modulus.value() <= 1 << 51
-        && std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl")
-        && std::arch::is_x86_feature_detected!("avx512ifma")
+        && Arithmetic::Ifma.is_available()
 }
 
 fn quotient52(w: u64, p: u64) -> u64 {
@@ -88,18 +85,22 @@ impl Direction {
 }
 
 impl Tables {
-    pub(crate) fn new(modulus: &Modulus, twiddles: &Twiddles) -> Self {
-        let p = modulus.value();
+    /// The tables, where processor, prime and degree allow.
+    pub(crate) fn new(modulus: &Modulus, twiddles: &Twiddles) -> Option<Self> {
+        let (p, n) = (modulus.value(), twiddles.forward.len());
+        if !supports(modulus, n.trailing_zeros()) {
+            return None;
+        }
         let direction = |t: &[crate::Shoup]| Direction::new(t.iter().map(|w| w.value).collect(), p);
         let n_inverse = twiddles.n_inverse.value;
         let last = modulus.mul(n_inverse, twiddles.inverse[1].value);
-        Self {
-            n: twiddles.forward.len(),
+        Some(Self {
+            n,
             p,
             forward: direction(&twiddles.forward),
             inverse: direction(&twiddles.inverse),
             scale: [n_inverse, last].map(|w| (w, quotient52(w, p))),
-        }
+        })
     }
 
     /// In place, coefficients to evaluations. Range: below `2^51` in, below `p` out.

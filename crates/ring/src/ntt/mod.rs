@@ -5,6 +5,8 @@
 //! the inverse Gentleman–Sande back. [`EvaluationOrder`] says which value stands where.
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod doubles;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod ifma;
 mod order;
 pub(crate) mod portable;

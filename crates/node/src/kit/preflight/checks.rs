@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use blindscope_federation::{BlobHasher, Study};
-use blindscope_ring::{Backend, Prime, ntt_primes};
+use blindscope_ring::{Arithmetic, Prime, ntt_primes};
 use blindscope_transport::{Join, Joined};
 
 use super::{Check, Outcome};
@@ -59,12 +59,12 @@ pub(super) fn local(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
 fn processor() -> Check {
     // The path is chosen for each prime alike; the smallest ring is enough to see which.
     let prime = ntt_primes(40, 12, 1).ok().and_then(|primes| Prime::new(*primes.first()?, 12).ok());
-    match prime.map(|prime| prime.backend()) {
-        Some(Backend::Portable) | None => {
-            let repair = "results are the same, several times slower; a processor with AVX-512 IFMA helps";
+    match prime.map(|prime| prime.arithmetic()) {
+        Some(Arithmetic::Portable) | None => {
+            let repair = "results are the same, several times slower; a processor with AVX2 and FMA helps, one with AVX-512 IFMA most";
             Check::new("processor", Outcome::Warning, "portable arithmetic", repair)
         }
-        Some(fast) => Check::ok("processor", format!("{fast:?}").to_lowercase()),
+        Some(fast) => Check::ok("processor", fast.name()),
     }
 }
 
