@@ -93,6 +93,9 @@ pub(crate) struct ImportArgs {
     /// The matrix of an HDF5 file that holds several, such as fold1/features.
     #[arg(long)]
     dataset: Option<String>,
+    /// The backbone that made the features: the 64 digits that `model show` prints, as a study names it.
+    #[arg(long, value_name = "DIGEST", value_parser = digest)]
+    backbone: Option<Digest>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -141,6 +144,16 @@ pub(crate) struct ShowArgs {
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
+}
+
+/// A backbone's digest.
+#[derive(Debug, Clone, Copy)]
+struct Digest([u8; 32]);
+
+fn digest(text: &str) -> Result<Digest, String> {
+    let fine = text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit());
+    let found = fine.then(|| features::unhex(text)).flatten();
+    found.map(Digest).ok_or_else(|| "expected the 64 hexadecimal digits that `model show` prints".into())
 }
 
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
@@ -214,7 +227,17 @@ fn save(features: &Features, out: &Path) -> anyhow::Result<()> {
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
     let options = ImportOptions { labels: args.labels.clone(), dataset: args.dataset.clone() };
-    let features = features::import(&args.input, &options)?;
+    let mut features = features::import(&args.input, &options)?;
+    if let Some(Digest(stated)) = args.backbone {
+        let known = features.backbone.filter(|known| *known != stated);
+        anyhow::ensure!(
+            known.is_none(),
+            "--backbone: {} says itself that its backbone is {}",
+            args.input.display(),
+            features::hex(&known.unwrap_or_default())
+        );
+        features.backbone = Some(stated);
+    }
     save(&features, &args.out)?;
     show(&Summary::new(&features), Some(&args.out), None, args.json)
 }

@@ -147,9 +147,7 @@ fn head(args: &HeadArgs) -> anyhow::Result<()> {
         }
         None => (all, None),
     };
-    if test.as_ref().is_some_and(|test| test.classes != train.classes) {
-        anyhow::bail!("the features of --test have other classes than those trained on");
-    }
+    let test = test.map(|test| training::comparable(&train, test)).transpose()?;
     let trained = training::train_head(&train, test.as_ref(), &options.request())?;
     save(&trained, &args.out)?;
     show(&trained.report, None, &args.out, options.json)
@@ -244,11 +242,14 @@ fn show(report: &TrainingReport, before: Option<&Evaluation>, head: &Path, json:
 }
 
 fn figures(out: &mut impl Write, when: &str, e: &Evaluation) -> io::Result<()> {
-    let percent = |v: f64| format!("{:.2} %", 100.0 * v);
+    let percent = |v: f64| if v.is_nan() { "none".to_owned() } else { format!("{:.2} %", 100.0 * v) };
     let [low, high] = e.accuracy_interval.map(percent);
     writeln!(out, "{when}: {} rows, accuracy {} (95 %: {low} to {high})", e.rows, percent(e.accuracy))?;
     let [balanced, f1, auc] = [e.balanced_accuracy, e.macro_f1, e.auc].map(percent);
     writeln!(out, "  balanced accuracy {balanced}, macro F1 {f1}, AUC {auc}")?;
+    if e.auc.is_nan() {
+        writeln!(out, "  no AUC: these rows are of one class")?;
+    }
     for (class, counts) in e.classes.iter().zip(&e.confusion) {
         let [precision, recall] = [class.precision, class.recall].map(percent);
         writeln!(out, "  {}: precision {precision}, recall {recall}, predicted as {counts:?}", class.name)?;

@@ -40,6 +40,7 @@ fn found(folder: &Path) {
         hosts: Vec::new(),
         classes: ["a", "b", "c"].map(str::to_owned).into(),
         backbone: "ab".repeat(32),
+        allow_unknown_backbone: false,
         width: WIDTH as u32,
         sites: SITES.map(str::to_owned).into(),
         admins: vec!["admin".to_owned()],
@@ -84,7 +85,7 @@ fn draft(name: &str, kind: JobKind) -> JobSpec {
 async fn done(admin: &Admin, name: &str) -> Vec<u8> {
     let begun = Instant::now();
     let last = tokio::time::timeout(Duration::from_mins(4), admin.watch(name, |_| {})).await;
-    jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+    jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
     let (bytes, len) = admin.download(name, Vec::new()).await.unwrap();
     println!("{name}: {len} bytes, {:.1?}", begun.elapsed());
     bytes

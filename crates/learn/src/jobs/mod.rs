@@ -20,6 +20,7 @@ mod error;
 mod fedavg;
 mod integers;
 mod job;
+mod labels;
 mod model;
 mod open;
 mod scaling;
@@ -33,6 +34,7 @@ pub use data::{Examples, SiteData, Tiles};
 pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use job::{Coordinator, SiteLearner, job, served_head, sized};
+pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
 pub use settings::{

@@ -78,20 +78,22 @@ pub(crate) fn cross_entropy(logits: &[f32], labels: &[usize], classes: usize) ->
     (loss, gradient)
 }
 
-/// Refuses rows and labels that do not pair up, and a class without an example.
-pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+/// Refuses rows and labels that do not pair up, and labels beyond the classes.
+pub(super) fn check_pairs(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
     if width == 0 || rows.len() != labels.len() * width || labels.is_empty() {
         let expected = format!("{} rows of {width}", labels.len());
         return Err(Error::shape("training a head", expected, format!("{} values", rows.len())));
     }
-    let mut counts = vec![0usize; classes];
-    for label in labels {
-        let count = counts.get_mut(*label);
-        *count.ok_or_else(|| {
-            Error::data("training a head", format!("label {label} of {classes} classes"))
-        })? += 1;
+    match labels.iter().find(|label| **label >= classes) {
+        Some(label) => Err(Error::data("training a head", format!("label {label} of {classes} classes"))),
+        None => Ok(()),
     }
-    if let Some(class) = counts.iter().position(|n| *n == 0) {
+}
+
+/// As [`check_pairs`], and refuses a class without an example.
+pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+    check_pairs(rows, width, labels, classes)?;
+    if let Some(class) = (0..classes).find(|class| !labels.contains(class)) {
         return Err(Error::data("training a head", format!("class {class} of {classes} has no example")));
     }
     Ok(())

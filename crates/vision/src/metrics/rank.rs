@@ -1,6 +1,7 @@
 //! Area under the ROC curve by ranks (Mann–Whitney), ties counted half.
 
-/// Mean over classes of the one-against-rest AUC of `scores: [n, classes]`; classes without both kinds are left out.
+/// Mean over classes of the one-against-rest AUC of `scores: [n, classes]`; classes without both kinds are left out. Not
+/// a number where none has both.
 ///
 /// Rows are turned into softmax probabilities first, so that logits of different rows compare.
 pub fn auc(scores: &[f32], labels: &[usize], classes: usize) -> f64 {
@@ -15,7 +16,10 @@ pub fn auc(scores: &[f32], labels: &[usize], classes: usize) -> f64 {
         binary(column)
     };
     let areas: Vec<f64> = (0..classes).filter_map(of_class).collect();
-    areas.iter().sum::<f64>() / areas.len().max(1) as f64
+    if areas.is_empty() {
+        return f64::NAN;
+    }
+    areas.iter().sum::<f64>() / areas.len() as f64
 }
 
 /// P(score of a positive > score of a negative) + half of P(equal).
