@@ -23,7 +23,7 @@ pub mod ring_switch;
 mod scale;
 
 pub use blindscope_ring::galois::{conjugation_element, rotation_element};
-pub use blindscope_ring::sample::Seed;
+pub use blindscope_ring::sample::{SecretSeed, Seed};
 pub use ciphertext::{Ciphertext, SeededCiphertext};
 pub use decrypt::Decryptor;
 pub use encode::{Encoder, join_pairs, split_pairs};

@@ -67,20 +67,64 @@ impl Noise {
     }
 }
 
+/// Variances, a coefficient, of keys that sites make together: every secret and every error is a sum over the sites, and the
+/// relinearisation key multiplies such sums.
+///
+/// With `s = Σ s_i`, `u = Σ u_i` and errors `e_0`, `e_1` of the first round summed over the sites, the second round leaves
+/// `b + a·s = P·g·s² + s·e_0 + u·e_1 + e_2 + e_3` for `a = s·a' + e_1` (ia.cr/2020/304, §4).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KeyVariances {
+    /// Of the secret: `2/3` a site.
+    pub secret: f64,
+    /// Of the error of a public key or of a Galois key: `σ²` a site.
+    pub error: f64,
+    /// Of the error of a relinearisation key: `σ²` under one party's own secret, `n·σ²·(2 + 4/3·N·n)` for `n` sites that make
+    /// it in two rounds, one included.
+    pub relin: f64,
+}
+
+impl KeyVariances {
+    /// Of keys that the holder of the secret makes alone.
+    pub fn own() -> Self {
+        let error = ERROR_STD * ERROR_STD;
+        Self { secret: TERNARY_VARIANCE, error, relin: error }
+    }
+
+    /// Of keys that so many sites make together in a ring of degree `n`.
+    pub fn collective(n: usize, sites: usize) -> Self {
+        let (n, sites) = (n as f64, sites as f64);
+        let error = sites * ERROR_STD * ERROR_STD;
+        let secret = sites * TERNARY_VARIANCE;
+        Self { secret, error, relin: error * 2.0 * (1.0 + n * secret) }
+    }
+
+    /// Of a fresh encryption under the public key in a ring of degree `n`: `e·u + e_0 + e_1·s`.
+    pub fn fresh(&self, n: usize) -> f64 {
+        let n = n as f64;
+        n * TERNARY_VARIANCE * self.error + ERROR_STD * ERROR_STD * (1.0 + n * self.secret)
+    }
+}
+
 /// Noise of each operation under one parameter set.
 #[derive(Debug, Clone)]
 pub struct NoiseModel {
     params: Parameters,
+    keys: KeyVariances,
     n: f64,
     /// Squared tail factor of one Gaussian slot among all.
     tail: f64,
 }
 
 impl NoiseModel {
-    /// The model of these parameters.
+    /// The model of these parameters under keys of one holder.
     pub fn new(params: &Parameters) -> Self {
+        Self::with_keys(params, KeyVariances::own())
+    }
+
+    /// The model of these parameters under keys of these variances.
+    pub fn with_keys(params: &Parameters, keys: KeyVariances) -> Self {
         let n = params.n() as f64;
-        Self { params: params.clone(), n, tail: (n / 2.0).ln() + TAIL }
+        Self { params: params.clone(), keys, n, tail: (n / 2.0).ln() + TAIL }
     }
 
     /// A Gaussian term with this mean square.
@@ -105,20 +149,30 @@ impl NoiseModel {
 
     /// A fresh public-key ciphertext, encoding included: `e·u + e_0 + e_1·s`.
     pub fn fresh_public(&self) -> Noise {
-        let e = self.n * ERROR_STD * ERROR_STD;
-        self.product(2.0 * e * self.n * TERNARY_VARIANCE).plus(self.fresh_secret())
+        let e = self.n * self.keys.error * self.n * TERNARY_VARIANCE;
+        let own = self.n * ERROR_STD * ERROR_STD * self.n * self.keys.secret;
+        self.product(e + own).plus(self.fresh_secret())
     }
 
     /// Rounding both halves of a ciphertext after a division: `r_0 + r_1·s`.
     pub fn rounding(&self) -> Noise {
         let r = self.n / 12.0;
-        self.gaussian(r).plus(self.product(r * self.n * TERNARY_VARIANCE))
+        self.gaussian(r).plus(self.product(r * self.n * self.keys.secret))
     }
 
-    /// What one key switch adds at a level: `Σ d_j·e_j / P` and a rounding.
+    /// What one key switch under a Galois key adds at a level: `Σ d_j·e_j / P` and a rounding.
     ///
     /// Digits are centred, so uniform in `[-D_j/2, D_j/2]`.
     pub fn key_switch(&self, level: Level) -> Noise {
+        self.switch(level, self.keys.error)
+    }
+
+    /// What one relinearisation adds at a level.
+    pub fn relinearise(&self, level: Level) -> Noise {
+        self.switch(level, self.keys.relin)
+    }
+
+    fn switch(&self, level: Level, error: f64) -> Noise {
         let Some(special) = self.params.special() else { return Noise::NONE };
         let log_p = special.log2_product(special.len());
         let primes = &self.params.q().primes()[..level.limbs()];
@@ -127,8 +181,7 @@ impl NoiseModel {
             .map(|run| run.iter().map(|q| (q.value() as f64).log2()).sum::<f64>())
             .map(|log_d| (2.0 * (log_d - log_p)).exp2() / 12.0)
             .sum();
-        let e = self.n * ERROR_STD * ERROR_STD;
-        self.product(digits * self.n * e).plus(self.rounding())
+        self.product(digits * self.n * self.n * error).plus(self.rounding())
     }
 
     /// After `rescale` from `level`.
@@ -157,6 +210,6 @@ impl NoiseModel {
     /// What dropping low bits of a final ciphertext adds; see [`crate::codec::DropBits`].
     pub fn dropped(&self, drop: crate::codec::DropBits) -> Noise {
         let half = |bits: u32| if bits == 0 { 0.0 } else { self.n * (2.0 * f64::from(bits)).exp2() / 12.0 };
-        self.gaussian(half(drop.c0)).plus(self.product(half(drop.c1) * self.n * TERNARY_VARIANCE))
+        self.gaussian(half(drop.c0)).plus(self.product(half(drop.c1) * self.n * self.keys.secret))
     }
 }

@@ -75,6 +75,21 @@ impl Asker {
         Ok(out)
     }
 
+    /// The plaintexts of a question, at the top level: for those who encrypt elsewhere, as sites do that a question is dealt to.
+    /// [`crate::question_of`] makes a question of their encryptions.
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`].
+    pub fn encode<T: AsRef<[f64]>>(&self, tokens: &[T]) -> Result<Vec<Plaintext>> {
+        self.plan.require_key("encode", KeyOwner::Collective)?;
+        let mut plain = Vec::with_capacity(self.plan.pieces(tokens.len()));
+        self.write(tokens, &mut std::io::sink(), |m| {
+            plain.push(m.clone());
+            Ok(Vec::new())
+        })?;
+        Ok(plain)
+    }
+
     fn write<T: AsRef<[f64]>>(
         &self,
         tokens: &[T],

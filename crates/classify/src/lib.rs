@@ -53,6 +53,9 @@ pub use error::{ClassifyError, Result};
 pub use feature::FeatureLayout;
 pub use head::{Affine, Circuit, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
 pub use keys::{AskerSecret, EvaluationKeys};
-pub use plan::{Chain, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale};
+pub use plan::{
+    Chain, Collective, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,
+};
+pub use question::question_of;
 pub use server::Server;
 pub use token::{Layout, Outer};

@@ -29,6 +29,28 @@ pub(crate) fn write_head(plan: &Plan, tokens: usize, out: &mut impl Write) -> Re
     write_all(&bytes, out)
 }
 
+/// The bytes of a question of these ciphertexts: encryptions of what [`crate::Asker::encode`] gave, in order, at any scale; they
+/// are taken to be at the plan's.
+///
+/// # Errors
+/// [`ClassifyError::Count`] for more tokens than the plan's batch or another number of ciphertexts, [`ClassifyError::OtherPlan`]
+/// for ciphertexts that are not fresh ones of the plan.
+pub fn question_of(plan: &Plan, tokens: usize, ciphertexts: Vec<Ciphertext>) -> Result<Vec<u8>> {
+    plan.require_key("question", KeyOwner::Collective)?;
+    let mut out = Vec::with_capacity(plan.upload_len(tokens));
+    write_head(plan, tokens, &mut out)?;
+    if ciphertexts.len() != plan.pieces(tokens) {
+        let (what, found, expected) = ("ciphertexts", ciphertexts.len(), plan.pieces(tokens).to_string());
+        return Err(ClassifyError::Count { op: "question", what, found, expected });
+    }
+    for mut c in ciphertexts {
+        c.set_scale(plan.fresh());
+        check(plan, &c)?;
+        out.extend_from_slice(&codec::encode_ciphertext(&c));
+    }
+    Ok(out)
+}
+
 const HEAD_LEN: usize = Header::LEN + crate::plan::COUNT_LEN;
 
 pub(crate) fn write_all(bytes: &[u8], out: &mut impl Write) -> Result<()> {

@@ -1,9 +1,10 @@
 //! `blindscope data`
 
 use crate::interrupt;
+use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{TileOptions, copies_line};
-use blindscope_learn::features::{self, SyntheticPlan};
+use blindscope_learn::features::{self, Limits, SyntheticPlan};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -13,7 +14,7 @@ pub(crate) enum Command {
     /// Draw synthetic H&E-like tiles of three classes that differ in structure alone.
     #[command(after_help = "Example: blindscope data synth tiles/ --side 64 --patients 20")]
     Synth(SynthArgs),
-    /// List tiles without opening a model: classes, groups, files that cannot be used.
+    /// List tiles and open each: classes, groups, files that cannot be used and why.
     #[command(after_help = "Example: blindscope data check tiles/ --group-duplicates")]
     Check(CheckArgs),
 }
@@ -77,7 +78,11 @@ fn synth(args: &SynthArgs) -> anyhow::Result<()> {
 
 fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
-    let (dataset, copies) = args.tiles.open(&cancel)?;
+    let (mut dataset, copies) = args.tiles.open(&cancel)?;
+    let mut bar = Bar::new("opening");
+    let mut show = |done: usize, total: usize| bar.show(done as u64, total as u64, "tiles");
+    features::open_tiles(&mut dataset, Limits::default(), &mut show, &cancel)?;
+    drop(bar);
     let counts: Vec<_> = dataset.classes.iter().zip(dataset.class_counts()).collect();
     let groups = features::independent_groups(&dataset);
     if args.json {
@@ -92,10 +97,11 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
                 "across_labels": c.across_labels, "unread": c.unread
             })
         });
-        return print_json(&serde_json::json!({
+        print_json(&serde_json::json!({
             "tiles": dataset.samples.len(), "classes": classes, "groups": groups, "skipped": skipped,
             "near_duplicates": near_duplicates
-        }));
+        }))?;
+        return usable(dataset.samples.len());
     }
     let mut out = io::stdout().lock();
     for tile in &dataset.rejected {
@@ -108,5 +114,11 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
     if let Some(copies) = copies {
         writeln!(out, "{}", copies_line(&copies))?;
     }
+    usable(dataset.samples.len())
+}
+
+/// A listing without a tile that can be used is a failure.
+fn usable(tiles: usize) -> anyhow::Result<()> {
+    anyhow::ensure!(tiles > 0, "no tile can be used");
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
 use blindscope_learn::features::{
     self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays,
-    Summary,
+    Summary, unhex,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -83,19 +83,20 @@ impl From<DeviceOption> for Device {
 
 #[derive(Debug, Args)]
 pub(crate) struct ImportArgs {
-    /// The other tool's file.
+    /// The other tool's file, or a folder of one .h5 or .npy file a slide.
     input: PathBuf,
     /// The features file to write (.safetensors).
     out: PathBuf,
-    /// A CSV `path,label[,group][,patient][,site]` whose rows are in the order of the features.
+    /// A CSV `path,label[,group][,patient][,site]`. Its rows are joined to the features by id; to a slide's bag of patches by
+    /// the slide's name; by order only to features without names (.npy, plain .safetensors).
     #[arg(long)]
     labels: Option<PathBuf>,
+    /// The backbone that made the features, as `model show` and `features show` print it. Without it the backbone is unknown.
+    #[arg(long, value_name = "DIGEST")]
+    backbone: Option<String>,
     /// The matrix of an HDF5 file that holds several, such as fold1/features.
     #[arg(long)]
     dataset: Option<String>,
-    /// The backbone that made the features: the 64 digits that `model show` prints, as a study names it.
-    #[arg(long, value_name = "DIGEST", value_parser = digest)]
-    backbone: Option<Digest>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -146,16 +147,6 @@ pub(crate) struct ShowArgs {
     json: bool,
 }
 
-/// A backbone's digest.
-#[derive(Debug, Clone, Copy)]
-struct Digest([u8; 32]);
-
-fn digest(text: &str) -> Result<Digest, String> {
-    let fine = text.len() == 64 && text.bytes().all(|c| c.is_ascii_hexdigit());
-    let found = fine.then(|| features::unhex(text)).flatten();
-    found.map(Digest).ok_or_else(|| "expected the 64 hexadecimal digits that `model show` prints".into())
-}
-
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Extract(args) => extract(args),
@@ -167,6 +158,7 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 
 fn extract(args: &ExtractArgs) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
+    features::refuse_same(&args.tiles.tiles, &args.out)?;
     let backbone = args.model.load(1)?;
     let (dataset, copies) = match args.tiles.open(&cancel) {
         Ok(opened) => opened,
@@ -208,9 +200,16 @@ fn note(now: &Progress) -> String {
     note
 }
 
-/// Ends the program with [`interrupt::EXIT`] when the work was stopped; any other error is passed on.
+/// Ends the program with [`interrupt::EXIT`] when the work was stopped; any other error is passed on, after the list of tiles
+/// where none could be used.
 fn stopped(e: FeatureError, json: bool) -> anyhow::Result<()> {
-    let Some((done, total)) = e.stopped() else { return Err(e.into()) };
+    let Some((done, total)) = e.stopped() else {
+        if let Some(rejected) = e.no_tile().filter(|_| json) {
+            let skipped = rejected.iter().map(|r| serde_json::json!({ "id": r.id, "reason": r.reason }));
+            print_json(&serde_json::json!({ "rows": 0, "skipped": skipped.collect::<Vec<_>>() }))?;
+        }
+        return Err(e.into());
+    };
     if json {
         print_json(&serde_json::json!({ "stopped": true, "done": done, "total": total }))?;
     }
@@ -226,20 +225,19 @@ fn save(features: &Features, out: &Path) -> anyhow::Result<()> {
 }
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
-    let options = ImportOptions { labels: args.labels.clone(), dataset: args.dataset.clone() };
-    let mut features = features::import(&args.input, &options)?;
-    if let Some(Digest(stated)) = args.backbone {
-        let known = features.backbone.filter(|known| *known != stated);
-        anyhow::ensure!(
-            known.is_none(),
-            "--backbone: {} says itself that its backbone is {}",
-            args.input.display(),
-            features::hex(&known.unwrap_or_default())
-        );
-        features.backbone = Some(stated);
-    }
+    let digest = |text: &String| {
+        unhex(text).with_context(|| format!("--backbone {text} is not 64 hexadecimal digits"))
+    };
+    let options = ImportOptions {
+        labels: args.labels.clone(),
+        dataset: args.dataset.clone(),
+        backbone: args.backbone.as_ref().map(digest).transpose()?,
+    };
+    features::refuse_same(&args.input, &args.out)?;
+    let features::Imported { features, notes } = features::import(&args.input, &options)?;
     save(&features, &args.out)?;
-    show(&Summary::new(&features), Some(&args.out), None, args.json)
+    let summary = Summary { notes, ..Summary::new(&features) };
+    show(&summary, Some(&args.out), None, args.json)
 }
 
 #[derive(Serialize)]

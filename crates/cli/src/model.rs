@@ -5,7 +5,7 @@ use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, StoreOptions};
 use anyhow::Context;
-use blindscope_learn::features::{hex, unhex};
+use blindscope_learn::features::{Backbone, Centre, Mlp, Pooling, Preprocess, Resize, hex, unhex};
 use blindscope_learn::models::{self, FetchError, FetchRequest, ModelName};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
@@ -111,26 +111,60 @@ fn show(args: &ShowArgs) -> anyhow::Result<()> {
     let backbone = args.model.load(1)?;
     let (config, digest) = (backbone.model.config(), hex(&backbone.digest()));
     if args.json {
-        let preprocess = &backbone.preprocess;
         return print_json(&serde_json::json!({
-            "config": config, "parameters": backbone.parameters(), "preprocess": preprocess, "backbone": digest
+            "config": config, "parameters": backbone.parameters(), "feature_width": config.feature_width(),
+            "preprocess": backbone.preprocess, "preprocess_from": backbone.preprocess_from, "backbone": digest
         }));
     }
     let mut out = io::stdout().lock();
+    let side = config.image;
+    writeln!(out, "{side}×{side} pixels in patches of {}, width {}", config.patch, config.width)?;
     writeln!(
         out,
-        "{}×{} pixels in patches of {}, width {}, {} blocks, {} heads, {} registers, {} parameters",
-        config.image,
-        config.image,
-        config.patch,
-        config.width,
+        "{} blocks, {} heads, hidden width {} ({}), {} registers, {} positions before the patches, {}{}ε {:e}",
         config.depth,
         config.heads,
+        config.hidden,
+        if config.mlp == Mlp::SwiGlu { "SwiGLU" } else { "GELU" },
         config.registers,
-        backbone.parameters()
+        config.prefix_positions,
+        if config.layer_scale { "layer scale, " } else { "" },
+        if config.qkv_bias { "" } else { "no biases of query, key and value, " },
+        config.norm_epsilon
     )?;
-    let (mean, std) = (backbone.preprocess.mean, backbone.preprocess.std);
-    writeln!(out, "normalised by mean {mean:?} and deviation {std:?}")?;
+    writeln!(out, "{} parameters", backbone.parameters())?;
+    writeln!(out, "a feature is {}: {} values", pooled(config.pooling), config.feature_width())?;
+    writeln!(out, "{}", input(&backbone))?;
     writeln!(out, "backbone {digest}")?;
     Ok(())
+}
+
+fn pooled(pooling: Pooling) -> &'static str {
+    match pooling {
+        Pooling::Cls => "the CLS token",
+        Pooling::Mean => "the mean of the patch tokens",
+        Pooling::ClsMean => "the CLS token and the mean of the patch tokens",
+    }
+}
+
+/// How a tile becomes the model's input, in a sentence.
+fn input(backbone: &Backbone) -> String {
+    let Preprocess { side, resize, filter, centre, scale, mean, std } = &backbone.preprocess;
+    let size = match resize {
+        Resize::Keep => "tiles are not resized".into(),
+        Resize::Shorter(short) => format!("the shorter side is resized to {short} ({})", filter.name()),
+        Resize::Exact { width, height } => format!("resized to {width}×{height} ({})", filter.name()),
+    };
+    let centre = match centre {
+        Centre::HalfToEven => "margins halved to even",
+        Centre::Down => "margins halved down",
+    };
+    let from = match &backbone.preprocess_from {
+        Some(path) => format!("as {} tells", path.display()),
+        None => "assumed, since no file tells".into(),
+    };
+    format!(
+        "input: {size}, the centre {side}×{side} is cut out ({centre}), values are multiplied by {scale} and normalised by \
+         mean {mean:?} and deviation {std:?}; {from}"
+    )
 }

@@ -65,6 +65,9 @@ pub(crate) fn show(
     if let Some(copies) = copies {
         writeln!(out, "{}", copies_line(copies))?;
     }
+    for note in &summary.notes {
+        writeln!(out, "note: {note}")?;
+    }
     for warning in &summary.warnings {
         writeln!(out, "warning: {warning}")?;
     }

@@ -2,7 +2,8 @@
 
 use crate::progress::Bar;
 use blindscope_learn::features::{
-    self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, FeatureError, Limits, Preprocess, TileList,
+    self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, FeatureError, Limits, Pooling, Preprocess,
+    TileList,
 };
 use blindscope_learn::models::Store;
 use clap::{Args, ValueEnum};
@@ -77,9 +78,31 @@ enum Normalisation {
     Half,
 }
 
+/// Which tokens make a feature.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Pool {
+    /// The CLS token.
+    Cls,
+    /// The mean of the patch tokens.
+    Mean,
+    /// The CLS token, then the mean of the patch tokens: twice the width.
+    #[value(name = "cls+mean")]
+    ClsMean,
+}
+
+impl From<Pool> for Pooling {
+    fn from(pool: Pool) -> Self {
+        match pool {
+            Pool::Cls => Self::Cls,
+            Pool::Mean => Self::Mean,
+            Pool::ClsMean => Self::ClsMean,
+        }
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct ModelOptions {
-    /// A safetensors file, a folder with model.safetensors, or the name of a fetched model.
+    /// A safetensors file, a folder that holds one (whole or in shards), or the name of a fetched model.
     #[arg(long, required_unless_present = "small")]
     model: Option<String>,
     /// A small transformer with random weights instead, for trying things on synthetic tiles.
@@ -97,6 +120,10 @@ pub(crate) struct ModelOptions {
     /// Statistics of the input, when they are not those beside the weights.
     #[arg(long)]
     normalise: Option<Normalisation>,
+    /// Which tokens make a feature: the CLS token, the mean of the patch tokens, or both one after the other. Part of the
+    /// backbone's digest. Without it, what the model's configuration tells, else the CLS token.
+    #[arg(long)]
+    pool: Option<Pool>,
     #[command(flatten)]
     store: StoreOptions,
 }
@@ -105,7 +132,7 @@ impl ModelOptions {
     /// The model; `seed` draws a small one.
     pub(crate) fn load(&self, seed: u64) -> Result<Backbone, FeatureError> {
         let Some(model) = &self.model else { return Backbone::small(seed) };
-        let preprocess = self.normalise.map(|n| match n {
+        let statistics = self.normalise.map(|n| match n {
             Normalisation::Imagenet => Preprocess::imagenet(0),
             Normalisation::Half => Preprocess::half(0),
         });
@@ -114,7 +141,8 @@ impl ModelOptions {
             config: self.config.clone(),
             heads: self.heads,
             image: self.image,
-            preprocess,
+            statistics: statistics.map(|p| [p.mean, p.std]),
+            pooling: self.pool.map(Pooling::from),
             models: Some(self.store.open()),
         })
     }

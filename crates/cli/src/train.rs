@@ -242,14 +242,12 @@ fn show(report: &TrainingReport, before: Option<&Evaluation>, head: &Path, json:
 }
 
 fn figures(out: &mut impl Write, when: &str, e: &Evaluation) -> io::Result<()> {
-    let percent = |v: f64| if v.is_nan() { "none".to_owned() } else { format!("{:.2} %", 100.0 * v) };
+    let percent = |v: f64| format!("{:.2} %", 100.0 * v);
     let [low, high] = e.accuracy_interval.map(percent);
     writeln!(out, "{when}: {} rows, accuracy {} (95 %: {low} to {high})", e.rows, percent(e.accuracy))?;
-    let [balanced, f1, auc] = [e.balanced_accuracy, e.macro_f1, e.auc].map(percent);
+    let [balanced, f1] = [e.balanced_accuracy, e.macro_f1].map(percent);
+    let auc = e.auc.map_or("none (rows of one class)".into(), percent);
     writeln!(out, "  balanced accuracy {balanced}, macro F1 {f1}, AUC {auc}")?;
-    if e.auc.is_nan() {
-        writeln!(out, "  no AUC: these rows are of one class")?;
-    }
     for (class, counts) in e.classes.iter().zip(&e.confusion) {
         let [precision, recall] = [class.precision, class.recall].map(percent);
         writeln!(out, "  {}: precision {precision}, recall {recall}, predicted as {counts:?}", class.name)?;

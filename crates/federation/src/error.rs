@@ -122,7 +122,10 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Records or marks that do not follow from one another: altered, cut, or of another study.
-    #[error("replay: record {seq}: {reason}; restore the store from a copy")]
+    #[error(
+        "replay: record {seq}: {reason}; a coordinator takes its newest copy, a site enrols with new keys: an old copy of a site \
+         forgets what it has shared"
+    )]
     Corrupt {
         /// Its number.
         seq: u64,

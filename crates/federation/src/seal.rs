@@ -1,65 +1,90 @@
-//! Bytes for one receiver's eyes, from a known sender: HPKE (RFC 9180) in mode *auth*, DHKEM(X25519, HKDF-SHA256),
-//! HKDF-SHA256, ChaCha20-Poly1305.
+//! Bytes for one receiver's eyes, from a known sender: HPKE (RFC 9180) in mode *auth-psk* over DHKEM(X25519, HKDF-SHA256),
+//! HKDF-SHA256 and ChaCha20-Poly1305, whose pre-shared key is a fresh ML-KEM-768 secret (FIPS 203) to the same receiver.
 //!
-//! The coordinator carries sealed parts between sites and can neither read nor replace them. Not post-quantum: who records
-//! them and later breaks X25519 reads them.
+//! The coordinator carries sealed parts between sites and can neither read nor replace them. They stay sealed as long as
+//! either of X25519 and ML-KEM holds: who records them and later breaks X25519 reads nothing. That the sender is who it says
+//! rests on X25519 alone, which has to hold only at the time of sealing.
+//!
+//! Reference: Alwen, Janneck, Kiltz, Lipp, "The Pre-Shared Key Modes of HPKE", ia.cr/2023/1480 (this composition).
 
-use blindscope_wire::Digest;
+use blindscope_wire::{Digest, Hasher};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
-use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable};
+use hpke::{Deserializable, Kem, OpModeR, OpModeS, PskBundle, Serializable};
+use ml_kem::kem::{Decapsulate as _, Encapsulate as _, KeyExport as _};
+use ml_kem::ml_kem_768::{DecapsulationKey, EncapsulationKey};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{Error, Result};
 
 type Secret = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Public = <X25519HkdfSha256 as Kem>::PublicKey;
+type Encapped = <X25519HkdfSha256 as Kem>::EncappedKey;
 
-/// The public half of a sealing key: 32 bytes of X25519.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct PublicSealingKey(#[serde(with = "crate::text")] pub [u8; 32]);
+/// Bytes of an X25519 key, public or encapsulated.
+const CURVE: usize = 32;
+/// Bytes of an ML-KEM-768 encapsulation key.
+const LATTICE: usize = 1184;
+/// Bytes of an ML-KEM-768 ciphertext.
+const LATTICE_CIPHERTEXT: usize = 1088;
+const TAG: usize = 16;
+
+/// The public half of a sealing key: 32 bytes of X25519, then 1,184 of ML-KEM-768.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct PublicSealingKey(#[serde(with = "crate::text")] pub [u8; CURVE + LATTICE]);
 
 /// A sealing key's secret half. Zeroed on drop, never printed.
 pub struct SealingKey {
+    seed: Zeroizing<[u8; 32]>,
     secret: Secret,
     public: Public,
+    lattice: DecapsulationKey,
 }
 
-/// Bytes that sealing adds: the encapsulated key and the tag.
-pub const SEAL_OVERHEAD: usize = 32 + 16;
+/// Bytes that sealing adds: both encapsulated keys and the tag.
+pub const SEAL_OVERHEAD: usize = CURVE + LATTICE_CIPHERTEXT + TAG;
 
 impl SealingKey {
     /// A new key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
-        let (secret, public) = X25519HkdfSha256::gen_keypair_with_rng(rng);
-        Self { secret, public }
+        let mut seed = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *seed);
+        Self::from_bytes(&seed)
     }
 
-    /// The key of these bytes.
-    ///
-    /// # Errors
-    /// [`Error::Seal`] for bytes that are no key.
-    pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self> {
-        let secret = Secret::from_bytes(bytes).map_err(|_| Error::Seal { op: "read sealing key" })?;
-        let public = X25519HkdfSha256::sk_to_pk(&secret);
-        Ok(Self { secret, public })
+    /// The key of this seed: both secrets are hashed from it, each under a label of its own.
+    pub fn from_bytes(seed: &[u8; 32]) -> Self {
+        let expand = |label: u64| {
+            let mut h = Hasher::new("blindscope/federation/sealing-key/v2");
+            Zeroizing::new(h.absorb(seed).absorb_u64(label).finish().0)
+        };
+        let (secret, public) = X25519HkdfSha256::derive_keypair(&*expand(0));
+        let mut both = ml_kem::Seed::default();
+        both[..32].copy_from_slice(&*expand(1));
+        both[32..].copy_from_slice(&*expand(2));
+        let lattice = DecapsulationKey::from_seed(both);
+        both.zeroize();
+        Self { seed: Zeroizing::new(*seed), secret, public, lattice }
     }
 
-    /// The bytes, for the key file that only its owner reads.
+    /// The seed, for the key file that only its owner reads.
     pub fn to_bytes(&self) -> Zeroizing<[u8; 32]> {
-        Zeroizing::new(self.secret.to_bytes().into())
+        self.seed.clone()
     }
 
     /// What others seal to.
     pub fn public(&self) -> PublicSealingKey {
-        PublicSealingKey(self.public.to_bytes().into())
+        let mut bytes = [0; CURVE + LATTICE];
+        bytes[..CURVE].copy_from_slice(&self.public.to_bytes());
+        bytes[CURVE..].copy_from_slice(&self.lattice.encapsulation_key().to_bytes());
+        PublicSealingKey(bytes)
     }
 
     /// `plain` for the holder of `to` alone, from this key's holder, bound to `context`:
-    /// encapsulated key, ciphertext, tag; [`SEAL_OVERHEAD`] bytes longer than `plain`.
+    /// both encapsulated keys, ciphertext, tag; [`SEAL_OVERHEAD`] bytes longer than `plain`.
     ///
     /// # Errors
     /// [`Error::Seal`] where `to` is no key.
@@ -71,14 +96,20 @@ impl SealingKey {
         rng: &mut impl CryptoRng,
     ) -> Result<Vec<u8>> {
         let refuse = |_| Error::Seal { op: "seal" };
-        let to = Public::from_bytes(&to.0).map_err(refuse)?;
-        let mode = OpModeS::Auth((self.secret.clone(), self.public.clone()));
+        let (curve, lattice) = to.halves().ok_or(Error::Seal { op: "seal" })?;
+        let (encapped, mut shared) = lattice.encapsulate_with_rng(rng);
+        let info = info(context, &self.public(), to, &encapped);
+        let psk = PskBundle::new(&shared, &info.0).map_err(refuse)?;
+        let mode = OpModeS::AuthPsk((self.secret.clone(), self.public.clone()), psk);
         let (key, mut sender) =
             hpke::setup_sender_with_rng::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-                &mode, &to, &context.0, rng,
+                &mode, &curve, &info.0, rng,
             )
             .map_err(refuse)?;
+        drop(mode);
+        shared.zeroize();
         let mut out = key.to_bytes().to_vec();
+        out.extend_from_slice(&encapped);
         out.append(&mut sender.seal(plain, &[]).map_err(refuse)?);
         Ok(out)
     }
@@ -93,24 +124,58 @@ impl SealingKey {
         context: &Digest,
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
-        let refuse = |_| Error::Seal { op: "open sealed part" };
-        let mode = OpModeR::Auth(Public::from_bytes(&from.0).map_err(refuse)?);
-        let (key, body) = sealed.split_at_checked(32).ok_or(Error::Seal { op: "open sealed part" })?;
-        let key = <X25519HkdfSha256 as Kem>::EncappedKey::from_bytes(key).map_err(refuse)?;
-        let mut receiver = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
-            &mode,
+        let wrong = || Error::Seal { op: "open sealed part" };
+        let (sender, _) = from.halves().ok_or_else(wrong)?;
+        let (key, rest) = sealed.split_at_checked(CURVE).ok_or_else(wrong)?;
+        let (encapped, body) = rest.split_at_checked(LATTICE_CIPHERTEXT).ok_or_else(wrong)?;
+        let key = Encapped::from_bytes(key).map_err(|_| wrong())?;
+        let encapped = encapped.try_into().map_err(|_| wrong())?;
+        let mut shared = self.lattice.decapsulate(encapped);
+        let info = info(context, from, &self.public(), encapped);
+        let psk = PskBundle::new(&shared, &info.0).map_err(|_| wrong())?;
+        let receiver = hpke::setup_receiver::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
+            &OpModeR::AuthPsk(sender, psk),
             &self.secret,
             &key,
-            &context.0,
-        )
-        .map_err(refuse)?;
-        receiver.open(body, &[]).map(Zeroizing::new).map_err(refuse)
+            &info.0,
+        );
+        shared.zeroize();
+        let mut receiver = receiver.map_err(|_| wrong())?;
+        receiver.open(body, &[]).map(Zeroizing::new).map_err(|_| wrong())
     }
 }
 
+/// What a seal is bound to: whose it is, and the lattice's ciphertext, which the curve's key schedule does not see otherwise.
+fn info(context: &Digest, from: &PublicSealingKey, to: &PublicSealingKey, encapped: &[u8]) -> Digest {
+    Hasher::new("blindscope/federation/seal/v2")
+        .absorb(&context.0)
+        .absorb(&from.0)
+        .absorb(&to.0)
+        .absorb(encapped)
+        .finish()
+}
+
 impl PublicSealingKey {
+    fn halves(&self) -> Option<(Public, EncapsulationKey)> {
+        let (curve, lattice) = self.0.split_at(CURVE);
+        let lattice = EncapsulationKey::new(lattice.try_into().ok()?).ok()?;
+        Some((Public::from_bytes(curve).ok()?, lattice))
+    }
+
     pub(crate) fn is_valid(&self) -> bool {
-        self.0 != [0; 32] && Public::from_bytes(&self.0).is_ok()
+        self.0[..CURVE] != [0; CURVE] && self.halves().is_some()
+    }
+
+    /// The first 16 hexadecimal digits of its digest, for people.
+    pub fn fingerprint(&self) -> String {
+        let digest = Hasher::new("blindscope/federation/sealing-key/fingerprint/v1").absorb(&self.0).finish();
+        crate::text::to_hex(&digest.0[..8])
+    }
+}
+
+impl std::fmt::Debug for PublicSealingKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PublicSealingKey({})", self.fingerprint())
     }
 }
 

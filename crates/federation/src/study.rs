@@ -155,7 +155,12 @@ impl StudyLiteral {
         for site in &self.sites {
             require(is_name(&site.name), "sites.name", &site.name, name)?;
             require(site.identity.is_valid(), "sites.identity", &site.name, "an Ed25519 public key")?;
-            require(site.sealing.is_valid(), "sites.sealing", &site.name, "an X25519 public key")?;
+            require(
+                site.sealing.is_valid(),
+                "sites.sealing",
+                &site.name,
+                "1,216 bytes of X25519 and ML-KEM-768 public keys, as `provision` writes them",
+            )?;
             let same = |other: &&SiteEntry| {
                 other.name == site.name || other.identity == site.identity || other.sealing == site.sealing
             };

@@ -5,8 +5,8 @@
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Ciphertext, GaloisKeys, KeyGenerator, PublicKey, RelinKey};
 use blindscope_classify::{
-    Affine, Asker, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map, Normalisation, Plan, Policy, Server,
-    class,
+    Affine, Asker, Collective, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map, Normalisation, Plan, Policy,
+    Server, class,
 };
 use blindscope_testkit::{real_values, rng};
 use blindscope_threshold::{
@@ -99,7 +99,6 @@ fn re_encrypted(
     members: [PartyId; 2],
     answers: &[Ciphertext],
     asker: &PublicKey,
-    r: &mut ChaCha20Rng,
 ) -> Vec<Ciphertext> {
     let params = plan.params();
     let round = Transcript::new(params, keys.ceremony.roster(), b"question", u64::from(members[0].0));
@@ -122,7 +121,7 @@ fn re_encrypted(
         let decryption = Decryption::to_asker(&round, c, i as u64, asker).unwrap();
         let mut collector = decryption.collector(&committee);
         for session in &mut sessions {
-            let (message, next) = session.take().unwrap().share_for(c, asker, r).unwrap();
+            let (message, next) = session.take().unwrap().share_for(c, asker).unwrap();
             collector.absorb(&message).unwrap();
             *session = Some(next);
         }
@@ -136,7 +135,8 @@ fn a_committees_answer_is_the_clear_class() {
     let mut r = rng(71);
     let tokens: Vec<Vec<f64>> = (0..12).map(|_| real_values(&mut r, WIDTH, 1.7)).collect();
     let head = head(&mut r, &tokens);
-    let plan = Plan::new(&head, Policy { key: KeyOwner::Collective, ..Policy::new(4) }).unwrap();
+    let collective = Collective { sites: 3, encryptions: 1 };
+    let plan = Plan::new(&head, Policy { key: KeyOwner::Collective, collective, ..Policy::new(4) }).unwrap();
     let keys = ceremony(&plan, &mut r);
     let (server, asker) = (Server::new(&head, &plan).unwrap(), Asker::new(&plan));
     // The asker's own pair, under which answers come back.
@@ -148,7 +148,7 @@ fn a_committees_answer_is_the_clear_class() {
         let question = asker.encrypt_public(batch, &keys.public, &mut r).unwrap();
         let (count, answers) = server.logits(&keys.evaluation, &question[..], &mut r).unwrap();
         assert_eq!(count, batch.len());
-        let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own, &mut r);
+        let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own);
         let got = asker.open_ciphertexts(batch.len(), &opened, &secret).unwrap();
         for (got, want) in got.iter().zip(head.logits(batch).unwrap()) {
             assert_eq!(class(got), class(&want));

@@ -22,6 +22,34 @@ impl Seed {
     }
 }
 
+/// 32 bytes that expand to secrets: neither printed nor copied, wiped on drop.
+pub struct SecretSeed(Zeroizing<[u8; 32]>);
+
+impl SecretSeed {
+    /// A fresh seed.
+    pub fn generate(rng: &mut impl CryptoRng) -> Self {
+        let mut bytes = Zeroizing::new([0; 32]);
+        rng.fill_bytes(&mut *bytes);
+        Self(bytes)
+    }
+
+    /// The seed of these bytes, which the caller wipes where they came from.
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(Zeroizing::new(bytes))
+    }
+
+    /// The bytes: for what derives from them, and for their sealed form.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for SecretSeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretSeed(..)")
+    }
+}
+
 /// Bits a side of the centred binomial: variance 21/2, so `σ = 3.24`.
 const BINOMIAL_BITS: u32 = 21;
 /// Standard deviation of [`error`], `sqrt(21/2)`.
@@ -35,6 +63,18 @@ pub const ERROR_BOUND: i64 = BINOMIAL_BITS as i64;
 /// `ceil(bits(q_i)/8)` bytes, little-endian, masked to `bits(q_i)`; words not below `q_i` are skipped. `domain`
 /// separates the polynomials of one seed.
 pub fn uniform(basis: &Basis, seed: &Seed, domain: u64) -> Poly<Ntt> {
+    expand(basis, &seed.0, domain)
+}
+
+/// As [`uniform`], of a secret seed. Wiping the polynomial is the caller's.
+///
+/// # Timing
+/// How many words are skipped shows, which says nothing of the seed: `ChaCha20`'s stream is not told from a random one.
+pub fn uniform_secret(basis: &Basis, seed: &SecretSeed, domain: u64) -> Poly<Ntt> {
+    expand(basis, &seed.0, domain)
+}
+
+fn expand(basis: &Basis, seed: &[u8; 32], domain: u64) -> Poly<Ntt> {
     let mut out = Poly::unspecified(basis.n(), basis.len());
     for (i, (limb, prime)) in out.limbs_mut().zip(basis.primes()).enumerate() {
         uniform_limb(limb, prime.value(), seed, domain, i as u32);
@@ -45,14 +85,14 @@ pub fn uniform(basis: &Basis, seed: &Seed, domain: u64) -> Poly<Ntt> {
 /// Words read from a key stream at a time.
 const WORDS: usize = 512;
 
-fn uniform_limb(limb: &mut [u64], q: u64, seed: &Seed, domain: u64, index: u32) {
+fn uniform_limb(limb: &mut [u64], q: u64, seed: &[u8; 32], domain: u64, index: u32) {
     let bits = 64 - q.leading_zeros();
     let width = bits.div_ceil(8) as usize;
     let mask = (1 << bits) - 1;
     let mut nonce = [0; 12];
     nonce[..8].copy_from_slice(&domain.to_le_bytes());
     nonce[8..].copy_from_slice(&index.to_le_bytes());
-    let mut stream = ChaCha20::new(&seed.0.into(), &nonce.into());
+    let mut stream = ChaCha20::new(&(*seed).into(), &nonce.into());
     let mut bytes = [0; WORDS * 8 + 8];
     let mut filled = 0;
     while filled < limb.len() {

@@ -39,7 +39,9 @@ pub enum Error {
         seq: u64,
     },
     /// The log has a gap.
-    #[error("read log: expected entry {expected}, found {found}; restore the store from a copy")]
+    #[error(
+        "read log: expected entry {expected}, found {found}; a coordinator takes its newest copy, a site enrols with new keys"
+    )]
     Gap {
         /// Number expected.
         expected: u64,
@@ -47,7 +49,9 @@ pub enum Error {
         found: u64,
     },
     /// Bytes that are not those of their name.
-    #[error("read blob {blob}: the bytes on disk are {found}; restore the blob from a copy")]
+    #[error(
+        "read blob {blob}: the bytes on disk are {found}; put back this one file from a copy (its name says what it has to hold)"
+    )]
     Damaged {
         /// The name.
         blob: Blob,

@@ -11,6 +11,7 @@
 //! whatever the committee, and a retry opens a ciphertext with another `c_1`: the sum refreshed by new encryptions of zero.
 
 use crate::keys::add_error;
+use crate::masks::Masks;
 use crate::message::tag;
 use crate::pads::Pads;
 use crate::shamir::require_session;
@@ -56,6 +57,7 @@ pub struct DecryptionSession {
     party: PartyId,
     summands: Vec<Zeroizing<Poly<Ntt>>>,
     pads: Pads,
+    masks: Masks,
     flooding: Flooding,
     next: u64,
     declared: u64,
@@ -96,10 +98,12 @@ impl DecryptionSession {
         }
         let summands = key.summands(round.params(), committee)?;
         let pads = Pads::new(round, committee, key.party, &key.pairs);
+        let own = &key.pairs[usize::from(key.party.0)];
+        let masks = Masks::new(round, committee, key.party, own);
         ledger.spend(round.digest())?;
         let (transcript, party) = (round.clone(), key.party);
         let Opening { flooding, ciphertexts: declared, .. } = opening;
-        Ok(Self { transcript, party, summands, pads, flooding, next: 0, declared })
+        Ok(Self { transcript, party, summands, pads, masks, flooding, next: 0, declared })
     }
 
     /// The round.
@@ -147,31 +151,28 @@ impl DecryptionSession {
         Ok((shares, self))
     }
 
-    /// This site's `s_i·c_1 + pads + mask` for the next ciphertext.
+    /// This site's `s_i·c_1 + pads + mask` for the next ciphertext. The same ciphertext in the same round gives the same bytes.
     ///
     /// # Errors
     /// [`ThresholdError::Exhausted`], [`ThresholdError::Shape`]; the session is gone either way.
-    pub fn share(mut self, ciphertext: &Ciphertext, rng: &mut impl CryptoRng) -> Result<(Message, Self)> {
+    pub fn share(mut self, ciphertext: &Ciphertext) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::new(&self.transcript, ciphertext, index)?;
+        let rng = &mut self.masks.generator(&decryption.shape.tag);
         let (basis, mut h) = self.masked(ciphertext, index, rng);
         basis.mul_add_assign(&mut h, &ciphertext.components()[1], self.first());
         Ok((self.message(decryption.shape.tag, vec![h]), self))
     }
 
     /// This site's `(s_i·c_1 + u_i·p_0 + pads + mask, u_i·p_1 + e_i)` for the next ciphertext: only the holder of the secret key
-    /// behind `asker` can open the sum.
+    /// behind `asker` can open the sum. Derived as in [`Self::share`].
     ///
     /// # Errors
     /// As [`Self::share`].
-    pub fn share_for(
-        mut self,
-        ciphertext: &Ciphertext,
-        asker: &PublicKey,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(Message, Self)> {
+    pub fn share_for(mut self, ciphertext: &Ciphertext, asker: &PublicKey) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::to_asker(&self.transcript, ciphertext, index, asker)?;
+        let rng = &mut self.masks.generator(&decryption.shape.tag);
         let (basis, mut h0) = self.masked(ciphertext, index, rng);
         basis.mul_add_assign(&mut h0, &ciphertext.components()[1], self.first());
         let u = Zeroizing::new(sample::ternary_poly(&basis, rng));

@@ -48,6 +48,19 @@ pub enum ThresholdError {
         /// Distinct members given.
         found: usize,
     },
+    /// A roster in which questions to an encrypted head cannot be dealt in shares.
+    #[error(
+        "deal: {parties} sites with threshold {threshold}: each share of a question needs two holders and fewer than {threshold} \
+         sites may know all of them; take a threshold from 2 to one below the number of sites, at most {most} shares"
+    )]
+    Holders {
+        /// Sites.
+        parties: usize,
+        /// Shares of the key that decrypt.
+        threshold: usize,
+        /// Most shares.
+        most: usize,
+    },
     /// A message of another session: other roster, parameters, purpose or round.
     #[error(
         "{op}: expected transcript {expected}, found {found}; the message is of another session or a replayed round"

@@ -18,8 +18,7 @@
 
 use crate::{Result, ThresholdError};
 use blindscope_ckks::Parameters;
-use blindscope_ckks::noise::Noise;
-use blindscope_ring::sample::ERROR_STD;
+use blindscope_ckks::noise::{KeyVariances, Noise};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
@@ -152,8 +151,7 @@ impl Flooding {
 /// `log2` of the noise's standard deviation in the sum of `terms` fresh ciphertexts under the collective public key of
 /// `parties` sites: `terms·σ²·(1 + 2·(2/3)·N·parties)`, from `e·u + e_0 + e_1·s`.
 pub fn fresh_sum_noise_log2(n: usize, parties: usize, terms: usize) -> f64 {
-    let variance = terms as f64 * ERROR_STD.powi(2) * (1.0 + 4.0 / 3.0 * n as f64 * parties as f64);
-    0.5 * variance.log2()
+    0.5 * (terms as f64 * KeyVariances::collective(n, parties).fresh(n)).log2()
 }
 
 #[cfg(test)]

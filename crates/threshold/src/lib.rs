@@ -13,10 +13,12 @@
 //! party gives no simulation-based security in general (ia.cr/2025/395).
 
 mod collect;
+mod dealt;
 mod decrypt;
 mod error;
 mod flooding;
 mod keys;
+mod masks;
 mod message;
 mod pads;
 mod secret_bytes;
@@ -26,6 +28,7 @@ mod wide;
 
 pub use blindscope_ring::integers::Integers;
 pub use collect::Collector;
+pub use dealt::{Dealt, Holding, MAX_SHARES, Remainder};
 pub use decrypt::{Decryption, DecryptionSession, Ledger, MemoryLedger, Opening};
 pub use error::{Result, ThresholdError};
 pub use flooding::{Flooding, MIN_STATISTICAL_BITS, fresh_sum_noise_log2};

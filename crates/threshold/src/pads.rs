@@ -12,37 +12,38 @@
 
 use crate::wide::MAX_WIDTH;
 use crate::{Committee, PartyId, Transcript};
-use blindscope_ckks::Seed;
-use blindscope_ring::{Basis, Ntt, Poly, sample};
+use blindscope_ring::sample::{self, SecretSeed};
+use blindscope_ring::{Basis, Ntt, Poly};
 use blindscope_wire::Hasher;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 /// What the site of this master seed gives to another.
-pub(crate) fn given(master: &Seed, to: PartyId) -> Seed {
+pub(crate) fn given(master: &SecretSeed, to: PartyId) -> SecretSeed {
     let mut h = Hasher::new("blindscope/threshold/pad/given/v1");
-    Seed(h.absorb(&master.0).absorb_u64(u64::from(to.0)).finish().0)
+    SecretSeed::from_bytes(h.absorb(master.as_bytes()).absorb_u64(u64::from(to.0)).finish().0)
 }
 
 /// The seed of a pair, from what `me` gave `other` and got from it: the same for both.
-pub(crate) fn pair(me: PartyId, gave: &Seed, other: PartyId, got: &Seed) -> Seed {
+pub(crate) fn pair(me: PartyId, gave: &SecretSeed, other: PartyId, got: &SecretSeed) -> SecretSeed {
     let (low, high) = if me < other { (gave, got) } else { (got, gave) };
-    Seed(Hasher::new("blindscope/threshold/pad/pair/v1").absorb(&low.0).absorb(&high.0).finish().0)
+    let mut h = Hasher::new("blindscope/threshold/pad/pair/v1");
+    SecretSeed::from_bytes(h.absorb(low.as_bytes()).absorb(high.as_bytes()).finish().0)
 }
 
 /// One member's pads of one round: whether each is added, and its seed. Wiped on drop.
-pub(crate) struct Pads(Vec<(bool, Seed)>);
+pub(crate) struct Pads(Vec<(bool, SecretSeed)>);
 
 impl Pads {
     /// The pads of `me` in this round and committee. `pairs[j]` is the seed shared with site `j`.
-    pub(crate) fn new(round: &Transcript, committee: &Committee, me: PartyId, pairs: &[Seed]) -> Self {
+    pub(crate) fn new(round: &Transcript, committee: &Committee, me: PartyId, pairs: &[SecretSeed]) -> Self {
         let others = committee.iter().filter(|&other| other != me);
         let pad = |other: PartyId| {
             let mut h = Hasher::new("blindscope/threshold/pad/round/v1");
-            h.absorb(&pairs[usize::from(other.0)].0).absorb(&round.digest().0);
+            h.absorb(pairs[usize::from(other.0)].as_bytes()).absorb(&round.digest().0);
             for member in committee.iter() {
                 h.absorb_u64(u64::from(member.0));
             }
-            (me < other, Seed(h.finish().0))
+            (me < other, SecretSeed::from_bytes(h.finish().0))
         };
         Self(others.map(pad).collect())
     }
@@ -51,18 +52,13 @@ impl Pads {
     pub(crate) fn add(&self, basis: &Basis, h: &mut Poly<Ntt>, index: u64, half: usize) {
         debug_assert!(half < MAX_WIDTH);
         for (plus, seed) in &self.0 {
-            let pad = Zeroizing::new(sample::uniform(basis, seed, index * MAX_WIDTH as u64 + half as u64));
+            let pad =
+                Zeroizing::new(sample::uniform_secret(basis, seed, index * MAX_WIDTH as u64 + half as u64));
             if *plus {
                 basis.add_assign(h, &pad);
             } else {
                 basis.sub_assign(h, &pad);
             }
         }
-    }
-}
-
-impl Drop for Pads {
-    fn drop(&mut self) {
-        self.0.iter_mut().for_each(|(_, seed)| seed.0.zeroize());
     }
 }

@@ -7,13 +7,13 @@
 //! | 32 | digest of the ceremony's [`Transcript`] |
 //! | 2 | from: the maker, or the owner of a key share |
 //! | 2 | to: the receiver, or the owner again |
-//! | 32 | a part: half of the seed of the pair's pads; a key share: for each site the seed of the pads shared with it |
+//! | 32 | a part: half of the seed of the pair's pads; a key share: for each site the seed of the pads shared with it, for itself that of its masks |
 //! | – | one polynomial over all primes for each secret, limb after limb at its prime's width |
 
 use crate::message::read_poly;
 use crate::shamir::require_session;
 use crate::{KeyShare, PartyId, Result, ShamirPart, ThresholdError, Transcript};
-use blindscope_ckks::Seed;
+use blindscope_ring::sample::SecretSeed;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
 use zeroize::Zeroizing;
@@ -33,7 +33,7 @@ fn write(
     kind: Kind,
     session: Digest,
     ends: [PartyId; 2],
-    seeds: &[Seed],
+    seeds: &[SecretSeed],
     values: &[Poly<Ntt>],
     ceremony: &Transcript,
 ) -> Zeroizing<Vec<u8>> {
@@ -47,7 +47,7 @@ fn write(
         w.u16(party.0);
     }
     for seed in seeds {
-        w.bytes(&seed.0);
+        w.bytes(seed.as_bytes());
     }
     for value in values {
         for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
@@ -61,7 +61,7 @@ fn write(
 /// What both kinds hold.
 struct Secrets {
     ends: [PartyId; 2],
-    seeds: Vec<Seed>,
+    seeds: Vec<SecretSeed>,
     values: Vec<Poly<Ntt>>,
 }
 
@@ -74,7 +74,8 @@ fn read(op: &'static str, kind: Kind, ceremony: &Transcript, seeds: usize, bytes
     require_session(op, ceremony, Digest(r.array("transcript")?))?;
     let ends = [PartyId(r.u16("from")?), PartyId(r.u16("to")?)];
     ends.iter().try_for_each(|&p| ceremony.roster().check(op, p))?;
-    let seeds = (0..seeds).map(|_| Ok(Seed(r.array("pad seed")?))).collect::<Result<_>>()?;
+    let seeds =
+        (0..seeds).map(|_| Ok(SecretSeed::from_bytes(r.array("pad seed")?))).collect::<Result<_>>()?;
     let mut values = Vec::with_capacity(ceremony.width());
     for _ in 0..ceremony.width() {
         values.push(read_poly(&mut r, ceremony.params().qp())?);

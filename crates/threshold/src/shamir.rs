@@ -5,8 +5,9 @@
 //! The points are `1 … n`, below every prime, so all differences invert. Reference: ia.cr/2022/780, §3.
 
 use crate::{PartyId, Result, Roster, SiteSecret, ThresholdError, Transcript, pads};
-use blindscope_ckks::{Parameters, SecretKey, Seed};
-use blindscope_ring::{Ntt, Poly, sample};
+use blindscope_ckks::{Parameters, SecretKey};
+use blindscope_ring::sample::{self, SecretSeed};
+use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::Digest;
 use rand_core::CryptoRng;
 use std::collections::BTreeSet;
@@ -19,7 +20,7 @@ pub struct ShamirPart {
     pub(crate) from: PartyId,
     pub(crate) to: PartyId,
     /// Half of the seed of the pair's pads; in a site's part to itself, the master of all halves that it gives.
-    pub(crate) seed: Seed,
+    pub(crate) seed: SecretSeed,
     pub(crate) values: Vec<Poly<Ntt>>,
 }
 
@@ -27,8 +28,8 @@ pub struct ShamirPart {
 pub struct KeyShare {
     pub(crate) session: Digest,
     pub(crate) party: PartyId,
-    /// For each site, the seed of the pads shared with it; for the site itself, nothing of use.
-    pub(crate) pairs: Vec<Seed>,
+    /// For each site, the seed of the pads shared with it; for the site itself, what its masks are derived from.
+    pub(crate) pairs: Vec<SecretSeed>,
     pub(crate) values: Vec<Poly<Ntt>>,
 }
 
@@ -83,13 +84,16 @@ impl SiteSecret {
     pub fn split(&self, transcript: &Transcript, rng: &mut impl CryptoRng) -> Vec<ShamirPart> {
         let roster = transcript.roster();
         let (session, from) = (transcript.digest(), self.party);
-        let mut master = Seed::generate(rng);
+        let master = SecretSeed::generate(rng);
         let part = |to: PartyId| {
-            let seed = if to == from { Seed(master.0) } else { pads::given(&master, to) };
+            let seed = if to == from {
+                SecretSeed::from_bytes(*master.as_bytes())
+            } else {
+                pads::given(&master, to)
+            };
             ShamirPart { session, from, to, seed, values: Vec::new() }
         };
         let mut parts: Vec<_> = roster.iter().map(part).collect();
-        master.0.zeroize();
         for secret in &self.secrets {
             let coefficients = Coefficients::draw(transcript, secret, rng);
             for part in &mut parts {
@@ -108,11 +112,10 @@ struct Coefficients<'s> {
 
 impl<'s> Coefficients<'s> {
     fn draw(transcript: &Transcript, secret: &'s SecretKey, rng: &mut impl CryptoRng) -> Self {
-        let mut seed = Seed::generate(rng);
-        let uniform = |k: usize| Zeroizing::new(sample::uniform(transcript.params().qp(), &seed, k as u64));
-        let higher = (1..transcript.roster().threshold()).map(uniform).collect();
-        seed.0.zeroize();
-        Self { secret, higher }
+        let seed = SecretSeed::generate(rng);
+        let uniform =
+            |k: usize| Zeroizing::new(sample::uniform_secret(transcript.params().qp(), &seed, k as u64));
+        Self { secret, higher: (1..transcript.roster().threshold()).map(uniform).collect() }
     }
 
     fn at(&self, params: &Parameters, to: PartyId) -> Poly<Ntt> {
@@ -194,7 +197,7 @@ impl PartCollector {
     /// For the parts of this ceremony to `party`.
     pub fn new(ceremony: &Transcript, party: PartyId) -> Self {
         let values = (0..ceremony.width()).map(|_| ceremony.params().qp().zero()).collect();
-        let pairs = (0..ceremony.roster().parties()).map(|_| Seed([0; 32])).collect();
+        let pairs = (0..ceremony.roster().parties()).map(|_| SecretSeed::from_bytes([0; 32])).collect();
         let share = KeyShare { session: ceremony.digest(), party, pairs, values };
         Self { transcript: ceremony.clone(), share, seen: BTreeSet::new() }
     }
@@ -217,7 +220,7 @@ impl PartCollector {
         for (sum, value) in self.share.values.iter_mut().zip(&part.values) {
             self.transcript.params().qp().add_assign(sum, value);
         }
-        self.share.pairs[usize::from(part.from.0)].0 = part.seed.0;
+        self.share.pairs[usize::from(part.from.0)] = SecretSeed::from_bytes(*part.seed.as_bytes());
         drop(part);
         Ok(())
     }
@@ -231,12 +234,11 @@ impl PartCollector {
         let missing: Vec<_> = roster.iter().filter(|p| !self.seen.contains(p)).collect();
         if missing.is_empty() {
             let me = self.share.party;
-            let mut master = Seed(self.share.pairs[usize::from(me.0)].0);
+            let master = SecretSeed::from_bytes(*self.share.pairs[usize::from(me.0)].as_bytes());
             for other in roster.iter() {
                 let half = &mut self.share.pairs[usize::from(other.0)];
                 *half = pads::pair(me, &pads::given(&master, other), other, half);
             }
-            master.0.zeroize();
             return Ok(self.share);
         }
         let (op, expected, found) = (Self::OP, roster.parties(), self.seen.len());
@@ -255,14 +257,12 @@ pub(crate) fn require_session(op: &'static str, transcript: &Transcript, found: 
 
 impl Drop for ShamirPart {
     fn drop(&mut self) {
-        self.seed.0.zeroize();
         self.values.iter_mut().for_each(Zeroize::zeroize);
     }
 }
 
 impl Drop for KeyShare {
     fn drop(&mut self) {
-        self.pairs.iter_mut().for_each(|seed| seed.0.zeroize());
         self.values.iter_mut().for_each(Zeroize::zeroize);
     }
 }

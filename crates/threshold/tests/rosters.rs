@@ -8,55 +8,20 @@
     reason = "a test says what it saw and stops"
 )]
 
+mod common;
+
 use blindscope_ckks::{
-    Complex64, Decryptor, Encoder, Evaluator, GaloisKeys, KeyGenerator, Level, ModulusLiteral, Parameters,
-    ParametersLiteral, Plaintext, PublicEncryptor, PublicKey, Security,
+    Complex64, Decryptor, Encoder, Evaluator, GaloisKeys, KeyGenerator, Level, Parameters, Plaintext,
+    PublicEncryptor,
 };
 use blindscope_ring::galois::rotation_element;
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, Decryption, DecryptionSession, Flooding, GaloisShare, KeyShare, MemoryLedger, Opening,
-    PartyId, PublicKeyShare, RelinShare, RelinShareTwo, Roster, SiteSecret, ThresholdError, Transcript,
+    Committee, Decryption, DecryptionSession, Flooding, GaloisShare, MemoryLedger, Opening, PartyId,
+    RelinShare, RelinShareTwo, ThresholdError, Transcript,
 };
-use blindscope_wire::Digest;
+use common::{Study, study, toy};
 use rand_core::CryptoRng;
-
-fn toy() -> Parameters {
-    let bits = ModulusLiteral::bits;
-    Parameters::insecure_for_tests(ParametersLiteral {
-        log_n: 6,
-        ciphertext: bits(&[45, 40, 40]),
-        special: bits(&[45]),
-        log2_scale: 40,
-        security: Security::Classical128,
-    })
-    .unwrap()
-}
-
-struct Study {
-    ceremony: Transcript,
-    secrets: Vec<SiteSecret>,
-    shares: Vec<KeyShare>,
-    key: PublicKey,
-}
-
-fn study(params: &Parameters, n: usize, t: usize, rng: &mut impl CryptoRng) -> Study {
-    let roster = Roster::new((0..n).map(|i| Digest([i as u8; 32])).collect(), t).unwrap();
-    let ceremony = Transcript::new(params, &roster, b"ceremony", 0);
-    let secrets: Vec<_> = roster.iter().map(|p| SiteSecret::generate(&ceremony, p, rng).unwrap()).collect();
-    let mut collector = PublicKeyShare::collector(&ceremony);
-    for s in &secrets {
-        collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, rng)).unwrap();
-    }
-    let key = PublicKeyShare::finish(&ceremony, collector).unwrap();
-    let mut parts: Vec<Vec<_>> = roster.iter().map(|_| Vec::new()).collect();
-    for part in secrets.iter().flat_map(|s| s.split(&ceremony, rng)) {
-        parts[usize::from(part.to().0)].push(part);
-    }
-    let combine = |(i, parts)| KeyShare::combine(&ceremony, PartyId(i), parts).unwrap();
-    let shares = (0..).zip(parts).map(combine).collect();
-    Study { ceremony, secrets, shares, key }
-}
 
 const MESSAGE_BITS: u32 = 60;
 
@@ -102,7 +67,7 @@ fn open(
         let key = &s.shares[usize::from(p.0)];
         let ledger = &mut MemoryLedger::default();
         let session = DecryptionSession::begin(&s.ceremony, &round, key, &set, opening_with(mask), ledger)?;
-        let share = if asker { session.share_for(&c, &public, rng)? } else { session.share(&c, rng)? };
+        let share = if asker { session.share_for(&c, &public)? } else { session.share(&c)? };
         collector.absorb(&share.0)?;
     }
     if asker {
@@ -176,7 +141,7 @@ fn ceremony_keys_multiply_and_rotate() {
         let session =
             DecryptionSession::begin(&s.ceremony, &round, key, &committee, opening_with(mask), ledger)
                 .unwrap();
-        collector.absorb(&session.share(&product, &mut rng).unwrap().0).unwrap();
+        collector.absorb(&session.share(&product).unwrap().0).unwrap();
     }
     let got = encoder.decode_slots(&opening.finish(collector).unwrap()).unwrap();
     let want: Vec<Complex64> = (0..x.len()).map(|i| x[(i + 3) % x.len()] * x[(i + 3) % x.len()]).collect();
@@ -206,7 +171,7 @@ fn too_few_shares_leave_noise() {
             let session =
                 DecryptionSession::begin(&s.ceremony, &round, key, &committee, opening_with(mask), ledger)
                     .unwrap();
-            let bytes = session.share(&c, &mut rng).unwrap().0.to_bytes(&round, shape.shape());
+            let bytes = session.share(&c).unwrap().0.to_bytes(&round, shape.shape());
             // The polynomial stands behind header, transcript, tag and sender.
             let mut at = 32 + 32 + 32 + 2;
             let mut share = sum.clone();

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::data::Rejected;
+
 /// An operation of this crate that could not be done.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -34,6 +36,18 @@ pub enum Error {
         /// Its value.
         value: String,
         /// What must hold, and how to repair it.
+        rule: String,
+    },
+    /// A setting in a model's files that would change its features and is not carried out.
+    #[error("{}: `{field}` is {value}, but {rule}", path.display())]
+    Setting {
+        /// The file.
+        path: PathBuf,
+        /// The field, with the fields it lies in.
+        field: String,
+        /// Its value as JSON.
+        value: String,
+        /// What is carried out, or what contradicts it.
         rule: String,
     },
     /// A checkpoint does not hold the tensors of the configured model.
@@ -72,6 +86,20 @@ pub enum Error {
         operation: &'static str,
         /// Why it cannot be done, and the repair.
         reason: String,
+    },
+    /// Not one tile could be used.
+    #[error("feature extraction: none of {} tiles could be used: {}", rejected.len(), some(rejected))]
+    NoTile {
+        /// Every tile, with the reason.
+        rejected: Vec<Rejected>,
+    },
+    /// Another process is at work on a file.
+    #[error("{} is in use by {holder}; wait until it ends, or name another folder with --cache", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+        /// The process, as far as it is known.
+        holder: String,
     },
     /// The caller asked to stop.
     #[error("{operation} stopped on request after {done} of {total}; what a cache was given stays there")]
@@ -113,6 +141,15 @@ fn describe(missing: &[String], extra: &[String], shapes: &[(String, Vec<usize>,
         parts.push(format!("`{name}` is {model:?} in the model and {file:?} in the file"));
     }
     parts.join("; ")
+}
+
+/// The first reasons of many.
+fn some(rejected: &[Rejected]) -> String {
+    let mut shown: Vec<String> = rejected.iter().take(5).map(|r| format!("{}: {}", r.id, r.reason)).collect();
+    if rejected.len() > shown.len() {
+        shown.push(format!("and {} more", rejected.len() - shown.len()));
+    }
+    shown.join("; ")
 }
 
 /// The crate's result.

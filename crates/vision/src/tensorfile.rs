@@ -9,35 +9,52 @@ use std::path::{Path, PathBuf};
 use safetensors::tensor::{Dtype, Metadata, TensorView};
 
 use crate::error::{Error, Result};
+use crate::vit::CONVERT;
 
 const FORMAT: &str = "safetensors";
 /// Longest header that is read: the format's own limit.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// An open `safetensors` file whose header has been checked against its length.
+/// An open `safetensors` file, or the shards of one, whose headers have been checked against their lengths.
 #[derive(Debug)]
 pub(crate) struct TensorFile {
     path: PathBuf,
-    file: File,
-    data_start: u64,
+    shards: Vec<Shard>,
     entries: BTreeMap<String, Entry>,
     notes: HashMap<String, String>,
+}
+
+#[derive(Debug)]
+struct Shard {
+    path: PathBuf,
+    file: File,
+    data_start: u64,
 }
 
 /// Where a tensor lies and what it is.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) shape: Vec<usize>,
+    shard: usize,
     dtype: Dtype,
     start: u64,
     bytes: usize,
 }
 
 impl TensorFile {
+    /// Opens a file, or the shards that an index (`….index.json`) names.
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        let index = path.file_name().is_some_and(|n| n.to_string_lossy().ends_with(".index.json"));
+        if index { Self::open_shards(path) } else { Self::open_one(path) }
+    }
+
+    fn open_one(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(Error::io("opening", path))?;
         let length = file.metadata().map_err(Error::io("reading", path))?.len();
         let bad = |reason: String| Error::format(FORMAT, path, reason);
+        if let Some(reason) = foreign(&mut file).map_err(Error::io("reading", path))? {
+            return Err(bad(reason));
+        }
         let mut size = [0u8; 8];
         file.read_exact(&mut size).map_err(|_| bad(format!("{length} bytes are too few for a header")))?;
         let header = u64::from_le_bytes(size);
@@ -60,6 +77,7 @@ impl TensorFile {
             }
             let entry = Entry {
                 shape: info.shape.clone(),
+                shard: 0,
                 dtype: info.dtype,
                 start: start as u64,
                 bytes: end - start,
@@ -67,7 +85,39 @@ impl TensorFile {
             entries.insert(name, entry);
         }
         let notes = metadata.metadata().clone().unwrap_or_default();
-        Ok(Self { path: path.into(), file, data_start: 8 + header, entries, notes })
+        let shards = vec![Shard { path: path.into(), file, data_start: 8 + header }];
+        Ok(Self { path: path.into(), shards, entries, notes })
+    }
+
+    /// `weight_map` of an index tells which file beside it holds which tensor.
+    fn open_shards(path: &Path) -> Result<Self> {
+        let bad = |reason: String| Error::format("index of shards", path, reason);
+        let length = std::fs::metadata(path).map_err(Error::io("reading", path))?.len();
+        if length > MAX_HEADER {
+            return Err(bad(format!("{length} bytes are too many for one")));
+        }
+        let text = std::fs::read_to_string(path).map_err(Error::io("reading", path))?;
+        let index: Index = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
+        let mut files: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        for (tensor, file) in &index.weight_map {
+            if Path::new(file).components().count() != 1 || Path::new(file).file_name().is_none() {
+                return Err(bad(format!("`{file}` is no file beside it")));
+            }
+            files.entry(file).or_default().push(tensor);
+        }
+        let mut whole =
+            Self { path: path.into(), shards: vec![], entries: BTreeMap::new(), notes: HashMap::new() };
+        for (file, tensors) in files {
+            let mut shard = Self::open_one(&path.with_file_name(file))?;
+            for tensor in tensors {
+                let entry = shard.entries.remove(tensor);
+                let entry =
+                    entry.ok_or_else(|| bad(format!("`{file}` does not hold `{tensor}`, which it names")))?;
+                whole.entries.insert(tensor.clone(), Entry { shard: whole.shards.len(), ..entry });
+            }
+            whole.shards.append(&mut shard.shards);
+        }
+        Ok(whole)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -87,14 +137,23 @@ impl TensorFile {
         self.notes.get(key).map(String::as_str)
     }
 
+    /// The file's free texts whose keys begin with `prefix`, without it.
+    pub(crate) fn notes_under(&self, prefix: &str) -> BTreeMap<String, String> {
+        let under =
+            self.notes.iter().filter_map(|(k, v)| Some((k.strip_prefix(prefix)?.to_owned(), v.clone())));
+        under.collect()
+    }
+
     fn bytes(&mut self, name: &str) -> Result<(Entry, Vec<u8>)> {
         let entry = self.entries.get(name).cloned();
         let entry = entry.ok_or_else(|| Error::format(FORMAT, &self.path, format!("no tensor `{name}`")))?;
         let mut bytes = vec![0; entry.bytes];
-        self.file
-            .seek(SeekFrom::Start(self.data_start + entry.start))
-            .and_then(|_| self.file.read_exact(&mut bytes))
-            .map_err(Error::io("reading", &self.path))?;
+        let shard = &mut self.shards[entry.shard];
+        shard
+            .file
+            .seek(SeekFrom::Start(shard.data_start + entry.start))
+            .and_then(|_| shard.file.read_exact(&mut bytes))
+            .map_err(Error::io("reading", &shard.path))?;
         Ok((entry, bytes))
     }
 
@@ -122,6 +181,15 @@ impl TensorFile {
         }
     }
 
+    /// The values of an I64 tensor.
+    pub(crate) fn signed(&mut self, name: &str) -> Result<Vec<i64>> {
+        let (entry, bytes) = self.bytes(name)?;
+        match entry.dtype {
+            Dtype::I64 => Ok(little_endian(&bytes, i64::from_le_bytes)),
+            other => Err(self.wrong_type(name, "I64", other)),
+        }
+    }
+
     /// The bytes of a U8 tensor.
     pub(crate) fn octets(&mut self, name: &str) -> Result<Vec<u8>> {
         let (entry, bytes) = self.bytes(name)?;
@@ -131,6 +199,38 @@ impl TensorFile {
     fn wrong_type(&self, name: &str, wanted: &str, got: Dtype) -> Error {
         Error::format(FORMAT, &self.path, format!("tensor `{name}` is {got:?}, not {wanted}"))
     }
+}
+
+/// An index of shards.
+#[derive(serde::Deserialize)]
+struct Index {
+    weight_map: BTreeMap<String, String>,
+}
+
+/// What a file is that people take for `safetensors`, and what to do with it; the file is back at its start.
+fn foreign(file: &mut File) -> std::io::Result<Option<String>> {
+    let mut start = Vec::new();
+    Read::by_ref(file).take(512).read_to_end(&mut start)?;
+    file.seek(SeekFrom::Start(0))?;
+    // The length of a header is below 2³²: what has four zeros there may be what it claims.
+    if start.get(4..8).is_none_or(|high| high == [0; 4]) {
+        return Ok(None);
+    }
+    let begins = |with: &[u8]| start.starts_with(with);
+    let text = String::from_utf8_lossy(&start).trim_start().to_ascii_lowercase();
+    Ok(if text.starts_with("version https://git-lfs") {
+        Some("it is a Git LFS pointer, not the file itself; run `git lfs pull` where it was cloned".into())
+    } else if text.starts_with("<!doctype") || text.starts_with("<html") || text.starts_with("<?xml") {
+        Some("it is a web page: the download was refused or needs a login; fetch it anew".into())
+    } else if begins(b"PK\x03\x04") || begins(b"\x80\x02") || begins(b"\x80\x04") {
+        Some(format!("it is a PyTorch or pickle file; {CONVERT}"))
+    } else if begins(b"\x89HDF") {
+        Some("it is an HDF5 file; name it .h5".into())
+    } else if text.starts_with('{') {
+        Some("it is JSON; the index of a model's shards has to be named model.safetensors.index.json".into())
+    } else {
+        None
+    })
 }
 
 fn little_endian<T, const N: usize>(bytes: &[u8], from: fn([u8; N]) -> T) -> Vec<T> {
@@ -150,19 +250,37 @@ pub(crate) fn half_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// Writes tensors (name, shape, type, little-endian bytes) and notes to `path`.
+/// Writes tensors (name, shape, type, little-endian bytes) and notes to `path`; the same input makes the same bytes.
 pub(crate) fn write(
     path: &Path,
     tensors: &[(String, Vec<usize>, Dtype, &[u8])],
-    notes: HashMap<String, String>,
+    notes: BTreeMap<String, String>,
 ) -> Result<()> {
     let mut views = Vec::with_capacity(tensors.len());
     for (name, shape, dtype, bytes) in tensors {
         let view = TensorView::new(*dtype, shape.clone(), bytes);
         views.push((name, view.map_err(|e| Error::format(FORMAT, path, format!("{name}: {e}")))?));
     }
-    let bytes = safetensors::serialize(views, Some(notes)).map_err(|e| Error::format(FORMAT, path, e))?;
-    replace(path, &bytes)
+    // The crate keeps notes in a map of random order: it is given a place holder of the right length for them.
+    let bytes = safetensors::serialize(views, None).map_err(|e| Error::format(FORMAT, path, e))?;
+    replace(
+        path,
+        &with_notes(&bytes, &notes).ok_or_else(|| Error::format(FORMAT, path, "no header was made"))?,
+    )
+}
+
+/// A file without notes with some, in the order of their keys.
+fn with_notes(bytes: &[u8], notes: &BTreeMap<String, String>) -> Option<Vec<u8>> {
+    let (length, rest) = bytes.split_first_chunk::<8>()?;
+    let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+    let tensors = std::str::from_utf8(header).ok()?.trim_end().strip_prefix('{')?;
+    let notes = serde_json::to_string(notes).ok()?;
+    let comma = if tensors == "}" { "" } else { "," };
+    let mut header = format!("{{\"__metadata__\":{notes}{comma}{tensors}");
+    while !header.len().is_multiple_of(8) {
+        header.push(' ');
+    }
+    Some([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
 }
 
 /// Writes a whole file beside `path`, makes it durable and renames it over `path`.

@@ -13,9 +13,9 @@ use blindscope_vision::vit::{Config, Mlp, Parameters, Vit};
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
 
-fn small(mlp: Mlp, class_position: bool) -> Config {
+fn small(mlp: Mlp, prefix_positions: usize) -> Config {
     let base = Config::plain(8, 4, 12, 2, 3);
-    Config { hidden: 20, mlp, registers: 1, layer_scale: true, class_position, ..base }
+    Config { hidden: 20, mlp, registers: 1, layer_scale: true, prefix_positions, ..base }
 }
 
 /// Parameters large enough that every tensor matters.
@@ -91,9 +91,10 @@ fn check(model: &Vit, case: &Case, gradient: &Parameters) {
 
 #[test]
 fn every_parameter_and_the_pixels() {
-    for (mlp, class_position) in [(Mlp::Gelu, true), (Mlp::SwiGlu, false)] {
+    // Positions of the CLS token, of the registers as well, of neither.
+    for (mlp, prefix_positions) in [(Mlp::Gelu, 1), (Mlp::SwiGlu, 2), (Mlp::SwiGlu, 0)] {
         let mut rng = ChaCha12Rng::seed_from_u64(3);
-        let config = small(mlp, class_position);
+        let config = small(mlp, prefix_positions);
         let model = model(&config, &mut rng);
         let case = Case::new(&config, &mut rng);
         let gradient = batch_gradient(&model, &case.head, &case.pixels, &case.labels).unwrap();
@@ -115,7 +116,7 @@ fn every_parameter_and_the_pixels() {
 fn adapters_and_the_last_block() {
     for tuning in [Tuning::Lora { rank: 2, scale: 0.7 }, Tuning::LastBlocks(1)] {
         let mut rng = ChaCha12Rng::seed_from_u64(4);
-        let config = small(Mlp::Gelu, true);
+        let config = small(Mlp::Gelu, 1);
         let mut model = model(&config, &mut rng);
         let case = Case::new(&config, &mut rng);
         let before = case.loss(&model);

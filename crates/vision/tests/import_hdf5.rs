@@ -6,7 +6,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use blindscope_vision::Error;
-use blindscope_vision::features::{Features, ImportOptions, import};
+use blindscope_vision::features::{Features, ImportOptions, Imported, import};
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
 
@@ -15,7 +15,8 @@ fn vector(name: &str) -> PathBuf {
 }
 
 fn read(name: &str, dataset: Option<&str>) -> Result<Features, Error> {
-    import(&vector(name), &ImportOptions { labels: None, dataset: dataset.map(str::to_owned) })
+    let options = ImportOptions { dataset: dataset.map(str::to_owned), ..ImportOptions::default() };
+    import(&vector(name), &options).map(|imported| imported.features)
 }
 
 fn refusal(name: &str, dataset: Option<&str>) -> String {
@@ -40,10 +41,21 @@ fn a_contiguous_matrix_comes_with_the_columns_beside_it() {
 
     let folder = common::folder("hdf5-labels");
     let labels = folder.join("tiles.csv");
-    std::fs::write(&labels, "path,label\nb,x\na,y\nc,x\nd,x\ne,y\nf,y\ng,x\n").unwrap();
-    let options = ImportOptions { labels: Some(labels), dataset: None };
-    let relabelled = import(&vector("contiguous"), &options).unwrap();
-    assert_eq!((relabelled.ids[0].as_str(), &relabelled.classes[..]), ("b", &["x".into(), "y".into()][..]));
+    // In another order: rows are joined by id.
+    let rows = (0..7).rev().map(|i| format!("tile-{i},{}\n", ["x", "y", "x"][i % 3]));
+    std::fs::write(&labels, format!("path,label\n{}", rows.collect::<String>())).unwrap();
+    let options = ImportOptions { labels: Some(labels.clone()), ..ImportOptions::default() };
+    let imported = import(&vector("contiguous"), &options).unwrap();
+    let relabelled = imported.features;
+    assert_eq!(
+        (relabelled.ids[0].as_str(), &relabelled.classes[..]),
+        ("tile-0", &["x".into(), "y".into()][..])
+    );
+    assert_eq!(relabelled.labels, [0, 1, 0, 0, 1, 0, 0].map(Some));
+    assert!(imported.notes[0].contains("in place of the file's own"), "{:?}", imported.notes);
+    std::fs::write(&labels, "path,label\na,x\nb,y\nc,x\nd,x\ne,y\nf,y\ng,x\n").unwrap();
+    let refused = import(&vector("contiguous"), &options).unwrap_err().to_string();
+    assert!(refused.contains("7 of 7 rows are not in the list, the first is `tile-0`"), "{refused}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -68,9 +80,8 @@ fn what_cannot_be_taken_over_is_named() {
             "2 matrices of floats; name one with --dataset (found: `test` [7, 5], `train` [7, 5])",
         ),
         ("several", Some("val"), "it holds `test` [7, 5]"),
-        ("latest", None, "no dataset `features` or `embeddings`, and 0 matrices"),
-        ("contiguous", Some("ids"), "`ids` has shape [7], not two dimensions"),
-        ("contiguous", Some("coords"), "not floats"),
+        ("contiguous", Some("ids"), "`ids` has shape [7], neither two dimensions nor [1, rows, columns]"),
+        ("contiguous", Some("coords"), "holds integers of 8 bytes, not floats"),
         ("hole", None, "chunk 3 of 4 was never written"),
         ("short_labels", None, "`labels` has shape [6], expected [7], one for each row"),
         ("bfloat16", None, "floats of 2 bytes that are not IEEE 754; save it as float32"),
@@ -109,10 +120,10 @@ fn damaged_files_are_refused_and_end_nothing() {
             std::fs::write(&path, &bytes).unwrap();
             let dataset = (name == "latest").then(|| "a/features".to_owned());
             let start = std::time::Instant::now();
-            let outcome = import(&path, &ImportOptions { labels: None, dataset });
+            let outcome = import(&path, &ImportOptions { dataset, ..ImportOptions::default() });
             slowest = slowest.max(start.elapsed());
             match outcome {
-                Ok(features) => {
+                Ok(Imported { features, .. }) => {
                     features.check().unwrap();
                     read_anyway += 1;
                 }

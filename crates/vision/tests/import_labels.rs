@@ -11,10 +11,10 @@ fn a_list_of_labels_serves_a_csv_too_and_is_never_ignored() {
     std::fs::write(&rows, "a,b\n1,2\n3,4\n5,6\n").unwrap();
     std::fs::write(&list, "path,label,group\nx.png,scc,1\nw.png,aca,2\ny.png,scc,1\n").unwrap();
 
-    let plain = import(&rows, &ImportOptions::default()).unwrap();
+    let plain = import(&rows, &ImportOptions::default()).unwrap().features;
     assert!(plain.labels.iter().all(Option::is_none));
-    let options = ImportOptions { labels: Some(list), dataset: None };
-    let features = import(&rows, &options).unwrap();
+    let options = ImportOptions { labels: Some(list), dataset: None, backbone: None };
+    let features = import(&rows, &options).unwrap().features;
     assert_eq!(features.classes, ["aca", "scc"]);
     assert_eq!(features.labels, [Some(1), Some(0), Some(1)]);
     assert_eq!((features.width, features.values[4]), (2, 5.0));

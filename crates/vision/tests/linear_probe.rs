@@ -89,7 +89,7 @@ fn heads_reach_the_known_accuracy_on_grouped_folds() {
             honest.accuracy_interval.low,
             honest.accuracy_interval.high,
             honest.confusion.macro_f1(),
-            honest.auc,
+            honest.auc.unwrap(),
             leaky.confusion.accuracy(),
         );
         let accuracy = honest.confusion.accuracy();

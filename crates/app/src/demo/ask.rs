@@ -69,7 +69,7 @@ impl Asking<'_> {
         let settings = &self.jobs.update_settings;
         let state = UpdateState::from_bytes(update, settings.values)?;
         let (model, head) = state.apply(&self.backbone.model, settings)?;
-        let tuned = Backbone { model, preprocess: self.backbone.preprocess.clone() };
+        let tuned = Backbone { model, ..self.backbone.clone() };
         let dataset = TileList::new(&self.lists.test).open()?;
         let tell = &mut *self.tell;
         let mut progress = |now: &features::Progress| {

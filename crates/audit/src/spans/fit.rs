@@ -45,12 +45,12 @@ impl<'a> Fit<'a> {
         let start = product(embed.transpose(), space.start());
         let ways = product(embed.transpose(), space.free());
         let positions = |row: usize, i: usize| f64::from(p.positions[row * d + i]);
-        let own = usize::from(config.class_position);
+        let own = config.prefix_positions;
         let fixed = Mat::from_fn(d, prefix + n, |i, k| {
             if k == 0 {
-                f64::from(p.class[i]) + if own == 1 { positions(0, i) } else { 0.0 }
+                f64::from(p.class[i]) + if own > 0 { positions(0, i) } else { 0.0 }
             } else if k < prefix {
-                f64::from(p.registers[(k - 1) * d + i])
+                f64::from(p.registers[(k - 1) * d + i]) + if own > k { positions(k, i) } else { 0.0 }
             } else {
                 let bias = p.patch.bias.get(i).map_or(0.0, |b| f64::from(*b));
                 start[(i, k - prefix)] + bias + positions(own + k - prefix, i)

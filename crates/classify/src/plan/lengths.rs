@@ -28,6 +28,11 @@ impl Plan {
         Header::LEN + COUNT_LEN + self.pieces(tokens) * self.piece_len()
     }
 
+    /// Ciphertexts of an answer to this many tokens.
+    pub fn answer_pieces(&self, tokens: usize) -> usize {
+        shape::pieces(self, tokens).len()
+    }
+
     /// Bytes of a compacted answer for this many tokens; under a collective key, of the ciphertexts that a committee
     /// re-encrypts.
     pub fn answer_len(&self, tokens: usize) -> usize {

@@ -1,15 +1,17 @@
 //! A plan as public data: what a server publishes and an asker needs. It holds no weight.
 
-use super::{Chain, KeyOwner, MOST_ANSWER_BITS, Packing, Release};
+use super::{Chain, Collective, KeyOwner, MOST_ANSWER_BITS, Packing, Release};
 use crate::head::{MOST, Normalisation};
 use crate::{ClassifyError, Result};
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 /// Version of the plan's form and of everything that is derived from it.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Largest plan that is read: means and gains of the widest token, as text.
 const MOST_BYTES: usize = 1 << 20;
+/// Most sites of a collective key, and most encryptions that a question is the sum of.
+const MOST_SUMMANDS: usize = 1024;
 /// Most tokens of one question.
 pub(super) const MOST_BATCH: usize = 1 << 20;
 
@@ -37,6 +39,8 @@ pub struct PlanLiteral {
     pub packing: Packing,
     /// Under whose key the asker encrypts.
     pub key: KeyOwner,
+    /// How a collective key comes about.
+    pub collective: Collective,
     /// Whether the first layer is encrypted.
     pub encrypted_head: bool,
     /// What the asker is to learn.
@@ -126,6 +130,8 @@ impl PlanLiteral {
         within("plan.units", self.units, 1, MOST)?;
         within("plan.classes", self.classes, 1, MOST)?;
         within("plan.batch", self.batch, 1, MOST_BATCH)?;
+        within("plan.collective.sites", self.collective.sites as usize, 1, MOST_SUMMANDS)?;
+        within("plan.collective.encryptions", self.collective.encryptions as usize, 1, MOST_SUMMANDS)?;
         if !matches!(self.degree, 1 | 2 | 4) {
             let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
             return Err(ClassifyError::Length { field: "plan.degree", found, expected });

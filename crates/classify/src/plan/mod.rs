@@ -12,7 +12,7 @@ mod search;
 pub use chain::{Chain, Rescale};
 pub(crate) use lengths::COUNT_LEN;
 pub use literal::PlanLiteral;
-pub use policy::{KeyOwner, Packing, Policy, Release};
+pub use policy::{Collective, KeyOwner, Packing, Policy, Release};
 pub use report::PlanReport;
 
 use crate::feature::FeatureLayout;
@@ -90,6 +90,7 @@ impl Plan {
             quantum: security == Security::Quantum128,
             packing,
             key: policy.key,
+            collective: policy.collective,
             encrypted_head: policy.encrypted_head,
             release: policy.release,
             chain: Chain::unchosen(),

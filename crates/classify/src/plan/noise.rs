@@ -11,6 +11,7 @@ use super::magnitude::Magnitudes;
 use super::{AnyLayout, answer_degree};
 use crate::PlanLiteral;
 use crate::token::{Layout, Outer};
+use blindscope_ckks::noise::KeyVariances;
 use blindscope_ckks::{Parameters, ring_switch};
 
 /// Standard deviations that the stated bound allows.
@@ -30,15 +31,17 @@ pub(super) struct Noise<'p> {
     /// `log2` of the special prime.
     special: f64,
     fresh: f64,
+    /// Variances of the key's secret and errors.
+    keys: KeyVariances,
     /// Rounding after a division.
     rounding: f64,
     /// Scale of fresh ciphertexts.
     delta: f64,
 }
 
-/// `sqrt((1 + 2n/3)/12)`
-fn rounding(n: f64) -> f64 {
-    ((1.0 + 2.0 * n / 3.0) / 12.0).sqrt()
+/// `sqrt((1 + n·v)/12)` for a secret of variance `v`
+fn rounding(n: f64, secret: f64) -> f64 {
+    ((1.0 + n * secret) / 12.0).sqrt()
 }
 
 impl<'p> Noise<'p> {
@@ -70,20 +73,31 @@ impl<'p> Noise<'p> {
         }
         let n = f64::from(chain.log_n).exp2();
         // Under a public key: e_0 + e_1·s + e·u; under the secret key e alone.
-        let public = plan.key == crate::KeyOwner::Collective;
-        let fresh = SIGMA * if public { (4.0 * n / 3.0 + 1.0).sqrt() } else { 1.0 };
+        let (keys, fresh) = if plan.key == crate::KeyOwner::Collective {
+            let keys = KeyVariances::collective(1 << chain.log_n, plan.collective.sites as usize);
+            let one = keys.fresh(1 << chain.log_n);
+            (keys, (f64::from(plan.collective.encryptions) * one).sqrt())
+        } else {
+            (KeyVariances::own(), SIGMA)
+        };
         let delta = f64::from(chain.fresh_log2).exp2();
-        Self { plan, layout, chain, n, q, limbs, special, fresh, rounding: rounding(n), delta }
+        let rounding = rounding(n, keys.secret);
+        Self { plan, layout, chain, n, q, limbs, special, fresh, keys, rounding, delta }
     }
 
     fn slot(&self, coefficient: f64) -> f64 {
         coefficient * (self.n / 2.0).sqrt()
     }
 
-    /// One key switch with so many ciphertext primes left.
+    /// One rotation with so many ciphertext primes left.
     fn switch(&self, limbs: usize) -> f64 {
+        self.switch_under(limbs, self.keys.error)
+    }
+
+    /// One key switch under a key whose error has this variance.
+    fn switch_under(&self, limbs: usize, error: f64) -> f64 {
         let digits: f64 = self.q.iter().take(limbs).map(|q| (2.0 * (q - self.special)).exp2()).sum();
-        (digits * self.n / 12.0 * SIGMA * SIGMA).sqrt().hypot(self.rounding)
+        (digits * self.n / 12.0 * error).sqrt().hypot(self.rounding)
     }
 
     /// Ciphertext primes behind the first layer.
@@ -91,9 +105,9 @@ impl<'p> Noise<'p> {
         self.limbs - self.plan.first_primes()
     }
 
-    /// One key switch where the square is taken.
+    /// One relinearisation where the square is taken.
     fn square_switch(&self) -> f64 {
-        self.switch(self.first_limbs())
+        self.switch_under(self.first_limbs(), self.keys.relin)
     }
 
     /// Scale of the answer.
@@ -179,8 +193,12 @@ impl<'p> Noise<'p> {
         if !self.plan.encrypted_head {
             return 0.0;
         }
-        let fresh = SIGMA * (4.0 * self.n / 3.0 + 1.0).sqrt();
-        terms.sqrt() * m.feature * self.slot(fresh) / self.weight()
+        // Each site encrypts its part of the layer.
+        let fresh = (f64::from(self.plan.collective.sites) * self.keys.fresh(self.n as usize)).sqrt();
+        let weights = terms.sqrt() * m.feature * self.slot(fresh) / self.weight();
+        // Each product is relinearised before it is rescaled; a unit is a sum over columns, in whichever product they stand.
+        let products = self.switch_under(self.limbs, self.keys.relin) / (self.delta * self.weight());
+        weights.hypot(terms.sqrt() * self.slot(products))
     }
 
     fn token_unit(&self, l: &Layout, m: &Magnitudes) -> f64 {
@@ -289,6 +307,6 @@ impl<'p> Noise<'p> {
         }
         let scale = (f64::from(self.chain.answer_log2) + f64::from(bits) - self.q[0]).exp2();
         let degree = answer_degree(self.plan.key, self.layout, self.n as usize) as f64;
-        rounding(degree) * self.answer_coefficients().sqrt() / scale
+        rounding(degree, self.keys.secret) * self.answer_coefficients().sqrt() / scale
     }
 }

@@ -24,6 +24,23 @@ pub enum KeyOwner {
     Collective,
 }
 
+/// How a collective key and a question under it come about: both bring noise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Collective {
+    /// Sites whose secrets, and whose keys' errors, add up.
+    pub sites: u32,
+    /// Fresh encryptions that a question is the sum of.
+    pub encryptions: u32,
+}
+
+impl Default for Collective {
+    /// One site's key, under which the asker encrypts at once.
+    fn default() -> Self {
+        Self { sites: 1, encryptions: 1 }
+    }
+}
+
 /// What an asker is to learn; `docs/inference.md` says what each of them leaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "release", rename_all = "lowercase")]
@@ -74,6 +91,8 @@ pub struct Policy {
     pub packing: Option<Packing>,
     /// Whose key.
     pub key: KeyOwner,
+    /// How a collective key comes about; read for [`KeyOwner::Collective`] alone.
+    pub collective: Collective,
     /// Whether the first layer is encrypted too.
     pub encrypted_head: bool,
     /// What the asker learns.
@@ -92,6 +111,7 @@ impl Policy {
             security: Security::Quantum128,
             packing: None,
             key: KeyOwner::Asker,
+            collective: Collective::default(),
             encrypted_head: false,
             release: Release::Logits { tokens: None },
             max_error: None,

@@ -82,8 +82,8 @@ pub(super) fn write_secret(
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
     for part in secret.split(ceremony, rng) {
         let to = SiteId(part.to().0);
-        let receiver = entry(study, WRITE, to)?.sealing;
-        let sealed = sealing.seal(&receiver, &context(study, job, me, to), &part.to_bytes(ceremony), rng)?;
+        let receiver = &entry(study, WRITE, to)?.sealing;
+        let sealed = sealing.seal(receiver, &context(study, job, me, to), &part.to_bytes(ceremony), rng)?;
         out.write_all(&sealed).map_err(Error::io(WRITE))?;
     }
     Ok(())
@@ -221,10 +221,10 @@ pub(super) fn open_parts(
     let mut parts = Vec::with_capacity(study.roster().parties());
     for from in study.sites() {
         bundle.read_exact(&mut sealed).map_err(Error::io(OPEN))?;
-        let sender = entry(study, OPEN, from)?.sealing;
+        let sender = &entry(study, OPEN, from)?.sealing;
         let blame = |e: Error| Error::Payload { op: OPEN, site: from, source: Box::new(e) };
         let plain: Zeroizing<Vec<u8>> =
-            sealing.open(&sender, &context(study, job, from, me), &sealed).map_err(blame)?;
+            sealing.open(sender, &context(study, job, from, me), &sealed).map_err(blame)?;
         let part = ShamirPart::from_bytes(ceremony, &plain).map_err(|e| blame(e.into()))?;
         if part.from() != from.party() || part.to() != me.party() {
             return Err(blame(stranger(from).into()));

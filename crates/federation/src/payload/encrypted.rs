@@ -201,7 +201,6 @@ pub(crate) fn write_answer_share(
     target: &Target<'_>,
     mut permit: Permit,
     blobs: &dyn Blobs,
-    rng: &mut impl CryptoRng,
     out: &mut dyn Write,
 ) -> Result<()> {
     let step = target.step;
@@ -234,7 +233,7 @@ pub(crate) fn write_answer_share(
     for index in 0..u64::from(question.ciphertexts) {
         let c = next(&params, SHARE, LAST, &mut reader)?;
         let collector = Decryption::to_asker(&round, &c, index, &asker)?.collector(&members);
-        let (message, rest) = session.share_for(&c, &asker, rng)?;
+        let (message, rest) = session.share_for(&c, &asker)?;
         session = rest;
         let bytes = message.to_bytes(&round, collector.shape());
         out.write_all(&bytes).map_err(Error::io(SHARE))?;

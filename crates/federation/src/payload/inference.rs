@@ -16,14 +16,14 @@
 
 use std::io::{self, Read, Write};
 
-use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, Seed, UniformHalf, codec};
+use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, SecretSeed, Seed, UniformHalf, codec};
 use blindscope_threshold::{
     Collector, GaloisShare, PublicKeyShare, RelinShare, RelinShareTwo, SiteSecret, Transcript,
 };
 use blindscope_wire::{Hasher, Header};
 use chacha20::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroize;
 
 use super::ceremony::{
     Reading, absorb, collect, context, entry, keep, key_share_len, lay_bundles, same, write_secret,
@@ -57,8 +57,8 @@ fn shares<'a>(ceremony: &'a Transcript, circuit: &'a Circuit) -> impl Iterator<I
 }
 
 /// A generator for one use of a site's seed.
-fn generator(seed: &Seed, purpose: &str) -> ChaCha20Rng {
-    let mut derived = Hasher::new(purpose).absorb(&seed.0).finish().0;
+fn generator(seed: &SecretSeed, purpose: &str) -> ChaCha20Rng {
+    let mut derived = Hasher::new(purpose).absorb(seed.as_bytes()).finish().0;
     let rng = ChaCha20Rng::from_seed(derived);
     derived.zeroize();
     rng
@@ -80,15 +80,14 @@ pub fn write_inference_share(
     out: &mut dyn Write,
 ) -> Result<()> {
     let ceremony = study.inference_ceremony(job, circuit)?;
-    let seed = Zeroizing::new(Seed::generate(rng).0);
-    let seed_of = Seed(*seed);
-    let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed_of, SECRET))?;
+    let seed = SecretSeed::generate(rng);
+    let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed, SECRET))?;
     write_secret(study, (job, &ceremony), &secret, me, sealing, rng, out)?;
-    let sealed =
-        sealing.seal(&entry(study, WRITE, me)?.sealing, &context(study, job, me, me), &*seed, rng)?;
+    let to = &entry(study, WRITE, me)?.sealing;
+    let sealed = sealing.seal(to, &context(study, job, me, me), seed.as_bytes(), rng)?;
     out.write_all(&sealed).map_err(Error::io(WRITE))?;
     let relin = RelinShare::begin(&ceremony);
-    let relin = relin.share_resumable(&secret, &mut generator(&seed_of, EPHEMERAL), rng)?;
+    let relin = relin.share_resumable(&secret, &mut generator(&seed, EPHEMERAL), rng)?;
     let bytes = relin.to_bytes(&ceremony, RelinShare::collector(&ceremony).shape());
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
     for share in shares(&ceremony, circuit) {
@@ -182,10 +181,10 @@ pub fn write_relin(
     let ceremony = study.inference_ceremony(job, circuit)?;
     let sealed = read_exactly(RELIN, blobs, seed, SEED_LEN as u64)?;
     let plain = sealing.open(&entry(study, RELIN, me)?.sealing, &context(study, job, me, me), &sealed)?;
-    let mut seed = Seed(plain.as_slice().try_into().map_err(|_| Error::Seal { op: RELIN })?);
+    let bytes = plain.as_slice().try_into().map_err(|_| Error::Seal { op: RELIN })?;
+    let seed = SecretSeed::from_bytes(bytes);
     let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed, SECRET))?;
     let two = RelinShareTwo::resume(&ceremony, &mut generator(&seed, EPHEMERAL));
-    seed.0.zeroize();
     let bytes = read_exactly(RELIN, blobs, sum, RelinShare::sum_len(&ceremony) as u64)?;
     let sum = RelinShare::sum_from_bytes(&ceremony, &bytes)?;
     let message = two.share(&secret, &sum, rng)?;

@@ -126,7 +126,7 @@ pub fn site_payload(
                 let permit = permit.take().ok_or_else(missing)?;
                 if let Some(question) = task.spec.question.as_deref() {
                     let asked = (circuit(&task.spec)?, question);
-                    return write_answer_share(study, asked, &target, permit, blobs, rng, out);
+                    return write_answer_share(study, asked, &target, permit, blobs, out);
                 }
                 let plan = plan()?;
                 super::round::write_share_of(study, &plan, &target, permit, blobs, rng, out)

@@ -2,6 +2,7 @@
 
 use super::FeatureError;
 use crate::models::Store;
+use blindscope_vision::card::{self, Pooling};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::features::backbone_digest;
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
@@ -20,8 +21,10 @@ pub struct BackboneSource {
     pub heads: Option<usize>,
     /// Side of the input when it is not the checkpoint's; positions are resampled.
     pub image: Option<usize>,
-    /// Statistics of the input, when they are not those beside the weights.
-    pub preprocess: Option<Preprocess>,
+    /// Mean and deviation of each channel in 0..1, when they are not those beside the weights.
+    pub statistics: Option<[[f32; 3]; 2]>,
+    /// Which tokens make a feature, when it is not what the configuration tells, or the CLS token.
+    pub pooling: Option<Pooling>,
     /// Fetched models, if names are to be looked up.
     pub models: Option<Store>,
 }
@@ -29,7 +32,15 @@ pub struct BackboneSource {
 impl BackboneSource {
     /// The model at a path, as its files tell.
     pub fn new(model: impl Into<String>) -> Self {
-        Self { model: model.into(), config: None, heads: None, image: None, preprocess: None, models: None }
+        Self {
+            model: model.into(),
+            config: None,
+            heads: None,
+            image: None,
+            statistics: None,
+            pooling: None,
+            models: None,
+        }
     }
 }
 
@@ -40,6 +51,8 @@ pub struct Backbone {
     pub model: Vit,
     /// Its input.
     pub preprocess: Preprocess,
+    /// The file that told the input; none where nothing did and it is assumed.
+    pub preprocess_from: Option<PathBuf>,
 }
 
 impl Backbone {
@@ -51,15 +64,17 @@ impl Backbone {
     pub fn load(source: &BackboneSource) -> Result<Self, FeatureError> {
         let path = PathBuf::from(&source.model);
         let path = if path.exists() { path } else { fetched(source)? };
-        let (weights, mut config) = vit::configuration(&path, source.config.as_deref(), source.heads)?;
-        config.image = source.image.unwrap_or(config.image);
-        let model = vit::load_with(&weights, config)?;
-        let side = model.config().image;
-        let preprocess = match &source.preprocess {
-            Some(statistics) => Preprocess { side, ..statistics.clone() },
-            None => Preprocess::beside(&weights, side)?,
-        };
-        Ok(Self { model, preprocess })
+        let vit::Described { weights, mut config, mut preprocess, preprocess_from } =
+            vit::describe(&path, source.config.as_deref(), source.heads)?;
+        if let Some(side) = source.image {
+            config.image = side;
+            preprocess = preprocess.at(side);
+        }
+        if let Some([mean, std]) = source.statistics {
+            preprocess = Preprocess { mean, std, ..preprocess };
+        }
+        config.pooling = source.pooling.unwrap_or(config.pooling);
+        Ok(Self { model: vit::load_with(&weights, config)?, preprocess, preprocess_from })
     }
 }
 
@@ -72,22 +87,21 @@ impl Backbone {
     pub fn small(seed: u64) -> Result<Self, FeatureError> {
         let config = Config { hidden: 96, ..Config::plain(64, 8, 48, 3, 3) };
         let parameters = Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(seed));
-        Ok(Self { preprocess: Preprocess::half(config.image), model: Vit::new(config, parameters)? })
+        let preprocess = Preprocess::half(config.image);
+        Ok(Self { preprocess, model: Vit::new(config, parameters)?, preprocess_from: None })
     }
 
     /// Writes the weights, with their configuration, and the preprocessing beside them.
     ///
     /// # Errors
-    /// [`FeatureError::Vision`] and [`FeatureError::Write`].
+    /// [`FeatureError::Vision`].
     pub fn save(&self, weights: &Path) -> Result<(), FeatureError> {
         vit::save(&self.model, weights)?;
-        let path = weights.with_file_name("preprocessor_config.json");
-        let Preprocess { mean, std, .. } = &self.preprocess;
-        let card = serde_json::json!({ "image_mean": mean, "image_std": std });
-        std::fs::write(&path, card.to_string()).map_err(|source| FeatureError::Write { path, source })
+        Ok(card::save_preprocess(&self.preprocess, weights)?)
     }
 
-    /// What a class token depends on beside the image: weights, shape and preprocessing.
+    /// The backbone's identity, which is all that a feature depends on beside the image: weights, shape, pooling and
+    /// preprocessing.
     pub fn digest(&self) -> [u8; 32] {
         backbone_digest(&self.model, &self.preprocess)
     }

@@ -25,14 +25,15 @@ pub use backbone::{Backbone, BackboneSource};
 pub use extract::{ExtractOptions, Extracted, extract};
 pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
-pub use tiles::{TileList, independent_groups, join_copies, synthesise};
+pub use tiles::{TileList, independent_groups, join_copies, open_tiles, synthesise};
 
-pub use blindscope_vision::data::{Copies, CsvColumns, Dataset, Limits, Preprocess, Split};
-pub use blindscope_vision::features::{Features, ImportOptions, Progress, hex, import, unhex};
+pub use blindscope_vision::card::Pooling;
+pub use blindscope_vision::data::{Centre, Copies, CsvColumns, Dataset, Limits, Preprocess, Resize, Split};
+pub use blindscope_vision::features::{Features, ImportOptions, Imported, Progress, hex, import, unhex};
 pub use blindscope_vision::synth::SyntheticPlan;
-pub use blindscope_vision::vit::{Device, Vit};
+pub use blindscope_vision::vit::{Device, Mlp, Vit};
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 /// Why features could not be made.
@@ -53,6 +54,24 @@ pub enum FeatureError {
         /// Where fetched models lie.
         models: PathBuf,
     },
+    /// Shares or numbers that make no split.
+    #[error("splitting: {reason}")]
+    Range {
+        /// The numbers and what they have to be.
+        reason: String,
+    },
+    /// A folder holds parts that this split does not make.
+    #[error("{} is of another split and would pass for a part of this one; name an empty folder, or empty this one", path.display())]
+    OtherSplit {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file to be written is the one that is read.
+    #[error("{} would be written over itself; name another file to write", path.display())]
+    SameFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file could not be written.
     #[error("writing {}: {source}", path.display())]
     Write {
@@ -64,6 +83,14 @@ pub enum FeatureError {
 }
 
 impl FeatureError {
+    /// Every tile with its reason, when none could be used.
+    pub fn no_tile(&self) -> Option<&[blindscope_vision::data::Rejected]> {
+        match self {
+            Self::Vision(blindscope_vision::Error::NoTile { rejected }) => Some(rejected),
+            _ => None,
+        }
+    }
+
     /// How many of how many tiles were done when the caller's cancel flag stopped the work; none for any other error.
     pub fn stopped(&self) -> Option<(usize, usize)> {
         match self {
@@ -71,4 +98,13 @@ impl FeatureError {
             _ => None,
         }
     }
+}
+
+/// Refuses to write over what is read, under whatever name.
+///
+/// # Errors
+/// [`FeatureError::SameFile`].
+pub fn refuse_same(input: &Path, output: &Path) -> Result<(), FeatureError> {
+    let same = matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
+    if same { Err(FeatureError::SameFile { path: output.to_owned() }) } else { Ok(()) }
 }

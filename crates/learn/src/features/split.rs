@@ -39,9 +39,11 @@ pub struct SplitRequest {
 /// Gives every row a part; rows of one group share one.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] for rows without labels, a class with fewer groups than parts, named sites that share a group.
+/// [`FeatureError::Range`] for shares or numbers that make no split; [`FeatureError::Vision`] for rows without labels, a class
+/// with fewer groups than parts, named sites that share a group.
 pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, FeatureError> {
     let SplitRequest { ways, seed } = request;
+    check_range(ways)?;
     let groups = &features.groups;
     let labels = features.known_labels()?;
     let split = match ways {
@@ -57,11 +59,43 @@ pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, Featu
     Ok(split)
 }
 
+/// Refuses shares that are no shares and numbers of parts that are none.
+fn check_range(ways: &SplitWays) -> Result<(), FeatureError> {
+    let refuse = |reason: String| Err(FeatureError::Range { reason });
+    match ways {
+        SplitWays::Shares(shares) => {
+            let sum: f64 = shares.iter().sum();
+            if shares.iter().any(|s| !(0.0..=1.0).contains(s)) || (sum - 1.0).abs() > 1e-6 {
+                return refuse(format!(
+                    "shares {shares:?} sum to {sum}; each lies in 0..1 and together they make 1"
+                ));
+            }
+            if shares.iter().filter(|s| **s > 0.0).count() < 2 {
+                return refuse(format!(
+                    "shares {shares:?} make one part of everything; two parts at least are a split"
+                ));
+            }
+        }
+        SplitWays::Folds(n) | SplitWays::Sites(n) | SplitWays::Dirichlet { sites: n, .. } => {
+            if !(2..=10_000).contains(n) {
+                return refuse(format!("{n} parts; 2 to 10000 are made"));
+            }
+        }
+        SplitWays::NamedSites => {}
+    }
+    Ok(())
+}
+
 /// Holds out this share of the tiles, whole groups at a time: the rest, and what is held out.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] for a share outside 0..1, or a class of one group.
+/// [`FeatureError::Range`] for a share outside 0..1, [`FeatureError::Vision`] for a class of one group.
 pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Dataset), FeatureError> {
+    if !(share > 0.0 && share < 1.0) {
+        return Err(FeatureError::Range {
+            reason: format!("a share of {share} held out; it lies between 0 and 1"),
+        });
+    }
     let groups = connected_groups(dataset);
     let split = SplitPlan::train_validation_test(1.0 - share, 0.0, share, seed);
     let split = split.apply(&dataset.labels(), &groups)?;
@@ -75,9 +109,10 @@ pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Da
 }
 
 /// Writes `folder/PART.safetensors` for every part and `folder/split.csv` (`id,label,group,part`), and returns the files of
-/// the parts.
+/// the parts. The same split again replaces its files.
 ///
 /// # Errors
+/// [`FeatureError::OtherSplit`] for a folder with parts of another split, which would pass for parts of this one;
 /// [`FeatureError::Vision`] and [`FeatureError::Write`].
 pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<Vec<PathBuf>, FeatureError> {
     let failed = |path: &Path| {
@@ -85,14 +120,22 @@ pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<
         move |source| FeatureError::Write { path, source }
     };
     std::fs::create_dir_all(folder).map_err(failed(folder))?;
-    let mut files = Vec::new();
+    let mut files: Vec<PathBuf> = Vec::new();
     for (part, name) in split.names.iter().enumerate() {
         let mut path = folder.join(format!("{}.safetensors", file_name(name)));
         if files.contains(&path) {
             path = folder.join(format!("{}-{part}.safetensors", file_name(name)));
         }
-        features.select(&split.members(part)).save(&path)?;
         files.push(path);
+    }
+    for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
+        let path = entry.map_err(failed(folder))?.path();
+        if path.extension().is_some_and(|e| e == "safetensors") && !files.contains(&path) {
+            return Err(FeatureError::OtherSplit { path });
+        }
+    }
+    for (part, path) in files.iter().enumerate() {
+        features.select(&split.members(part)).save(path)?;
     }
     let mut text = String::from("id,label,group,part\n");
     for (i, part) in split.part.iter().enumerate() {

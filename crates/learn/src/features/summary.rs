@@ -55,6 +55,8 @@ pub struct Summary {
     pub graphics: Option<String>,
     /// Tiles set aside.
     pub skipped: Vec<Skipped>,
+    /// What was made of an imported file.
+    pub notes: Vec<String>,
     /// What will trouble training or splitting.
     pub warnings: Vec<String>,
 }
@@ -86,6 +88,7 @@ impl Summary {
             tiles_per_second: None,
             graphics: None,
             skipped: Vec::new(),
+            notes: Vec::new(),
         }
     }
 

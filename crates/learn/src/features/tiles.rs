@@ -2,7 +2,7 @@
 
 use super::FeatureError;
 use blindscope_vision::data::{
-    Copies, CsvColumns, Dataset, Duplicates, Limits, connected_groups, group_duplicates, read_csv,
+    Copies, CsvColumns, Dataset, Duplicates, Limits, connected_groups, group_duplicates, open_all, read_csv,
     read_folder,
 };
 use blindscope_vision::synth::SyntheticPlan;
@@ -49,6 +49,24 @@ pub fn join_copies(
         if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     })?;
     Ok(copies)
+}
+
+/// Opens every tile and sets aside what is no whole image, or the same image under two labels; `progress` hears of tiles
+/// opened and tiles listed.
+///
+/// # Errors
+/// [`FeatureError::Vision`] when `cancel` was set.
+pub fn open_tiles(
+    dataset: &mut Dataset,
+    limits: Limits,
+    progress: &mut dyn FnMut(usize, usize),
+    cancel: &AtomicBool,
+) -> Result<(), FeatureError> {
+    open_all(dataset, limits, &mut |done, total| {
+        progress(done, total);
+        if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    Ok(())
 }
 
 /// Draws synthetic tiles into `folder`, with a list `tiles.csv`.

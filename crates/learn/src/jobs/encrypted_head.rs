@@ -13,7 +13,8 @@ use super::settings::EncryptedHeadSettings;
 use super::{EpochFigures, Error, Result, SiteData, Watch};
 use blindscope_ckks::{Level, ModulusLiteral, Plaintext};
 use blindscope_classify::{
-    Affine, EncryptedHead, Head, HeadLiteral, KeyOwner, Map, Outer, Packing, Plan, Policy, Release,
+    Affine, Collective, EncryptedHead, Head, HeadLiteral, KeyOwner, Map, Outer, Packing, Plan, Policy,
+    Release,
 };
 use blindscope_federation::{Circuit, GaloisDemand, JobSpec, Study};
 use blindscope_vision::head::{Activation, HeadPlan, PolynomialHead, train_polynomial};
@@ -49,6 +50,7 @@ impl Agreed {
             encrypted_head: true,
             release: Release::Logits { tokens: None },
             max_error: Some(settings.max_error),
+            collective: Collective { sites: settings.sites, encryptions: 1 },
             ..Policy::new(settings.tokens)
         };
         let plan = Plan::new(&template, policy)?;
@@ -68,9 +70,7 @@ impl Agreed {
             level: level.0 as u32,
         };
         let (answer, spread) = (f64::from(literal.chain.answer_log2), self.spread_log2());
-        // The plan counts on one ternary secret; a key of n sites is the sum of n.
-        let secret = f64::from(self.settings.sites).log2() / 2.0;
-        let noise = (literal.error_bound / TAIL).log2() + answer - spread + secret;
+        let noise = (literal.error_bound / TAIL).log2() + answer - spread;
         let room = self.settings.max_error.log2() + answer - spread;
         let millibits = |bits: f64| (bits.max(0.0) * 1000.0) as u32;
         Circuit {

@@ -45,8 +45,8 @@ pub struct Evaluation {
     pub macro_f1: f64,
     /// 95 % interval of it, bootstrap over groups.
     pub macro_f1_interval: [f64; 2],
-    /// Area under the ROC curve, each class against the rest, mean.
-    pub auc: f64,
+    /// Area under the ROC curve, each class against the rest, mean; none where the rows are of one class.
+    pub auc: Option<f64>,
     /// Each class.
     pub classes: Vec<ClassFigures>,
     /// Counts by true class (rows) and predicted class (columns).

@@ -35,8 +35,11 @@ pub struct Prediction {
 /// [`crate::AppError::Features`] for a file that holds no features; [`crate::AppError::Learning`] for features of another width or
 /// backbone than the study of `kit`, or of an unknown one where that study does not allow it.
 pub fn tokens(kit: &Kit, path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
-    let features =
-        if Features::is_ours(path) { Features::load(path) } else { import(path, &ImportOptions::default()) };
+    let features = if Features::is_ours(path) {
+        Features::load(path)
+    } else {
+        import(path, &ImportOptions::default()).map(|imported| imported.features)
+    };
     let features = features.map_err(FeatureError::from)?;
     Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", &features)?;
     let rows = (0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect();

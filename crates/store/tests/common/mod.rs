@@ -10,7 +10,7 @@ pub fn study(name: &str) -> (Study, IdentityKey) {
     let site = |k: u8| SiteEntry {
         name: format!("site-{k}"),
         identity: key(k).public(),
-        sealing: SealingKey::from_bytes(&[k + 100; 32]).unwrap().public(),
+        sealing: SealingKey::from_bytes(&[k + 100; 32]).public(),
     };
     let literal = StudyLiteral {
         name: name.to_owned(),

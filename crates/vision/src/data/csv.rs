@@ -1,7 +1,7 @@
 //! A CSV list of tiles: `path,label[,group][,patient][,site]`.
 
-use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::{Component, Path, PathBuf};
 
 use super::dataset::{Dataset, Rejected, Sample};
 use crate::error::{Error, Result};
@@ -36,8 +36,9 @@ impl Default for CsvColumns {
     }
 }
 
-/// Lists the tiles of a CSV file with a header row. Rows that cannot be used (no path, no label, a path named twice, a
-/// broken row) are rejected with their line; unknown columns are passed over.
+/// Lists the tiles of a CSV file with a header row. Rows that cannot be used (no path, no label, a path named twice or under
+/// two labels, more fields than the header, a name with a line break, a broken row) are rejected with their line; unknown
+/// columns are passed over.
 ///
 /// # Errors
 /// [`Error::Io`] when the file cannot be read, [`Error::Format`] when the path or label column is missing,
@@ -58,6 +59,7 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
 
     let mut rows = Vec::new();
     let mut rejected = Vec::new();
+    let labels = labels_of_paths(&text, path_at, label_at);
     let mut seen = HashSet::new();
     for record in reader.records() {
         let record = match record {
@@ -70,17 +72,29 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
         let line = record.position().map_or(0, csv::Position::line);
         let field = |at: usize| record.get(at).unwrap_or("").to_owned();
         let (id, label) = (field(path_at), field(label_at));
-        let reason = if id.is_empty() || label.is_empty() {
-            "has no path or no label"
-        } else if !seen.insert(id.clone()) {
-            "names a path that an earlier line names"
+        let several = labels.get(&plain(&id)).filter(|labels| labels.len() > 1);
+        let reason = if record.len() > header.len() {
+            format!(
+                "has {} fields, more than the {} of the header; put values with commas in quotes",
+                record.len(),
+                header.len()
+            )
+        } else if id.is_empty() || label.is_empty() {
+            "has no path or no label".into()
+        } else if record.iter().any(|cell| cell.chars().any(char::is_control)) {
+            "holds a line break or another control character within a value".into()
+        } else if let Some(labels) = several {
+            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
+            format!("names a path that is listed under several labels: {}", labels.join(", "))
+        } else if !seen.insert(plain(&id)) {
+            "names a path that an earlier line names".into()
         } else {
             let [group, patient, site] = optional.map(|at| at.map(field).filter(|v| !v.is_empty()));
             let group = group.map(|g| if columns.groups_within_label { format!("{label}/{g}") } else { g });
             rows.push((label, Sample { path: root.join(&id), id, label: 0, group, patient, site }));
             continue;
         };
-        rejected.push(Rejected { id: format!("line {line}: {id}"), reason: reason.into() });
+        rejected.push(Rejected { id: format!("line {line}: {}", id.escape_debug()), reason });
     }
     if rows.is_empty() {
         return Err(Error::data("listing tiles", format!("{} holds no usable row", path.display())));
@@ -93,4 +107,22 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
         .collect();
     samples.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Dataset { classes, samples, rejected })
+}
+
+/// A path without steps that lead nowhere, so that two ways of writing one are seen as one.
+fn plain(id: &str) -> PathBuf {
+    Path::new(id).components().filter(|c| *c != Component::CurDir).collect()
+}
+
+/// Every label that a path is listed under.
+fn labels_of_paths(text: &[u8], path_at: usize, label_at: usize) -> HashMap<PathBuf, BTreeSet<String>> {
+    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text);
+    let mut labels: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
+    for record in reader.records().flatten() {
+        let pair = record.get(path_at).zip(record.get(label_at));
+        if let Some((id, label)) = pair.filter(|(id, label)| !id.is_empty() && !label.is_empty()) {
+            labels.entry(plain(id)).or_default().insert(label.to_owned());
+        }
+    }
+    labels
 }

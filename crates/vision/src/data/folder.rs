@@ -1,29 +1,33 @@
 //! A folder of tiles with one sub-folder a class.
 
-use std::path::Path;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
 
 use super::dataset::{Dataset, Rejected, Sample};
 use crate::error::{Error, Result};
 
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 
-/// Lists `root/CLASS/**/FILE` for JPEG, PNG and TIFF files. Classes and files are sorted by name; other files are
-/// listed as rejected; hidden files are passed over. Images are not opened here.
+/// Lists `root/CLASS/**/FILE` for JPEG, PNG and TIFF files. Classes and files are sorted by name; other files, names that no
+/// list can hold and folders that links lead to twice are listed as rejected; hidden files are passed over. Images are not
+/// opened here.
 ///
 /// # Errors
 /// [`Error::Io`] when a folder cannot be read, [`Error::Data`] when no class folder holds an image.
 pub fn read_folder(root: &Path) -> Result<Dataset> {
-    let mut dataset = Dataset::default();
-    for class in entries(root)?.into_iter().filter(|e| e.is_dir) {
-        let label = dataset.classes.len();
-        let before = dataset.samples.len();
-        walk(&class.path, &class.name, label, &mut dataset, 0)?;
-        if dataset.samples.len() > before {
-            dataset.classes.push(class.name);
+    let mut walk = Walk { dataset: Dataset::default(), entered: HashMap::new() };
+    walk.enter(root, "the folder itself");
+    for class in walk.entries(root, "")?.into_iter().filter(|e| e.is_dir) {
+        let label = walk.dataset.classes.len();
+        let before = walk.dataset.samples.len();
+        walk.folder(&class.path, &class.name, label, 0)?;
+        if walk.dataset.samples.len() > before {
+            walk.dataset.classes.push(class.name);
         } else {
-            dataset.rejected.push(Rejected { id: class.name, reason: "a folder without an image".into() });
+            walk.reject(class.name, "a folder without an image of its own");
         }
     }
+    let mut dataset = walk.dataset;
     if dataset.samples.is_empty() {
         let reason =
             format!("{} holds no folder with JPEG, PNG or TIFF files; expected CLASS/FILE", root.display());
@@ -35,51 +39,80 @@ pub fn read_folder(root: &Path) -> Result<Dataset> {
 
 struct DirEntry {
     name: String,
-    path: std::path::PathBuf,
+    path: PathBuf,
     is_dir: bool,
 }
 
-/// Entries of a folder sorted by name, hidden ones left out.
-fn entries(folder: &Path) -> Result<Vec<DirEntry>> {
-    let io = |e| Error::io("listing", folder)(e);
-    let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if !name.starts_with('.') {
-            let path = entry.path();
-            all.push(DirEntry { name, is_dir: path.is_dir(), path });
-        }
-    }
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok(all)
-}
-
-/// Deepest nesting that is followed, so that a link to a parent folder ends.
+/// Deepest nesting that is followed.
 const MAX_DEPTH: usize = 16;
 
-fn walk(folder: &Path, prefix: &str, label: usize, dataset: &mut Dataset, depth: usize) -> Result<()> {
-    for entry in entries(folder)? {
-        let id = format!("{prefix}/{}", entry.name);
-        if entry.is_dir {
-            if depth < MAX_DEPTH {
-                walk(&entry.path, &id, label, dataset, depth + 1)?;
-            } else {
-                dataset
-                    .rejected
-                    .push(Rejected { id, reason: format!("nested deeper than {MAX_DEPTH} folders") });
-            }
-            continue;
-        }
-        let extension = entry.path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        if extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) {
-            let path = entry.path;
-            dataset.samples.push(Sample { id, path, label, group: None, patient: None, site: None });
-        } else {
-            dataset
-                .rejected
-                .push(Rejected { id, reason: "not named .jpg, .jpeg, .png, .tif or .tiff".into() });
-        }
+struct Walk {
+    dataset: Dataset,
+    /// Folders by what they are on disk, with the name under which each was entered.
+    entered: HashMap<PathBuf, String>,
+}
+
+impl Walk {
+    fn reject(&mut self, id: String, reason: impl Into<String>) {
+        self.dataset.rejected.push(Rejected { id, reason: reason.into() });
     }
-    Ok(())
+
+    /// Notes a folder; under which name it was entered before, if it was.
+    fn enter(&mut self, folder: &Path, name: &str) -> Option<String> {
+        let real = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let before = self.entered.get(&real).cloned();
+        self.entered.entry(real).or_insert_with(|| name.to_owned());
+        before
+    }
+
+    /// Entries of a folder sorted by name, hidden ones left out, those whose names no list can hold rejected.
+    fn entries(&mut self, folder: &Path, prefix: &str) -> Result<Vec<DirEntry>> {
+        let io = |e| Error::io("listing", folder)(e);
+        let mut all = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
+            let path = entry.path();
+            match entry.file_name().into_string() {
+                Ok(name) if name.starts_with('.') => {}
+                Ok(name) if name.chars().any(char::is_control) => {
+                    let shown = format!("{prefix}{}", name.escape_debug());
+                    self.reject(shown, "its name holds a line break or another control character; rename it");
+                }
+                Ok(name) => all.push(DirEntry { name, is_dir: path.is_dir(), path }),
+                Err(raw) => {
+                    let shown = format!("{prefix}{}", raw.to_string_lossy());
+                    self.reject(shown, "its name is not UTF-8; rename it");
+                }
+            }
+        }
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(all)
+    }
+
+    fn folder(&mut self, folder: &Path, prefix: &str, label: usize, depth: usize) -> Result<()> {
+        if let Some(before) = self.enter(folder, prefix) {
+            self.reject(prefix.to_owned(), format!("the same folder as {before}, which links lead to twice"));
+            return Ok(());
+        }
+        for entry in self.entries(folder, &format!("{prefix}/"))? {
+            let id = format!("{prefix}/{}", entry.name);
+            if entry.is_dir {
+                if depth < MAX_DEPTH {
+                    self.folder(&entry.path, &id, label, depth + 1)?;
+                } else {
+                    self.reject(id, format!("nested deeper than {MAX_DEPTH} folders"));
+                }
+                continue;
+            }
+            let extension = entry.path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+            if extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) {
+                let path = entry.path;
+                let sample = Sample { id, path, label, group: None, patient: None, site: None };
+                self.dataset.samples.push(sample);
+            } else {
+                self.reject(id, "not named .jpg, .jpeg, .png, .tif or .tiff");
+            }
+        }
+        Ok(())
+    }
 }

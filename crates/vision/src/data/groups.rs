@@ -20,12 +20,12 @@ pub fn connected_groups(dataset: &Dataset) -> Vec<usize> {
 
 /// Union–find with path halving.
 #[derive(Debug)]
-pub(super) struct DisjointSets {
+pub(crate) struct DisjointSets {
     parent: Vec<usize>,
 }
 
 impl DisjointSets {
-    pub(super) fn new(len: usize) -> Self {
+    pub(crate) fn new(len: usize) -> Self {
         Self { parent: (0..len).collect() }
     }
 
@@ -37,13 +37,13 @@ impl DisjointSets {
         i
     }
 
-    pub(super) fn join(&mut self, a: usize, b: usize) {
+    pub(crate) fn join(&mut self, a: usize, b: usize) {
         let (a, b) = (self.root(a), self.root(b));
         self.parent[a.max(b)] = a.min(b);
     }
 
     /// A dense number for each element's set, in order of first appearance.
-    pub(super) fn numbers(mut self) -> Vec<usize> {
+    pub(crate) fn numbers(mut self) -> Vec<usize> {
         let mut names = HashMap::new();
         (0..self.parent.len())
             .map(|i| {

@@ -3,8 +3,10 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use super::jpeg;
 use image::{DynamicImage, ImageDecoder, ImageReader};
+
+use super::tiff;
+use crate::jpeg;
 
 /// What an image may cost before it is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,9 +54,43 @@ pub enum ImageProblem {
         /// Pixels allowed.
         limit: u64,
     },
+    /// Decoding would take more memory than allowed. Nothing was decoded.
+    #[error("decoding takes {bytes} bytes, more than the {limit} allowed; cut the picture into tiles")]
+    TooMuchMemory {
+        /// Bytes that it would take.
+        bytes: u64,
+        /// Bytes allowed.
+        limit: u64,
+    },
+    /// A kind of image that is not read; the message says what to do.
+    #[error("an image of a kind that is not read: {0}")]
+    Unsupported(String),
+    /// The square that the model takes does not fit into the tile, and its preprocessing does not resize.
+    #[error("{width}×{height} pixels do not cover the {side}×{side} that the model's preprocessing cuts out")]
+    TooSmall {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+        /// Side of the square.
+        side: usize,
+    },
     /// Not a JPEG, PNG or TIFF image, or a broken one.
     #[error("not a whole JPEG, PNG or TIFF image: {0}")]
     Damaged(String),
+}
+
+impl From<jpeg::Problem> for ImageProblem {
+    fn from(problem: jpeg::Problem) -> Self {
+        match problem {
+            jpeg::Problem::Damaged(reason) => Self::Damaged(reason.into()),
+            jpeg::Problem::Unsupported(reason) => Self::Unsupported(reason.into()),
+            jpeg::Problem::TooManyPixels { width, height, limit } => {
+                Self::TooManyPixels { width, height, limit }
+            }
+            jpeg::Problem::Memory { bytes, limit } => Self::TooMuchMemory { bytes, limit },
+        }
+    }
 }
 
 /// Eight-bit RGB pixels, rows top to bottom.
@@ -94,6 +130,12 @@ pub fn read_image(path: &Path, limits: Limits) -> Result<Vec<u8>, ImageProblem> 
 /// # Errors
 /// [`ImageProblem::TooManyPixels`] and [`ImageProblem::Damaged`].
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
+    if jpeg::is_jpeg(bytes) {
+        return jpeg::decode(bytes, limits).map_err(ImageProblem::from);
+    }
+    if tiff::is_tiff(bytes) {
+        return tiff::decode(bytes, limits);
+    }
     let damaged = |e: image::ImageError| ImageProblem::Damaged(e.to_string());
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut decoder =
@@ -107,9 +149,6 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     // The decoder's limit is for its own buffers; the picture that it fills is ours.
     decoder_limits.clone().reserve(decoder.total_bytes()).map_err(damaged)?;
     decoder.set_limits(decoder_limits).map_err(damaged)?;
-    if jpeg::is_jpeg(bytes) && !jpeg::is_whole(bytes) {
-        return Err(ImageProblem::Damaged("the JPEG file ends before its image does".into()));
-    }
     let rgb = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
     Ok(Rgb { width: width as usize, height: height as usize, pixels: rgb.into_raw() })
 }

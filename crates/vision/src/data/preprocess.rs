@@ -1,80 +1,160 @@
 //! From eight-bit RGB to the normalised pixels a model was trained on.
 
-use std::path::Path;
-
-use image::imageops::{FilterType, resize};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
-use super::image::Rgb;
-use crate::error::{Error, Result};
+use super::image::{ImageProblem, Rgb};
+use super::resample::{Filter, resize};
 
-/// Resize the shorter side to `side`, cut the centre square, then (v/255 − mean)/std in each channel.
+/// How a tile is brought to size before the centre is cut out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Resize {
+    /// As it is.
+    Keep,
+    /// The shorter side to this many pixels, the other in proportion, rounded down.
+    Shorter(usize),
+    /// Both sides, in pixels, whatever the proportion was.
+    Exact {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+    },
+}
+
+/// Where the centre lies when a margin is odd.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Centre {
+    /// Half the margin, rounded to even (`torchvision`, timm).
+    HalfToEven,
+    /// Half the margin, rounded down (`transformers`).
+    Down,
+}
+
+/// Resize, cut the centre square, then `(v·scale − mean)/std` in each channel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Preprocess {
-    /// Side of the square that the model takes.
+    /// Side of the square that the model takes, and that is cut out.
     pub side: usize,
-    /// Mean of each channel.
+    /// The size before.
+    pub resize: Resize,
+    /// The filter that gets there; Pillow's, bit for bit.
+    pub filter: Filter,
+    /// Where the centre is.
+    pub centre: Centre,
+    /// What an eight-bit value is multiplied by: 1/255 for nearly every model.
+    pub scale: f64,
+    /// Mean of each channel, after scaling.
     pub mean: [f32; 3],
-    /// Standard deviation of each channel.
+    /// Standard deviation of each channel, after scaling.
     pub std: [f32; 3],
 }
 
 impl Preprocess {
-    /// ImageNet's statistics: DeiT, DINOv2, UNI, Phikon.
+    /// ImageNet's statistics (DeiT, DINOv2, UNI, Phikon); the shorter side to `side` by bicubic filtering.
     pub fn imagenet(side: usize) -> Self {
-        Self { side, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
+        Self {
+            side,
+            resize: Resize::Shorter(side),
+            filter: Filter::Bicubic,
+            centre: Centre::HalfToEven,
+            scale: 1.0 / 255.0,
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+        }
     }
 
     /// Mean and deviation one half: the original ViT checkpoints.
     pub fn half(side: usize) -> Self {
-        Self { side, mean: [0.5; 3], std: [0.5; 3] }
+        Self { mean: [0.5; 3], std: [0.5; 3], ..Self::imagenet(side) }
     }
 
-    /// What the files beside a checkpoint say: `preprocessor_config.json` of `transformers`, or `pretrained_cfg` in timm's
-    /// `config.json`; [`Preprocess::imagenet`] when neither is there.
+    /// For another input side: the size before the cut keeps its proportion to the side.
+    #[must_use]
+    pub fn at(&self, side: usize) -> Self {
+        let scaled = |v: usize| (v * side) / self.side.max(1);
+        let resize = match self.resize {
+            Resize::Keep => Resize::Keep,
+            Resize::Shorter(short) => Resize::Shorter(scaled(short)),
+            Resize::Exact { width, height } => Resize::Exact { width: scaled(width), height: scaled(height) },
+        };
+        Self { side, resize, ..self.clone() }
+    }
+
+    /// Hashes every field in a fixed form.
+    pub(crate) fn hash(&self, hash: &mut Sha256) {
+        let size = match self.resize {
+            Resize::Keep => [0, 0, 0],
+            Resize::Shorter(short) => [1, short, 0],
+            Resize::Exact { width, height } => [2, width, height],
+        };
+        hash.update(b"preprocessing 2\0");
+        for value in [self.side, size[0], size[1], size[2]] {
+            hash.update((value as u64).to_le_bytes());
+        }
+        let centre = match self.centre {
+            Centre::HalfToEven => "half to even",
+            Centre::Down => "down",
+        };
+        hash.update(format!("{}\0{centre}\0", self.filter.name()));
+        hash.update(self.scale.to_le_bytes());
+        for value in self.mean.iter().chain(&self.std) {
+            hash.update(value.to_le_bytes());
+        }
+    }
+
+    /// Refuses a tile that does not cover the square that is cut out.
     ///
     /// # Errors
-    /// [`Error::Format`] when such a file is damaged or tells impossible statistics, [`Error::Io`] when it cannot be read.
-    pub fn beside(weights: &Path, side: usize) -> Result<Self> {
-        let mut found = None;
-        for name in ["preprocessor_config.json", "config.json"] {
-            let path = weights.with_file_name(name);
-            if found.is_none() && path.is_file() {
-                let text = std::fs::read_to_string(&path).map_err(Error::io("reading", &path))?;
-                let card: Card = serde_json::from_str(&text).map_err(|e| Error::format("JSON", &path, e))?;
-                found = card.statistics().map(|statistics| (path, statistics));
-            }
+    /// [`ImageProblem::TooSmall`].
+    pub fn admit(&self, image: &Rgb) -> Result<(), ImageProblem> {
+        let (width, height) = self.resized(image.width, image.height);
+        if width.min(height) < self.side {
+            let (width, height, side) = (image.width, image.height, self.side);
+            return Err(ImageProblem::TooSmall { width, height, side });
         }
-        let Some((path, (mean, std))) = found else { return Ok(Self::imagenet(side)) };
-        let possible =
-            mean.iter().all(|m| (0.0..=1.0).contains(m)) && std.iter().all(|s| *s > 0.0 && *s <= 1.0);
-        if !possible {
-            let reason = format!("mean {mean:?} and deviation {std:?} of channels in 0..1 cannot be");
-            return Err(Error::format("preprocessing", path, reason));
-        }
-        Ok(Self { side, mean, std })
+        Ok(())
     }
 
-    /// Normalised pixels `[3, side, side]`.
+    /// The size before the cut.
+    fn resized(&self, width: usize, height: usize) -> (usize, usize) {
+        match self.resize {
+            Resize::Keep => (width, height),
+            Resize::Exact { width, height } => (width, height),
+            Resize::Shorter(short) if width <= height => (short, short * height / width.max(1)),
+            Resize::Shorter(short) => (short * width / height.max(1), short),
+        }
+    }
+
+    /// Normalised pixels `[3, side, side]`; where a tile does not cover the square ([`Preprocess::admit`] tells), black.
     pub fn pixels(&self, image: &Rgb) -> Vec<f32> {
-        if (image.width, image.height) == (self.side, self.side) {
+        let (width, height) = self.resized(image.width, image.height);
+        if (width, height) == (image.width, image.height) {
+            return self.cut(image);
+        }
+        self.cut(&resize(image, width.max(1), height.max(1), self.filter))
+    }
+
+    fn cut(&self, image: &Rgb) -> Vec<f32> {
+        let side = self.side;
+        if (image.width, image.height) == (side, side) {
             return self.normalise(&image.pixels);
         }
-        self.normalise(&self.fit(image))
-    }
-
-    /// Catmull–Rom resampling with the support stretched when shrinking (antialiased), then the centre square.
-    fn fit(&self, image: &Rgb) -> Vec<u8> {
-        let (w, h) = (image.width, image.height);
-        let short = w.min(h).max(1);
-        let scaled = |v: usize| (v * self.side).div_ceil(short).max(self.side) as u32;
-        let Some(source) = image::RgbImage::from_raw(w as u32, h as u32, image.pixels.clone()) else {
-            return vec![0; 3 * self.side * self.side];
+        let start = |length: usize| {
+            let margin = length.saturating_sub(side);
+            let odd = self.centre == Centre::HalfToEven && margin % 4 == 3;
+            margin / 2 + usize::from(odd)
         };
-        let resized = resize(&source, scaled(w), scaled(h), FilterType::CatmullRom);
-        let side = self.side as u32;
-        let (x, y) = ((resized.width() - side) / 2, (resized.height() - side) / 2);
-        image::imageops::crop_imm(&resized, x, y, side, side).to_image().into_raw()
+        let (x, y) = (start(image.width), start(image.height));
+        let (width, height) = (side.min(image.width), side.min(image.height));
+        let mut out = vec![0; 3 * side * side];
+        for row in 0..height {
+            let from = 3 * ((y + row) * image.width + x);
+            out[3 * row * side..][..3 * width].copy_from_slice(&image.pixels[from..from + 3 * width]);
+        }
+        self.normalise(&out)
     }
 
     fn normalise(&self, rgb: &[u8]) -> Vec<f32> {
@@ -82,8 +162,8 @@ impl Preprocess {
         let mut out = vec![0.0; 3 * plane];
         for c in 0..3 {
             // 256 possible values a channel: a table gives the exact division for each.
-            let table: Vec<f32> =
-                (0..=255u8).map(|v| (f32::from(v) / 255.0 - self.mean[c]) / self.std[c]).collect();
+            let value = |v: u8| ((f64::from(v) * self.scale) as f32 - self.mean[c]) / self.std[c];
+            let table: Vec<f32> = (0..=255u8).map(value).collect();
             for (out, pixel) in out[c * plane..(c + 1) * plane].iter_mut().zip(rgb.as_chunks::<3>().0) {
                 *out = table[usize::from(pixel[c])];
             }
@@ -94,30 +174,57 @@ impl Preprocess {
     /// The reverse of the normalisation, for showing a reconstruction: `[3, side, side]` → RGB, clamped.
     pub fn to_rgb(&self, pixels: &[f32]) -> Rgb {
         let plane = self.side * self.side;
-        let value = |i: usize, c: usize| (pixels[c * plane + i] * self.std[c] + self.mean[c]) * 255.0;
+        let scale = self.scale as f32;
+        let value = |i: usize, c: usize| (pixels[c * plane + i] * self.std[c] + self.mean[c]) / scale;
         let pixels =
             (0..plane).flat_map(|i| [0, 1, 2].map(|c| value(i, c).round().clamp(0.0, 255.0) as u8)).collect();
         Rgb { width: self.side, height: self.side, pixels }
     }
 }
 
-/// The statistics in either library's file.
-#[derive(Deserialize)]
-struct Card {
-    image_mean: Option<[f32; 3]>,
-    image_std: Option<[f32; 3]>,
-    pretrained_cfg: Option<TimmStatistics>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[derive(Deserialize)]
-struct TimmStatistics {
-    mean: Option<[f32; 3]>,
-    std: Option<[f32; 3]>,
-}
+    /// `round` in Python takes halves to the even number: margins 1, 3, 5, 7 begin at 0, 2, 2, 4; `//` rounds down.
+    #[test]
+    fn odd_margins_are_cut_as_each_library_does() {
+        let starts = |centre: Centre| {
+            [1usize, 2, 3, 4, 5, 7].map(|margin| {
+                let (side, width) = (2, 2 + margin);
+                let pixels = (0..width * width).flat_map(|i| [(i % width) as u8; 3]).collect();
+                let image = Rgb { width, height: width, pixels };
+                let plain =
+                    Preprocess { mean: [0.0; 3], std: [1.0; 3], scale: 1.0, ..Preprocess::half(side) };
+                let cut = Preprocess { resize: Resize::Keep, centre, ..plain };
+                cut.pixels(&image)[0] as u8
+            })
+        };
+        assert_eq!(starts(Centre::HalfToEven), [0, 1, 2, 2, 2, 4]);
+        assert_eq!(starts(Centre::Down), [0, 1, 1, 2, 2, 3]);
+    }
 
-impl Card {
-    fn statistics(self) -> Option<([f32; 3], [f32; 3])> {
-        let timm = self.pretrained_cfg.and_then(|c| c.mean.zip(c.std));
-        self.image_mean.zip(self.image_std).or(timm)
+    #[test]
+    fn every_field_is_part_of_the_digest() {
+        let base = Preprocess::imagenet(224);
+        let digest = |p: &Preprocess| {
+            let mut hash = Sha256::new();
+            p.hash(&mut hash);
+            hash.finalize()
+        };
+        let others = [
+            base.at(192),
+            Preprocess { resize: Resize::Shorter(256), ..base.clone() },
+            Preprocess { resize: Resize::Exact { width: 224, height: 224 }, ..base.clone() },
+            Preprocess { resize: Resize::Keep, ..base.clone() },
+            Preprocess { filter: Filter::Bilinear, ..base.clone() },
+            Preprocess { centre: Centre::Down, ..base.clone() },
+            Preprocess { scale: 1.0, ..base.clone() },
+            Preprocess { mean: [0.5; 3], ..base.clone() },
+            Preprocess { std: [0.5; 3], ..base.clone() },
+        ];
+        let all: std::collections::HashSet<_> =
+            others.iter().chain([&base]).map(|p| digest(p).to_vec()).collect();
+        assert_eq!(all.len(), others.len() + 1);
     }
 }

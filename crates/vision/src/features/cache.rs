@@ -5,7 +5,7 @@
 //! dropped with all that follows it; what stands before it is kept.
 
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -30,7 +30,7 @@ impl FeatureCache {
     /// Opens or creates the cache of `backbone` in `folder`.
     ///
     /// # Errors
-    /// [`Error::Io`] when the folder cannot be used or another process holds the cache, [`Error::Format`] when the file
+    /// [`Error::Io`] when the folder cannot be used, [`Error::Busy`] when another process holds the cache, [`Error::Format`] when the file
     /// is another backbone's (it is left alone).
     pub fn open(folder: &Path, backbone: &[u8; 32], width: usize) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
@@ -38,7 +38,18 @@ impl FeatureCache {
         let io = |operation| Error::io(operation, &path);
         let file =
             OpenOptions::new().read(true).append(true).create(true).open(&path).map_err(io("opening"))?;
-        file.try_lock().map_err(|e| io("locking")(std::io::Error::from(e)))?;
+        let note = path.with_extension("process");
+        match file.try_lock() {
+            Ok(()) => {
+                std::fs::write(&note, std::process::id().to_string()).map_err(Error::io("writing", &note))?;
+            }
+            Err(TryLockError::WouldBlock) => {
+                let number = std::fs::read_to_string(&note).ok().filter(|n| n.trim().parse::<u32>().is_ok());
+                let holder = number.map_or("another process".into(), |n| format!("process {}", n.trim()));
+                return Err(Error::Busy { path, holder });
+            }
+            Err(TryLockError::Error(e)) => return Err(io("locking")(e)),
+        }
         let mut header = MAGIC.to_vec();
         header.extend(backbone);
         header.extend((width as u32).to_le_bytes());

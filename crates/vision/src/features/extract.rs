@@ -1,6 +1,6 @@
 //! Tiles → class tokens, in batches; the next batch is read and decoded while the model works on this one.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,7 +10,10 @@ use sha2::{Digest, Sha256};
 
 use super::cache::FeatureCache;
 use super::file::Features;
-use crate::data::{Dataset, Limits, Preprocess, Rejected, Sample, connected_groups, decode, read_image};
+use crate::data::{
+    Dataset, DisjointSets, Limits, Preprocess, Rejected, SEVERAL_LABELS, Sample, conflicts, connected_groups,
+    decode, read_image,
+};
 use crate::error::{Error, Result};
 use crate::vit::{Engine, Vit};
 
@@ -53,11 +56,11 @@ impl Extraction<'_> {
     }
 }
 
-/// Digest of a backbone and its preprocessing together: what a feature depends on beside the image.
+/// The one identity of a backbone: weights, shape, pooling and preprocessing, what a feature depends on beside the image.
 pub fn backbone_digest(model: &Vit, preprocess: &Preprocess) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(model.digest());
-    hash.update(format!("{preprocess:?}").as_bytes());
+    preprocess.hash(&mut hash);
     hash.finalize().into()
 }
 
@@ -106,7 +109,8 @@ enum Outcome {
 /// later call takes up there.
 ///
 /// # Errors
-/// [`Error::Cancelled`] when `progress` breaks, [`Error::Data`] when no tile is readable, [`Error::Io`] of the cache.
+/// [`Error::Cancelled`] when `progress` breaks, [`Error::NoTile`] with every reason when no tile is readable, [`Error::Io`] and
+/// [`Error::Busy`] of the cache.
 pub fn extract(
     dataset: &Dataset,
     extraction: &Extraction<'_>,
@@ -126,7 +130,7 @@ pub fn extract_on(
     extraction: &Extraction<'_>,
     progress: &mut dyn FnMut(&Progress) -> ControlFlow<()>,
 ) -> Result<(Features, Vec<Rejected>)> {
-    let width = extraction.model.config().width;
+    let width = extraction.model.config().feature_width();
     let backbone = extraction.backbone_digest();
     let mut cache =
         extraction.cache.map(|folder| FeatureCache::open(folder, &backbone, width)).transpose()?;
@@ -164,7 +168,7 @@ pub fn extract_on(
         }
     }
     rows.sort_by_key(|(sample, ..)| *sample);
-    Ok((collect(dataset, rows, width, backbone)?, rejected))
+    Ok((collect(dataset, rows, (backbone, width), &mut rejected)?, rejected))
 }
 
 fn load(
@@ -184,7 +188,9 @@ fn load(
         if let Some(row) = cache.and_then(|c| c.find(&digest)) {
             return Outcome::Known(sample, digest, row.to_vec());
         }
-        match decode(&bytes, extraction.limits) {
+        let image = decode(&bytes, extraction.limits)
+            .and_then(|image| extraction.preprocess.admit(&image).map(|()| image));
+        match image {
             Ok(image) => {
                 Outcome::New(Loaded { sample, digest, pixels: extraction.preprocess.pixels(&image) })
             }
@@ -213,28 +219,47 @@ fn forward(engine: &Engine, model: &Vit, loaded: Vec<Loaded>) -> Result<Vec<Row>
         return Ok(Vec::new());
     }
     let pixels: Vec<f32> = loaded.iter().flat_map(|l| &l.pixels).copied().collect();
-    let class = engine.class_tokens(model, &pixels)?;
-    let rows = class.chunks_exact(model.config().width);
+    let rows = engine.features(model, &pixels)?;
+    let rows = rows.chunks_exact(model.config().feature_width());
     Ok(loaded.into_iter().zip(rows).map(|(l, row)| (l.sample, l.digest, row.to_vec())).collect())
 }
 
-fn collect(dataset: &Dataset, rows: Vec<Row>, width: usize, backbone: [u8; 32]) -> Result<Features> {
+/// Rows in the data set's order; the same image under two labels is set aside, under one it is one group.
+fn collect(
+    dataset: &Dataset,
+    rows: Vec<Row>,
+    backbone: ([u8; 32], usize),
+    rejected: &mut Vec<Rejected>,
+) -> Result<Features> {
+    let conflicts =
+        conflicts(rows.iter().map(|(sample, digest, _)| (dataset.samples[*sample].label, *digest)));
+    let (aside, rows): (Vec<Row>, Vec<Row>) =
+        rows.into_iter().partition(|(_, digest, _)| conflicts.contains(digest));
+    rejected.extend(aside.iter().map(|(sample, ..)| Rejected {
+        id: dataset.samples[*sample].id.clone(),
+        reason: SEVERAL_LABELS.into(),
+    }));
     if rows.is_empty() {
-        return Err(Error::data("feature extraction", "no tile could be read; see the rejected list"));
+        return Err(Error::NoTile { rejected: std::mem::take(rejected) });
     }
-    let groups = connected_groups(dataset);
-    let mut features =
-        Features { width, classes: dataset.classes.clone(), backbone: Some(backbone), ..Features::default() };
-    for (sample, digest, row) in rows {
-        features.values.extend(row);
+    let listed = connected_groups(dataset);
+    let (digest, width) = backbone;
+    let classes = dataset.classes.clone();
+    let mut features = Features { width, classes, backbone: Some(digest), ..Features::default() };
+    let mut joined = DisjointSets::new(rows.len());
+    let (mut by_group, mut by_image) = (HashMap::new(), HashMap::new());
+    for (row, (sample, digest, values)) in rows.into_iter().enumerate() {
+        joined.join(row, *by_group.entry(listed[sample]).or_insert(row));
+        joined.join(row, *by_image.entry(digest).or_insert(row));
+        features.values.extend(values);
         let listed = &dataset.samples[sample];
         features.ids.push(listed.id.clone());
         features.labels.push(Some(listed.label));
         features.patients.push(listed.patient.clone());
         features.sites.push(listed.site.clone());
-        features.groups.push(groups[sample]);
         features.image_digests.push(digest);
     }
+    features.groups = joined.numbers();
     features.drop_unknown_names();
     features.check()?;
     Ok(features)

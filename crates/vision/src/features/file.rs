@@ -7,11 +7,13 @@
 //! | `groups` | U64 `[n]` | tiles that must stay together share a number |
 //! | `ids` | U8 `[bytes]` | row names, each ended by a newline |
 //! | `patients`, `sites` | U8 `[bytes]` | likewise, an empty line for an unknown one; absent when none is known |
+//! | `coords` | I64 `[n, 2]` | corner of each patch at level 0 of its slide; absent when unknown |
 //! | `image_digests` | U8 `[n, 32]` | SHA-256 of each image file; absent in imported files without them |
 //!
-//! Notes: `format`, `classes` (a JSON list), `backbone` (hexadecimal digest, empty when unknown).
+//! Notes: `format`, `classes` (a JSON list), `backbone` (hexadecimal digest, empty when unknown), and under `of.NAME` what an
+//! imported file said of itself. The same features make the same bytes.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use safetensors::Dtype;
@@ -20,6 +22,8 @@ use crate::error::{Error, Result};
 use crate::tensorfile::{self, TensorFile};
 
 const FORMAT: &str = "blindscope features 1";
+/// Before the names of attributes among the notes.
+const OF: &str = "of.";
 
 /// Features of labelled tiles.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,6 +48,10 @@ pub struct Features {
     pub backbone: Option<[u8; 32]>,
     /// SHA-256 of each image file, or empty.
     pub image_digests: Vec<[u8; 32]>,
+    /// Left upper corner of each row's patch at level 0 of its slide, or empty.
+    pub coords: Vec<[i64; 2]>,
+    /// What an imported file said of itself, such as sizes of patches.
+    pub attributes: BTreeMap<String, String>,
 }
 
 impl Features {
@@ -84,6 +92,8 @@ impl Features {
             classes: self.classes.clone(),
             backbone: self.backbone,
             image_digests: pick(&self.image_digests, indices),
+            coords: pick(&self.coords, indices),
+            attributes: self.attributes.clone(),
         }
     }
 
@@ -112,16 +122,17 @@ impl Features {
     /// [`Error::Shape`] or [`Error::Data`] for the first fault.
     pub fn check(&self) -> Result<()> {
         let n = self.len();
-        let optional = [self.image_digests.len(), self.patients.len(), self.sites.len()];
+        let optional = [self.image_digests.len(), self.patients.len(), self.sites.len(), self.coords.len()];
         if self.width == 0
             || self.values.len() != n * self.width
             || self.labels.len() != n
             || self.groups.len() != n
             || optional.iter().any(|len| *len != n && *len != 0)
         {
-            let [digests, patients, sites] = optional;
+            let [digests, patients, sites, coords] = optional;
             let got = format!(
-                "{} values of width {}, {} labels, {} groups, {digests} digests, {patients} patients, {sites} sites",
+                "{} values of width {}, {} labels, {} groups, {digests} digests, {patients} patients, {sites} sites, \
+                 {coords} coordinates",
                 self.values.len(),
                 self.width,
                 self.labels.len(),
@@ -177,12 +188,17 @@ impl Features {
         if !digests.is_empty() {
             tensors.push(("image_digests".to_owned(), vec![n, 32], Dtype::U8, digests.as_slice()));
         }
+        let corners: Vec<u8> = self.coords.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
+        if !corners.is_empty() {
+            tensors.push(("coords".to_owned(), vec![n, 2], Dtype::I64, corners.as_slice()));
+        }
         let classes = serde_json::Value::from(self.classes.clone()).to_string();
-        let notes = HashMap::from([
+        let mut notes = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
             ("classes".to_owned(), classes),
             ("backbone".to_owned(), self.backbone.map_or_else(String::new, |d| hex(&d))),
         ]);
+        notes.extend(self.attributes.iter().map(|(name, value)| (format!("{OF}{name}"), value.clone())));
         tensorfile::write(path, &tensors, notes)
     }
 
@@ -218,6 +234,10 @@ impl Features {
             Some(_) => file.octets("image_digests")?.as_chunks::<32>().0.to_vec(),
             None => Vec::new(),
         };
+        let coords = match file.entry("coords") {
+            Some(_) => file.signed("coords")?.as_chunks::<2>().0.to_vec(),
+            None => Vec::new(),
+        };
         let features = Self {
             width,
             values: file.floats("features")?,
@@ -229,6 +249,8 @@ impl Features {
             classes,
             backbone,
             image_digests: digests,
+            coords,
+            attributes: file.notes_under(OF),
         };
         features.check()?;
         Ok(features)

@@ -4,6 +4,7 @@
 //! own, so that a fault in it is an error of this file and not the end of the program.
 
 mod bytes;
+mod lzf;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, Storage};
 
+use super::import::{Names, Table};
 use crate::error::{Error, Result};
 
 const FORMAT: &str = "HDF5";
@@ -24,28 +26,15 @@ const MOST_DATASETS: usize = 4096;
 /// Room for the reader's recursion; it limits its depth itself.
 const STACK: usize = 16 << 20;
 
-/// A matrix and the columns beside it, each as long as the matrix has rows.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Table {
-    pub(super) width: usize,
-    /// `[rows, width]`
-    pub(super) values: Vec<f32>,
-    pub(super) ids: Option<Vec<String>>,
-    pub(super) labels: Option<Vec<String>>,
-    pub(super) groups: Option<Vec<String>>,
-    pub(super) patients: Option<Vec<String>>,
-    pub(super) sites: Option<Vec<String>>,
-}
-
-/// Reads the matrix `dataset` (a path such as `fold1/features`), or else `features`, `embeddings` or the only matrix of
-/// floats in the root. With `columns`, the one-dimensional datasets `ids`, `labels`, `groups`, `patients` and `sites` (or
-/// in the singular) of the same group are read too.
+/// Reads the matrix `dataset` (a path such as `fold1/features`); or else `features`, `embeddings` or the only matrix of
+/// floats in the root, `[n, d]` or `[1, n, d]`; or else such a matrix in each group of the root, a slide a group. The columns
+/// `ids`, `labels`, `groups`, `patients` and `sites` (or in the singular) and `coords` of the same group are read too.
 ///
 /// # Errors
 /// [`Error::Format`] for a damaged file, for no matrix or more than one, for a column of another length.
-pub(super) fn read(path: &Path, dataset: Option<&str>, columns: bool) -> Result<Table> {
+pub(super) fn read(path: &Path, dataset: Option<&str>) -> Result<Vec<Table>> {
     let (owned, wanted) = (path.to_owned(), dataset.map(str::to_owned));
-    apart(path, move || table(&owned, wanted.as_deref(), columns))
+    apart(path, move || tables(&owned, wanted.as_deref()))
 }
 
 /// A reason in words, for lack of a path.
@@ -68,46 +57,182 @@ struct Bounds {
     array: u64,
 }
 
-fn table(path: &Path, wanted: Option<&str>, columns: bool) -> Outcome<Table> {
+fn tables(path: &Path, wanted: Option<&str>) -> Outcome<Vec<Table>> {
     let storage = FileStorage::open(path).map_err(text)?;
     let length = storage.len();
     let most = length.saturating_mul(MOST_EXPANSION).min(MOST_BYTES);
     let bounds = Bounds { file: length, array: most };
     let options = OpenOptions::default()
         .with_chunk_cache_bytes(0)
+        .with_filter_registry(lzf::registry())
         .with_max_chunk_bytes(usize::try_from(most.min(256 << 20)).unwrap_or(0))
         .with_max_read_bytes(usize::try_from(length).unwrap_or(0))
         .with_max_object_header_bytes(1 << 20);
     let file = Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(text)?;
-    let (parent, name) = wanted.and_then(|w| w.trim_matches('/').rsplit_once('/')).unzip();
-    let name = name.or(wanted.map(|w| w.trim_matches('/')));
-    let group = match parent {
-        Some(parent) => file.group(parent).map_err(text)?,
-        None => file.root_group().map_err(text)?,
+    let stem = || path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    if let Some(wanted) = wanted {
+        let wanted = wanted.trim_matches('/');
+        let (group, name) = match wanted.rsplit_once('/') {
+            Some((parent, name)) => (file.group(parent).map_err(text)?, name),
+            None => (file.root_group().map_err(text)?, wanted),
+        };
+        let matrix = group.dataset(name).map_err(|e| format!("{e}; it holds {}", listing(&group)))?;
+        return Ok(vec![table(&group, &matrix, bounds, stem())?]);
+    }
+    let root = file.root_group().map_err(text)?;
+    match only_matrix(&root)? {
+        Ok(matrix) => Ok(vec![table(&root, &matrix, bounds, stem())?]),
+        Err(several) => {
+            let slides = slides(&root)?;
+            if slides.is_empty() {
+                Err(several)
+            } else {
+                slides.into_iter().map(|(g, m)| bag(&g, &m, bounds)).collect()
+            }
+        }
+    }
+}
+
+/// The matrix of each group of the root, where every one has one and none is a part of a study.
+fn slides(root: &Group) -> Outcome<Vec<(Group, Dataset)>> {
+    let groups = root.groups().map_err(text)?;
+    if groups.len() > MOST_DATASETS {
+        return Err(format!("{} groups are more than {MOST_DATASETS}", groups.len()));
+    }
+    let part = |group: &Group| {
+        let name = group.name().trim_matches('/').to_ascii_lowercase();
+        ["fold", "split", "train", "test", "val"].iter().any(|p| name.starts_with(p))
     };
-    let matrix = match name {
-        Some(name) => group.dataset(name).map_err(|e| format!("{e}; it holds {}", listing(&group)))?,
-        None => only_matrix(&group)?,
+    if groups.iter().any(part) {
+        let names: Vec<String> =
+            groups.iter().map(|g| g.name().trim_matches('/').to_owned()).take(8).collect();
+        return Err(format!(
+            "it holds parts of a study ({}); name one with --dataset, such as {}/features",
+            names.join(", "),
+            names[0]
+        ));
+    }
+    let mut found = Vec::with_capacity(groups.len());
+    for group in groups {
+        match only_matrix(&group)? {
+            Ok(matrix) => found.push((group, matrix)),
+            Err(_) => return Ok(Vec::new()),
+        }
+    }
+    Ok(found)
+}
+
+fn bag(group: &Group, matrix: &Dataset, bounds: Bounds) -> Outcome<Table> {
+    let slide = group.name().trim_matches('/').to_owned();
+    let mut table = table(group, matrix, bounds, slide.clone())?;
+    table.slide = Some(slide);
+    Ok(table)
+}
+
+/// A matrix with its columns; `name` is the slide's, should it be a bag of patches.
+fn table(group: &Group, matrix: &Dataset, bounds: Bounds, name: String) -> Outcome<Table> {
+    let (rows, width, bag) = match *matrix.shape() {
+        [rows, width] => (rows, width, false),
+        [1, rows, width] => (rows, width, true),
+        _ => {
+            let shape = matrix.shape();
+            return Err(format!(
+                "`{}` has shape {shape:?}, neither two dimensions nor [1, rows, columns]",
+                matrix.name()
+            ));
+        }
     };
-    let &[rows, width] = matrix.shape() else {
-        return Err(format!("`{}` has shape {:?}, not two dimensions", matrix.name(), matrix.shape()));
-    };
-    let values = bytes::floats(&matrix, bounds)?;
+    let values = bytes::floats(matrix, bounds)?;
     let mut table = Table { width: usize::try_from(width).unwrap_or(0), values, ..Table::default() };
-    if columns {
-        let column = |names| column(&group, names, rows, bounds);
-        table.ids = column(["ids", "id"])?;
-        table.labels = column(["labels", "label"])?;
-        table.groups = column(["groups", "group"])?;
-        table.patients = column(["patients", "patient"])?;
-        table.sites = column(["sites", "site"])?;
+    let column = |names: [&str; 2]| column(group, names, rows, bounds);
+    table.ids = column(["ids", "id"])?;
+    let (labels, scalar) = labels(group, rows, bounds)?;
+    table.labels = labels;
+    table.groups = column(["groups", "group"])?;
+    table.patients = column(["patients", "patient"])?;
+    table.sites = column(["sites", "site"])?;
+    table.coords = coords(group, rows, bounds)?;
+    attributes(group, matrix, &mut table);
+    if bag || scalar || !table.coords.is_empty() && table.ids.is_empty() {
+        table.slide = Some(name);
     }
     Ok(table)
 }
 
-/// The reader's message.
+/// `labels` or `label`: a name or number a row, `[n]`, `[n, 1]` or one-hot `[n, c]`; or one for all rows, which makes it a
+/// slide's (the second value).
+fn labels(group: &Group, rows: u64, bounds: Bounds) -> Outcome<(Names, bool)> {
+    let Some(dataset) = find(group, ["labels", "label"])? else { return Ok((Names::new(), false)) };
+    let known = |names: Vec<String>| -> Names {
+        names.into_iter().map(|v| Some(v).filter(|v| !v.is_empty())).collect()
+    };
+    let count = |names: &[String]| {
+        usize::try_from(rows).map(|rows| vec![names[0].clone(); rows]).map_err(|e| e.to_string())
+    };
+    match *dataset.shape() {
+        [n] | [n, 1] if n == rows => Ok((known(bytes::names(&dataset, bounds)?), false)),
+        [] | [1] | [1, 1] => Ok((known(count(&bytes::names(&dataset, bounds)?)?), true)),
+        [n, classes] if n == rows => {
+            let cells = bytes::numbers(&dataset, bounds)?;
+            let classes = usize::try_from(classes).unwrap_or(usize::MAX);
+            let is = |v: f64, wanted: f64| (v - wanted).abs() < f64::EPSILON;
+            let hot = |row: &[f64]| {
+                let ones = row.iter().filter(|v| is(**v, 1.0)).count();
+                let zeros = row.iter().filter(|v| is(**v, 0.0)).count();
+                let at = row.iter().position(|v| is(*v, 1.0))?;
+                (ones == 1 && zeros == row.len() - 1).then(|| at.to_string())
+            };
+            let labels: Option<Vec<String>> = cells.chunks_exact(classes).map(hot).collect();
+            let labels =
+                labels.ok_or_else(|| format!("`{}` {:?} is not one-hot", dataset.name(), dataset.shape()))?;
+            Ok((known(labels), false))
+        }
+        _ => {
+            let (name, shape) = (dataset.name(), dataset.shape());
+            Err(format!("`{name}` has shape {shape:?}, expected [{rows}], one for each row, or one for all"))
+        }
+    }
+}
+
+/// `coords` or `coordinates`: `[n, 2]` or `[1, n, 2]` of whole numbers.
+fn coords(group: &Group, rows: u64, bounds: Bounds) -> Outcome<Vec<[i64; 2]>> {
+    let Some(dataset) = find(group, ["coords", "coordinates"])? else { return Ok(Vec::new()) };
+    if !matches!(*dataset.shape(), [n, 2] | [1, n, 2] if n == rows) {
+        let (name, shape) = (dataset.name(), dataset.shape());
+        return Err(format!("`{name}` has shape {shape:?}, expected [{rows}, 2], a corner for each row"));
+    }
+    let numbers = bytes::numbers(&dataset, bounds)?;
+    Ok(numbers.as_chunks::<2>().0.iter().map(|c| c.map(|v| v.round() as i64)).collect())
+}
+
+/// Attributes longer than this are passed over: they are no settings.
+const LONGEST_ATTRIBUTE: usize = 256;
+
+/// What group, matrix and coordinates say of themselves, as text.
+fn attributes(group: &Group, matrix: &Dataset, table: &mut Table) {
+    let mut all = group.attributes().unwrap_or_default();
+    all.extend(matrix.attributes());
+    if let Ok(Some(coords)) = find(group, ["coords", "coordinates"]) {
+        all.extend(coords.attributes());
+    }
+    for attribute in all.iter().take(64) {
+        let number = || attribute.read_as_f64().ok().map(|v| v.to_string());
+        let text = attribute.read_string().ok().filter(|t| !t.is_empty()).or_else(number);
+        if let Some(text) = text.filter(|t| t.len() <= LONGEST_ATTRIBUTE && attribute.name.len() <= 64) {
+            table.attributes.insert(attribute.name.clone(), text);
+        }
+    }
+}
+
+/// The reader's message, in the words of who has such files where it is a known case.
 fn text(e: hdf5_reader::error::Error) -> String {
-    e.to_string()
+    let message = e.to_string();
+    if message.contains("layout class 3") {
+        return "it holds a virtual dataset, a view of other files; copy it into a file of its own, in h5py: \
+                out.create_dataset(\"features\", data=file[\"features\"][:])"
+            .into();
+    }
+    message
 }
 
 /// The group's datasets; one that cannot be opened is none.
@@ -125,31 +250,44 @@ fn listing(group: &Group) -> String {
     if all.is_empty() { "no dataset there".into() } else { all.join(", ") }
 }
 
-fn only_matrix(group: &Group) -> Outcome<Dataset> {
-    let is_matrix = |d: &Dataset| d.ndim() == 2 && matches!(d.dtype(), Datatype::FloatingPoint { .. });
+/// The matrix of a group, or why there is none.
+fn only_matrix(group: &Group) -> Outcome<Outcome<Dataset>> {
+    let shaped = |d: &Dataset| d.ndim() == 2 || matches!(*d.shape(), [1, _, _]);
+    let is_matrix = |d: &Dataset| shaped(d) && matches!(d.dtype(), Datatype::FloatingPoint { .. });
+    let (_, present) = group.member_names().map_err(text)?;
+    for name in ["features", "embeddings"] {
+        if present.iter().any(|p| p == name) {
+            return group.dataset(name).map(Ok).map_err(text);
+        }
+    }
     let mut matrices: Vec<Dataset> = datasets(group)?.into_iter().filter(is_matrix).collect();
-    let named = matrices.iter().position(|d| ["features", "embeddings"].contains(&d.name()));
-    match named.or((matrices.len() == 1).then_some(0)) {
-        Some(at) => Ok(matrices.swap_remove(at)),
-        None => Err(format!(
-            "no dataset `features` or `embeddings`, and {} matrices of floats; name one with --dataset (found: {})",
-            matrices.len(),
-            listing(group)
-        )),
+    if matrices.len() == 1 {
+        return Ok(Ok(matrices.swap_remove(0)));
+    }
+    Ok(Err(format!(
+        "no dataset `features` or `embeddings`, and {} matrices of floats; name one with --dataset (found: {})",
+        matrices.len(),
+        listing(group)
+    )))
+}
+
+/// The dataset of the first name that is there.
+fn find(group: &Group, names: [&str; 2]) -> Outcome<Option<Dataset>> {
+    let (_, present) = group.member_names().map_err(text)?;
+    match names.into_iter().find(|name| present.iter().any(|p| p == name)) {
+        Some(name) => group.dataset(name).map(Some).map_err(text),
+        None => Ok(None),
     }
 }
 
-fn column(group: &Group, names: [&str; 2], rows: u64, bounds: Bounds) -> Outcome<Option<Vec<String>>> {
-    let (_, present) = group.member_names().map_err(text)?;
-    let Some(name) = names.into_iter().find(|name| present.iter().any(|p| p == name)) else {
-        return Ok(None);
-    };
-    let dataset = group.dataset(name).map_err(text)?;
-    if dataset.shape() != [rows] {
-        let shape = dataset.shape();
+fn column(group: &Group, names: [&str; 2], rows: u64, bounds: Bounds) -> Outcome<Names> {
+    let Some(dataset) = find(group, names)? else { return Ok(Names::new()) };
+    if !matches!(*dataset.shape(), [n] | [n, 1] if n == rows) {
+        let (name, shape) = (dataset.name(), dataset.shape());
         return Err(format!("`{name}` has shape {shape:?}, expected [{rows}], one for each row"));
     }
-    bytes::names(&dataset, bounds).map(Some)
+    let names = bytes::names(&dataset, bounds)?;
+    Ok(names.into_iter().map(|v| Some(v).filter(|v| !v.is_empty())).collect())
 }
 
 #[cfg(test)]

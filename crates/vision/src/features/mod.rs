@@ -10,4 +10,4 @@ mod npy;
 pub use cache::FeatureCache;
 pub use extract::{Extraction, Progress, backbone_digest, extract, extract_on};
 pub use file::{Features, hex, unhex};
-pub use import::{ImportOptions, import};
+pub use import::{ImportOptions, Imported, import};

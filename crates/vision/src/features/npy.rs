@@ -1,4 +1,4 @@
-//! NumPy's `.npy`: a two-dimensional array of little-endian f4 or f8 in row order.
+//! NumPy's `.npy`: floats of 16, 32 or 64 bits in either byte order and either order of axes, `[n, d]` or `[1, n, d]`.
 //!
 //! The format is one short header line before the values (NEP 1), so it is read here rather than through a crate that
 //! brings an array library.
@@ -6,6 +6,7 @@
 use std::path::Path;
 
 use crate::error::{Error, Result};
+use crate::tensorfile::half_to_f32;
 
 /// The array's columns and its values `[rows, columns]`.
 pub(super) fn read(path: &Path) -> Result<(usize, Vec<f32>)> {
@@ -24,31 +25,67 @@ fn parse(bytes: &[u8]) -> std::result::Result<(usize, Vec<f32>), String> {
         rest.get(length_bytes..length_bytes.saturating_add(length)).ok_or("it ends in its header")?;
     let header = std::str::from_utf8(header).map_err(|_| "its header is not text")?;
     let data = &rest[length_bytes + length..];
-    if !value(header, "fortran_order").is_some_and(|v| v.starts_with("False")) {
-        return Err("its values are in column order; save it with numpy.ascontiguousarray".into());
-    }
+    let by_columns = value(header, "fortran_order").is_some_and(|v| v.starts_with("True"));
     let shape = value(header, "shape").and_then(|v| v.strip_prefix('(')?.split_once(')')).map(|(s, _)| s);
     let shape: Vec<usize> = shape.unwrap_or("").split(',').filter_map(|d| d.trim().parse().ok()).collect();
-    let &[rows, columns] = shape.as_slice() else {
-        return Err(format!("shape {shape:?} has not two dimensions"));
+    let ([rows, columns] | [1, rows, columns]) = *shape.as_slice() else {
+        return Err(format!("its shape {shape:?} is neither [rows, columns] nor [1, rows, columns]"));
     };
     let count = rows.checked_mul(columns).filter(|n| *n > 0).ok_or("it is empty or overflows")?;
-    let descr = value(header, "descr").unwrap_or("").trim_matches(['\'', '"']);
-    let size = if descr.starts_with("<f4") { 4 } else { 8 };
+    let descr = value(header, "descr").unwrap_or("").trim_start_matches(['\'', '"']);
+    let descr = descr.split(['\'', '"', ',']).next().unwrap_or("");
+    let (big, kind) = match descr.split_at_checked(1) {
+        Some((">", kind)) => (true, kind),
+        Some(("<" | "=" | "|", kind)) => (false, kind),
+        _ => (false, descr),
+    };
+    let size = match kind {
+        "f2" => 2,
+        "f4" => 4,
+        "f8" => 8,
+        other => return Err(format!("it holds {}, not floats; save it as float32", named(other))),
+    };
     if count.checked_mul(size) != Some(data.len()) {
         return Err(format!(
             "shape {shape:?} needs {count} values of {size} bytes, but {} bytes follow",
             data.len()
         ));
     }
-    let values = match descr {
-        d if d.starts_with("<f4") => data.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect(),
-        d if d.starts_with("<f8") => {
-            data.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
-        }
-        other => return Err(format!("type {other} is neither <f4 nor <f8; save it as float32")),
+    let values = match size {
+        2 => floats(data, big, |b| half_to_f32(u16::from_le_bytes(b))),
+        4 => floats(data, big, f32::from_le_bytes),
+        _ => floats(data, big, |b| f64::from_le_bytes(b) as f32),
     };
-    Ok((columns, values))
+    if !by_columns {
+        return Ok((columns, values));
+    }
+    let by_rows = (0..count).map(|i| values[i % columns * rows + i / columns]);
+    Ok((columns, by_rows.collect()))
+}
+
+fn floats<const N: usize>(data: &[u8], big: bool, from: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    let one = |bytes: &[u8; N]| {
+        let mut bytes = *bytes;
+        if big {
+            bytes.reverse();
+        }
+        from(bytes)
+    };
+    data.as_chunks::<N>().0.iter().map(one).collect()
+}
+
+/// A type of NumPy in words.
+fn named(kind: &str) -> String {
+    let bits = kind.get(1..).and_then(|n| n.parse::<u32>().ok()).map_or(0, |bytes| 8 * bytes);
+    match kind.chars().next() {
+        Some('i') => format!("integers of {bits} bits"),
+        Some('u') => format!("unsigned integers of {bits} bits"),
+        Some('b') => "truth values".into(),
+        Some('c') => "complex numbers".into(),
+        Some('S' | 'U') => "text".into(),
+        Some('O') => "Python objects, which are not read".into(),
+        _ => format!("the type `{kind}`"),
+    }
 }
 
 /// What follows `'key':` in the header's dictionary.
@@ -69,6 +106,10 @@ mod tests {
         bytes
     }
 
+    fn swapped(data: &[u8]) -> Vec<u8> {
+        data.as_chunks::<4>().0.iter().flat_map(|b| b.iter().rev().copied()).collect()
+    }
+
     #[test]
     fn reads_rows_and_refuses_what_it_cannot_hold() {
         let data: Vec<u8> = [1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_le_bytes()).collect();
@@ -78,7 +119,17 @@ mod tests {
             npy("{'descr': '<f4', 'fortran_order': False, 'shape': (4611686018427387904, 9), }\n", &data);
         assert!(parse(&huge).unwrap_err().contains("overflows"));
         let integers = npy("{'descr': '<i8', 'fortran_order': False, 'shape': (1, 3), }\n", &data);
-        assert!(parse(&integers).unwrap_err().contains("neither <f4 nor <f8"));
+        assert_eq!(
+            parse(&integers).unwrap_err(),
+            "it holds integers of 64 bits, not floats; save it as float32"
+        );
+        let bag = npy("{'descr': '>f4', 'fortran_order': False, 'shape': (1, 2, 3), }\n", &swapped(&data));
+        assert_eq!(parse(&bag).unwrap(), parse(&good).unwrap());
+        let columns = npy("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }\n", &data);
+        assert_eq!(parse(&columns).unwrap(), (2, vec![1.0, 4.0, 2.0, 5.0, 3.0, 6.0]));
+        let halves =
+            npy("{'descr': '<f2', 'fortran_order': False, 'shape': (1, 2), }\n", &[0, 0x3c, 0, 0xc0]);
+        assert_eq!(parse(&halves).unwrap(), (2, vec![1.0, -2.0]));
         for end in 0..good.len() {
             assert!(parse(&good[..end]).is_err());
         }

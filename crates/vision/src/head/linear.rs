@@ -78,6 +78,29 @@ pub(crate) fn cross_entropy(logits: &[f32], labels: &[usize], classes: usize) ->
     (loss, gradient)
 }
 
+/// How many times the usual row's largest value a row's may be before it is taken for damage.
+const OUTLIER: f32 = 1000.0;
+
+/// Refuses a row beside which all others would vanish once columns are brought to one scale.
+fn check_outliers(rows: &[f32], width: usize) -> Result<()> {
+    let largest: Vec<f32> =
+        rows.chunks_exact(width).map(|row| row.iter().fold(0.0f32, |m, v| m.max(v.abs()))).collect();
+    let mut sorted = largest.clone();
+    sorted.sort_by(f32::total_cmp);
+    let usual = sorted[sorted.len() / 2];
+    match largest.iter().position(|m| usual > 0.0 && *m > OUTLIER * usual) {
+        None => Ok(()),
+        Some(row) => Err(Error::data(
+            "training a head",
+            format!(
+                "row {row} holds a value of size {:e} where rows usually reach {usual:e}; it would outweigh all others, so \
+                 take it out or mend it",
+                largest[row]
+            ),
+        )),
+    }
+}
+
 /// Refuses rows and labels that do not pair up, and labels beyond the classes.
 pub(super) fn check_pairs(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
     if width == 0 || rows.len() != labels.len() * width || labels.is_empty() {
@@ -90,9 +113,16 @@ pub(super) fn check_pairs(rows: &[f32], width: usize, labels: &[usize], classes:
     }
 }
 
-/// As [`check_pairs`], and refuses a class without an example.
+/// As [`check_pairs`], and refuses fewer than two classes, a class without an example, and a row that would outweigh all
+/// others.
 pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
     check_pairs(rows, width, labels, classes)?;
+    if classes < 2 {
+        let reason =
+            format!("{classes} class; a head tells at least two apart, so add rows of another class");
+        return Err(Error::data("training a head", reason));
+    }
+    check_outliers(rows, width)?;
     if let Some(class) = (0..classes).find(|class| !labels.contains(class)) {
         return Err(Error::data("training a head", format!("class {class} of {classes} has no example")));
     }
@@ -210,4 +240,18 @@ pub(super) fn gather(
 ) -> (Vec<f32>, Vec<usize>) {
     let x = batch.iter().flat_map(|i| &rows[i * width..(i + 1) * width]).copied().collect();
     (x, batch.iter().map(|i| labels[*i]).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_class_and_a_row_beside_which_all_others_vanish_are_refused() {
+        let one = check_examples(&[1.0, 2.0], 1, &[0, 0], 1).unwrap_err().to_string();
+        assert!(one.contains("1 class; a head tells at least two apart"), "{one}");
+        let outlier = check_examples(&[1.0, 2.0, 1e8, 1.5], 1, &[0, 1, 0, 1], 2).unwrap_err().to_string();
+        assert!(outlier.contains("row 2 holds a value of size 1e8"), "{outlier}");
+        check_examples(&[1.0, 2.0, 900.0, 1.5], 1, &[0, 1, 0, 1], 2).unwrap();
+    }
 }

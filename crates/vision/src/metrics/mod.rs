@@ -15,8 +15,9 @@ use crate::error::{Error, Result};
 pub struct Metrics {
     /// Counts by true and predicted class.
     pub confusion: Confusion,
-    /// Area under the ROC curve, one class against the rest, mean over classes with both kinds of example.
-    pub auc: f64,
+    /// Area under the ROC curve, one class against the rest, mean over classes with both kinds of example; none where no
+    /// class has both.
+    pub auc: Option<f64>,
     /// 95 % interval of the accuracy, bootstrap over groups.
     pub accuracy_interval: Interval,
     /// 95 % interval of macro F1, bootstrap over groups.

@@ -1,10 +1,10 @@
 //! Area under the ROC curve by ranks (Mann–Whitney), ties counted half.
 
-/// Mean over classes of the one-against-rest AUC of `scores: [n, classes]`; classes without both kinds are left out. Not
-/// a number where none has both.
+/// Mean over classes of the one-against-rest AUC of `scores: [n, classes]`; classes without both kinds are left out, and none
+/// is returned where no class has both: there is then nothing to rank.
 ///
 /// Rows are turned into softmax probabilities first, so that logits of different rows compare.
-pub fn auc(scores: &[f32], labels: &[usize], classes: usize) -> f64 {
+pub fn auc(scores: &[f32], labels: &[usize], classes: usize) -> Option<f64> {
     let mut probabilities = scores.to_vec();
     crate::kernels::softmax::softmax_rows(&mut probabilities, classes);
     let of_class = |class: usize| {
@@ -16,10 +16,7 @@ pub fn auc(scores: &[f32], labels: &[usize], classes: usize) -> f64 {
         binary(column)
     };
     let areas: Vec<f64> = (0..classes).filter_map(of_class).collect();
-    if areas.is_empty() {
-        return f64::NAN;
-    }
-    areas.iter().sum::<f64>() / areas.len() as f64
+    (!areas.is_empty()).then(|| areas.iter().sum::<f64>() / areas.len() as f64)
 }
 
 /// P(score of a positive > score of a negative) + half of P(equal).
@@ -50,5 +47,6 @@ mod tests {
         let scores = vec![(0.1, false), (0.4, true), (0.4, false), (0.8, true)];
         assert_eq!(binary(scores), Some(3.5 / 4.0));
         assert_eq!(binary(vec![(0.1, true)]), None);
+        assert_eq!(auc(&[0.0, 1.0, 1.0, 0.0], &[1, 1], 2), None, "one class alone ranks nothing");
     }
 }

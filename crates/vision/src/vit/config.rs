@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::position::Interpolation;
+use crate::card::Pooling;
 use crate::error::{Error, Result};
 
 /// The feed-forward half of a block.
@@ -34,8 +35,10 @@ pub struct Config {
     pub mlp: Mlp,
     /// Register tokens between the class token and the patches (arXiv 2309.16588).
     pub registers: usize,
-    /// Whether the class token has a position of its own (timm's `no_embed_class` models have none).
-    pub class_position: bool,
+    /// Tokens before the patches that have positions of their own: none (timm's `no_embed_class`), the CLS token alone, or
+    /// the registers as well (Virchow2).
+    #[serde(alias = "class_position", deserialize_with = "prefix_positions")]
+    pub prefix_positions: usize,
     /// Whether query, key and value have biases.
     pub qkv_bias: bool,
     /// Whether each residual branch is scaled by a learned vector (`LayerScale`, arXiv 2103.17239).
@@ -46,6 +49,23 @@ pub struct Config {
     pub classes: usize,
     /// How learned positions are resampled when a checkpoint was made for another image size.
     pub interpolation: Interpolation,
+    /// Which tokens make a feature.
+    #[serde(default)]
+    pub pooling: Pooling,
+}
+
+/// A number, or the truth value that stood for it in older files.
+fn prefix_positions<'de, D: serde::Deserializer<'de>>(from: D) -> std::result::Result<usize, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        Number(usize),
+        Class(bool),
+    }
+    Ok(match Either::deserialize(from)? {
+        Either::Number(number) => number,
+        Either::Class(class) => usize::from(class),
+    })
 }
 
 impl Config {
@@ -60,12 +80,13 @@ impl Config {
             hidden: 4 * width,
             mlp: Mlp::Gelu,
             registers: 0,
-            class_position: true,
+            prefix_positions: 1,
             qkv_bias: true,
             layer_scale: false,
             norm_epsilon: 1e-6,
             classes: 0,
             interpolation: Interpolation::BicubicAntialiased,
+            pooling: Pooling::Cls,
         }
     }
 
@@ -105,9 +126,14 @@ impl Config {
         1 + self.registers
     }
 
-    /// Positions that are learned: the patches, and the class token's where it has one.
+    /// Positions that are learned: the patches', and those of the tokens before them that have some.
     pub fn positions(&self) -> usize {
-        self.patches() + usize::from(self.class_position)
+        self.patches() + self.prefix_positions
+    }
+
+    /// Width of a feature.
+    pub fn feature_width(&self) -> usize {
+        self.pooling.width(self.width)
     }
 
     /// Head width `e`.
@@ -163,6 +189,10 @@ impl Config {
                 self.width,
                 format!("it must be a multiple of heads = {}", self.heads),
             ));
+        }
+        if ![0, 1, self.prefix()].contains(&self.prefix_positions) {
+            let rule = format!("it is 0, 1 or 1 + registers = {}", self.prefix());
+            return Err(refuse("prefix_positions", self.prefix_positions, rule));
         }
         if !(self.norm_epsilon > 0.0 && self.norm_epsilon < 1.0) {
             return Err(refuse("norm_epsilon", self.norm_epsilon, "it must lie in (0, 1)".into()));

@@ -75,4 +75,19 @@ impl Engine {
             Self::Gpu(gpu) => gpu.class_tokens(model, pixels),
         }
     }
+    /// As [`Vit::features`] of the model that the engine was chosen for.
+    ///
+    /// # Errors
+    /// As [`Engine::class_tokens`]; [`Error::Gpu`](crate::Error::Gpu) for a pooling that graphics processors do not carry out.
+    pub fn features(&self, model: &Vit, pixels: &[f32]) -> Result<Vec<f32>> {
+        match self {
+            Self::Cpu => model.features(pixels),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(_) if model.config().pooling != crate::card::Pooling::Cls => {
+                Err(crate::error::Error::Gpu { reason: "only CLS tokens are made there".into() })
+            }
+            #[cfg(feature = "gpu")]
+            Self::Gpu(gpu) => gpu.class_tokens(model, pixels),
+        }
+    }
 }

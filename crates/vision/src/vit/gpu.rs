@@ -147,9 +147,9 @@ impl<'a> Plan<'a> {
     fn embed(&mut self, model: &Vit) {
         let (config, p) = (self.config, model.parameters());
         let (d, n) = (config.width, config.patches());
-        let (class_position, positions) = p.positions.split_at(usize::from(config.class_position) * d);
+        let (before, positions) = p.positions.split_at(config.prefix_positions * d);
         let mut first = [p.class.as_slice(), &p.registers].concat();
-        for (v, position) in first.iter_mut().zip(class_position) {
+        for (v, position) in first.iter_mut().zip(before) {
             *v += position;
         }
         self.steps.push(self.product(&p.patch, &self.patches, &self.normed, self.batch * n, 0, &[]));

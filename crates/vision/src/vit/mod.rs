@@ -8,8 +8,8 @@ mod config;
 mod engine;
 #[cfg(feature = "gpu")]
 mod gpu;
-mod hugging_face;
 mod linear;
+mod locate;
 mod mlp;
 mod model;
 mod names;
@@ -24,9 +24,11 @@ pub use engine::{Device, Engine};
 #[cfg(feature = "gpu")]
 pub use gpu::GpuVit;
 pub use linear::{Adapter, Linear};
+pub(crate) use locate::CONVERT;
+pub use locate::locate;
 pub use model::{Recording, Vit};
 pub use norm::Norm;
 pub(crate) use parameters::fill_normal;
 pub use parameters::{Parameters, TensorSpec};
 pub use position::Interpolation;
-pub use weights::{configuration, infer_config, load, load_with, save};
+pub use weights::{Described, describe, infer_config, load, load_with, save};

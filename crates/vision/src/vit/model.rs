@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::block::{Recorded, Workspace};
 use super::config::Config;
 use super::parameters::Parameters;
+use crate::card::Pooling;
 use crate::error::{Error, Result};
 use crate::kernels::lanes::{add_scaled, add_to_rows, sum_rows};
 use crate::kernels::matmul::{Destination, Matrix};
@@ -83,7 +84,7 @@ impl Vit {
     /// the weights came from.
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
-        hash.update(b"blindscope backbone 1\0");
+        hash.update(b"blindscope backbone 2\0");
         // The model's own head and the way positions were resampled do not touch a class token.
         let shape =
             Config { classes: 0, interpolation: super::Interpolation::Bicubic, ..self.config.clone() };
@@ -144,6 +145,29 @@ impl Vit {
             };
             self.parameters.norm.apply(out, &class, self.config.norm_epsilon);
         });
+        Ok(out)
+    }
+
+    /// Features `[b, feature width]`: the tokens that [`Config::pooling`] names, after the final normalisation.
+    ///
+    /// # Errors
+    /// As [`Vit::class_tokens`].
+    pub fn features(&self, pixels: &[f32]) -> Result<Vec<f32>> {
+        if self.config.pooling == Pooling::Cls {
+            return self.class_tokens(pixels);
+        }
+        let (d, first, patches) = (self.config.width, self.config.prefix(), self.config.patches());
+        let mut out = Vec::new();
+        for tokens in self.tokens(pixels)?.chunks_exact(self.config.tokens() * d) {
+            if self.config.pooling == Pooling::ClsMean {
+                out.extend(&tokens[..d]);
+            }
+            let mut mean = vec![0.0f64; d];
+            for token in tokens[first * d..].chunks_exact(d) {
+                mean.iter_mut().zip(token).for_each(|(m, v)| *m += f64::from(*v));
+            }
+            out.extend(mean.iter().map(|m| (m / patches as f64) as f32));
+        }
         Ok(out)
     }
 
@@ -234,9 +258,9 @@ impl Vit {
             prefix[d..].copy_from_slice(&p.registers);
             p.patch.product(grid, Matrix::new(patches, n, values), n, Destination::Replace);
             add_to_rows(grid, &p.patch.bias);
-            let (class, rest) = p.positions.split_at(usize::from(self.config.class_position) * d);
-            if !class.is_empty() {
-                add_scaled(&mut prefix[..d], class, 1.0);
+            let (before, rest) = p.positions.split_at(self.config.prefix_positions * d);
+            if !before.is_empty() {
+                add_scaled(&mut prefix[..before.len()], before, 1.0);
             }
             add_scaled(grid, rest, 1.0);
         }
@@ -359,9 +383,11 @@ impl Vit {
             let (d_prefix, d_grid) = d_x.split_at(prefix);
             sum_rows(&mut gradient.class, &d_prefix[..d]);
             sum_rows(&mut gradient.registers, &d_prefix[d..]);
-            let with_class = usize::from(self.config.class_position && !gradient.positions.is_empty()) * d;
-            let (d_positions_class, d_positions) = gradient.positions.split_at_mut(with_class);
-            sum_rows(d_positions_class, &d_prefix[..d]);
+            let before = if gradient.positions.is_empty() { 0 } else { self.config.prefix_positions * d };
+            let (d_before, d_positions) = gradient.positions.split_at_mut(before);
+            if before > 0 {
+                sum_rows(d_before, &d_prefix[..before]);
+            }
             sum_rows(d_positions, d_grid);
             self.parameters.patch.backward(patches, d_grid, Some(d_patches), &mut gradient.patch);
         }

@@ -16,7 +16,7 @@ pub struct Parameters {
     pub class: Vec<f32>,
     /// Register tokens: `[registers, d]`.
     pub registers: Vec<f32>,
-    /// Learned positions: `[positions, d]`, the class token's first when it has one.
+    /// Learned positions: `[positions, d]`, those of the tokens before the patches first.
     pub positions: Vec<f32>,
     /// Patch embedding: `[3·patch², d]`, a patch's values ordered channel, row, column.
     pub patch: Linear,

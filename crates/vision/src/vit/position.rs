@@ -69,11 +69,11 @@ fn cubic(x: f64, a: f64) -> f64 {
     }
 }
 
-/// Positions for `config` from a checkpoint's `[class? + from², d]`.
+/// Positions for `config` from a checkpoint's `[prefix positions + from², d]`.
 pub(crate) fn resample(config: &Config, positions: &[f32], from: usize) -> Vec<f32> {
     let d = config.width;
     let to = config.image / config.patch;
-    let (class, grid) = positions.split_at(usize::from(config.class_position) * d);
+    let (before, grid) = positions.split_at(config.prefix_positions * d);
     if from == to {
         return positions.to_vec();
     }
@@ -85,9 +85,9 @@ pub(crate) fn resample(config: &Config, positions: &[f32], from: usize) -> Vec<f
             crate::kernels::lanes::add_scaled(out, &grid[source * from * d..(source + 1) * from * d], weight);
         }
     }
-    let mut out = class.to_vec();
-    out.resize(class.len() + to * to * d, 0.0);
-    for (cell, out) in out[class.len()..].chunks_exact_mut(d).enumerate() {
+    let mut out = before.to_vec();
+    out.resize(before.len() + to * to * d, 0.0);
+    for (cell, out) in out[before.len()..].chunks_exact_mut(d).enumerate() {
         let (y, x) = (cell / to, cell % to);
         for &(source, weight) in &taps[x] {
             let start = (y * from + source) * d;

@@ -1,43 +1,66 @@
 //! Checkpoints: compare every name and shape first, then read.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use safetensors::Dtype;
 
 use super::config::{Config, Mlp};
-use super::hugging_face::ModelCard;
+use super::locate::locate;
 use super::model::Vit;
 use super::names::Naming;
 use super::parameters::{Parameters, TensorSpec};
 use super::position::resample;
+use crate::card::{Architecture, Card, Shape, Told};
+use crate::data::Preprocess;
 use crate::error::{CheckpointMismatch, Error, Result};
 use crate::tensorfile::{self, TensorFile};
 
-/// Reads a model from a `safetensors` file, or from a folder with `model.safetensors`, as [`configuration`] tells.
+/// Reads a model from a `safetensors` file or a folder that holds one, as [`describe`] tells.
 ///
 /// # Errors
-/// As [`configuration`] and [`load_with`].
+/// As [`describe`] and [`load_with`].
 pub fn load(path: &Path) -> Result<Vit> {
-    let (weights, config) = configuration(path, None, None)?;
-    load_with(&weights, config)
+    let described = describe(path, None, None)?;
+    load_with(&described.weights, described.config)
 }
 
-/// The weights file at `path` (itself, or `model.safetensors` in a folder) and its model's configuration: by `json` or a
-/// `config.json` beside the weights, of Hugging Face or of timm, else by the file itself ([`infer_config`]).
+/// A model as its files tell it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Described {
+    /// The weights, or the index of their shards.
+    pub weights: PathBuf,
+    /// The model's shape, for images of the side that its preprocessing makes.
+    pub config: Config,
+    /// Its input.
+    pub preprocess: Preprocess,
+    /// The file that told the input; none where nothing did and ImageNet's statistics are assumed.
+    pub preprocess_from: Option<PathBuf>,
+}
+
+/// Finds the weights at `path` ([`locate`]) and what `json` or a `config.json` beside them, a `preprocessor_config.json`
+/// and the tensors tell of the model.
 ///
 /// # Errors
-/// As [`Config::from_hugging_face`] and [`infer_config`].
-pub fn configuration(path: &Path, json: Option<&Path>, heads: Option<usize>) -> Result<(PathBuf, Config)> {
-    let weights = if path.is_dir() { path.join("model.safetensors") } else { path.to_owned() };
-    let beside = weights.with_file_name("config.json");
-    let json = json.or(beside.is_file().then_some(beside.as_path()));
-    let config = match json.map(ModelCard::read).transpose()? {
-        Some(ModelCard::HuggingFace(config)) => config,
-        Some(ModelCard::Timm { heads: told }) => infer_config(&weights, heads.or(told))?,
-        None => infer_config(&weights, heads)?,
+/// [`Error::Setting`] for a field that is not carried out or that the tensors contradict, as [`infer_config`] and [`locate`].
+pub fn describe(path: &Path, json: Option<&Path>, heads: Option<usize>) -> Result<Described> {
+    let weights = locate(path)?;
+    let card = Card::read(&weights, json)?;
+    let source = card.path.clone().unwrap_or_else(|| weights.clone());
+    let mut config = match card.shape {
+        Some(Shape::Whole { config, .. }) => config,
+        Some(Shape::Timm(told)) => infer(&weights, heads, Some((&told, &source)))?,
+        None => infer(&weights, heads, None)?,
     };
-    Ok((weights, config))
+    config.pooling = card.pooling.unwrap_or(config.pooling);
+    let (preprocess, preprocess_from) = match card.preprocess {
+        Some((preprocess, from)) => (preprocess, Some(from)),
+        None => (Preprocess::imagenet(config.image), None),
+    };
+    // Models that take several sizes are built for the one that their preprocessing makes.
+    config.image = preprocess.side;
+    config.check()?;
+    Ok(Described { weights, config, preprocess, preprocess_from })
 }
 
 /// Reads the model `config` from a checkpoint with timm, DINOv2 or Hugging Face names. Positions are resampled when
@@ -83,7 +106,7 @@ pub fn save(model: &Vit, path: &Path) -> Result<()> {
     let views: Vec<_> =
         tensors.iter().map(|(n, s, b)| (n.clone(), s.clone(), Dtype::F32, b.as_slice())).collect();
     let config = serde_json::to_string(model.config()).map_err(|e| Error::format("safetensors", path, e))?;
-    tensorfile::write(path, &views, HashMap::from([(CONFIG_NOTE.to_owned(), config)]))
+    tensorfile::write(path, &views, BTreeMap::from([(CONFIG_NOTE.to_owned(), config)]))
 }
 
 /// Under this key a file of ours carries its configuration: shapes alone do not tell the heads.
@@ -97,6 +120,11 @@ const CONFIG_NOTE: &str = "blindscope.config";
 /// [`Error::Format`] when the file holds no Vision Transformer or uses Hugging Face names (which come with a
 /// `config.json`), [`Error::Config`] when the heads have to be told.
 pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
+    infer(path, heads, None)
+}
+
+/// As [`infer_config`], with what a timm configuration told, and where.
+fn infer(path: &Path, heads: Option<usize>, told: Option<(&Told, &Path)>) -> Result<Config> {
     let file = TensorFile::open(path)?;
     if let Some(note) = file.note(CONFIG_NOTE) {
         let config: Config =
@@ -119,15 +147,22 @@ pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
     let patch = need("patch_embed.proj.weight", 4)?;
     let positions = need("pos_embed", 3)?[1];
     let (width, patch) = (patch[0], patch[2]);
-    let (grid, class_position) = grid_side(positions).ok_or_else(|| {
+    let registers = find("reg_token").and_then(|s| s.get(1).copied()).unwrap_or(0);
+    let without = told.and_then(|(told, _)| told.no_prefix_positions).unwrap_or(false);
+    let (grid, prefix_positions) = grid_side(positions, registers, without).ok_or_else(|| {
         Error::format("ViT checkpoint", path, format!("{positions} positions fill no square grid"))
     })?;
     let depth = (0..256).take_while(|i| find(&format!("blocks.{i}.norm1.weight")).is_some()).count();
     let qkv_bias = file.entry(&naming.sources("blocks.0.attn.qkv.bias")[0]).is_some();
     let first = need("blocks.0.mlp.fc1.weight", 2)?[0];
     let hidden = need("blocks.0.mlp.fc2.weight", 2)?[1];
+    let named = told.and_then(|(told, _)| {
+        let known = Architecture::named(&told.architecture)?;
+        told.heads.or((known.width == width && known.depth == depth).then_some(known.heads))
+    });
+    let named = named.or(told.and_then(|(told, _)| told.heads));
     let usual = [192, 384, 768, 1024, 1536].contains(&width).then_some(width / 64);
-    let heads = heads.or(usual).ok_or_else(|| Error::Config {
+    let heads = heads.or(named).or(usual).ok_or_else(|| Error::Config {
         field: "heads",
         value: "unknown".into(),
         rule: format!("a checkpoint of width {width} does not tell them; give their number or a config.json"),
@@ -135,15 +170,50 @@ pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
     let config = Config {
         hidden,
         mlp: if first == 2 * hidden { Mlp::SwiGlu } else { Mlp::Gelu },
-        registers: find("reg_token").and_then(|s| s.get(1).copied()).unwrap_or(0),
-        class_position,
+        registers,
+        prefix_positions,
         qkv_bias,
         layer_scale: find("blocks.0.ls1.gamma").is_some(),
         classes: find("head.weight").map_or(0, |s| s[0]),
         ..Config::plain(grid * patch, patch, width, depth, heads)
     };
     config.check()?;
+    if let Some((told, json)) = told {
+        agree(told, &config, json)?;
+    }
     Ok(config)
+}
+
+/// Refuses a configuration that the tensors contradict.
+fn agree(told: &Told, config: &Config, json: &Path) -> Result<()> {
+    let hidden = told.mlp_ratio.map(|ratio| (config.width as f64 * ratio) as usize);
+    let none = |switch: Option<bool>| switch.map(usize::from);
+    let facts = [
+        ("embed_dim", told.width, config.width),
+        ("depth", told.depth, config.depth),
+        ("patch_size", told.patch, config.patch),
+        ("reg_tokens", told.registers, config.registers),
+        ("mlp_ratio · embed_dim", hidden, config.expanded()),
+        (
+            "no_embed_class",
+            none(told.no_prefix_positions.filter(|w| *w)),
+            usize::from(config.prefix_positions == 0),
+        ),
+        ("init_values", none(told.layer_scale), usize::from(config.layer_scale)),
+        ("qkv_bias", none(told.qkv_bias), usize::from(config.qkv_bias)),
+    ];
+    match facts
+        .into_iter()
+        .find_map(|(field, told, found)| Some((field, told.filter(|t| *t != found)?, found)))
+    {
+        None => Ok(()),
+        Some((field, told, found)) => Err(Error::Setting {
+            path: json.to_owned(),
+            field: format!("model_args.{field}"),
+            value: told.to_string(),
+            rule: format!("the tensors have {found}"),
+        }),
+    }
 }
 
 fn naming(file: &TensorFile) -> Result<Naming> {
@@ -154,14 +224,14 @@ fn naming(file: &TensorFile) -> Result<Naming> {
     })
 }
 
-/// Grid side of a number of positions, and whether the class token has one of them.
-fn grid_side(positions: usize) -> Option<(usize, bool)> {
-    let square = |n: usize| n.isqrt().pow(2) == n && n > 0;
-    if positions > 0 && square(positions - 1) {
-        Some(((positions - 1).isqrt(), true))
-    } else {
-        square(positions).then(|| (positions.isqrt(), false))
-    }
+/// Grid side of a number of positions, and how many of them belong to the tokens before the patches.
+fn grid_side(positions: usize, registers: usize, none_before: bool) -> Option<(usize, usize)> {
+    let ways: &[usize] = if none_before { &[0] } else { &[1, 0, 1 + registers] };
+    let side = |before: usize| {
+        let cells = positions.checked_sub(before).filter(|n| *n > 0 && n.isqrt().pow(2) == *n)?;
+        Some((cells.isqrt(), before))
+    };
+    ways.iter().find_map(|before| side(*before))
 }
 
 /// The checkpoint's tensors for one of ours, each with the shape it must have.
@@ -210,7 +280,7 @@ fn resamples(config: &Config, shape: &[usize]) -> bool {
 }
 
 fn source_grid(config: &Config, positions: usize) -> Option<usize> {
-    let cells = positions.checked_sub(usize::from(config.class_position))?;
+    let cells = positions.checked_sub(config.prefix_positions)?;
     (cells > 0 && cells.isqrt().pow(2) == cells).then(|| cells.isqrt())
 }
 

@@ -80,5 +80,5 @@ pub fn read_sealing(path: &Path) -> Result<SealingKey> {
         let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
         *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
     }
-    Ok(SealingKey::from_bytes(&bytes)?)
+    Ok(SealingKey::from_bytes(&bytes))
 }

@@ -99,8 +99,8 @@ pub fn sign(coordinator: &Kit, request: &Request, days: u32, now_ms: u64) -> Res
     let study = coordinator.study()?;
     let entry = study.site_named(&request.name).and_then(|site| study.site(site));
     if request.role == Role::Site {
-        let known =
-            entry.is_some_and(|e| e.identity == request.identity && Some(e.sealing) == request.sealing);
+        let known = entry
+            .is_some_and(|e| e.identity == request.identity && Some(&e.sealing) == request.sealing.as_ref());
         if !known {
             let (what, name) = ("site of the study", request.name.clone());
             return Err(AppError::Unknown {

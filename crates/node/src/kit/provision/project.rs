@@ -136,7 +136,7 @@ impl Project {
                 repair: "run `blindscope cert request` there and put its request.toml beside the others",
             };
             let request = found.ok_or_else(missing)?.clone();
-            match request.sealing {
+            match request.sealing.clone() {
                 Some(sealing) => sites.push((request, sealing)),
                 None => others.push(request),
             }
@@ -157,7 +157,7 @@ impl Project {
         let entry = |(request, sealing): &(Request, PublicSealingKey)| SiteEntry {
             name: request.name.clone(),
             identity: request.identity,
-            sealing: *sealing,
+            sealing: sealing.clone(),
         };
         Ok(StudyLiteral {
             name: self.name.clone(),

@@ -19,7 +19,7 @@ const BINARY64: [u8; 12] = [0, 0, 64, 0, 52, 11, 0, 52, 255, 3, 0, 0];
 pub(super) fn floats(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<f32>> {
     let name = dataset.name();
     let &Datatype::FloatingPoint { size, byte_order } = dataset.dtype() else {
-        return Err(format!("`{name}` holds {:?}, not floats", dataset.dtype()));
+        return Err(format!("`{name}` holds {}, not floats", named(dataset.dtype())));
     };
     let message = dataset.raw_datatype().map_err(text)?;
     let fields = message.get(8..20).unwrap_or(&[]);
@@ -73,7 +73,64 @@ pub(super) fn names(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<String>> {
             let digits = |b: &[u8]| integer(b, signed, byte_order).to_string();
             Ok(raw.chunks_exact(usize::from(size).max(1)).map(digits).collect())
         }
-        other => Err(format!("`{name}` holds {other:?}, neither strings nor integers")),
+        // h5py's truth values are an enumeration of FALSE and TRUE; others have names of their own.
+        Datatype::Enum { base, members } => {
+            let &Datatype::FixedPoint { size, signed, byte_order } = base.as_ref() else {
+                return Err(format!("`{name}` is an enumeration of {}", named(base)));
+            };
+            let values: Vec<(i128, &str)> =
+                members.iter().map(|m| (integer(&m.value, signed, byte_order), m.name.as_str())).collect();
+            let one = |b: &[u8]| {
+                let value = integer(b, signed, byte_order);
+                let member = values.iter().find(|(v, _)| *v == value);
+                let text = member.map(|(_, text)| text.to_ascii_lowercase());
+                text.ok_or_else(|| format!("`{name}` holds {value}, which its enumeration does not name"))
+            };
+            raw.chunks_exact(usize::from(size).max(1)).map(one).collect()
+        }
+        &Datatype::FloatingPoint { .. } => {
+            let whole = |v: &f64| (v.fract() == 0.0 && v.abs() < 1e15).then(|| format!("{v}"));
+            let all: Option<Vec<String>> = numbers(dataset, bounds)?.iter().map(whole).collect();
+            all.ok_or_else(|| format!("`{name}` holds floats that are not whole numbers"))
+        }
+        other => Err(format!("`{name}` holds {}, neither strings nor integers", named(other))),
+    }
+}
+
+/// Integers, truth values or floats as numbers.
+pub(super) fn numbers(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<f64>> {
+    match dataset.dtype() {
+        Datatype::FloatingPoint { .. } => Ok(floats(dataset, bounds)?.into_iter().map(f64::from).collect()),
+        &Datatype::FixedPoint { size, signed, byte_order } => {
+            let raw = bytes(dataset, bounds)?;
+            let one = |b: &[u8]| integer(b, signed, byte_order) as f64;
+            Ok(raw.chunks_exact(usize::from(size).max(1)).map(one).collect())
+        }
+        Datatype::Enum { base, .. } => {
+            let raw = bytes(dataset, bounds)?;
+            let &Datatype::FixedPoint { size, signed, byte_order } = base.as_ref() else {
+                return Err(format!("`{}` is an enumeration of {}", dataset.name(), named(base)));
+            };
+            let one = |b: &[u8]| integer(b, signed, byte_order) as f64;
+            Ok(raw.chunks_exact(usize::from(size).max(1)).map(one).collect())
+        }
+        other => Err(format!("`{}` holds {}, not numbers", dataset.name(), named(other))),
+    }
+}
+
+/// A type in words.
+fn named(kind: &Datatype) -> String {
+    match kind {
+        Datatype::FixedPoint { size, .. } => format!("integers of {size} bytes"),
+        Datatype::FloatingPoint { size, .. } => format!("floats of {size} bytes"),
+        Datatype::String { .. } => "strings".into(),
+        Datatype::Compound { .. } => "records of several fields".into(),
+        Datatype::Array { .. } => "arrays".into(),
+        Datatype::Enum { .. } => "an enumeration".into(),
+        Datatype::VarLen { .. } => "values of varying length".into(),
+        Datatype::Opaque { .. } => "opaque bytes".into(),
+        Datatype::Reference { .. } => "references".into(),
+        Datatype::Bitfield { .. } => "bits".into(),
     }
 }
 
@@ -88,7 +145,7 @@ fn integer(bytes: &[u8], signed: bool, order: ByteOrder) -> i128 {
     if signed && value >= span / 2 { value - span } else { value }
 }
 
-/// Every byte of a dataset of one or two dimensions.
+/// Every byte of a dataset of up to two dimensions, or of three whose first is one.
 fn bytes(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<u8>> {
     let (name, shape) = (dataset.name(), dataset.shape());
     let element = dataset.raw_element_size().map_err(text)?;
@@ -102,7 +159,9 @@ fn bytes(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<u8>> {
     let Some(chunk) = dataset.chunks() else {
         return dataset.read_raw_bytes().map_err(text);
     };
-    let grid = Grid::new(name, shape, &chunk, element)?;
+    // A leading axis of one, as in [1, rows, columns], is passed over.
+    let lead = usize::from(shape.len() == 3 && shape[0] == 1 && chunk.first() == Some(&1));
+    let grid = Grid::new(name, &shape[lead..], &chunk[lead..], element)?;
     if grid.chunks() as u64 > bounds.file {
         return Err(format!("`{name}` has {} chunks, more than this file can list", grid.chunks()));
     }
@@ -112,7 +171,7 @@ fn bytes(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<u8>> {
     let mut seen = vec![false; grid.chunks()];
     for chunk in dataset.iter_chunks().map_err(text)? {
         let at = grid
-            .place(&chunk.map_err(text)?, &mut out)
+            .place(&chunk.map_err(text)?, lead, &mut out)
             .ok_or_else(|| format!("`{name}` has a chunk outside of it"))?;
         if std::mem::replace(&mut seen[at], true) {
             return Err(format!("`{name}` has two chunks for one place"));
@@ -155,9 +214,9 @@ impl Grid {
     }
 
     /// Copies what lies inside of the matrix and tells the chunk's number; none for a chunk that lies nowhere.
-    fn place(&self, chunk: &DatasetChunk, out: &mut [u8]) -> Option<usize> {
+    fn place(&self, chunk: &DatasetChunk, lead: usize, out: &mut [u8]) -> Option<usize> {
         let start = |axis: usize| chunk.offsets().get(axis).map_or(Some(0), |o| usize::try_from(*o).ok());
-        let (row, column) = (start(0)?, start(1)?);
+        let (row, column) = (start(lead)?, start(lead + 1)?);
         let fits = row < self.rows && column < self.columns;
         if !fits || !row.is_multiple_of(self.chunk_rows) || !column.is_multiple_of(self.chunk_columns) {
             return None;

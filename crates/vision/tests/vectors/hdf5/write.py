@@ -51,3 +51,51 @@ with create("bfloat16") as f:
     kind.set_ebias(127)
     space = h5py.h5s.create_simple((2, 3))
     h5py.h5d.create(f.id, b"features", kind, space)
+
+COORDS = np.stack([256 * np.arange(ROWS), 512 + np.zeros(ROWS, dtype="<i8")], -1)
+
+with create("bag") as f:  # as CLAM and TRIDENT keep a slide: [1, n, d], corners with attributes, one label for all
+    f["features"] = VALUES.astype("<f4")[None]
+    f["coords"] = COORDS[None]
+    f["coords"].attrs["patch_size"] = 256
+    f["coords"].attrs["level0_magnification"] = 40.0
+    f["coords"].attrs["name"] = "slide-7"
+    f["label"] = 1
+
+with create("bag_chunked") as f:  # LZF, which h5py offers, in chunks of [1, 3, 2]
+    f.create_dataset("features", data=VALUES.astype("<f2")[None], chunks=(1, 3, 2), compression="lzf", shuffle=True)
+    f["coords"] = COORDS
+
+with create("lzf") as f:  # rows that repeat, so that copies are made
+    f.create_dataset("features", data=np.tile(VALUES.astype("<f4"), (20, 3)), chunks=(50, 15), compression="lzf")
+
+with create("kinds") as f:  # truth values, a column of its own
+    f["embeddings"] = -VALUES.astype("<f4")
+    f["features"] = VALUES.astype("<f4")
+    f["label"] = np.arange(ROWS) % 2 == 1
+    f["group"] = np.arange(ROWS)[:, None] // 2
+
+with create("one_hot") as f:
+    f["features"] = VALUES.astype("<f4")
+    f["labels"] = np.eye(3, dtype="<f4")[np.arange(ROWS) % 3]
+
+with create("not_one_hot") as f:
+    f["features"] = VALUES.astype("<f4")
+    f["labels"] = np.full((ROWS, 3), 0.5)
+
+with create("slides") as f:
+    for slide, sign in [("TCGA-1", 1), ("TCGA-2", -1)]:
+        f[f"{slide}/features"] = sign * VALUES.astype("<f4")
+        f[f"{slide}/coords"] = COORDS
+
+with create("folds") as f:
+    f["fold1/features"] = VALUES.astype("<f4")
+    f["fold2/features"] = VALUES.astype("<f4")
+
+with create("unwritten") as f:
+    f.create_dataset("features", shape=(ROWS, WIDTH), dtype="<f4")
+
+with create("virtual") as f:
+    layout = h5py.VirtualLayout(shape=(ROWS, WIDTH), dtype="<f4")
+    layout[:] = h5py.VirtualSource("contiguous.h5", "features", shape=(ROWS, WIDTH))
+    f.create_virtual_dataset("features", layout)

@@ -1,0 +1,138 @@
+//! Features that other tools made.
+
+mod columns;
+mod folder;
+mod labels;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+pub(crate) use self::table::{Names, Table};
+use super::file::Features;
+use super::{hdf5, npy};
+use crate::error::{Error, Result};
+use crate::tensorfile::TensorFile;
+
+/// What an imported file does not tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// A CSV `path,label[,group][,patient][,site]`. Its rows are joined to the features by id; to a bag of patches by the name
+    /// of its slide; only to features without any names by order.
+    pub labels: Option<PathBuf>,
+    /// The matrix of an HDF5 file that holds several, such as `fold1/features`.
+    pub dataset: Option<String>,
+    /// The digest of the backbone that made the features, where its owner knows; otherwise it stays unknown.
+    pub backbone: Option<[u8; 32]>,
+}
+
+/// Features, and what was made of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// The features.
+    pub features: Features,
+    /// Sentences for a person: columns taken and passed over, ids that repeat, labels that replaced others.
+    pub notes: Vec<String>,
+}
+
+const OPERATION: &str = "importing features";
+
+/// Reads features from `path`:
+///
+/// - our own file, or another `safetensors` (tensor `features`, `embeddings` or the only one of rank 2);
+/// - `.npy` of floats, `[n, d]` or `[1, n, d]`;
+/// - `.h5` likewise, with the columns beside the matrix; slides in groups of their own become bags of patches;
+/// - CSV, whose columns are told apart by their names;
+/// - a folder of `.h5` or `.npy` files, each the bag of one slide.
+///
+/// # Errors
+/// [`Error::Format`] for a file of another kind or a damaged one, [`Error::Data`] for labels that do not belong to the rows
+/// and for options that the format has no use for, [`Error::Shape`] for lengths that do not agree.
+pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
+    let mut notes = Vec::new();
+    let is_folder = path.is_dir();
+    let extension = extension(path);
+    if options.dataset.is_some() && (is_folder || !["h5", "hdf5"].contains(&extension.as_str())) {
+        return Err(Error::data(OPERATION, "a dataset is named, but only HDF5 files hold datasets"));
+    }
+    std::fs::metadata(path).map_err(Error::io("reading", path))?;
+    if extension == "safetensors" && !is_folder && Features::is_ours(path) {
+        return ours(path, options);
+    }
+    let mut tables =
+        if is_folder { folder::read(path, &mut notes)? } else { read(path, options, &mut notes)? };
+    if let Some(labels) = &options.labels {
+        for table in &mut tables {
+            labels::join(table, labels, &mut notes)?;
+        }
+    }
+    let bags = tables.iter().filter(|t| t.slide.is_some()).count();
+    if bags > 0 {
+        notes.push(format!("{bags} slide(s), each a bag of patches that stays together"));
+    }
+    for table in &mut tables {
+        table.name_rows();
+    }
+    let mut features = Table::stack(tables)?.into_features()?;
+    features.backbone = options.backbone;
+    if let Some((count, first)) = table::repeated(&features.ids) {
+        notes.push(format!("{count} rows carry an id that an earlier row has, the first is `{first}`"));
+    }
+    Ok(Imported { features, notes })
+}
+
+fn ours(path: &Path, options: &ImportOptions) -> Result<Imported> {
+    if options.labels.is_some() {
+        let reason = "a list of labels is named, but the file has labels of its own";
+        return Err(Error::data(OPERATION, reason));
+    }
+    let mut features = Features::load(path)?;
+    match (features.backbone, options.backbone) {
+        (Some(own), Some(said)) if own != said => {
+            let reason = "another backbone is stated than the file names; a file of ours knows its own";
+            return Err(Error::data(OPERATION, reason));
+        }
+        (own, said) => features.backbone = own.or(said),
+    }
+    Ok(Imported { features, notes: Vec::new() })
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase()).unwrap_or_default()
+}
+
+/// The tables of one file: one, but for HDF5 with a group a slide.
+fn read(path: &Path, options: &ImportOptions, notes: &mut Vec<String>) -> Result<Vec<Table>> {
+    let bare = |(width, values)| Table { width, values, ..Table::default() };
+    let tables = match extension(path).as_str() {
+        "safetensors" => vec![bare(safetensors(path)?)],
+        "npy" => vec![bare(npy::read(path)?)],
+        "csv" => vec![columns::read(path, notes)?],
+        "h5" | "hdf5" => hdf5::read(path, options.dataset.as_deref())?,
+        other => {
+            let reason = format!("`.{other}` is none of .safetensors, .npy, .csv, .h5");
+            return Err(Error::format("features", path, reason));
+        }
+    };
+    for table in &tables {
+        table::written(&table.values).map_err(|reason| Error::format("features", path, reason))?;
+    }
+    Ok(tables)
+}
+
+fn safetensors(path: &Path) -> Result<(usize, Vec<f32>)> {
+    let mut file = TensorFile::open(path)?;
+    let matrices: Vec<String> = file
+        .names()
+        .filter(|n| file.entry(n).is_some_and(|e| e.shape.len() == 2))
+        .map(str::to_owned)
+        .collect();
+    let named = ["features", "embeddings"].into_iter().find_map(|name| matrices.iter().find(|n| *n == name));
+    let only = if matrices.len() == 1 { matrices.first() } else { None };
+    let name = named.or(only).cloned().ok_or_else(|| {
+        let reason =
+            format!("no tensor `features` or `embeddings`, and {} of rank 2: {matrices:?}", matrices.len());
+        Error::format("features", path, reason)
+    })?;
+    let width = file.entry(&name).map_or(0, |e| e.shape[1]);
+    Ok((width, file.floats(&name)?))
+}
