@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use blindscope_node::JobStatus;
 use blindscope_node::JobView;
+use blindscope_node::Study;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
@@ -86,7 +87,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
     let runtime = system::runtime()?;
     runtime.block_on(async {
         let admin = Admin::of(&Kit::at(&options.kit), &options.overrides)?;
-        let show = |view: &JobView| show(view, options.json);
+        let show = |view: &JobView| show(admin.study(), view, options.json);
         match &options.command {
             JobCommand::Submit { file, wait } => {
                 let spec = jobs::read_spec(file)?;
@@ -120,12 +121,12 @@ async fn finished(admin: &Admin, job: &str, json: bool) -> anyhow::Result<()> {
     let last = admin
         .watch(job, |view| {
             if broken.is_ok() {
-                broken = show(view, json);
+                broken = show(admin.study(), view, json);
             }
         })
         .await?;
     broken?;
-    jobs::result(&last)?;
+    jobs::result(admin.study(), &last)?;
     Ok(())
 }
 
@@ -148,7 +149,7 @@ fn print(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(out)?)
 }
 
-fn show(view: &JobView, json: bool) -> anyhow::Result<()> {
+fn show(study: &Study, view: &JobView, json: bool) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if json {
         serde_json::to_writer(&mut out, view)?;
@@ -162,7 +163,7 @@ fn show(view: &JobView, json: bool) -> anyhow::Result<()> {
         }
         JobStatus::Combining { step } => format!("combining after {}", step.phase),
         JobStatus::Done { result } => format!("done: {result}"),
-        JobStatus::Failed { failure } => format!("FAILED: {}", serde_json::to_string(failure)?),
+        JobStatus::Failed { failure } => format!("FAILED: {}", failure.explain(study)),
     };
     let round = (view.round + 1).min(view.rounds);
     writeln!(

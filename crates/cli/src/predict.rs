@@ -34,14 +34,17 @@ pub(crate) struct PredictOptions {
     /// Replace a key of settings.toml.
     #[arg(short = 'c', value_name = "KEY=VALUE")]
     overrides: Vec<String>,
-    /// Print one JSON object.
+    /// Print one JSON document.
     #[arg(long)]
     json: bool,
+    /// Print CSV: id, class, and the logit of each class under its name.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
 }
 
 pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
-    let tokens = asker::tokens(&options.features)?;
+    let (ids, tokens) = asker::tokens(&kit, &options.features)?;
     ensure!(!tokens.is_empty(), "{}: no features in it", options.features.display());
     let mut rng = system::rng()?;
     let (runtime, overrides) = (system::runtime()?, &options.overrides);
@@ -60,13 +63,30 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
         draw(&options.features, run, folder, &predictions, &study.literal().classes)?;
     }
     let mut out = io::stdout().lock();
+    let study = kit.study()?;
+    let classes = &study.literal().classes;
+    let named = ids.iter().zip(&predictions);
     if options.json {
-        serde_json::to_writer_pretty(&mut out, &predictions)?;
+        let answers: Vec<_> = named
+            .map(|(id, Prediction { class, logits })| {
+                serde_json::json!({ "id": id, "class": class, "logits": logits, "classes": classes })
+            })
+            .collect();
+        serde_json::to_writer_pretty(&mut out, &answers)?;
         return Ok(writeln!(out)?);
     }
-    for (number, Prediction { class, logits }) in predictions.iter().enumerate() {
+    if options.csv {
+        let head = ["id".to_owned(), "class".to_owned()];
+        writeln!(out, "{}", row(head.iter().chain(classes)))?;
+        for (id, Prediction { class, logits }) in named {
+            let logits: Vec<String> = logits.iter().map(ToString::to_string).collect();
+            writeln!(out, "{}", row([id, class].into_iter().chain(&logits)))?;
+        }
+        return Ok(());
+    }
+    for (id, Prediction { class, logits }) in named {
         let logits: Vec<String> = logits.iter().map(|logit| format!("{logit:.4}")).collect();
-        writeln!(out, "{number:6}  {class:20}  {}", logits.join("  "))?;
+        writeln!(out, "{id:24}  {class:20}  {}", logits.join("  "))?;
     }
     Ok(())
 }
@@ -85,6 +105,18 @@ fn draw(
         writeln!(io::stderr(), "drawn: {}", path.display())?;
     }
     Ok(())
+}
+
+/// One line of CSV (RFC 4180).
+fn row<'a>(cells: impl Iterator<Item = &'a String>) -> String {
+    let quoted = |cell: &String| {
+        if cell.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", cell.replace('"', "\"\""))
+        } else {
+            cell.clone()
+        }
+    };
+    cells.map(quoted).collect::<Vec<_>>().join(",")
 }
 
 /// How far a question is, on standard error.

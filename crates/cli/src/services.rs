@@ -109,5 +109,5 @@ fn learning(kit: &Kit, settings: &PartySettings) -> anyhow::Result<site::Learnin
     let learning = learning.context(
         "settings.toml: the table learning names no source; set learning.train to a features file, or learning.plain",
     )?;
-    Ok(Arc::new(jobs::open_site(kit.folder(), &learning)?))
+    Ok(Arc::new(jobs::open_site(kit.folder(), &learning, &jobs::Terms::of(kit.study()?.literal()))?))
 }

@@ -147,9 +147,7 @@ fn head(args: &HeadArgs) -> anyhow::Result<()> {
         }
         None => (all, None),
     };
-    if test.as_ref().is_some_and(|test| test.classes != train.classes) {
-        anyhow::bail!("the features of --test have other classes than those trained on");
-    }
+    let test = test.map(|test| training::comparable(&train, test)).transpose()?;
     let trained = training::train_head(&train, test.as_ref(), &options.request())?;
     save(&trained, &args.out)?;
     show(&trained.report, None, &args.out, options.json)

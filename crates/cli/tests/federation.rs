@@ -19,10 +19,10 @@ async fn three_sites_make_a_key_and_add_up() {
     let mut seen = 0;
     let last = admin.watch("key", |_| seen += 1).await.unwrap();
     assert_eq!(last.id, key);
-    blindscope_node::admin::jobs::result(&last).unwrap();
+    blindscope_node::admin::jobs::result(admin.study(), &last).unwrap();
     assert!(seen >= 1);
     let last = admin.watch("totals", |_| {}).await.unwrap();
-    blindscope_node::admin::jobs::result(&last).unwrap();
+    blindscope_node::admin::jobs::result(admin.study(), &last).unwrap();
     let (result, _) = admin.download("totals", Vec::new()).await.unwrap();
     assert!(result == expected(&spec, 0..3));
 

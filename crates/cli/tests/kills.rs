@@ -60,7 +60,7 @@ async fn kills_at_random_times_change_nothing() {
     let admin = study.admin().unwrap();
     for spec in &specs {
         let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(&spec.name, |_| {})).await;
-        jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+        jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
         if spec.kind == JobKind::Fedavg {
             let (result, _) = admin.download(&spec.name, Vec::new()).await.unwrap();
             assert!(result == expected(spec, 0..3), "{}: another sum", spec.name);

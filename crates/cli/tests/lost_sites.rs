@@ -20,7 +20,7 @@ const VALUES: u64 = 100_000;
 async fn wait_for(study: &Processes, job: &str) {
     let admin = study.admin().unwrap();
     let last = tokio::time::timeout(Duration::from_mins(4), admin.watch(job, |_| {})).await;
-    jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+    jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
 }
 
 async fn result(study: &Processes, job: &str) -> Vec<u8> {

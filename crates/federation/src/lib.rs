@@ -15,6 +15,7 @@ mod circuit;
 mod confirm;
 mod coordinator;
 mod error;
+mod explain;
 mod header;
 mod identity;
 mod job;

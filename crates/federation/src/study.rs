@@ -24,9 +24,12 @@ pub struct StudyLiteral {
     pub minimum_cohort: u32,
     /// Names of the classes, in order.
     pub classes: Vec<String>,
-    /// SHA-256 of the shared backbone's weights.
+    /// Digest of the shared backbone, its preprocessing and pooling, as `blindscope model show` prints it.
     #[serde(with = "crate::text")]
     pub backbone: Digest,
+    /// Whether features that do not say which backbone made them may join.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_unknown_backbone: bool,
     /// Width of its CLS token.
     pub width: u32,
     /// Ciphertexts opened in the study's life, all jobs and rounds together: flooding is derived from it.
@@ -136,6 +139,8 @@ impl StudyLiteral {
         )?;
         let short = self.classes.iter().all(|c| (1..=64).contains(&c.len()) && !c.contains(char::is_control));
         require(short, "classes", "a bad name", "names of 1 to 64 bytes")?;
+        let twice = self.classes.iter().enumerate().find(|(i, c)| self.classes[..*i].contains(c));
+        require(twice.is_none(), "classes", twice.map_or("", |(_, c)| c), "each name once")?;
         require((1..=65_536).contains(&self.width), "width", self.width, "1 to 65536")?;
         require(self.decryptions > 0, "decryptions", self.decryptions, "at least 1")?;
         let bits = self.statistical_bits;

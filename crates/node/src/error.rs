@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use blindscope_federation::{Failure, JobId};
+use blindscope_federation::JobId;
 use blindscope_transport::{Class, TransportError};
 use thiserror::Error;
 
@@ -99,12 +99,14 @@ pub enum AppError {
         repair: &'static str,
     },
     /// The job ended without a result.
-    #[error("job {}: {failure:?}", job.short())]
+    #[error("job {name} ({}): {reason}", job.short())]
     JobFailed {
         /// Which.
         job: JobId,
-        /// Why.
-        failure: Box<Failure>,
+        /// Its name.
+        name: String,
+        /// Why, in a sentence with the sites' names.
+        reason: String,
     },
     /// A document from the coordinator that is none.
     #[error(

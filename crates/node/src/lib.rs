@@ -14,6 +14,6 @@ pub mod site;
 pub mod system;
 pub mod trial;
 
-pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase};
+pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase, Study};
 pub use blindscope_transport::{Limits, Stop};
 pub use error::{AppError, Result};

@@ -15,6 +15,7 @@ pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
         hosts: Vec::new(),
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
         backbone: "00".repeat(32),
+        allow_unknown_backbone: false,
         width: 768,
         sites: (0..sites).map(|site| format!("site-{site}")).collect(),
         admins: vec!["admin".to_owned()],

@@ -43,6 +43,7 @@ fn found(folder: &Path) {
         hosts: Vec::new(),
         classes: ["a", "b", "c"].map(str::to_owned).into(),
         backbone: "ab".repeat(32),
+        allow_unknown_backbone: false,
         width: WIDTH as u32,
         sites: SITES.map(str::to_owned).into(),
         admins: vec!["admin".to_owned()],
@@ -88,7 +89,7 @@ fn draft(name: &str, kind: JobKind) -> JobSpec {
 async fn done(admin: &Admin, name: &str) -> Vec<u8> {
     let begun = Instant::now();
     let last = tokio::time::timeout(Duration::from_mins(4), admin.watch(name, |_| {})).await;
-    jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+    jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
     let (bytes, len) = admin.download(name, Vec::new()).await.unwrap();
     println!("{name}: {len} bytes, {:.1?}", begun.elapsed());
     bytes
@@ -195,8 +196,8 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     admin.submit_draft(smaller).await.unwrap();
     done(&admin, "smaller").await;
     let left = asker::predict_encrypted(&kit, &[], "smaller", &tokens[..1], &mut rng, |_| {}).await;
-    let Err(AppError::JobFailed { failure, .. }) = left else { panic!("answered without a holder") };
-    println!("without a holder: {failure:?}");
+    let Err(AppError::JobFailed { reason, .. }) = left else { panic!("answered without a holder") };
+    println!("without a holder: {reason}");
 
     // Tokens are counted, and a head that is not there is not offered.
     for (name, code) in [("kept", "no-head"), ("start", "no-head")] {

@@ -74,7 +74,7 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
             ..JobSpec::ceremony(name)
         };
         admin.submit(&spec).await.unwrap();
-        jobs::result(&admin.watch(name, |_| {}).await.unwrap()).unwrap();
+        jobs::result(admin.study(), &admin.watch(name, |_| {}).await.unwrap()).unwrap();
     }
 
     let (kit, mut rng) = (Kit::at(folder.path().join("asker")), system::rng().unwrap());

@@ -137,7 +137,7 @@ async fn a_full_disk_refuses_and_the_job_goes_on_when_there_is_room() {
     admin.submit(&sum("total")).await.unwrap();
     for job in ["key", "total"] {
         let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(job, |_| {})).await;
-        jobs::result(&last.expect("the job ends").unwrap()).unwrap();
+        jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
     }
     let (bytes, _) = admin.download("total", Vec::new()).await.unwrap();
     let sums = Plain::drawn(1, &sum("total"), 0).zip(Plain::drawn(2, &sum("total"), 0)).map(|(a, b)| a + b);

@@ -1,30 +1,26 @@
 //! The study that the demo founds.
 
-use super::error::{Result, read};
 use super::options::{SITES, THRESHOLD};
 use super::tiles::ASKER;
 use blindscope_federation::Deadlines;
 use blindscope_learn::features::{self, Backbone};
 use blindscope_node::kit::InferenceSettings;
 use blindscope_node::kit::provision::Project;
-use sha2::{Digest, Sha256};
-use std::path::Path;
 
 /// Most tokens of one question.
 const BATCH: usize = 8;
 
 /// Its project file: three sites, any two of which open a sum, and no sum of fewer than three.
-pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -> Result<Project> {
-    // Of a folder or a fetched name the model's own digest stands in for the file's.
-    let digest = if weights.is_file() { Sha256::digest(read(weights)?).into() } else { backbone.digest() };
-    Ok(Project {
+pub(super) fn project(backbone: &Backbone, classes: &[String]) -> Project {
+    Project {
         name: "demo".into(),
         // A free port is taken when the study is founded.
         address: "127.0.0.1:0".into(),
         listen: None,
         hosts: Vec::new(),
         classes: classes.to_vec(),
-        backbone: features::hex(&digest),
+        backbone: features::hex(&backbone.digest()),
+        allow_unknown_backbone: false,
         width: backbone.model.config().width as u32,
         sites: SITES.map(str::to_owned).to_vec(),
         admins: vec!["admin".into()],
@@ -44,5 +40,5 @@ pub(super) fn project(weights: &Path, backbone: &Backbone, classes: &[String]) -
             tokens_an_hour: 1 << 20,
             ..InferenceSettings::default()
         }),
-    })
+    }
 }

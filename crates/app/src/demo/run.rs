@@ -17,7 +17,8 @@ use super::tiles::Lists;
 use super::traffic;
 use blindscope_federation::{JobSpec, JobStatus, JobView};
 use blindscope_learn::features::{Backbone, Features};
-use blindscope_learn::jobs::{Model, SiteData, SiteLearner, SiteSettings, clear_twin, open_site};
+use blindscope_learn::jobs::{Model, SiteData, SiteLearner, SiteSettings, Terms, clear_twin, open_site};
+use blindscope_node::kit::Kit;
 use blindscope_node::system;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -150,7 +151,7 @@ impl Demo<'_> {
 
     fn found(&mut self, kits: &Path, backbone: &Backbone, test: &Features) -> Result<Study> {
         self.step(3, |demo| {
-            let project = project(&demo.weights(), backbone, &test.classes)?;
+            let project = project(backbone, &test.classes);
             let learning = toml::Table::try_from(demo.site_settings()).map_err(|e| {
                 blindscope_node::AppError::Settings { path: kits.to_owned(), reason: e.to_string() }
             })?;
@@ -170,7 +171,9 @@ impl Demo<'_> {
     }
 
     fn learner(&self, kits: &Path, name: &str) -> Result<SiteLearner> {
-        Ok(open_site(&kits.join(name), &self.site_settings())?)
+        let kit = Kit::at(kits.join(name));
+        let terms = Terms::of(kit.study()?.literal());
+        Ok(open_site(kit.folder(), &self.site_settings(), &terms)?)
     }
 
     /// Where the shared backbone lies.

@@ -74,7 +74,10 @@ impl Study {
             let view = self.runtime.block_on(self.admin.status(&job))?;
             progress(&view);
             if let JobStatus::Failed { failure } = &view.status {
-                return Err(DemoError::Job { job: spec.name.clone(), reason: format!("{failure:?}") });
+                return Err(DemoError::Job {
+                    job: spec.name.clone(),
+                    reason: failure.explain(self.admin.study()),
+                });
             }
             if view.is_over() {
                 break;
@@ -86,7 +89,7 @@ impl Study {
             std::thread::sleep(LOOK);
         }
         let view = self.runtime.block_on(self.admin.status(&job))?;
-        if result(&view)?.len == 0 {
+        if result(self.admin.study(), &view)?.len == 0 {
             return Ok(Vec::new());
         }
         Ok(self.runtime.block_on(self.admin.download(&job, Vec::new()))?.0)

@@ -54,6 +54,7 @@ pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> F
         minimum_cohort: cohort,
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
         backbone: Digest([7; 32]),
+        allow_unknown_backbone: false,
         width: 16,
         decryptions: 1000,
         statistical_bits: 30,

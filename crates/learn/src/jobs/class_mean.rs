@@ -41,6 +41,7 @@ impl Learning for ClassMean {
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
         let (s, rows) = (&self.settings, &data.train);
         rows.check(NAME, s.width, s.classes)?;
+        rows.check_clipped(NAME, s.bound, s.clipped)?;
         if rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
             return Err(Error::Data {

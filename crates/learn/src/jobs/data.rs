@@ -45,6 +45,25 @@ impl Examples {
         }
         Ok(())
     }
+
+    /// Refuses rows of which more than the share `most` would be clipped to `±bound`: a head of clipped values is another head.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with both shares.
+    pub fn check_clipped(&self, operation: &'static str, bound: f64, most: f64) -> Result<()> {
+        let beyond = self.rows.iter().filter(|v| f64::from(v.abs()) > bound).count();
+        if beyond as f64 <= most * self.rows.len() as f64 {
+            return Ok(());
+        }
+        let share = 100.0 * beyond as f64 / self.rows.len().max(1) as f64;
+        let what = "the share of values beyond the bound";
+        let found = format!("{share:.3} % ({beyond} of {} beyond \u{b1}{bound})", self.rows.len());
+        let expected = format!(
+            "at most {:.3} %, the job's `clipped`; give the job a larger `bound`, or look for rows that are wrong",
+            100.0 * most
+        );
+        Err(Error::Data { operation, what, found, expected })
+    }
 }
 
 /// The tiles themselves with the backbone, for jobs that train it.

@@ -39,14 +39,36 @@ pub enum Error {
         /// What it should say.
         expected: u64,
     },
+    /// A job that contradicts its study.
+    #[error(
+        "job `{job}`: settings say {field} = {found}, but the study has {expected}; leave the key out, or correct it"
+    )]
+    Contradiction {
+        /// The job's name.
+        job: String,
+        /// The setting.
+        field: &'static str,
+        /// What the job says.
+        found: u64,
+        /// What the study says.
+        expected: usize,
+    },
     /// A kind of job that nobody learns from.
     #[error("jobs of kind {kind} carry no learning")]
     Kind {
         /// The kind.
         kind: &'static str,
     },
+    /// A file that the study does not take.
+    #[error("{}: {cause}", path.display())]
+    In {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        cause: Box<Error>,
+    },
     /// The site's data does not fit the job.
-    #[error("{operation}: {what} is {found}, the job needs {expected}")]
+    #[error("{operation}: {what} is {found}, expected {expected}")]
     Data {
         /// What was being done.
         operation: &'static str,

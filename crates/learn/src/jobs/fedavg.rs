@@ -96,6 +96,7 @@ impl Learning for FedAvg {
     fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers> {
         let s = &self.settings;
         data.train.check("fedavg", s.width, s.classes)?;
+        data.train.check_clipped("fedavg", s.bound, s.clipped)?;
         let values = if round == 0 {
             self.mean.check(data.train.len())?;
             self.scaling.encode(&data.train.rows, s.width)?

@@ -5,6 +5,7 @@ use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
 use super::evaluate::EncryptedHeads;
 use super::fedavg::FedAvg;
+use super::labels::Terms;
 use super::model::Model;
 use super::settings::UpdateSettings;
 use super::statistics::Statistics;
@@ -93,6 +94,8 @@ pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
 /// A site's end: its data, and who is told about its training.
 pub struct SiteLearner {
     data: SiteData,
+    /// The study's; none for data that belong to no study.
+    terms: Option<Terms>,
     watch: Box<dyn Fn(&EpochFigures) + Send + Sync>,
     heads: EncryptedHeads,
 }
@@ -100,7 +103,17 @@ pub struct SiteLearner {
 impl SiteLearner {
     /// Learns from `data`; `watch` is told about every epoch of local training.
     pub fn new(data: SiteData, watch: impl Fn(&EpochFigures) + Send + Sync + 'static) -> Self {
-        Self { data, watch: Box::new(watch), heads: EncryptedHeads::default() }
+        Self { data, terms: None, watch: Box::new(watch), heads: EncryptedHeads::default() }
+    }
+
+    /// The same under the terms of a study: a job that contradicts them is refused.
+    #[must_use]
+    pub fn under(self, terms: Terms) -> Self {
+        Self { terms: Some(terms), ..self }
+    }
+
+    fn check(&self, job: &JobSpec) -> Result<()> {
+        self.terms.as_ref().map_or(Ok(()), |terms| terms.check_job(job))
     }
 
     /// The data.
@@ -116,10 +129,12 @@ impl Contribution for SiteLearner {
         round: u64,
         input: &[u8],
     ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+        self.check(job)?;
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
     }
 
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
+        self.check(job)?;
         Ok(Agreed::of(job, input)?.contribute(job, &self.data, &self.watch)?)
     }
 

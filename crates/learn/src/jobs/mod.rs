@@ -21,6 +21,7 @@ mod evaluate;
 mod fedavg;
 mod integers;
 mod job;
+mod labels;
 mod model;
 mod open;
 mod scaling;
@@ -35,6 +36,7 @@ pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
 pub use job::{Coordinator, SiteLearner, job, served_head, sized};
+pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
 pub use settings::{

@@ -1,6 +1,6 @@
 //! A site's data as its kit names it.
 
-use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Tiles};
+use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
 use crate::features::{Backbone, BackboneSource, FeatureError, Features, TileList};
 use blindscope_vision::data::{Dataset, Limits, decode, read_image};
 use blindscope_vision::train::TrainingTile;
@@ -50,14 +50,14 @@ pub struct HistoryLine {
     pub accuracy: f32,
 }
 
-/// Opens what a site learns from.
+/// Opens what a site learns from, under the terms of its study: labels by name, features and tiles of its backbone.
 ///
 /// # Errors
-/// [`Error::Features`], [`Error::Vision`] for files that are not what they should be; [`Error::File`].
-pub fn open_site(kit: &Path, settings: &SiteSettings) -> Result<SiteLearner> {
+/// [`Error::Data`] for what [`Terms::examples`] refuses, with the file; [`Error::Features`], [`Error::Vision`] for files that are not what they should be; [`Error::File`].
+pub fn open_site(kit: &Path, settings: &SiteSettings, terms: &Terms) -> Result<SiteLearner> {
     let at = |path: &PathBuf| kit.join(path);
     let tiles = match (&settings.tiles, &settings.backbone) {
-        (Some(tiles), Some(backbone)) => Some(open_tiles(&at(tiles), &at(backbone))?),
+        (Some(tiles), Some(backbone)) => Some(open_tiles(&at(tiles), &at(backbone), terms)?),
         (Some(_), None) => {
             let (operation, what, found) = ("opening a site", "backbone", "not named".to_owned());
             let expected = "`backbone` beside `tiles` in [learning]".to_owned();
@@ -66,8 +66,13 @@ pub fn open_site(kit: &Path, settings: &SiteSettings) -> Result<SiteLearner> {
         (None, _) => None,
     };
     let data = SiteData {
-        train: examples(&at(&settings.train))?,
-        validation: settings.validation.as_ref().map(|p| examples(&at(p))).transpose()?.unwrap_or_default(),
+        train: examples("the rows of train", &at(&settings.train), terms)?,
+        validation: settings
+            .validation
+            .as_ref()
+            .map(|p| examples("the rows of validation", &at(p), terms))
+            .transpose()?
+            .unwrap_or_default(),
         tiles,
         models: settings.models.as_ref().map(|p| models(&at(p))).transpose()?.unwrap_or_default(),
     };
@@ -76,18 +81,30 @@ pub fn open_site(kit: &Path, settings: &SiteSettings) -> Result<SiteLearner> {
         if let Some(history) = &history {
             history.write(figures);
         }
-    }))
+    })
+    .under(terms.clone()))
 }
 
-fn examples(path: &Path) -> Result<Examples> {
-    let features = Features::load(path)?;
-    Ok(Examples { labels: features.known_labels()?, rows: features.values })
+fn examples(operation: &'static str, path: &Path, terms: &Terms) -> Result<Examples> {
+    let refused = |cause: Error| Error::In { path: path.to_owned(), cause: Box::new(cause) };
+    terms.examples(operation, &Features::load(path)?).map_err(refused)
 }
 
-fn open_tiles(tiles: &Path, backbone: &Path) -> Result<Tiles> {
+fn open_tiles(tiles: &Path, backbone: &Path, terms: &Terms) -> Result<Tiles> {
+    const OPERATION: &str = "the tiles";
+    let refused = |cause: Error| Error::In { path: tiles.to_owned(), cause: Box::new(cause) };
     let dataset = TileList::new(tiles).open()?;
     let backbone = Backbone::load(&BackboneSource::new(backbone.display().to_string()))?;
-    let train = decode_all(&dataset)?;
+    terms.check_backbone(OPERATION, Some(backbone.digest())).map_err(refused)?;
+    let named = Features {
+        labels: dataset.labels().into_iter().map(Some).collect(),
+        ids: dataset.samples.iter().map(|s| s.id.clone()).collect(),
+        classes: dataset.classes.clone(),
+        ..Features::default()
+    };
+    let labels = in_classes(OPERATION, &named, &terms.classes).map_err(refused)?;
+    let mut train = decode_all(&dataset)?;
+    train.iter_mut().zip(labels).for_each(|(tile, label)| tile.label = label);
     Ok(Tiles { model: backbone.model, preprocess: backbone.preprocess, train })
 }
 

@@ -5,6 +5,12 @@ use blindscope_vision::head::{Activation, HeadPlan};
 use blindscope_vision::train::{FitPlan, Tuning};
 use serde::{Deserialize, Serialize};
 
+/// Share of clipped values that a job puts up with unless it says otherwise: outliers, not another unit.
+const CLIPPED: f64 = 0.001;
+
+/// Most examples of one site unless the job says otherwise: a hundred slides' tiles.
+const EXAMPLES: u64 = 1 << 17;
+
 /// Settings of `statistics` and `cls-mean`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +21,8 @@ pub struct StatisticsSettings {
     pub classes: usize,
     /// Features are clipped to `±bound`. A constant of the study, not of anybody's data.
     pub bound: f64,
+    /// Largest share of one site's values that may lie beyond `bound`, 0 to 1; a site with more takes no part.
+    pub clipped: f64,
     /// Bits of a feature, 2 to 20.
     pub bits: u32,
     /// Most examples of one site.
@@ -25,7 +33,15 @@ pub struct StatisticsSettings {
 
 impl Default for StatisticsSettings {
     fn default() -> Self {
-        Self { width: 0, classes: 0, bound: 16.0, bits: 14, examples: 4096, lambda: 0.01 }
+        Self {
+            width: 0,
+            classes: 0,
+            bound: 16.0,
+            clipped: CLIPPED,
+            bits: 14,
+            examples: EXAMPLES,
+            lambda: 0.01,
+        }
     }
 }
 
@@ -34,6 +50,7 @@ impl StatisticsSettings {
         shape("statistics", self.width, self.classes, self.examples)?;
         let fine = self.bound.is_finite() && self.bound > 0.0;
         require(fine, "statistics", "bound", &self.bound, "a positive number")?;
+        share("statistics", self.clipped)?;
         require((2..=20).contains(&self.bits), "statistics", "bits", &self.bits, "2 to 20")?;
         let fine = self.lambda.is_finite() && self.lambda > 0.0;
         require(fine, "statistics", "lambda", &self.lambda, "a positive number")
@@ -71,6 +88,8 @@ pub struct FedAvgSettings {
     pub bits: u32,
     /// Values are clipped to `±bound`: weights of the head, and features before they are standardised.
     pub bound: f64,
+    /// Largest share of one site's features that may lie beyond `bound`, 0 to 1; a site with more takes no part.
+    pub clipped: f64,
     /// Most examples of one site.
     pub examples: u64,
     /// Whether the sites count right and wrong answers on what they held back, under encryption, in a last round.
@@ -94,7 +113,8 @@ impl Default for FedAvgSettings {
             seed: 0,
             bits: 20,
             bound: 16.0,
-            examples: 4096,
+            clipped: CLIPPED,
+            examples: EXAMPLES,
             validate: true,
         }
     }
@@ -114,6 +134,7 @@ impl FedAvgSettings {
         }
         let fine = self.decay.is_finite() && self.decay >= 0.0;
         require(fine, KIND, "decay", &self.decay, "zero or a positive number")?;
+        share(KIND, self.clipped)?;
         fixed_point(KIND, self.bits, self.bound)
     }
 
@@ -378,6 +399,10 @@ fn shape(kind: &'static str, width: usize, classes: usize, examples: u64) -> Res
     require((1..=4096).contains(&width), kind, "width", &width, "1 to 4096")?;
     require((2..=4096).contains(&classes), kind, "classes", &classes, "2 to 4096")?;
     require((1..=1 << 24).contains(&examples), kind, "examples", &examples, "1 to 16777216")
+}
+
+fn share(kind: &'static str, clipped: f64) -> Result<()> {
+    require((0.0..=1.0).contains(&clipped), kind, "clipped", &clipped, "a share from 0 to 1")
 }
 
 fn fixed_point(kind: &'static str, bits: u32, bound: f64) -> Result<()> {

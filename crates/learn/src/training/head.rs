@@ -2,6 +2,7 @@
 
 use super::{EpochFigures, Evaluation, TrainingError, TrainingReport};
 use crate::heads;
+use crate::jobs::{Error, Terms, in_classes};
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::head::{HeadPlan, LogisticPlan, Scaling, train_logistic_watched, train_polynomial};
@@ -53,6 +54,29 @@ pub struct TrainedHead {
     pub report: TrainingReport,
 }
 
+/// `test` with its labels as numbers of the classes of `train`, joined by name. It may lack a class.
+///
+/// # Errors
+/// [`TrainingError::Jobs`] for a class that was not trained on, with both lists; for another width or backbone.
+pub fn comparable(train: &Features, mut test: Features) -> Result<Features, TrainingError> {
+    const OPERATION: &str = "the rows of --test";
+    let terms = Terms {
+        classes: train.classes.clone(),
+        width: train.width,
+        backbone: train.backbone.unwrap_or_default(),
+        allow_unknown_backbone: train.backbone.is_none(),
+    };
+    if train.backbone.is_none() && test.backbone.is_some() {
+        let (what, found) = ("the backbone", "known, but that of the rows trained on is unknown".to_owned());
+        let expected = "the same; state it by `features import --backbone`".to_owned();
+        return Err(Error::Data { operation: OPERATION, what, found, expected }.into());
+    }
+    terms.check_rows(OPERATION, &test)?;
+    test.labels = in_classes(OPERATION, &test, &train.classes)?.into_iter().map(Some).collect();
+    test.classes.clone_from(&train.classes);
+    Ok(test)
+}
+
 /// Trains a head on `train` and evaluates it on `held_out`.
 ///
 /// # Errors
@@ -63,6 +87,15 @@ pub fn train_head(
     request: &HeadRequest,
 ) -> Result<TrainedHead, TrainingError> {
     let labels = train.known_labels()?;
+    let mut classes = labels.clone();
+    classes.sort_unstable();
+    classes.dedup();
+    if classes.len() < 2 {
+        let found = format!("of {} class", classes.len());
+        let expected = "rows of two classes at least".to_owned();
+        let (operation, what) = ("training a head", "the set of rows");
+        return Err(Error::Data { operation, what, found, expected }.into());
+    }
     let (classifier, epochs) = match request.kind {
         HeadKind::Linear => linear(train, &labels, request)?,
         HeadKind::Polynomial { hidden, activation } => {

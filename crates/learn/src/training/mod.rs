@@ -8,7 +8,7 @@ mod report;
 
 pub use backbone::{TuneRequest, TunedBackbone, tune};
 pub use blindscope_vision::train::{FitPlan, Tuning};
-pub use head::{Activation, HeadKind, HeadRequest, TrainedHead, train_head};
+pub use head::{Activation, HeadKind, HeadRequest, TrainedHead, comparable, train_head};
 pub use report::{ClassFigures, EpochFigures, Evaluation, TrainingReport};
 
 use crate::features::FeatureError;
@@ -21,6 +21,9 @@ pub enum TrainingError {
     /// The vision layer refused; it names what and the repair.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
+    /// Features that do not belong together.
+    #[error(transparent)]
+    Jobs(#[from] crate::jobs::Error),
     /// Features could not be made.
     #[error(transparent)]
     Features(#[from] FeatureError),

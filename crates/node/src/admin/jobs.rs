@@ -34,6 +34,11 @@ impl Admin {
         Ok(Self { client: kit.client(&settings.coordinator)?, study: kit.study()? })
     }
 
+    /// The study.
+    pub fn study(&self) -> &Study {
+        &self.study
+    }
+
     /// Puts a job in the queue. The same file again gives the same job.
     ///
     /// # Errors
@@ -56,6 +61,7 @@ impl Admin {
             _ if draft.kind.is_sum() && draft.values == 0 => learn::sized(draft)?,
             _ => draft,
         };
+        learn::Terms::of(self.study.literal()).check_job(&spec)?;
         self.submit(&spec.checked()?).await
     }
 
@@ -122,7 +128,7 @@ impl Admin {
     /// [`AppError::JobFailed`], [`AppError::Unknown`] for a job without a result yet.
     pub async fn download<W: Write + Send + 'static>(&self, job: &str, out: W) -> Result<(W, u64)> {
         let view = self.status(job).await?;
-        let result = result(&view)?;
+        let result = result(&self.study, &view)?;
         let found = self.client.fetch(result.digest, result.len, out).await?;
         Ok((found.sink, found.len))
     }
@@ -149,11 +155,12 @@ impl Admin {
 ///
 /// # Errors
 /// [`AppError::JobFailed`], [`AppError::Unknown`].
-pub fn result(view: &JobView) -> Result<blindscope_federation::Blob> {
+pub fn result(study: &Study, view: &JobView) -> Result<blindscope_federation::Blob> {
     match &view.status {
         JobStatus::Done { result } => Ok(*result),
         JobStatus::Failed { failure } => {
-            Err(AppError::JobFailed { job: view.id, failure: Box::new(failure.clone()) })
+            let (name, reason) = (view.name.clone(), failure.explain(study));
+            Err(AppError::JobFailed { job: view.id, name, reason })
         }
         _ => Err(AppError::Unknown {
             what: "result of the job",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
 use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobStatus, JobView, check_confirmed, payload};
+use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
 use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
@@ -57,7 +57,7 @@ pub async fn predict_encrypted(
         let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
         let receipt = client.infer(upload, Box::new(std::io::Cursor::new(body)), MAX_RECEIPT).await?;
         let Asked { question } = parse(&receipt)?;
-        let answer = wait(&client, question, &mut seen).await?;
+        let answer = wait(&study, &client, question, &mut seen).await?;
         let answer = client.fetch(answer.digest, answer.len, Vec::new()).await?;
         let logits = open(&asker, &plan, batch.len(), &answer.sink, &secret)?;
         let classes = &study.literal().classes;
@@ -67,7 +67,12 @@ pub async fn predict_encrypted(
 }
 
 /// The result of a question, once the sites have answered it.
-async fn wait(client: &Client, question: JobId, seen: &mut (impl FnMut(&JobView) + Send)) -> Result<Blob> {
+async fn wait(
+    study: &Study,
+    client: &Client,
+    question: JobId,
+    seen: &mut (impl FnMut(&JobView) + Send),
+) -> Result<Blob> {
     let wish = Wish { question: Some(question), ..Wish::default() };
     let mut last: Option<JobView> = None;
     loop {
@@ -76,7 +81,7 @@ async fn wait(client: &Client, question: JobId, seen: &mut (impl FnMut(&JobView)
             seen(&view);
         }
         if matches!(view.status, JobStatus::Done { .. } | JobStatus::Failed { .. }) {
-            return jobs::result(&view);
+            return jobs::result(study, &view);
         }
         last = Some(view);
         tokio::time::sleep(PAUSE).await;

@@ -10,6 +10,7 @@ mod collective;
 use std::path::Path;
 
 use blindscope_learn::features::{FeatureError, Features, ImportOptions, import};
+use blindscope_learn::jobs::Terms;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
@@ -28,18 +29,21 @@ pub struct Prediction {
     pub logits: Vec<f64>,
 }
 
-/// The tokens in a file of features, a row each.
+/// The tokens in a file of features, a row each, with the rows' names.
 ///
 /// # Errors
-/// [`crate::AppError::Features`] for a file that holds no features.
-pub fn tokens(path: &Path) -> Result<Vec<Vec<f64>>> {
+/// [`crate::AppError::Features`] for a file that holds no features; [`crate::AppError::Learning`] for features of another width or
+/// backbone than the study of `kit`, or of an unknown one where that study does not allow it.
+pub fn tokens(kit: &Kit, path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     let features = if Features::is_ours(path) {
         Features::load(path)
     } else {
         import(path, &ImportOptions::default()).map(|imported| imported.features)
     };
     let features = features.map_err(FeatureError::from)?;
-    Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
+    Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", &features)?;
+    let rows = (0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect();
+    Ok((features.ids, rows))
 }
 
 /// Asks for these tokens in one session: keys are made, sent, used, and forgotten.

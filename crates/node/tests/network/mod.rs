@@ -35,6 +35,7 @@ pub fn found(folder: &Path, name: &str, inference: Option<InferenceSettings>) {
         hosts: Vec::new(),
         classes: vec!["a".to_owned(), "b".to_owned()],
         backbone: "ab".repeat(32),
+        allow_unknown_backbone: false,
         width: 8,
         sites: vec!["one".to_owned(), "two".to_owned()],
         admins: vec!["admin".to_owned()],

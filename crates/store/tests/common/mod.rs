@@ -19,6 +19,7 @@ pub fn study(name: &str) -> (Study, IdentityKey) {
         minimum_cohort: 2,
         classes: vec!["a".to_owned(), "b".to_owned()],
         backbone: Digest([0; 32]),
+        allow_unknown_backbone: false,
         width: 8,
         decryptions: 100,
         statistical_bits: 40,

@@ -101,27 +101,29 @@ fn check_outliers(rows: &[f32], width: usize) -> Result<()> {
     }
 }
 
-/// Refuses rows and labels that do not pair up, fewer than two classes, a class without an example, and a row that would
-/// outweigh all others.
-pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+/// Refuses rows and labels that do not pair up, and labels beyond the classes.
+pub(super) fn check_pairs(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
     if width == 0 || rows.len() != labels.len() * width || labels.is_empty() {
         let expected = format!("{} rows of {width}", labels.len());
         return Err(Error::shape("training a head", expected, format!("{} values", rows.len())));
     }
+    match labels.iter().find(|label| **label >= classes) {
+        Some(label) => Err(Error::data("training a head", format!("label {label} of {classes} classes"))),
+        None => Ok(()),
+    }
+}
+
+/// As [`check_pairs`], and refuses fewer than two classes, a class without an example, and a row that would outweigh all
+/// others.
+pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+    check_pairs(rows, width, labels, classes)?;
     if classes < 2 {
         let reason =
             format!("{classes} class; a head tells at least two apart, so add rows of another class");
         return Err(Error::data("training a head", reason));
     }
     check_outliers(rows, width)?;
-    let mut counts = vec![0usize; classes];
-    for label in labels {
-        let count = counts.get_mut(*label);
-        *count.ok_or_else(|| {
-            Error::data("training a head", format!("label {label} of {classes} classes"))
-        })? += 1;
-    }
-    if let Some(class) = counts.iter().position(|n| *n == 0) {
+    if let Some(class) = (0..classes).find(|class| !labels.contains(class)) {
         return Err(Error::data("training a head", format!("class {class} of {classes} has no example")));
     }
     Ok(())

@@ -81,7 +81,7 @@ async fn begin(mut study: Processes) -> Result<Processes> {
 
 /// Waits for a job's result.
 async fn finish(admin: &Admin, job: &str) -> Result<()> {
-    blindscope_node::admin::jobs::result(&admin.watch(job, |_| {}).await?)?;
+    blindscope_node::admin::jobs::result(admin.study(), &admin.watch(job, |_| {}).await?)?;
     Ok(())
 }
 

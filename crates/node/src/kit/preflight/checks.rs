@@ -1,9 +1,10 @@
 //! The checks.
 
-use std::fs::File;
 use std::path::Path;
 
-use blindscope_federation::{BlobHasher, Study};
+use blindscope_federation::Study;
+use blindscope_learn::features::{Backbone, BackboneSource, FeatureError, hex};
+use blindscope_learn::jobs::{SiteSettings, Terms, open_site};
 use blindscope_ring::{Arithmetic, Prime, ntt_primes};
 use blindscope_transport::{Join, Joined};
 
@@ -45,6 +46,7 @@ pub(super) fn local(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
                     policy(kit, &study),
                 ]);
                 checks.push(backbone(settings, &study));
+                checks.push(learning(kit, settings, &study));
             }
         }
         Err(e) => checks.push(Check::failed(
@@ -146,11 +148,11 @@ fn backbone(settings: &PartySettings, study: &Study) -> Check {
         return Check::new("backbone", Outcome::Warning, "no file is named", repair);
     };
     match digest(path) {
-        Ok(found) if found == study.literal().backbone.to_string() => Check::ok("backbone", found),
+        Ok(found) if found == study.literal().backbone.0 => Check::ok("backbone", hex(&found)),
         Ok(found) => Check::failed(
             "backbone",
-            format!("{} has SHA-256 {found}", path.display()),
-            "use the weights that the study names",
+            format!("{} is {}, the study's is {}", path.display(), hex(&found), study.literal().backbone),
+            "use the model that the study names, with its own preprocessing",
         ),
         Err(e) => Check::failed(
             "backbone",
@@ -160,10 +162,32 @@ fn backbone(settings: &PartySettings, study: &Study) -> Check {
     }
 }
 
-fn digest(path: &Path) -> std::io::Result<String> {
-    let mut hasher = BlobHasher::default();
-    std::io::copy(&mut File::open(path)?, &mut hasher)?;
-    Ok(hasher.finish().digest.to_string())
+/// Weights, shape and preprocessing in one.
+fn digest(path: &Path) -> Result<[u8; 32], FeatureError> {
+    Ok(Backbone::load(&BackboneSource::new(path.display().to_string()))?.digest())
+}
+
+/// Whether `site run` will find what it learns from: it opens the same files in the same way.
+fn learning(kit: &Kit, settings: &PartySettings, study: &Study) -> Check {
+    const NAME: &str = "learning";
+    if settings.learning.contains_key("plain") {
+        return Check::ok(NAME, "integers of its own (learning.plain)");
+    }
+    let read: Result<SiteSettings, _> = settings.learning.clone().try_into();
+    let read = match read {
+        Ok(read) => read,
+        Err(e) => {
+            let repair = "set train = \"FILE\" in [learning] of startup/settings.toml";
+            return Check::failed(NAME, e.message().to_owned(), repair);
+        }
+    };
+    match open_site(kit.folder(), &read, &Terms::of(study.literal())) {
+        Ok(site) => {
+            let (train, held) = (site.data().train.len(), site.data().validation.len());
+            Check::ok(NAME, format!("{train} rows to learn from, {held} held back"))
+        }
+        Err(e) => Check::failed(NAME, e.to_string(), "`site run` would end here: correct what is named"),
+    }
 }
 
 fn disk(kit: &Kit) -> Check {

@@ -24,8 +24,11 @@ pub struct Project {
     pub hosts: Vec<String>,
     /// Names of the classes, in order.
     pub classes: Vec<String>,
-    /// SHA-256 of the shared backbone's weights, hexadecimal.
+    /// Digest of the shared backbone, its preprocessing and pooling, hexadecimal: `blindscope model show` prints it.
     pub backbone: String,
+    /// Whether features that do not say which backbone made them may join.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allow_unknown_backbone: bool,
     /// Width of its CLS token.
     pub width: u32,
     /// The sites' names.
@@ -149,7 +152,7 @@ impl Project {
         let backbone = hex::digest(&self.backbone).ok_or_else(|| AppError::Unknown {
             what: "backbone",
             name: self.backbone.clone(),
-            repair: "give the 64 hexadecimal digits of the weights' SHA-256, as sha256sum prints them",
+            repair: "give the 64 hexadecimal digits that `blindscope model show --model MODEL` prints",
         })?;
         let entry = |(request, sealing): &(Request, PublicSealingKey)| SiteEntry {
             name: request.name.clone(),
@@ -163,6 +166,7 @@ impl Project {
             minimum_cohort: self.minimum_cohort,
             classes: self.classes.clone(),
             backbone,
+            allow_unknown_backbone: self.allow_unknown_backbone,
             width: self.width,
             decryptions: self.decryptions,
             statistical_bits: self.statistical_bits,

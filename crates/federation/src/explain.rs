@@ -1,0 +1,131 @@
+//! Why a job failed, in a sentence for people: which sites, by name, which cause, what to do.
+
+use crate::{Cause, Failure, Missing, Rule, Study};
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Silent => f.write_str("gave no answer by the deadline"),
+            Self::Policy(rule) => write!(f, "declined by its policy ({rule})"),
+            Self::Contribution => f.write_str("could not contribute: its data does not fit the job"),
+            Self::KeyEpoch => f.write_str("holds no share of this key"),
+            Self::OtherKey => f.write_str("was shown another key than its peers signed"),
+            Self::Spent => f.write_str("stopped after it had marked the attempt as spent"),
+            Self::OtherOpening => f.write_str("remembers another set of contributions for this round"),
+            Self::Task => f.write_str("was asked for something that does not hold together"),
+            Self::Payload => f.write_str("sent what cannot be used"),
+            Self::Store => f.write_str("could not keep its files"),
+        }
+    }
+}
+
+impl Cause {
+    /// What to do about it.
+    fn repair(self) -> &'static str {
+        match self {
+            Self::Silent => "start the site and submit the job under a new name",
+            Self::Policy(_) => "agree on the rule with the site, which changes its local/policy.toml",
+            Self::Contribution => "read the site's own log: it names the file and the value",
+            Self::KeyEpoch => "run a ceremony in which the site takes part",
+            Self::OtherKey => {
+                "do not use that key; find out what the coordinator showed, then run a new ceremony"
+            }
+            Self::Spent => "submit the job again over the same sites",
+            Self::OtherOpening => {
+                "compare the coordinator's log with the site's receipts (`log verify --site`)"
+            }
+            Self::Task => "use the same release and the same study.toml everywhere",
+            Self::Payload => "use the same release everywhere; if it stays, ask the site",
+            Self::Store => "make room on the site's disk, then submit again",
+        }
+    }
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::MinimumCohort { found, least } => {
+                write!(f, "minimum_cohort: {found} contributions, it wants {least}")
+            }
+            Self::Backbone => f.write_str("backbone: it allows another one"),
+            Self::JobKind { kind } => write!(f, "jobs: it takes no part in {kind}"),
+            Self::MaximumDecryptions { found, most } => {
+                write!(f, "maximum_decryptions: {found} with this job, it allows {most}")
+            }
+            Self::MaximumRounds { found, most } => write!(f, "maximum_rounds: {found}, it allows {most}"),
+        }
+    }
+}
+
+impl Failure {
+    /// One sentence: which sites by name, which cause, what to do. Each is a row of `docs/operations.md` too.
+    pub fn explain(&self, study: &Study) -> String {
+        match self {
+            Self::TooFew { step, needed, found, missing } => format!(
+                "{} needed {needed} sites in round {} and had {found}: {}",
+                step.phase,
+                step.round + 1,
+                sites(study, missing)
+            ),
+            Self::Attempts { step, made, missing } => format!(
+                "round {} could not be opened in {made} attempts: {}",
+                step.round + 1,
+                sites(study, missing)
+            ),
+            Self::Budget { used, asked, most } => format!(
+                "{used} of the study's {most} decryptions are used and this job needs {asked} more; found a new study"
+            ),
+            Self::NoKey => "there is no key for it yet; run its ceremony first".to_owned(),
+            Self::NoStart => {
+                "the job that it starts from or asks has no result of that kind; run that one first"
+                    .to_owned()
+            }
+            Self::Advance { round } => format!(
+                "the coordinator could not make the result of round {}; read the coordinator's log, which says why",
+                round + 1
+            ),
+            Self::Aborted => "an administrator called it off; submit it under a new name".to_owned(),
+        }
+    }
+}
+
+/// The missing sites by name, with cause and repair.
+fn sites(study: &Study, missing: &[Missing]) -> String {
+    if missing.is_empty() {
+        return "no site says why; read the coordinator's log".to_owned();
+    }
+    let one = |m: &Missing| {
+        let name = study.site(m.site).map_or_else(|| m.site.to_string(), |site| site.name.clone());
+        format!("{name} {}; {}", m.cause, m.cause.repair())
+    };
+    missing.iter().map(one).collect::<Vec<_>>().join(". ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_on_operations_has_every_cause() {
+        let page = include_str!("../../../docs/operations.md");
+        let causes = [
+            Cause::Silent,
+            Cause::Contribution,
+            Cause::KeyEpoch,
+            Cause::OtherKey,
+            Cause::Spent,
+            Cause::OtherOpening,
+            Cause::Task,
+            Cause::Payload,
+            Cause::Store,
+        ];
+        for cause in causes {
+            let name = serde_json::to_string(&cause).unwrap_or_default();
+            let row = format!("| `{}` |", name.trim_matches('"'));
+            assert!(page.contains(&row) && !cause.repair().is_empty(), "{row}");
+        }
+        for other in ["policy", "no-key", "no-start", "advance", "aborted", "budget", "attempts", "too-few"] {
+            assert!(page.contains(&format!("`{other}`")), "{other}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! Labels by name: what a site's rows are called against what the study calls its classes, and against its backbone.
+//!
+//! A features file numbers its own classes, in an order of its own. Those numbers mean nothing to anybody else: rows join a study
+//! under the names of their classes alone, and features join it only when they are of its backbone.
+
+use super::{Error, Examples, Result};
+use crate::features::Features;
+use blindscope_federation::{JobSpec, StudyLiteral};
+use blindscope_vision::features::hex;
+
+/// What every site of a study has to agree on before rows are learned from together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terms {
+    /// Names of the classes, in the study's order.
+    pub classes: Vec<String>,
+    /// Width of a feature row.
+    pub width: usize,
+    /// Digest of the backbone with its preprocessing, as `blindscope model show` prints it.
+    pub backbone: [u8; 32],
+    /// Whether features that do not say which backbone made them may join.
+    pub allow_unknown_backbone: bool,
+}
+
+impl Terms {
+    /// Those of a study.
+    pub fn of(study: &StudyLiteral) -> Self {
+        Self {
+            classes: study.classes.clone(),
+            width: study.width as usize,
+            backbone: study.backbone.0,
+            allow_unknown_backbone: study.allow_unknown_backbone,
+        }
+    }
+
+    /// The rows with their labels as numbers of the study's classes. A file without rows of some class takes part with the others.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a class that the study has not, with both lists; for rows without a label, of another width, of another
+    /// backbone, or of none that is known where the study does not allow that.
+    pub fn examples(&self, operation: &'static str, features: &Features) -> Result<Examples> {
+        self.check_rows(operation, features)?;
+        let labels = in_classes(operation, features, &self.classes)?;
+        Ok(Examples { rows: features.values.clone(), labels })
+    }
+
+    /// Refuses rows of another width or another backbone than the study's.
+    ///
+    /// # Errors
+    /// [`Error::Data`].
+    pub fn check_rows(&self, operation: &'static str, features: &Features) -> Result<()> {
+        if features.width != self.width {
+            let found = features.width.to_string();
+            return Err(Error::Data {
+                operation,
+                what: "width of a row",
+                found,
+                expected: self.width.to_string(),
+            });
+        }
+        self.check_backbone(operation, features.backbone)
+    }
+
+    /// Refuses another backbone than the study's, and an unknown one unless the study allows it.
+    ///
+    /// # Errors
+    /// [`Error::Data`].
+    pub fn check_backbone(&self, operation: &'static str, found: Option<[u8; 32]>) -> Result<()> {
+        const WHAT: &str = "the backbone";
+        match found {
+            Some(found) if found == self.backbone => Ok(()),
+            None if self.allow_unknown_backbone => Ok(()),
+            Some(found) => {
+                let expected =
+                    format!("{}, the study's; extract the features with that model", hex(&self.backbone));
+                Err(Error::Data { operation, what: WHAT, found: hex(&found), expected })
+            }
+            None => {
+                let expected = format!(
+                    "{0}: state it by `features import --backbone {0}` if it is that one, or found the study with \
+                     allow_unknown_backbone = true",
+                    hex(&self.backbone)
+                );
+                Err(Error::Data { operation, what: WHAT, found: "unknown".into(), expected })
+            }
+        }
+    }
+
+    /// Refuses a job whose settings say another number of classes or another width than the study has.
+    ///
+    /// # Errors
+    /// [`Error::Contradiction`].
+    pub fn check_job(&self, job: &JobSpec) -> Result<()> {
+        for (field, expected) in [("classes", self.classes.len()), ("width", self.width)] {
+            let found = job.settings.get(field).and_then(serde_json::Value::as_u64);
+            if let Some(found) = found.filter(|found| *found != expected as u64) {
+                return Err(Error::Contradiction { job: job.name.clone(), field, found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every row's label as a number of `classes`, joined by name.
+///
+/// # Errors
+/// [`Error::Data`] for a class of some row that is not among `classes`, with both lists; for rows without a label.
+pub fn in_classes(operation: &'static str, features: &Features, classes: &[String]) -> Result<Vec<usize>> {
+    let numbers: Vec<Option<usize>> =
+        features.classes.iter().map(|name| classes.iter().position(|c| c == name)).collect();
+    let mut unlabelled = 0usize;
+    let mut unknown = vec![0usize; features.classes.len()];
+    let mut labels = Vec::with_capacity(features.len());
+    for label in &features.labels {
+        match label.map(|own| (own, numbers.get(own).copied().flatten())) {
+            Some((_, Some(number))) => labels.push(number),
+            Some((own, None)) => {
+                if let Some(count) = unknown.get_mut(own) {
+                    *count += 1;
+                }
+            }
+            None => unlabelled += 1,
+        }
+    }
+    let strangers = || features.classes.iter().zip(&unknown).filter(|(_, rows)| **rows > 0);
+    if strangers().next().is_some() {
+        let names: Vec<String> = strangers().map(|(name, rows)| format!("`{name}` ({rows} rows)")).collect();
+        let (own, all) = (features.classes.join(", "), classes.join(", "));
+        let found = format!("{}, among its classes [{own}]", names.join(" and "));
+        let expected = format!("one of [{all}], spelt like that; rename the labels or leave those rows out");
+        return Err(Error::Data { operation, what: "the class of some rows", found, expected });
+    }
+    if unlabelled > 0 {
+        let found = format!("missing in {unlabelled} of {} rows", features.len());
+        let expected = format!("one of [{}] in each row", classes.join(", "));
+        return Err(Error::Data { operation, what: "the class name", found, expected });
+    }
+    Ok(labels)
+}

@@ -1,0 +1,162 @@
+//! Labels join a study by name: whatever order, subset or spelling a site's file has, the job ends as over the pooled rows, or the
+//! site is refused with both lists.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+use blindscope_federation::JobKind;
+use blindscope_learn::features::Features;
+use blindscope_learn::jobs::{Examples, SiteData, StatisticsSettings, Terms, clear_twin, job};
+use blindscope_learn::training::comparable;
+use rand::rngs::ChaCha12Rng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+const WIDTH: usize = 3;
+const STUDY: [&str; 4] = ["squamous", "adeno", "normal", "small cell"];
+
+fn terms() -> Terms {
+    let classes = STUDY.map(str::to_owned).to_vec();
+    Terms { classes, width: WIDTH, backbone: [7; 32], allow_unknown_backbone: false }
+}
+
+/// Rows of the study's classes `present`, in a file that lists `listed`.
+fn file(listed: &[String], present: &[&str], each: usize, rng: &mut ChaCha12Rng) -> Features {
+    let mut out =
+        Features { width: WIDTH, classes: listed.to_vec(), backbone: Some([7; 32]), ..Features::default() };
+    for name in present {
+        let centre = STUDY.iter().position(|c| c == name).unwrap() as f32;
+        for _ in 0..each {
+            out.values.extend((0..WIDTH).map(|j| centre * (j as f32 - 1.0) + rng.random_range(-0.2..0.2)));
+            out.labels.push(listed.iter().position(|c| c == name));
+            out.ids.push(format!("{name} {}", out.ids.len()));
+            out.groups.push(out.groups.len());
+        }
+    }
+    out
+}
+
+fn result(kind: JobKind, sites: &[Examples]) -> blindscope_learn::jobs::Result<serde_json::Value> {
+    let settings = StatisticsSettings { width: WIDTH, classes: STUDY.len(), ..StatisticsSettings::default() };
+    let spec = job("job", kind, &settings)?;
+    let data: Vec<SiteData> =
+        sites.iter().map(|train| SiteData { train: train.clone(), ..SiteData::default() }).collect();
+    let bytes = clear_twin(&spec, &data.iter().collect::<Vec<_>>(), &|_| {})?;
+    let mut model: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
+    model.as_object_mut().unwrap().remove("sites");
+    Ok(model)
+}
+
+/// The reference joins by name on its own: a class's number is its place in the study.
+fn pooled(files: &[Features]) -> Examples {
+    let mut all = Examples::default();
+    for file in files {
+        all.rows.extend(&file.values);
+        let name = |label: &Option<usize>| &file.classes[label.unwrap()];
+        all.labels.extend(file.labels.iter().map(|l| STUDY.iter().position(|c| c == name(l)).unwrap()));
+    }
+    all
+}
+
+#[test]
+fn every_order_subset_and_spelling_ends_pooled_or_refused() {
+    let (mut ended, mut refused) = (0, 0);
+    for seed in 0..200 {
+        let mut rng = ChaCha12Rng::seed_from_u64(seed);
+        let sites = rng.random_range(2..=5);
+        let mut files = Vec::new();
+        let mut spoilt = false;
+        for site in 0..sites {
+            let mut present = STUDY.to_vec();
+            present.shuffle(&mut rng);
+            // The first site has every class: a class that nobody has is another refusal.
+            present.truncate(if site == 0 { STUDY.len() } else { rng.random_range(1..=STUDY.len()) });
+            // A file may list classes that it has no row of, the study's or not.
+            let mut listed: Vec<String> = STUDY.map(str::to_owned).to_vec();
+            listed.retain(|c| present.contains(&c.as_str()) || rng.random_bool(0.5));
+            if rng.random_bool(0.3) {
+                listed.push("artefact".into());
+            }
+            listed.shuffle(&mut rng);
+            let mut file = file(&listed, &present, rng.random_range(2..6), &mut rng);
+            if rng.random_bool(0.1) {
+                let at = file.labels.first().copied().flatten().unwrap();
+                file.classes[at] = ["Squamous", "carcinoid", "0", " adeno"][rng.random_range(0..4)].into();
+                spoilt = true;
+            }
+            files.push(file);
+        }
+        let joined: Result<Vec<Examples>, _> = files.iter().map(|f| terms().examples("rows", f)).collect();
+        match joined {
+            Ok(joined) => {
+                assert!(!spoilt, "seed {seed}: a name that the study has not was taken");
+                for kind in [JobKind::ClsMean, JobKind::Statistics] {
+                    let got = result(kind, &joined).unwrap();
+                    assert_eq!(got, result(kind, &[pooled(&files)]).unwrap(), "seed {seed}, {kind}");
+                }
+                ended += 1;
+            }
+            Err(e) => {
+                assert!(spoilt, "seed {seed}: {e}");
+                let said = e.to_string();
+                assert!(
+                    STUDY.iter().all(|c| said.contains(c)) && said.contains("among its classes"),
+                    "{said}"
+                );
+                refused += 1;
+            }
+        }
+    }
+    println!("{ended} ended as pooled, {refused} were refused");
+    assert!(ended > 50 && refused > 20, "{ended} {refused}");
+}
+
+#[test]
+fn another_backbone_is_refused_and_an_unknown_one_unless_allowed() {
+    let mut rng = ChaCha12Rng::seed_from_u64(1);
+    let good = file(&STUDY.map(str::to_owned), &STUDY, 2, &mut rng);
+    terms().examples("rows", &good).unwrap();
+    let other = Features { backbone: Some([8; 32]), ..good.clone() };
+    let said = terms().examples("rows", &other).unwrap_err().to_string();
+    assert!(said.contains(&"08".repeat(32)) && said.contains(&"07".repeat(32)), "{said}");
+    let unknown = Features { backbone: None, ..good.clone() };
+    let said = terms().examples("rows", &unknown).unwrap_err().to_string();
+    assert!(said.contains("unknown") && said.contains("--backbone"), "{said}");
+    Terms { allow_unknown_backbone: true, ..terms() }.examples("rows", &unknown).unwrap();
+    Terms { allow_unknown_backbone: true, ..terms() }.examples("rows", &other).unwrap_err();
+}
+
+#[test]
+fn a_test_cohort_is_joined_by_name_and_may_lack_a_class() {
+    let mut rng = ChaCha12Rng::seed_from_u64(2);
+    let train = file(&STUDY.map(str::to_owned), &STUDY, 2, &mut rng);
+    let listed = ["normal".to_owned(), "adeno".to_owned()];
+    let test = comparable(&train, file(&listed, &["adeno", "normal"], 1, &mut rng)).unwrap();
+    assert_eq!((test.labels, test.classes), (vec![Some(1), Some(2)], train.classes.clone()));
+    let mut odd = file(&listed, &["adeno"], 1, &mut rng);
+    odd.classes[1] = "Adeno".into();
+    let said = comparable(&train, odd).unwrap_err().to_string();
+    assert!(said.contains("`Adeno` (1 rows)") && said.contains("squamous, adeno"), "{said}");
+}
+
+#[test]
+fn a_job_that_contradicts_its_study_is_refused() {
+    let settings = StatisticsSettings { width: WIDTH, classes: 3, ..StatisticsSettings::default() };
+    let spec = job("means", JobKind::ClsMean, &settings).unwrap();
+    let said = terms().check_job(&spec).unwrap_err().to_string();
+    assert!(said.contains("classes = 3") && said.contains("the study has 4"), "{said}");
+}
+
+#[test]
+fn a_site_whose_values_the_job_would_clip_is_refused_with_the_share() {
+    let mut rng = ChaCha12Rng::seed_from_u64(3);
+    let file = file(&STUDY.map(str::to_owned), &STUDY, 50, &mut rng);
+    let mut rows = terms().examples("rows", &file).unwrap();
+    result(JobKind::ClsMean, &[rows.clone()]).unwrap();
+    for v in rows.rows.iter_mut().take(6) {
+        *v = 1e8;
+    }
+    for kind in [JobKind::ClsMean, JobKind::Statistics] {
+        let said = result(kind, &[rows.clone()]).unwrap_err().to_string();
+        assert!(said.contains("1.000 % (6 of 600") && said.contains("at most 0.100 %"), "{said}");
+    }
+}
