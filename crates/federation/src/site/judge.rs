@@ -90,7 +90,7 @@ impl Site {
                 match (&task.spec.question, evaluation) {
                     (None, None) => {}
                     (Some(question), Some(evaluation)) => {
-                        self.judge_evaluation(task, question, evaluation)?
+                        self.judge_evaluation(task, question, evaluation)?;
                     }
                     _ => return Err(Cause::Task),
                 }
@@ -129,17 +129,14 @@ impl Site {
     /// Checks what a round opens, and that it is what this site remembers of it.
     fn judge_opening(&self, task: &Task, opening: &Opening) -> Verdict {
         let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
-        match &task.spec.question {
+        if let Some(question) = &task.spec.question {
             // All holders of its shares, and nobody else; whose data the head is of is judged beside it.
-            Some(question) => {
-                let from = opening.committed.iter().map(|h| &h.header.site);
-                require(from.eq(&question.holders), Cause::Task)?;
-                self.judge_headers(task, &opening.committed, upload, None)?;
-            }
-            None => {
-                self.judge_cohort(opening)?;
-                self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?;
-            }
+            let from = opening.committed.iter().map(|h| &h.header.site);
+            require(from.eq(&question.holders), Cause::Task)?;
+            self.judge_headers(task, &opening.committed, upload, None)?;
+        } else {
+            self.judge_cohort(opening)?;
+            self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?;
         }
         require(opening.sum.len == task.sizes.sum, Cause::Task)?;
         let digest = opening.digest();
