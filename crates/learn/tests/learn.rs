@@ -163,7 +163,7 @@ fn what_does_not_fit_is_refused_with_the_numbers() {
     let wrong = JobSpec { values: spec.values + 1, ..spec.clone() };
     assert!(said(&wrong).contains("values is 118, but its settings need 117"), "{}", said(&wrong));
     let few = job("s", JobKind::Statistics, &StatisticsSettings { examples: 10, ..statistics() }).unwrap();
-    assert!(said(&few).contains("number of examples is 60, the job needs 1 to 10"), "{}", said(&few));
+    assert!(said(&few).contains("number of examples is 60, expected 1 to 10"), "{}", said(&few));
     let other = StatisticsSettings { width: WIDTH + 1, ..statistics() };
     let other = job("s", JobKind::Statistics, &other).unwrap();
     assert!(said(&other).contains("60 rows of 13"), "{}", said(&other));
