@@ -215,8 +215,10 @@ fn wrong_checkpoints_are_named_and_cost_nothing_that_was_made() {
 fn a_class_of_one_tile_is_refused_by_every_split() {
     let folder = folder("lone");
     json(&folder, "data synth tiles --side 64 --patients 4 --sites 2 --json");
+    // A tile of its own: one image under two classes is set aside.
+    json(&folder, "data synth other --side 64 --patients 1 --sites 1 --seed 9 --json");
     std::fs::create_dir(folder.join("tiles/lone")).unwrap();
-    std::fs::copy(folder.join("tiles/glands/site-1-patient-1-1.png"), folder.join("tiles/lone/only.png"))
+    std::fs::copy(folder.join("other/glands/site-1-patient-1-1.png"), folder.join("tiles/lone/only.png"))
         .unwrap();
     let extracted = json(&folder, "features extract tiles f.safetensors --small --json");
     let warning = extracted["warnings"][0].as_str().unwrap();
