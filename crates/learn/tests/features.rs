@@ -97,10 +97,17 @@ fn a_lone_tile_is_warned_of_and_copies_are_joined() {
         features::join_copies(&mut dataset, ExtractOptions::default().limits, &mut |_, _| {}, &cancel)
             .unwrap();
     assert!(copies.sets >= 2 && copies.across_labels >= 1, "{copies:?}");
+    // One image under two classes is set aside, so the lone tile becomes one of its own.
+    let other = folder.join("other");
+    features::synthesise(&SyntheticPlan { seed: 9, ..PLAN }, &other).unwrap();
+    std::fs::rename(other.join("glands/site-1-patient-1-1.png"), folder.join("lone/only.png")).unwrap();
+    std::fs::remove_dir_all(other).unwrap();
+    let dataset = TileList::new(&folder).open().unwrap();
     let (backbone, options) = (Backbone::small(1).unwrap(), ExtractOptions::default());
     let extracted = features::extract(&dataset, &backbone, &options, &mut |_| {}, &cancel).unwrap();
     let summary = Summary::of_extraction(&extracted);
-    assert!(summary.warnings[0].starts_with("class `lone` has 1 tile(s) of 1 independent group(s)"));
+    let first = &summary.warnings[0];
+    assert!(first.starts_with("class `lone` has 1 tile(s) of 1 independent group(s)"), "{first}");
     let ways = SplitWays::Shares([0.5, 0.0, 0.5]);
     let refused = features::split(&extracted.features, &SplitRequest { ways, seed: 1 }).unwrap_err();
     assert!(refused.to_string().contains("has 1 independent group(s) for 2 parts"), "{refused}");

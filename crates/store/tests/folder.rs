@@ -56,7 +56,7 @@ fn damage_is_noticed() {
     bytes[4999] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
     let error = folder.read(&blob, 1 << 20).unwrap_err();
-    assert!(error.to_string().contains("restore the blob"), "{error}");
+    assert!(error.to_string().contains("put back this one file from a copy"), "{error}");
     bytes.pop();
     std::fs::write(&path, &bytes).unwrap();
     assert!(matches!(folder.reader(&blob), Err(Error::Damaged { .. })));

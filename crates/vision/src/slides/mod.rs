@@ -2,10 +2,10 @@
 //!
 //! | room | what |
 //! | --- | --- |
-//! | [`tiff`], [`dicom`] | containers; native tiles by position |
-//! | [`slide`] | regions through a bounded cache |
-//! | [`overview`], [`tissue`] | a small picture of the whole; outlines of tissue |
-//! | [`scale`], [`grid`] | which level, which regions |
+//! | `tiff`, `dicom` | containers; native tiles by position |
+//! | `slide` | regions through a bounded cache |
+//! | `overview`, `tissue` | a small picture of the whole; outlines of tissue |
+//! | `scale`, `grid` | which level, which regions |
 //!
 //! Everything that a file claims is bounded before it is believed: 4,096 directories, 16 million tiles, 64 MiB and 4,096²
 //! pixels a compressed tile.
