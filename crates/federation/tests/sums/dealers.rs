@@ -131,7 +131,7 @@ fn parts_do_not_travel() {
     let victim = world.received[&round.name().0][&SiteId(1)].0.parts.clone();
     let len = round.sealed_len();
     with_parts(&mut world, &round, SiteId(0), |at, part| {
-        part.copy_from_slice(&victim[at * len..(at + 1) * len])
+        part.copy_from_slice(&victim[at * len..(at + 1) * len]);
     });
     for holder in ids(1..4) {
         assert!(world.parts(&round, holder).unwrap().bad().contains(&SiteId(0)), "{holder}");

@@ -103,11 +103,14 @@ impl Actor {
     }
 }
 
+/// A round's uploads as they came, by site.
+pub(crate) type Uploads = BTreeMap<SiteId, (Received, Vec<u8>)>;
+
 pub(crate) struct World {
     pub(crate) epoch: Epoch,
     pub(crate) actors: Vec<Actor>,
     /// What the coordinator has of each round, by site.
-    pub(crate) received: BTreeMap<[u8; 32], BTreeMap<SiteId, (Received, Vec<u8>)>>,
+    pub(crate) received: BTreeMap<[u8; 32], Uploads>,
     pub(crate) sums: BTreeMap<[u8; 32], Vec<u8>>,
     seed: u64,
 }
@@ -271,6 +274,7 @@ impl World {
         commitment: &Commitment,
         words: &[Agreement],
     ) -> Result<Agreed, String> {
+        assert_eq!(round.epoch().digest(), self.epoch.digest());
         Agreed::new(round, commitment, words, &[]).map_err(|e| e.to_string())
     }
 
