@@ -94,7 +94,7 @@ impl World {
         site.write_body(values.iter().copied(), &digest, &mut body, &mut |_| {}).unwrap();
         assert_eq!(body.len() as u64, plan.body_len());
         // Some holders make their parts themselves.
-        let count = plan.literal().threshold - 1 - secret[0] as u32 % 2;
+        let count = plan.literal().threshold - 1 - u32::from(secret[0]) % 2;
         let seed = |h: u32| PartSeed(Zeroizing::new([h as u8; 32]));
         let derived: Vec<_> = (0..count).map(|h| (h, seed(h))).collect();
         let dealing = site.dealing(&derived).unwrap();

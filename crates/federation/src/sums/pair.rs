@@ -151,6 +151,10 @@ mod tests {
     use crate::sums::{EpochLiteral, Member};
     use crate::{IdentityKey, JobId, SiteEntry};
 
+    fn of<'a>(round: &'a SumRound, nonce: &'a [u8; 32], holder: u16) -> PartOf<'a> {
+        PartOf { round, dealer: SiteId(0), holder: SiteId(holder), nonce }
+    }
+
     /// Bound to the round alone, two uploads of one round would share the parts that holders make themselves, and `t − 1` colluders
     /// would have the difference of the two keys.
     #[test]
@@ -178,8 +182,7 @@ mod tests {
         let epoch = Epoch::new(literal).unwrap();
         let round = SumRound::new(&epoch, JobId(Digest([2; 32])), 0, (10, 10)).unwrap();
         let key = PairKey::drawn(&epoch, SiteId(0), SiteId(1), &sealing[0]);
-        let of = |nonce, holder| PartOf { round: &round, dealer: SiteId(0), holder: SiteId(holder), nonce };
-        let seed = |nonce: [u8; 32], holder| *key.seed(&of(&nonce, holder)).0;
+        let seed = |nonce: [u8; 32], holder| *key.seed(&of(&round, &nonce, holder)).0;
         assert_eq!(seed([1; 32], 1), seed([1; 32], 1));
         assert_ne!(seed([1; 32], 1), seed([2; 32], 1), "another upload");
         assert_ne!(seed([1; 32], 1), seed([1; 32], 2), "another holder");
@@ -193,11 +196,11 @@ mod tests {
         assert!(PairKey::opened(&epoch, (SiteId(2), SiteId(1)), &sealing[1], piece).is_err());
         // A sealed part opens for its upload, body and receiver alone.
         let (nonce, body) = ([1; 32], Digest([5; 32]));
-        let sealed = key.seal(&of(&nonce, 1), &body, b"numbers").unwrap();
-        assert_eq!(&**key.open(&of(&nonce, 1), &body, &sealed).unwrap(), b"numbers");
-        assert!(key.open(&of(&[2; 32], 1), &body, &sealed).is_err());
-        assert!(key.open(&of(&nonce, 2), &body, &sealed).is_err());
-        assert!(key.open(&of(&nonce, 1), &Digest([6; 32]), &sealed).is_err());
-        assert!(key.open(&of(&nonce, 1), &body, &sealed[..3]).is_err());
+        let sealed = key.seal(&of(&round, &nonce, 1), &body, b"numbers").unwrap();
+        assert_eq!(&**key.open(&of(&round, &nonce, 1), &body, &sealed).unwrap(), b"numbers");
+        assert!(key.open(&of(&round, &[2; 32], 1), &body, &sealed).is_err());
+        assert!(key.open(&of(&round, &nonce, 2), &body, &sealed).is_err());
+        assert!(key.open(&of(&round, &nonce, 1), &Digest([6; 32]), &sealed).is_err());
+        assert!(key.open(&of(&round, &nonce, 1), &body, &sealed[..3]).is_err());
     }
 }
