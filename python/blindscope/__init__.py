@@ -11,12 +11,12 @@ Features of tiles are learned from and asked about under encryption (CKKS):
 >>> asker = blindscope.Asker(plan)                                  # the hospital that asks
 >>> server = blindscope.Server(plan, head, asker.public_keys())     # the hospital that answers
 >>> logits = asker.decrypt(server.answer(asker.encrypt(X[:4])), rows=4)
->>> bool(np.abs(logits - head.decision_function(X[:4])).max() < plan.error_bound)
+>>> bool(np.abs(logits - head.logits(X[:4])).max() < plan.error_bound)
 True
 """
 
 from . import errors
-from ._native import Asker, Backbone, Features, Plan, __version__
+from ._native import Asker, Backbone, Features, Plan, Roster, SumServer, SumSite, __version__
 from .errors import BlindscopeError
 from .head import Head, Server
 
@@ -27,7 +27,10 @@ __all__ = [
     "Features",
     "Head",
     "Plan",
+    "Roster",
     "Server",
+    "SumServer",
+    "SumSite",
     "__version__",
     "errors",
 ]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import sys
+import warnings
 from pathlib import Path
 from typing import Any, Optional, Sequence
 
@@ -98,7 +100,8 @@ class Head:
 
     def predict(self, X: Any) -> np.ndarray:
         """The class of each row."""
-        return self.classes_[self.logits(X).argmax(axis=1)]
+        places = self.logits(X).argmax(axis=1)
+        return self.classes_[places]
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Softmax of the logits: `[n, classes]`. Not calibrated."""
@@ -151,6 +154,7 @@ class Head:
             return X, None
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] == 1:
+            warnings.warn("A column-vector y was passed when a 1d array was expected; it is flattened.", _conversion(), stacklevel=3)
             y = y.ravel()
         if y.ndim != 1 or len(y) != len(X):
             raise ValueError(f"y has shape {y.shape}; one label for each of {len(X)} rows is expected")
@@ -184,6 +188,11 @@ class Server(_native.Server):
 
     def __new__(cls, plan: "_native.Plan", head: Head, public_keys: bytes) -> "Server":
         return super().__new__(cls, plan, head.native, public_keys)
+
+
+def _conversion() -> type:
+    """scikit-learn's warning, where scikit-learn is in use."""
+    return sys.modules["sklearn.exceptions"].DataConversionWarning if "sklearn.exceptions" in sys.modules else UserWarning
 
 
 def _not_fitted(head: Head) -> Exception:

@@ -10,6 +10,7 @@ import_exception!(blindscope.errors, HeadError);
 import_exception!(blindscope.errors, InferenceError);
 import_exception!(blindscope.errors, PlanError);
 import_exception!(blindscope.errors, StudyError);
+import_exception!(blindscope.errors, SumError);
 
 /// An error of a lower crate on its way to Python.
 pub(crate) trait IntoPython {
@@ -50,6 +51,12 @@ impl IntoPython for ClassifyError {
             }
             _ => InferenceError::new_err(text),
         }
+    }
+}
+
+impl IntoPython for blindscope_federation::Error {
+    fn into_python(self) -> PyErr {
+        SumError::new_err(with_causes(&self))
     }
 }
 

@@ -9,6 +9,7 @@ mod head;
 mod inference;
 mod plan;
 mod rows;
+mod sums;
 mod watch;
 
 use pyo3::prelude::*;
@@ -27,6 +28,8 @@ mod _native {
     use crate::inference::{Asker, Server};
     #[pymodule_export]
     use crate::plan::Plan;
+    #[pymodule_export]
+    use crate::sums::{Roster, SumServer, SumSite};
 
     use super::{Bound, PyModule, PyResult};
     use pyo3::types::PyModuleMethods as _;

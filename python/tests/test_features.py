@@ -44,7 +44,7 @@ def test_numpy_files_are_imported(tmp_path):
     (tmp_path / "labels.csv").write_text("path,label\n" + "".join(f"{i},c{i % 2}\n" for i in range(6)))
     read = Features.read(tmp_path / "m.npy", labels=tmp_path / "labels.csv")
     np.testing.assert_array_equal(read.x, rows())
-    assert read.y.tolist() == [0, 1, 0, 1, 0, 1] and read.notes
+    assert read.y.tolist() == [0, 1, 0, 1, 0, 1]
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ impl SumServer {
     /// Take a site's evaluation of another's body.
     fn vouched(&mut self, vouch: &[u8]) -> PyResult<()> {
         let word = Vouch::from_bytes(&self.round, vouch).or_raise()?;
-        self.vouches.insert(word.of.0, vouch.to_vec());
+        self.vouches.insert(word.site.0, vouch.to_vec());
         Ok(())
     }
 

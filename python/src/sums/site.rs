@@ -119,7 +119,8 @@ impl SumSite {
                     [0; 32]
                 } else if commitment.upload(at).is_some() {
                     let upload = disk.upload(&round.name()).map_err(Error::io("read own upload"))?;
-                    evaluate_body(round.plan(), &commitment.challenge(&round), &mut &upload[..])?.to_bytes()
+                    let mut body = io::Read::take(&upload[..], round.plan().body_len());
+                    evaluate_body(round.plan(), &commitment.challenge(&round), &mut body)?.to_bytes()
                 } else {
                     [0; 32]
                 };
