@@ -3,8 +3,8 @@
 
 use blindscope_ckks::{KeyGenerator, Security};
 use blindscope_classify::{
-    Affine, Answer, Asker, AskerSecret, ClassifyError, EncryptedHead, EvaluationKeys, Head, HeadLiteral,
-    KeyOwner, Map, Normalisation, Plan, Policy, Result, Server,
+    Affine, Answer, Asker, AskerSecret, EncryptedHead, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
+    Normalisation, Plan, Policy, Result, Server,
 };
 use blindscope_wire::{Header, Kind, Writer};
 use rand_core::SeedableRng;
@@ -149,7 +149,7 @@ fn head(bytes: &[u8]) -> Result<()> {
     }
     match Plan::new(&head, Policy::new(1)) {
         Ok(plan) => assert!(plan.literal().error_bound.is_finite()),
-        Err(ClassifyError::Json(e)) => panic!("a plan that cannot be written: {e}"),
+        Err(blindscope_classify::Error::Json(e)) => panic!("a plan that cannot be written: {e}"),
         Err(_) => {}
     }
     Ok(())

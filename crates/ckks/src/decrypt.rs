@@ -21,7 +21,7 @@ impl<'k> Decryptor<'k> {
     /// `Σ c_i·s^i`, for any number of components.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn decrypt(&self, ciphertext: &Ciphertext) -> Result<Plaintext> {
         let params = &self.secret.params;
         params.check_same("decrypt", &ciphertext.params)?;

@@ -19,7 +19,7 @@ impl<'k> Encryptor<'k> {
     /// `c_0 = m + e - a·s`, with `a` expanded from a fresh seed that stands in for `c_1`.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<SeededCiphertext> {
         let params = &self.secret.params;
         params.check_same("encrypt", &plaintext.params)?;
@@ -50,7 +50,7 @@ impl<'k> PublicEncryptor<'k> {
     /// `(b·u + e_0 + m, a·u + e_1)` with fresh ternary `u`.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<Ciphertext> {
         let params = &self.key.params;
         params.check_same("encrypt", &plaintext.params)?;

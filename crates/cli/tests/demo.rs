@@ -1,5 +1,5 @@
 //! `blindscope demo` as a newcomer runs it: killed half-way, run again, repeated from its seed.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test")]
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -169,7 +169,7 @@ impl PublicSealingKey {
     /// The first 16 hexadecimal digits of its digest, for people.
     pub fn fingerprint(&self) -> String {
         let digest = Hasher::new("blindscope/federation/sealing-key/fingerprint/v1").absorb(&self.0).finish();
-        crate::text::to_hex(&digest.0[..8])
+        blindscope_wire::hex(&digest.0[..8])
     }
 }
 

@@ -1,5 +1,10 @@
 //! Real class tokens, asked under encryption: every predicted class is the clear head's.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it saw and stops")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
 
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Packing, Plan, Policy, Server, class};
 use blindscope_learn::heads;

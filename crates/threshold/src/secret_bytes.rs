@@ -12,7 +12,7 @@
 
 use crate::message::read_poly;
 use crate::shamir::require_session;
-use crate::{KeyShare, PartyId, Result, ShamirPart, ThresholdError, Transcript};
+use crate::{Error, KeyShare, PartyId, Result, ShamirPart, Transcript};
 use blindscope_ring::sample::SecretSeed;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
@@ -105,8 +105,8 @@ impl ShamirPart {
     /// A part of this ceremony. Who sent it has to be settled outside.
     ///
     /// # Errors
-    /// [`ThresholdError::Wire`], [`ThresholdError::Transcript`],
-    /// [`ThresholdError::ForeignParty`], [`ThresholdError::Residue`].
+    /// [`Error::Wire`], [`Error::Transcript`],
+    /// [`Error::ForeignParty`], [`Error::Residue`].
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         let Secrets { ends: [from, to], mut seeds, values } = read("read part", PART, ceremony, 1, bytes)?;
         Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), values })
@@ -127,13 +127,13 @@ impl KeyShare {
     /// A key share of this ceremony.
     ///
     /// # Errors
-    /// As [`ShamirPart::from_bytes`]; [`ThresholdError::NotInCommittee`] where the two owners differ.
+    /// As [`ShamirPart::from_bytes`]; [`Error::NotInCommittee`] where the two owners differ.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         const OP: &str = "read key share";
         let Secrets { ends: [party, again], seeds: pairs, values } =
             read(OP, KEY_SHARE, ceremony, ceremony.roster().parties(), bytes)?;
         if again != party {
-            return Err(ThresholdError::NotInCommittee { op: OP, party: again });
+            return Err(Error::NotInCommittee { op: OP, party: again });
         }
         Ok(Self { session: ceremony.digest(), party, pairs, values })
     }

@@ -1,5 +1,5 @@
 //! Seconds a training step of ViT-B/16 takes with random weights: `training_speed [last|lora|whole] [BATCH]`.
-#![allow(clippy::print_stdout, reason = "an example speaks")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "an example speaks")]
 
 use std::ops::ControlFlow;
 use std::time::Instant;

@@ -1,5 +1,5 @@
 //! HDF5 files that h5py wrote (`vectors/hdf5/write.py`), whole and damaged.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 mod common;
 

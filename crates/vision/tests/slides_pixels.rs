@@ -1,5 +1,11 @@
 //! Pixels of real slides are those of `OpenSlide`, sample for sample; coordinates are CLAM's and TRIDENT's, in their order.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 mod common;
 

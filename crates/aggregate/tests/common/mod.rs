@@ -6,7 +6,7 @@ use blindscope_aggregate::{
 };
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
 use blindscope_threshold::{
-    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyShare, Roster, SiteSecret,
+    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyProtocol, Roster, SiteSecret,
     Transcript, WideKey,
 };
 use blindscope_wire::Digest;
@@ -43,11 +43,11 @@ impl Study {
         let ceremony = Transcript::ceremony(params, &roster, b"ceremony", width).unwrap();
         let secrets: Vec<_> =
             roster.iter().map(|p| SiteSecret::generate(&ceremony, p, rng).unwrap()).collect();
-        let mut collector = PublicKeyShare::collector(&ceremony);
+        let mut collector = PublicKeyProtocol::collector(&ceremony);
         for s in &secrets {
-            collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, rng)).unwrap();
+            collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(s, rng)).unwrap();
         }
-        let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
+        let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
         let mut parts: Vec<_> = roster.iter().map(|p| PartCollector::new(&ceremony, p)).collect();
         for part in secrets.iter().flat_map(|s| s.split(&ceremony, rng)) {
             parts[usize::from(part.to().0)].absorb(part).unwrap();

@@ -3,7 +3,7 @@
 //! Without weights from outside, a small transformer is trained on public tiles, drawn from another seed with stains that no
 //! site has, and then left as it is: it stands for a published model.
 
-use super::error::{DemoError, Result};
+use super::error::{Error, Result};
 use super::options::{DemoOptions, Size};
 use blindscope_learn::features::{Backbone, BackboneSource};
 use blindscope_vision::data::Preprocess;
@@ -53,7 +53,7 @@ pub(super) fn train(
     };
     fit(&mut model, &mut head, &tiles, &preprocess(size), &fit_plan, &mut each)?;
     if cancel.load(Ordering::Relaxed) {
-        return Err(DemoError::Stopped { folder: options.folder.clone() });
+        return Err(Error::Stopped { folder: options.folder.clone() });
     }
     Ok(vit::save(&model, path)?)
 }

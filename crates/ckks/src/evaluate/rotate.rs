@@ -1,15 +1,15 @@
 //! Rotation and conjugation: an automorphism and one key switch, the decomposition shared where it is hoisted.
 
 use super::{Decomposed, Evaluator, Shape};
-use crate::{Ciphertext, CkksError, GaloisKey, GaloisKeys, Result};
+use crate::{Ciphertext, Error, GaloisKey, GaloisKeys, Result};
 use blindscope_ring::Poly;
 
 impl Evaluator {
     /// Slots moved left by `steps` (right if negative), cyclically.
     ///
     /// # Errors
-    /// [`CkksError::MissingGaloisKey`], [`CkksError::Parameters`], [`CkksError::Components`],
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::MissingGaloisKey`], [`Error::Parameters`], [`Error::Components`],
+    /// [`Error::NoSpecialPrime`].
     pub fn rotate(&self, a: &Ciphertext, steps: i64, keys: &GaloisKeys) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.rotate_into(a, steps, keys, &mut out)?;
@@ -88,7 +88,7 @@ impl Evaluator {
     /// rotations by `stride·1, stride·2, …, stride·span/2`.
     ///
     /// # Errors
-    /// As [`Self::rotate`], and [`CkksError::Span`] unless `span` is a power of two within the slots.
+    /// As [`Self::rotate`], and [`Error::Span`] unless `span` is a power of two within the slots.
     pub fn inner_sum(
         &self,
         a: &Ciphertext,
@@ -98,7 +98,7 @@ impl Evaluator {
     ) -> Result<Ciphertext> {
         let slots = self.params.slots();
         if !span.is_power_of_two() || span > slots {
-            return Err(CkksError::Span { op: "inner_sum", span, slots });
+            return Err(Error::Span { op: "inner_sum", span, slots });
         }
         let mut sum = a.clone();
         for k in 0..span.trailing_zeros() {
@@ -121,7 +121,7 @@ impl Evaluator {
         self.params.check_same(OP, &key.key.params)?;
         Self::check_key_level(OP, a, &key.key)?;
         if digits.level != a.level() {
-            return Err(CkksError::LevelMismatch { op: OP, left: a.level(), right: digits.level });
+            return Err(Error::LevelMismatch { op: OP, left: a.level(), right: digits.level });
         }
         let tables = self.params.switching(a.level(), OP)?;
         self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });

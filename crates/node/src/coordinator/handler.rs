@@ -29,7 +29,7 @@ pub(super) struct Coordinating {
     pub(super) questions: Arc<Questions>,
 }
 
-#[tonic::async_trait]
+#[blindscope_transport::async_trait]
 impl Handler for Coordinating {
     async fn join(&self, peer: Peer, join: Join) -> Answer<Joined> {
         let caller = self.callers.known(peer)?;

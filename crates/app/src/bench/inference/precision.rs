@@ -2,7 +2,7 @@
 
 use super::{AREA, Case, lower, tokens};
 use crate::bench::clock::milliseconds;
-use crate::bench::{BenchError, Better, Figure, Report};
+use crate::bench::{Better, Error, Figure, Report};
 use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
 use chacha20::ChaCha20Rng;
@@ -20,12 +20,7 @@ const ASKED: [(&str, usize, Security, u32, Must); 4] = [
 /// Questions whose worst logit is given.
 const QUESTIONS: usize = 8;
 
-pub(super) fn run(
-    head: &Head,
-    runs: usize,
-    rng: &mut ChaCha20Rng,
-    report: &mut Report,
-) -> Result<(), BenchError> {
+pub(super) fn run(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
     for (name, batch, security, bits, must) in ASKED {
         let policy = Policy { packing: Some(Packing::Token), security, ..Policy::new(batch) };
         let case = Case::new(head, policy.precise(bits), rng)?;

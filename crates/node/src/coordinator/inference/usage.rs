@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use blindscope_transport::{Answer, Class, PeerId, Refusal};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::InferenceSettings;
 
@@ -51,7 +51,7 @@ impl Usage {
         let counts = if path.exists() {
             let text = files::read(path, MAX)?;
             serde_json::from_slice(&text)
-                .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })?
+                .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })?
         } else {
             BTreeMap::new()
         };
