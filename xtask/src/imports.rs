@@ -96,7 +96,8 @@ fn row<'a>(lines: &[&'a str], from: usize) -> (Vec<Import<'a>>, usize) {
 fn group(lines: &[&str], import: &str) -> usize {
     let root: String =
         import["use ".len()..].chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-    let declared = |line: &&str| line.ends_with(&format!("mod {root};")) || line.contains(&format!("mod {root} {{"));
+    let declared =
+        |line: &&str| line.ends_with(&format!("mod {root};")) || line.contains(&format!("mod {root} {{"));
     match root.as_str() {
         "std" | "core" | "alloc" => 0,
         "crate" | "self" | "super" => 2,
@@ -121,7 +122,10 @@ mod tests {
     fn a_module_of_the_file_is_ours() {
         let text = "mod common;\n\nuse std::a;\n\nuse rand::b;\n\nuse common::c;\n";
         assert_eq!(ordered(text), text);
-        assert_ne!(ordered(&text.replace("rand::b;\n\n", "rand::b;\n")), text.replace("rand::b;\n\n", "rand::b;\n"));
+        assert_ne!(
+            ordered(&text.replace("rand::b;\n\n", "rand::b;\n")),
+            text.replace("rand::b;\n\n", "rand::b;\n")
+        );
     }
 
     #[test]

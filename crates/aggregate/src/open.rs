@@ -1,14 +1,16 @@
 //! Opening a sum: each site of the committee writes its shares, whoever combines them reads the integers.
 
+use std::io::{Read, Write};
+
+use rand_core::CryptoRng;
+use zeroize::Zeroize;
+
 use crate::fields::Packer;
 use crate::plan::Chunk;
 use crate::stream::{Source, chunk_digest, put, share_head};
 use crate::{Error, Result, SumPlan, words};
 use blindscope_threshold::{Committee, DecryptionSession, PartyId, SharedHalf, Transcript};
 use blindscope_wire::Digest;
-use rand_core::CryptoRng;
-use std::io::{Read, Write};
-use zeroize::Zeroize;
 
 const SHARE: &str = "write shares";
 const OPEN: &str = "open sum";

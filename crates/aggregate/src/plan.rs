@@ -1,5 +1,7 @@
 //! A sum as it is planned: what is added, by whom, opened how often. Everything else follows from it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::layout::{Demand, Layout};
 use crate::{Error, Result, fields};
 use blindscope_ckks::Parameters;
@@ -8,7 +10,6 @@ use blindscope_threshold::{
     Transcript,
 };
 use blindscope_wire::{Digest, Hasher, Header};
-use serde::{Deserialize, Serialize};
 
 /// A sum before any check. Check it with [`SumPlan::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

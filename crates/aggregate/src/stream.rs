@@ -9,12 +9,13 @@
 //! and for each chunk the uniform half, limb after limb at its prime's width (of a share: the SHA-256 of the chunk that it
 //! answers), then each message half's coefficients in use, packed at one width.
 
+use std::io::{Read, Write};
+
 use crate::fields::Unpacker;
 use crate::plan::Chunk;
 use crate::{Error, Result, SumPlan, words};
 use blindscope_threshold::PartyId;
 use blindscope_wire::{Digest, Hasher, Header, Kind, Reader, Writer};
-use std::io::{Read, Write};
 
 /// One site's encrypted update, or encryptions of zero.
 pub const UPLOAD: Kind = Kind(0x0401);

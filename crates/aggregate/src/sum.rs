@@ -1,11 +1,12 @@
 //! The server's part: adding streams that it cannot read.
 
+use std::io::{Read, Write};
+
 use crate::fields::Packer;
 use crate::plan::Chunk;
 use crate::stream::{SUM, Source, UPLOAD, ciphertext_head, put};
 use crate::{Error, Result, SumPlan, words};
 use blindscope_threshold::SharedHalf;
-use std::io::{Read, Write};
 
 const OP: &str = "write sum";
 

@@ -1,14 +1,16 @@
 //! A site's part: integers, encrypted chunk by chunk.
 
+use std::io::Write;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{CryptoRng, SeedableRng};
+use rayon::prelude::*;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::fields::Packer;
 use crate::stream::{UPLOAD, ciphertext_head, put};
 use crate::{Error, Result, SumPlan};
 use blindscope_threshold::WideKey;
-use chacha20::ChaCha20Rng;
-use rand_core::{CryptoRng, SeedableRng};
-use rayon::prelude::*;
-use std::io::Write;
-use zeroize::{Zeroize, Zeroizing};
 
 const OP: &str = "write upload";
 

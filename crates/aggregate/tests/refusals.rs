@@ -10,14 +10,15 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
 use blindscope_aggregate::{Error, SumPlan, write_shares, write_upload};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
     Committee, KeyShare, MemoryLedger, PartyId, ShamirPart, SiteSecret, Transcript, WideKey,
 };
-use chacha20::ChaCha20Rng;
 use common::{Study, add, total, update};
-use rand_core::Rng;
 
 struct Round {
     study: Study,

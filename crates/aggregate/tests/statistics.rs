@@ -10,12 +10,13 @@
 
 mod common;
 
+use rand_core::Rng;
+
 use blindscope_aggregate::statistics::{Head, QuadraticFeatures, Statistics, StatisticsPlan, lda, ridge};
 use blindscope_aggregate::{Error, FixedPoint, WeightedMean};
 use blindscope_testkit as testkit;
 use blindscope_threshold::PartyId;
 use common::Study;
-use rand_core::Rng;
 
 /// Three classes around different means, their features correlated.
 fn samples(count: usize, width: usize, rng: &mut impl Rng) -> Vec<(Vec<f64>, usize)> {

@@ -3,8 +3,9 @@
 pub use blindscope_ckks::Security;
 pub use blindscope_classify::{KeyOwner as Key, Packing, PlanReport as Report, Policy};
 
-use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan};
 use std::path::{Path, PathBuf};
+
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan};
 
 /// Most bytes of a head's file: the reader refuses more.
 const MOST_BYTES: u64 = 1 << 28;

@@ -1,7 +1,8 @@
 //! Decryption by the holder of a secret key.
 
-use crate::{Ciphertext, Plaintext, Result, SecretKey};
 use zeroize::Zeroize;
+
+use crate::{Ciphertext, Plaintext, Result, SecretKey};
 
 /// Decrypts under a secret key.
 ///

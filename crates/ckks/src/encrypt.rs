@@ -1,9 +1,10 @@
 //! Encryption under the secret key (half the size) and under a public key.
 
-use crate::{Ciphertext, Plaintext, PublicKey, Result, SecretKey, Seed, SeededCiphertext};
-use blindscope_ring::sample;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::{Ciphertext, Plaintext, PublicKey, Result, SecretKey, Seed, SeededCiphertext};
+use blindscope_ring::sample;
 
 /// Encrypts under a secret key.
 pub struct Encryptor<'k> {

@@ -9,12 +9,13 @@
 //!
 //! Reference: Gentry, Halevi, Peikert, Smart, "Ring switching in BGV-style homomorphic encryption", 2012.
 
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::codec::{RING_SWITCH_KEY, fields};
 use crate::{Ciphertext, Error, Level, Parameters, Result, SecretKey, Seed};
 use blindscope_ring::{Basis, Coeff, Ntt, Poly, ntt_primes, sample};
 use blindscope_wire::Header;
-use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
 
 /// Bits of the modulus of ring switching.
 pub const MODULUS_BITS: u32 = 40;

@@ -14,10 +14,11 @@
 
 mod common;
 
+use proptest::prelude::*;
+
 use blindscope_ckks::{Error, KeyGenerator, Level, Parameters, UniformHalf, codec};
 use blindscope_testkit::complex_slots;
 use common::{Site, literals};
-use proptest::prelude::*;
 
 /// Each object's name, its bytes, and its decoder followed by its encoder.
 type Object = (&'static str, Vec<u8>, fn(&Parameters, &[u8]) -> Result<Vec<u8>, Error>);

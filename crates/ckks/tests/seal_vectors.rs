@@ -4,9 +4,10 @@
 
 mod seal;
 
+use num_complex::Complex64;
+
 use blindscope_ckks::{Decryptor, Encoder, Evaluator, Scale};
 use blindscope_testkit::{Precision, assert_bits};
-use num_complex::Complex64;
 use seal::definition::{coefficients, decode, decrypt, inner_product, mul};
 use seal::import;
 use seal::sets::Set;

@@ -1,13 +1,15 @@
 //! The asking side: normalises, packs and encrypts tokens, and opens answers.
 
+use std::io::Write;
+
+use rand_core::CryptoRng;
+
 use crate::answer::{self, Answer, shape};
 use crate::{AskerSecret, Error, KeyOwner, Plan, Result, question};
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey,
     codec,
 };
-use rand_core::CryptoRng;
-use std::io::Write;
 
 /// Asks by one plan. It knows the plan, which is public, and nothing of the head's weights.
 pub struct Asker {

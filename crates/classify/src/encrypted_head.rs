@@ -4,13 +4,14 @@
 //! sites' ciphertexts are the ciphertexts of the average. Sites must agree on plan, normalisation and outer layer: an
 //! average of first layers is an average of heads only when everything behind it is the same.
 
+use rand_core::CryptoRng;
+
 use crate::token::first_step;
 use crate::{Error, Head, Plan, Result};
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext, PublicEncryptor, PublicKey, codec,
 };
 use blindscope_wire::{Header, Kind, Writer};
-use rand_core::CryptoRng;
 
 /// An encrypted first layer.
 pub(crate) const KIND: Kind = Kind(0x0504);

@@ -1,5 +1,7 @@
 //! The asker's secrets and the keys that it sends to a server once.
 
+use rand_core::CryptoRng;
+
 use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::ring_switch::{self, RingSwitchKey, SmallSecret};
 use blindscope_ckks::{
@@ -7,7 +9,6 @@ use blindscope_ckks::{
     conjugation_element, rotation_element,
 };
 use blindscope_wire::{Header, Kind, Reader, Writer};
-use rand_core::CryptoRng;
 
 /// Evaluation keys.
 pub(crate) const KIND: Kind = Kind(0x0501);

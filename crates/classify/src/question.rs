@@ -1,10 +1,11 @@
 //! Questions on the wire: a header with the plan's identity, the number of tokens, and ciphertexts one after the other,
 //! so that a server reads and forgets them one at a time.
 
+use std::io::{Read, Write};
+
 use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::{Ciphertext, codec};
 use blindscope_wire::{Header, Kind, Reader, Writer};
-use std::io::{Read, Write};
 
 /// A question.
 pub(crate) const KIND: Kind = Kind(0x0502);

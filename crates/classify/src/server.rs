@@ -1,13 +1,15 @@
 //! The answering side of any packing.
 
+use std::io::Read;
+
+use rand_core::CryptoRng;
+
 use crate::answer::{Answer, Lanes, shape};
 use crate::feature::FeatureServer;
 use crate::question::Pieces;
 use crate::token::TokenServer;
 use crate::{EncryptedHead, EvaluationKeys, Head, KeyOwner, Plan, Result};
 use blindscope_ckks::Ciphertext;
-use rand_core::CryptoRng;
-use std::io::Read;
 
 /// Evaluates one head by one plan. Shared freely: it holds no keys and no state.
 pub struct Server {

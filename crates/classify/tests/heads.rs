@@ -4,11 +4,12 @@
 
 mod common;
 
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
 use blindscope_classify::{Affine, Clipped, Error, Head, HeadLiteral, Map, Normalisation};
 use blindscope_testkit::rng;
 use common::{linear, polynomial, quadratic};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
 
 fn heads() -> Vec<Head> {
     let mut r = rng(61);

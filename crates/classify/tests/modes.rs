@@ -4,13 +4,14 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::{GaloisKeys, KeyGenerator, Level, SecretKey, Security};
 use blindscope_classify::{
     Affine, Asker, AskerSecret, EncryptedHead, Error, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
     Packing, Plan, PlanLiteral, Policy, Release, Server, class,
 };
 use blindscope_testkit::rng;
-use chacha20::ChaCha20Rng;
 use common::{Case, case, check, linear, polynomial, tokens};
 
 fn collective(batch: usize) -> Policy {

@@ -1,12 +1,14 @@
 //! `blindscope demo`
 
-use crate::{interrupt, progress};
-use blindscope_app::demo::{self, DemoEvent, DemoOptions, DemoOutcome, OwnData};
-use blindscope_learn::features::{BackboneSource, CsvColumns, TileList};
-use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::Args;
+
+use crate::{interrupt, progress};
+use blindscope_app::demo::{self, DemoEvent, DemoOptions, DemoOutcome, OwnData};
+use blindscope_learn::features::{BackboneSource, CsvColumns, TileList};
 
 /// A whole study on this machine: three sites learn together through encryption, and a report says what came out.
 #[derive(Debug, Args)]

@@ -1,8 +1,9 @@
 //! Bytes of fixed length as lower-case hexadecimal text, the only form in which they stand in files and records.
 
-use blindscope_wire::hex;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
+
+use blindscope_wire::hex;
 
 /// What hexadecimal text can stand for.
 pub(crate) trait Bytes: Sized {

@@ -1,6 +1,10 @@
 //! Tiles to features to a head, as a machine without data or weights can do it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use blindscope_learn::features::{
     self, Backbone, BackboneSource, ExtractOptions, Features, SplitRequest, SplitWays, Summary,
     SyntheticPlan, TileList,
@@ -8,9 +12,6 @@ use blindscope_learn::features::{
 use blindscope_learn::training::{
     Activation, FitPlan, HeadKind, HeadRequest, TuneRequest, Tuning, train_head, tune,
 };
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const PLAN: SyntheticPlan = SyntheticPlan { side: 64, patients: 3, tiles: 2, sites: 2, seed: 3 };
 

@@ -10,16 +10,18 @@
     reason = "a test"
 )]
 
-use blindscope_learn::models::{FetchRequest, Fetched, ModelName, Store, fetch};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use blindscope_learn::models::{FetchRequest, Fetched, ModelName, Store, fetch};
 
 /// An authority of its own and a hub with its certificate for `localhost`: the hub's URL and the authority in PEM.
 fn hub() -> (String, String) {

@@ -1,15 +1,17 @@
 //! Fetching from a hub that misbehaves in every way a hub can: a server on this machine plays it.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use blindscope_learn::features::hex;
-use blindscope_learn::models::{FetchRequest, Fetched, ModelName, Store, fetch};
-use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+
+use blindscope_learn::features::hex;
+use blindscope_learn::models::{FetchRequest, Fetched, ModelName, Store, fetch};
 
 /// What the server does with one request for the weights.
 #[derive(Clone, Copy)]

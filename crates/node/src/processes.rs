@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use blindscope_federation::Study;
-
 use crate::admin::jobs::Admin;
 use crate::error::{Error, Result};
 use crate::files;
@@ -17,6 +15,7 @@ use crate::files::failed;
 use crate::kit::Kit;
 use crate::kit::provision::{self, Project};
 use crate::system;
+use blindscope_federation::Study;
 
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);

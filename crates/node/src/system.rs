@@ -2,12 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use blindscope_transport::Stop;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use blindscope_transport::Stop;
 
 /// The clock, milliseconds since 1970.
 pub fn now_ms() -> u64 {

@@ -2,6 +2,8 @@
 //! sites re-encrypt the answer to the asker.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helper functions of tests")]
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Ciphertext, GaloisKeys, KeyGenerator, PublicKey, RelinKey};
 use blindscope_classify::{
@@ -15,7 +17,6 @@ use blindscope_threshold::{
     Transcript,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
 
 const WIDTH: usize = 96;
 /// Bits of statistical security of the masks, over all answers in the key's life.

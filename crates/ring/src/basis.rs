@@ -1,7 +1,8 @@
 //! A row of primes: the residue number system of one modulus `Q = q_0·…·q_(L-1)`.
 
-use crate::{Arithmetic, Coeff, Error, Ntt, Poly, Prime, Representation};
 use std::sync::Arc;
+
+use crate::{Arithmetic, Coeff, Error, Ntt, Poly, Prime, Representation};
 
 /// Distinct primes of one ring degree. Cheap to clone; a prefix shares its primes.
 ///

@@ -1,9 +1,10 @@
 //! Adding up the contributions of one protocol step, whoever does it: the server or a site.
 
+use std::collections::BTreeSet;
+
 use crate::message::{Message, Shape};
 use crate::{Error, PartyId, Result, Transcript};
 use blindscope_ring::{Ntt, Poly};
-use std::collections::BTreeSet;
 
 /// The running sum over the sites that a step needs.
 #[derive(Debug)]

@@ -16,15 +16,16 @@
 //! (replicated sharing; Ito, Saito, Nishizeki, 1987). Any `p` holders lack a share; each share has `f + 1` holders, so `f` that
 //! deviate cannot pass another ciphertext as its encryption.
 
+use chacha20::ChaCha20Rng;
+use rand_core::{CryptoRng, SeedableRng};
+use zeroize::Zeroizing;
+
 use crate::message::read_poly;
 use crate::{Error, Result};
 use blindscope_ckks::{Ciphertext, Parameters, Plaintext, PublicEncryptor, PublicKey, Scale};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Hasher, Reader, Writer, packed_len};
-use chacha20::ChaCha20Rng;
-use rand_core::{CryptoRng, SeedableRng};
-use zeroize::Zeroizing;
 
 /// Most shares of one message: a holder encrypts a part of them for each question.
 pub const MAX_SHARES: usize = 128;

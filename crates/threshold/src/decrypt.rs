@@ -10,6 +10,11 @@
 //! given away. Under one committee two shares average the masks. So the mark of a round is spent before its first share,
 //! whatever the committee, and a retry opens a ciphertext with another `c_1`: the sum refreshed by new encryptions of zero.
 
+use std::collections::BTreeSet;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::keys::add_error;
 use crate::masks::Masks;
 use crate::message::tag;
@@ -23,9 +28,6 @@ use blindscope_ckks::{Ciphertext, Level, Parameters, Plaintext, PublicKey};
 use blindscope_ring::integers::Integers;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Digest, Hasher, Header};
-use rand_core::CryptoRng;
-use std::collections::BTreeSet;
-use zeroize::{Zeroize, Zeroizing};
 
 /// Where spent rounds are remembered.
 pub trait Ledger {

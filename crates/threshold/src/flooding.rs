@@ -16,11 +16,12 @@
 //! References: ia.cr/2022/816; Yasunaga, "Replacing probability distributions in security games via Hellinger distance",
 //! 2021.
 
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
 use crate::{Error, Result};
 use blindscope_ckks::Parameters;
 use blindscope_ckks::noise::{KeyVariances, Noise};
-use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 /// Fewest bits of statistical security accepted.
 pub const MIN_STATISTICAL_BITS: u32 = 30;

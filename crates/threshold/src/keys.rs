@@ -5,14 +5,15 @@
 //!
 //! Reference: ia.cr/2020/304, §4.
 
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::message::{read_poly, tag};
 use crate::{Collector, Message, PartyId, Result, Shape, Transcript, WideKey};
 use blindscope_ckks::{GaloisKey, Parameters, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use blindscope_ring::galois::Automorphism;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Reader, Writer, packed_len};
-use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
 
 /// One site's summands of the collective secrets.
 pub struct SiteSecret {

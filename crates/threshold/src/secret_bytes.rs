@@ -10,13 +10,14 @@
 //! | 32 | a part: half of the seed of the pair's pads; a key share: for each site the seed of the pads shared with it, for itself that of its masks |
 //! | – | one polynomial over all primes for each secret, limb after limb at its prime's width |
 
+use zeroize::Zeroizing;
+
 use crate::message::read_poly;
 use crate::shamir::require_session;
 use crate::{Error, KeyShare, PartyId, Result, ShamirPart, Transcript};
 use blindscope_ring::sample::SecretSeed;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
-use zeroize::Zeroizing;
 
 /// A [`ShamirPart`]. Secret.
 pub(crate) const PART: Kind = Kind(0x0302);

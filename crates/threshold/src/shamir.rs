@@ -4,14 +4,16 @@
 //!
 //! The points are `1 … n`, below every prime, so all differences invert. Reference: ia.cr/2022/780, §3.
 
+use std::collections::BTreeSet;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::{Error, PartyId, Result, Roster, SiteSecret, Transcript, pads};
 use blindscope_ckks::{Parameters, SecretKey};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::Digest;
-use rand_core::CryptoRng;
-use std::collections::BTreeSet;
-use zeroize::{Zeroize, Zeroizing};
 
 /// What one site gives another: secret, for the receiver's eyes alone, over an authenticated and encrypted channel.
 /// Wiped on drop.

@@ -10,14 +10,15 @@
 //! Reference: Peikert, Vaikuntanathan, Waters, "A framework for efficient and composable oblivious transfer", 2008, §7.2
 //! (several messages under one randomness).
 
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
 use crate::{Error, Result};
 use blindscope_ckks::{Parameters, PublicKey, Seed};
 use blindscope_ring::integers::{Integers, product_words};
 use blindscope_ring::lift::Lift;
 use blindscope_ring::{Ntt, Poly, sample};
 use blindscope_wire::{Header, Kind, Reader, Writer, packed_len};
-use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 /// Most messages beside one uniform half.
 pub const MAX_WIDTH: usize = 16;

@@ -3,6 +3,8 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::noise::{KeyVariances, NoiseModel};
 use blindscope_ckks::{
     Ciphertext, Decryptor, Evaluator, GaloisKeys, Level, ModulusLiteral, Parameters, ParametersLiteral,
@@ -12,7 +14,6 @@ use blindscope_ring::galois::{Automorphism, rotation_element};
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{GaloisKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, fresh_sum_noise_log2};
-use chacha20::ChaCha20Rng;
 use common::{Study, study};
 
 fn params() -> Parameters {

@@ -9,6 +9,8 @@
 
 mod lattice;
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::Parameters;
 use blindscope_ring::{Coeff, Modulus, Ntt, Poly};
 use blindscope_testkit as testkit;
@@ -18,7 +20,6 @@ use blindscope_threshold::{
 };
 use blindscope_wire::Digest;
 use lattice::{evaluations, short_solution, toy, words};
-use rand_core::CryptoRng;
 
 /// Who opens.
 const COMMITTEE: [u16; 9] = [0, 1, 2, 3, 6, 8, 10, 14, 18];

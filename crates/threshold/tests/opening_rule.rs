@@ -11,6 +11,8 @@
 
 mod lattice;
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::Parameters;
 use blindscope_ring::{Coeff, Ntt, Poly, Prime};
 use blindscope_testkit as testkit;
@@ -20,7 +22,6 @@ use blindscope_threshold::{
 };
 use blindscope_wire::Digest;
 use lattice::{evaluations, short_solution, toy, words};
-use rand_core::CryptoRng;
 
 /// The careless site.
 const SITE: PartyId = PartyId(18);

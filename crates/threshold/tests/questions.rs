@@ -4,6 +4,8 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::{
     Ciphertext, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Plaintext, PublicKey, Scale, SecretKey,
 };
@@ -14,7 +16,6 @@ use blindscope_threshold::{
     PartyId, Remainder, Transcript,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
 use common::{Study, study, toy};
 
 /// Where the attacker's `d` stands: far above the masks.

@@ -10,6 +10,8 @@
 
 mod common;
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::{
     Complex64, Decryptor, Encoder, Evaluator, GaloisKeys, KeyGenerator, Level, Parameters, Plaintext,
     PublicEncryptor,
@@ -21,7 +23,6 @@ use blindscope_threshold::{
     PartyId, RelinKeyProtocol, RelinKeyRoundTwo, Transcript,
 };
 use common::{Study, study, toy};
-use rand_core::CryptoRng;
 
 const MESSAGE_BITS: u32 = 60;
 

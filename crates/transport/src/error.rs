@@ -4,9 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use blindscope_wire::Digest;
-
 use crate::refusal::Refusal;
+use blindscope_wire::Digest;
 
 /// Shorthand.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 use blindscope_transport::{Command, Error, Join, Limits, Stream};
 use blindscope_wire::Digest;
-use bytes::Bytes;
 use common::{Authority, Memory, reader, start, upload};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

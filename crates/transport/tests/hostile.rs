@@ -13,11 +13,12 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use blindscope_transport::{Client, ClientTls, Credentials, Error, Join, Limits, Refusal};
 use bytes::Bytes;
-use common::{Authority, Memory, reader, start, upload};
 use rcgen::ExtendedKeyUsagePurpose;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use blindscope_transport::{Client, ClientTls, Credentials, Error, Join, Limits, Refusal};
+use common::{Authority, Memory, reader, start, upload};
 
 fn hello() -> Join {
     Join { software: "test".into(), study: None }

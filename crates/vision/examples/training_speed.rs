@@ -4,14 +4,15 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use blindscope_vision::bench::peak_memory;
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::train::{Classifier, FitPlan, TrainingTile, Tuning, fit};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

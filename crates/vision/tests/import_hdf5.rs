@@ -5,10 +5,11 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use blindscope_vision::Error;
-use blindscope_vision::features::{Features, ImportOptions, Imported, import};
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
+
+use blindscope_vision::Error;
+use blindscope_vision::features::{Features, ImportOptions, Imported, import};
 
 fn vector(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/hdf5/{name}.h5"))

@@ -11,11 +11,12 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use blindscope_vision::features::hex;
 use blindscope_vision::slides::{
     Grid, MppSource, Opener, OverviewPlan, Scale, Slide, TilePlan, TissueRule, read_outlines,
 };
-use sha2::{Digest, Sha256};
 
 /// The folder of real slides, or none with a word about it.
 fn slides() -> Option<PathBuf> {

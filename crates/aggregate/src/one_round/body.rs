@@ -7,12 +7,13 @@
 //!
 //! and chunk after chunk the coefficients, packed at one width. A sum is an *integer* sum, not reduced.
 
+use std::io::{Read, Write};
+
 use super::plan::{Plan, Shape};
 use crate::fields::{Packer, Unpacker, packed_len};
 use crate::stream::io;
 use crate::{Error, Result, words};
 use blindscope_wire::{Header, Kind, Reader};
-use std::io::{Read, Write};
 
 /// One site's encrypted values under its one-round key.
 pub const BODY: Kind = Kind(0x0411);

@@ -5,15 +5,16 @@
 //! `φ_l = g_l + Σ_j w_(l,j)·f_j` is published: each holder checks its own numbers against it, alone and before anything is
 //! opened. The masks keep `φ` from telling anything; a false part passes with probability `p^(−L) <= 2^-128`.
 
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+use zeroize::Zeroizing;
+
 use super::body::{OPENING, head};
 use super::plan::Plan;
 use super::shamir;
 use crate::fields::{Unpacker, packed_len};
 use crate::{Error, Result};
 use blindscope_wire::{Digest, Header, Reader, Writer};
-use chacha20::ChaCha20Rng;
-use rand_core::Rng;
-use zeroize::Zeroizing;
 
 /// What a part is expanded from that its holder makes itself: dealer and holder derive the same from a key that they share.
 /// Secret; zeroed on drop.

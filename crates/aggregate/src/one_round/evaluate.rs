@@ -6,12 +6,14 @@
 //!
 //! The field is the scalars of Curve25519, modulo `2^252 + 27742…`, which a well-kept crate gives.
 
+use std::io::Read;
+
+use curve25519_dalek::Scalar;
+
 use super::body::Source;
 use super::plan::{Plan, RoundId};
 use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
-use curve25519_dalek::Scalar;
-use std::io::Read;
 
 /// `r`: where bodies are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,15 +3,17 @@
 //! Noise is looked at before anything is released: no coefficient beyond its bound, and in each chunk a mean square of at most
 //! twice what it should be. A wrong key, part or body makes it uniform.
 
+use std::io::Read;
+
+use rayon::prelude::*;
+use zeroize::Zeroizing;
+
 use super::body::Source;
 use super::plan::{Plan, RoundId};
 use super::recover::SumKey;
 use crate::{Error, Result, words};
 use blindscope_ring::sample;
 use blindscope_ring::{Ntt, Poly};
-use rayon::prelude::*;
-use std::io::Read;
-use zeroize::Zeroizing;
 
 const OP: &str = "open sum";
 

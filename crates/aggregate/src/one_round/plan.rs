@@ -1,12 +1,13 @@
 //! A sum as it is planned: what is added, by whom, who holds parts of its keys. Everything else follows.
 
+use serde::{Deserialize, Serialize};
+
 use super::layout::Layout;
 use super::ring::{RINGS, Ring, Tables};
 use crate::{Error, Result, fields};
 use blindscope_ring::sample::Seed;
 use blindscope_ring::{Basis, Modulus, is_prime_vartime};
 use blindscope_wire::{Digest, Hasher, Header};
-use serde::{Deserialize, Serialize};
 
 /// A sum before any check. Check it with [`Plan::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

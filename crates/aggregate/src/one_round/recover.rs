@@ -5,11 +5,12 @@
 //! noise of the first chunk instead, for which the caller's probe decrypts it. With more than `t` openings the right ones outvote
 //! the wrong; each opening off the polynomial that they share is named.
 
+use zeroize::Zeroizing;
+
 use super::dealing::PartSum;
 use super::plan::Plan;
 use super::shamir;
 use crate::{Error, Result};
-use zeroize::Zeroizing;
 
 /// The sum of the keys of a committed set. It decrypts their sum and nothing else.
 #[derive(Clone)]

@@ -3,10 +3,11 @@
 //! A ring's modulus is bounded by the security of its degree for a key of which the sum with one other key is known; see
 //! `docs/notes/one-round-sums.md` for the estimates. Every prime has at most 46 bits: all fast paths take it.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::Result;
 use blindscope_ring::lift::Lift;
 use blindscope_ring::{Basis, ntt_primes};
-use std::sync::{Arc, LazyLock};
 
 /// A ring: its degree and the widths of its primes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,6 +4,13 @@
 //! keeps two uploads under different keys: a generator that was rolled back repeats only where round and values are the same too,
 //! and then the bytes are the same.
 
+use std::io::Write;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use rayon::prelude::*;
+use zeroize::{Zeroize, Zeroizing};
+
 use super::dealing::{Dealing, PartSeed};
 use super::plan::{Plan, RoundId};
 use super::recover::SumKey;
@@ -12,11 +19,6 @@ use crate::{Error, Result, words};
 use blindscope_ring::sample;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Hasher};
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
-use rayon::prelude::*;
-use std::io::Write;
-use zeroize::{Zeroize, Zeroizing};
 
 const OP: &str = "write body";
 

@@ -1,8 +1,9 @@
 //! Random quadratic features: what a linear head over them computes is a quadratic form of low rank.
 
-use crate::{Error, Result};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
+
+use crate::{Error, Result};
 
 /// `x ↦ (x, (u_1·x)², …, (u_r·x)²)`, the `u_k` random signs over `√width`, from a public seed that all sites share.
 #[derive(Debug, Clone, PartialEq)]

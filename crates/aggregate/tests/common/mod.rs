@@ -1,6 +1,8 @@
 //! A study in one process: its keys, and rounds of sums over streams in memory.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+use rand_core::{CryptoRng, Rng};
+
 use blindscope_aggregate::{
     Result, SumPlan, SumPlanLiteral, open_sum, write_shares, write_sum, write_upload,
 };
@@ -10,7 +12,6 @@ use blindscope_threshold::{
     Transcript, WideKey,
 };
 use blindscope_wire::Digest;
-use rand_core::{CryptoRng, Rng};
 
 /// A ring far too small to be safe, with the moduli of the real one.
 pub(crate) fn toy() -> Parameters {

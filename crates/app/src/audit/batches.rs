@@ -2,6 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::stage::{keep, kept};
+use super::updates::{Optimiser, RATE, STEPS, train};
+use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 use blindscope_audit::Picture;
 use blindscope_audit::matching::{Objective, Plan, Subspace, reconstruct};
 use blindscope_audit::metrics::{Similarity, best_order};
@@ -9,11 +13,6 @@ use blindscope_audit::spans::{Observed, SearchPlan, recover};
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{BatchGradient, Classifier};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
-use super::stage::{keep, kept};
-use super::updates::{Optimiser, RATE, STEPS, train};
-use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 
 /// How a batch is attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,6 +2,10 @@
 
 use std::time::Instant;
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
+use super::{Error, Tile};
 use blindscope_audit::closed::{Recovered, from_attention, from_positions};
 use blindscope_audit::metrics::Similarity;
 use blindscope_audit::{Picture, label};
@@ -9,10 +13,6 @@ use blindscope_vision::data::Preprocess;
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
-
-use super::{Error, Tile};
 
 /// A model under attack, with the head it is trained with.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! Tiles and their class tokens, cut into the parts that token attacks need: no group is in two of them, except that
 //! `relatives` are other tiles of the victims' groups among strangers.
 
-use blindscope_audit::Picture;
-use blindscope_vision::data::Preprocess;
-use blindscope_vision::vit::{Config, Parameters, Vit};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
 use super::{AuditPlan, Error, Stage, Tile, Tiles};
+use blindscope_audit::Picture;
+use blindscope_vision::data::Preprocess;
+use blindscope_vision::vit::{Config, Parameters, Vit};
 
 /// Tiles with their tokens.
 #[derive(Clone, Debug, Default)]

@@ -1,16 +1,16 @@
 //! Stage 1: the gradient of one image, in the clear, under encryption, and released over several sites.
 
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng, SeedableRng};
+
+use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
+use super::{AuditPlan, ClosedForm, ClosedTarget, Error, Stage, Tile, Tiles, closed_form};
 use blindscope_audit::Picture;
 use blindscope_audit::closed::from_positions;
 use blindscope_audit::metrics::Similarity;
 use blindscope_audit::sealed::{Sealer, read_as_values};
 use blindscope_vision::train::batch_gradient;
 use blindscope_vision::vit::{Config, Parameters};
-use rand::rngs::ChaCha12Rng;
-use rand::{Rng, SeedableRng};
-
-use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
-use super::{AuditPlan, ClosedForm, ClosedTarget, Error, Stage, Tile, Tiles, closed_form};
 
 /// Sites over which a released gradient is averaged.
 const COHORTS: [usize; 4] = [1, 2, 3, 8];

@@ -1,12 +1,5 @@
 //! Stage 4: who was in an aggregate or behind a head, and what a head's answers give away.
 
-use blindscope_audit::extraction::{Quadratic, agreement, linear_from_logits, quadratic_from_logits};
-use blindscope_audit::membership::{Population, auc, head_scores};
-use blindscope_audit::sealed::{Sealer, read_as_values};
-use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
-use blindscope_vision::head::{
-    HeadPlan, LinearHead, LogisticPlan, PolynomialHead, train_logistic, train_polynomial,
-};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
@@ -15,6 +8,13 @@ use rand_distr::{Distribution, StandardNormal};
 use super::features::{Part, TokenSet};
 use super::outcome::{Cell, Findings, Point, View};
 use super::{AuditPlan, Error, Stage};
+use blindscope_audit::extraction::{Quadratic, agreement, linear_from_logits, quadratic_from_logits};
+use blindscope_audit::membership::{Population, auc, head_scores};
+use blindscope_audit::sealed::{Sealer, read_as_values};
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
+use blindscope_vision::head::{
+    HeadPlan, LinearHead, LogisticPlan, PolynomialHead, train_logistic, train_polynomial,
+};
 
 /// Tiles that each site brings to an aggregate.
 const TILES_A_SITE: usize = 4;

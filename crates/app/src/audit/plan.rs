@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use blindscope_vision::vit::{Config, Vit, load};
 use serde::Serialize;
 
 use super::{Error, Source};
+use blindscope_vision::vit::{Config, Vit, load};
 
 /// A family of attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

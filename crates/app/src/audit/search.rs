@@ -2,14 +2,13 @@
 
 use std::ops::ControlFlow;
 
-use blindscope_audit::Picture;
-use blindscope_audit::metrics::Similarity;
-use blindscope_audit::token::{InversionPlan, invert};
-
 use super::features::TokenSet;
 use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
 use super::tokens::views;
 use super::{AuditPlan, Error, Stage};
+use blindscope_audit::Picture;
+use blindscope_audit::metrics::Similarity;
+use blindscope_audit::token::{InversionPlan, invert};
 
 const NAME: &str = "search in pixel space against the frozen backbone";
 

@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
+use super::outcome::{Cell, Gallery, GalleryRow, Point, View};
+use super::{AuditReport, Error};
 use blindscope_report::{
     Block, Drawing, Fact, Figure, ImageCell, ImageGrid, Png, Provenance, Report, Section, Table,
 };
 use blindscope_vision::data::Rgb;
 use blindscope_vision::synth::save_png;
-
-use super::outcome::{Cell, Gallery, GalleryRow, Point, View};
-use super::{AuditReport, Error};
 
 impl AuditReport {
     /// Conclusions, pictures and every figure. PNG files of the pictures are written to `folder` and embedded.

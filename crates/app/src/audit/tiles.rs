@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use blindscope_vision::data::{
-    CsvColumns, Dataset, Limits, Preprocess, Rgb, Sample, decode, read_csv, read_folder, read_image,
-};
-use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
 
 use super::Error;
+use blindscope_vision::data::{
+    CsvColumns, Dataset, Limits, Preprocess, Rgb, Sample, decode, read_csv, read_folder, read_image,
+};
+use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex};
 
 /// Where tiles come from.
 #[derive(Clone, Debug, PartialEq, Eq)]

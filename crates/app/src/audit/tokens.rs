@@ -1,15 +1,15 @@
 //! Stage 3: class tokens, and their mean over sites.
 
-use blindscope_audit::Picture;
-use blindscope_audit::metrics::{Similarity, mse};
-use blindscope_audit::sealed::{Sealer, read_as_values};
-use blindscope_audit::token::{Decoder, same_group};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 
 use super::features::TokenSet;
 use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
 use super::{AuditPlan, Error};
+use blindscope_audit::Picture;
+use blindscope_audit::metrics::{Similarity, mse};
+use blindscope_audit::sealed::{Sealer, read_as_values};
+use blindscope_audit::token::{Decoder, same_group};
 
 /// Ridge penalties among which the attacker chooses, shares of the number of tiles.
 const PENALTIES: [f64; 4] = [0.1, 1.0, 10.0, 100.0];

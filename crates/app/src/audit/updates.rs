@@ -1,15 +1,14 @@
 //! Stage 2: updates after several local steps on one image.
 
+use super::gradients::mean_control;
+use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 use blindscope_audit::Picture;
 use blindscope_audit::closed::from_positions;
 use blindscope_audit::metrics::Similarity;
 use blindscope_vision::head::{AdamW, LinearHead};
 use blindscope_vision::train::{BatchGradient, Classifier, batch_gradient};
 use blindscope_vision::vit::{Parameters, Vit};
-
-use super::gradients::mean_control;
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
-use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 
 /// Local steps of a site before it uploads.
 pub(super) const STEPS: usize = 5;

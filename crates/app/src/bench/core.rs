@@ -1,5 +1,10 @@
 //! Figures of the arithmetic core at `N = 8192`, three ciphertext primes, one special prime.
 
+use std::collections::BTreeMap;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 use super::clock::milliseconds;
 use super::{Better, Error, Figure, Peers, Report};
 use blindscope_ckks::{
@@ -7,9 +12,6 @@ use blindscope_ckks::{
     RelinKey, SecretKey, codec, presets,
 };
 use blindscope_ring::{Arithmetic, Prime, ntt_primes};
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 const AREA: &str = "core";
 

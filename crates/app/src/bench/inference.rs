@@ -4,6 +4,13 @@ mod agreement;
 mod precision;
 mod turned;
 
+use std::collections::BTreeMap;
+use std::io::{BufReader, Seek, Write};
+use std::path::Path;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 use super::clock::milliseconds;
 use super::{Better, Error, Figure, Peers, Report};
 use blindscope_classify::{
@@ -11,11 +18,6 @@ use blindscope_classify::{
     Server,
 };
 use blindscope_ring::Arithmetic;
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
-use std::io::{BufReader, Seek, Write};
-use std::path::Path;
 
 const AREA: &str = "inference";
 const SHAPE: [usize; 3] = [768, 32, 3];

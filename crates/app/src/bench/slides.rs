@@ -8,6 +8,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::clock::of_process;
+use super::memory::{peak_mib, reset_peak};
+use super::runtime::OnnxRuntime;
+use super::{Better, Error, Figure, Peers, Report};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::slides::{
     Bags, Grid, Mpp, MppSource, Opener, OverviewPlan, Scale, Slide, SlideEntry, SlideFacts, SlideRun,
@@ -15,11 +19,6 @@ use blindscope_vision::slides::{
     read_tile,
 };
 use blindscope_vision::vit::{self, Config, Engine, Vit};
-
-use super::clock::of_process;
-use super::memory::{peak_mib, reset_peak};
-use super::runtime::OnnxRuntime;
-use super::{Better, Error, Figure, Peers, Report};
 
 const AREA: &str = "slides";
 /// Side of tiles where tokens are compared: the model's, so that nothing is resampled twice.

@@ -1,17 +1,19 @@
 //! Figures of encrypted sums.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
 use super::{Better, Error, Figure, Peers, Report};
 use blindscope_aggregate::{FixedPoint, SumPlan, SumPlanLiteral, presets, write_sum, write_upload};
 use blindscope_ckks::{Parameters, ParametersLiteral};
 use blindscope_threshold::WideKey;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 mod ceremony;
 mod small;

@@ -1,5 +1,9 @@
 //! Figures of class tokens at 224 pixels, batches of eight, two threads.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
 use super::clock::of_process;
 use super::runtime::OnnxRuntime;
 use super::{Better, Error, Figure, Peers, Report};
@@ -8,9 +12,6 @@ use blindscope_vision::data::{CsvColumns, Dataset, Limits, Preprocess, read_csv}
 use blindscope_vision::features::{Extraction, extract};
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::vit::{self, Config};
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 const AREA: &str = "vision";
 /// Images a pass.

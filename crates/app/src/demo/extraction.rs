@@ -1,13 +1,14 @@
 //! Extraction by a process of the party whose tiles they are: whoever runs the demo opens nobody else's tiles for it.
 
-use super::error::{Error, Result, read};
-use super::options::DemoOptions;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::{Error, Result, read};
+use super::options::DemoOptions;
 
 /// Lines of a failed process that are shown.
 const TAIL: usize = 8;

@@ -1,10 +1,12 @@
 //! What a run has done so far, so that a second run of the same command goes on where the first one stopped.
 
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
 use super::error::{Error, Result, make_folder, read, write};
 use super::options::DemoOptions;
 use super::results::StepFigures;
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
 
 /// `demo.json` in the demo's folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

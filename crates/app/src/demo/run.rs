@@ -2,6 +2,10 @@
 
 mod prepare;
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
 use super::ask::{Answered, Asking};
 use super::error::{Error, Result, make_folder, write};
 use super::evaluate::TestSet;
@@ -20,9 +24,6 @@ use blindscope_learn::features::{Backbone, Features};
 use blindscope_learn::jobs::{Model, SiteData, SiteLearner, SiteSettings, Terms, clear_twin, open_site};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 /// Names of the steps, in order.
 const STEPS: [&str; 10] = [

@@ -1,5 +1,11 @@
 //! The study's services: a coordinator and three sites as processes, driven by an administrator over mutual TLS.
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
 use super::error::{Error, Result, read};
 use super::inference::{Answers, LONE, compare, lone_processor_ms, median, smallest_lead};
 use super::options::{DemoOptions, SITES};
@@ -13,10 +19,6 @@ use blindscope_node::asker::Asking;
 use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
 use blindscope_node::system;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
 
 /// How often a job is looked at.
 const LOOK: Duration = Duration::from_millis(40);

@@ -1,11 +1,12 @@
 //! Each party's own tiles: who gets which, with whole groups kept together.
 
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
 use super::error::{Error, Result, make_folder, write};
 use super::options::{DemoOptions, OwnData, SITES, Size};
 use blindscope_vision::data::{Dataset, SplitPlan, check_no_leak, connected_groups};
 use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex, save_png};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 /// Lists of tiles.
 #[derive(Debug, Clone)]

@@ -6,10 +6,11 @@ mod rounding;
 
 pub use pairs::{join_pairs, split_pairs};
 
+use zeroize::Zeroize;
+
 use crate::{Complex64, Error, Level, Parameters, Plaintext, Result, Scale};
 use blindscope_ring::{Coeff, Poly};
 use embedding::Embedding;
-use zeroize::Zeroize;
 
 /// Encodes and decodes slots and coefficients.
 pub struct Encoder {

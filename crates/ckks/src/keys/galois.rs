@@ -1,10 +1,11 @@
 //! Keys that switch a ciphertext back to `s` after an automorphism.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use super::SwitchingKey;
 use crate::{Error, Parameters, Result};
 use blindscope_ring::galois::{self, Automorphism};
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// The key for one automorphism `σ: X -> X^g`: it switches `s` to `σ^-1(s)`, and the evaluator applies `σ`
 /// afterwards, so that the digits of a hoisted ciphertext serve every rotation unpermuted.

@@ -1,11 +1,12 @@
 //! The keys of one party, each drawn from a generator that the caller hands in.
 
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use super::{GaloisKey, GaloisKeys, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use crate::{Error, Parameters, Result, Seed};
 use blindscope_ring::galois::{self, Automorphism};
 use blindscope_ring::{Ntt, Poly, sample};
-use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
 
 /// Makes the keys of one party.
 pub struct KeyGenerator {

@@ -1,12 +1,13 @@
 //! Parameters after every check, with their precomputation.
 
+use std::sync::Arc;
+
 use super::literal::{ModulusLiteral, ParametersLiteral};
 use super::{Level, MAX_PRIMES, SwitchTables};
 use crate::{Error, Result, Scale};
 use blindscope_ring::lift::Lift;
 use blindscope_ring::{Arithmetic, Basis, MAX_LOG_N, MIN_LOG_N, Shoup, ntt_primes};
 use blindscope_wire::{Digest, Fingerprint, Hasher};
-use std::sync::Arc;
 
 /// A checked parameter set; cheap to clone.
 ///

@@ -11,11 +11,12 @@ pub(crate) mod shape;
 
 pub(crate) use open::logits;
 
+use rand_core::CryptoRng;
+
 use crate::{Error, Plan, Result};
 use blindscope_ckks::Ciphertext;
 use blindscope_ckks::ring_switch::{self, RingSwitchKey};
 use blindscope_wire::{Header, Kind, Writer};
-use rand_core::CryptoRng;
 use shape::PieceShape;
 
 /// An answer.

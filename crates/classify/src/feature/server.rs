@@ -4,6 +4,8 @@
 //! and a conjugation a *unit* makes that the unit. Nothing is rotated. Ciphertexts are read in runs and forgotten, so
 //! memory is what one run and one ciphertext a unit take, whatever the batch.
 
+use std::io::Read;
+
 use super::FeatureLayout;
 use crate::answer::Lanes;
 use crate::question::Pieces;
@@ -12,7 +14,6 @@ use crate::{Circuit, Error, EvaluationKeys, Head, Plan, Powers, Rescale, Result}
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, GaussianMatrix, Level, Plaintext, Scale, join_pairs,
 };
-use std::io::Read;
 
 /// Ciphertexts of a run.
 const RUN: usize = 64;

@@ -1,8 +1,9 @@
 //! A head as its JSON tells it, before any check.
 
+use serde::{Deserialize, Serialize};
+
 use super::MOST;
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
 
 /// Rows of equal length.
 pub type Matrix = Vec<Vec<f64>>;

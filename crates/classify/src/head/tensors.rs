@@ -17,12 +17,14 @@
 //! `F64` or `F32`, little-endian, rows one after the other; `F64` is written. Names tell the kind of head; other names are
 //! refused. The result is checked as JSON is.
 
+use std::collections::BTreeSet;
+
+use safetensors::tensor::TensorView;
+use safetensors::{Dtype, SafeTensors};
+
 use super::literal::{Affine, HeadLiteral, Map, Matrix, Normalisation};
 use super::{Head, MOST_BYTES};
 use crate::{Error, Result};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeSet;
 
 /// Whether these bytes are `safetensors`: eight bytes of length, then the header's JSON. Text has no zero among its bytes.
 pub(super) fn is_tensors(bytes: &[u8]) -> bool {

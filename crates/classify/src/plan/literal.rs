@@ -1,10 +1,11 @@
 //! A plan as public data: what a server publishes and an asker needs. It holds no weight.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Chain, Collective, KeyOwner, MOST_ANSWER_BITS, Packing, Release};
 use crate::head::{MOST, Normalisation};
 use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
-use serde::{Deserialize, Serialize};
 
 /// Version of the plan's form and of everything that is derived from it.
 const VERSION: u32 = 3;

@@ -1,8 +1,9 @@
 //! What the caller of a plan decides.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Result};
 use blindscope_ckks::Security;
-use serde::{Deserialize, Serialize};
 
 /// How tokens stand in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

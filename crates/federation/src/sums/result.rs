@@ -2,11 +2,10 @@
 
 use std::io::Read;
 
-use blindscope_aggregate::Result as Aggregated;
-use blindscope_aggregate::one_round::{evaluate_sum, open_sum, opens_first_chunk, recover_key};
-
 use super::{Agreed, Commitment, SumOpening, SumRefusal, SumRound};
 use crate::{Error, Result, SiteId};
+use blindscope_aggregate::Result as Aggregated;
+use blindscope_aggregate::one_round::{evaluate_sum, open_sum, opens_first_chunk, recover_key};
 
 /// How a sum was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,16 @@
 //! The model that turns tiles into class tokens.
 
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use super::Error;
 use crate::models::Store;
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::features::backbone_digest;
 use blindscope_vision::vit::card::{self, Pooling};
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use std::path::{Path, PathBuf};
 
 /// Where a backbone comes from and what its files do not tell.
 #[derive(Debug, Clone)]

@@ -1,13 +1,14 @@
 //! Extraction, with a flag that stops it between two batches.
 
-use super::{Backbone, Error};
-use blindscope_vision::data::{Dataset, Limits, Rejected};
-use blindscope_vision::features::{self, Extraction, Features, Progress};
-use blindscope_vision::vit::{Device, Engine};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use super::{Backbone, Error};
+use blindscope_vision::data::{Dataset, Limits, Rejected};
+use blindscope_vision::features::{self, Extraction, Features, Progress};
+use blindscope_vision::vit::{Device, Engine};
 
 /// How tiles become features.
 #[derive(Debug, Clone)]

@@ -1,16 +1,18 @@
 //! Whole slides to features: one run over a folder or a list, resumable and in shards.
 
-use super::{Backbone, Error};
-use blindscope_vision::slides::{
-    self, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TilePrediction,
-};
-use blindscope_vision::vit::{Device, Engine};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Backbone, Error};
+use blindscope_vision::slides::{
+    self, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TilePrediction,
+};
+use blindscope_vision::vit::{Device, Engine};
 
 /// A run over slides.
 #[derive(Debug, Clone)]

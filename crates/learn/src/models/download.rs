@@ -3,13 +3,15 @@
 //! A part is continued only when the hub's `ETag` of that time is known, and `If-Range` makes the hub send the whole file anew
 //! when it has changed since.
 
-use super::{Error, FetchProgress};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+
 use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::{Agent, Body};
+
+use super::{Error, FetchProgress};
 
 /// What one call of the network may do.
 pub(super) struct Download<'a> {

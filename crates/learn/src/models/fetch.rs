@@ -1,20 +1,22 @@
 //! A model's files from a hub into the store.
 
-use super::download::Download;
-use super::lock::{Entry, Lock};
-use super::store::WEIGHTS;
-use super::{Error, ModelName, Store};
-use blindscope_vision::features::hex;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::download::Download;
+use super::lock::{Entry, Lock};
+use super::store::WEIGHTS;
+use super::{Error, ModelName, Store};
+use blindscope_vision::features::hex;
 
 /// What to fetch.
 #[derive(Clone)]

@@ -1,12 +1,14 @@
 //! The list of digests, `FOLDER/models.lock.json`: what was fetched once must be the same ever after.
 
-use super::Error;
-use super::store::Store;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::store::Store;
 
 /// What is known of a fetched file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

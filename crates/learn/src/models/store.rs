@@ -1,7 +1,8 @@
 //! Where fetched models lie: `FOLDER/OWNER--NAME@REVISION/{model.safetensors, config.json, …}`.
 
-use super::Error;
 use std::path::{Path, PathBuf};
+
+use super::Error;
 
 /// The file of a model's weights.
 pub(super) const WEIGHTS: &str = "model.safetensors";

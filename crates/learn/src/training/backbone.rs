@@ -1,13 +1,14 @@
 //! Training a backbone together with its head.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::head::finish;
 use super::{EpochFigures, Error, Evaluation, HeadRequest, TrainedHead, train_head};
 use crate::features::{self, Backbone, ExtractOptions};
 use blindscope_vision::data::{Dataset, Rejected, decode, read_image};
 use blindscope_vision::features::Features;
 use blindscope_vision::train::{FitPlan, TrainingTile, Tuning, fit};
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a backbone is trained.
 #[derive(Debug, Clone)]

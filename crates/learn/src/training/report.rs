@@ -1,10 +1,11 @@
 //! Figures of a training run.
 
+use serde::Serialize;
+
 use super::Error;
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::metrics::{Confusion, Metrics};
-use serde::Serialize;
 
 /// One epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]

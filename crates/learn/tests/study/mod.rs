@@ -1,6 +1,10 @@
 //! A study in one process, with its real keys, and synthetic sites.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs")]
 
+use chacha20::ChaCha20Rng;
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_aggregate::{
     SumPlan, SumPlanLiteral, open_sum, presets, write_shares, write_sum, write_upload,
 };
@@ -12,9 +16,6 @@ use blindscope_threshold::{
     Transcript, WideKey,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 /// Three sites, any two of which open a sum.
 pub struct Study {

@@ -2,11 +2,11 @@
 
 use std::io::BufRead;
 
-use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
 use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::kit::Kit;
+use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
 
 /// What a log that holds together says.
 #[derive(Debug, Clone, PartialEq, Serialize)]

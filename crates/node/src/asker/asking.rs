@@ -1,13 +1,13 @@
 //! The asker's side.
 
-use blindscope_classify::{Asker, AskerSecret, Clipped, EvaluationKeys, Plan};
-use blindscope_federation::Blob;
-use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
 use crate::documents::Wish;
 use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
+use blindscope_classify::{Asker, AskerSecret, Clipped, EvaluationKeys, Plan};
+use blindscope_federation::Blob;
+use blindscope_transport::{Client, Upload};
 
 /// An asker with keys at the coordinator. Its secret lives as long as this value and is nowhere else.
 pub struct Asking {

@@ -5,10 +5,6 @@
 
 use std::time::Duration;
 
-use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
-use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
-use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
 use super::Prediction;
@@ -17,6 +13,10 @@ use crate::admin::jobs;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
+use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
+use blindscope_classify::{Asker, Plan};
+use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
+use blindscope_transport::{Client, Upload};
 
 /// Between two looks at a question.
 const PAUSE: Duration = Duration::from_millis(250);

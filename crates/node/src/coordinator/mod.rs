@@ -15,14 +15,13 @@ mod worker;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
-use blindscope_federation::Event;
-use blindscope_store::{Folder, Records};
-use blindscope_transport::{Limits, Server, Stop};
-
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::provision;
 use crate::kit::{CoordinatorSettings, Kit};
+use blindscope_federation::Event;
+use blindscope_store::{Folder, Records};
+use blindscope_transport::{Limits, Server, Stop};
 
 pub use inference::HeadReader;
 pub use worker::Learning;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use blindscope_federation::{Blob, Input, Record, SignedHeader, SiteId};
-use blindscope_store::Unfinished;
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Refusal, Upload};
 use bytes::Bytes;
 
 use super::desk::Desk;
 use super::refusal;
+use blindscope_federation::{Blob, Input, Record, SignedHeader, SiteId};
+use blindscope_store::Unfinished;
+use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Refusal, Upload};
 
 /// Judges an announced answer of `site`.
 pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<Admission<Bytes>> {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use blindscope_transport::{Backoff, Class, Stop};
 use chacha20::ChaCha20Rng;
 use rand_core::Rng as _;
 
 use crate::error::Result;
 use crate::system;
+use blindscope_transport::{Backoff, Class, Stop};
 
 /// The shortest and the longest span of a wait.
 const FIRST: Duration = Duration::from_millis(50);

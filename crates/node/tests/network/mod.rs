@@ -15,7 +15,6 @@ use std::sync::Arc;
 use blindscope_classify::Head;
 use blindscope_federation::Deadlines;
 use blindscope_node::Error;
-
 use blindscope_node::coordinator::{self, HeadReader, Learning, Parts};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit};

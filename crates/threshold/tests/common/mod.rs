@@ -6,11 +6,12 @@
     reason = "each test uses its part, and stops"
 )]
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, PublicKey, SecretKey, Security};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_threshold::{KeyShare, PartyId, PublicKeyProtocol, Roster, SiteSecret, Transcript};
 use blindscope_wire::{Digest, packed_len, unpack};
-use rand_core::CryptoRng;
 
 pub(crate) fn toy() -> Parameters {
     let bits = ModulusLiteral::bits;

@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
@@ -11,6 +10,7 @@ use tokio::time::timeout;
 use super::{Client, Found, Pieces};
 use crate::error::{Error, Result};
 use crate::message::{Head, Piece};
+use blindscope_wire::Digest;
 
 /// Pieces between the network and the disk.
 const QUEUE: usize = 4;

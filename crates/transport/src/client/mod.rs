@@ -8,7 +8,6 @@ mod up;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
@@ -24,6 +23,7 @@ use crate::stubs::federation::federation_client::FederationClient;
 use crate::stubs::health::health_client::HealthClient;
 use crate::stubs::predict::predict_client::PredictClient;
 use crate::tls::ClientTls;
+use blindscope_wire::Digest;
 
 pub use backoff::Backoff;
 

@@ -18,10 +18,9 @@ use std::path::Path;
 
 use safetensors::Dtype;
 
-use blindscope_wire::{hex, unhex};
-
 use crate::error::{Error, Result};
 use crate::tensorfile::{self, TensorFile};
+use blindscope_wire::{hex, unhex};
 
 const FORMAT: &str = "blindscope features 1";
 /// Before the names of attributes among the notes.

@@ -10,9 +10,8 @@ mod slow;
 
 use std::path::PathBuf;
 
-use blindscope_federation::Record;
-
 use super::{Figure, Report};
+use blindscope_federation::Record;
 use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::kit::provision::Project;

@@ -1,5 +1,11 @@
 //! Real tokens: a head trained on class tokens of real tiles, asked under encryption about tiles it has not seen.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use chacha20::ChaCha20Rng;
+
 use super::{AREA, Case, turned};
 use crate::bench::{Better, Error, Figure, Report};
 use blindscope_classify::{Head, Packing, Plan, Policy, class};
@@ -8,10 +14,6 @@ use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};
 use blindscope_vision::vit;
-use chacha20::ChaCha20Rng;
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::path::Path;
 
 /// Tiles of a group that are used: 1,554 of 518 groups.
 const TILES: usize = 3;

@@ -1,11 +1,12 @@
 //! What an asked precision takes: questions, keys and time of plans that promise so many bits of the worst logit.
 
+use chacha20::ChaCha20Rng;
+
 use super::{AREA, Case, lower, tokens};
 use crate::bench::clock::milliseconds;
 use crate::bench::{Better, Error, Figure, Report};
 use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
-use chacha20::ChaCha20Rng;
 
 /// Bar and aim.
 type Must = Option<(f64, f64)>;

@@ -4,6 +4,8 @@
 //! ones cost the backbone a tenth. What is measured is agreement of encrypted and clear classes, which asks for many
 //! different tokens; accuracies are measured on whole tiles elsewhere.
 
+use std::path::Path;
+
 use crate::bench::Error;
 use blindscope_vision::data::{
     CsvColumns, Limits, Preprocess, Rgb, connected_groups, decode, read_csv, read_image,
@@ -11,7 +13,6 @@ use blindscope_vision::data::{
 use blindscope_vision::features::{FeatureCache, Features, backbone_digest};
 use blindscope_vision::vit::{Config, Vit, load_with};
 use blindscope_wire::Hasher;
-use std::path::Path;
 
 /// Side that tiles are shrunk to.
 const SIDE: usize = 64;

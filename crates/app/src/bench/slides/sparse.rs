@@ -6,12 +6,11 @@ use std::io::{BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::super::{Better, Error, Figure, Report};
+use super::{AREA, SIDE, peak_mib, reset_peak};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::slides::{Scale, SlideEntry, SlideFacts, SlideRun, SlideSettings, extract_slides};
 use blindscope_vision::vit::{Engine, Vit};
-
-use super::super::{Better, Error, Figure, Report};
-use super::{AREA, SIDE, peak_mib, reset_peak};
 
 /// Pixels in a row and in a column.
 const EXTENT: u64 = 100_000;

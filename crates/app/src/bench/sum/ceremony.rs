@@ -1,5 +1,7 @@
 //! The key ceremony: what one site computes.
 
+use chacha20::ChaCha20Rng;
+
 use super::super::clock::milliseconds;
 use super::{AREA, Better, Error, Figure, Report, parameters, presets};
 use blindscope_ckks::Parameters;
@@ -11,7 +13,6 @@ use blindscope_threshold::{
     SiteSecret, Transcript, WideKey,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
 
 pub(super) fn ceremony(params: &Parameters, n: usize, t: usize, width: usize) -> Result<Transcript> {
     let identities = (0..n).map(|i| Digest([i as u8; 32])).collect();

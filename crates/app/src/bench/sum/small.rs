@@ -1,13 +1,15 @@
 //! The sum of three sites' 768 values: three uploads, their sum, and its opening by all three.
 
+use std::collections::BTreeMap;
+
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
 use super::super::clock::milliseconds;
 use super::ceremony::{ceremony, keys};
 use super::{AREA, Better, Error, Figure, Peers, Report, parameters, presets};
 use blindscope_aggregate::{SumPlan, SumPlanLiteral, open_sum, write_shares, write_sum, write_upload};
 use blindscope_threshold::{Committee, KeyShare, MemoryLedger, PartyId, Transcript, WideKey};
-use chacha20::ChaCha20Rng;
-use rand_core::Rng;
-use std::collections::BTreeMap;
 
 const SITES: usize = 3;
 const VALUES: usize = 768;

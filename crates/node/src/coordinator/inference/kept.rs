@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::refusal::{self, internal};
+use crate::error::{Error, Result};
+use crate::files;
 use blindscope_classify::{EvaluationKeys, Plan};
 use blindscope_federation::Blob;
 use blindscope_store::{Folder, Unfinished};
 use blindscope_transport::{Answer, Class, PeerId, Refusal};
-
-use super::super::refusal::{self, internal};
-use crate::error::{Error, Result};
-use crate::files;
 
 /// Longest index.
 const MAX: u64 = 1 << 20;

@@ -3,9 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use blindscope_federation::{Blob, Coordinator, JobStatus};
-use blindscope_store::{Folder, Unfinished};
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
@@ -17,6 +14,9 @@ use crate::documents::Wish;
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
+use blindscope_federation::{Blob, Coordinator, JobStatus};
+use blindscope_store::{Folder, Unfinished};
+use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
 const MAX_HEAD: u64 = 512 << 20;

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use blindscope_transport::{Answer, Class, PeerId, Refusal};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::InferenceSettings;
+use blindscope_transport::{Answer, Class, PeerId, Refusal};
 
 const HOUR_MS: u64 = 3_600_000;
 /// Longest file: some ten thousand certificates.

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use blindscope_federation::{IdentityKey, PublicIdentity};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
@@ -14,6 +13,7 @@ use zeroize::Zeroizing;
 use super::keyfile;
 use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, PublicIdentity};
 
 /// Years that the authority lasts.
 const AUTHORITY_DAYS: i64 = 3653;

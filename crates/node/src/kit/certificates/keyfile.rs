@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use blindscope_federation::{IdentityKey, SealingKey};
-use blindscope_wire::{hex_into, unhex_into};
 use rcgen::KeyPair;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, SealingKey};
+use blindscope_wire::{hex_into, unhex_into};
 
 /// PKCS#8 of an Ed25519 key up to its 32-byte seed (RFC 8410): version 1, and version 2 with the public key behind.
 const PKCS8_V1: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];

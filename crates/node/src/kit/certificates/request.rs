@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use blindscope_federation::{
-    IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _,
-};
-use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::config;
+use blindscope_federation::{
+    IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _,
+};
+use blindscope_wire::{Digest, Hasher};
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
