@@ -33,10 +33,7 @@ pub(crate) struct TileOptions {
 
 impl TileOptions {
     /// Lists the tiles, joined by copies where that was asked for.
-    pub(crate) fn open(
-        &self,
-        cancel: &AtomicBool,
-    ) -> Result<(Dataset, Option<Copies>), features::Error> {
+    pub(crate) fn open(&self, cancel: &AtomicBool) -> Result<(Dataset, Option<Copies>), features::Error> {
         let columns = CsvColumns {
             path: self.path_column.clone(),
             label: self.label_column.clone(),

@@ -200,6 +200,21 @@ impl Prime {
         }
     }
 
+    /// `out_h = Σ x·y_h` for `h` 0 and 1, a key's two halves: as [`Self::mul_sum`] twice, with each `x` read once.
+    pub fn mul_sums(&self, out: [&mut [u64]; 2], x: &[&[u64]], y: [&[&[u64]]; 2]) {
+        debug_assert!(y.iter().all(|half| half.len() == x.len()));
+        #[cfg(target_arch = "x86_64")]
+        if let Path::Ifma(_, kernels) = &self.path
+            && x.len() <= MAX_TERMS
+        {
+            return kernels.mul_sums(out, x, y);
+        }
+        for (out, y) in out.into_iter().zip(y) {
+            let terms: Vec<_> = x.iter().copied().zip(y.iter().copied()).collect();
+            self.mul_sum(out, &terms);
+        }
+    }
+
     /// `acc_r += Σ_j w_(r,j)·x_j` for each row `r`: a matrix of constants times a column of vectors. `w` holds its rows one
     /// after the other. Vectors may be parts of limbs. Range: all of one length, a multiple of eight; weights below `p`.
     ///

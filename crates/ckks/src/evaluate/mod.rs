@@ -6,6 +6,7 @@
 
 mod add;
 mod gaussian;
+mod lazy;
 mod mul;
 mod rescale;
 mod rotate;
@@ -13,6 +14,7 @@ mod scalar;
 mod switch;
 
 pub use gaussian::GaussianMatrix;
+pub use lazy::LazyCiphertext;
 pub use switch::Decomposed;
 
 use crate::{Ciphertext, Error, Level, Parameters, Plaintext, Result, Scale, SwitchingKey};

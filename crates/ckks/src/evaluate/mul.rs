@@ -147,9 +147,9 @@ impl Evaluator {
         Self::check_key_level(OP, a, &key.0)?;
         let tables = self.params.switching(a.level(), OP)?;
         self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });
-        let digits = self.raise(tables, &a.components[2]);
-        self.switch(tables, &digits, &key.0, &mut out.components);
-        for (o, c) in out.components.iter_mut().zip(&a.components) {
+        let raised = self.switch_raised(tables, &a.components[2], &key.0);
+        for ((o, c), k) in out.components.iter_mut().zip(&a.components).zip(raised) {
+            *o = self.divide_by_special(tables, k);
             self.params.q().add_assign(o, c);
         }
         Ok(())

@@ -74,13 +74,16 @@ impl OuterLayer {
         };
         let products: Result<Vec<_>> = part.steps.iter().map(product).collect();
         let l = &self.layout;
-        let mut y = horner(ev, &products?, -(l.tokens as i64), keys)?;
-        if l.outer == Outer::Folded {
-            for stride in l.folds(l.folded(), l.period) {
-                let rotated = ev.rotate(&y, stride, &keys.galois)?;
-                ev.add_assign(&mut y, &rotated)?;
+        let mut y = match (l.outer, &products?[..]) {
+            (Outer::Extracted, [product]) => product.clone(),
+            (_, products) => {
+                let mut sum = horner(ev, products, -(l.tokens as i64), keys)?;
+                for stride in l.folds(l.folded(), l.period) {
+                    ev.add_rotated(&mut sum, stride, &keys.galois)?;
+                }
+                ev.settle(sum)?
             }
-        }
+        };
         lower(ev, &mut y, Level(0))?;
         ev.add_plain_assign(&mut y, &part.bias)?;
         Ok(y)

@@ -5,7 +5,7 @@ use crate::answer::{Lanes, shape};
 use crate::layout::{Layout, Outer};
 use crate::question::Pieces;
 use crate::{EncryptedHead, Error, EvaluationKeys, Head, Plan, Rescale, Result};
-use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext};
+use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, LazyCiphertext, Level, Plaintext};
 use std::io::Read;
 
 /// A first layer's weights, one plaintext or ciphertext a step, and its bias.
@@ -103,13 +103,12 @@ impl TokenServer {
         if self.plan.literal().chain.rescale == Rescale::Early {
             products.iter_mut().try_for_each(|p| lower(ev, p, level))?;
         }
-        let mut v = horner(ev, &products, -(l.tokens as i64), keys)?;
+        let mut sum = horner(ev, &products, -(l.tokens as i64), keys)?;
         for stride in l.folds(l.period, l.positions()) {
-            let rotated = ev.rotate(&v, stride, &keys.galois)?;
-            ev.add_assign(&mut v, &rotated)?;
+            ev.add_rotated(&mut sum, stride, &keys.galois)?;
         }
-        let conjugate = ev.conjugate(&v, &keys.galois)?;
-        ev.add_assign(&mut v, &conjugate)?;
+        ev.add_conjugate(&mut sum, &keys.galois)?;
+        let mut v = ev.settle(sum)?;
         lower(ev, &mut v, level)?;
         match &self.first {
             First::Clear(_, bias) => ev.add_plain_assign(&mut v, bias)?,
@@ -152,12 +151,13 @@ pub(super) fn horner(
     products: &[Ciphertext],
     step: i64,
     keys: &EvaluationKeys,
-) -> Result<Ciphertext> {
-    let mut products = products.iter().rev();
-    let mut sum = products.next().map_or_else(|| Ciphertext::empty(ev.params()), Clone::clone);
-    for p in products {
-        sum = ev.rotate(&sum, step, &keys.galois)?;
-        ev.add_assign(&mut sum, p)?;
+) -> Result<LazyCiphertext> {
+    let Some((last, rest)) = products.split_last() else {
+        return Ok(ev.defer(&Ciphertext::empty(ev.params()))?);
+    };
+    let mut sum = ev.defer(last)?;
+    for p in rest.iter().rev() {
+        ev.rotate_then_add(&mut sum, step, &keys.galois, p)?;
     }
     Ok(sum)
 }
