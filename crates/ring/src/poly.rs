@@ -1,10 +1,13 @@
 //! Polynomials as residue limbs, their representation in the type.
 
-use crate::buffer::Buffer;
 use std::marker::PhantomData;
+
 use zeroize::Zeroize;
 
+use crate::buffer::Buffer;
+
 mod sealed {
+    /// Outside, nothing can be one.
     pub trait Sealed {}
 }
 

@@ -1,7 +1,10 @@
+//! What could not be kept or found.
+
 use std::path::PathBuf;
 
-use blindscope_federation::Blob;
 use thiserror::Error;
+
+use blindscope_federation::Blob;
 
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;

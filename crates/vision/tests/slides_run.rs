@@ -10,17 +10,18 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
 use blindscope_vision::Error;
 use blindscope_vision::data::Preprocess;
-use blindscope_vision::features::{Bags, Features, Pooled};
+use blindscope_vision::features::Features;
 use blindscope_vision::slides::{
-    SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TissueSource, extract_slides,
-    list_slides, merge_records,
+    Bags, Pooled, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TissueSource,
+    extract_slides, list_slides, merge_records,
 };
 use blindscope_vision::vit::{Config, Engine, Parameters, Vit};
 use made::{Picture, dicom, put, tiff};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 fn model() -> Vit {
     let config = Config { hidden: 32, ..Config::plain(32, 8, 16, 1, 2) };

@@ -16,13 +16,14 @@ mod ledger;
 mod options;
 pub mod paper;
 mod project;
+pub mod report;
 mod results;
 mod run;
 mod study;
 mod tiles;
 mod traffic;
 
-pub use error::{DemoError, Result};
+pub use error::{Error, Result};
 pub use event::DemoEvent;
 pub use options::{DemoOptions, OwnData, SITES};
 pub use results::{

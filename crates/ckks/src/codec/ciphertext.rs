@@ -1,3 +1,5 @@
+//! The bytes of a fresh secret-key ciphertext: 32 for its uniform half, packed residues for the other.
+
 use super::fields::{SEED_LEN, Source, object, poly_len, scale_len, write_poly, write_scale};
 use super::{CIPHERTEXT, SEEDED_CIPHERTEXT};
 use crate::{Ciphertext, Level, Parameters, Result, SeededCiphertext};
@@ -21,7 +23,7 @@ pub fn encode_seeded(c: &SeededCiphertext) -> Vec<u8> {
 /// A fresh secret-key ciphertext from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
 pub fn decode_seeded(params: &Parameters, bytes: &[u8]) -> Result<SeededCiphertext> {
     let mut r = Source::open(params, "seeded ciphertext", SEEDED_CIPHERTEXT, bytes)?;
     let limbs = r.bounded("primes", 1, params.q().len())?;
@@ -55,7 +57,7 @@ pub fn encode_ciphertext(c: &Ciphertext) -> Vec<u8> {
 /// A ciphertext of two or three components from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
 pub fn decode_ciphertext(params: &Parameters, bytes: &[u8]) -> Result<Ciphertext> {
     let mut r = Source::open(params, "ciphertext", CIPHERTEXT, bytes)?;
     let limbs = r.bounded("primes", 1, params.q().len())?;

@@ -1,3 +1,5 @@
+//! Sums and differences: levels and scales must agree, and nothing is consumed.
+
 use super::{Evaluator, Shape};
 use crate::{Ciphertext, Plaintext, Result};
 use blindscope_ring::{Basis, Ntt, Poly};
@@ -8,7 +10,7 @@ impl Evaluator {
     /// `a + b`: slots add.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::LevelMismatch`], [`crate::CkksError::ScaleMismatch`].
+    /// [`crate::Error::Parameters`], [`crate::Error::LevelMismatch`], [`crate::Error::ScaleMismatch`].
     pub fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.add_assign(&mut out, b)?;
@@ -70,7 +72,7 @@ impl Evaluator {
     /// `-a`
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn neg(&self, a: &Ciphertext) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.neg_assign(&mut out)?;
@@ -80,7 +82,7 @@ impl Evaluator {
     /// `a = -a`
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn neg_assign(&self, a: &mut Ciphertext) -> Result<()> {
         self.check_one("neg", a)?;
         a.components.iter_mut().for_each(|c| self.params.q().neg_assign(c));

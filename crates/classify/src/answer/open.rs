@@ -2,7 +2,7 @@
 
 use super::shape::{self, PieceShape};
 use super::{Answer, Piece};
-use crate::token::{Layout, Outer};
+use crate::layout::{Layout, Outer};
 use crate::{Plan, Result};
 use blindscope_ckks::ring_switch::SmallSecret;
 use blindscope_ckks::{Complex64, Encoder};
@@ -11,7 +11,7 @@ impl Answer {
     /// The logits of every token, `classes` each.
     ///
     /// # Errors
-    /// [`crate::ClassifyError::Ckks`].
+    /// [`crate::Error::Ckks`].
     pub fn open(&self, plan: &Plan, encoder: &Encoder, secret: &SmallSecret) -> Result<Vec<Vec<f64>>> {
         let shapes = shape::pieces(plan, self.tokens);
         let values: Result<Vec<Vec<f64>>> =

@@ -1,15 +1,15 @@
-//! Class tokens of tiles: extracted, cached, stored and imported.
+//! CLS tokens of tiles: extracted, cached, stored and imported.
 
-mod bags;
 mod cache;
 mod extract;
 mod file;
-mod hdf5;
+pub(crate) mod hdf5;
 mod import;
 mod npy;
+mod table;
 
-pub use bags::{Bag, Bags, Pooled};
+pub use blindscope_wire::{hex, unhex};
 pub use cache::FeatureCache;
 pub use extract::{Extraction, Progress, backbone_digest, extract, extract_on};
-pub use file::{Features, hex, unhex};
+pub use file::Features;
 pub use import::{ImportOptions, Imported, import};

@@ -18,10 +18,10 @@ use crate::error::{Error, Result};
 use crate::features::{backbone_digest, hex};
 use crate::slides::h5::{self, TileFacts};
 use crate::slides::list::SlideEntry;
-use crate::slides::thumbnail::Thumbnail;
 use crate::slides::{Opener, OverviewPlan, Slide, SlideProblem, TilePlan, write_outlines};
 use crate::tensorfile::replace;
 use crate::vit::{Engine, Vit};
+use blindscope_pixels::slides::Thumbnail;
 
 /// Batches decoded ahead of the model.
 const AHEAD: usize = 2;
@@ -350,6 +350,7 @@ impl Writing<'_> {
         write_records(self.records_path, &self.records)
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a duration that is reported; no result depends on it")]
     fn forward(&mut self, tiles: Vec<std::result::Result<Loaded, String>>) -> Result<()> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let pixels: Vec<f32> = tiles.iter().flatten().flat_map(|tile| &tile.pixels).copied().collect();
@@ -423,6 +424,7 @@ struct Pace {
     slides: usize,
 }
 
+#[allow(clippy::disallowed_methods, reason = "a duration that is reported; no result depends on it")]
 impl Pace {
     fn new(slides: usize) -> Self {
         let (start, in_model) = (Instant::now(), Duration::ZERO);
