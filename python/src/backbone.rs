@@ -53,7 +53,7 @@ impl Backbone {
             features::extract(&dataset, &self.inner, &options, &mut tell, watch.cancel())
         });
         let extracted = watch.finish(outcome.or_raise())?;
-        let rejected = extracted.rejected.into_iter().map(|tile| (tile.id, tile.reason.to_string())).collect();
+        let rejected = extracted.rejected.into_iter().map(|tile| (tile.id, tile.reason)).collect();
         Ok((Features::new(extracted.features), rejected))
     }
 

@@ -1,8 +1,7 @@
 //! From Rust's errors to the classes of `blindscope.errors`; the text stays Rust's.
 
-use blindscope_classify::ClassifyError;
-use blindscope_learn::features::FeatureError;
-use blindscope_learn::training::TrainingError;
+use blindscope_learn::features;
+use blindscope_learn::training;
 use pyo3::{PyErr, import_exception};
 
 import_exception!(blindscope.errors, DataError);
@@ -28,27 +27,29 @@ impl<T, E: IntoPython> OrRaise<T> for Result<T, E> {
     }
 }
 
-impl IntoPython for FeatureError {
+impl IntoPython for features::Error {
     fn into_python(self) -> PyErr {
         DataError::new_err(with_causes(&self))
     }
 }
 
-impl IntoPython for TrainingError {
+impl IntoPython for training::Error {
     fn into_python(self) -> PyErr {
         HeadError::new_err(with_causes(&self))
     }
 }
 
-impl IntoPython for ClassifyError {
+impl IntoPython for blindscope_classify::Error {
     fn into_python(self) -> PyErr {
         let text = with_causes(&self);
         match self {
             Self::NoPlan { .. } | Self::TooCoarse { .. } | Self::Overflow { .. } => PlanError::new_err(text),
             Self::Width { .. } | Self::NotFinite { .. } => DataError::new_err(text),
-            Self::Json(_) | Self::SafeTensors(_) | Self::Tensor { .. } | Self::Length { .. } | Self::Value { .. } => {
-                HeadError::new_err(text)
-            }
+            Self::Json(_)
+            | Self::SafeTensors(_)
+            | Self::Tensor { .. }
+            | Self::Length { .. }
+            | Self::Value { .. } => HeadError::new_err(text),
             _ => InferenceError::new_err(text),
         }
     }
@@ -60,7 +61,7 @@ impl IntoPython for blindscope_federation::Error {
     }
 }
 
-impl IntoPython for blindscope_node::AppError {
+impl IntoPython for blindscope_node::Error {
     fn into_python(self) -> PyErr {
         StudyError::new_err(with_causes(&self))
     }

@@ -29,7 +29,8 @@ impl Features {
 
 /// A digest as people write it: 64 hexadecimal digits.
 fn digest(text: &str) -> PyResult<[u8; 32]> {
-    let wrong = || DataError::new_err(format!("backbone `{text}` is no digest: 64 hexadecimal digits are expected"));
+    let wrong =
+        || DataError::new_err(format!("backbone `{text}` is no digest: 64 hexadecimal digits are expected"));
     unhex(text).ok_or_else(wrong)
 }
 
@@ -50,7 +51,7 @@ impl Features {
     ) -> PyResult<Self> {
         let backbone = backbone.map(digest).transpose()?;
         let options = ImportOptions { labels, dataset, backbone };
-        let read = py.detach(|| import(&path, &options).map_err(features::FeatureError::from)).or_raise()?;
+        let read = py.detach(|| import(&path, &options).map_err(features::Error::from)).or_raise()?;
         Ok(Self { inner: read.features, notes: read.notes })
     }
 
@@ -87,7 +88,7 @@ impl Features {
             backbone: backbone.map(digest).transpose()?,
             ..features::Features::default()
         };
-        inner.check().map_err(|e| features::FeatureError::from(e).into_python())?;
+        inner.check().map_err(|e| features::Error::from(e).into_python())?;
         Ok(Self::new(inner))
     }
 
@@ -95,14 +96,17 @@ impl Features {
     fn select(&self, indices: Vec<usize>) -> PyResult<Self> {
         let n = self.inner.len();
         if let Some(i) = indices.iter().find(|i| **i >= n) {
-            return Err(DataError::new_err(format!("there is no row {i}: rows are 0 to {}", n.saturating_sub(1))));
+            return Err(DataError::new_err(format!(
+                "there is no row {i}: rows are 0 to {}",
+                n.saturating_sub(1)
+            )));
         }
         Ok(Self::new(self.inner.select(&indices)))
     }
 
     /// Write `path` (.safetensors), from which `read` gives the same again; the same features make the same bytes.
     fn save(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        py.detach(|| self.inner.save(&path).map_err(features::FeatureError::from)).or_raise()
+        py.detach(|| self.inner.save(&path).map_err(features::Error::from)).or_raise()
     }
 
     /// The matrix `[n, width]`, float32: a view of Rust's memory, which cannot be written to.

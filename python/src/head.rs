@@ -74,7 +74,11 @@ pub(crate) fn train(
     let kind = match kind {
         "linear" => HeadKind::Linear,
         "polynomial" => HeadKind::Polynomial { hidden, activation: Activation::Trained { degree } },
-        _ => return Err(HeadError::new_err(format!("kind `{kind}` is not served; `linear` and `polynomial` are"))),
+        _ => {
+            return Err(HeadError::new_err(format!(
+                "kind `{kind}` is not served; `linear` and `polynomial` are"
+            )));
+        }
     };
     let request = HeadRequest { kind, epochs, seed };
     let trained = py.detach(|| train_head(&features.inner, None, &request)).or_raise()?;

@@ -37,7 +37,9 @@ impl Asker {
         let plan = self.inner.plan();
         let bytes = py.detach(|| {
             let mut rng = blindscope_node::system::rng().or_raise()?;
-            EvaluationKeys::generate(plan, &self.secret, &mut rng).and_then(|keys| keys.to_bytes(plan)).or_raise()
+            EvaluationKeys::generate(plan, &self.secret, &mut rng)
+                .and_then(|keys| keys.to_bytes(plan))
+                .or_raise()
         })?;
         Ok(PyBytes::new(py, &bytes))
     }
@@ -53,13 +55,21 @@ impl Asker {
     }
 
     /// The logits `[rows, classes]` of an answer to a question of so many rows.
-    fn decrypt<'py>(&self, py: Python<'py>, answer: &[u8], rows: usize) -> PyResult<Bound<'py, PyArray2<f64>>> {
+    fn decrypt<'py>(
+        &self,
+        py: Python<'py>,
+        answer: &[u8],
+        rows: usize,
+    ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let logits = py.detach(|| self.inner.open(rows, answer, &self.secret)).or_raise()?;
         matrix(py, &logits, self.classes)
     }
 
+    #[allow(clippy::unused_self, reason = "Python calls it on an object")]
     fn __reduce__(&self) -> PyResult<()> {
-        Err(PyTypeError::new_err("an Asker holds a secret key and cannot be pickled; make one where it is used"))
+        Err(PyTypeError::new_err(
+            "an Asker holds a secret key and cannot be pickled; make one where it is used",
+        ))
     }
 }
 
@@ -93,6 +103,7 @@ impl Server {
         classify::announced(self.inner.plan(), question).or_raise()
     }
 
+    #[allow(clippy::unused_self, reason = "Python calls it on an object")]
     fn __reduce__(&self) -> PyResult<()> {
         Err(InferenceError::new_err("a Server is made from plan, head and keys, which can be pickled"))
     }

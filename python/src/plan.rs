@@ -85,7 +85,8 @@ impl Plan {
 
     /// Everything `blindscope plan` prints, as a dictionary.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let text = serde_json::to_string(&self.inner.report()).map_err(|e| PlanError::new_err(e.to_string()))?;
+        let text =
+            serde_json::to_string(&self.inner.report()).map_err(|e| PlanError::new_err(e.to_string()))?;
         py.import("json")?.call_method1("loads", (text,))
     }
 
@@ -97,7 +98,10 @@ impl Plan {
     fn __repr__(&self) -> String {
         let r = self.inner.report();
         let (up, down) = (r.upload_bytes, r.answer_bytes);
-        format!("Plan({:?}, N = 2^{}, question {up} bytes, answer {down} bytes, error at most {:.1e})", r.packing, r.log_n, r.error_bound)
+        format!(
+            "Plan({:?}, N = 2^{}, question {up} bytes, answer {down} bytes, error at most {:.1e})",
+            r.packing, r.log_n, r.error_bound
+        )
     }
 }
 

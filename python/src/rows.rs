@@ -16,7 +16,11 @@ pub(crate) fn rows(x: &Matrix<'_>) -> Rows {
 }
 
 /// A matrix `[n, classes]` from rows.
-pub(crate) fn matrix<'py>(py: Python<'py>, rows: &[Vec<f64>], width: usize) -> PyResult<Bound<'py, PyArray2<f64>>> {
+pub(crate) fn matrix<'py>(
+    py: Python<'py>,
+    rows: &[Vec<f64>],
+    width: usize,
+) -> PyResult<Bound<'py, PyArray2<f64>>> {
     if rows.is_empty() {
         return Ok(PyArray2::zeros(py, [0, width], false));
     }

@@ -26,7 +26,7 @@ from blindscope.flower import Encrypted, mod  # noqa: E402
 from blindscope.updates import UpdateCodec  # noqa: E402
 
 SITES, ROUNDS = 3, 2
-EXAMPLES = [100, 250, 1000]
+EXAMPLES = [100, 250, 1000, 500]
 
 
 def change(partition: int, number: int) -> list:
@@ -38,19 +38,28 @@ def start() -> list:
     return [np.linspace(-1, 1, 12).reshape(4, 3), np.zeros(5, dtype=np.float32)]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("flower")
-    entries = [SumSite.enrol(folder / f"site-{i}", i, f"hospital {i}") for i in range(SITES)]
+def enrolled(folder, sites):
+    entries = [SumSite.enrol(folder / f"site-{i}", i, f"hospital {i}") for i in range(sites)]
     roster = Roster.of(entries, study="flower", threshold=2, colluders=1)
     (folder / "roster.json").write_bytes(roster.to_bytes())
     return folder
 
 
-def client_app(folder, failing=None, mods=None):
-    if mods is None:
-        mods = [mod(site=str(folder / "site-{partition-id}"), roster=str(folder / "roster.json"))]
-    app = ClientApp(mods=mods)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return enrolled(tmp_path_factory.mktemp("flower"), SITES)
+
+
+@pytest.fixture(scope="module")
+def four(tmp_path_factory):
+    return enrolled(tmp_path_factory.mktemp("four"), 4)
+
+
+def client_app(folder, failing=None, before=()):
+    """`before` are mods between the network and ours."""
+    app = ClientApp(mods=[*before, mod(site=str(folder / "site-{partition-id}"), roster=str(folder / "roster.json"))])
+
+
 
     @app.train()
     def train(message: Message, context: Context) -> Message:
@@ -71,7 +80,7 @@ def client_app(folder, failing=None, mods=None):
     return app
 
 
-def run(folder, inner, app, rounds=ROUNDS):
+def run(folder, inner, app, rounds=ROUNDS, sites=SITES):
     strategy = Encrypted(
         inner, roster=folder / "roster.json", clip=1.0, train_metrics=["loss"], evaluate_metrics=["accuracy"], timeout=60
     )
@@ -90,7 +99,7 @@ def run(folder, inner, app, rounds=ROUNDS):
     def main(grid: Grid, context: Context) -> None:
         out["result"] = strategy.start(grid=grid, initial_arrays=ArrayRecord(start()), num_rounds=rounds, timeout=120)
 
-    run_simulation(server_app=server, client_app=app, num_supernodes=SITES,
+    run_simulation(server_app=server, client_app=app, num_supernodes=sites,
                    backend_config={"client_resources": {"num_cpus": 1, "num_gpus": 0.0}})
     return out["result"], seen
 
@@ -104,8 +113,25 @@ def expected(number, sites=range(SITES)):
     return codec.decode(sum(integers).astype(np.uint64), len(integers))
 
 
-def inner(kind=FedAvg, **more):
-    return kind(min_train_nodes=SITES, min_evaluate_nodes=SITES, min_available_nodes=SITES, **more)
+def inner(kind=FedAvg, sites=SITES, **more):
+    return kind(min_train_nodes=sites, min_evaluate_nodes=sites, min_available_nodes=sites, **more)
+
+
+def dies_after_its_upload(message, context, call_next):
+    step = message.content["blindscope"]["step"]
+    if context.node_config["partition-id"] == 3 and step != "upload":
+        raise RuntimeError("killed")
+    return call_next(message, context)
+
+
+def lies(message, context, call_next):
+    """Sends other bytes than it signed for."""
+    reply = call_next(message, context)
+    if context.node_config["partition-id"] == 3 and "blindscope.upload" in reply.content:
+        whole = bytearray(reply.content["blindscope.upload"]["0"].data)
+        whole[len(whole) // 3] ^= 1
+        reply.content["blindscope.upload"]["0"].data = bytes(whole)
+    return reply
 
 
 def test_rounds_equal_the_sum_in_the_clear_and_replies_show_nothing(folder):
@@ -119,7 +145,7 @@ def test_rounds_equal_the_sum_in_the_clear_and_replies_show_nothing(folder):
     # float32 arrays are trained in float32, so a client's own rounding may move its integers by one.
     np.testing.assert_array_equal(result.arrays.to_numpy_ndarrays()[0], want[0])
     np.testing.assert_allclose(result.arrays.to_numpy_ndarrays()[1], want[1], atol=1e-4)
-    accuracy = np.average([0.8, 0.85, 0.9], weights=EXAMPLES)
+    accuracy = np.average([0.8, 0.85, 0.9], weights=EXAMPLES[:3])
     assert abs(result.evaluate_metrics_clientapp[1]["accuracy"] - accuracy) < 1e-3
     assert len(seen) == SITES * ROUNDS
     for reply in seen:
@@ -135,6 +161,18 @@ def test_an_optimiser_at_the_server_steps_on_the_mean(folder):
 def test_a_round_below_the_cohort_is_lost_and_the_next_one_goes_on(folder):
     result, _ = run(folder, inner(), client_app(folder, failing=(1, 1)))
     assert 1 not in result.train_metrics_clientapp and result.train_metrics_clientapp[2]["sites"] == 3
+
+
+def test_a_site_that_dies_after_its_upload_is_in_the_sum(four):
+    result, _ = run(four, inner(sites=4), client_app(four, before=[dies_after_its_upload]), rounds=1, sites=4)
+    told = result.train_metrics_clientapp[1]
+    assert told["sites"] == 4 and abs(told["loss"] - expected(1, range(4)).metrics["loss"]) < 1e-6
+
+
+def test_a_site_that_lies_is_left_out(four):
+    result, _ = run(four, inner(sites=4), client_app(four, before=[lies]), rounds=1, sites=4)
+    told = result.train_metrics_clientapp[1]
+    assert told["sites"] == 3 and abs(told["loss"] - expected(1, range(3)).metrics["loss"]) < 1e-6
 
 
 def test_strategies_that_need_single_updates_are_refused_by_name(folder):

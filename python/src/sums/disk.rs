@@ -34,7 +34,12 @@ pub(crate) struct Disk {
 }
 
 /// Makes a folder with these keys. Refuses one that has keys.
-pub(crate) fn create(folder: &Path, site: u16, identity: &IdentityKey, sealing: &SealingKey) -> io::Result<()> {
+pub(crate) fn create(
+    folder: &Path,
+    site: u16,
+    identity: &IdentityKey,
+    sealing: &SealingKey,
+) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let keys = Keys { site, identity: identity.to_bytes(), sealing: sealing.to_bytes() };
     let text = Zeroizing::new(serde_json::to_vec(&keys)?);
@@ -50,7 +55,10 @@ impl Disk {
         let path = folder.join(MARKS);
         let marks = OpenOptions::new().create(true).append(true).read(true).mode(0o600).open(&path)?;
         marks.try_lock().map_err(|_| {
-            io::Error::new(io::ErrorKind::WouldBlock, "another process has this site's folder open; end it first")
+            io::Error::new(
+                io::ErrorKind::WouldBlock,
+                "another process has this site's folder open; end it first",
+            )
         })?;
         let mut site = SumSite::default();
         let wrong = |what: &str, at: usize| {

@@ -21,11 +21,18 @@ impl Roster {
     /// sites, more than `colluders`, open a sum. A sum has at least `colluders + 2` uploads, or `minimum`.
     #[staticmethod]
     #[pyo3(signature = (entries, *, study, threshold, colluders, minimum=None))]
-    fn of(entries: Vec<Vec<u8>>, study: &str, threshold: u32, colluders: u32, minimum: Option<u32>) -> PyResult<Self> {
+    fn of(
+        entries: Vec<Vec<u8>>,
+        study: &str,
+        threshold: u32,
+        colluders: u32,
+        minimum: Option<u32>,
+    ) -> PyResult<Self> {
         let mut members = Vec::with_capacity(entries.len());
         for entry in &entries {
-            let member: Member = serde_json::from_slice(entry)
-                .map_err(|e| SumError::new_err(format!("an entry of the roster is not what SumSite.enrol returned: {e}")))?;
+            let member: Member = serde_json::from_slice(entry).map_err(|e| {
+                SumError::new_err(format!("an entry of the roster is not what SumSite.enrol returned: {e}"))
+            })?;
             members.push(member);
         }
         members.sort_by_key(|m| m.site);

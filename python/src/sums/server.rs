@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use blindscope_aggregate::one_round::write_sum;
 use blindscope_federation::sums::{
-    Agreement, Commitment, Findings, Received, SumOpening, SumRefusal, SumRound, Vouch, bundle, read_result, read_upload,
-    sort_findings,
+    Agreement, Commitment, Findings, Received, SumOpening, SumRefusal, SumRound, Vouch, bundle, read_result,
+    read_upload, sort_findings,
 };
 use blindscope_federation::{Blob, Error, SiteId};
 use numpy::PyArray1;
@@ -69,8 +69,10 @@ impl SumServer {
 
     /// The sealed parts for one site.
     fn bundle<'py>(&self, py: Python<'py>, site: u16) -> PyResult<Bound<'py, PyBytes>> {
-        let all: Option<Vec<_>> = self.received.values().map(|(r, _)| Some((r, r.pairing.as_deref()?))).collect();
-        let all = all.ok_or_else(|| SumError::new_err("an upload came without its pair keys; ask for it again"))?;
+        let all: Option<Vec<_>> =
+            self.received.values().map(|(r, _)| Some((r, r.pairing.as_deref()?))).collect();
+        let all =
+            all.ok_or_else(|| SumError::new_err("an upload came without its pair keys; ask for it again"))?;
         Ok(PyBytes::new(py, &bundle(&self.round, SiteId(site), &all).or_raise()?))
     }
 
@@ -88,10 +90,11 @@ impl SumServer {
         let sorted = sort_findings(&self.round, &self.findings);
         let out: Vec<u16> = sorted.convicted.iter().chain(&sorted.left_out).map(|s| s.0).collect();
         self.holders = sorted.holders;
-        let kept: Vec<_> = self.received.iter().filter(|(site, _)| !out.contains(site)).map(|(_, r)| r).collect();
+        let kept: Vec<_> =
+            self.received.iter().filter(|(site, _)| !out.contains(site)).map(|(_, r)| r).collect();
         let (found, least) = (kept.len() as u64, u64::from(self.round.least_cohort()));
         if found < least {
-            return Err(SumRefusal::Cohort { found, least }).map_err(Error::from).or_raise();
+            return Err(Error::from(SumRefusal::Cohort { found, least })).or_raise();
         }
         let mut bodies: Vec<&[u8]> = kept.iter().map(|(_, body)| body.as_slice()).collect();
         let mut sum = Vec::new();
@@ -126,7 +129,11 @@ impl SumServer {
             return Ok(Vec::new());
         }
         let sites = self.commitment()?.sites();
-        Ok(sites.iter().map(|s| s.0).filter(|s| !self.agreements.contains_key(s) && !self.vouches.contains_key(s)).collect())
+        Ok(sites
+            .iter()
+            .map(|s| s.0)
+            .filter(|s| !self.agreements.contains_key(s) && !self.vouches.contains_key(s))
+            .collect())
     }
 
     /// A site's body, for whoever evaluates it.
@@ -172,7 +179,8 @@ impl SumServer {
             let agreed = agreed(&self.round, commitment, &words, &vouches)?;
             let openings: Vec<_> = self.openings.values().cloned().collect();
             let mut values = Vec::with_capacity(self.round.plan().literal().values as usize);
-            let mut from = || Ok(Box::new(std::io::Cursor::new(sum.clone())) as Box<dyn std::io::Read + Send>);
+            let mut from =
+                || Ok(Box::new(std::io::Cursor::new(sum.clone())) as Box<dyn std::io::Read + Send>);
             let mut sink = |run: &[u64]| {
                 values.extend_from_slice(run);
                 Ok(())

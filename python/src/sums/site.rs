@@ -6,8 +6,8 @@ use std::sync::Mutex;
 
 use blindscope_aggregate::one_round::{evaluate_body, write_sum};
 use blindscope_federation::sums::{
-    self, Agreed, Agreement, Commitment, Findings, Member, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound,
-    Uploader, Vouch, open_parts, vouch_for, write_upload,
+    self, Agreed, Agreement, Commitment, Findings, Member, SignedUpload, SumMark, SumOpening, SumRefusal,
+    SumRound, Uploader, Vouch, open_parts, vouch_for, write_upload,
 };
 use blindscope_federation::{Blob, Error, IdentityKey, SealingKey, SiteEntry, SiteId};
 use numpy::PyReadonlyArray1;
@@ -31,7 +31,7 @@ pub(crate) struct SumSite {
 impl SumSite {
     /// Make a new site's folder with its keys, readable by their owner alone, and return its entry of the roster, which is public.
     #[staticmethod]
-    fn enrol<'py>(py: Python<'py>, folder: PathBuf, number: u16, name: String) -> PyResult<Bound<'py, PyBytes>> {
+    fn enrol(py: Python<'_>, folder: PathBuf, number: u16, name: String) -> PyResult<Bound<'_, PyBytes>> {
         let mut rng = blindscope_node::system::rng().or_raise()?;
         let (identity, sealing) = (IdentityKey::generate(&mut rng), SealingKey::generate(&mut rng));
         let entry = SiteEntry { name, identity: identity.public(), sealing: sealing.public() };
@@ -72,7 +72,9 @@ impl SumSite {
         input: &str,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let round = self.round(&round)?;
-        let values = values.as_slice().map_err(|e| SumError::new_err(format!("values: {e}; pass a contiguous array")))?;
+        let values = values
+            .as_slice()
+            .map_err(|e| SumError::new_err(format!("values: {e}; pass a contiguous array")))?;
         let input = Blob::of(input.as_bytes()).digest;
         let bytes = py.detach(|| self.with(|disk, site| encrypt(disk, site, &round, values, input)))?;
         Ok(PyBytes::new(py, &bytes))
@@ -132,7 +134,8 @@ impl SumSite {
                     judged => judged?,
                 };
                 store(disk, site, &mark)?;
-                let evaluation = if let SumMark::Agreed { evaluation, .. } = mark { evaluation } else { evaluation };
+                let evaluation =
+                    if let SumMark::Agreed { evaluation, .. } = mark { evaluation } else { evaluation };
                 let word = Agreement::sign(&round, at, commitment.digest(&round), evaluation, &disk.identity);
                 Ok(word.to_bytes(&round))
             })
@@ -154,7 +157,13 @@ impl SumSite {
             self.with(|disk, _| {
                 let commitment = Commitment::from_bytes(&round, commitment)?;
                 let evaluation = vouch_for(&round, &commitment, SiteId(of), &mut &body[..])?;
-                let word = Vouch::sign(&round, (disk.me, SiteId(of)), commitment.digest(&round), evaluation, &disk.identity);
+                let word = Vouch::sign(
+                    &round,
+                    (disk.me, SiteId(of)),
+                    commitment.digest(&round),
+                    evaluation,
+                    &disk.identity,
+                );
                 Ok(word.to_bytes(&round))
             })
         })?;
@@ -184,7 +193,8 @@ impl SumSite {
                 for mark in site.judge_opening(disk.me, &round, &commitment, &agreed)? {
                     store(disk, site, &mark)?;
                 }
-                let opening = SumOpening::sign(&round, disk.me, (&commitment, &agreed), &parts, &disk.identity)?;
+                let opening =
+                    SumOpening::sign(&round, disk.me, (&commitment, &agreed), &parts, &disk.identity)?;
                 disk.forget(&round.name());
                 Ok(opening.to_bytes(&round))
             })
@@ -199,7 +209,8 @@ impl SumSite {
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Disk, &mut sums::SumSite) -> Result<T, Error>) -> PyResult<T> {
-        let mut state = self.state.lock().map_err(|_| SumError::new_err("an earlier call of this site panicked"))?;
+        let mut state =
+            self.state.lock().map_err(|_| SumError::new_err("an earlier call of this site panicked"))?;
         let (disk, site) = &mut *state;
         work(disk, site).or_raise()
     }
@@ -208,7 +219,8 @@ impl SumSite {
 /// Stores a mark, then lets it take effect.
 fn store(disk: &mut Disk, site: &mut sums::SumSite, mark: &SumMark) -> Result<(), Error> {
     disk.mark(mark).map_err(Error::io("store a mark"))?;
-    site.apply(mark).map_err(|what| Error::io("fold a mark")(io::Error::new(io::ErrorKind::InvalidData, what)))
+    site.apply(mark)
+        .map_err(|what| Error::io("fold a mark")(io::Error::new(io::ErrorKind::InvalidData, what)))
 }
 
 fn encrypt(
@@ -261,7 +273,8 @@ pub(super) fn agreed(
     agreements: &[Vec<u8>],
     vouches: &[Vec<u8>],
 ) -> Result<Agreed, Error> {
-    let words: Result<Vec<_>, _> = agreements.iter().map(|bytes| Agreement::from_bytes(round, bytes)).collect();
+    let words: Result<Vec<_>, _> =
+        agreements.iter().map(|bytes| Agreement::from_bytes(round, bytes)).collect();
     let vouches: Result<Vec<_>, _> = vouches.iter().map(|bytes| Vouch::from_bytes(round, bytes)).collect();
     Agreed::new(round, commitment, &words?, &vouches?)
 }
