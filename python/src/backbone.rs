@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use blindscope_learn::features::{self, BackboneSource, ExtractOptions, TileList, hex};
 use pyo3::prelude::*;
 
 use crate::errors::OrRaise as _;
 use crate::features::Features;
 use crate::watch::Watch;
+use blindscope_learn::features::{self, BackboneSource, ExtractOptions, TileList, hex};
 
 /// A Vision Transformer with the preprocessing that it was trained on.
 #[pyclass(frozen, module = "blindscope")]

@@ -1,7 +1,8 @@
 //! The `blindscope` command, for the script that the wheel installs.
 
-use pyo3::prelude::*;
 use std::ffi::OsString;
+
+use pyo3::prelude::*;
 
 /// Run the command with these arguments, the program's name first, and return its exit code.
 #[pyfunction]

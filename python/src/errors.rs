@@ -1,8 +1,9 @@
 //! From Rust's errors to the classes of `blindscope.errors`; the text stays Rust's.
 
+use pyo3::{PyErr, import_exception};
+
 use blindscope_learn::features;
 use blindscope_learn::training;
-use pyo3::{PyErr, import_exception};
 
 import_exception!(blindscope.errors, DataError);
 import_exception!(blindscope.errors, HeadError);

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use blindscope_learn::features::{self, ImportOptions, hex, import, unhex};
 use numpy::ndarray::ArrayView2;
 use numpy::{AllowTypeChange, PyArray1, PyArray2, PyArrayLike2, PyArrayMethods as _};
 use pyo3::prelude::*;
 
 use crate::errors::{DataError, IntoPython as _, OrRaise as _};
 use crate::rows::flat;
+use blindscope_learn::features::{self, ImportOptions, hex, import, unhex};
 
 /// Features of tiles or slides: rows with names, labels, groups and the backbone that they came from.
 ///

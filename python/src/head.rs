@@ -1,7 +1,5 @@
 //! Heads: trained on features, read and written, evaluated in the clear.
 
-use blindscope_classify::Head;
-use blindscope_learn::training::{Activation, HeadKind, HeadRequest, train_head};
 use numpy::PyArray2;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -9,6 +7,8 @@ use pyo3::types::PyBytes;
 use crate::errors::{HeadError, OrRaise as _};
 use crate::features::Features;
 use crate::rows::{Matrix, matrix, rows};
+use blindscope_classify::Head;
+use blindscope_learn::training::{Activation, HeadKind, HeadRequest, train_head};
 
 /// A classifier head as encryption evaluates it: normalisation with its clip, and the map to logits.
 #[pyclass(frozen, module = "blindscope._native")]

@@ -1,6 +1,5 @@
 //! Encrypted questions: the asker, who alone holds a key, and the server, which holds the head.
 
-use blindscope_classify::{self as classify, AskerSecret, EvaluationKeys, Head};
 use numpy::PyArray2;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -10,6 +9,7 @@ use crate::errors::{InferenceError, OrRaise as _};
 use crate::head::NativeHead;
 use crate::plan::Plan;
 use crate::rows::{Matrix, matrix, rows};
+use blindscope_classify::{self as classify, AskerSecret, EvaluationKeys, Head};
 
 /// Who asks: makes keys, encrypts rows, opens answers. Its secret key never leaves it, and it cannot be pickled.
 #[pyclass(frozen, module = "blindscope")]

@@ -1,12 +1,12 @@
 //! What both ends of encrypted questions agree on.
 
-use blindscope_ckks::Security;
-use blindscope_classify::{self as classify, Packing, Policy};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{OrRaise as _, PlanError};
 use crate::head::NativeHead;
+use blindscope_ckks::Security;
+use blindscope_classify::{self as classify, Packing, Policy};
 
 /// Packing, parameters, lengths and the promised error of encrypted questions to one head. Public: it holds no weights.
 #[pyclass(frozen, module = "blindscope")]

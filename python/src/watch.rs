@@ -1,8 +1,9 @@
 //! What long calls do while they run: hear Ctrl-C, and tell a callback how far they are.
 
-use pyo3::prelude::*;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use pyo3::prelude::*;
 
 /// Between a long call without the interpreter and the Python that waits for it.
 pub(crate) struct Watch {

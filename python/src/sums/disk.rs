@@ -6,11 +6,12 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
 use blindscope_federation::sums::{SumMark, SumSite};
 use blindscope_federation::{IdentityKey, SealingKey, SiteId};
 use blindscope_wire::Digest;
-use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 
 const KEYS: &str = "site.key";
 const MARKS: &str = "marks.jsonl";

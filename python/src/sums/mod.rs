@@ -6,9 +6,10 @@ mod roster;
 mod server;
 mod site;
 
+use pyo3::prelude::*;
+
 use blindscope_federation::sums::{Epoch, SumRound};
 use blindscope_federation::{Blob, JobId};
-use pyo3::prelude::*;
 
 pub(crate) use roster::Roster;
 pub(crate) use server::SumServer;

@@ -1,11 +1,11 @@
 //! Who takes part in sums, under which rules.
 
-use blindscope_federation::sums::{Epoch, EpochLiteral, Member};
-use blindscope_federation::{Blob, SiteId};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::errors::{OrRaise as _, SumError};
+use blindscope_federation::sums::{Epoch, EpochLiteral, Member};
+use blindscope_federation::{Blob, SiteId};
 
 /// The sites of a sum with their public keys and the rules of opening: one document, the same for everybody.
 #[pyclass(frozen, module = "blindscope")]

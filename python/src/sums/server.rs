@@ -2,12 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use blindscope_aggregate::one_round::write_sum;
-use blindscope_federation::sums::{
-    Agreement, Commitment, Findings, Received, SumOpening, SumRefusal, SumRound, Vouch, bundle, read_result,
-    read_upload, sort_findings,
-};
-use blindscope_federation::{Blob, Error, SiteId};
 use numpy::PyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -15,6 +9,12 @@ use pyo3::types::PyBytes;
 use super::site::agreed;
 use super::{Roster, RoundSpec};
 use crate::errors::{OrRaise as _, SumError};
+use blindscope_aggregate::one_round::write_sum;
+use blindscope_federation::sums::{
+    Agreement, Commitment, Findings, Received, SumOpening, SumRefusal, SumRound, Vouch, bundle, read_result,
+    read_upload, sort_findings,
+};
+use blindscope_federation::{Blob, Error, SiteId};
 
 /// The server of one round: takes uploads, names their set and sum, gathers agreement and openings. It reads nothing but the sum.
 #[pyclass(module = "blindscope")]

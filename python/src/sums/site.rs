@@ -4,12 +4,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use blindscope_aggregate::one_round::{evaluate_body, write_sum};
-use blindscope_federation::sums::{
-    self, Agreed, Agreement, Commitment, Findings, Member, SignedUpload, SumMark, SumOpening, SumRefusal,
-    SumRound, Uploader, Vouch, open_parts, vouch_for, write_upload,
-};
-use blindscope_federation::{Blob, Error, IdentityKey, SealingKey, SiteEntry, SiteId};
 use numpy::PyReadonlyArray1;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -18,6 +12,12 @@ use rand_core::Rng as _;
 use super::disk::{self, Disk};
 use super::{Roster, RoundSpec};
 use crate::errors::{OrRaise as _, SumError};
+use blindscope_aggregate::one_round::{evaluate_body, write_sum};
+use blindscope_federation::sums::{
+    self, Agreed, Agreement, Commitment, Findings, Member, SignedUpload, SumMark, SumOpening, SumRefusal,
+    SumRound, Uploader, Vouch, open_parts, vouch_for, write_upload,
+};
+use blindscope_federation::{Blob, Error, IdentityKey, SealingKey, SiteEntry, SiteId};
 
 /// A site: encrypts its integers, agrees to one set of uploads a round, opens its share of that set's key. Everything it may never do
 /// twice is in its folder before it is done. One process at a time; cannot be pickled.
