@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from logging import INFO, WARNING
 from pathlib import Path
 from typing import Any, Optional
@@ -30,7 +30,8 @@ from flwr.serverapp.strategy.strategy import Strategy
 
 from . import Roster, SumServer, SumSite
 from .errors import BlindscopeError, SumError
-from .updates import UpdateCodec
+from .rounds import Blobs, answer, finish
+from .updates import Coding, UpdateCodec
 
 # Under this name stand our records in Flower's messages.
 KEY = "blindscope"
@@ -70,7 +71,10 @@ def mod(site: str, roster: str, *, weighted_by_key: str = "num-examples") -> Cal
         if asked["step"] == "upload":
             reply = _upload(ours, asked, message, context, call_next, weighted_by_key)
         else:
-            reply = _STEPS[str(asked["step"])](ours, _spec(asked), message.content)
+            names = ("headers", "bundle", "commitment", "bodies", "body", "agreements", "vouches")
+            blobs = {name: _blobs(message.content, name) for name in names}
+            said = answer(ours, _spec(asked), str(asked["step"]), blobs, asked.get("of"))
+            reply = _with_blobs(RecordDict(), answer=[said])
         reply[KEY] = ConfigRecord({"site": ours.number})
         return Message(reply, reply_to=message)
 
@@ -107,37 +111,6 @@ def _upload(ours: SumSite, asked: ConfigRecord, message: Message, context: Any, 
     return _with_blobs(RecordDict(), upload=[upload])
 
 
-def _findings(ours: SumSite, spec: dict, content: RecordDict) -> RecordDict:
-    found = ours.findings(spec, _blobs(content, "headers"), _blobs(content, "bundle")[0])
-    return _with_blobs(RecordDict(), findings=[found])
-
-
-def _agree(ours: SumSite, spec: dict, content: RecordDict) -> RecordDict:
-    word = ours.agree(spec, _blobs(content, "commitment")[0], bodies=_blobs(content, "bodies") or None)
-    return _with_blobs(RecordDict(), agreement=[word])
-
-
-def _vouch(ours: SumSite, spec: dict, content: RecordDict) -> RecordDict:
-    commitment, body = _blobs(content, "commitment")[0], _blobs(content, "body")[0]
-    word = ours.vouch(spec, commitment, int(content.config_records[KEY]["of"]), body)
-    return _with_blobs(RecordDict(), vouch=[word])
-
-
-def _open(ours: SumSite, spec: dict, content: RecordDict) -> RecordDict:
-    opening = ours.open(
-        spec,
-        _blobs(content, "headers"),
-        _blobs(content, "bundle")[0],
-        _blobs(content, "commitment")[0],
-        _blobs(content, "agreements"),
-        vouches=_blobs(content, "vouches"),
-    )
-    return _with_blobs(RecordDict(), opening=[opening])
-
-
-_STEPS = {"findings": _findings, "agree": _agree, "vouch": _vouch, "open": _open}
-
-
 class Encrypted(Strategy):
     """A strategy whose averages are sums that nobody sees the parts of.
 
@@ -145,12 +118,12 @@ class Encrypted(Strategy):
     roster: the roster's file, as each site has it
     clip: size to which a site's change of a number is clipped; how much was clipped is a metric, `clipped`
     bits: of an integer
-    most_examples: the largest weight of a site
+    most_examples: the largest weight of a site; learned from the rounds before unless given
     train_metrics, evaluate_metrics: names of metrics that are averaged inside the sum; others never leave a site
     timeout: seconds for each message after training
     """
 
-    def __init__(self, strategy: FedAvg, *, roster: Any, clip: float = 1.0, bits: int = 16, most_examples: int = 65535,
+    def __init__(self, strategy: FedAvg, *, roster: Any, clip: float = 1.0, bits: int = 16, most_examples: Optional[int] = None,
                  train_metrics: Iterable[str] = (), evaluate_metrics: Iterable[str] = (), timeout: float = 600.0):
         if type(strategy) not in SERVED:
             served = ", ".join(kind.__name__ for kind in SERVED)
@@ -159,8 +132,9 @@ class Encrypted(Strategy):
             )
         self.inner = strategy
         self.roster = Roster.from_bytes(Path(roster).read_bytes())
-        self.clip, self.bits, self.most_examples, self.timeout = clip, bits, most_examples, timeout
-        self.metrics = {MessageType.TRAIN: tuple(train_metrics), MessageType.EVALUATE: tuple(evaluate_metrics)}
+        self.clip, self.bits, self.timeout = clip, bits, timeout
+        metrics = {MessageType.TRAIN: train_metrics, MessageType.EVALUATE: evaluate_metrics}
+        self._coding = {kind: Coding(clip, bits, most_examples, tuple(names)) for kind, names in metrics.items()}
         self.run = uuid.uuid4().hex
         self._grid: Optional[Grid] = None
         self._arrays: Optional[ArrayRecord] = None
@@ -207,7 +181,7 @@ class Encrypted(Strategy):
         return MetricRecord({**told, **mean.metrics})
 
     def _asking(self, kind: str, number: int, shapes: tuple, messages: Iterable[Message]) -> list[Message]:
-        codec = UpdateCodec(shapes, self.clip, self.bits, self.most_examples, self.metrics[kind])
+        codec = self._coding[kind].codec(shapes)
         spec = {"job": f"{self.run}/{kind}", "number": number, "values": codec.values, "max": codec.max}
         self._asked[kind] = (spec, codec)
         asking = []
@@ -226,7 +200,9 @@ class Encrypted(Strategy):
         spec, codec = self._asked[kind]
         try:
             sums, sites = _Round(self, spec).run(replies)
-            return codec.decode(sums, len(sites))
+            mean = codec.decode(sums, len(sites))
+            self._coding[kind].learn(mean)
+            return mean
         except BlindscopeError as lost:
             log(WARNING, "round %s of %s is lost: %s", spec["number"], kind, lost)
             return None
@@ -247,56 +223,33 @@ class _Round:
         self.nodes: dict[int, int] = {}
 
     def run(self, replies: list[Message]) -> tuple[np.ndarray, list[int]]:
-        for reply in replies:
-            self._each(reply, "upload", self._take)
-        headers = self.server.headers()
-        bundles = {site: [self.server.bundle(site)] for site in self.nodes}
-        self._ask("findings", lambda site: {"headers": headers, "bundle": bundles[site]}, "findings", self.server.found)
-        commitment, left_out = self.server.commit()
-        if left_out:
-            log(WARNING, "sites %s are left out: holders could not use their parts", left_out)
-        named = {"commitment": [commitment]}
-        self._ask("agree", lambda _: {**named, "bodies": self.server.bodies() or []}, "agreement", self.server.agree)
-        self._vouch(commitment)
-        words, vouches = self.server.agreed()
-        openers = set(self.server.openers)
-        told = {"headers": headers, **named, "agreements": words, "vouches": vouches}
-        self._ask("open", lambda site: {**told, "bundle": bundles[site]}, "opening", self.server.opened, openers)
-        return self.server.result()
+        for site, node, upload in self._read(replies, "upload"):
+            try:
+                self.server.take(site, upload)
+                self.nodes[site] = node
+            except BlindscopeError as wrong:
+                log(WARNING, "node %s: its upload cannot be used: %s", node, wrong)
+        return finish(self.server, self._ask, lambda text: log(WARNING, "%s", text))
 
-    def _take(self, site: int, node: int, upload: bytes) -> None:
-        self.server.take(site, upload)
-        self.nodes[site] = node
-
-    def _vouch(self, commitment: bytes) -> None:
-        """Sites that are there evaluate the bodies of those that are gone."""
-        for gone in self.server.silent():
-            there = [site for site in self.nodes if site != gone and site not in self.server.silent()]
-            told = {"commitment": [commitment], "body": [self.server.body(gone)]}
-            self._ask("vouch", lambda _: told, "vouch", self.server.vouched, set(there[:1]), of=gone)
-
-    def _ask(self, step: str, told: Callable[[int], dict], answer: str, take: Callable[[bytes], Any],
-             sites: Optional[set[int]] = None, **more: int) -> None:
+    def _ask(self, step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[bytes]:
         messages = []
-        for site, node in self.nodes.items():
-            if sites is not None and site not in sites:
-                continue
-            content = _with_blobs(RecordDict(), **told(site))
-            content[KEY] = ConfigRecord({**self.spec, "step": step, **more})
-            messages.append(Message(content, dst_node_id=node, message_type=MessageType.TRAIN))
-        for reply in self.grid.send_and_receive(messages, timeout=self.timeout):
-            self._each(reply, answer, lambda _site, _node, blob: take(blob))
+        for site, blobs in told.items():
+            content = _with_blobs(RecordDict(), **blobs)
+            content[KEY] = ConfigRecord({**self.spec, "step": step, **({} if of is None else {"of": of})})
+            messages.append(Message(content, dst_node_id=self.nodes[site], message_type=MessageType.TRAIN))
+        for _, _, said in self._read(self.grid.send_and_receive(messages, timeout=self.timeout), "answer"):
+            yield said
 
-    def _each(self, reply: Message, name: str, take: Callable[[int, int, bytes], Any]) -> None:
-        """What one node says counts for itself alone: a reply that is wrong is left out, with a word."""
-        node = reply.metadata.src_node_id
-        if reply.has_error():
-            log(WARNING, "node %s: %s", node, reply.error.reason)
-            return
-        try:
-            blobs = _blobs(reply.content, name)
-            if len(blobs) != 1:
-                raise SumError(f"the reply has {len(blobs)} byte strings `{name}`, one is expected")
-            take(int(reply.content.config_records[KEY]["site"]), node, blobs[0])
-        except (BlindscopeError, KeyError, ValueError, OverflowError, TypeError) as wrong:
-            log(WARNING, "node %s: its %s cannot be used: %s", node, name, wrong)
+    def _read(self, replies: Iterable[Message], name: str) -> Iterable[tuple[int, int, bytes]]:
+        """Site, node and byte string of each reply; one that has none is left out, with a word."""
+        for reply in replies:
+            node = reply.metadata.src_node_id
+            if reply.has_error():
+                log(WARNING, "node %s: %s", node, reply.error.reason)
+                continue
+            blobs, config = _blobs(reply.content, name), reply.content.config_records.get(KEY, {})
+            site = config.get("site")
+            if len(blobs) != 1 or not isinstance(site, int) or not 0 <= site < 2**16:
+                log(WARNING, "node %s: its reply has no `%s` of a site", node, name)
+                continue
+            yield site, node, blobs[0]

@@ -7,8 +7,9 @@ sum of these integers is exact, so the mean is that of clipped, rounded updates 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
-from typing import Any, Mapping, Sequence
+from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
@@ -135,6 +136,30 @@ class UpdateCodec:
         examples = weight / self.max * self.most_examples
         clipped = float(sums[self.numbers + 1]) / (sites * self.max)
         return MeanUpdate(arrays, examples, clipped, metrics, sites)
+
+
+class Coding:
+    """The codec of each round, at the server, which tells the sites.
+
+    Integers are finest where `most_examples` is near the sum of all weights. Unless it is given, the first round has eight bits more and
+    room for 65,535 examples a site, and later ones take the sum that the round before has opened, with a quarter to spare.
+    """
+
+    def __init__(self, clip: float, bits: int, most_examples: Optional[int], metrics: Sequence[str]):
+        self.clip, self.bits, self.most_examples, self.metrics = clip, bits, most_examples, tuple(metrics)
+        self._learned: Optional[int] = None
+        self.codec(())
+
+    def codec(self, shapes: Sequence[Sequence[int]]) -> UpdateCodec:
+        """The codec of a round that begins now."""
+        most = self.most_examples or self._learned
+        if most is None:
+            return UpdateCodec(shapes, self.clip, min(31, self.bits + 8), 65535, self.metrics)
+        return UpdateCodec(shapes, self.clip, self.bits, most, self.metrics)
+
+    def learn(self, mean: "MeanUpdate") -> None:
+        """Takes the opened weight of a round for the next one."""
+        self._learned = max(1, math.ceil(1.25 * mean.examples))
 
 
 @dataclass(frozen=True)

@@ -80,9 +80,9 @@ def client_app(folder, failing=None, before=()):
     return app
 
 
-def run(folder, inner, app, rounds=ROUNDS, sites=SITES):
+def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000):
     strategy = Encrypted(
-        inner, roster=folder / "roster.json", clip=1.0, train_metrics=["loss"], evaluate_metrics=["accuracy"], timeout=60
+        inner, roster=folder / "roster.json", clip=1.0, most_examples=most, train_metrics=["loss"], evaluate_metrics=["accuracy"], timeout=60
     )
     out, seen = {}, []
     take = strategy.aggregate_train
@@ -106,7 +106,7 @@ def run(folder, inner, app, rounds=ROUNDS, sites=SITES):
 
 def expected(number, sites=range(SITES)):
     """The mean of clipped, rounded updates, computed in the clear from the same integers."""
-    codec = UpdateCodec(shapes=[(4, 3), (5,)], metrics=("loss",))
+    codec = UpdateCodec(shapes=[(4, 3), (5,)], most_examples=1000, metrics=("loss",))
     integers = [
         codec.encode(change(i, number), EXAMPLES[i], {"loss": 0.5 * i}).astype(object) for i in sites
     ]
@@ -150,6 +150,16 @@ def test_rounds_equal_the_sum_in_the_clear_and_replies_show_nothing(folder):
     assert len(seen) == SITES * ROUNDS
     for reply in seen:
         assert set(reply.content) == {"blindscope", "blindscope.upload"}  # neither arrays nor metrics in the clear
+
+
+def test_weights_are_learned_where_nobody_gives_the_largest(folder):
+    result, _ = run(folder, inner(), client_app(folder), most=None)
+    want = start()[0]
+    for number in (1, 2):
+        mean = sum(e * np.clip(change(i, number)[0], -1, 1) for i, e in enumerate(EXAMPLES[:3])) / sum(EXAMPLES[:3])
+        want = want + mean
+        assert abs(result.train_metrics_clientapp[number]["loss"] - np.average([0, 0.5, 1], weights=EXAMPLES[:3])) < 1e-3
+    np.testing.assert_allclose(result.arrays.to_numpy_ndarrays()[0], want, atol=3e-4)
 
 
 def test_an_optimiser_at_the_server_steps_on_the_mean(folder):
