@@ -8,6 +8,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
+use proptest::prelude::*;
+
 use blindscope_federation::payload::{
     SiteTools, combine_first, combine_key, combine_relin, open_bundle, site_payload, write_inference_share,
     write_key_share,
@@ -19,7 +21,6 @@ use blindscope_federation::{
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
 use common::{Fixture, fixture, job};
-use proptest::prelude::*;
 
 #[derive(Default)]
 struct Memory(RefCell<BTreeMap<Digest, Vec<u8>>>);
@@ -173,11 +174,11 @@ proptest! {
 
 /// Where the sealed parts start.
 fn shares_start(fixture: &Fixture) -> usize {
-    use blindscope_threshold::{PublicKeyShare, ShamirPart};
+    use blindscope_threshold::{PublicKeyProtocol, ShamirPart};
     let ceremony = fixture.study.ceremony(ceremony(fixture)).unwrap();
     let all = Sizes::of(&fixture.study, &JobSpec::ceremony("key")).unwrap().key_share as usize;
     let start = all - 3 * (ShamirPart::byte_len(&ceremony) + SEAL_OVERHEAD);
-    assert!(start > PublicKeyShare::collector(&ceremony).shape().payload_len());
+    assert!(start > PublicKeyProtocol::collector(&ceremony).shape().payload_len());
     start
 }
 

@@ -1,12 +1,12 @@
 //! `encrypted-head`: the sum of the sites' first layers under the inference key, which nobody ever opens.
 
-use blindscope_ckks::Level;
 use rand_core::CryptoRng;
 
 use super::spec::refused;
 use super::{Basis, Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::payload::{self, add_ciphertexts, write_head};
 use crate::{Ask, Blob, Circuit, Error, Input, JobId, JobSpec, Output, Phase, Result, Study, Work};
+use blindscope_ckks::Level;
 
 /// Most ciphertexts of an encrypted head.
 const MAX_CIPHERTEXTS: usize = 4096;

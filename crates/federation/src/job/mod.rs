@@ -24,7 +24,6 @@ pub(crate) use inference_keys::InferenceKeys;
 pub(crate) use question::QuestionJob;
 pub(crate) use sum::SumJob;
 
-use blindscope_ckks::Parameters;
 use rand_core::CryptoRng;
 
 use crate::payload::SiteTools;
@@ -32,6 +31,7 @@ use crate::{
     Advance, Ask, Blob, Blobs, Circuit, Input, JobId, Permit, Phase, Result, SignedHeader, SiteId, Study,
     Task, Work,
 };
+use blindscope_ckks::Parameters;
 
 /// A job, parsed: what its kind needs.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,6 +1,5 @@
 //! Rounds of sums: `sum`, and every kind whose learning is a sum of integers. What the integers mean is the learning code's.
 
-use blindscope_aggregate::SumPlan;
 use rand_core::CryptoRng;
 
 use super::spec::refused;
@@ -12,6 +11,7 @@ use crate::{
     Advanced, Ask, Blob, Error, Input, JobId, JobSpec, Outcome, Output, Phase, Result, SiteId, Step, Study,
     Work,
 };
+use blindscope_aggregate::SumPlan;
 
 /// What each round sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

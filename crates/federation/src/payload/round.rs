@@ -3,12 +3,12 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 
-use blindscope_aggregate::{SumPlan, open_sum, write_shares, write_sum, write_upload, write_zeros};
-use blindscope_threshold::{Committee, KeyShare, PartyId, WideKey};
 use rand_core::CryptoRng;
 
 use super::{Side, blame, open};
 use crate::{Blob, Blobs, Error, JobId, Opening, Permit, Result, SignedHeader, SiteId, Step, Study};
+use blindscope_aggregate::{SumPlan, open_sum, write_shares, write_sum, write_upload, write_zeros};
+use blindscope_threshold::{Committee, KeyShare, PartyId, WideKey};
 
 const SUM: &str = "add contributions";
 const SHARE: &str = "write share";

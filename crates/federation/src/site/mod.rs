@@ -9,8 +9,6 @@ mod objection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindscope_threshold::{Ledger, ThresholdError};
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
@@ -18,6 +16,8 @@ use crate::{
     Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
     Signer, SiteId, Step, Study, Task, message,
 };
+use blindscope_threshold::Ledger;
+use blindscope_wire::Digest;
 
 pub use objection::Objection;
 
@@ -178,7 +178,7 @@ impl Permit {
 impl Ledger for Permit {
     fn spend(&mut self, mark: Digest) -> blindscope_threshold::Result<()> {
         if self.used || mark != self.mark {
-            return Err(ThresholdError::Spent { mark: mark.fingerprint().to_string() });
+            return Err(blindscope_threshold::Error::Spent { mark: mark.fingerprint().to_string() });
         }
         self.used = true;
         Ok(())

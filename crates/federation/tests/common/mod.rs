@@ -7,6 +7,9 @@
     reason = "each test binary takes what it needs"
 )]
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
@@ -14,8 +17,6 @@ use blindscope_federation::{
     SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 /// A study, and everybody's keys.
 pub(crate) struct Fixture {

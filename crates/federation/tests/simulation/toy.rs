@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
 use blindscope_federation::{
     Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Permit, Phase,
     Question, SignedHeader, SiteId, Sizes, Study, Task, Work, payload,
 };
 use blindscope_wire::{Digest, Hasher};
-use chacha20::ChaCha20Rng;
-use rand_core::Rng;
 
 /// Blobs of one machine.
 pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;

@@ -2,8 +2,6 @@
 
 use std::io::Write;
 
-use blindscope_ckks::{Evaluator, Plaintext, PublicEncryptor, Scale, codec};
-use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
 use rand_core::CryptoRng;
 
 use super::{QuestionOf, evaluate_question};
@@ -15,6 +13,8 @@ use crate::{
     Asked, Blob, Blobs, Circuit, Contribution, Error, Evaluation, JobSpec, Opening, Permit, Result,
     SignedHeader, SiteId, Study,
 };
+use blindscope_ckks::{Evaluator, Plaintext, PublicEncryptor, Scale, codec};
+use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
 
 const ZEROS: &str = "write zeros";
 const SHARE: &str = "write share of an answer";
