@@ -11,12 +11,12 @@ use std::io::{self, Cursor, Read, Write};
 use proptest::prelude::*;
 
 use blindscope_federation::payload::{
-    SiteTools, combine_first, combine_key, combine_relin, open_bundle, site_payload, write_inference_share,
-    write_key_share,
+    combine_first, combine_key, combine_relin, open_bundle, write_inference_share, write_key_share,
 };
 use blindscope_federation::{
     Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec,
-    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
+    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, SiteTools, Sizes, Step, Task,
+    site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;

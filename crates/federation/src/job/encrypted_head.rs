@@ -34,11 +34,6 @@ impl EncryptedHeadJob {
         let levels = spec.levels.iter().map(|l| Level(*l as usize)).collect();
         Ok(Self { circuit, levels, start: start.to_owned() })
     }
-
-    /// Levels of the head's ciphertexts.
-    pub(crate) fn levels(&self) -> &[Level] {
-        &self.levels
-    }
 }
 
 impl Kind for EncryptedHeadJob {
