@@ -147,7 +147,10 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
         });
         opened.collect()
     };
-    assert_eq!(phases("inference"), [Phase::KeyShare, Phase::Relin, Phase::Parts]);
+    assert_eq!(
+        phases("inference"),
+        [Phase::Commit, Phase::Promise, Phase::KeyShare, Phase::Relin, Phase::Parts, Phase::Trial]
+    );
     assert_eq!(phases("head"), [Phase::Upload]);
     assert_eq!(phases("first"), [Phase::Upload, Phase::Share]);
 }

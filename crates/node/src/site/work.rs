@@ -3,7 +3,7 @@
 use blindscope_federation::{Answer, Blob, Cause, Phase, SiteTools, Task, site_payload};
 use blindscope_store::Unfinished;
 
-use super::{Runner, bundle, dial, named};
+use super::{Runner, dial, named};
 use crate::error::{Error, Result};
 use crate::system;
 
@@ -40,7 +40,7 @@ impl Runner {
             Phase::Share => Some(self.site.permit(task)?),
             _ => None,
         };
-        let (bundle, checked) = (bundle(&self.site, task), self.site.has_checked(task));
+        let (bundle, checked) = (self.site.bundle(task), self.site.has_checked(task));
         let (study, me, blobs) = (self.site.study().clone(), self.site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
         let step = task.step;
