@@ -2,7 +2,6 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use blindscope_node::kit::Kit;
 use blindscope_node::kit::preflight::{self, Outcome};
@@ -24,7 +23,7 @@ pub(crate) struct PreflightOptions {
 /// Exit code when a check failed.
 const FAILED: u8 = 7;
 
-pub(crate) fn run(options: &PreflightOptions) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(options: &PreflightOptions) -> anyhow::Result<u8> {
     let kit = Kit::at(&options.kit);
     let found =
         blindscope_node::system::runtime()?.block_on(preflight::preflight(&kit, &options.overrides))?;
@@ -45,5 +44,5 @@ pub(crate) fn run(options: &PreflightOptions) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    Ok(if found.outcome == Outcome::Failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
+    Ok(if found.outcome == Outcome::Failed { FAILED } else { 0 })
 }

@@ -1,3 +1,5 @@
+//! What is refused outside of the protocol's own answers.
+
 use thiserror::Error;
 
 use blindscope_aggregate::AggregateError;
@@ -159,6 +161,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// A step of a sum's round that is not taken.
+    #[error(transparent)]
+    Sum(crate::sums::SumRefusal),
     /// From the sums' layer.
     #[error(transparent)]
     Aggregate(#[from] AggregateError),

@@ -29,6 +29,7 @@ mod seal;
 mod site;
 mod step;
 mod study;
+pub mod sums;
 mod task;
 mod text;
 mod verify;

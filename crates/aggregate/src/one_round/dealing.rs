@@ -15,6 +15,32 @@ use chacha20::ChaCha20Rng;
 use rand_core::Rng;
 use zeroize::Zeroizing;
 
+/// What a part is expanded from that its holder makes itself: dealer and holder derive the same from a key that they share.
+/// Secret; zeroed on drop.
+pub struct PartSeed(pub Zeroizing<[u8; 32]>);
+
+impl std::fmt::Debug for PartSeed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PartSeed(..)")
+    }
+}
+
+/// At most `t − 1` different holders make their own parts: one more would fix the key.
+fn check_derived(plan: &Plan, holders: &[u32]) -> Result<()> {
+    let most = u64::from(plan.literal().threshold) - 1;
+    let (found, max) = (holders.len() as u64, u64::from(plan.literal().holders) - 1);
+    if found > most {
+        return Err(AggregateError::Range { what: "parts that holders derive", found, max: most });
+    }
+    let twice = |(i, h): (usize, &u32)| holders[..i].contains(h) || u64::from(*h) > max;
+    match holders.iter().enumerate().find(|&e| twice(e)) {
+        Some((_, &h)) => {
+            Err(AggregateError::Range { what: "holder of a derived part", found: h.into(), max })
+        }
+        None => Ok(()),
+    }
+}
+
 /// A key's polynomials. Secret; zeroed on drop.
 pub struct Dealing<'p> {
     plan: &'p Plan,
@@ -23,23 +49,45 @@ pub struct Dealing<'p> {
 }
 
 impl<'p> Dealing<'p> {
-    pub(super) fn new(plan: &'p Plan, key: &[i64], rng: &mut ChaCha20Rng) -> Self {
+    /// Polynomials through the key at 0 and through the parts that `derived` holders make themselves, uniform otherwise: `t`
+    /// values a coefficient fix them.
+    pub(super) fn new(
+        plan: &'p Plan,
+        key: &[i64],
+        derived: &[(u32, PartSeed)],
+        rng: &mut ChaCha20Rng,
+    ) -> Result<Self> {
         let (p, numbers) = (plan.prime(), plan.part_numbers());
+        let t = plan.literal().threshold as usize;
+        let holders: Vec<u32> = derived.iter().map(|(h, _)| *h).collect();
+        check_derived(plan, &holders)?;
+        let others = (0..plan.literal().holders).filter(|h| !holders.contains(h));
+        let points = holders.iter().copied().chain(others).take(t - 1).map(|h| u64::from(h) + 1);
+        let xs: Vec<u64> = std::iter::once(0).chain(points).collect();
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);
-        let row = |j: u64| {
+        let row = |i: usize| {
             let mut row = Zeroizing::new(vec![0; numbers]);
-            shamir::uniform(p, &seed, j, &mut row);
+            match derived.get(i.wrapping_sub(1)) {
+                Some((_, own)) => shamir::uniform(p, &own.0, 0, &mut row),
+                None => shamir::uniform(p, &seed, i as u64, &mut row),
+            }
             row
         };
-        let mut rows: Vec<_> = (0..u64::from(plan.literal().threshold)).map(row).collect();
-        if let Some(constant) = rows.first_mut() {
+        let mut values: Vec<_> = (0..t).map(row).collect();
+        if let Some(constant) = values.first_mut() {
             // The masks' constants stay random.
             for (c, &s) in constant.iter_mut().zip(key) {
                 *c = p.from_i64(s) as u16;
             }
         }
-        Self { plan, rows }
+        let values: Vec<&[u16]> = values.iter().map(|r| &r[..]).collect();
+        let coefficients = shamir::coefficients(p, &xs).into_iter().map(|weights| {
+            let mut row = Zeroizing::new(vec![0; numbers]);
+            shamir::combine(p, &weights, &values, &mut row);
+            row
+        });
+        Ok(Self { plan, rows: coefficients.collect() })
     }
 
     /// The part of holder `holder`, from 0: [`Plan::part_len`] bytes, for that holder's eyes alone.
@@ -117,6 +165,7 @@ impl Checks {
 }
 
 /// One dealer's part, as its holder sees it. Secret; zeroed on drop.
+#[derive(PartialEq, Eq)]
 pub struct Part(Zeroizing<Vec<u16>>);
 
 impl Part {
@@ -126,6 +175,13 @@ impl Part {
     /// As [`Checks::from_bytes`].
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         Ok(Self(Zeroizing::new(unpack(plan, "part", bytes, plan.part_numbers())?)))
+    }
+
+    /// The part that a holder makes itself.
+    pub fn derived(plan: &Plan, seed: &PartSeed) -> Self {
+        let mut numbers = Zeroizing::new(vec![0; plan.part_numbers()]);
+        shamir::uniform(plan.prime(), &seed.0, 0, &mut numbers);
+        Self(numbers)
     }
 
     /// Whether the part lies on the dealer's check polynomials at the point of `holder`, from 0. `sent` as for [`Dealing::checks`].

@@ -24,7 +24,7 @@ mod secret;
 mod shamir;
 
 pub use body::{BODY, SUM, check_body, write_sum};
-pub use dealing::{Checks, Dealing, Part, PartSum};
+pub use dealing::{Checks, Dealing, Part, PartSeed, PartSum};
 pub use evaluate::{Challenge, Evaluation, evaluate_body, evaluate_sum};
 pub use open::{open_sum, opens_first_chunk};
 pub use plan::{MAX_HOLDERS, Plan, PlanLiteral, RoundId, SEAL_OVERHEAD};

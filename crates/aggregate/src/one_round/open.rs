@@ -82,6 +82,26 @@ pub fn opens_first_chunk(plan: &Plan, round: RoundId, key: &SumKey, sum: &mut im
     }
 }
 
+/// Whether a body's first chunk opens under its own key to these values.
+pub(super) fn body_opens_to(
+    plan: &Plan,
+    round: RoundId,
+    key: &SumKey,
+    body: &mut impl Read,
+    values: &[u64],
+) -> Result<bool> {
+    let mut source = Source::body(plan, "check own body", body)?;
+    let opening = Opening::new(plan, round, key);
+    let (shape, width) = (plan.shape(0), opening.width);
+    let mut numbers = vec![0; shape.coefficients * width];
+    source.chunk(shape, 0, |c, v| numbers[c * width..c * width + v.len()].copy_from_slice(v))?;
+    match opening.chunk(0, numbers) {
+        Ok(found) => Ok(found.iter().eq(values.iter().take(shape.values))),
+        Err(AggregateError::Noise { .. }) => Ok(false),
+        Err(e) => Err(e),
+    }
+}
+
 struct Opening<'p> {
     plan: &'p Plan,
     round: RoundId,

@@ -55,8 +55,8 @@ impl PlanLiteral {
 
 /// Most holders of parts.
 pub const MAX_HOLDERS: u32 = 1024;
-/// Bytes that sealing a part adds: what a plan counts with when it compares rings.
-pub const SEAL_OVERHEAD: u64 = 48;
+/// Bytes that sealing a part adds.
+pub const SEAL_OVERHEAD: u64 = 16;
 /// Most values of an upload: 2^40.
 const MAX_VALUES: u64 = 1 << 40;
 /// Most sites of a roster.
@@ -172,6 +172,11 @@ impl Plan {
         RoundId(h.finish())
     }
 
+    /// Bytes of a body up to the end of its first chunk.
+    pub fn first_chunk_len(&self) -> usize {
+        Header::LEN + fields::packed_len(self.shape(0).coefficients, self.layout.body_bits())
+    }
+
     /// Values of one full chunk.
     pub fn chunk_values(&self) -> usize {
         self.tables.basis.n() * self.layout.digits / self.layout.pieces
@@ -207,9 +212,14 @@ impl Plan {
         fields::packed_len(self.masks() * self.literal.threshold as usize, self.prime.bits())
     }
 
+    /// Parts that travel: `t − 1` holders make theirs themselves.
+    pub fn sealed_parts(&self) -> u32 {
+        self.literal.holders + 1 - self.literal.threshold
+    }
+
     /// Bytes of one upload: body, sealed parts, check polynomials.
     pub fn upload_len(&self) -> u64 {
-        let parts = u64::from(self.literal.holders) * (self.part_len() as u64 + SEAL_OVERHEAD);
+        let parts = u64::from(self.sealed_parts()) * (self.part_len() as u64 + SEAL_OVERHEAD);
         self.body_len() + parts + self.checks_len() as u64
     }
 

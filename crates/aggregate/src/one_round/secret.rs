@@ -4,8 +4,9 @@
 //! keeps two uploads under different keys: a generator that was rolled back repeats only where round and values are the same too,
 //! and then the bytes are the same.
 
-use super::dealing::Dealing;
+use super::dealing::{Dealing, PartSeed};
 use super::plan::{Plan, RoundId};
+use super::recover::SumKey;
 use crate::fields::Packer;
 use crate::{AggregateError, Result, words};
 use blindscope_ring::sample;
@@ -99,10 +100,24 @@ impl<'p> SiteRound<'p> {
         Self { plan, round, master, key }
     }
 
-    /// The key in Shamir form.
-    pub fn dealing(&self) -> Dealing<'p> {
+    /// The key in Shamir form. `derived` names at most `t − 1` holders, from 0, that make their parts themselves; parts are
+    /// distributed as without them.
+    ///
+    /// # Errors
+    /// [`AggregateError::Range`] for more of them, one twice, or one that is no holder.
+    pub fn dealing(&self, derived: &[(u32, PartSeed)]) -> Result<Dealing<'p>> {
         let mut rng = rng(&self.master, b"sharing", 0);
-        Dealing::new(self.plan, &self.key, &mut rng)
+        Dealing::new(self.plan, &self.key, derived, &mut rng)
+    }
+
+    /// Whether the first chunk of a body, given with the stream's header, decrypts to the values that begin with `values`: what a
+    /// site looks at before it sends.
+    ///
+    /// # Errors
+    /// As [`super::check_body`].
+    pub fn decrypts_to(&self, body: &mut impl std::io::Read, values: &[u64]) -> Result<bool> {
+        let coefficients = Zeroizing::new(self.key.to_vec());
+        super::open::body_opens_to(self.plan, self.round, &SumKey { coefficients, terms: 1 }, body, values)
     }
 
     /// Writes the body, [`Plan::body_len`] bytes. `values` has to give exactly as many integers as planned, the ones that were

@@ -61,6 +61,38 @@ pub(crate) fn lagrange(p: &Modulus, xs: &[u64], at: u64) -> Vec<u32> {
     xs.iter().map(weight).collect()
 }
 
+/// `out[k][i]`: what value `i` adds to coefficient `k` of the polynomial with these values at the points `xs`, which are distinct
+/// modulo `p`.
+pub(crate) fn coefficients(p: &Modulus, xs: &[u64]) -> Vec<Vec<u32>> {
+    let t = xs.len();
+    // Π (X − x), lowest first.
+    let mut master = vec![1];
+    for &x in xs {
+        let minus = p.sub(0, p.reduce(x));
+        let mut next = vec![0; master.len() + 1];
+        for (k, &c) in master.iter().enumerate() {
+            next[k] = p.add(next[k], p.mul(c, minus));
+            next[k + 1] = p.add(next[k + 1], c);
+        }
+        master = next;
+    }
+    let mut out = vec![vec![0; t]; t];
+    for (i, &x) in xs.iter().enumerate() {
+        // master / (X − x) by synthetic division, from the top; its value at x is the denominator.
+        let (mut quotient, mut carry) = (vec![0; t], 0);
+        for k in (0..t).rev() {
+            carry = p.add(master[k + 1], p.mul(carry, p.reduce(x)));
+            quotient[k] = carry;
+        }
+        let at_x = quotient.iter().rev().fold(0, |acc, &c| p.add(p.mul(acc, p.reduce(x)), c));
+        let inverse = p.inv(at_x);
+        for (row, &c) in out.iter_mut().zip(&quotient) {
+            row[i] = p.mul(c, inverse) as u32;
+        }
+    }
+    out
+}
+
 /// Fills `out` with uniform numbers below `p` from the key stream of `seed`; words not below `p` are skipped, whatever the rest.
 ///
 /// Which words are skipped says nothing about those that are kept.
@@ -99,7 +131,7 @@ mod tests {
                 assert!(c.iter().all(|&x| u64::from(x) < p.value()));
             }
             let rows: Vec<&[u16]> = polynomial.iter().map(Vec::as_slice).collect();
-            let xs: Vec<u64> = (0..t as u64).map(|i| 3 * i + 2).collect();
+            let xs: Vec<u64> = (0..t as u64).map(|i| (3 * i + 2) % p.value()).collect();
             let at = |x: u64| {
                 let mut out = vec![0; 8];
                 combine(&p, &powers(&p, x, t), &rows, &mut out);
@@ -116,6 +148,12 @@ mod tests {
                 let mut got = vec![0; 8];
                 combine(&p, &lagrange(&p, &xs, point), &values, &mut got);
                 assert_eq!(got, at(point));
+            }
+            // The coefficients themselves.
+            for (weights, row) in coefficients(&p, &xs).iter().zip(&polynomial) {
+                let mut got = vec![0; 8];
+                combine(&p, weights, &values, &mut got);
+                assert_eq!(&got, row);
             }
         }
     }

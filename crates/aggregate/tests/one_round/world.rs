@@ -2,11 +2,12 @@
 
 use blindscope_aggregate::Result;
 use blindscope_aggregate::one_round::{
-    Checks, Part, PartSum, Plan, PlanLiteral, RoundId, SiteRound, SumKey, ValuesDigest, open_sum,
+    Checks, Part, PartSeed, PartSum, Plan, PlanLiteral, RoundId, SiteRound, SumKey, ValuesDigest, open_sum,
     opens_first_chunk, recover_key, write_sum,
 };
 use blindscope_wire::{Digest, Hasher};
 use rand_core::Rng;
+use zeroize::Zeroizing;
 
 pub(crate) fn literal(values: u64, max: u64, sites: u32, threshold: u32) -> PlanLiteral {
     PlanLiteral {
@@ -47,7 +48,8 @@ pub(crate) fn body_of(
     let mut body = Vec::new();
     site.write_body(values.iter().copied(), &digest, &mut body, &mut |_| {}).unwrap();
     assert_eq!(body.len() as u64, plan.body_len());
-    (body, site.dealing().part(0).to_vec())
+    assert!(site.decrypts_to(&mut &body[..plan.first_chunk_len()], values).unwrap());
+    (body, site.dealing(&[]).unwrap().part(0).to_vec())
 }
 
 /// What stands for the digest of a body and its sealed parts.
@@ -91,7 +93,15 @@ impl World {
         let mut body = Vec::new();
         site.write_body(values.iter().copied(), &digest, &mut body, &mut |_| {}).unwrap();
         assert_eq!(body.len() as u64, plan.body_len());
-        let dealing = site.dealing();
+        // Some holders make their parts themselves.
+        let count = plan.literal().threshold - 1 - u32::from(secret[0]) % 2;
+        let seed = |h: u32| PartSeed(Zeroizing::new([h as u8; 32]));
+        let derived: Vec<_> = (0..count).map(|h| (h, seed(h))).collect();
+        let dealing = site.dealing(&derived).unwrap();
+        for (h, seed) in &derived {
+            let (made, dealt) = (Part::derived(plan, seed), dealing.part(*h));
+            assert!(made == Part::from_bytes(plan, &dealt).unwrap(), "holder {h}");
+        }
         let parts: Vec<_> = (0..plan.literal().holders).map(|h| dealing.part(h).to_vec()).collect();
         assert!(parts.iter().all(|p| p.len() == plan.part_len()));
         let sent = sent(&body, &parts);

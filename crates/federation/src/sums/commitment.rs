@@ -1,0 +1,112 @@
+//! What the coordinator names: the set of uploads that are summed, and their sum.
+
+use blindscope_aggregate::one_round::Challenge;
+use blindscope_wire::{Digest, Hasher, Writer};
+
+use super::{SignedUpload, SumRefusal, SumRound};
+use crate::{Blob, Error, Result, SiteId};
+
+const WHAT: &str = "commitment";
+
+/// The set `C` and the name of its sum.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Commitment {
+    /// The signed headers, by rising site.
+    pub uploads: Vec<SignedUpload>,
+    /// The sum of their bodies.
+    pub sum: Blob,
+}
+
+impl Commitment {
+    /// Names the set alone.
+    pub fn set_digest(&self, round: &SumRound) -> Digest {
+        let mut h = Hasher::new("blindscope/sums/set/v1");
+        h.absorb(&round.name().0);
+        for upload in &self.uploads {
+            h.absorb(&upload.header.digest().0);
+        }
+        h.finish()
+    }
+
+    /// Names set and sum: what is signed.
+    pub fn digest(&self, round: &SumRound) -> Digest {
+        let mut h = Hasher::new("blindscope/sums/commitment/v1");
+        h.absorb(&self.set_digest(round).0).absorb(&self.sum.digest.0).absorb_u64(self.sum.len).finish()
+    }
+
+    /// Where bodies are evaluated: it follows from round, set and sum, all fixed before anybody evaluates.
+    pub fn challenge(&self, round: &SumRound) -> Challenge {
+        Challenge::new(&round.id(), &self.set_digest(round), &self.sum.digest)
+    }
+
+    /// Its sites in order.
+    pub fn sites(&self) -> Vec<SiteId> {
+        self.uploads.iter().map(|u| u.header.site).collect()
+    }
+
+    /// The header of a site.
+    pub fn upload(&self, site: SiteId) -> Option<&SignedUpload> {
+        self.uploads.iter().find(|u| u.header.site == site)
+    }
+
+    /// Whether it is one of this round: sites in order, each header signed, enough of them, the sum of the right length.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Order`], [`SumRefusal::Cohort`], [`Error::Length`], and as [`SignedUpload::from_bytes`].
+    pub fn check(&self, round: &SumRound) -> Result<()> {
+        for pair in self.uploads.windows(2) {
+            if let [a, b] = pair
+                && a.header.site >= b.header.site
+            {
+                return Err(SumRefusal::Order { site: b.header.site }.into());
+            }
+        }
+        let (found, least) = (self.uploads.len() as u64, u64::from(round.least_cohort()));
+        if found < least {
+            return Err(SumRefusal::Cohort { found, least }.into());
+        }
+        let expected = round.plan().sum_len();
+        if self.sum.len != expected {
+            return Err(Error::Length { op: WHAT, expected, found: self.sum.len });
+        }
+        self.uploads.iter().try_for_each(|u| u.check(round))
+    }
+
+    /// Most bytes of one in a round.
+    pub fn max_len(round: &SumRound) -> usize {
+        40 + round.epoch().literal().members.len() * SignedUpload::len(round)
+    }
+
+    /// The sum's name, then the headers.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let mut w = Writer::new(&mut out, 40);
+        w.bytes(&self.sum.digest.0);
+        w.u64(self.sum.len);
+        w.finish();
+        self.uploads.iter().for_each(|u| out.append(&mut u.to_bytes()));
+        out
+    }
+
+    /// The commitment of these bytes, checked.
+    ///
+    /// # Errors
+    /// [`Error::Oversize`], [`Error::Length`], and as [`Self::check`].
+    pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
+        let max = Self::max_len(round);
+        if bytes.len() > max {
+            return Err(Error::Oversize { what: WHAT, found: bytes.len(), max });
+        }
+        let one = SignedUpload::len(round);
+        let short = || Error::Length { op: WHAT, expected: 40, found: bytes.len() as u64 };
+        let (sum, headers) = bytes.split_at_checked(40).ok_or_else(short)?;
+        let sum = super::signed::parse(WHAT, sum, 40, |r| {
+            Ok(Blob { digest: Digest(r.array("sum")?), len: r.u64("length")? })
+        })?;
+        let uploads =
+            headers.chunks(one).map(|h| SignedUpload::from_bytes(round, h)).collect::<Result<_>>()?;
+        let commitment = Self { uploads, sum };
+        commitment.check(round)?;
+        Ok(commitment)
+    }
+}

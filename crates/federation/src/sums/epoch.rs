@@ -1,0 +1,240 @@
+//! A version of the roster: who takes part, with which keys, under which rules. One document, one digest.
+//!
+//! The next version is signed by a quorum of the *old* one, and an honest site signs one successor of a version, ever, and
+//! nothing new under the old one after it.
+
+use std::sync::Arc;
+
+use blindscope_aggregate::one_round::{Plan, PlanLiteral};
+use blindscope_wire::{Digest, Hasher};
+use serde::{Deserialize, Serialize};
+
+use super::SumRefusal;
+use crate::{Error, Result, Signature, Signer, SiteEntry, SiteId, message};
+
+/// A site of a roster. Numbers are never given twice in a study.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Member {
+    /// Its number.
+    pub site: SiteId,
+    /// Its name and keys.
+    pub entry: SiteEntry,
+}
+
+/// A version of the roster before any check. Check it with [`Epoch::new`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochLiteral {
+    /// The study.
+    #[serde(with = "crate::text")]
+    pub study: Digest,
+    /// Its number, from 0.
+    pub version: u64,
+    /// The sites, by rising number.
+    pub members: Vec<Member>,
+    /// Who holds parts of keys, by rising number: all members, or a committee of them.
+    pub holders: Vec<SiteId>,
+    /// Openings that give a sum of keys, `t`.
+    pub threshold: u32,
+    /// Sites, `z`, that may collude with a coordinator that does anything.
+    pub colluders: u32,
+    /// Holders among them, `f`.
+    pub colluding_holders: u32,
+    /// Fewest uploads of a sum.
+    pub minimum_cohort: u32,
+    /// Coins of one coefficient of a key or an error: 168 or 42.
+    pub coins: u32,
+}
+
+/// A version of the roster that holds together. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Epoch(Arc<(EpochLiteral, Digest)>);
+
+/// Most bytes of a roster's document: a thousand sites with keys of 2.6 KB of text.
+const MAX_LEN: usize = 4 << 20;
+
+impl Epoch {
+    /// The roster of this literal.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Roster`] names what does not hold together; [`Error::Aggregate`] for numbers that no plan takes.
+    pub fn new(literal: EpochLiteral) -> Result<Self> {
+        let rising = |ids: &mut dyn Iterator<Item = SiteId>| {
+            let ids: Vec<_> = ids.collect();
+            ids.windows(2).all(|w| w.first() < w.last())
+        };
+        let refuse = |what, found: usize, expected| {
+            Err(SumRefusal::Roster { what, found: found as u64, expected }.into())
+        };
+        let (members, holders) = (&literal.members, &literal.holders);
+        if !rising(&mut members.iter().map(|m| m.site)) {
+            return refuse("members", members.len(), "each once, by rising number");
+        }
+        let known = |h: &SiteId| members.iter().any(|m| m.site == *h);
+        if !rising(&mut holders.iter().copied()) || !holders.iter().all(known) {
+            return refuse("holders", holders.len(), "members, each once, by rising number");
+        }
+        let keys = |m: &Member| m.entry.identity.is_valid() && m.entry.sealing.is_valid();
+        if let Some(bad) = members.iter().find(|m| !keys(m)) {
+            return refuse("keys of site", usize::from(bad.site.0), "an Ed25519 key and a sealing key");
+        }
+        for (i, m) in members.iter().enumerate() {
+            let same =
+                |o: &Member| o.entry.identity == m.entry.identity || o.entry.sealing == m.entry.sealing;
+            if members.iter().skip(i + 1).any(same) {
+                return refuse("keys of site", usize::from(m.site.0), "keys that nobody else has");
+            }
+        }
+        if literal.minimum_cohort as usize > members.len() {
+            return refuse(
+                "minimum cohort",
+                literal.minimum_cohort as usize,
+                "at most the number of members",
+            );
+        }
+        let digest = message::digest("blindscope/sums/roster/v1", &literal);
+        let epoch = Self(Arc::new((literal, digest)));
+        epoch.plan(1, 1)?;
+        Ok(epoch)
+    }
+
+    /// The document as bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        message::to_text(&self.0.0).into_bytes()
+    }
+
+    /// The roster of these bytes.
+    ///
+    /// # Errors
+    /// [`Error::Oversize`], [`Error::Message`], and as [`Self::new`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        Self::new(message::from_text("roster", bytes, MAX_LEN)?)
+    }
+
+    /// What it was made from.
+    pub fn literal(&self) -> &EpochLiteral {
+        &self.0.0
+    }
+
+    /// What tells this version from any other.
+    pub fn digest(&self) -> Digest {
+        self.0.1
+    }
+
+    /// A member by its number.
+    pub fn member(&self, site: SiteId) -> Option<&Member> {
+        let members = &self.literal().members;
+        members.binary_search_by_key(&site, |m| m.site).ok().and_then(|at| members.get(at))
+    }
+
+    /// A holder's place among the holders, from 0.
+    pub fn holder(&self, site: SiteId) -> Option<u32> {
+        self.literal().holders.binary_search(&site).ok().map(|at| at as u32)
+    }
+
+    /// The plan of a sum among these sites.
+    ///
+    /// # Errors
+    /// [`Error::Aggregate`] with the numbers.
+    pub fn plan(&self, values: u64, max: u64) -> Result<Plan> {
+        let l = self.literal();
+        let literal = PlanLiteral {
+            values,
+            max,
+            sites: l.members.len() as u32,
+            holders: l.holders.len() as u32,
+            threshold: l.threshold,
+            colluders: l.colluders,
+            colluding_holders: l.colluding_holders,
+            coins: l.coins,
+        };
+        Ok(Plan::new(literal)?)
+    }
+
+    /// Whether a site's signature counts for agreement: every member's, or a committee's holders' alone.
+    pub fn signs(&self, site: SiteId) -> bool {
+        let l = self.literal();
+        if l.holders.len() == l.members.len() {
+            self.member(site).is_some()
+        } else {
+            self.holder(site).is_some()
+        }
+    }
+
+    /// Signatures that change the roster: `⌊(n + z)/2⌋ + 1` of this version's sites.
+    pub fn succession_quorum(&self) -> u32 {
+        let l = self.literal();
+        (l.members.len() as u32).midpoint(l.colluders) + 1
+    }
+}
+
+const DOMAIN: &str = "blindscope/sums/successor/v1";
+
+fn successor_digest(old: &Digest, new: &Digest) -> Digest {
+    Hasher::new(DOMAIN).absorb(&old.0).absorb(&new.0).finish()
+}
+
+/// A member's signature on the next version. Store the mark of it first ([`super::SumSite::judge_successor`]).
+pub fn sign_successor(old: &Epoch, new: &Epoch, signer: &dyn Signer) -> Signature {
+    signer.sign(&successor_digest(&old.digest(), &new.digest()))
+}
+
+/// A change of the roster with its signatures.
+#[derive(Debug, Clone)]
+pub struct Succession {
+    /// The next version.
+    pub next: Epoch,
+    /// Signatures of members of the version before.
+    pub signatures: Vec<(SiteId, Signature)>,
+}
+
+impl Succession {
+    /// The next version, if a quorum of the old one signed it and it follows.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Successor`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`], [`SumRefusal::Quorum`].
+    pub fn check(&self, old: &Epoch) -> Result<()> {
+        follows(old, &self.next)?;
+        let digest = successor_digest(&old.digest(), &self.next.digest());
+        let mut signed: Vec<SiteId> = Vec::new();
+        for (site, signature) in &self.signatures {
+            let what = "roster";
+            let member =
+                old.member(*site).ok_or(SumRefusal::Stranger { what, site: *site, role: "member" })?;
+            if !member.entry.identity.verifies(&digest, signature) {
+                return Err(SumRefusal::Signature { what, site: *site }.into());
+            }
+            signed.push(*site);
+        }
+        signed.sort_unstable();
+        signed.dedup();
+        let (found, needed) = (signed.len() as u64, u64::from(old.succession_quorum()));
+        if found < needed { Err(SumRefusal::Quorum { found, needed }.into()) } else { Ok(()) }
+    }
+}
+
+/// Whether a version may follow another: the next number, the same study, numbers and sealing keys not reused by somebody else, and
+/// rules that do not weaken.
+pub(super) fn follows(old: &Epoch, new: &Epoch) -> std::result::Result<(), SumRefusal> {
+    let (o, n) = (old.literal(), new.literal());
+    let refuse = |reason| Err(SumRefusal::Successor { reason });
+    if n.study != o.study || n.version != o.version + 1 {
+        return refuse("it is not the next version of this study's roster");
+    }
+    if n.minimum_cohort < o.minimum_cohort || n.colluders < o.colluders || n.coins < o.coins {
+        return refuse("it weakens cohort, colluding sites withstood or coins");
+    }
+    // A sealing key is of one epoch: one that was erased cannot be offered again.
+    let expired = |m: &Member| o.members.iter().any(|b| b.entry.sealing == m.entry.sealing);
+    if n.members.iter().any(expired) {
+        return refuse("it carries a sealing key of the version before");
+    }
+    Ok(())
+}
+
+impl From<SumRefusal> for Error {
+    fn from(refusal: SumRefusal) -> Self {
+        Self::Sum(refusal)
+    }
+}

@@ -1,0 +1,50 @@
+//! Sums under keys that live for one round, as pure state machines: what is stored, said and checked, in which order.
+//!
+//! ```text
+//! site          upload: body, sealed parts, signed header            SumSite::may_upload, write_upload
+//! coordinator   intake: signatures, lengths, digests, numbers        read_upload
+//! holders       findings: does each part lie on its polynomial?      open_parts, Findings
+//! coordinator   names the set C and its sum                          sort_findings, Commitment
+//! signers       agreement: one set a round, ever                     SumSite::judge_commitment, Agreement
+//! holders       opening: the sum of their parts over C               SumSite::judge_opening, SumOpening
+//! whoever       result: t openings, noise, the sum itself            read_result
+//! ```
+//!
+//! An [`Epoch`] is a version of the roster with its sealing keys and rules; a [`SumRound`] is a round of it, whose name `ρ` nobody
+//! chooses. A site is a fold over [`SumMark`]s ([`SumSite`]), each on its disk before what it speaks of leaves. The coordinator may
+//! do anything: what keeps it from opening a set that was not agreed is here, at the sites.
+//!
+//! Claims and their proofs: `docs/notes/one-round-sums.md`.
+
+mod agreement;
+mod commitment;
+mod epoch;
+mod findings;
+mod header;
+mod intake;
+mod mark;
+mod opening;
+mod pair;
+mod refusal;
+mod result;
+mod round;
+mod signed;
+mod site;
+mod upload;
+mod void;
+
+pub use agreement::{Agreed, Agreement, Vouch, vouch_for};
+pub use commitment::Commitment;
+pub use epoch::{Epoch, EpochLiteral, Member, Succession, sign_successor};
+pub use findings::{Findings, Parts, Sorted, open_parts, sort_findings};
+pub use header::{SignedUpload, UploadHeader};
+pub use intake::{Received, bundle, read_upload};
+pub use mark::SumMark;
+pub use opening::SumOpening;
+pub use pair::{PAIRING_LEN, pairing, pairing_len};
+pub use refusal::SumRefusal;
+pub use result::{SumResult, read_result};
+pub use round::SumRound;
+pub use site::SumSite;
+pub use upload::{Uploader, Values, write_upload};
+pub use void::Void;

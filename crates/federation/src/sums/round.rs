@@ -1,0 +1,108 @@
+//! One round of sums: everything that its parties agree on before it begins, and its name.
+
+use blindscope_aggregate::one_round::{Plan, RoundId, SEAL_OVERHEAD};
+use blindscope_wire::{Digest, Hasher};
+
+use super::{Epoch, SignedUpload, pairing_len};
+use crate::{JobId, Result, SiteId};
+
+/// A round. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct SumRound {
+    epoch: Epoch,
+    job: JobId,
+    number: u64,
+    plan: Plan,
+    id: RoundId,
+}
+
+/// Bodies of a round that together have at most these bytes are added up by every signer.
+const SMALL: u64 = 1 << 20;
+
+impl SumRound {
+    /// Round `number` of a job that adds up `values` integers of at most `max` a site. Each party computes it from its own roster.
+    ///
+    /// # Errors
+    /// [`crate::Error::Aggregate`] with the numbers.
+    pub fn new(epoch: &Epoch, job: JobId, number: u64, (values, max): (u64, u64)) -> Result<Self> {
+        let plan = epoch.plan(values, max)?;
+        // The roster's digest covers study, keys, holders in order, m, t, f, z and B; the plan's p and the ring.
+        let context = Hasher::new("blindscope/sums/round/v1")
+            .absorb(&epoch.digest().0)
+            .absorb(&job.0.0)
+            .absorb_u64(number)
+            .finish();
+        let id = plan.round(&context);
+        Ok(Self { epoch: epoch.clone(), job, number, plan, id })
+    }
+
+    /// The roster.
+    pub fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    /// The job.
+    pub fn job(&self) -> JobId {
+        self.job
+    }
+
+    /// Its round, from 0.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// `ρ`
+    pub fn id(&self) -> RoundId {
+        self.id
+    }
+
+    /// `ρ` as a digest.
+    pub fn name(&self) -> Digest {
+        self.id.0
+    }
+
+    /// Signatures on one set that make it the round's.
+    pub fn quorum(&self) -> u32 {
+        self.plan.literal().quorum()
+    }
+
+    /// Fewest uploads of its sum.
+    pub fn least_cohort(&self) -> u32 {
+        self.plan.literal().least_cohort().max(self.epoch.literal().minimum_cohort)
+    }
+
+    /// Whether every signer adds up all bodies; otherwise each gives its own body's value at a point that follows from set and sum.
+    pub fn is_small(&self) -> bool {
+        self.plan.body_len() * u64::from(self.plan.literal().sites) <= SMALL
+    }
+
+    /// Whether a holder makes its part of a dealer's key itself: the dealer, if it is a holder, and those that follow it, `t − 1` in
+    /// all.
+    pub fn derives(&self, dealer: SiteId, holder: u32) -> bool {
+        let (m, t) = (self.plan.literal().holders, self.plan.literal().threshold);
+        let from = self.epoch.holder(dealer).unwrap_or(u32::from(dealer.0) % m);
+        (holder + m - from) % m < t - 1
+    }
+
+    /// The places of holders whose parts of this dealer's key travel.
+    pub fn sealed_to(&self, dealer: SiteId) -> impl Iterator<Item = u32> + '_ {
+        (0..self.plan.literal().holders).filter(move |&h| !self.derives(dealer, h))
+    }
+
+    /// Bytes of one sealed part.
+    pub fn sealed_len(&self) -> usize {
+        self.plan.part_len() + SEAL_OVERHEAD as usize
+    }
+
+    /// Bytes of an upload: body, sealed parts, header; in a site's first one of an epoch, its pair keys.
+    pub fn upload_len(&self, dealer: SiteId, pairs: bool) -> u64 {
+        let parts = u64::from(self.plan.sealed_parts()) * self.sealed_len() as u64;
+        let pairing = if pairs { pairing_len(&self.epoch, dealer) } else { 0 };
+        self.plan.body_len() + parts + SignedUpload::len(self) as u64 + pairing as u64
+    }
+}

@@ -1,0 +1,270 @@
+//! A site in sums: a fold over its [`SumMark`]s, each on its disk before anything that it speaks of leaves the site.
+//!
+//! | before | stored |
+//! | --- | --- |
+//! | an upload | its header's digest and its input |
+//! | a signature on a set | set, sum, evaluation |
+//! | an opening | set, sum, list of evaluations |
+//! | a declaration | the round is void |
+//! | a signature on the next roster | which |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use blindscope_wire::Digest;
+
+use super::epoch::follows;
+use super::{Agreed, Commitment, Epoch, SignedUpload, SumMark, SumRefusal, SumRound, Void};
+use crate::{JobId, Result, SiteId};
+
+/// A round that the site has uploaded in.
+#[derive(Debug, Clone, Copy)]
+struct Uploaded {
+    header: Digest,
+    input: Digest,
+}
+
+/// A site in sums.
+#[derive(Debug, Clone, Default)]
+pub struct SumSite {
+    uploads: BTreeMap<Digest, Uploaded>,
+    steps: BTreeSet<(JobId, u64)>,
+    agreed: BTreeMap<Digest, (Digest, [u8; 32])>,
+    opened: BTreeMap<Digest, (Digest, Digest)>,
+    settled: BTreeMap<Digest, Vec<SiteId>>,
+    void: BTreeSet<Digest>,
+    voided: BTreeSet<Digest>,
+    successors: BTreeMap<u64, Digest>,
+    copied: bool,
+}
+
+type Judged<T> = std::result::Result<T, SumRefusal>;
+
+/// Inserts, unless something else is there.
+fn once<K: Ord, V: PartialEq>(map: &mut BTreeMap<K, V>, key: K, value: V) -> bool {
+    match map.get(&key) {
+        Some(known) => *known == value,
+        None => map.insert(key, value).is_none(),
+    }
+}
+
+impl SumSite {
+    /// Folds in a mark that is stored.
+    ///
+    /// # Errors
+    /// What contradicts the marks before; nothing has changed then.
+    pub fn apply(&mut self, mark: &SumMark) -> std::result::Result<(), &'static str> {
+        let require = |fine, reason| if fine { Ok(()) } else { Err(reason) };
+        match mark {
+            SumMark::Uploaded { round, job, number, header, input } => {
+                let new = !self.uploads.contains_key(round) && !self.steps.contains(&(*job, *number));
+                require(new, "the round has an upload already")?;
+                self.steps.insert((*job, *number));
+                self.uploads.insert(*round, Uploaded { header: *header, input: *input });
+                Ok(())
+            }
+            SumMark::Agreed { round, commitment, evaluation } => require(
+                once(&mut self.agreed, *round, (*commitment, *evaluation)),
+                "another set of the round is signed",
+            ),
+            SumMark::Opened { round, commitment, list } => {
+                require(!self.void.contains(round), "the round is void here")?;
+                require(
+                    once(&mut self.opened, *round, (*commitment, *list)),
+                    "another set of the round is opened",
+                )
+            }
+            SumMark::Settled { round, sites } => {
+                require(once(&mut self.settled, *round, sites.clone()), "another set of the round is settled")
+            }
+            SumMark::Void { round } => {
+                require(!self.opened.contains_key(round), "the round is opened here")?;
+                self.void.insert(*round);
+                Ok(())
+            }
+            SumMark::Voided { round } => {
+                self.voided.insert(*round);
+                Ok(())
+            }
+            SumMark::Copied { .. } => {
+                self.copied = true;
+                Ok(())
+            }
+            SumMark::Successor { version, next } => {
+                require(once(&mut self.successors, *version, *next), "another successor is signed")
+            }
+        }
+    }
+
+    /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
+    fn new_under(&self, epoch: &Epoch) -> Judged<()> {
+        if self.copied {
+            return Err(SumRefusal::Stopped);
+        }
+        if self.successors.contains_key(&epoch.literal().version) {
+            return Err(SumRefusal::Successor {
+                reason: "the next version was signed here; this one begins nothing",
+            });
+        }
+        Ok(())
+    }
+
+    /// Whether this site may upload an input in a round: it has not, and the input is in no round that may yet be opened over
+    /// another set.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Stopped`], [`SumRefusal::Successor`], [`SumRefusal::Uploaded`], [`SumRefusal::SpentInput`].
+    pub fn may_upload(&self, round: &SumRound, input: &Digest) -> Judged<()> {
+        self.new_under(round.epoch())?;
+        if self.steps.contains(&(round.job(), round.number())) {
+            return Err(SumRefusal::Uploaded);
+        }
+        let open = |other: &Digest| !self.voided.contains(other) && !self.settled.contains_key(other);
+        if self.earlier(round, input).any(|other| open(&other)) {
+            return Err(SumRefusal::SpentInput);
+        }
+        Ok(())
+    }
+
+    /// Other rounds that this input was uploaded in.
+    fn earlier(&self, round: &SumRound, input: &Digest) -> impl Iterator<Item = Digest> + '_ {
+        let (name, input) = (round.name(), *input);
+        self.uploads.iter().filter(move |(r, u)| **r != name && u.input == input).map(|(r, _)| *r)
+    }
+
+    /// The mark of an upload that is on the disk and about to be sent.
+    pub fn uploaded(round: &SumRound, upload: &SignedUpload, input: Digest) -> SumMark {
+        let header = upload.header.digest();
+        SumMark::Uploaded { round: round.name(), job: round.job(), number: round.number(), header, input }
+    }
+
+    /// Judges a commitment that is to be signed with this evaluation (zeros in a small round, whose sum the caller has added up
+    /// itself, and of a site that is not in the set). `minimum` is the site's own cohort. The mark is stored before the signature exists;
+    /// [`SumRefusal::Copied`] is stored as [`SumMark::Copied`].
+    ///
+    /// # Errors
+    /// [`SumRefusal`]; as [`Commitment::check`].
+    pub fn judge_commitment(
+        &self,
+        me: SiteId,
+        round: &SumRound,
+        commitment: &Commitment,
+        evaluation: [u8; 32],
+        minimum: u32,
+    ) -> Result<SumMark> {
+        commitment.check(round)?;
+        self.judge_own(me, round, commitment)?;
+        let named = commitment.digest(round);
+        match self.agreed.get(&round.name()) {
+            Some((known, _)) if *known != named => return Err(SumRefusal::OtherSet { what: "agree" }.into()),
+            Some((_, y)) => {
+                // The same again, with the evaluation that was signed.
+                return Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation: *y });
+            }
+            None => self.new_under(round.epoch())?,
+        }
+        if self.void.contains(&round.name()) {
+            return Err(SumRefusal::Void.into());
+        }
+        let (found, least) = (commitment.uploads.len() as u64, u64::from(minimum));
+        if found < least {
+            return Err(SumRefusal::Cohort { found, least }.into());
+        }
+        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation })
+    }
+
+    /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.
+    fn judge_own(&self, me: SiteId, round: &SumRound, commitment: &Commitment) -> Judged<()> {
+        if self.copied {
+            return Err(SumRefusal::Stopped);
+        }
+        let Some(found) = commitment.upload(me) else { return Ok(()) };
+        let own = self.uploads.get(&round.name()).filter(|u| u.header == found.header.digest());
+        let own = own.ok_or(SumRefusal::Copied)?;
+        let sites = commitment.sites();
+        let other = |earlier: Digest| {
+            let settled = self.settled.get(&earlier);
+            settled.is_some_and(|s| s.contains(&me) && *s != sites)
+        };
+        if self.earlier(round, &own.input).any(other) { Err(SumRefusal::OtherSetOfInput) } else { Ok(()) }
+    }
+
+    /// Judges what this holder is to open: a quorum has signed it, and it is the one set of the round here. The marks are stored before
+    /// the opening is made.
+    ///
+    /// # Errors
+    /// [`SumRefusal`]; as [`Commitment::check`].
+    pub fn judge_opening(
+        &self,
+        me: SiteId,
+        round: &SumRound,
+        commitment: &Commitment,
+        agreed: &Agreed,
+    ) -> Result<Vec<SumMark>> {
+        commitment.check(round)?;
+        self.judge_own(me, round, commitment)?;
+        let name = round.name();
+        if self.void.contains(&name) || self.voided.contains(&name) {
+            return Err(SumRefusal::Void.into());
+        }
+        let (named, list) = (commitment.digest(round), agreed.list());
+        if named != agreed.commitment() || self.opened.get(&name).is_some_and(|k| *k != (named, list)) {
+            return Err(SumRefusal::OtherSet { what: "open" }.into());
+        }
+        // What this site signed itself cannot be outvoted while at most z sites deviate.
+        if self.agreed.get(&name).is_some_and(|(known, _)| *known != named) {
+            return Err(SumRefusal::OtherSet { what: "open" }.into());
+        }
+        let settled = Self::settled(round, commitment, agreed)?;
+        Ok(vec![settled, SumMark::Opened { round: name, commitment: named, list }])
+    }
+
+    /// The mark of a set that a quorum was seen for.
+    ///
+    /// # Errors
+    /// [`SumRefusal::OtherSet`] for another commitment than was agreed.
+    pub fn settled(round: &SumRound, commitment: &Commitment, agreed: &Agreed) -> Judged<SumMark> {
+        if commitment.digest(round) != agreed.commitment() {
+            return Err(SumRefusal::OtherSet { what: "settle" });
+        }
+        Ok(SumMark::Settled { round: round.name(), sites: commitment.sites() })
+    }
+
+    /// Judges whether this holder may declare a round void. The mark is stored before the declaration is signed.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Opened`], [`SumRefusal::Stopped`].
+    pub fn judge_void(&self, round: &SumRound) -> Judged<SumMark> {
+        if self.copied {
+            return Err(SumRefusal::Stopped);
+        }
+        if self.opened.contains_key(&round.name()) {
+            return Err(SumRefusal::Opened);
+        }
+        Ok(SumMark::Void { round: round.name() })
+    }
+
+    /// The mark of a round that these declarations make void.
+    ///
+    /// # Errors
+    /// As [`Void::quorum`].
+    pub fn voided(round: &SumRound, voids: &[Void]) -> Judged<SumMark> {
+        Void::quorum(round, voids)?;
+        Ok(SumMark::Voided { round: round.name() })
+    }
+
+    /// Judges whether this site may sign the next version of its roster. The mark is stored before the signature exists.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Successor`], [`SumRefusal::Stopped`].
+    pub fn judge_successor(&self, old: &Epoch, next: &Epoch) -> Judged<SumMark> {
+        if self.copied {
+            return Err(SumRefusal::Stopped);
+        }
+        follows(old, next)?;
+        let version = old.literal().version;
+        if self.successors.get(&version).is_some_and(|known| *known != next.digest()) {
+            return Err(SumRefusal::Successor { reason: "another successor was signed here" });
+        }
+        Ok(SumMark::Successor { version, next: next.digest() })
+    }
+}

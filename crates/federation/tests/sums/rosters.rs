@@ -1,0 +1,156 @@
+//! Rosters: one successor a version, signed by a quorum of the old one; a round is of one roster.
+
+use blindscope_federation::sums::{
+    Epoch, EpochLiteral, Succession, SumMark, SumRefusal, SumRound, sign_successor,
+};
+use blindscope_federation::{JobId, SealingKey, SiteId};
+use blindscope_wire::Digest;
+
+use crate::world::{World, ids, input};
+
+/// The next version: every site brings a new sealing key; `change` does the rest.
+fn successor(world: &World, change: impl Fn(&mut EpochLiteral)) -> Epoch {
+    let mut literal = world.epoch.literal().clone();
+    literal.version += 1;
+    for (k, member) in literal.members.iter_mut().enumerate() {
+        member.entry.sealing = SealingKey::from_bytes(&[k as u8 + 100; 32]).public();
+    }
+    change(&mut literal);
+    Epoch::new(literal).unwrap()
+}
+
+fn leaves(site: u16) -> impl Fn(&mut EpochLiteral) {
+    move |l| {
+        l.members.retain(|m| m.site.0 != site);
+        l.holders.retain(|h| h.0 != site);
+    }
+}
+
+#[test]
+fn a_version_has_one_successor() {
+    let mut world = World::new(5, 2, 1, 61);
+    let (one, two) = (successor(&world, leaves(4)), successor(&world, leaves(3)));
+    let old = world.epoch.clone();
+    assert_eq!(old.succession_quorum(), 4);
+    let sign = |world: &mut World, site: u16, next: &Epoch| {
+        let actor = world.actor(SiteId(site));
+        let mark = actor.site.judge_successor(&old, next)?;
+        actor.store(mark);
+        Ok::<_, SumRefusal>((SiteId(site), sign_successor(&old, next, &actor.identity)))
+    };
+    let signatures: Vec<_> = (0..4).map(|s| sign(&mut world, s, &one).unwrap()).collect();
+    let change =
+        |next: &Epoch, signatures: &[_]| Succession { next: next.clone(), signatures: signatures.to_vec() };
+    change(&one, &signatures).check(&old).unwrap();
+    // The coordinator alone, or with its colluder, changes nothing; a signature is one, and of one successor.
+    let few = change(&one, &signatures[..3]).check(&old).unwrap_err().to_string();
+    assert!(few.contains("3 sites have signed this set, 4 are needed"), "{few}");
+    let mut same = signatures[..3].to_vec();
+    same.push(same[0]);
+    assert!(change(&one, &same).check(&old).is_err());
+    assert!(change(&two, &signatures).check(&old).unwrap_err().to_string().contains("signature"));
+    // A fork: honest sites sign no second one, so it has at most the colluder and whoever has not signed yet.
+    for site in 0..4 {
+        let e = sign(&mut world, site, &two).unwrap_err().to_string();
+        assert!(e.contains("another successor was signed here"), "{e}");
+    }
+    sign(&mut world, 4, &two).unwrap();
+    // Nothing new under the old version: no upload, no signature on a set; what was begun is finished.
+    let round = world.round(1, 0);
+    let e = world.actor(SiteId(0)).site.may_upload(&round, &input(1)).unwrap_err();
+    assert!(matches!(e, SumRefusal::Successor { .. }), "{e}");
+    world.actor(SiteId(0)).restart();
+    assert!(world.actor(SiteId(0)).site.may_upload(&round, &input(1)).is_err());
+    let next = SumRound::new(&one, JobId(Digest([1; 32])), 0, (10, 10)).unwrap();
+    world.actor(SiteId(0)).site.may_upload(&next, &input(1)).unwrap();
+}
+
+#[test]
+fn what_was_signed_before_the_change_is_finished() {
+    let mut world = World::new(4, 2, 0, 62);
+    let round = world.round(1, 0);
+    let all = ids(0..4);
+    world.upload_all(&round, &all);
+    let commitment = world.commit(&round, &all);
+    let words = world.agreements(&round, &commitment, &all[..3]);
+    let old = world.epoch.clone();
+    let next = successor(&world, |_| {});
+    for site in 0..4 {
+        let mark = world.actors[site].site.judge_successor(&old, &next).unwrap();
+        world.actors[site].store(mark);
+    }
+    // A set that is new to a site is not signed any more; the one that it signed still is.
+    assert!(world.agree(&round, &commitment, SiteId(3)).is_err());
+    world.agree(&round, &commitment, SiteId(0)).unwrap();
+    let agreed = world.agreed(&round, &commitment, &words).unwrap();
+    let openings = world.open_all(&round, &commitment, &agreed, &ids([0, 3]));
+    world.read(&round, &commitment, &agreed, &openings).unwrap();
+}
+
+#[test]
+fn rosters_that_weaken_or_reuse_are_refused() {
+    let world = World::new(4, 2, 1, 63);
+    let old = &world.epoch;
+    let refused = |change: &dyn Fn(&mut EpochLiteral)| {
+        let next = successor(&world, change);
+        world.actors[0].site.judge_successor(old, &next).unwrap_err().to_string()
+    };
+    assert!(refused(&|l| l.minimum_cohort = 1).contains("weakens"));
+    assert!(refused(&|l| (l.colluders, l.colluding_holders) = (0, 0)).contains("weakens"));
+    assert!(refused(&|l| l.coins = 42).contains("weakens"));
+    assert!(refused(&|l| l.version = 5).contains("not the next version"));
+    assert!(refused(&|l| l.study = Digest([9; 32])).contains("not the next version"));
+    // A sealing key of the version before, in whoever's hands.
+    let reused = old.literal().members[2].entry.sealing.clone();
+    assert!(
+        refused(&|l| l.members[0].entry.sealing = reused.clone())
+            .contains("sealing key of the version before")
+    );
+    let twice = |l: &mut EpochLiteral| l.members[1].entry.identity = l.members[0].entry.identity;
+    let mut literal = old.literal().clone();
+    twice(&mut literal);
+    assert!(Epoch::new(literal).unwrap_err().to_string().contains("keys that nobody else has"));
+    let mut literal = old.literal().clone();
+    literal.holders.swap(0, 1);
+    assert!(Epoch::new(literal).unwrap_err().to_string().contains("holders"));
+    let mut literal = old.literal().clone();
+    literal.threshold = 1;
+    assert!(Epoch::new(literal).unwrap_err().to_string().contains("threshold is 1"));
+}
+
+/// `ρ` is everything: another key, holder order, number of colluders, job, round or plan is another round, and what was made for
+/// one is refused in the other.
+#[test]
+fn a_round_is_of_one_roster() {
+    let mut world = World::new(4, 2, 1, 64);
+    let round = world.round(1, 0);
+    world.upload_all(&round, &ids(0..4));
+    let bytes = world.received[&round.name().0][&SiteId(0)].1.clone();
+    let job = JobId(Digest([1; 32]));
+    let changed = |change: &dyn Fn(&mut EpochLiteral)| {
+        let mut literal = world.epoch.literal().clone();
+        change(&mut literal);
+        SumRound::new(&Epoch::new(literal).unwrap(), job, 0, (30, 1000)).unwrap()
+    };
+    let key = SealingKey::from_bytes(&[77; 32]).public();
+    let others = [
+        changed(&|l| l.members[3].entry.sealing = key.clone()),
+        changed(&|l| l.holders.truncate(3)),
+        changed(&|l| l.threshold = 3),
+        changed(&|l| (l.colluders, l.colluding_holders) = (0, 0)),
+        changed(&|l| l.study = Digest([4; 32])),
+        changed(&|l| l.version = 1),
+        world.round(1, 1),
+        world.round(2, 0),
+        world.sized_round(1, (30, 1001)),
+    ];
+    assert_eq!(changed(&|_| {}).name(), round.name());
+    for other in &others {
+        assert_ne!(other.name(), round.name());
+        let read =
+            blindscope_federation::sums::read_upload(other, SiteId(0), bytes.len() as u64, &mut &bytes[..]);
+        assert!(read.is_err());
+    }
+    // The marks know what was signed, not what it was called.
+    assert!(matches!(world.actors[0].marks[0], SumMark::Uploaded { .. }));
+}
