@@ -91,12 +91,13 @@ pub fn policy(batch: usize) -> Policy {
     Policy::new(batch)
 }
 
-/// The figures of a head under a policy.
+/// The figures of a head under a policy, with the time that this machine is predicted to take.
 ///
 /// # Errors
 /// [`PlanError::Classify`]
 pub fn report(head: &Head, policy: Policy) -> Result<Report, PlanError> {
-    Ok(Plan::new(head, policy)?.report())
+    let plan = Plan::new(head, policy)?;
+    Ok(plan.report_on(plan.calibrated()))
 }
 
 #[cfg(test)]

@@ -283,10 +283,7 @@ fn against(name: &str, rows: &[Row], path: Arithmetic, ours: &[Times], peer: &Tu
         match ratios {
             Some(ratios) => {
                 let measured = Figure::of(AREA, row.figure, "x", Better::Higher, &ratios);
-                report.figures.push(match row.must(path) {
-                    Some((bar, aim)) => measured.must(bar, aim),
-                    None => measured,
-                });
+                report.figures.push(measured.must_if(row.must(path)));
             }
             None => report.missing.push(format!("{name}: no figure {}", row.theirs)),
         }

@@ -5,6 +5,7 @@ use crate::bench::clock::milliseconds;
 use crate::bench::{BenchError, Better, Figure, Report};
 use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
+use blindscope_ring::Arithmetic;
 use chacha20::ChaCha20Rng;
 
 /// Bar and aim.
@@ -22,13 +23,14 @@ const QUESTIONS: usize = 8;
 
 pub(super) fn run(
     head: &Head,
+    path: Arithmetic,
     runs: usize,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
 ) -> Result<(), BenchError> {
     for (name, batch, security, bits, must) in ASKED {
         let policy = Policy { packing: Some(Packing::Token), security, ..Policy::new(batch) };
-        let case = Case::new(head, policy.precise(bits), rng)?;
+        let case = Case::new(head, policy.precise(bits), path, rng)?;
         let mut worst = 0f64;
         for _ in 0..QUESTIONS {
             let asked = tokens(rng, batch);
@@ -39,10 +41,7 @@ pub(super) fn run(
         let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question));
         let bytes = question.len() as f64 / batch as f64;
         let row = lower(&of("upload", name), "bytes", &[bytes]);
-        report.figures.push(match must {
-            Some((bar, aim)) => row.must(bar, aim),
-            None => row,
-        });
+        report.figures.push(row.must_if(must));
         let promised = -case.plan.literal().error_bound.log2();
         report.figures.extend([
             lower(&of("latency", name), "ms", &time),
