@@ -3,7 +3,7 @@
 
 mod common;
 
-use blindscope_ckks::{Ciphertext, CkksError, Complex64, Level, Parameters, codec};
+use blindscope_ckks::{Ciphertext, Complex64, Error, Level, Parameters, codec};
 use blindscope_ring::Arithmetic;
 use blindscope_testkit::{Precision, complex_slots};
 use common::{Site, literals};
@@ -78,14 +78,14 @@ fn chains_refuse_other_levels_scales_and_missing_keys() {
     let low = ev.drop_to_level(&a, Level(1)).unwrap();
     let mut sum = ev.defer(&a).unwrap();
     let refused = ev.rotate_then_add(&mut sum, 1, keys, &low);
-    assert!(matches!(refused, Err(CkksError::LevelMismatch { op: "rotate_then_add", .. })));
+    assert!(matches!(refused, Err(Error::LevelMismatch { op: "rotate_then_add", .. })));
     let mut scaled = a.clone();
     scaled.set_scale(a.scale().times(a.scale()));
     let refused = ev.rotate_then_add(&mut sum, 1, keys, &scaled);
-    assert!(matches!(refused, Err(CkksError::ScaleMismatch { op: "rotate_then_add", .. })));
-    assert!(matches!(ev.add_rotated(&mut sum, 9, keys), Err(CkksError::MissingGaloisKey { .. })));
+    assert!(matches!(refused, Err(Error::ScaleMismatch { op: "rotate_then_add", .. })));
+    assert!(matches!(ev.add_rotated(&mut sum, 9, keys), Err(Error::MissingGaloisKey { .. })));
     let squared = ev.square(&a).unwrap();
-    assert!(matches!(ev.defer(&squared), Err(CkksError::Components { op: "defer", .. })));
+    assert!(matches!(ev.defer(&squared), Err(Error::Components { op: "defer", .. })));
     // A refusal leaves the chain as it was.
     ev.add_rotated(&mut sum, 1, keys).unwrap();
     let eager = ev.add(&a, &ev.rotate(&a, 1, keys).unwrap()).unwrap();

@@ -12,9 +12,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let peers = Peers { folder, python: options.python.clone(), environments: environments() };
     let path = options.arithmetic.unwrap_or(Arithmetic::fastest());
     let report = match options.area {
-        Area::Core => {
-            bench::core(path, options.runs as usize, &peers)?
-        }
+        Area::Core => bench::core(path, options.runs as usize, &peers)?,
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(path, options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,

@@ -2,7 +2,12 @@
 //! results are the same bytes.
 //!
 //! `BLINDSCOPE_KILLS` says how often (8 unless given), `BLINDSCOPE_SEED` which times.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helper functions of tests"
+)]
 
 mod common;
 

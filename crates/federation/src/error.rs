@@ -2,8 +2,6 @@
 
 use thiserror::Error;
 
-use blindscope_aggregate::AggregateError;
-
 use crate::{Cause, SiteId};
 
 /// `std::result::Result` with this crate's error.
@@ -166,28 +164,28 @@ pub enum Error {
     Sum(crate::sums::SumRefusal),
     /// From the sums' layer.
     #[error(transparent)]
-    Aggregate(#[from] AggregateError),
+    Aggregate(#[from] blindscope_aggregate::Error),
     /// From the protocols' layer.
     #[error(transparent)]
-    Threshold(#[from] blindscope_threshold::ThresholdError),
+    Threshold(#[from] blindscope_threshold::Error),
     /// From the scheme's layer.
     #[error(transparent)]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
 }
 
 impl Error {
     /// What a site answers where it could not do what it was asked.
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Learning { .. } => Cause::Contribution,
+            // Values that are not what the job says are the learning code's.
+            Self::Learning { .. }
+            | Self::Aggregate(
+                blindscope_aggregate::Error::Range { .. } | blindscope_aggregate::Error::Mismatch { .. },
+            ) => Cause::Contribution,
             Self::Io { .. } => Cause::Store,
             Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
             Self::OtherKey { .. } => Cause::OtherKey,
             Self::Permit { .. } => Cause::Spent,
-            // Values that are not what the job says are the learning code's.
-            Self::Aggregate(AggregateError::Range { .. } | AggregateError::Mismatch { .. }) => {
-                Cause::Contribution
-            }
             _ => Cause::Task,
         }
     }

@@ -173,11 +173,11 @@ proptest! {
 
 /// Where the sealed parts start.
 fn shares_start(fixture: &Fixture) -> usize {
-    use blindscope_threshold::{PublicKeyShare, ShamirPart};
+    use blindscope_threshold::{PublicKeyProtocol, ShamirPart};
     let ceremony = fixture.study.ceremony(ceremony(fixture)).unwrap();
     let all = Sizes::of(&fixture.study, &JobSpec::ceremony("key")).unwrap().key_share as usize;
     let start = all - 3 * (ShamirPart::byte_len(&ceremony) + SEAL_OVERHEAD);
-    assert!(start > PublicKeyShare::collector(&ceremony).shape().payload_len());
+    assert!(start > PublicKeyProtocol::collector(&ceremony).shape().payload_len());
     start
 }
 

@@ -13,7 +13,6 @@ use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobSp
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
 /// Where a site's integers come from: the table `learning.plain` of its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +25,9 @@ pub enum Plain {
 }
 
 /// Why there are no integers.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PlainError {
+pub enum Error {
     /// The job is not one of plain sums.
     #[error(
         "job {job}: its settings do not say plain = true, and this site has integers only; set [learning] for its kind"
@@ -78,7 +77,7 @@ impl Contribution for Plain {
         _: &[u8],
     ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         if !is_plain(job) {
-            return Err(PlainError::NotPlain { job: job.name.clone() }.into());
+            return Err(Error::NotPlain { job: job.name.clone() }.into());
         }
         match self {
             Self::Seed(seed) => Ok(Box::new(Self::drawn(*seed, job, round))),
@@ -101,7 +100,7 @@ fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, LearnError> {
             Some(Ok(value)) if value <= job.max && line <= job.values => values.push(value),
             _ => {
                 let (found, max, values) = (text.unwrap_or_default(), job.max, job.values);
-                return Err(PlainError::Line { path: path.to_owned(), line, found, max, values }.into());
+                return Err(Error::Line { path: path.to_owned(), line, found, max, values }.into());
             }
         }
     }
@@ -140,6 +139,6 @@ pub struct NoLearning;
 
 impl Advance for NoLearning {
     fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
-        Err(PlainError::NotPlain { job: job.name.clone() }.into())
+        Err(Error::NotPlain { job: job.name.clone() }.into())
     }
 }

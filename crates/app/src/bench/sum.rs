@@ -1,17 +1,19 @@
 //! Figures of encrypted sums.
 
-use super::clock::of_process;
-use super::memory::{peak_mib, reset_peak};
-use super::{BenchError, Better, Figure, Peers, Report};
-use blindscope_aggregate::{FixedPoint, SumPlan, SumPlanLiteral, presets, write_sum, write_upload};
-use blindscope_ckks::{Parameters, ParametersLiteral};
-use blindscope_threshold::WideKey;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use super::clock::of_process;
+use super::memory::{peak_mib, reset_peak};
+use super::{Better, Error, Figure, Peers, Report};
+use blindscope_aggregate::{FixedPoint, SumPlan, SumPlanLiteral, presets, write_sum, write_upload};
+use blindscope_ckks::{Parameters, ParametersLiteral};
+use blindscope_threshold::WideKey;
 
 mod ceremony;
 mod small;
@@ -24,7 +26,7 @@ const BUDGET: u64 = 1 << 20;
 /// Whole updates are long enough to be measured few times.
 const UPDATE_RUNS: usize = 3;
 
-pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, Error> {
     let mut rng = ChaCha20Rng::from_seed([11; 32]);
     let params = Parameters::new(presets::sum())?;
     let backend = format!("arithmetic path: {}", params.q().prime(0).arithmetic());
@@ -38,7 +40,7 @@ pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
 }
 
 /// Sums of 16-bit integers under the preset of large sums.
-fn plan(params: &Parameters, values: u64, sites: u32, threshold: u32) -> Result<SumPlan, BenchError> {
+fn plan(params: &Parameters, values: u64, sites: u32, threshold: u32) -> Result<SumPlan, Error> {
     let literal = SumPlanLiteral {
         values,
         max: (1 << 16) - 1,
@@ -52,7 +54,7 @@ fn plan(params: &Parameters, values: u64, sites: u32, threshold: u32) -> Result<
     Ok(SumPlan::new(params, literal)?)
 }
 
-fn bytes(params: &Parameters, report: &mut Report) -> Result<(), BenchError> {
+fn bytes(params: &Parameters, report: &mut Report) -> Result<(), Error> {
     for sites in [64, 16, 3] {
         let plan = plan(params, UPDATE, sites, sites)?;
         let name = format!("bytes_per_16_bit_value_{sites}_sites");
@@ -90,7 +92,7 @@ fn whole_update(
     key: &WideKey,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let fixed = FixedPoint::new(0.5, 16)?;
     let encrypt = measured(|| {
         let mut sink = Sink(0);
@@ -103,7 +105,7 @@ fn whole_update(
         .figures
         .push(Figure::of(AREA, "update_over_f32", "x of f32", Better::Lower, &[per_float]).must(2.0, 1.4));
     let file = Temporary::new("upload");
-    let io = |source| BenchError::Io { path: file.0.clone(), source };
+    let io = |source| Error::Io { path: file.0.clone(), source };
     let mut out = BufWriter::new(File::create(&file.0).map_err(io)?);
     write_upload(plan, key, update(fixed), rng, &mut out, &mut |_| {})?;
     out.flush().map_err(io)?;
@@ -124,7 +126,7 @@ struct Measured {
     bytes: u64,
 }
 
-fn measured(mut f: impl FnMut() -> Result<u64, BenchError>) -> Result<Measured, BenchError> {
+fn measured(mut f: impl FnMut() -> Result<u64, Error>) -> Result<Measured, Error> {
     let mut all = Measured { wall: Vec::new(), cpu: Vec::new(), peak: Vec::new(), bytes: 0 };
     for _ in 0..UPDATE_RUNS {
         let counted = reset_peak();
@@ -171,6 +173,6 @@ impl Drop for Temporary {
 }
 
 /// Parameters by name of a preset, for the submodules.
-fn parameters(literal: ParametersLiteral) -> Result<Parameters, BenchError> {
+fn parameters(literal: ParametersLiteral) -> Result<Parameters, Error> {
     Ok(Parameters::new(literal)?)
 }

@@ -38,7 +38,7 @@ impl Evaluator {
     /// The start of a chain.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::Components`], [`crate::CkksError::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
     pub fn defer(&self, a: &Ciphertext) -> Result<LazyCiphertext> {
         const OP: &str = "defer";
         self.check_one(OP, a)?;
@@ -65,7 +65,7 @@ impl Evaluator {
     /// `sum` with its slots moved left by `steps`, plus `a`: a step of Horner's rule.
     ///
     /// # Errors
-    /// As [`Self::rotate`], and [`crate::CkksError::LevelMismatch`], [`crate::CkksError::ScaleMismatch`].
+    /// As [`Self::rotate`], and [`crate::Error::LevelMismatch`], [`crate::Error::ScaleMismatch`].
     pub fn rotate_then_add(
         &self,
         sum: &mut LazyCiphertext,
@@ -78,7 +78,7 @@ impl Evaluator {
         Self::check_components(OP, a, 2, "relinearise it first")?;
         self.check_scales(OP, sum.scale, a.scale)?;
         if sum.level() != a.level() {
-            return Err(crate::CkksError::LevelMismatch { op: OP, left: sum.level(), right: a.level() });
+            return Err(crate::Error::LevelMismatch { op: OP, left: sum.level(), right: a.level() });
         }
         let key = keys.rotation(&self.params, OP, steps)?;
         let (raised, c1) = self.link(OP, sum, key)?;
@@ -114,7 +114,7 @@ impl Evaluator {
     /// The end of a chain.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn settle(&self, sum: LazyCiphertext) -> Result<Ciphertext> {
         const OP: &str = "settle";
         self.params.check_same(OP, &sum.params)?;
@@ -146,7 +146,7 @@ impl Evaluator {
         self.params.check_same(op, &sum.params)?;
         self.params.check_same(op, &key.key.params)?;
         if sum.level() > key.key.level() {
-            return Err(crate::CkksError::KeyLevel { op, level: sum.level(), key: key.key.level() });
+            return Err(crate::Error::KeyLevel { op, level: sum.level(), key: key.key.level() });
         }
         let tables = self.params.switching(sum.level(), op)?;
         let [mut raised, c1] = self.switch_raised(tables, &sum.c1, &key.key);

@@ -9,8 +9,8 @@ impl Evaluator {
     /// `a·b`: slots multiply. Three components; relinearise the result, or a sum of such results.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::LevelMismatch`], [`crate::CkksError::Components`],
-    /// [`crate::CkksError::ScaleOverflow`].
+    /// [`crate::Error::Parameters`], [`crate::Error::LevelMismatch`], [`crate::Error::Components`],
+    /// [`crate::Error::ScaleOverflow`].
     pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.mul_into(a, b, &mut out)?;
@@ -93,7 +93,7 @@ impl Evaluator {
     /// give zero at scale 1 on level 0.
     ///
     /// # Errors
-    /// As [`Self::mul`], and [`crate::CkksError::ScaleMismatch`] where products differ in scale.
+    /// As [`Self::mul`], and [`crate::Error::ScaleMismatch`] where products differ in scale.
     pub fn mul_plain_sum(&self, pairs: &[(&Ciphertext, &Plaintext)]) -> Result<Ciphertext> {
         const OP: &str = "mul_plain_sum";
         let mut out = Ciphertext::empty(&self.params);
@@ -119,7 +119,7 @@ impl Evaluator {
     /// Back to two components: `c_2·s^2` is switched to a pair under `s`.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::Components`], [`crate::CkksError::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
     pub fn relinearise(&self, a: &Ciphertext, key: &RelinKey) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.relinearise_into(a, key, &mut out)?;

@@ -1,14 +1,14 @@
 //! Rotation and conjugation: an automorphism and one key switch, the decomposition shared where it is hoisted.
 
 use super::{Decomposed, Evaluator, Shape};
-use crate::{Ciphertext, CkksError, GaloisKey, GaloisKeys, Result};
+use crate::{Ciphertext, Error, GaloisKey, GaloisKeys, Result};
 
 impl Evaluator {
     /// Slots moved left by `steps` (right if negative), cyclically.
     ///
     /// # Errors
-    /// [`CkksError::MissingGaloisKey`], [`CkksError::Parameters`], [`CkksError::Components`],
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::MissingGaloisKey`], [`Error::Parameters`], [`Error::Components`],
+    /// [`Error::NoSpecialPrime`].
     pub fn rotate(&self, a: &Ciphertext, steps: i64, keys: &GaloisKeys) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.rotate_into(a, steps, keys, &mut out)?;
@@ -87,7 +87,7 @@ impl Evaluator {
     /// rotations by `stride·1, stride·2, …, stride·span/2`.
     ///
     /// # Errors
-    /// As [`Self::rotate`], and [`CkksError::Span`] unless `span` is a power of two within the slots.
+    /// As [`Self::rotate`], and [`Error::Span`] unless `span` is a power of two within the slots.
     pub fn inner_sum(
         &self,
         a: &Ciphertext,
@@ -97,7 +97,7 @@ impl Evaluator {
     ) -> Result<Ciphertext> {
         let slots = self.params.slots();
         if !span.is_power_of_two() || span > slots {
-            return Err(CkksError::Span { op: "inner_sum", span, slots });
+            return Err(Error::Span { op: "inner_sum", span, slots });
         }
         let mut sum = a.clone();
         for k in 0..span.trailing_zeros() {
@@ -123,7 +123,7 @@ impl Evaluator {
         let tables = self.params.switching(a.level(), OP)?;
         let mut switched = match digits {
             Some(d) if d.level != a.level() => {
-                return Err(CkksError::LevelMismatch { op: OP, left: a.level(), right: d.level });
+                return Err(Error::LevelMismatch { op: OP, left: a.level(), right: d.level });
             }
             Some(d) => self.switch(tables, &d.digits, &key.key),
             None => self

@@ -27,7 +27,7 @@ impl Evaluator {
     /// The digits of a two-component ciphertext, for [`Self::rotate_decomposed`].
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::Components`], [`crate::CkksError::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
     pub fn decompose(&self, a: &Ciphertext) -> Result<Decomposed> {
         const OP: &str = "decompose";
         self.check_one(OP, a)?;

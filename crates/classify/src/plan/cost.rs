@@ -3,11 +3,13 @@
 //! Costs are a table a path of arithmetic, measured once on a reference machine. On another machine a few transforms are
 //! timed, and the whole table is scaled by how much faster or slower they are there.
 
+use std::time::Instant;
+
+use serde::Serialize;
+
 use super::{Plan, Rescale};
 use crate::layout::{Layout, Outer};
 use blindscope_ckks::Arithmetic;
-use serde::Serialize;
-use std::time::Instant;
 
 /// Transforms that are timed, each way.
 const SAMPLES: usize = 15;

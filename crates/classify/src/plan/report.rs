@@ -1,7 +1,8 @@
 //! A plan in figures, for people and programs.
 
-use super::{Machine, Packing, Plan, Rescale};
 use serde::Serialize;
+
+use super::{Machine, Packing, Plan, Rescale};
 
 /// The figures of a plan.
 #[derive(Debug, Clone, Serialize)]

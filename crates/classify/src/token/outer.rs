@@ -10,7 +10,7 @@
 
 use super::server::{horner, lower, real};
 use crate::layout::{Layout, Outer};
-use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
+use crate::{Circuit, Error, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Encoder, Evaluator, Level, Plaintext, Scale};
 
 /// One ciphertext of logits: its products and their bias.
@@ -98,7 +98,7 @@ pub(crate) fn powers(
     named: &[u32],
     keys: &EvaluationKeys,
 ) -> Result<Vec<Ciphertext>> {
-    let relin = keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "square" })?;
+    let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "square" })?;
     let square = |a: &Ciphertext| ev.relinearise(&ev.square(a)?, relin);
     let mut second = square(v)?;
     if second.level() > level {

@@ -4,7 +4,7 @@ use super::outer::OuterLayer;
 use crate::answer::{Lanes, shape};
 use crate::layout::{Layout, Outer};
 use crate::question::Pieces;
-use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Rescale, Result};
+use crate::{EncryptedHead, Error, EvaluationKeys, Head, Plan, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, LazyCiphertext, Level, Plaintext};
 use std::io::Read;
 
@@ -27,12 +27,12 @@ impl TokenServer {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherPlan`], [`ClassifyError::OtherMode`], [`ClassifyError::Ckks`].
+    /// [`Error::OtherPlan`], [`Error::OtherMode`], [`Error::Ckks`].
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(l) = plan.token_layout().filter(|_| !plan.literal().encrypted_head) else {
             let (found, expected) = ("an encrypted head", "a head in the clear");
-            return Err(ClassifyError::OtherMode { op: "serve", found, expected });
+            return Err(Error::OtherMode { op: "serve", found, expected });
         };
         let encoder = Encoder::new(plan.params());
         let top = plan.params().top_level();
@@ -57,7 +57,7 @@ impl TokenServer {
     fn with(head: &Head, plan: &Plan, first: First) -> Result<Self> {
         let Some(layout) = plan.token_layout().copied() else {
             let (found, expected) = ("the feature-major packing", "the token packing");
-            return Err(ClassifyError::OtherMode { op: "serve", found, expected });
+            return Err(Error::OtherMode { op: "serve", found, expected });
         };
         let outer = OuterLayer::new(head, plan, &layout)?;
         Ok(Self { evaluator: Evaluator::new(plan.params()), plan: plan.clone(), layout, first, outer })
@@ -123,8 +123,7 @@ impl TokenServer {
         match &self.first {
             First::Clear(w, _) => w.iter().map(|w| Ok(ev.mul_plain(x, w)?)).collect(),
             First::Encrypted(head) => {
-                let relin =
-                    keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "encrypted head" })?;
+                let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "encrypted head" })?;
                 head.weights.iter().map(|w| Ok(ev.mul_relin(x, w, relin)?)).collect()
             }
         }

@@ -43,7 +43,7 @@ impl Read for Side<'_> {
 
 /// Names the site whose payload was read last, if it was a site's and not the disk that failed.
 fn blame(op: &'static str, last: &Cell<Option<SiteId>>, error: Error) -> Error {
-    use blindscope_aggregate::AggregateError::Io;
+    use blindscope_aggregate::Error::Io;
     let disk = match &error {
         Error::Io { .. } => true,
         // A payload that ends early is a payload's fault: its length was checked when it came.

@@ -486,7 +486,7 @@ fn absorb(round: &Transcript, collector: &mut Collector, site: SiteId, input: &m
     let message = Message::from_bytes(&bytes, round, collector.shape())?;
     if message.party() != site.party() {
         let (op, party) = (OPEN, site.party());
-        return Err(blindscope_threshold::ThresholdError::NotInCommittee { op, party }.into());
+        return Err(blindscope_threshold::Error::NotInCommittee { op, party }.into());
     }
     Ok(collector.absorb(&message)?)
 }

@@ -8,7 +8,7 @@ mod judge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindscope_threshold::{Ledger, ThresholdError};
+use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
@@ -174,7 +174,7 @@ impl Permit {
 impl Ledger for Permit {
     fn spend(&mut self, mark: Digest) -> blindscope_threshold::Result<()> {
         if self.used || mark != self.mark {
-            return Err(ThresholdError::Spent { mark: mark.fingerprint().to_string() });
+            return Err(blindscope_threshold::Error::Spent { mark: mark.fingerprint().to_string() });
         }
         self.used = true;
         Ok(())

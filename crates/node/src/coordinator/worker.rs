@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_federation::{Advance, Input, JobId, Work, payload};
-use blindscope_transport::Stop;
-
 use super::desk::Desk;
 use crate::system;
+use blindscope_federation::{Advance, Input, JobId, Work, payload};
+use blindscope_transport::Stop;
 
 /// Wait before work that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(2);

@@ -3,10 +3,9 @@
 use blindscope_federation::payload::{SiteTools, site_payload};
 use blindscope_federation::{Answer, Blob, Cause, Phase, Task};
 use blindscope_store::Unfinished;
-use blindscope_transport::TransportError;
 
 use super::{Runner, bundle, dial, named};
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::system;
 
 /// What became of a task's inputs.
@@ -26,7 +25,7 @@ impl Runner {
             match self.fetch(blob).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Gathered::Stopped),
-                Err(AppError::Transport(error)) if dial::is_stale(&error) => {
+                Err(Error::Transport(error)) if dial::is_stale(&error) => {
                     tracing::warn!(step = %task.step, %error, "an input is gone");
                     return Ok(Gathered::Gone(lost(task)));
                 }
@@ -59,7 +58,7 @@ impl Runner {
             };
             site_payload(&tools, &task, bundle, permit, &mut rng)
         });
-        match computing.await.map_err(|_| AppError::Defect { what: "the computation of a payload" })? {
+        match computing.await.map_err(|_| Error::Defect { what: "the computation of a payload" })? {
             Ok(blob) => {
                 tracing::info!(%step, bytes = blob.len, took = ?started.elapsed(), "computed");
                 Ok(Answer::Payload(blob))
@@ -87,7 +86,7 @@ impl Runner {
         };
         let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
         let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
-        keeping.await.map_err(|_| AppError::Defect { what: "the keeping of a blob" })??;
+        keeping.await.map_err(|_| Error::Defect { what: "the keeping of a blob" })??;
         Ok(true)
     }
 }
@@ -111,8 +110,8 @@ impl std::io::Write for Sink {
     }
 }
 
-fn full(error: &blindscope_store::Error) -> TransportError {
-    TransportError::File {
+fn full(error: &blindscope_store::Error) -> blindscope_transport::Error {
+    blindscope_transport::Error::File {
         action: "keep a blob of the coordinator",
         cause: std::io::Error::other(error.to_string()),
     }

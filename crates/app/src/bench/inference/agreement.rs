@@ -1,18 +1,20 @@
 //! Real tokens: a head trained on class tokens of real tiles, asked under encryption about tiles it has not seen.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use chacha20::ChaCha20Rng;
+
 use super::{AREA, Case, turned};
-use crate::bench::{BenchError, Better, Figure, Report};
-use blindscope_classify::{ClassifyError, Head, Packing, Plan, Policy, class};
+use crate::bench::{Better, Error, Figure, Report};
+use blindscope_classify::{Head, Packing, Plan, Policy, class};
 use blindscope_learn::heads;
 use blindscope_ring::Arithmetic;
 use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};
 use blindscope_vision::vit;
-use chacha20::ChaCha20Rng;
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::path::Path;
 
 /// Tiles of a group that are used: 1,554 of 518 groups.
 const TILES: usize = 3;
@@ -49,7 +51,7 @@ pub(super) fn run(
     path: Arithmetic,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let cache = std::env::temp_dir().join("blindscope-bench-features");
     let features = features(data, &cache)?;
     let both = [Packing::Token, Packing::Feature];
@@ -67,7 +69,8 @@ pub(super) fn run(
     put("class_agreement_real_tokens_finest", "%", finest.share(finest.agree), Some((100.0, 100.0)));
     put("logit_bits_real_tokens_finest", "bits", -finest.worst.log2(), Some((12.0, 14.0)));
     put("logit_bits_promised_real_tokens_finest", "bits", -finest.bound.log2(), Some((12.0, 14.0)));
-    let turned = cross_validated(&turned::features(data, &cache)?, &both[1..], (path, Precision::Finest), rng)?;
+    let turned =
+        cross_validated(&turned::features(data, &cache)?, &both[1..], (path, Precision::Finest), rng)?;
     put("class_agreement_turned_tiles", "%", turned.share(turned.agree), Some((100.0, 100.0)));
     put("turned_tiles_asked", "tokens", turned.answers as f64, Some((1e3, 1e4)));
     put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), None);
@@ -75,7 +78,7 @@ pub(super) fn run(
 }
 
 /// Class tokens of real tiles; the manifest's groups hold augmented copies of one tile.
-fn features(data: &Path, cache: &Path) -> Result<Features, BenchError> {
+fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     let columns =
         CsvColumns { group: "tile_group".into(), groups_within_label: true, ..CsvColumns::default() };
     let mut tiles = read_csv(&data.join("lung-histology/manifest.csv"), &columns)?;
@@ -102,7 +105,7 @@ fn cross_validated(
     packings: &[Packing],
     (path, precision): (Arithmetic, Precision),
     rng: &mut ChaCha20Rng,
-) -> Result<Asked, BenchError> {
+) -> Result<Asked, Error> {
     const FOLDS: usize = 3;
     let labels = features.known_labels()?;
     let folds = k_fold(&labels, &features.groups, FOLDS, 7)?;
@@ -129,10 +132,12 @@ fn cross_validated(
 }
 
 /// Fourteen bits, or as much as any plan promises.
-fn finest(head: &Head, policy: Policy) -> Result<Policy, BenchError> {
+fn finest(head: &Head, policy: Policy) -> Result<Policy, Error> {
     match Plan::new(head, policy.precise(14)) {
         // A hair above: the search takes primes for powers of two.
-        Err(ClassifyError::TooCoarse { found, .. }) => Ok(Policy { max_error: Some(1.02 * found), ..policy }),
+        Err(blindscope_classify::Error::TooCoarse { found, .. }) => {
+            Ok(Policy { max_error: Some(1.02 * found), ..policy })
+        }
         other => Ok(other.map(|_| policy.precise(14))?),
     }
 }
@@ -144,7 +149,7 @@ fn ask(
     truth: &[usize],
     rng: &mut ChaCha20Rng,
     asked: &mut Asked,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let policy = Policy { packing: Some(packing), ..Policy::new(tokens.len().min(GROUP)) };
     let policy = match precision {
         Precision::Default => policy,

@@ -1,17 +1,18 @@
 //! The key ceremony: what one site computes.
 
+use chacha20::ChaCha20Rng;
+
 use super::super::clock::milliseconds;
-use super::{AREA, BenchError, Better, Figure, Report, parameters, presets};
+use super::{AREA, Better, Error, Figure, Report, parameters, presets};
 use blindscope_ckks::Parameters;
 use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan, Policy};
 use blindscope_ring::galois::rotation_element;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_threshold::{
-    GaloisShare, KeyShare, PartCollector, PartyId, PublicKeyShare, RelinShare, Result, Roster, SiteSecret,
-    Transcript, WideKey,
+    GaloisKeyProtocol, KeyShare, PartCollector, PartyId, PublicKeyProtocol, RelinKeyProtocol, Result, Roster,
+    SiteSecret, Transcript, WideKey,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
 
 pub(super) fn ceremony(params: &Parameters, n: usize, t: usize, width: usize) -> Result<Transcript> {
     let identities = (0..n).map(|i| Digest([i as u8; 32])).collect();
@@ -21,17 +22,17 @@ pub(super) fn ceremony(params: &Parameters, n: usize, t: usize, width: usize) ->
 /// The public key of `n` sites, and every site's key share.
 pub(super) fn keys(ceremony: &Transcript, rng: &mut ChaCha20Rng) -> Result<(WideKey, Vec<KeyShare>)> {
     let roster = ceremony.roster();
-    let mut collector = PublicKeyShare::collector(ceremony);
+    let mut collector = PublicKeyProtocol::collector(ceremony);
     let mut parts: Vec<_> = roster.iter().map(|p| PartCollector::new(ceremony, p)).collect();
     for party in roster.iter() {
         let secret = SiteSecret::generate(ceremony, party, rng)?;
-        collector.absorb(&PublicKeyShare::begin(ceremony).share(&secret, rng))?;
+        collector.absorb(&PublicKeyProtocol::begin(ceremony).share(&secret, rng))?;
         for part in secret.split(ceremony, rng) {
             parts[usize::from(part.to().0)].absorb(part)?;
         }
     }
     let shares = parts.into_iter().map(PartCollector::finish).collect::<Result<_>>()?;
-    Ok((PublicKeyShare::finish_wide(ceremony, collector)?, shares))
+    Ok((PublicKeyProtocol::finish_wide(ceremony, collector)?, shares))
 }
 
 pub(super) fn wide_key(
@@ -44,7 +45,7 @@ pub(super) fn wide_key(
 }
 
 /// Parameters and Galois elements of an encrypted head 768 → 32 → 3 with a square.
-fn inference() -> std::result::Result<(Parameters, Vec<usize>), BenchError> {
+fn inference() -> std::result::Result<(Parameters, Vec<usize>), Error> {
     let layer = |rows: usize, width: usize| Affine {
         weights: (0..rows)
             .map(|r| (0..width).map(|c| ((r + c) % 7) as f64 * 0.01 - 0.03).collect())
@@ -59,7 +60,7 @@ fn inference() -> std::result::Result<(Parameters, Vec<usize>), BenchError> {
     Ok((plan.params().clone(), elements))
 }
 
-pub(super) fn figures(rng: &mut ChaCha20Rng, report: &mut Report) -> std::result::Result<(), BenchError> {
+pub(super) fn figures(rng: &mut ChaCha20Rng, report: &mut Report) -> std::result::Result<(), Error> {
     let (params, elements) = inference()?;
     let mut others = Vec::new();
     for (n, bar, aim) in [(3, 2.0, 0.5), (16, 10.0, 3.0)] {
@@ -97,12 +98,12 @@ struct Site {
 
 impl Site {
     fn new(session: Transcript, elements: Vec<usize>, rng: &mut ChaCha20Rng) -> Result<Self> {
-        let mut collector = RelinShare::collector(&session);
+        let mut collector = RelinKeyProtocol::collector(&session);
         for party in session.roster().iter() {
             let secret = SiteSecret::generate(&session, party, rng)?;
-            collector.absorb(&RelinShare::begin(&session).share(&secret, rng)?.0)?;
+            collector.absorb(&RelinKeyProtocol::begin(&session).share(&secret, rng)?.0)?;
         }
-        let round_one = RelinShare::finish(collector)?;
+        let round_one = RelinKeyProtocol::finish(collector)?;
         Ok(Self { session, elements, round_one })
     }
 
@@ -110,11 +111,11 @@ impl Site {
     fn compute(&self, rng: &mut ChaCha20Rng) -> Result<()> {
         let session = &self.session;
         let secret = SiteSecret::generate(session, PartyId(0), rng)?;
-        PublicKeyShare::begin(session).share(&secret, rng);
-        let (_, state) = RelinShare::begin(session).share(&secret, rng)?;
+        PublicKeyProtocol::begin(session).share(&secret, rng);
+        let (_, state) = RelinKeyProtocol::begin(session).share(&secret, rng)?;
         state.share(&secret, &self.round_one, rng)?;
         for &element in &self.elements {
-            GaloisShare::begin(session, element).share(&secret, rng)?;
+            GaloisKeyProtocol::begin(session, element).share(&secret, rng)?;
         }
         key_share(session, &secret, rng)
     }
@@ -122,7 +123,7 @@ impl Site {
 
 fn sum_site(session: &Transcript, rng: &mut ChaCha20Rng) -> Result<()> {
     let secret = SiteSecret::generate(session, PartyId(0), rng)?;
-    PublicKeyShare::begin(session).share(&secret, rng);
+    PublicKeyProtocol::begin(session).share(&secret, rng);
     key_share(session, &secret, rng)
 }
 

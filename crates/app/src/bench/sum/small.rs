@@ -1,15 +1,15 @@
 //! The sum of three sites' 768 values: three uploads, their sum, and its opening by all three.
 
-use super::super::clock::milliseconds;
-use super::ceremony::{ceremony, keys};
-use super::{AREA, BenchError, Better, Figure, Peers, Report, parameters, presets};
-use blindscope_aggregate::{
-    AggregateError, SumPlan, SumPlanLiteral, open_sum, write_shares, write_sum, write_upload,
-};
-use blindscope_threshold::{Committee, KeyShare, MemoryLedger, PartyId, Transcript, WideKey};
+use std::collections::BTreeMap;
+
 use chacha20::ChaCha20Rng;
 use rand_core::Rng;
-use std::collections::BTreeMap;
+
+use super::super::clock::milliseconds;
+use super::ceremony::{ceremony, keys};
+use super::{AREA, Better, Error, Figure, Peers, Report, parameters, presets};
+use blindscope_aggregate::{SumPlan, SumPlanLiteral, open_sum, write_shares, write_sum, write_upload};
+use blindscope_threshold::{Committee, KeyShare, MemoryLedger, PartyId, Transcript, WideKey};
 
 const SITES: usize = 3;
 const VALUES: usize = 768;
@@ -25,10 +25,10 @@ struct Setup {
     updates: Vec<Vec<u64>>,
 }
 
-type Result<T> = std::result::Result<T, AggregateError>;
+type Result<T> = std::result::Result<T, blindscope_aggregate::Error>;
 
 impl Setup {
-    fn new(rng: &mut ChaCha20Rng) -> std::result::Result<Self, BenchError> {
+    fn new(rng: &mut ChaCha20Rng) -> std::result::Result<Self, Error> {
         let params = parameters(presets::small_sum())?;
         let literal = SumPlanLiteral {
             values: VALUES as u64,
@@ -90,10 +90,10 @@ pub(super) fn figures(
     peers: &Peers,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
-) -> std::result::Result<(), BenchError> {
+) -> std::result::Result<(), Error> {
     let setup = Setup::new(rng)?;
     if setup.sum(rng)? != setup.clear() {
-        return Err(BenchError::WrongSum { what: "3 × 768 values" });
+        return Err(Error::WrongSum { what: "3 × 768 values" });
     }
     let each = runs.div_ceil(TURNS).max(5);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
