@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::clock::milliseconds;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::milliseconds;
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator, Parameters,
     RelinKey, SecretKey, codec, presets,

@@ -11,8 +11,8 @@ use std::path::Path;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::clock::milliseconds;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::milliseconds;
 use blindscope_classify::{
     Affine, Asker, AskerSecret, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Packing, Plan, Policy,
     Server,
@@ -174,7 +174,7 @@ fn lone_token(
     let all: Vec<f64> = turns.latency.iter().flatten().copied().collect();
     let mut put = |f: Figure| report.figures.push(f);
     put(lower("latency_one_token", "ms", &all).must_if(bars.latency));
-    let predicted = case.plan.report_on(case.plan.calibrated()).predicted_ms;
+    let predicted = case.plan.report_on(crate::plan::machine(&case.plan)).predicted_ms;
     put(lower("latency_predicted", "ms", &[predicted]));
     // Whichever of the two is larger, over the other.
     let off: Vec<f64> = all.iter().map(|ms| (ms / predicted).max(predicted / ms)).collect();

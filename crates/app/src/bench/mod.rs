@@ -4,7 +4,6 @@
 //! named in [`Report::missing`].
 
 mod audit;
-mod clock;
 mod core;
 pub mod federation;
 mod figure;

@@ -1,9 +1,7 @@
 //! What an answer takes: counts of operations, times what they cost on a machine.
 //!
-//! Costs are a table a path of arithmetic, measured once on a reference machine. On another machine a few transforms are
-//! timed, and the whole table is scaled by how much faster or slower they are there.
-
-use std::time::Instant;
+//! Costs are a table a path of arithmetic, measured once on a reference machine. For another machine the whole table is scaled
+//! by how much faster or slower its transforms are; whoever asks has timed them.
 
 use serde::Serialize;
 
@@ -11,15 +9,12 @@ use super::{Plan, Rescale};
 use crate::layout::{Layout, Outer};
 use blindscope_ckks::Arithmetic;
 
-/// Transforms that are timed, each way.
-const SAMPLES: usize = 15;
-
 /// What operations cost on a machine, one thread.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Machine {
     /// The path of arithmetic: `portable`, `doubles` or `ifma`.
     pub path: &'static str,
-    /// Whether transforms were timed on this machine; otherwise the costs are the reference machine's.
+    /// Whether transforms were timed on the machine at hand; otherwise the costs are the reference machine's.
     pub calibrated: bool,
     /// Microseconds of one transform of degree 8192.
     pub transform_us: f64,
@@ -43,40 +38,25 @@ impl Machine {
         Self { path, calibrated: false, transform_us, overhead, products_per_us, residue_us }
     }
 
-    /// This machine with transforms that take `transform_us`, everything else in proportion.
-    fn scaled(self, transform_us: f64) -> Self {
-        let slower = transform_us / self.transform_us;
+    /// A machine on which one transform of degree `n` takes so many microseconds on a path, everything else in proportion.
+    pub fn measured(path: Arithmetic, n: usize, transform_us: f64) -> Self {
+        let reference = Self::reference(path);
+        let transform_us = transform_us / relative(n);
+        let slower = transform_us / reference.transform_us;
         Self {
             calibrated: true,
             transform_us,
-            products_per_us: self.products_per_us / slower,
-            residue_us: self.residue_us * slower,
-            ..self
+            products_per_us: reference.products_per_us / slower,
+            residue_us: reference.residue_us * slower,
+            ..reference
         }
     }
 }
 
 impl Plan {
     /// The path that the plan's primes run on here.
-    pub(super) fn arithmetic(&self) -> Arithmetic {
+    pub fn arithmetic(&self) -> Arithmetic {
         self.params.q().prime(0).arithmetic()
-    }
-
-    /// The costs of this machine on the path of the plan, from some transforms timed now: a few milliseconds.
-    pub fn calibrated(&self) -> Machine {
-        let prime = self.params.q().prime(0);
-        let mut limb = vec![1; self.params.n()];
-        let mut pair = || {
-            let start = Instant::now();
-            prime.forward(&mut limb);
-            prime.inverse(&mut limb);
-            start.elapsed().as_secs_f64() * 1e6 / 2.0
-        };
-        pair();
-        let mut times: Vec<f64> = (0..SAMPLES).map(|_| pair()).collect();
-        times.sort_by(f64::total_cmp);
-        let transform = times[SAMPLES / 2] / relative(self.params.n());
-        Machine::reference(self.arithmetic()).scaled(transform)
     }
 
     /// Rotations for one ciphertext of tokens, or conjugations for one group.

@@ -66,7 +66,7 @@ impl Plan {
         self.report_on(Machine::reference(self.arithmetic()))
     }
 
-    /// The plan in figures, its time as a machine has it: this one, say, by [`Self::calibrated`].
+    /// The plan in figures, its time as a machine has it: the one at hand, say, by [`Machine::measured`].
     pub fn report_on(&self, machine: Machine) -> PlanReport {
         let batch = self.literal.batch;
         let relin = usize::from(self.relin_level().is_some());

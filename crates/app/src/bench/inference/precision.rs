@@ -3,8 +3,8 @@
 use chacha20::ChaCha20Rng;
 
 use super::{AREA, Case, lower, tokens};
-use crate::bench::clock::milliseconds;
 use crate::bench::{Better, Error, Figure, Report};
+use crate::clock::milliseconds;
 use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
 use blindscope_ring::Arithmetic;
