@@ -1,14 +1,16 @@
 //! Raw arguments.
 
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
 use crate::job::JobOptions;
 use crate::log::LogCommand;
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
 use crate::services::{CoordinatorCommand, SiteCommand};
 use crate::{data, features, model, train};
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
-use std::path::PathBuf;
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
 #[derive(Debug, Parser)]
@@ -102,7 +104,7 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
-    /// Of the core, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
+    /// Of the core and of inference, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
     #[arg(long)]
     pub(crate) arithmetic: Option<blindscope_app::bench::Arithmetic>,
     /// Folder with real tiles and weights, for the figures that need them.
@@ -111,7 +113,7 @@ pub(crate) struct BenchOptions {
     /// Folder with the peers' scripts.
     #[arg(long, default_value = "bench/peers")]
     pub(crate) peers: PathBuf,
-    /// Python that has the peers installed.
+    /// Python for peers that `bench/peers/setup.py` did not install.
     #[arg(long, env = "BLINDSCOPE_PEERS_PYTHON", default_value = ".venv-peers/bin/python")]
     pub(crate) python: PathBuf,
 }

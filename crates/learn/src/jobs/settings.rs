@@ -1,9 +1,10 @@
 //! What a job file says to the learning code.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Error, Result};
 use blindscope_vision::head::{Activation, HeadPlan};
 use blindscope_vision::train::{FitPlan, Tuning};
-use serde::{Deserialize, Serialize};
 
 /// Share of clipped values that a job puts up with unless it says otherwise: outliers, not another unit.
 const CLIPPED: f64 = 0.001;
