@@ -43,13 +43,13 @@ pub use coordinator::{
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
 pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
-pub use job::{JobKind, JobSpec, Sizes};
+pub use job::{JobKind, JobSpec, SiteTools, Sizes, combine, site_payload};
 pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use record::{Body, Event, Failure, Missing, Output, Record, SecondRound};
 pub use refusal::Refusal;
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
-pub use site::{HeldKey, Mark, Order, Permit, Site};
+pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
 pub use task::{Ask, EvaluationShares, Opening, Task};

@@ -8,18 +8,19 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
+use proptest::prelude::*;
+
 use blindscope_federation::payload::{
-    SiteTools, combine_first, combine_key, combine_relin, open_bundle, site_payload, write_inference_share,
-    write_key_share,
+    combine_first, combine_key, combine_relin, open_bundle, write_inference_share, write_key_share,
 };
 use blindscope_federation::{
     Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec,
-    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
+    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, SiteTools, Sizes, Step, Task,
+    site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
 use common::{Fixture, fixture, job};
-use proptest::prelude::*;
 
 #[derive(Default)]
 struct Memory(RefCell<BTreeMap<Digest, Vec<u8>>>);
@@ -311,4 +312,25 @@ fn a_coordinator_that_shows_another_inference_key_or_sum_is_found_out() {
     assert!(is_other_key(show(honest.shared, Blob { len: keys.len, ..Blob::of(b"keys of its own making") })));
     // Another site's seed, and this site's of another ceremony: neither opens into an answer.
     assert!(matches!(relin(second.sum, second.seeds[1]), Err(Error::Seal { .. })));
+}
+
+/// Where the coordinator announces another size, the refusal names the one that differs, with both values.
+#[test]
+fn an_announced_size_that_differs_is_named() {
+    let (fixture, memory) = (fixture(3, 2, 2, 59), Memory::default());
+    let spec = job("sum", JobKind::Sum, 1);
+    let sizes = Sizes::of(&fixture.study, &spec).unwrap();
+    let (study, step) =
+        (&fixture.study, Step { job: spec.id(&fixture.study), round: 0, attempt: 0, phase: Phase::Upload });
+    let other = Sizes { share: sizes.share + 1, ..sizes };
+    let ask = Ask::Upload { public_key: Blob::of(&[]), input: None };
+    let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
+    let sealing = &fixture.sealing[0];
+    let tools = SiteTools { study, me: SiteId(0), sealing, learning: &Idle, blobs: &memory, checked: false };
+    let error = site_payload(&tools, &task, None, None, &mut rng(72)).unwrap_err();
+    let (expected, found) = (sizes.share, other.share);
+    assert!(
+        matches!(error, Error::Announced { field: "share", expected: e, found: f } if (e, f) == (expected, found)),
+        "{error}"
+    );
 }

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, Order, Outcome, Output,
-    Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
-};
-use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done};
+use blindscope_federation::{
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, Order, Outcome, Output,
+    Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+};
+use blindscope_wire::Digest;
 
 /// How bad the world is; probabilities in thousandths.
 #[derive(Debug, Clone, Copy, Default)]
@@ -388,7 +388,7 @@ impl<'a, C: Compute> World<'a, C> {
         let Some(up) = self.node(site).up.as_ref() else { return };
         let answer = match up.take(task).unwrap() {
             Order::Send(answer) => return self.send_answer(site, &answer),
-            Order::Decline(cause) => Answer::Declined(cause),
+            Order::Decline(objection) => Answer::Declined(objection.cause()),
             Order::Work { .. } if self.chance(self.faults.decline) => Answer::Declined(Cause::Contribution),
             Order::Work { before } => {
                 if !self.fetch(site, task) || !self.mark(site, &before) {

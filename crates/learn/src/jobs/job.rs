@@ -1,5 +1,8 @@
 //! Jobs as files, and the two ends of the protocol.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
@@ -14,8 +17,6 @@ use super::{EpochFigures, Error, Learning, Result, SiteData};
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_classify::Head;
 use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///
@@ -49,9 +50,11 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
         JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
-        JobKind::Ceremony | JobKind::InferenceKeys | JobKind::EncryptedHead | JobKind::Question => {
-            return Err(Error::Kind { kind: spec.kind.name() });
-        }
+        JobKind::Ceremony
+        | JobKind::Sum
+        | JobKind::InferenceKeys
+        | JobKind::EncryptedHead
+        | JobKind::Question => return Err(Error::Kind { kind: spec.kind.name() }),
     })
 }
 
@@ -73,6 +76,7 @@ pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
     ];
     for (field, found, expected) in sizes {
         if found != expected {
+            let (found, expected) = (found.to_string(), expected.to_string());
             return Err(Error::Announced { job: spec.name.clone(), field, found, expected });
         }
     }

@@ -3,8 +3,6 @@
 use std::io::Write;
 use std::path::Path;
 
-use blindscope_federation::{JobId, JobSpec, JobStatus, JobView, Study};
-use blindscope_transport::{Client, Command, Stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
@@ -13,7 +11,9 @@ use crate::documents::{JobQuery, LogQuery, Submitted};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
+use blindscope_federation::{JobId, JobKind, JobSpec, JobStatus, JobView, Study};
 use blindscope_learn::jobs;
+use blindscope_transport::{Client, Command, Stream};
 
 /// Longest job file.
 const MAX: u64 = 1 << 20;
@@ -58,7 +58,9 @@ impl Admin {
                 let (bytes, _) = self.download(start, Vec::new()).await?;
                 jobs::complete(draft, &self.study, &bytes)?
             }
-            _ if draft.kind.is_sum() && draft.values == 0 => jobs::sized(draft)?,
+            _ if draft.kind.is_sum() && draft.kind != JobKind::Sum && draft.values == 0 => {
+                jobs::sized(draft)?
+            }
             _ => draft,
         };
         jobs::Terms::of(self.study.literal()).check_job(&spec)?;

@@ -10,6 +10,11 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::kit::{Kit, PartySettings};
 use blindscope_federation::{
     Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
     Site, Task,
@@ -17,11 +22,6 @@ use blindscope_federation::{
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
 use blindscope_wire::Digest;
-use bytes::Bytes;
-
-use crate::error::{Error, Result};
-use crate::files;
-use crate::kit::{Kit, PartySettings};
 use dial::Dialler;
 use work::Gathered;
 
@@ -122,9 +122,9 @@ impl Runner {
         let task = Task::from_bytes(&bytes)?;
         let staged = match self.site.take(&task)? {
             Order::Send(staged) => *staged,
-            Order::Decline(cause) => {
-                tracing::warn!(step = %task.step, ?cause, "declined");
-                self.stage(&task, Answer::Declined(cause)).await?
+            Order::Decline(objection) => {
+                tracing::warn!(step = %task.step, %objection, "declined");
+                self.stage(&task, Answer::Declined(objection.cause())).await?
             }
             Order::Work { before } => {
                 let answer = match self.gather(&task).await? {

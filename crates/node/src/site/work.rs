@@ -1,7 +1,6 @@
 //! What a task asks: its inputs fetched, its payload computed on a thread of its own.
 
-use blindscope_federation::payload::{SiteTools, site_payload};
-use blindscope_federation::{Answer, Blob, Cause, Phase, Task};
+use blindscope_federation::{Answer, Blob, Cause, Phase, SiteTools, Task, site_payload};
 use blindscope_store::Unfinished;
 
 use super::{Runner, bundle, dial, named};
