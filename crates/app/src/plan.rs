@@ -1,7 +1,7 @@
 //! Plans of encrypted inference: what a head would cost before any key exists.
 
 pub use blindscope_ckks::Security;
-pub use blindscope_classify::{KeyOwner as Key, Packing, PlanReport as Report, Policy};
+pub use blindscope_classify::{KeyOwner, Packing, PlanReport, Policy};
 
 use std::path::{Path, PathBuf};
 
@@ -95,7 +95,7 @@ pub fn policy(batch: usize) -> Policy {
 ///
 /// # Errors
 /// [`Error::Classify`]
-pub fn report(head: &Head, policy: Policy) -> Result<Report, Error> {
+pub fn report(head: &Head, policy: Policy) -> Result<PlanReport, Error> {
     Ok(Plan::new(head, policy)?.report())
 }
 

@@ -13,12 +13,13 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program that tells what it does")]
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use blindscope::ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, Error, KeyGenerator, Parameters, PublicEncryptor, SecretKey,
     codec, presets,
 };
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 fn main() -> Result<(), Error> {
     // Randomness is an argument everywhere. A fixed seed makes this page repeatable; a program takes the system's.

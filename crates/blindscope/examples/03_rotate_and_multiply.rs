@@ -13,11 +13,12 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program that tells what it does")]
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use blindscope::ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, Error, Evaluator, KeyGenerator, Parameters, presets,
 };
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 fn main() -> Result<(), Error> {
     let mut rng = ChaCha20Rng::seed_from_u64(3);

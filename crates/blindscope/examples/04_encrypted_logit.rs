@@ -11,9 +11,10 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program that tells what it does")]
 
-use blindscope::ckks::{Decryptor, Encoder, Encryptor, Error, Evaluator, KeyGenerator, Parameters, presets};
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
+
+use blindscope::ckks::{Decryptor, Encoder, Encryptor, Error, Evaluator, KeyGenerator, Parameters, presets};
 
 const FEATURES: [f64; 8] = [0.5, -1.0, 0.25, 2.0, 0.0, 1.5, -0.5, 1.0];
 const WEIGHTS: [f64; 8] = [1.0, 0.5, -0.3, 0.25, 2.0, 0.4, -0.2, 0.1];

@@ -11,12 +11,13 @@
 //! ```
 #![allow(clippy::print_stdout, reason = "a program that tells what it does")]
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use blindscope::classify::{
     Affine, Asker, AskerSecret, Error, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Plan, Policy,
     Server, class,
 };
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 fn main() -> Result<(), Error> {
     let mut rng = ChaCha20Rng::seed_from_u64(5);

@@ -14,14 +14,15 @@
 
 use std::error::Error;
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use blindscope::ckks::{Encoder, Parameters, PublicEncryptor, Scale, presets};
 use blindscope::threshold::{
     Committee, Decryption, DecryptionSession, Flooding, MemoryLedger, Opening, PartCollector, PartyId,
     PublicKeyProtocol, Roster, SiteSecret, Transcript,
 };
 use blindscope::wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut rng = ChaCha20Rng::seed_from_u64(6);

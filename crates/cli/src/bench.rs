@@ -1,10 +1,11 @@
 //! `blindscope bench`
 
+use std::io::{self, Write};
+
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
 use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report};
-use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());

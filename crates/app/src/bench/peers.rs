@@ -1,9 +1,10 @@
 //! Drives the peer scripts under `bench/peers` and reads their figures.
 
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+
+use serde::Deserialize;
 
 /// Where the peers are.
 #[derive(Debug, Clone)]

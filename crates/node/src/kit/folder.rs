@@ -9,8 +9,6 @@
 
 use std::path::{Path, PathBuf};
 
-use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
-use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -19,6 +17,8 @@ use super::certificates::{self, Role};
 use super::config;
 use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
+use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
 
 /// Longest certificate or study file.
 const MAX: u64 = 4 << 20;

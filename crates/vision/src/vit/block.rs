@@ -181,8 +181,8 @@ impl BlockParameters {
         residual(x, &self.fc2, activated, &self.scale2, &mut space.branch);
     }
 
-    /// The class tokens `[b, d]` after this block, from `x: [b, t, d]`: keys and values of all tokens, everything else
-    /// for the class token alone. Equal to [`BlockParameters::forward`] followed by selection, at a sixth of its cost.
+    /// The CLS tokens `[b, d]` after this block, from `x: [b, t, d]`: keys and values of all tokens, everything else
+    /// for the CLS token alone. Equal to [`BlockParameters::forward`] followed by selection, at a sixth of its cost.
     pub(crate) fn forward_class(&self, config: &Config, x: &[f32], space: &mut Workspace) -> Vec<f32> {
         let (t, d) = (config.tokens(), config.width);
         let n = x.len() / d;
