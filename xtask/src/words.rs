@@ -4,6 +4,7 @@
 //! `pub use .. as ..` gives a crate its short name, `as _` a trait none, and `testkit` is the tests' own.
 
 use std::fs;
+use std::path::Path;
 
 use anyhow::{Result, bail, ensure};
 
@@ -30,7 +31,7 @@ pub(crate) fn run() -> Result<()> {
             let lower = line.to_lowercase();
             let words = forbidden.iter().filter(|(not, _)| lower.contains(not.as_str()));
             found.extend(words.map(|(not, but)| format!("{path}:{number}: `{not}`: say `{but}`")));
-            if path.ends_with(".rs")
+            if Path::new(path).extension().is_some_and(|kind| kind == "rs")
                 && let Some(name) = renamed(line)
             {
                 found.push(format!("{path}:{number}: imported as `{name}`: write the path instead"));

@@ -3,8 +3,9 @@
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::block::{Recorded, Workspace};
+use super::backward::Recorded;
 use super::config::Config;
+use super::forward::Workspace;
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use crate::kernels::lanes::{add_scaled, add_to_rows, sum_rows};
