@@ -144,7 +144,7 @@ impl Evaluator {
     /// `i·a`: slots turn by a quarter. Exact and free of noise.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn mul_i(&self, a: &Ciphertext) -> Result<Ciphertext> {
         self.check_one("mul_i", a)?;
         let mut out = a.clone();

@@ -44,7 +44,8 @@ impl FeatureServer {
     /// Prepares a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`], [`Error::OtherMode`], [`Error::Ckks`].
+    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
+    /// it; [`Error::Ckks`] where the scheme refuses, see there.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(layout) = plan.feature_layout().copied() else {
