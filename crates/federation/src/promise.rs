@@ -5,10 +5,10 @@
 //! each site *promises*: it signs the digest of its public shares under that string, and sends them only once it has seen
 //! everybody's promise. So the last one that reveals has nothing left to choose.
 
-use blindscope_wire::{Digest, Hasher, Writer};
 use serde::{Deserialize, Serialize};
 
 use crate::{Blob, SignedHeader, SiteId};
+use blindscope_wire::{Digest, Hasher, Writer};
 
 /// The common string, and everybody's promise under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

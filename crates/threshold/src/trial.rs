@@ -11,6 +11,9 @@
 //! share of it depends on the site's key share, on ceremony, session and committee alone, so that a site that is asked again
 //! makes the same bytes again.
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use crate::{
     Collector, Committee, Decryption, DecryptionSession, Flooding, KeyShare, MemoryLedger, Message, Opening,
     PartyId, Result, Roster, Shape, Transcript,
@@ -20,8 +23,6 @@ use blindscope_ckks::{
 };
 use blindscope_ring::{Ntt, Poly, sample};
 use blindscope_wire::{Digest, Hasher, Header};
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 /// The committees whose openings show that every committee opens: `t` neighbours each.
 pub fn trial_committees(roster: &Roster) -> Vec<Committee> {

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use blindscope_wire::Digest;
-
 use crate::job::{Basis, Job, Kind};
 use crate::{
     Answer, Blob, Cause, Event, Failure, JobId, JobSpec, Missing, Opening, Output, Phase, Promised, Record,
     SignedHeader, SiteId, Sizes, Step, common_string,
 };
+use blindscope_wire::Digest;
 
 /// A job and how far it is.
 #[derive(Debug, Clone)]

@@ -1,7 +1,6 @@
 //! What the coordinator's runner computes outside of the state machine. All of it is a function of blobs: after a crash the
 //! same work is named again and gives the same bytes.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
@@ -9,6 +8,7 @@ use super::progress::{Closed, Progress, State};
 use crate::{
     Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step,
 };
+use blindscope_wire::Digest;
 
 /// Payloads to be combined.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,9 +10,6 @@
 
 use std::io::{Read as _, Write};
 
-use blindscope_ckks::SecretSeed;
-use blindscope_threshold::{KeyShare, SiteSecret, Transcript};
-use blindscope_wire::{Digest, Hasher};
 use chacha20::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
 use zeroize::Zeroize;
@@ -20,6 +17,9 @@ use zeroize::Zeroize;
 use super::ceremony::{context, entry, open_parts, sealed_len, write_parts};
 use super::open;
 use crate::{Blob, Blobs, Circuit, Error, JobId, Result, SEAL_OVERHEAD, SealingKey, SiteId, Study};
+use blindscope_ckks::SecretSeed;
+use blindscope_threshold::{KeyShare, SiteSecret, Transcript};
+use blindscope_wire::{Digest, Hasher};
 
 const WRITE: &str = "commit to a secret";
 const LAY: &str = "lay parts together";

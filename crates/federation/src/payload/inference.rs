@@ -11,11 +11,6 @@
 
 use std::io::{self, Read, Write};
 
-use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, SecretSeed, Seed, UniformHalf, codec};
-use blindscope_threshold::{
-    Collector, GaloisKeyProtocol, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, Transcript,
-};
-use blindscope_wire::Header;
 use rand_core::CryptoRng;
 
 use super::ceremony::{Reading, absorb, collect, public_share_len, same};
@@ -23,6 +18,11 @@ use super::commit::{generator, secret};
 use super::session::KeySession;
 use super::{keep, open};
 use crate::{Blob, BlobHasher, Blobs, Circuit, Error, Output, Result, SecondRound, SiteId, Study};
+use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, SecretSeed, Seed, UniformHalf, codec};
+use blindscope_threshold::{
+    Collector, GaloisKeyProtocol, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, Transcript,
+};
+use blindscope_wire::Header;
 
 const WRITE: &str = "write key share";
 const COMBINE: &str = "combine key shares";
@@ -238,7 +238,7 @@ pub(crate) fn read_exactly(op: &'static str, blobs: &dyn Blobs, blob: &Blob, len
 /// The evaluation keys of their bytes, as [`combine_relin`] made them.
 ///
 /// # Errors
-/// [`Error::Length`], [`Error::Ckks`].
+/// [`Error::Length`] for another length than the sizes say; [`Error::Ckks`] where the scheme refuses, see there.
 pub fn read_evaluation_keys(
     study: &Study,
     circuit: &Circuit,

@@ -1,9 +1,8 @@
 //! An inference ceremony once everybody has committed.
 
+use crate::{Circuit, JobId, Result, Study};
 use blindscope_threshold::Transcript;
 use blindscope_wire::Digest;
-
-use crate::{Circuit, JobId, Result, Study};
 
 /// What the shares of an inference key are made under.
 #[derive(Debug, Clone, Copy)]

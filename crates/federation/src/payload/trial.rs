@@ -7,13 +7,12 @@
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write};
 
-use blindscope_ckks::PublicKey;
-use blindscope_threshold::{KeyShare, Trial, trial_committees};
-
 use super::encrypted::read_key;
 use super::open;
 use super::session::KeySession;
 use crate::{Blob, Blobs, Error, Result, SiteId, Study};
+use blindscope_ckks::PublicKey;
+use blindscope_threshold::{KeyShare, Trial, trial_committees};
 
 const SHARE: &str = "write trial shares";
 const OPEN: &str = "open trial values";

@@ -1,9 +1,9 @@
 //! What a site remembers.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{Blob, JobId, Record, Result, SignedHeader, Step, message};
+use blindscope_wire::Digest;
 
 /// What a site remembers for good.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
