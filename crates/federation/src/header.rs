@@ -1,9 +1,9 @@
 //! What a site says in a step, signed: the name of its payload, or why there is none.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{Blob, JobId, PublicIdentity, Result, Rule, Signature, Signer, SiteId, Step, message};
+use blindscope_wire::Digest;
 
 /// A site's answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,13 +1,13 @@
 //! The coordinator's records: what happened, in order, each bound to the one before and signed. The audit log is exactly
 //! these records, and the coordinator's state is exactly their fold.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Blob, Cause, JobId, JobSpec, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId, Sizes,
     Step, message,
 };
+use blindscope_wire::Digest;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 use blindscope_aggregate::presets;
 use blindscope_ckks::Parameters;
 use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
 use blindscope_wire::{Digest, Hasher};
-use serde::{Deserialize, Serialize};
-
-use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 
 /// `study.toml`, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
