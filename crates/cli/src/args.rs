@@ -1,14 +1,16 @@
 //! Raw arguments.
 
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
 use crate::job::JobOptions;
 use crate::log::LogCommand;
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
 use crate::services::{CoordinatorCommand, SiteCommand};
 use crate::{data, features, model, train};
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
-use std::path::PathBuf;
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
 #[derive(Debug, Parser)]
@@ -67,11 +69,17 @@ pub(crate) enum Command {
     /// Submit, watch and end jobs, fetch their results.
     Job(JobOptions),
     /// Classify features under encryption: the coordinator sees neither them nor the answers.
-    #[command(after_help = "Example: blindscope predict features.safetensors --kit clinic --job fedavg")]
+    #[command(
+        after_help = "Examples: blindscope predict features.safetensors --kit clinic --job fedavg\n          blindscope predict \
+        tiles/ --model phikon/ --kit clinic --job fedavg --csv"
+    )]
     Predict(crate::predict::PredictOptions),
     /// Export and verify the audit log.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Print every key of every file that people write, with its default, unit and meaning.
+    #[command(after_help = "Example: blindscope settings | less")]
+    Settings,
     /// Print completions for a shell.
     #[command(after_help = "Example: blindscope completions bash > /etc/bash_completion.d/blindscope")]
     Completions {
@@ -122,6 +130,8 @@ pub(crate) enum Area {
     Core,
     /// Class tokens: speed, agreement, memory, a linear probe.
     Vision,
+    /// A model's input: tokens of JPEG tiles beside Pillow and numpy, decoding and resizing.
+    Input,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
     /// Encrypted sums: bytes, whole updates, the key ceremony.

@@ -1,10 +1,11 @@
 //! `blindscope bench`
 
+use std::io::{self, Write};
+
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
 use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report};
-use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
@@ -15,6 +16,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         }
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
+        Area::Input => bench::input(options.runs as usize, &peers)?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Audit => audit(options)?,
         Area::Slides => bench::slides(options.runs as usize, options.data.as_deref(), &peers)?,
