@@ -131,7 +131,7 @@ impl Eq for SmallBasis {}
 impl SmallBasis {
     fn new(params: &Parameters) -> Result<Self> {
         let primes = ntt_primes(MODULUS_BITS, params.log_n(), 1)?;
-        Ok(Self(Basis::new(&primes, params.log_n())?))
+        Ok(Self(Basis::on(params.ceiling(), &primes, params.log_n())?))
     }
 }
 

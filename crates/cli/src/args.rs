@@ -110,7 +110,7 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
-    /// Of the core, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
+    /// Of the core and of inference, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
     #[arg(long)]
     pub(crate) arithmetic: Option<blindscope_app::bench::Arithmetic>,
     /// Folder with real tiles and weights, for the figures that need them.
@@ -119,7 +119,7 @@ pub(crate) struct BenchOptions {
     /// Folder with the peers' scripts.
     #[arg(long, default_value = "bench/peers")]
     pub(crate) peers: PathBuf,
-    /// Python that has the peers installed.
+    /// Python for peers that `bench/peers/setup.py` did not install.
     #[arg(long, env = "BLINDSCOPE_PEERS_PYTHON", default_value = ".venv-peers/bin/python")]
     pub(crate) python: PathBuf,
 }

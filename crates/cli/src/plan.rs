@@ -153,6 +153,9 @@ fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
     )?;
     writeln!(out, "question         {} bytes, {} a token", r.upload_bytes, r.upload_bytes / batch)?;
     writeln!(out, "answer           {} bytes, {} a token", r.answer_bytes, r.answer_bytes / batch)?;
-    writeln!(out, "predicted time   {:.2} ms on the reference machine, one thread", r.predicted_ms)?;
+    let (path, transform) = (r.machine.path, r.machine.transform_us);
+    let from = if r.machine.calibrated { "timed here just now" } else { "the reference machine's" };
+    writeln!(out, "predicted time   {:.2} ms, one thread, arithmetic in {path}", r.predicted_ms)?;
+    writeln!(out, "                 from a transform of degree 8192 in {transform:.1} us, {from}")?;
     writeln!(out, "logit error      at most {}, typically {}", bits(r.error_bound), bits(r.error_std))
 }

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::clock::of_process;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_learn::features::{Backbone, BackboneSource};
 use blindscope_vision::bench::{ExtractionBench, tile_pixels, tile_pixels_before};
 use blindscope_vision::synth::SyntheticPlan;

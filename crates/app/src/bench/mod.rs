@@ -4,7 +4,6 @@
 //! named in [`Report::missing`].
 
 mod audit;
-mod clock;
 mod core;
 pub mod federation;
 mod figure;
@@ -138,13 +137,18 @@ pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
     slides::run(runs, data, peers)
 }
 
-/// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
+/// Encrypted inference, one thread, on no faster path than `arithmetic`: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
 /// of `data`.
 ///
 /// # Errors
 /// [`Error`]
-pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, Error> {
-    inference::run(runs, peers, data)
+pub fn inference(
+    arithmetic: Arithmetic,
+    runs: usize,
+    peers: &Peers,
+    data: Option<&Path>,
+) -> Result<Report, Error> {
+    inference::run(arithmetic, runs, peers, data)
 }
 
 /// The attacks of the audit on real tiles, or on synthetic ones.

@@ -8,10 +8,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
 use super::runtime::OnnxRuntime;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::slides::{
     Bags, Grid, Mpp, MppSource, Opener, OverviewPlan, Scale, Slide, SlideEntry, SlideFacts, SlideRun,

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::clock::of_process;
 use super::runtime::OnnxRuntime;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_vision::bench::{ExtractionBench, linear_probe, peak_memory, reference_error};
 use blindscope_vision::data::{CsvColumns, Dataset, Limits, Preprocess, read_csv};
 use blindscope_vision::features::{Extraction, extract};

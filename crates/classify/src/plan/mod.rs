@@ -1,6 +1,7 @@
 //! Plans: everything that is decided before a key exists.
 
 mod chain;
+mod cost;
 mod joint;
 mod lengths;
 mod literal;
@@ -11,6 +12,7 @@ mod report;
 mod search;
 
 pub use chain::{Chain, Rescale};
+pub use cost::Machine;
 pub(crate) use lengths::COUNT_LEN;
 pub use literal::PlanLiteral;
 pub use policy::{Collective, KeyOwner, Packing, Policy, Release};
@@ -19,7 +21,7 @@ pub use report::PlanReport;
 use crate::feature::FeatureLayout;
 use crate::layout::{Demand, Layout};
 use crate::{Error, Head, Result};
-use blindscope_ckks::{Level, Parameters, Scale, Security};
+use blindscope_ckks::{Arithmetic, Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
 use noise::Noise;
@@ -147,10 +149,20 @@ impl Plan {
     /// [`Error::Ckks`].
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
-        let params = literal.chain.parameters(&literal)?;
+        let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
         let layout = layout(&literal, literal.chain.log_n)?;
         let id = literal.digest()?;
         Ok(Self { literal, params, layout, id })
+    }
+
+    /// The same plan, evaluated on no faster path than `ceiling`: to measure paths. Keys, questions and answers are the same
+    /// bytes on all of them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn on(mut self, ceiling: Arithmetic) -> Result<Self> {
+        self.params = self.literal.chain.parameters(&self.literal, ceiling)?;
+        Ok(self)
     }
 
     /// The bytes to publish.

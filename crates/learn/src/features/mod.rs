@@ -101,7 +101,15 @@ pub enum Error {
 impl Error {
     /// Whether the caller named or asked for something wrong, and the machine did nothing wrong.
     pub fn is_callers(&self) -> bool {
-        !matches!(self, Self::Vision(_) | Self::Write { .. })
+        use blindscope_vision::Error as Seen;
+        match self {
+            Self::Write { .. } => false,
+            // What the machine did not do: files, other processes, graphics processors, a request to stop.
+            Self::Vision(e) => {
+                !matches!(e, Seen::Io { .. } | Seen::Busy { .. } | Seen::Gpu { .. } | Seen::Cancelled { .. })
+            }
+            _ => true,
+        }
     }
 
     /// Every tile with its reason, when none could be used.
