@@ -1,7 +1,7 @@
 //! Plans of encrypted inference: what a head would cost before any key exists.
 
 pub use blindscope_ckks::Security;
-pub use blindscope_classify::{KeyOwner as Key, Packing, PlanReport as Report, Policy};
+pub use blindscope_classify::{KeyOwner, Packing, PlanReport, Policy};
 
 use std::path::{Path, PathBuf};
 
@@ -110,7 +110,7 @@ pub(crate) fn machine(plan: &Plan) -> Machine {
 ///
 /// # Errors
 /// [`Error::Classify`]
-pub fn report(head: &Head, policy: Policy) -> Result<Report, Error> {
+pub fn report(head: &Head, policy: Policy) -> Result<PlanReport, Error> {
     let plan = Plan::new(head, policy)?;
     Ok(plan.report_on(machine(&plan)))
 }

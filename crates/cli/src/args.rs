@@ -31,7 +31,7 @@ pub(crate) enum Command {
     /// Make the page of a demo's results again.
     #[command(after_help = crate::report::EXAMPLES)]
     Report(crate::report::ReportArgs),
-    /// Turn tiles into class tokens, import and split them.
+    /// Turn tiles into CLS tokens, import and split them.
     #[command(subcommand)]
     Features(features::Command),
     /// Draw synthetic tiles, look through one's own.
@@ -128,7 +128,7 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
-    /// Class tokens: speed, agreement, memory, a linear probe.
+    /// CLS tokens: speed, agreement, memory, a linear probe.
     Vision,
     /// A model's input: tokens of JPEG tiles beside Pillow and numpy, decoding and resizing.
     Input,
@@ -180,7 +180,7 @@ pub(crate) enum AuditTarget {
     Update,
     /// Batches, by spans and by gradient matching.
     Batch,
-    /// Class tokens and their means.
+    /// CLS tokens and their means.
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,

@@ -19,7 +19,7 @@ use blindscope_learn::features::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Turn tiles into class tokens.
+    /// Turn tiles into CLS tokens.
     #[command(
         after_help = "Ctrl-C stops after the batch at hand and exits with code 130; what was done stays in the cache, and the \
         same command takes up there.\n\nExamples: blindscope features extract tiles/ features.safetensors --model phikon/\n          \

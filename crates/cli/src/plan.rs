@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use blindscope_app::plan::{
-    Key, Packing, Policy, Report, Security, Shape, head_of_shape, policy, read_head, report,
+    KeyOwner, Packing, PlanReport, Policy, Security, Shape, head_of_shape, policy, read_head, report,
 };
 
 #[derive(Debug, Args)]
@@ -96,8 +96,8 @@ impl PlanOptions {
             SecurityName::Quantum128 => Security::Quantum128,
         };
         let key = match self.key {
-            KeyName::Asker => Key::Asker,
-            KeyName::Collective => Key::Collective,
+            KeyName::Asker => KeyOwner::Asker,
+            KeyName::Collective => KeyOwner::Collective,
         };
         Policy {
             packing,
@@ -128,7 +128,7 @@ pub(crate) fn run(options: &PlanOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
+fn lines(out: &mut impl Write, r: &PlanReport) -> io::Result<()> {
     let bits = |e: f64| format!("{e:.2e} (2^{:.1})", e.log2());
     let batch = r.batch.max(1);
     writeln!(out, "plan             {}", r.plan)?;

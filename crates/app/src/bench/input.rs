@@ -104,7 +104,7 @@ fn tokens(
         let mut errors = Vec::new();
         for path in &files {
             let pixels = tile_pixels(&std::fs::read(path)?, &backbone.preprocess)?;
-            let token = backbone.model.class_tokens(&pixels)?;
+            let token = backbone.model.cls_tokens(&pixels)?;
             let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             match reference.get(&file) {
                 Some(expected) if expected.len() == token.len() => errors.push(distance(&token, expected)),

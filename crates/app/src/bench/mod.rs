@@ -107,7 +107,7 @@ pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report
     core::run(arithmetic, runs, peers)
 }
 
-/// Class tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
+/// CLS tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
 ///
 /// `data` is a folder with `vit/deit-tiny-patch16-224` and `lung-histology`; without it the figures that need it are named as
 /// missing.

@@ -1,4 +1,4 @@
-//! Tiles to class tokens: list them, join their copies, take them through a backbone, split the result.
+//! Tiles to CLS tokens: list them, join their copies, take them through a backbone, split the result.
 //!
 //! ```no_run
 //! use blindscope_learn::features::{self, Backbone, BackboneSource, ExtractOptions, TileList};
@@ -101,13 +101,10 @@ pub enum Error {
 impl Error {
     /// Whether the caller named or asked for something wrong, and the machine did nothing wrong.
     pub fn is_callers(&self) -> bool {
-        use blindscope_vision::Error as Seen;
         match self {
-            Self::Write { .. } => false,
             // What the machine did not do: files, other processes, graphics processors, a request to stop.
-            Self::Vision(e) => {
-                !matches!(e, Seen::Io { .. } | Seen::Busy { .. } | Seen::Gpu { .. } | Seen::Cancelled { .. })
-            }
+            Self::Vision(e) => !e.is_machines(),
+            Self::Write { .. } => false,
             _ => true,
         }
     }

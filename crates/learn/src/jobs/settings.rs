@@ -238,7 +238,7 @@ documented! {
         /// Unit: classes.
         /// Default: the study's.
         pub classes: usize,
-        /// Width of a class token.
+        /// Width of a CLS token.
         /// Unit: values.
         /// Default: the study's.
         pub width: usize,
@@ -272,7 +272,7 @@ documented! {
         /// Changes are clipped to `±bound` a round.
         /// Unit: the values' own.
         pub bound: f64,
-        /// Class tokens are clipped to `±token_bound` before the head.
+        /// CLS tokens are clipped to `±token_bound` before the head.
         /// Unit: the token's own.
         pub token_bound: f32,
         /// Most tiles of one site.

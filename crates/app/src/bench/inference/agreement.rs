@@ -1,4 +1,4 @@
-//! Real tokens: a head trained on class tokens of real tiles, asked under encryption about tiles it has not seen.
+//! Real tokens: a head trained on CLS tokens of real tiles, asked under encryption about tiles it has not seen.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -77,7 +77,7 @@ pub(super) fn run(
     Ok(())
 }
 
-/// Class tokens of real tiles; the manifest's groups hold augmented copies of one tile.
+/// CLS tokens of real tiles; the manifest's groups hold augmented copies of one tile.
 fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     let columns =
         CsvColumns { group: "tile_group".into(), groups_within_label: true, ..CsvColumns::default() };

@@ -13,7 +13,7 @@ use crate::{
     SignedHeader, SiteId, Study,
 };
 use blindscope_ckks::{Evaluator, Level, Plaintext, PublicEncryptor, Scale, codec};
-use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
+use blindscope_threshold::{Decryption, DecryptionSession};
 
 const ZEROS: &str = "write zeros";
 const SHARE: &str = "write share of an answer";
@@ -101,7 +101,7 @@ pub(crate) fn write_answer_share(
     let ceremony = study.inference_ceremony(target.key, circuit)?;
     let round = study.opening_under(&params, step.job, step.round, step.attempt);
     let members = committee(study, target.committee)?;
-    let masks = Masks {
+    let masks = blindscope_threshold::Opening {
         flooding: circuit.flooding(study)?,
         room_log2: circuit.room_log2(),
         ciphertexts: u64::from(question.ciphertexts),
