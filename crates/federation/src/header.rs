@@ -94,7 +94,8 @@ impl SignedHeader {
     /// The header of these bytes; its signature is not judged here.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
+    /// are no such message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         message::from_text("header", bytes, Self::MAX_LEN)
     }

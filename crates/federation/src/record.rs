@@ -228,7 +228,8 @@ impl Record {
     /// The record of a line; its place and signature are not judged here.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
+    /// are no such message.
     pub fn from_line(line: &[u8]) -> Result<Self> {
         message::from_text("record", line, Self::MAX_LEN)
     }

@@ -104,7 +104,7 @@ impl StudyLiteral {
     /// The study of this file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
@@ -112,7 +112,7 @@ impl StudyLiteral {
     /// The file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }

@@ -42,6 +42,9 @@ pub enum Error {
     /// Features could not be made.
     #[error("bench: {0}")]
     Features(#[from] blindscope_learn::features::Error),
+    /// No thread could be started.
+    #[error("bench: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// A temporary file could not be used.
     #[error("bench, temporary file: {0}")]
     File(#[from] std::io::Error),
@@ -148,7 +151,9 @@ pub fn inference(
     peers: &Peers,
     data: Option<&Path>,
 ) -> Result<Report, Error> {
-    inference::run(arithmetic, runs, peers, data)
+    // One thread, also where a batch would be shared among several.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    pool.install(|| inference::run(arithmetic, runs, peers, data))
 }
 
 /// The attacks of the audit on real tiles, or on synthetic ones.

@@ -28,7 +28,9 @@ impl Evaluator {
     /// The digits of a two-component ciphertext, for [`Self::rotate_decomposed`].
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`] for operands of other parameters; [`crate::Error::Components`] for a ciphertext
+    /// of another number of polynomials than is taken; [`crate::Error::NoSpecialPrime`] where the parameters have
+    /// no special prime to switch keys with.
     pub fn decompose(&self, a: &Ciphertext) -> Result<Decomposed> {
         const OP: &str = "decompose";
         self.check_one(OP, a)?;

@@ -54,7 +54,9 @@ impl Plan {
     /// Plans one head under one policy.
     ///
     /// # Errors
-    /// [`Error::NoPlan`], [`Error::Overflow`], [`Error::TooCoarse`], [`Error::Ckks`].
+    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest
+    /// modulus; [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where
+    /// the scheme refuses, see there.
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         if let Some(packing) = policy.packing {
             return Self::packed(head, policy, packing);
@@ -145,8 +147,9 @@ impl Plan {
     /// Checks a published plan and derives the rest.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Value`], [`Error::NoPlan`], [`Error::OtherMode`],
-    /// [`Error::Ckks`].
+    /// [`Error::Length`] for a part of another length than the rest asks for; [`Error::Value`] for a number that
+    /// cannot be used; [`Error::NoPlan`] where no parameters fit; [`Error::OtherMode`] where the plan does not
+    /// offer it; [`Error::Ckks`] where the scheme refuses, see there.
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
         let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
@@ -168,7 +171,7 @@ impl Plan {
     /// The bytes to publish.
     ///
     /// # Errors
-    /// [`Error::Json`].
+    /// [`Error::Json`] where it cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.literal.to_bytes()
     }

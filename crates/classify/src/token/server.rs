@@ -28,7 +28,8 @@ impl TokenServer {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`], [`Error::OtherMode`], [`Error::Ckks`].
+    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
+    /// it; [`Error::Ckks`] where the scheme refuses, see there.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(l) = plan.token_layout().filter(|_| !plan.literal().encrypted_head) else {

@@ -22,7 +22,8 @@ const SHARE: &str = "write share of an answer";
 /// rescaled, so that they bring the noise of a rounding and not that of an encryption.
 ///
 /// # Errors
-/// [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
+/// [`Error::Length`] for another length than the sizes say; [`Error::Ckks`] where the scheme refuses, see there;
+/// [`Error::Io`] where the writer fails.
 pub(crate) fn write_answer_zeros(
     study: &Study,
     QuestionOf { circuit, question }: QuestionOf<'_>,
