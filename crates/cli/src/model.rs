@@ -1,14 +1,16 @@
 //! `blindscope model`
 
+use std::io::{self, Write};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
 use crate::interrupt;
 use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, StoreOptions};
-use anyhow::Context;
 use blindscope_learn::features::{Backbone, Centre, Mlp, Pooling, Preprocess, Resize, hex, unhex};
 use blindscope_learn::models::{self, FetchRequest, ModelName};
-use clap::{Args, Subcommand};
-use std::io::{self, Write};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -50,6 +52,9 @@ pub(crate) struct FetchArgs {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     model: ModelOptions,
+    /// Print the backbone's digest alone, as a project file takes it.
+    #[arg(long, conflicts_with = "json")]
+    digest: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -112,6 +117,9 @@ fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
 fn show(args: &ShowArgs) -> anyhow::Result<()> {
     let backbone = args.model.load(1)?;
     let (config, digest) = (backbone.model.config(), hex(&backbone.digest()));
+    if args.digest {
+        return Ok(writeln!(io::stdout(), "{digest}")?);
+    }
     if args.json {
         return print_json(&serde_json::json!({
             "config": config, "parameters": backbone.parameters(), "feature_width": config.feature_width(),

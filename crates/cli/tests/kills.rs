@@ -13,14 +13,15 @@ mod common;
 
 use std::time::Duration;
 
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
+
 use blindscope_node::JobKind;
 use blindscope_node::admin::jobs;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
 use blindscope_node::trial::{ceremony, expected, project, sums};
-use chacha20::ChaCha20Rng;
 use common::processes;
-use rand_core::{Rng as _, SeedableRng as _};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -66,7 +67,7 @@ async fn kills_at_random_times_change_nothing() {
     for spec in &specs {
         let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(&spec.name, |_| {})).await;
         jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
-        if spec.kind == JobKind::Fedavg {
+        if spec.kind == JobKind::Sum {
             let (result, _) = admin.download(&spec.name, Vec::new()).await.unwrap();
             assert!(result == expected(spec, 0..3), "{}: another sum", spec.name);
         }

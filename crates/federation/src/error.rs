@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{Cause, SiteId};
+use crate::{Cause, JobKind, Phase, SiteId};
 
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -86,6 +86,44 @@ pub enum Error {
         /// Bytes found.
         found: u64,
     },
+    /// A ciphertext at another level than its place has.
+    #[error(
+        "{op}: a ciphertext of level {expected} is expected, found level {found}; it is of another circuit"
+    )]
+    Level {
+        /// The operation.
+        op: &'static str,
+        /// The level of its place.
+        expected: usize,
+        /// Its level.
+        found: usize,
+    },
+    /// The coordinator announces another size of a step than follows from the job's file.
+    #[error(
+        "take task: {field} is announced as {found}, the job's file makes it {expected}; use the same release on both sides"
+    )]
+    Announced {
+        /// Which size.
+        field: &'static str,
+        /// By the job's file.
+        expected: u64,
+        /// As announced.
+        found: u64,
+    },
+    /// A task or work without something that its kind of job needs.
+    #[error("do a step: it comes without {what}; use the same release on both sides")]
+    Incomplete {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A step that jobs of this kind do not have.
+    #[error("do a step: jobs of kind {kind} have no phase {phase}; use the same release on both sides")]
+    ForeignPhase {
+        /// The job's kind.
+        kind: JobKind,
+        /// The phase that was asked.
+        phase: Phase,
+    },
     /// The ciphertext to be opened is not the one that this site's own zeros went into.
     #[error("share: the refreshed sum is {found}, recomputed {expected}; no share was made")]
     NotRefreshed {
@@ -95,11 +133,17 @@ pub enum Error {
         found: String,
     },
     /// The holders of a share of a question do not vouch for the same encryption of it: one of them deviates.
-    #[error("add up question: holders {sites:?} of share {share} vouch for different ciphertexts; ask again")]
+    #[error("add up question: holders {} of share {share} vouch for different ciphertexts; ask again", names(.sites))]
     Vouched {
         /// The share.
         share: usize,
         /// Its holders.
+        sites: Vec<SiteId>,
+    },
+    /// Known values did not open under a new key.
+    #[error("open trial values: no committee with {} opens one; the key is not used, run a new ceremony", names(.sites))]
+    Trial {
+        /// Sites in no committee that opened its value; all of them where that names nobody.
         sites: Vec<SiteId>,
     },
     /// The answer to be opened is not what the question and the head that this site verified evaluate to.
@@ -194,4 +238,8 @@ impl Error {
     pub fn io(op: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { op, source }
     }
+}
+
+fn names(sites: &[SiteId]) -> String {
+    sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

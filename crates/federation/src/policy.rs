@@ -1,9 +1,9 @@
 //! What a site takes part in: `local/policy.toml`, read at the site and nowhere else.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, JobKind, JobSpec, Result, Sizes, Study};
+use blindscope_wire::Digest;
 
 /// A site's own rules. The coordinator never sees the file and cannot override it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,7 +61,7 @@ impl Policy {
     /// The policy of this file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
     }
@@ -69,7 +69,7 @@ impl Policy {
     /// The file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
     }
@@ -85,8 +85,8 @@ impl Policy {
         sizes: &Sizes,
         opened: u64,
     ) -> std::result::Result<(), Rule> {
-        if !self.jobs.contains(&spec.kind) {
-            return Err(Rule::JobKind { kind: spec.kind });
+        if !self.jobs.contains(&spec.runs()) {
+            return Err(Rule::JobKind { kind: spec.runs() });
         }
         if self.backbone != study.literal().backbone {
             return Err(Rule::Backbone);

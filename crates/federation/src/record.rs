@@ -1,13 +1,13 @@
 //! The coordinator's records: what happened, in order, each bound to the one before and signed. The audit log is exactly
 //! these records, and the coordinator's state is exactly their fold.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Blob, Cause, JobId, JobSpec, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId, Sizes,
     Step, message,
 };
+use blindscope_wire::Digest;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -131,9 +131,9 @@ pub struct Missing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// For everybody: the public key, the evaluation keys, the sum, the refreshed sum.
+    /// For everybody: the common string, the public key, the evaluation keys, the sum, the refreshed sum.
     pub shared: Blob,
-    /// For one site each, in the sites' order: the parts sealed to it. Empty but in a ceremony.
+    /// For one site each, in the sites' order: the parts sealed to it. Empty but where a ceremony lays parts together.
     pub each: Vec<Blob>,
     /// What the second round of an inference ceremony starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,9 @@ pub struct Output {
 pub struct SecondRound {
     /// The sum of the first.
     pub sum: Blob,
-    /// For one site each, in the sites' order: what it sealed to itself.
+    /// For one site each, in the sites' order: what it sealed to itself. Stands with its parts since sites commit first; only
+    /// logs of earlier releases have it here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<Blob>,
 }
 
@@ -228,7 +230,8 @@ impl Record {
     /// The record of a line; its place and signature are not judged here.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
+    /// are no such message.
     pub fn from_line(line: &[u8]) -> Result<Self> {
         message::from_text("record", line, Self::MAX_LEN)
     }

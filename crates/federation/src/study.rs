@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
+use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 use blindscope_aggregate::presets;
 use blindscope_ckks::Parameters;
 use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
 use blindscope_wire::{Digest, Hasher};
-use serde::{Deserialize, Serialize};
-
-use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 
 /// `study.toml`, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl StudyLiteral {
     /// The study of this file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
@@ -112,7 +112,7 @@ impl StudyLiteral {
     /// The file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
@@ -276,6 +276,19 @@ impl Study {
         Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
     }
 
+    /// The session of its shares, once everybody has committed: what they are made under depends on all commitments.
+    ///
+    /// # Errors
+    /// As [`Self::circuit_params`].
+    pub fn inference_session(&self, job: JobId, circuit: &Circuit, string: &Digest) -> Result<Transcript> {
+        let purpose = Hasher::new("blindscope/federation/inference-session/v1")
+            .absorb(&job.0.0)
+            .absorb(&circuit.digest().0)
+            .absorb(&string.0)
+            .finish();
+        Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
+    }
+
     /// A circuit's parameters.
     ///
     /// # Errors
@@ -310,7 +323,9 @@ impl Study {
     pub(crate) fn wait_ms(&self, phase: Phase) -> u64 {
         let d = &self.0.literal.deadlines;
         1000 * match phase {
-            Phase::KeyShare | Phase::Relin | Phase::Parts => d.ceremony_seconds,
+            Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
+                d.ceremony_seconds
+            }
             Phase::Upload => d.upload_seconds,
             Phase::Ready | Phase::Share => d.opening_seconds,
         }

@@ -6,8 +6,8 @@ mod common;
 
 use blindscope_federation::{
     Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Input,
-    JobKind, JobSpec, JobStatus, Mark, Opening, Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId,
-    Sizes, Step, Task, check_confirmed,
+    JobKind, JobSpec, JobStatus, Mark, Objection, Opening, Order, Phase, Policy, Question, Refusal, Rule,
+    Site, SiteId, Sizes, Step, Task, check_confirmed,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 
@@ -44,7 +44,7 @@ impl<'a> Play<'a> {
                 self.store(&before);
                 payload
             }
-            Order::Decline(cause) => Answer::Declined(cause),
+            Order::Decline(objection) => Answer::Declined(objection.cause()),
             Order::Send(_) => panic!("staged already"),
         };
         let marks = self.site.answer(&task, answer, &self.desk.fixture.sites[0]);
@@ -104,7 +104,7 @@ impl<'a> Play<'a> {
 
 fn declined(play: &Play<'_>, task: &Task) -> Cause {
     match play.site.take(task).unwrap() {
-        Order::Decline(cause) => cause,
+        Order::Decline(objection) => objection.cause(),
         other => panic!("not declined: {other:?}"),
     }
 }
@@ -147,7 +147,10 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
         });
         opened.collect()
     };
-    assert_eq!(phases("inference"), [Phase::KeyShare, Phase::Relin, Phase::Parts]);
+    assert_eq!(
+        phases("inference"),
+        [Phase::Commit, Phase::Promise, Phase::KeyShare, Phase::Relin, Phase::Parts, Phase::Trial]
+    );
     assert_eq!(phases("head"), [Phase::Upload]);
     assert_eq!(phases("first"), [Phase::Upload, Phase::Share]);
 }
@@ -171,7 +174,8 @@ fn a_head_is_never_opened() {
         Task { step: Step { job: head, ..task.step }, spec, ..task.clone() }
     };
     for task in [&upload, &share] {
-        let declined = matches!(play.site.take(&as_head(task)).unwrap(), Order::Decline(Cause::Task));
+        let declined =
+            matches!(play.site.take(&as_head(task)).unwrap(), Order::Decline(Objection::OtherPhase { .. }));
         // An upload of the head was sent once and is sent again as it was; nothing of it is opened.
         assert!(declined || task.step.phase == Phase::Upload, "{}", task.step);
     }
@@ -247,12 +251,12 @@ fn answers_are_re_encrypted_under_one_name() {
 fn policy_limits_and_kinds_hold_for_questions() {
     use JobKind::{Ceremony, EncryptedHead, InferenceKeys, Statistics};
     let fixture = fixture(3, 2, 2, 63);
-    // Openings of the start's sum come first: two.
-    let few = Policy { maximum_decryptions: 3, ..willing() };
+    // Openings of the start's sum come first, two, and of one known value under the new key.
+    let few = Policy { maximum_decryptions: 4, ..willing() };
     let mut play = Play::new(&fixture, few);
     play.head();
     play.desk.submit(&play.question("one"));
-    let rule = Rule::MaximumDecryptions { found: 4, most: 3 };
+    let rule = Rule::MaximumDecryptions { found: 5, most: 4 };
     assert_eq!(play.answer(), Answer::Declined(Cause::Policy(rule)));
     let unwilling = Policy { jobs: vec![Ceremony, Statistics, InferenceKeys, EncryptedHead], ..willing() };
     let mut play = Play::new(&fixture, unwilling);

@@ -1,10 +1,9 @@
 //! Studies of plain sums, for tests and measurements: every site draws its integers from its own number, so that everybody can
 //! say what the sum must be.
 
-use blindscope_federation::{Deadlines, JobKind, JobSpec};
-
 use crate::kit::provision::Project;
 use crate::plain::Plain;
+use blindscope_federation::{Deadlines, JobKind, JobSpec};
 
 /// A project of `sites` sites named `site-0`, `site-1`, … with an administrator `admin`.
 pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
@@ -48,9 +47,7 @@ pub fn ceremony() -> JobSpec {
 
 /// Rounds of plain sums of `values` integers up to 1000.
 pub fn sums(name: &str, values: u64, rounds: u64) -> JobSpec {
-    let kind = if rounds > 1 { JobKind::Fedavg } else { JobKind::Statistics };
-    let settings = serde_json::json!({ "plain": true });
-    JobSpec { rounds, values, max: 1000, settings, kind, ..JobSpec::ceremony(name) }
+    JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, ..JobSpec::ceremony(name) }
 }
 
 /// The result of such a job over these sites.

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::{Answer, Blob, Header, JobId, Phase, SignedHeader, SiteId, Step};
@@ -17,7 +19,6 @@ use blindscope_node::plain::{NoLearning, Plain, Sums};
 use blindscope_transport::Stop;
 use blindscope_transport::{Client, Join, Refusal, Upload};
 use blindscope_wire::Digest;
-use bytes::Bytes;
 use network::{ENOUGH, found, run_site};
 
 async fn serve(folder: &Path, disk: u64) -> network::Serving {
@@ -31,8 +32,7 @@ fn client(folder: &Path, name: &str) -> Client {
 }
 
 fn sum(name: &str) -> JobSpec {
-    let settings = serde_json::json!({ "plain": true });
-    JobSpec { values: 500, max: 9, settings, kind: JobKind::Metrics, ..JobSpec::ceremony(name) }
+    JobSpec { values: 500, max: 9, kind: JobKind::Sum, ..JobSpec::ceremony(name) }
 }
 
 fn refused(answer: Result<Bytes, blindscope_transport::Error>) -> Refusal {

@@ -8,9 +8,9 @@ use std::time::Instant;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_aggregate::{FixedPoint, SumPlan, SumPlanLiteral, presets, write_sum, write_upload};
 use blindscope_ckks::{Parameters, ParametersLiteral};
 use blindscope_threshold::WideKey;

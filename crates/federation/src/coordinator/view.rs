@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
-use super::job::{Job, State};
+use super::progress::{Progress, State};
 use crate::{Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase, Record, SiteId, Step};
 
 /// One job, as shown.
@@ -92,12 +92,10 @@ impl Coordinator {
     /// What every site has signed about the inference key in use.
     pub fn confirmed(&self) -> Vec<Confirmed> {
         let job = self.inference.as_deref().and_then(|key| self.jobs.get(&key.ceremony));
-        let Some((job, output)) = job.and_then(|job| Some((job, job.output.as_ref()?))) else {
-            return Vec::new();
-        };
+        let Some(job) = job else { return Vec::new() };
         let of = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
             Event::Accepted { answer } if step.phase == Phase::Parts => {
-                let (bundle, evaluation_keys) = (*output.each.get(usize::from(site.0))?, job.evaluation_keys);
+                let (bundle, evaluation_keys) = (*job.bundles.get(usize::from(site.0))?, job.evaluation_keys);
                 Some(Confirmed { answer: answer.clone(), bundle, evaluation_keys })
             }
             _ => None,
@@ -116,7 +114,7 @@ impl Coordinator {
     }
 }
 
-fn view(job: &Job) -> JobView {
+fn view(job: &Progress) -> JobView {
     let status = match &job.state {
         State::Waiting | State::Between(None) => JobStatus::Waiting,
         State::Open(open) => JobStatus::Asking(StepView {
@@ -132,7 +130,7 @@ fn view(job: &Job) -> JobView {
     JobView {
         id: job.id,
         name: job.spec.name.clone(),
-        kind: job.spec.kind,
+        kind: job.spec.runs(),
         submitted_ms: job.submitted_ms,
         ended_ms: job.ended_ms,
         round: job.round,

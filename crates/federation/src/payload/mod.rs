@@ -1,30 +1,71 @@
 //! What is in the blobs: functions over readers and writers, run outside of the state machines.
 //!
-//! [`site_payload`] does what a [`Task`](crate::Task) asks, [`combine`] what a [`Work`](crate::Work) says. The functions
-//! below them can be called alone.
+//! [`site_payload`](crate::site_payload) does what a [`Task`](crate::Task) asks, [`combine`](crate::combine) what a
+//! [`Work`](crate::Work) says. The functions below them can be called alone.
 
 mod ceremony;
+mod commit;
 mod encrypted;
 mod inference;
 mod question;
 mod round;
-mod run;
+mod session;
+mod trial;
 
 pub use ceremony::{combine_key, open_bundle, write_key_share};
+pub use commit::{lay_commitments, write_commitment};
 pub use encrypted::read_ciphertexts;
-pub use inference::{combine_first, combine_relin, read_evaluation_keys, write_inference_share, write_relin};
+pub use inference::{combine_first, combine_relin, read_evaluation_keys};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
 pub use round::{combine_sum, open_round, write_contribution, write_refresh};
-pub use run::{MAX_INPUT, SiteTools, combine, site_payload};
+pub use session::KeySession;
+
+pub(crate) use ceremony::{check_public_key, key_share_len};
+pub(crate) use commit::{commitment_len, open_inference_bundle, open_seed};
+pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, write_head};
+pub(crate) use inference::{
+    check_evaluation_keys, check_first_sum, check_inference_key, inference_lengths, name_public_shares,
+    write_public_shares, write_relin,
+};
+pub(crate) use question::{
+    Answering, QuestionOf, evaluate_question, open_answers, question_sizes, refresh_answers,
+    write_answer_share, write_answer_zeros, write_encryptions,
+};
+pub(crate) use round::{Target, write_share_of};
+pub(crate) use trial::{check_trials, committees_of, write_trial_shares};
 
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use crate::{Blob, Blobs, Error, Result, SiteId};
+use crate::{Blob, Blobs, Error, Result, SignedHeader, SiteId};
 
 /// Opens a blob for an operation.
-fn open(op: &'static str, blobs: &dyn Blobs, blob: &Blob) -> Result<Box<dyn Read + Send>> {
+pub(crate) fn open(op: &'static str, blobs: &dyn Blobs, blob: &Blob) -> Result<Box<dyn Read + Send>> {
     blobs.open(blob).map_err(Error::io(op))
+}
+
+/// Keeps bytes that are at hand.
+pub(crate) fn keep(op: &'static str, blobs: &dyn Blobs, bytes: &[u8]) -> Result<Blob> {
+    blobs.create(bytes.len() as u64, &mut |out| out.write_all(bytes).map_err(Error::io(op)))
+}
+
+/// Most bytes of a round's input or a job's result.
+pub const MAX_INPUT: u64 = 4 << 30;
+
+/// The bytes that a round or a job starts from; none where there is no such blob.
+pub(crate) fn read_input(input: Option<&Blob>, blobs: &dyn Blobs) -> Result<Vec<u8>> {
+    let Some(blob) = input else { return Ok(Vec::new()) };
+    if blob.len > MAX_INPUT {
+        return Err(Error::Length { op: "read input", expected: MAX_INPUT, found: blob.len });
+    }
+    let mut bytes = Vec::with_capacity(blob.len as usize);
+    open("read input", blobs, blob)?.read_to_end(&mut bytes).map_err(Error::io("read input"))?;
+    Ok(bytes)
+}
+
+/// The payloads behind signed answers.
+pub(crate) fn payloads(headers: &[SignedHeader]) -> Vec<(SiteId, Blob)> {
+    headers.iter().filter_map(|h| Some((h.header.site, h.payload()?))).collect()
 }
 
 /// Several sites' payloads, read side by side; remembers which was read last, so that an error has a name.

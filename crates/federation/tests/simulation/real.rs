@@ -3,25 +3,22 @@
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
 
-use blindscope_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, Scale,
-    SecretKey, codec,
-};
-use blindscope_federation::payload::{
-    SiteTools, combine, deal, holding, read_ciphertexts, read_evaluation_keys, site_payload,
-};
-use blindscope_federation::{
-    Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, Sizes, Study, Task,
-    Work,
-};
-use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::common::circuit;
-
 use crate::toy::{Compute, Disk, Done, contribution};
+use blindscope_ckks::{
+    Ciphertext, Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, Scale,
+    SecretKey, codec,
+};
+use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evaluation_keys};
+use blindscope_federation::{
+    Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
+    JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, SiteTools, Sizes,
+    Study, Task, Work, combine, site_payload,
+};
+use blindscope_wire::Digest;
 
 pub(crate) struct Real<'a> {
     pub(crate) study: &'a Study,
@@ -241,12 +238,9 @@ impl Compute for Real<'_> {
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         let blobs = Layered::new(disk);
         match combine(self.study, work, &Server, &blobs).unwrap() {
-            Input::Combined { output: Output { shared, each, second: Some(second) }, .. } => Done::First {
-                shared: blobs.bytes(&shared),
-                each: each.iter().map(|b| blobs.bytes(b)).collect(),
-                sum: blobs.bytes(&second.sum),
-                seeds: second.seeds.iter().map(|b| blobs.bytes(b)).collect(),
-            },
+            Input::Combined { output: Output { shared, second: Some(second), .. }, .. } => {
+                Done::First { shared: blobs.bytes(&shared), sum: blobs.bytes(&second.sum) }
+            }
             Input::Combined { output, .. } => Done::Combined {
                 shared: blobs.bytes(&output.shared),
                 each: output.each.iter().map(|b| blobs.bytes(b)).collect(),

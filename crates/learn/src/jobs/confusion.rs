@@ -1,11 +1,12 @@
 //! `metrics`: counts by true and predicted class, summed under encryption, so that nobody learns how well one site does.
 
+use serde::{Deserialize, Serialize};
+
 use super::integers::padded;
 use super::model::Model;
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_vision::metrics::{Confusion, argmax};
-use serde::{Deserialize, Serialize};
 
 /// The result of `metrics`: JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,9 @@ use serde::{Deserialize, Serialize};
 pub struct Counts {
     /// SHA-256 of the model file.
     pub model: String,
+    /// Names of the classes, in order; empty where the job did not say them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// Counts by true class (rows) and predicted class (columns), over all sites.
     pub counts: Vec<Vec<u64>>,
     /// Sites that counted.
@@ -63,7 +67,8 @@ impl Learning for Metrics {
 
     fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
         let counts = split_counts(sums, self.0.classes)?;
-        let result = Counts { model: self.0.model.clone(), counts, sites: committed };
+        let (model, classes) = (self.0.model.clone(), self.0.names.clone());
+        let result = Counts { model, classes, counts, sites: committed };
         let json = serde_json::to_vec_pretty(&result);
         json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
     }

@@ -8,6 +8,7 @@
 //! Nobody sees the weights, so nobody could look up how large they are. Sites keep to what the job says instead: rows of norm
 //! `norm` at most; units are taken to stay within `range`.
 
+use super::clips::Clips;
 use super::model::Model;
 use super::settings::EncryptedHeadSettings;
 use super::{EpochFigures, Error, Result, SiteData, Watch};
@@ -97,23 +98,24 @@ impl Agreed {
 
     /// Refuses a job file that says something else than follows from its settings and its start.
     fn check(&self, spec: &JobSpec) -> Result<()> {
-        let (found, expected) = (spec.levels.len() as u64, self.levels()?.len() as u64);
-        let job = || spec.name.clone();
-        if spec.levels != self.levels()? {
-            return Err(Error::Announced { job: job(), field: "levels", found, expected });
+        let levels = self.levels()?;
+        if spec.levels != levels {
+            let (found, expected) = (list(&spec.levels), list(&levels));
+            return Err(Error::Announced { job: spec.name.clone(), field: "levels", found, expected });
         }
         self.check_circuit(spec)
     }
 
+    /// Names the first field of the circuit that differs, with both values.
     fn check_circuit(&self, spec: &JobSpec) -> Result<()> {
-        let expected = self.circuit();
-        let found = spec.circuit.as_deref();
-        if found == Some(&expected) {
-            return Ok(());
-        }
-        let (field, found) = ("circuit", found.map_or(0, |c| u64::from(c.noise_millibits)));
-        let expected = u64::from(expected.noise_millibits);
-        Err(Error::Announced { job: spec.name.clone(), field, found, expected })
+        let announced =
+            |field, found, expected| Err(Error::Announced { job: spec.name.clone(), field, found, expected });
+        let Some(found) = spec.circuit.as_deref() else {
+            return announced("circuit", "missing".to_owned(), "a circuit".to_owned());
+        };
+        let both = circuit_fields(found).into_iter().zip(circuit_fields(&self.circuit()));
+        let mut differing = both.filter(|(found, expected)| found != expected);
+        differing.next().map_or(Ok(()), |((field, found), (_, expected))| announced(field, found, expected))
     }
 
     /// Levels of the head's ciphertexts.
@@ -162,6 +164,8 @@ impl Agreed {
             let pairs = row.iter().zip(&normalisation.mean).zip(&normalisation.gain);
             rows.extend(pairs.map(|((x, m), g)| ((f64::from(*x) - m) * g) as f32));
         }
+        // Nothing is opened here that could carry the count: it stays at the site.
+        Clips::count(NAME, "standardised features", &rows, normalisation.bound);
         let radius = normalisation.radius.map_or(f32::INFINITY, |r| r as f32);
         let rows = super::fedavg::shortened(rows, s.width, normalisation.bound as f32, radius);
         let plan = HeadPlan {
@@ -189,6 +193,27 @@ impl Agreed {
         }
         Ok(Head::new(literal)?)
     }
+}
+
+/// A circuit's fields by name, as a job file would show them.
+fn circuit_fields(c: &Circuit) -> [(&'static str, String); 9] {
+    let galois = c.galois.iter().map(|g| format!("{} at level {}", g.element, g.level));
+    [
+        ("circuit.log_n", c.log_n.to_string()),
+        ("circuit.ciphertext", list(&c.ciphertext)),
+        ("circuit.special", list(&c.special)),
+        ("circuit.quantum", c.quantum.to_string()),
+        ("circuit.galois", galois.collect::<Vec<_>>().join(", ")),
+        ("circuit.relin", c.relin.to_string()),
+        ("circuit.noise_millibits", c.noise_millibits.to_string()),
+        ("circuit.room_millibits", c.room_millibits.to_string()),
+        ("circuit.answers", c.answers.to_string()),
+    ]
+}
+
+fn list(numbers: &[u32]) -> String {
+    let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 /// A job file of kind `inference-keys` or `encrypted-head` with all that follows from its settings, the study and what it starts

@@ -1,5 +1,8 @@
 //! Jobs as files, and the two ends of the protocol.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
@@ -9,13 +12,12 @@ use super::labels::Terms;
 use super::model::Model;
 use super::settings::UpdateSettings;
 use super::statistics::Statistics;
-use super::update::{Update, UpdateState};
+use super::update::{Update, UpdateState, update_values};
 use super::{EpochFigures, Error, Learning, Result, SiteData};
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_classify::Head;
 use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
+use blindscope_vision::vit::Vit;
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///
@@ -41,6 +43,22 @@ pub fn sized(mut spec: JobSpec) -> Result<JobSpec> {
     Ok(spec)
 }
 
+/// Refuses a job of a sum whose announced size is not what its settings need.
+///
+/// # Errors
+/// As [`job`]; [`Error::Announced`].
+pub fn check_sizes(spec: &JobSpec) -> Result<()> {
+    learning(spec).map(drop)
+}
+
+/// Values of the update that a job asks of this backbone, the head's included.
+///
+/// # Errors
+/// [`Error::Settings`]; as [`update_values`].
+pub fn values_of_update(spec: &JobSpec, backbone: &Vit) -> Result<u64> {
+    update_values(backbone, &settings(spec)?)
+}
+
 /// The learning of a job file, without a look at its announced size.
 fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
     Ok(match spec.kind {
@@ -49,9 +67,11 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
         JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
-        JobKind::Ceremony | JobKind::InferenceKeys | JobKind::EncryptedHead | JobKind::Question => {
-            return Err(Error::Kind { kind: spec.kind.name() });
-        }
+        JobKind::Ceremony
+        | JobKind::Sum
+        | JobKind::InferenceKeys
+        | JobKind::EncryptedHead
+        | JobKind::Question => return Err(Error::Kind { kind: spec.kind.name() }),
     })
 }
 
@@ -73,6 +93,7 @@ pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
     ];
     for (field, found, expected) in sizes {
         if found != expected {
+            let (found, expected) = (found.to_string(), expected.to_string());
             return Err(Error::Announced { job: spec.name.clone(), field, found, expected });
         }
     }

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use blindscope_federation::{SiteId, Study};
-use blindscope_transport::{Answer, Class, Peer, PeerId, Refusal};
-
 use crate::error::Result;
 use crate::kit::Kit;
 use crate::kit::certificates::Role;
+use blindscope_federation::{SiteId, Study};
+use blindscope_transport::{Answer, Class, Peer, PeerId, Refusal};
 
 /// Somebody the coordinator knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +19,16 @@ pub(super) enum Caller {
     Admin,
     /// Asks for predictions.
     Asker,
+}
+
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Site(site) => write!(f, "site {site}"),
+            Self::Admin => f.write_str("an administrator"),
+            Self::Asker => f.write_str("an asker"),
+        }
+    }
 }
 
 /// Everybody the coordinator knows: the study's sites for good, and the members that its file names now.
@@ -118,6 +127,6 @@ fn stamp(kit: &Kit) -> Option<(SystemTime, u64)> {
 }
 
 fn forbidden(caller: &Caller, needed: &str) -> Refusal {
-    let message = format!("this call is for {needed}; the certificate is that of {caller:?}");
+    let message = format!("this call is for {needed}; the certificate is that of {caller}");
     Refusal::new(Class::Forbidden, "wrong-role", message)
 }

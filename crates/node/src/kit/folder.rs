@@ -9,8 +9,6 @@
 
 use std::path::{Path, PathBuf};
 
-use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
-use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -19,6 +17,8 @@ use super::certificates::{self, Role};
 use super::config;
 use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
+use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
 
 /// Longest certificate or study file.
 const MAX: u64 = 4 << 20;
@@ -27,103 +27,6 @@ const MAX: u64 = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Kit {
     folder: PathBuf,
-}
-
-/// `startup/settings.toml` of everybody but the coordinator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PartySettings {
-    /// Its own name.
-    pub name: String,
-    /// Where the coordinator is, `HOST:PORT`.
-    pub coordinator: String,
-    /// The backbone's weights, whose digest the study names; checked by `preflight`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backbone: Option<PathBuf>,
-    /// What the site's learning code reads: where features and labels are.
-    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
-    pub learning: toml::Table,
-}
-
-/// `startup/settings.toml` of the coordinator.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CoordinatorSettings {
-    /// Where it listens, `ADDRESS:PORT`.
-    pub listen: String,
-    /// What askers may do; nothing unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inference: Option<InferenceSettings>,
-    /// What the coordinator's learning code reads.
-    #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
-    pub learning: toml::Table,
-}
-
-/// Limits of encrypted predictions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct InferenceSettings {
-    /// Jobs whose heads may be asked, by name.
-    pub jobs: Vec<String>,
-    /// Most tokens of one question.
-    #[serde(default = "batch")]
-    pub batch: usize,
-    /// Bits right of the point that every logit shall have; the planner's choice without.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub precision: Option<u32>,
-    /// Key sets kept of one asker; one more drops its oldest.
-    pub keys_each: u32,
-    /// Tokens that one asker may ask for in an hour: many chosen questions give a head away.
-    pub tokens_an_hour: u64,
-    /// Tokens that one asker may ask for in all.
-    #[serde(default = "in_all")]
-    pub tokens_in_all: u64,
-    /// Tokens that all askers together may ask for in an hour.
-    #[serde(default = "study_an_hour")]
-    pub study_tokens_an_hour: u64,
-    /// Tokens that all askers together may ask for in all.
-    #[serde(default = "study_in_all")]
-    pub study_tokens_in_all: u64,
-    /// Questions of one asker to encrypted heads that wait or are at work at a time: they stand in one line with everybody's.
-    #[serde(default = "questions_each")]
-    pub questions_each: u32,
-}
-
-impl Default for InferenceSettings {
-    /// No head is released.
-    fn default() -> Self {
-        Self {
-            jobs: Vec::new(),
-            batch: batch(),
-            precision: None,
-            keys_each: 4,
-            tokens_an_hour: 10_000,
-            tokens_in_all: in_all(),
-            study_tokens_an_hour: study_an_hour(),
-            study_tokens_in_all: study_in_all(),
-            questions_each: questions_each(),
-        }
-    }
-}
-
-const fn in_all() -> u64 {
-    1_000_000
-}
-
-const fn study_an_hour() -> u64 {
-    1_000_000
-}
-
-const fn study_in_all() -> u64 {
-    100_000_000
-}
-
-const fn questions_each() -> u32 {
-    4
-}
-
-const fn batch() -> usize {
-    8
 }
 
 /// `local/members.toml` of the coordinator: who may call it besides the study's sites.
@@ -181,7 +84,7 @@ impl Kit {
     /// Makes the folders that are missing.
     ///
     /// # Errors
-    /// [`Error::File`]
+    /// [`Error::File`] where the file cannot be read or written.
     pub fn create(&self) -> Result<()> {
         ["startup", "local", "transfer", "state"]
             .iter()
@@ -191,7 +94,8 @@ impl Kit {
     /// The study.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Federation`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that
+    /// is refused, see there.
     pub fn study(&self) -> Result<Study> {
         let text = files::read_text(&self.startup("study.toml"), MAX)?;
         Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
@@ -218,7 +122,8 @@ impl Kit {
     /// A site's policy. Nothing overrides it.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Federation`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that
+    /// is refused, see there.
     pub fn policy(&self) -> Result<Policy> {
         Ok(Policy::from_toml(&files::read_text(&self.local("policy.toml"), MAX)?)?)
     }
@@ -234,7 +139,8 @@ impl Kit {
     /// Its identity.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::KeyFile`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such
+    /// key.
     pub fn identity(&self) -> Result<IdentityKey> {
         certificates::read_identity(&self.local("identity.key"))
     }
@@ -242,7 +148,8 @@ impl Kit {
     /// A site's sealing key.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::KeyFile`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such
+    /// key.
     pub fn sealing(&self) -> Result<SealingKey> {
         certificates::read_sealing(&self.local("sealing.key"))
     }
@@ -278,7 +185,8 @@ impl Kit {
     /// A client of the coordinator with this kit's certificate.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Transport`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Transport`] for certificates that cannot
+    /// be used.
     pub fn client(&self, address: &str) -> Result<Client> {
         let (authority, certificate, key) = self.credentials()?;
         let tls =
@@ -289,7 +197,8 @@ impl Kit {
     /// The serving end's settings with this kit's certificate.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Transport`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Transport`] for certificates that cannot
+    /// be used.
     pub fn server(&self) -> Result<ServerTls> {
         let (authority, certificate, key) = self.credentials()?;
         Ok(ServerTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?)

@@ -10,18 +10,17 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_federation::{
-    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
-    Site, Task,
-};
-use blindscope_store::{Folder, Marks};
-use blindscope_transport::{Client, Join, Stop, Upload};
-use blindscope_wire::Digest;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
+use blindscope_federation::{
+    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Record, SealingKey, SignedHeader, Site, Task,
+};
+use blindscope_store::{Folder, Marks};
+use blindscope_transport::{Client, Join, Stop, Upload};
+use blindscope_wire::Digest;
 use dial::Dialler;
 use work::Gathered;
 
@@ -122,9 +121,9 @@ impl Runner {
         let task = Task::from_bytes(&bytes)?;
         let staged = match self.site.take(&task)? {
             Order::Send(staged) => *staged,
-            Order::Decline(cause) => {
-                tracing::warn!(step = %task.step, ?cause, "declined");
-                self.stage(&task, Answer::Declined(cause)).await?
+            Order::Decline(objection) => {
+                tracing::warn!(step = %task.step, %objection, "declined");
+                self.stage(&task, Answer::Declined(objection.cause())).await?
             }
             Order::Work { before } => {
                 let answer = match self.gather(&task).await? {
@@ -213,11 +212,6 @@ impl Runner {
         self.blobs.retain(&self.site.needed_blobs())?;
         Ok(())
     }
-}
-
-/// What the site's key is called in a task: its parts are needed for a share.
-fn bundle(site: &Site, task: &Task) -> Option<Blob> {
-    (task.step.phase == Phase::Share).then(|| site.key(task.key))?.map(|held| held.bundle)
 }
 
 /// A blob's name, for the coordinator.

@@ -5,8 +5,8 @@ use std::path::Path;
 use hdf5_writer::{AttributeBuilder, DatasetBuilder, H5WriteElement, Hdf5Builder, UNLIMITED, WriteOptions};
 
 use crate::error::{Error, Result};
+use crate::replace::replace;
 use crate::slides::TilePlan;
-use crate::tensorfile::replace;
 
 const FORMAT: &str = "HDF5";
 /// Rows of a chunk. TRIDENT writes one; more read faster, and appending works the same.
@@ -57,7 +57,8 @@ fn matrix<T: H5WriteElement>(name: &str, width: usize, values: &[T]) -> hdf5_wri
 /// Writes coordinates, with features where there are any; the file is whole or not there.
 ///
 /// # Errors
-/// [`Error::Format`], [`Error::Io`].
+/// [`Error::Format`] for a file that its format does not allow; [`Error::Io`] where the file cannot be read or
+/// written.
 pub(super) fn write(
     path: &Path,
     facts: &TileFacts<'_>,

@@ -2,8 +2,8 @@
 
 use chacha20::ChaCha20Rng;
 
-use super::super::clock::milliseconds;
 use super::{AREA, Better, Error, Figure, Report, parameters, presets};
+use crate::clock::milliseconds;
 use blindscope_ckks::Parameters;
 use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan, Policy};
 use blindscope_ring::galois::rotation_element;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use chacha20::ChaCha20Rng;
 use rand_core::Rng;
 
-use super::super::clock::milliseconds;
 use super::ceremony::{ceremony, keys};
 use super::{AREA, Better, Error, Figure, Peers, Report, parameters, presets};
+use crate::clock::milliseconds;
 use blindscope_aggregate::{SumPlan, SumPlanLiteral, open_sum, write_shares, write_sum, write_upload};
 use blindscope_threshold::{Committee, KeyShare, MemoryLedger, PartyId, Transcript, WideKey};
 

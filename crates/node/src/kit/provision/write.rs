@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use blindscope_federation::{JobKind, Policy, PublicIdentity, Study};
 use serde::Serialize;
 
 use super::{Parties, Project, member, write_members};
@@ -10,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::certificates::{Authority, Request, Role, Usage};
 use crate::kit::{CoordinatorSettings, Kit, Members, PartySettings};
+use blindscope_federation::{JobKind, Policy, PublicIdentity, Study};
 
 /// What every kit is written from.
 pub(super) struct Write<'a> {
@@ -69,17 +69,7 @@ impl Write<'_> {
         let policy = Policy {
             minimum_cohort: literal.minimum_cohort,
             backbone: literal.backbone,
-            jobs: vec![
-                JobKind::Ceremony,
-                JobKind::Statistics,
-                JobKind::Fedavg,
-                JobKind::Update,
-                JobKind::ClsMean,
-                JobKind::Metrics,
-                JobKind::InferenceKeys,
-                JobKind::EncryptedHead,
-                JobKind::Question,
-            ],
+            jobs: JobKind::ALL.to_vec(),
             maximum_decryptions: literal.decryptions,
             maximum_rounds: 1000,
         };
@@ -97,7 +87,7 @@ const POLICY_HEAD: &str = "\
 ";
 
 /// A value as TOML text.
-pub(super) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
+pub(crate) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
     toml::to_string_pretty(value)
         .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })
 }

@@ -1,0 +1,58 @@
+//! One call for each side: what a task asks of a site, what work says to the coordinator.
+
+use rand_core::CryptoRng;
+
+use super::{Combining, Job, Making};
+use crate::{
+    Advance, Blob, Blobs, Contribution, Error, Input, Permit, Result, SealingKey, SiteId, Sizes, Study, Task,
+    Work,
+};
+
+/// What a site works with.
+pub struct SiteTools<'a> {
+    /// The study.
+    pub study: &'a Study,
+    /// The site.
+    pub me: SiteId,
+    /// Opens what is sealed to it.
+    pub sealing: &'a SealingKey,
+    /// The learning code.
+    pub learning: &'a dyn Contribution,
+    /// The site's blobs; the task's inputs are among them.
+    pub blobs: &'a dyn Blobs,
+    /// Whether the site has added up the head that a question is for before ([`Site::has_checked`]).
+    pub checked: bool,
+}
+
+/// Computes what a task asks, into a blob. `bundle` is the sealed parts of the key in use ([`crate::Site::key`]) and `permit`
+/// the right to share ([`crate::Site::permit`]); both are needed in phase share only.
+///
+/// # Errors
+/// [`Error`]; [`Error::cause`] is what the site then answers.
+pub fn site_payload(
+    tools: &SiteTools<'_>,
+    task: &Task,
+    bundle: Option<Blob>,
+    permit: Option<Permit>,
+    rng: &mut impl CryptoRng,
+) -> Result<Blob> {
+    // The coordinator's sizes are a convenience; the job's file decides.
+    let job = Job::of(&task.spec)?;
+    let sizes = Sizes::of(tools.study, &task.spec)?;
+    sizes.require(&task.sizes)?;
+    job.kind().payload(Making { tools, task, sizes, bundle, permit }, rng)
+}
+
+/// Does the coordinator's work: the input that reports its end.
+///
+/// # Errors
+/// [`Error::Io`] and what else is nobody's payload's fault: the work stays to be done.
+pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn Blobs) -> Result<Input> {
+    let step = work.step();
+    match Job::of(work.spec())?.kind().combine(&Combining { study, work, learning, blobs }) {
+        Err(Error::Payload { site, .. }) => Ok(Input::Unusable { step, sites: vec![site] }),
+        Err(Error::Vouched { sites, .. } | Error::Trial { sites }) => Ok(Input::Unusable { step, sites }),
+        Err(Error::Learning { .. }) => Ok(Input::Stuck { step }),
+        other => other,
+    }
+}
