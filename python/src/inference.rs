@@ -9,12 +9,12 @@ use crate::errors::{InferenceError, OrRaise as _};
 use crate::head::NativeHead;
 use crate::plan::Plan;
 use crate::rows::{Matrix, matrix, rows};
-use blindscope_classify::{self as classify, AskerSecret, EvaluationKeys, Head};
+use blindscope_classify::{AskerSecret, EvaluationKeys, Head};
 
 /// Who asks: makes keys, encrypts rows, opens answers. Its secret key never leaves it, and it cannot be pickled.
 #[pyclass(frozen, module = "blindscope")]
 pub(crate) struct Asker {
-    inner: classify::Asker,
+    inner: blindscope_classify::Asker,
     secret: AskerSecret,
     classes: usize,
 }
@@ -29,7 +29,7 @@ impl Asker {
             let mut rng = blindscope_node::system::rng().or_raise()?;
             AskerSecret::generate(plan, &mut rng).or_raise()
         })?;
-        Ok(Self { inner: classify::Asker::new(plan), secret, classes: plan.literal().classes })
+        Ok(Self { inner: blindscope_classify::Asker::new(plan), secret, classes: plan.literal().classes })
     }
 
     /// The public keys with which a server evaluates: sent once.
@@ -76,7 +76,7 @@ impl Asker {
 /// Who answers: holds the head, and sees questions and answers as ciphertexts only.
 #[pyclass(frozen, subclass, module = "blindscope._native")]
 pub(crate) struct Server {
-    inner: classify::Server,
+    inner: blindscope_classify::Server,
     keys: EvaluationKeys,
 }
 
@@ -88,7 +88,7 @@ impl Server {
         let (plan, head): (_, &Head) = (&plan.inner, &head.inner);
         py.detach(|| {
             let keys = EvaluationKeys::from_bytes(plan, public_keys).or_raise()?;
-            Ok(Self { inner: classify::Server::new(head, plan).or_raise()?, keys })
+            Ok(Self { inner: blindscope_classify::Server::new(head, plan).or_raise()?, keys })
         })
     }
 
@@ -100,7 +100,7 @@ impl Server {
 
     /// Rows that a question says it holds.
     fn announced(&self, question: &[u8]) -> PyResult<usize> {
-        classify::announced(self.inner.plan(), question).or_raise()
+        blindscope_classify::announced(self.inner.plan(), question).or_raise()
     }
 
     #[allow(clippy::unused_self, reason = "Python calls it on an object")]

@@ -6,12 +6,12 @@ use pyo3::types::PyBytes;
 use crate::errors::{OrRaise as _, PlanError};
 use crate::head::NativeHead;
 use blindscope_ckks::Security;
-use blindscope_classify::{self as classify, Packing, Policy};
+use blindscope_classify::{Packing, Policy};
 
 /// Packing, parameters, lengths and the promised error of encrypted questions to one head. Public: it holds no weights.
 #[pyclass(frozen, module = "blindscope")]
 pub(crate) struct Plan {
-    pub(crate) inner: classify::Plan,
+    pub(crate) inner: blindscope_classify::Plan,
 }
 
 #[pymethods]
@@ -41,13 +41,13 @@ impl Plan {
         };
         let policy = Policy { security, packing, ..Policy::new(batch) };
         let policy = precision.map_or(policy, |bits| policy.precise(bits));
-        Ok(Self { inner: py.detach(|| classify::Plan::new(&head.inner, policy)).or_raise()? })
+        Ok(Self { inner: py.detach(|| blindscope_classify::Plan::new(&head.inner, policy)).or_raise()? })
     }
 
     /// A plan from the bytes that `to_bytes` gives.
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self { inner: classify::Plan::from_bytes(bytes).or_raise()? })
+        Ok(Self { inner: blindscope_classify::Plan::from_bytes(bytes).or_raise()? })
     }
 
     /// The plan as published.
