@@ -69,11 +69,17 @@ pub(crate) enum Command {
     /// Submit, watch and end jobs, fetch their results.
     Job(JobOptions),
     /// Classify features under encryption: the coordinator sees neither them nor the answers.
-    #[command(after_help = "Example: blindscope predict features.safetensors --kit clinic --job fedavg")]
+    #[command(
+        after_help = "Examples: blindscope predict features.safetensors --kit clinic --job fedavg\n          blindscope predict \
+        tiles/ --model phikon/ --kit clinic --job fedavg --csv"
+    )]
     Predict(crate::predict::PredictOptions),
     /// Export and verify the audit log.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Print every key of every file that people write, with its default, unit and meaning.
+    #[command(after_help = "Example: blindscope settings | less")]
+    Settings,
     /// Print completions for a shell.
     #[command(after_help = "Example: blindscope completions bash > /etc/bash_completion.d/blindscope")]
     Completions {
@@ -124,6 +130,8 @@ pub(crate) enum Area {
     Core,
     /// CLS tokens: speed, agreement, memory, a linear probe.
     Vision,
+    /// A model's input: tokens of JPEG tiles beside Pillow and numpy, decoding and resizing.
+    Input,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
     /// Encrypted sums: bytes, whole updates, the key ceremony.

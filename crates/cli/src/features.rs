@@ -300,6 +300,9 @@ fn split(args: &SplitArgs) -> anyhow::Result<()> {
         WaysArgs { .. } => SplitWays::NamedSites,
     };
     let split = features::split(&features, &SplitRequest { ways, seed: args.seed })?;
+    for file in features::part_files(&split, &args.out) {
+        features::refuse_same(&args.input, &file)?;
+    }
     let files = features::write_parts(&features, &split, &args.out)?;
     let parts = split.names.iter().zip(&files).enumerate().map(|(part, (name, file))| {
         let summary = Summary::new(&features.select(&split.members(part)));

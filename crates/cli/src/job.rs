@@ -8,12 +8,10 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use blindscope_node::JobStatus;
-use blindscope_node::JobView;
-use blindscope_node::Study;
+use blindscope_learn::jobs::Clips;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::kit::Kit;
-use blindscope_node::system;
+use blindscope_node::{JobStatus, JobView, SiteId, StepView, Study, system};
 
 /// Jobs of a study, by its administrators.
 #[derive(Debug, Args)]
@@ -88,7 +86,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
     let runtime = system::runtime()?;
     runtime.block_on(async {
         let admin = Admin::of(&Kit::at(&options.kit), &options.overrides)?;
-        let show = |view: &JobView| show(admin.study(), view, options.json);
+        let show = |view: &JobView| show(admin.study(), view, None, options.json);
         match &options.command {
             JobCommand::Submit { file, wait } => {
                 let spec = jobs::read_spec(file)?;
@@ -96,7 +94,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
                 if *wait {
                     return finished(&admin, &id, options.json).await;
                 }
-                show(&admin.status(&id).await?)
+                show_whole(&admin, &admin.status(&id).await?, options.json).await
             }
             JobCommand::List => {
                 let all = admin.list().await?;
@@ -105,7 +103,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
                 }
                 all.iter().try_for_each(show)
             }
-            JobCommand::Status { job } => show(&admin.status(job).await?),
+            JobCommand::Status { job } => show_whole(&admin, &admin.status(job).await?, options.json).await,
             JobCommand::Watch { job } => finished(&admin, job, options.json).await,
             JobCommand::Abort { job } => show(&admin.abort(job).await?),
             JobCommand::Log { from, follow } => {
@@ -122,13 +120,21 @@ async fn finished(admin: &Admin, job: &str, json: bool) -> anyhow::Result<()> {
     let last = admin
         .watch(job, |view| {
             if broken.is_ok() {
-                broken = show(admin.study(), view, json);
+                broken = show(admin.study(), view, None, json);
             }
         })
         .await?;
     broken?;
     jobs::result(admin.study(), &last)?;
-    Ok(())
+    match admin.clips(&last).await? {
+        Some(clips) if !json && clips.clipped > 0 => Ok(writeln!(io::stdout(), "{clips}")?),
+        _ => Ok(()),
+    }
+}
+
+/// One job, with what its result says of clipped values.
+async fn show_whole(admin: &Admin, view: &JobView, json: bool) -> anyhow::Result<()> {
+    show(admin.study(), view, admin.clips(view).await?, json)
 }
 
 async fn download(admin: &Admin, job: &str, out: &PathBuf, json: bool) -> anyhow::Result<()> {
@@ -138,10 +144,12 @@ async fn download(admin: &Admin, job: &str, out: &PathBuf, json: bool) -> anyhow
     let (file, len) = admin.download(job, file).await?;
     file.sync_all().context("flush the result")?;
     std::fs::rename(&part, out).with_context(|| format!("place {}", out.display()))?;
+    let clips = admin.clips(&admin.status(job).await?).await?;
     if json {
-        return print(&serde_json::json!({ "file": out, "bytes": len }));
+        return print(&serde_json::json!({ "file": out, "bytes": len, "clipped": clips }));
     }
-    Ok(writeln!(io::stdout(), "{}: {len} bytes", out.display())?)
+    writeln!(io::stdout(), "{}: {len} bytes", out.display())?;
+    clips.map_or(Ok(()), |clips| Ok(writeln!(io::stdout(), "{clips}")?))
 }
 
 fn print(value: &impl Serialize) -> anyhow::Result<()> {
@@ -150,20 +158,48 @@ fn print(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(out)?)
 }
 
-fn show(study: &Study, view: &JobView, json: bool) -> anyhow::Result<()> {
+/// Most sites that are waited for by name.
+const NAMED: usize = 8;
+
+/// The sites that a step waits for, by name, once somebody has answered.
+fn awaited(study: &Study, step: &StepView) -> String {
+    let missing = || step.expected.iter().filter(|site| !step.answered.contains(site));
+    let named = |site: &SiteId| study.site(*site).map_or_else(|| site.to_string(), |site| site.name.clone());
+    let names: Vec<String> = missing().take(NAMED).map(named).collect();
+    let more = missing().count().saturating_sub(NAMED);
+    match (step.answered.is_empty(), names.is_empty(), more) {
+        (true, ..) | (_, true, _) => String::new(),
+        (_, _, 0) => format!("; waits for {}", names.join(", ")),
+        (_, _, more) => format!("; waits for {} and {more} more", names.join(", ")),
+    }
+}
+
+/// A job as a program reads it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    view: &'a JobView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    clipped: Option<Clips>,
+}
+
+fn show(study: &Study, view: &JobView, clipped: Option<Clips>, json: bool) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, view)?;
+        serde_json::to_writer(&mut out, &Shown { view, clipped })?;
         return Ok(writeln!(out)?);
     }
     let state = match &view.status {
         JobStatus::Waiting => "waiting".to_owned(),
         JobStatus::Asking(step) => {
             let (there, all) = (step.answered.len(), step.expected.len());
-            format!("{}: {there} of {all} sites have answered", step.step.phase)
+            let phase = step.step.phase;
+            format!("{phase}: {there} of {all} sites have answered{}", awaited(study, step))
         }
         JobStatus::Combining { step } => format!("combining after {}", step.phase),
-        JobStatus::Done { result } => format!("done: {result}"),
+        JobStatus::Done { result } => {
+            format!("done: {result}{}", clipped.map_or(String::new(), |clips| format!("; {clips}")))
+        }
         JobStatus::Failed { failure } => format!("FAILED: {}", failure.explain(study)),
     };
     let round = (view.round + 1).min(view.rounds);

@@ -30,6 +30,8 @@ use std::io::{IsTerminal as _, Write as _};
 
 use clap::Parser;
 
+use blindscope_learn::{jobs, training};
+
 /// Runs the command that `arguments` name, the program's own name first, and returns its exit code as `docs/cli.md` lists them.
 /// Arguments that say nothing sensible, and `--help`, end the process as soon as they are read.
 #[must_use]
@@ -48,14 +50,15 @@ pub fn command(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 /// As `docs/cli.md` lists them. A file that is not there is the caller's to correct, whichever command met it.
 fn exit_code(e: &anyhow::Error) -> u8 {
-    let absent = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound)
-    };
-    match e.downcast_ref::<blindscope_node::Error>() {
-        Some(app) => app.exit_code(),
-        None if e.chain().any(absent) => 3,
-        None => 1,
+    if let Some(app) = e.downcast_ref::<blindscope_node::Error>() {
+        return app.exit_code();
     }
+    let callers = e
+        .downcast_ref::<blindscope_learn::features::Error>()
+        .is_some_and(blindscope_learn::features::Error::is_callers)
+        || e.downcast_ref::<jobs::Error>().is_some_and(jobs::Error::is_callers)
+        || e.downcast_ref::<training::Error>().is_some_and(training::Error::is_callers);
+    if callers || blindscope_node::is_absent(e.as_ref()) { 3 } else { 1 }
 }
 
 /// An error with its causes. Many of our errors say their cause themselves; it is not said twice.
@@ -93,6 +96,9 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
         args::Command::Job(options) => job::run(&options),
         args::Command::Predict(options) => predict::run(&options),
         args::Command::Log(command) => log::run(&command),
+        args::Command::Settings => std::io::stdout()
+            .write_all(blindscope_node::kit::reference::page().as_bytes())
+            .map_err(Into::into),
         args::Command::Completions { shell } => {
             log::completions(shell);
             Ok(())

@@ -52,6 +52,9 @@ pub(crate) struct FetchArgs {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     model: ModelOptions,
+    /// Print the backbone's digest alone, as a project file takes it.
+    #[arg(long, conflicts_with = "json")]
+    digest: bool,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -114,6 +117,9 @@ fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
 fn show(args: &ShowArgs) -> anyhow::Result<()> {
     let backbone = args.model.load(1)?;
     let (config, digest) = (backbone.model.config(), hex(&backbone.digest()));
+    if args.digest {
+        return Ok(writeln!(io::stdout(), "{digest}")?);
+    }
     if args.json {
         return print_json(&serde_json::json!({
             "config": config, "parameters": backbone.parameters(), "feature_width": config.feature_width(),

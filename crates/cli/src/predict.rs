@@ -1,17 +1,20 @@
 //! `blindscope predict`
 
+mod asked;
+mod shown;
+
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
 use clap::Args;
 
-use blindscope_learn::features::{Features, draw_predictions};
-use blindscope_node::JobStatus;
-use blindscope_node::JobView;
+use crate::tiles::ModelDetails;
+use asked::Asked;
+use blindscope_learn::features::draw_predictions;
 use blindscope_node::asker::{self, Prediction};
 use blindscope_node::kit::Kit;
-use blindscope_node::system;
+use blindscope_node::{JobStatus, JobView, system};
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictOptions {
@@ -24,10 +27,20 @@ pub(crate) struct PredictOptions {
     /// The job whose encrypted head is asked: sites re-encrypt the answer, so this waits for them.
     #[arg(long, value_name = "JOB")]
     head: Option<String>,
-    /// Features of the tiles: a file of `features extract`, or one that `features import` reads.
-    features: PathBuf,
+    /// What is asked about: a file of features (of `features extract`, or one that `features import` reads); with --model, tiles: a
+    /// folder of images, a CSV file with a column of paths, or one image.
+    #[arg(value_name = "FEATURES|TILES")]
+    input: PathBuf,
+    /// The study's model: the input is tiles, which go through it on this machine.
+    #[arg(long)]
+    model: Option<String>,
+    #[command(flatten)]
+    details: ModelDetails,
+    /// The CSV file's column of paths.
+    #[arg(long, default_value = "path", requires = "model")]
+    path_column: String,
     /// Draw the predictions of a slide's tiles here: NAME.png and NAME.geojson for each slide. Needs --slides.
-    #[arg(long, value_name = "DIR", requires = "slides")]
+    #[arg(long, value_name = "DIR", requires = "slides", conflicts_with = "model")]
     heatmap: Option<PathBuf>,
     /// The folder of the run that made the features, whose slides are drawn on.
     #[arg(long, value_name = "RUN", requires = "heatmap")]
@@ -38,15 +51,16 @@ pub(crate) struct PredictOptions {
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
-    /// Print CSV: id, class, and the logit of each class under its name.
+    /// Print CSV: id, file, class, and the logit of each class under its name.
     #[arg(long, conflicts_with = "json")]
     csv: bool,
 }
 
 pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
-    let (ids, tokens) = asker::tokens(&kit, &options.features)?;
-    ensure!(!tokens.is_empty(), "{}: no features in it", options.features.display());
+    let Asked { features, files } = asked::asked(options, &kit)?;
+    let tokens = asker::tokens(&kit, &features)?;
+    ensure!(!tokens.is_empty(), "{}: no features in it", options.input.display());
     let mut rng = system::rng()?;
     let (runtime, overrides) = (system::runtime()?, &options.overrides);
     let predictions = match (&options.head, &options.job) {
@@ -59,65 +73,32 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
             runtime.block_on(asker::predict(&kit, overrides, job, &tokens, &mut rng))?
         }
     };
-    if let (Some(folder), Some(run)) = (&options.heatmap, &options.slides) {
-        let study = kit.study()?;
-        draw(&options.features, run, folder, &predictions, &study.literal().classes)?;
-    }
-    let mut out = io::stdout().lock();
     let study = kit.study()?;
     let classes = &study.literal().classes;
-    let named = ids.iter().zip(&predictions);
-    if options.json {
-        let answers: Vec<_> = named
-            .map(|(id, Prediction { class, logits })| {
-                serde_json::json!({ "id": id, "class": class, "logits": logits, "classes": classes })
-            })
-            .collect();
-        serde_json::to_writer_pretty(&mut out, &answers)?;
-        return Ok(writeln!(out)?);
+    if let (Some(folder), Some(run)) = (&options.heatmap, &options.slides) {
+        draw(&features.ids, run, folder, &predictions, classes)?;
     }
-    if options.csv {
-        let head = ["id".to_owned(), "class".to_owned()];
-        writeln!(out, "{}", row(head.iter().chain(classes)))?;
-        for (id, Prediction { class, logits }) in named {
-            let logits: Vec<String> = logits.iter().map(ToString::to_string).collect();
-            writeln!(out, "{}", row([id, class].into_iter().chain(&logits)))?;
-        }
-        return Ok(());
+    let answers = shown::Answers { ids: &features.ids, files: &files, predictions: &predictions, classes };
+    match (options.json, options.csv) {
+        (true, _) => answers.json(),
+        (_, true) => answers.csv(),
+        _ => answers.text(),
     }
-    for (id, Prediction { class, logits }) in named {
-        let logits: Vec<String> = logits.iter().map(|logit| format!("{logit:.4}")).collect();
-        writeln!(out, "{id:24}  {class:20}  {}", logits.join("  "))?;
-    }
-    Ok(())
 }
 
 /// Draws predictions on their slides; what was opened stays on this machine.
 fn draw(
-    features: &Path,
+    ids: &[String],
     run: &Path,
     folder: &Path,
     predictions: &[Prediction],
     classes: &[String],
 ) -> anyhow::Result<()> {
-    let ids = Features::load(features)?.ids;
     let logits: Vec<&[f64]> = predictions.iter().map(|p| p.logits.as_slice()).collect();
-    for path in draw_predictions(run, &ids, &logits, classes, folder)? {
+    for path in draw_predictions(run, ids, &logits, classes, folder)? {
         writeln!(io::stderr(), "drawn: {}", path.display())?;
     }
     Ok(())
-}
-
-/// One line of CSV (RFC 4180).
-fn row<'a>(cells: impl Iterator<Item = &'a String>) -> String {
-    let quoted = |cell: &String| {
-        if cell.contains([',', '"', '\n', '\r']) {
-            format!("\"{}\"", cell.replace('"', "\"\""))
-        } else {
-            cell.clone()
-        }
-    };
-    cells.map(quoted).collect::<Vec<_>>().join(",")
 }
 
 /// How far a question is, on standard error.

@@ -12,7 +12,7 @@ use blindscope_node::Limits;
 use blindscope_node::Stop;
 use blindscope_node::coordinator::HeadReader;
 use blindscope_node::coordinator::{self, Parts};
-use blindscope_node::kit::{Kit, PartySettings};
+use blindscope_node::kit::{Init, Kit, PartySettings};
 use blindscope_node::plain::{Plain, Sums};
 use blindscope_node::site;
 use blindscope_node::system;
@@ -33,6 +33,48 @@ pub(crate) enum SiteCommand {
     /// Take part in the study until the process is told to end.
     #[command(after_help = "Example: blindscope site run --kit hospital-a")]
     Run(ServiceOptions),
+    /// Write the kit's settings file, every key with a comment. A file that somebody edited is left alone.
+    #[command(
+        after_help = "Example: blindscope site init --kit hospital-a --train train.safetensors --validation validation.safetensors"
+    )]
+    Init(InitOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitOptions {
+    /// The party's folder.
+    #[arg(long)]
+    kit: PathBuf,
+    /// The party's name, where no settings file tells.
+    #[arg(long)]
+    name: Option<String>,
+    /// Where the coordinator is, where no settings file tells.
+    #[arg(long, value_name = "HOST:PORT")]
+    coordinator: Option<String>,
+    /// The study's model; `preflight` checks its digest.
+    #[arg(long, value_name = "MODEL")]
+    backbone: Option<PathBuf>,
+    /// Features to learn from. All paths below are relative to the kit's folder.
+    #[arg(long, value_name = "FILE")]
+    train: Option<PathBuf>,
+    /// Features held back to measure on.
+    #[arg(long, value_name = "FILE")]
+    validation: Option<PathBuf>,
+    /// The tiles themselves, for jobs that train the backbone.
+    #[arg(long, value_name = "LIST", requires = "backbone")]
+    tiles: Option<PathBuf>,
+    /// Folder of model files that jobs may measure.
+    #[arg(long, value_name = "DIR")]
+    models: Option<PathBuf>,
+    /// File for loss and accuracy of every epoch.
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Overwrite a file that somebody edited: keys keep what they say, comments are lost.
+    #[arg(long)]
+    force: bool,
+    /// Print one JSON object.
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,7 +132,39 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
 }
 
 pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
-    let SiteCommand::Run(options) = command;
+    match command {
+        SiteCommand::Run(options) => run_site(options),
+        SiteCommand::Init(options) => init(options),
+    }
+}
+
+fn init(options: &InitOptions) -> anyhow::Result<()> {
+    let InitOptions { train, validation, tiles, models, history, backbone, .. } = options;
+    let files = [
+        ("train", train),
+        ("validation", validation),
+        ("tiles", tiles),
+        ("backbone", if tiles.is_some() { backbone } else { &None }),
+        ("models", models),
+        ("history", history),
+    ];
+    let learning = files.into_iter().filter_map(|(key, file)| Some((key, file.clone()?))).collect();
+    let (name, coordinator) = (options.name.clone(), options.coordinator.clone());
+    let wanted = Init { name, coordinator, backbone: backbone.clone(), learning };
+    let path = blindscope_node::kit::init(&Kit::at(&options.kit), &wanted, options.force)?;
+    let mut out = io::stdout().lock();
+    if options.json {
+        return Ok(writeln!(out, "{}", serde_json::json!({ "file": path }))?);
+    }
+    Ok(writeln!(
+        out,
+        "{}: read it, then `blindscope preflight --kit {}`",
+        path.display(),
+        options.kit.display()
+    )?)
+}
+
+fn run_site(options: &ServiceOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let settings: PartySettings = kit.settings(&options.overrides)?;
     let learning = learning(&kit, &settings)?;

@@ -109,6 +109,13 @@ pub(crate) struct ModelOptions {
     /// A small transformer with random weights instead, for trying things on synthetic tiles.
     #[arg(long, conflicts_with = "model")]
     small: bool,
+    #[command(flatten)]
+    details: ModelDetails,
+}
+
+/// What a model's files do not tell, or tell otherwise.
+#[derive(Debug, Args)]
+pub(crate) struct ModelDetails {
     /// The model's config.json, when it does not lie beside the weights.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -137,13 +144,19 @@ impl ModelOptions {
 
     /// The model; `seed` draws a small one.
     pub(crate) fn load(&self, seed: u64) -> Result<Backbone, features::Error> {
-        let Some(model) = &self.model else { return Backbone::small(seed) };
+        self.model.as_ref().map_or_else(|| Backbone::small(seed), |model| self.details.load(model))
+    }
+}
+
+impl ModelDetails {
+    /// The model of this name or path.
+    pub(crate) fn load(&self, model: &str) -> Result<Backbone, features::Error> {
         let statistics = self.normalise.map(|n| match n {
             Normalisation::Imagenet => Preprocess::imagenet(0),
             Normalisation::Half => Preprocess::half(0),
         });
         Backbone::load(&BackboneSource {
-            model: model.clone(),
+            model: model.to_owned(),
             config: self.config.clone(),
             heads: self.heads,
             image: self.image,

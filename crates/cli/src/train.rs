@@ -56,7 +56,7 @@ struct HeadOptions {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..))]
     epochs: u16,
     /// Share of the data that is held out, whole groups at a time; 0 holds out nothing.
-    #[arg(long, default_value_t = 0.2)]
+    #[arg(long, default_value_t = 0.2, value_parser = share)]
     hold_out: f64,
     /// Seed of everything random.
     #[arg(long, default_value_t = 1)]
@@ -119,6 +119,12 @@ pub(crate) struct BackboneArgs {
     options: HeadOptions,
 }
 
+/// A share that leaves something to train on.
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|e| format!("{e}"))?;
+    if (0.0..1.0).contains(&share) { Ok(share) } else { Err("expected a share from 0 to less than 1".into()) }
+}
+
 fn tuning(text: &str) -> Result<Tuning, String> {
     let number = |text: &str| text.parse().map_err(|e| format!("{text}: {e}"));
     match text.split_once('=') {
@@ -138,6 +144,8 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 }
 
 fn head(args: &HeadArgs) -> anyhow::Result<()> {
+    features::refuse_same(&args.features, &args.out)?;
+    args.test.as_ref().map_or(Ok(()), |test| features::refuse_same(test, &args.out))?;
     let all = Features::load(&args.features)?;
     let options = &args.options;
     let (train, test) = match &args.test {

@@ -164,6 +164,14 @@ fn hospitals_found_a_study_and_add_up() {
         .unwrap();
     let (code, said) = world.fails("job list --kit clinic -c name=clinic");
     assert!(code == 5 && said.contains("administrator"), "{code} {said}");
+    for line in [
+        "predict nowhere.safetensors --kit clinic --job totals",
+        "predict nowhere.npy --kit clinic --head totals",
+        "job submit nowhere.toml --kit office",
+    ] {
+        let (code, said) = world.fails(line);
+        assert!(code == 3 && said.contains("nowhere"), "{line}: {code} {said}");
+    }
     drop(running);
 }
 
@@ -184,6 +192,12 @@ fn what_is_typed_wrongly_is_answered_with_a_repair() {
         ("features show nowhere.safetensors", 3, "nowhere"),
         ("features import nowhere.h5 out.safetensors", 3, "nowhere"),
         ("plan --head nowhere.json", 3, "nowhere"),
+        ("train head nowhere.safetensors head.json", 3, "nowhere"),
+        ("train backbone nowhere head.json --small --save-backbone b.safetensors", 3, "nowhere"),
+        ("features split nowhere.safetensors parts --sites 2", 3, "nowhere"),
+        ("features extract nowhere out.safetensors --small", 3, "nowhere"),
+        ("model show --model nowhere", 3, "model fetch"),
+        ("data check nowhere", 3, "nowhere"),
         ("job", 2, "Usage"),
     ] {
         let (found, said) = world.fails(line);

@@ -3,6 +3,7 @@
 //! Nothing here is asynchronous, keeps a store or knows of a transport; the only sockets are those of [`models`], which fetches a
 //! backbone from a hub when a user asks for it.
 
+pub mod documented;
 pub mod features;
 pub mod heads;
 pub mod jobs;

@@ -6,10 +6,13 @@
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use sha2::{Digest, Sha256};
 
-use blindscope_federation::JobKind;
+use blindscope_federation::{JobKind, JobSpec};
 use blindscope_learn::features::Features;
-use blindscope_learn::jobs::{Examples, SiteData, StatisticsSettings, Terms, clear_twin, job};
+use blindscope_learn::jobs::{
+    Examples, FedAvgSettings, MetricsSettings, SiteData, StatisticsSettings, Terms, clear_twin, job,
+};
 use blindscope_learn::training::comparable;
 
 const WIDTH: usize = 3;
@@ -36,15 +39,55 @@ fn file(listed: &[String], present: &[&str], each: usize, rng: &mut ChaCha12Rng)
     out
 }
 
-fn result(kind: JobKind, sites: &[Examples]) -> blindscope_learn::jobs::Result<serde_json::Value> {
-    let settings = StatisticsSettings { width: WIDTH, classes: STUDY.len(), ..StatisticsSettings::default() };
-    let spec = job("job", kind, &settings)?;
-    let data: Vec<SiteData> =
-        sites.iter().map(|train| SiteData { train: train.clone(), ..SiteData::default() }).collect();
-    let bytes = clear_twin(&spec, &data.iter().collect::<Vec<_>>(), &|_| {})?;
+/// The result of a job over these sites, whatever their number.
+fn ends(spec: &JobSpec, data: &[SiteData]) -> blindscope_learn::jobs::Result<serde_json::Value> {
+    let bytes = clear_twin(spec, &data.iter().collect::<Vec<_>>(), &|_| {})?;
     let mut model: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     model.as_object_mut().unwrap().remove("sites");
     Ok(model)
+}
+
+fn result(kind: JobKind, sites: &[Examples]) -> blindscope_learn::jobs::Result<serde_json::Value> {
+    let settings = StatisticsSettings { width: WIDTH, classes: STUDY.len(), ..StatisticsSettings::default() };
+    let site = |train: &Examples| SiteData { train: train.clone(), ..SiteData::default() };
+    ends(&job("job", kind, &settings)?, &sites.iter().map(site).collect::<Vec<_>>())
+}
+
+/// Rounds of training, and how the model does on the same rows: of sites whose rows were joined in two ways.
+fn trained(sites: &[Examples]) -> serde_json::Value {
+    let settings = FedAvgSettings {
+        width: WIDTH,
+        classes: STUDY.len(),
+        rounds: 2,
+        epochs: 1,
+        hidden: 4,
+        ..FedAvgSettings::default()
+    };
+    let spec = job("job", JobKind::Fedavg, &settings).unwrap();
+    let site =
+        |rows: &Examples| SiteData { train: rows.clone(), validation: rows.clone(), ..SiteData::default() };
+    ends(&spec, &sites.iter().map(site).collect::<Vec<_>>()).unwrap()
+}
+
+/// Counts of right and wrong answers of one model file.
+fn measured(model: &[u8], sites: &[Examples]) -> serde_json::Value {
+    let digest = blindscope_learn::features::hex(&Sha256::digest(model));
+    let settings =
+        MetricsSettings { model: digest.clone(), classes: STUDY.len(), ..MetricsSettings::default() };
+    let spec = job("job", JobKind::Metrics, &settings).unwrap();
+    let site = |rows: &Examples| SiteData {
+        validation: rows.clone(),
+        models: [(digest.clone(), model.to_vec())].into(),
+        ..SiteData::default()
+    };
+    ends(&spec, &sites.iter().map(site).collect::<Vec<_>>()).unwrap()
+}
+
+/// A model that some rows make, as a file.
+fn model_file(rows: &Examples) -> Vec<u8> {
+    let settings = StatisticsSettings { width: WIDTH, classes: STUDY.len(), ..StatisticsSettings::default() };
+    let site = SiteData { train: rows.clone(), ..SiteData::default() };
+    clear_twin(&job("model", JobKind::ClsMean, &settings).unwrap(), &[&site], &|_| {}).unwrap()
 }
 
 /// The reference joins by name on its own: a class's number is its place in the study.
@@ -90,9 +133,22 @@ fn every_order_subset_and_spelling_ends_pooled_or_refused() {
         match joined {
             Ok(joined) => {
                 assert!(!spoilt, "seed {seed}: a name that the study has not was taken");
+                let whole = pooled(&files);
                 for kind in [JobKind::ClsMean, JobKind::Statistics] {
                     let got = result(kind, &joined).unwrap();
-                    assert_eq!(got, result(kind, &[pooled(&files)]).unwrap(), "seed {seed}, {kind}");
+                    assert_eq!(
+                        got,
+                        result(kind, std::slice::from_ref(&whole)).unwrap(),
+                        "seed {seed}, {kind}"
+                    );
+                }
+                let model = model_file(&whole);
+                let counts = measured(&model, std::slice::from_ref(&whole));
+                assert_eq!(measured(&model, &joined), counts, "seed {seed}, metrics");
+                // Training goes over each site's own rows: it is held against the same sites, joined by the reference.
+                if seed % 8 == 0 {
+                    let each: Vec<Examples> = files.iter().map(|f| pooled(std::slice::from_ref(f))).collect();
+                    assert_eq!(trained(&joined), trained(&each), "seed {seed}, fedavg");
                 }
                 ended += 1;
             }
@@ -145,6 +201,55 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let spec = job("means", JobKind::ClsMean, &settings).unwrap();
     let said = terms().check_job(&spec).unwrap_err().to_string();
     assert!(said.contains("classes = 3") && said.contains("the study has 4"), "{said}");
+    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::ceremony("job") });
+    terms().check_job(&other).unwrap();
+    assert_eq!(other.settings["width"], WIDTH);
+    assert_eq!(other.settings["names"], serde_json::json!(STUDY));
+    other.settings["names"] = serde_json::json!(["squamous", "normal", "adeno", "small cell"]);
+    let said = terms().check_job(&other).unwrap_err().to_string();
+    assert!(said.contains("names = [\"squamous\",\"normal\""), "{said}");
+    // A kind is given only what it asks for.
+    assert_eq!(terms().fill(JobSpec::ceremony("key")).settings, serde_json::json!({}));
+    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::ceremony("job") });
+    assert!(metrics.settings.get("width").is_none() && metrics.settings["classes"] == STUDY.len());
+}
+
+/// One image in another unit among many: the sum is opened over clipped values, and the result says how many of how many.
+#[test]
+fn clipped_values_are_counted_in_the_result() {
+    let mut rng = ChaCha12Rng::seed_from_u64(4);
+    let names = STUDY.map(str::to_owned);
+    let mut sites = Vec::new();
+    for site in 0..3 {
+        let file = file(&names, &STUDY, 500, &mut rng);
+        let mut rows = terms().examples("rows", &file).unwrap();
+        rows.rows.iter_mut().take(site).for_each(|v| *v = 1e8);
+        sites.push(rows);
+    }
+    for kind in [JobKind::ClsMean, JobKind::Statistics] {
+        let clipped = result(kind, &sites).unwrap()["clipped"].clone();
+        assert_eq!(clipped, serde_json::json!({ "clipped": 3, "values": 3 * 4 * 500 * WIDTH }), "{kind}");
+    }
+    let model = trained(&sites);
+    let (clipped, values) = (&model["clipped"]["clipped"], model["clipped"]["values"].as_u64().unwrap());
+    assert!(*clipped == 3 && values > 18_000, "weights are counted as well: {clipped} of {values}");
+}
+
+#[test]
+fn a_head_of_one_class_is_refused_whichever_sites_lack_the_others() {
+    let mut rng = ChaCha12Rng::seed_from_u64(5);
+    let names = STUDY.map(str::to_owned);
+    let rows: Vec<Examples> =
+        (0..3).map(|_| terms().examples("rows", &file(&names, &["adeno"], 20, &mut rng)).unwrap()).collect();
+    let site = |rows: &Examples| SiteData { train: rows.clone(), ..SiteData::default() };
+    let data: Vec<SiteData> = rows.iter().map(site).collect();
+    let settings = FedAvgSettings { width: WIDTH, classes: STUDY.len(), ..FedAvgSettings::default() };
+    let said = ends(&job("job", JobKind::Fedavg, &settings).unwrap(), &data).unwrap_err().to_string();
+    assert!(said.contains("of 1 class"), "{said}");
+    let said = result(JobKind::Statistics, &rows).unwrap_err().to_string();
+    assert!(said.contains("of 1 class"), "{said}");
+    let said = result(JobKind::ClsMean, &rows).unwrap_err().to_string();
+    assert!(said.contains("no example at any site"), "{said}");
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn class_means_and_counts_of_a_model() {
     let means = job("means", JobKind::ClsMean, &statistics()).unwrap();
     let bytes = ends_alike(&means, &sites());
     let digest = blindscope_learn::features::hex(&Sha256::digest(&bytes));
-    let settings = MetricsSettings { model: digest.clone(), classes: CLASSES, examples: 256 };
+    let settings =
+        MetricsSettings { model: digest.clone(), classes: CLASSES, examples: 256, names: Vec::new() };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let missing = learner(data[0].clone()).values(&spec, 0, &[]).err().unwrap().to_string();
     assert!(missing.contains("not at this site") && missing.contains(&digest), "{missing}");
@@ -162,7 +163,7 @@ fn what_does_not_fit_is_refused_with_the_numbers() {
     let said = |spec: &JobSpec| sites[0].values(spec, 0, &[]).err().unwrap().to_string();
     let spec = job("s", JobKind::Statistics, &statistics()).unwrap();
     let wrong = JobSpec { values: spec.values + 1, ..spec.clone() };
-    assert!(said(&wrong).contains("values is 118, but its settings need 117"), "{}", said(&wrong));
+    assert!(said(&wrong).contains("values is 119, but its settings need 118"), "{}", said(&wrong));
     let few = job("s", JobKind::Statistics, &StatisticsSettings { examples: 10, ..statistics() }).unwrap();
     assert!(said(&few).contains("number of examples is 60, expected 1 to 10"), "{}", said(&few));
     let other = StatisticsSettings { width: WIDTH + 1, ..statistics() };

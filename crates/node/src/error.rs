@@ -31,6 +31,16 @@ pub enum Error {
         /// What the parser says.
         reason: String,
     },
+    /// A project file that no study can be founded on.
+    #[error("{key} is {found}, expected {expected}")]
+    Project {
+        /// The key.
+        key: &'static str,
+        /// What it says.
+        found: String,
+        /// What it may say.
+        expected: String,
+    },
     /// An override on the command line that is none.
     #[error("-c {given}: {reason}; write key=value")]
     Override {
@@ -159,12 +169,18 @@ impl Error {
         match self {
             Self::Settings { .. }
             | Self::Override { .. }
+            | Self::Project { .. }
             | Self::KeyFile { .. }
             | Self::Request { .. }
             | Self::Kit { .. }
             | Self::OtherStudy { .. }
-            | Self::Unknown { .. } => 3,
+            | Self::Unknown { .. }
+            | Self::Federation(
+                blindscope_federation::Error::File { .. } | blindscope_federation::Error::Field { .. },
+            ) => 3,
             Self::File { cause, .. } if cause.kind() == io::ErrorKind::NotFound => 3,
+            Self::Learning(error) if error.is_callers() => 3,
+            Self::Features(error) if error.is_callers() => 3,
             Self::Transport(blindscope_transport::Error::Refused(refusal))
                 if refusal.class != Class::Unavailable =>
             {
@@ -175,7 +191,14 @@ impl Error {
             ) => 4,
             Self::JobFailed { .. } => 6,
             Self::Log { .. } => 8,
+            _ if is_absent(self) => 3,
             _ => 1,
         }
     }
+}
+
+/// Whether a file that is not there lies at the bottom of an error, whatever was wrapped around it.
+pub fn is_absent(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref::<io::Error>().is_some_and(|io| io.kind() == io::ErrorKind::NotFound))
 }

@@ -15,6 +15,8 @@ pub mod site;
 pub mod system;
 pub mod trial;
 
-pub use blindscope_federation::{Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase, Study};
+pub use blindscope_federation::{
+    Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
+};
 pub use blindscope_transport::{Limits, Stop};
-pub use error::{Error, Result};
+pub use error::{Error, Result, is_absent};

@@ -1,8 +1,10 @@
 //! Measuring extraction on the machine at hand. Weights are random: speed does not depend on them.
 
+mod input;
 mod probe;
 mod reference;
 
+pub use input::{tile_pixels, tile_pixels_before};
 pub use probe::{Probe, linear_probe};
 pub use reference::reference_error;
 

@@ -156,6 +156,12 @@ fn some(rejected: &[Rejected]) -> String {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether the machine could not do what was asked for: files, other processes, graphics processors, a request to stop. Anything
+    /// else is wrong in what the caller gave.
+    pub fn is_machines(&self) -> bool {
+        matches!(self, Self::Io { .. } | Self::Busy { .. } | Self::Gpu { .. } | Self::Cancelled { .. })
+    }
+
     /// Names the operation and the path of an input/output error.
     pub(crate) fn io(
         operation: &'static str,

@@ -15,6 +15,7 @@ pub mod features;
 pub mod head;
 mod kernels;
 pub mod metrics;
+mod replace;
 pub mod slides;
 pub mod synth;
 mod tensorfile;

@@ -3,12 +3,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, Metadata, TensorView};
 
 use crate::error::{Error, Result};
+use crate::replace::replace;
 use crate::vit::CONVERT;
 
 const FORMAT: &str = "safetensors";
@@ -281,18 +282,6 @@ fn with_notes(bytes: &[u8], notes: &BTreeMap<String, String>) -> Option<Vec<u8>>
         header.push(' ');
     }
     Some([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
-}
-
-/// Writes a whole file beside `path`, makes it durable and renames it over `path`.
-pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let written = File::create(&part).and_then(|mut f| f.write_all(bytes).and_then(|()| f.sync_all()));
-    written.and_then(|()| std::fs::rename(&part, path)).map_err(|e| {
-        let _ = std::fs::remove_file(&part);
-        Error::io("writing", path)(e)
-    })
 }
 
 #[cfg(test)]

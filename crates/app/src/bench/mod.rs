@@ -8,6 +8,7 @@ mod core;
 pub mod federation;
 mod figure;
 mod inference;
+mod input;
 mod memory;
 mod peers;
 mod runtime;
@@ -38,6 +39,9 @@ pub enum Error {
     /// The vision layer refused: real tiles that cannot be read, most often.
     #[error("bench: {0}")]
     Vision(#[from] blindscope_vision::Error),
+    /// Features could not be made.
+    #[error("bench: {0}")]
+    Features(#[from] blindscope_learn::features::Error),
     /// No thread could be started.
     #[error("bench: {0}")]
     Threads(#[from] rayon::ThreadPoolBuildError),
@@ -115,6 +119,15 @@ pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report
 /// [`Error`]
 pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     vision::run(runs, data, peers)
+}
+
+/// A model's input: CLS tokens of JPEG tiles, as large as the model takes and larger, beside Pillow and a transformer in numpy; speed
+/// of decoding and resizing.
+///
+/// # Errors
+/// [`Error`]
+pub fn input(runs: usize, peers: &Peers) -> Result<Report, Error> {
+    input::run(runs, peers)
 }
 
 /// Slides: pixels, coordinates and CLS tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed and memory.

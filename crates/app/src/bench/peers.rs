@@ -65,6 +65,20 @@ impl Peers {
         read("TenSEAL (python3 bench/peers/setup.py installs it)", &mut command)
     }
 
+    /// The reference pipeline of an input tile (Pillow, numpy); its answer to `arguments`.
+    pub(super) fn pillow(&self, arguments: &[&str]) -> Result<serde_json::Value, String> {
+        const NAME: &str = "Pillow (pip install pillow numpy, see bench/peers/README.md)";
+        let folder = self.folder.as_ref().ok_or("Pillow: peers were left out")?;
+        let mut command = Command::new(&self.python);
+        command.arg(folder.join("input_pillow.py")).args(arguments);
+        let output = command.output().map_err(|e| format!("{NAME}: could not start {command:?}: {e}"))?;
+        if !output.status.success() {
+            let tail = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{NAME}: {}", tail.lines().last().unwrap_or("failed without a word")));
+        }
+        serde_json::from_slice(&output.stdout).map_err(|e| format!("{NAME}: unreadable answer: {e}"))
+    }
+
     /// `tfhe-ntt`, microseconds.
     pub(super) fn tfhe_ntt(&self) -> Figures {
         let folder = self.folder.as_ref().ok_or("tfhe-ntt: peers were left out")?;

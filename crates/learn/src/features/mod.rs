@@ -25,7 +25,7 @@ mod tiles;
 pub use backbone::{Backbone, BackboneSource};
 pub use extract::{ExtractOptions, Extracted, extract};
 pub use slides::{SlideOptions, SlidesExtracted, draw_predictions, extract_slides, merge_slides};
-pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
+pub use split::{SplitRequest, SplitWays, hold_out, part_files, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, open_tiles, synthesise};
 
@@ -99,6 +99,16 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the caller named or asked for something wrong, and the machine did nothing wrong.
+    pub fn is_callers(&self) -> bool {
+        match self {
+            // What the machine did not do: files, other processes, graphics processors, a request to stop.
+            Self::Vision(e) => !e.is_machines(),
+            Self::Write { .. } => false,
+            _ => true,
+        }
+    }
+
     /// Every tile with its reason, when none could be used.
     pub fn no_tile(&self) -> Option<&[Rejected]> {
         match self {

@@ -81,6 +81,11 @@ fn check_range(ways: &SplitWays) -> Result<(), Error> {
             if !(2..=10_000).contains(n) {
                 return refuse(format!("{n} parts; 2 to 10000 are made"));
             }
+            if let SplitWays::Dirichlet { alpha, .. } = ways
+                && !(alpha.is_finite() && *alpha > 0.0)
+            {
+                return refuse(format!("a Dirichlet distribution of α = {alpha}; it is a positive number"));
+            }
         }
         SplitWays::NamedSites => {}
     }
@@ -119,14 +124,7 @@ pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<
         move |source| Error::Write { path, source }
     };
     std::fs::create_dir_all(folder).map_err(failed(folder))?;
-    let mut files: Vec<PathBuf> = Vec::new();
-    for (part, name) in split.names.iter().enumerate() {
-        let mut path = folder.join(format!("{}.safetensors", file_name(name)));
-        if files.contains(&path) {
-            path = folder.join(format!("{}-{part}.safetensors", file_name(name)));
-        }
-        files.push(path);
-    }
+    let files = part_files(split, folder);
     for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
         let path = entry.map_err(failed(folder))?.path();
         if path.extension().is_some_and(|e| e == "safetensors") && !files.contains(&path) {
@@ -145,6 +143,19 @@ pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<
     let list = folder.join("split.csv");
     std::fs::write(&list, text).map_err(failed(&list))?;
     Ok(files)
+}
+
+/// Where the parts of a split are written.
+pub fn part_files(split: &Split, folder: &Path) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for (part, name) in split.names.iter().enumerate() {
+        let mut path = folder.join(format!("{}.safetensors", file_name(name)));
+        if files.contains(&path) {
+            path = folder.join(format!("{}-{part}.safetensors", file_name(name)));
+        }
+        files.push(path);
+    }
+    files
 }
 
 /// A site's name may hold anything; a file's may not.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Error;
 use blindscope_vision::data::{
-    Copies, CsvColumns, Dataset, Duplicates, Limits, connected_groups, group_duplicates, open_all, read_csv,
-    read_folder,
+    Copies, CsvColumns, Dataset, Duplicates, Limits, Sample, connected_groups, group_duplicates, open_all,
+    read_csv, read_folder, read_unlabelled, read_unlabelled_csv,
 };
 use blindscope_vision::synth::SyntheticPlan;
 
@@ -32,6 +32,23 @@ impl TileList {
     /// [`Error::Vision`] for a folder or file that cannot be read or lists no tile.
     pub fn open(&self) -> Result<Dataset, Error> {
         Ok(if self.path.is_dir() { read_folder(&self.path) } else { read_csv(&self.path, &self.columns) }?)
+    }
+
+    /// Lists tiles that nobody has labelled: every image below a folder, the column of paths of a CSV file, or one image.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_unlabelled(&self) -> Result<Dataset, Error> {
+        if self.path.is_dir() {
+            return Ok(read_unlabelled(&self.path)?);
+        }
+        if self.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+            return Ok(read_unlabelled_csv(&self.path, &self.columns)?);
+        }
+        let id = self.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let path = self.path.clone();
+        let sample = Sample { id, path, label: 0, group: None, patient: None, site: None };
+        Ok(Dataset { classes: vec![String::new()], samples: vec![sample], rejected: Vec::new() })
     }
 }
 

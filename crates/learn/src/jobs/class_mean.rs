@@ -2,6 +2,7 @@
 //!
 //! Its head names the nearest mean: `‖x − m_c‖²` is smallest where `m_c·x − ½‖m_c‖²` is largest.
 
+use super::clips::Clips;
 use super::model::Model;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
@@ -31,11 +32,11 @@ impl Learning for ClassMean {
     }
 
     fn values(&self) -> u64 {
-        (self.settings.classes * (1 + self.settings.width)) as u64
+        (self.settings.classes * (1 + self.settings.width) + 1) as u64
     }
 
     fn max(&self) -> u64 {
-        self.fixed.max() * self.settings.examples
+        self.fixed.max().max(self.settings.width as u64) * self.settings.examples
     }
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
@@ -58,15 +59,17 @@ impl Learning for ClassMean {
             let class = &mut sums[s.classes + label * s.width..][..s.width];
             class.iter_mut().zip(self.fixed.encode(&x)?).for_each(|(s, v)| *s += v);
         }
+        sums.push(Clips::count(NAME, "features", &rows.rows, s.bound));
         Ok(Box::new(sums.into_iter()))
     }
 
     fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
         let s = &self.settings;
-        if sums.len() < s.classes * (1 + s.width) {
-            let reason = format!("{} sums, {} are needed", sums.len(), s.classes * (1 + s.width));
+        let needed = s.classes * (1 + s.width) + 1;
+        let Some((&clipped, sums)) = sums.split_last().filter(|_| sums.len() == needed) else {
+            let reason = format!("{} sums, {needed} are needed", sums.len());
             return Err(Error::Sums { operation: NAME, reason });
-        }
+        };
         let (counts, sums) = sums.split_at(s.classes);
         let mut layer = Affine { weights: Vec::new(), bias: Vec::new() };
         for (class, (n, sums)) in counts.iter().zip(sums.chunks(s.width)).enumerate() {
@@ -80,7 +83,9 @@ impl Learning for ClassMean {
         }
         let normalisation = Normalisation::identity(s.width, s.bound);
         let head = HeadLiteral { normalisation, map: Map::Linear { layer }, range: None };
-        let model = Model::new(NAME, vec![("nearest-mean", head)], counts.iter().sum(), committed);
-        Ok(Advanced::Final(model.to_json()?))
+        let examples: u64 = counts.iter().sum();
+        let clips = Clips { clipped, values: examples * s.width as u64 };
+        let model = Model::new(NAME, vec![("nearest-mean", head)], examples, committed);
+        Ok(Advanced::Final(model.of_classes(&s.names).clipped_by(clips).to_json()?))
     }
 }

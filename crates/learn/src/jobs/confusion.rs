@@ -14,6 +14,9 @@ use blindscope_vision::metrics::{Confusion, argmax};
 pub struct Counts {
     /// SHA-256 of the model file.
     pub model: String,
+    /// Names of the classes, in order; empty where the job did not say them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// Counts by true class (rows) and predicted class (columns), over all sites.
     pub counts: Vec<Vec<u64>>,
     /// Sites that counted.
@@ -64,7 +67,8 @@ impl Learning for Metrics {
 
     fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
         let counts = split_counts(sums, self.0.classes)?;
-        let result = Counts { model: self.0.model.clone(), counts, sites: committed };
+        let (model, classes) = (self.0.model.clone(), self.0.names.clone());
+        let result = Counts { model, classes, counts, sites: committed };
         let json = serde_json::to_vec_pretty(&result);
         json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
     }

@@ -8,6 +8,7 @@
 //! Nobody sees the weights, so nobody could look up how large they are. Sites keep to what the job says instead: rows of norm
 //! `norm` at most; units are taken to stay within `range`.
 
+use super::clips::Clips;
 use super::model::Model;
 use super::settings::EncryptedHeadSettings;
 use super::{EpochFigures, Error, Result, SiteData, Watch};
@@ -163,6 +164,8 @@ impl Agreed {
             let pairs = row.iter().zip(&normalisation.mean).zip(&normalisation.gain);
             rows.extend(pairs.map(|((x, m), g)| ((f64::from(*x) - m) * g) as f32));
         }
+        // Nothing is opened here that could carry the count: it stays at the site.
+        Clips::count(NAME, "standardised features", &rows, normalisation.bound);
         let radius = normalisation.radius.map_or(f32::INFINITY, |r| r as f32);
         let rows = super::fedavg::shortened(rows, s.width, normalisation.bound as f32, radius);
         let plan = HeadPlan {

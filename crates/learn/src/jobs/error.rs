@@ -43,17 +43,17 @@ pub enum Error {
     },
     /// A job that contradicts its study.
     #[error(
-        "job `{job}`: settings say {field} = {found}, but the study has {expected}; leave the key out, or correct it"
+        "job `{job}`: it says {field} = {found}, but the study has {expected}; leave the key out, or correct it"
     )]
     Contradiction {
         /// The job's name.
         job: String,
-        /// The setting.
+        /// The key.
         field: &'static str,
         /// What the job says.
-        found: u64,
+        found: String,
         /// What the study says.
-        expected: usize,
+        expected: String,
     },
     /// A kind of job that nobody learns from.
     #[error("jobs of kind {kind} carry no learning")]
@@ -122,6 +122,21 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether a job file, a setting or a file of the caller's is wrong, and the machine did nothing wrong.
+    pub fn is_callers(&self) -> bool {
+        match self {
+            Self::Settings { .. }
+            | Self::Setting { .. }
+            | Self::Announced { .. }
+            | Self::Contradiction { .. }
+            | Self::Kind { .. }
+            | Self::Data { .. } => true,
+            Self::In { cause, .. } => cause.is_callers(),
+            Self::Features(error) => error.is_callers(),
+            _ => false,
+        }
+    }
+
     /// Names the operation and the path of an input or output error.
     pub(super) fn file(
         operation: &'static str,

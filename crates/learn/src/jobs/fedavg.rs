@@ -5,8 +5,9 @@
 //! which is also the form in which it is evaluated under encryption. The last round, if asked for, counts right and
 //! wrong answers.
 
+use super::clips::Clips;
 use super::confusion::{confusion_of, encode_counts, split_counts};
-use super::integers::{WeightedMean, bytes_of, floats, padded};
+use super::integers::{WeightedMean, bytes_of, floats, padded, two_classes};
 use super::model::{Model, matrix};
 use super::scaling::ScalingSums;
 use super::settings::FedAvgSettings;
@@ -32,6 +33,8 @@ struct State {
     head: PolynomialHead,
     /// Examples of the last round.
     examples: u64,
+    /// Features that were clipped before they were standardised, and weights that were clipped in any round.
+    clips: Clips,
 }
 
 impl FedAvg {
@@ -59,7 +62,36 @@ impl FedAvg {
             let epoch = first + i as u64 + 1;
             watch(&EpochFigures { job: NAME, round, epoch, loss: *loss, accuracy: *accuracy });
         }
-        self.mean.encode(weight, &parameters_of(&trained.head))
+        let parameters = parameters_of(&trained.head);
+        let mut values = self.mean.encode(weight, &parameters)?;
+        values.push(Clips::count(NAME, "weights", &parameters, s.bound));
+        Ok(values)
+    }
+
+    /// Sums behind the common scaling: the scaling's own, examples a class, clipped features.
+    fn scale(&self, data: &SiteData) -> Result<Vec<u64>> {
+        let s = &self.settings;
+        self.mean.check(data.train.len())?;
+        let mut values = self.scaling.encode(&data.train.rows, s.width)?;
+        let mut classes = vec![0; s.classes];
+        data.train.labels.iter().for_each(|label| classes[*label] += 1);
+        values.extend(classes);
+        values.push(Clips::count(NAME, "features", &data.train.rows, s.bound));
+        Ok(values)
+    }
+
+    fn scaled(&self, sums: &[u64]) -> Result<State> {
+        let s = &self.settings;
+        let at = 1 + 2 * s.width;
+        let (scaling, examples) = self.scaling.decode(sums, s.width)?;
+        let rest = sums.get(at..=at + s.classes).and_then(|rest| rest.split_last());
+        let Some((&clipped, classes)) = rest else {
+            let reason = format!("{} sums, {} are needed", sums.len(), at + s.classes + 1);
+            return Err(Error::Sums { operation: NAME, reason });
+        };
+        two_classes(NAME, classes)?;
+        let clips = Clips { clipped, values: examples * s.width as u64 };
+        Ok(State { scaling, head: common_start(s)?, examples, clips })
     }
 
     fn count(&self, data: &SiteData, state: &State) -> Result<Vec<u64>> {
@@ -71,7 +103,10 @@ impl FedAvg {
     }
 
     fn model(&self, state: &State, committed: usize) -> Model {
-        Model::new(NAME, vec![("polynomial", state.literal(self.settings.clip))], state.examples, committed)
+        let heads = vec![("polynomial", state.literal(self.settings.clip))];
+        Model::new(NAME, heads, state.examples, committed)
+            .of_classes(&self.settings.names)
+            .clipped_by(state.clips)
     }
 
     fn state(&self, input: &[u8]) -> Result<State> {
@@ -86,11 +121,13 @@ impl Learning for FedAvg {
 
     fn values(&self) -> u64 {
         let counts = self.settings.classes * self.settings.classes;
-        (1 + self.parameters()).max(1 + 2 * self.settings.width).max(counts) as u64
+        let scaling = 1 + 2 * self.settings.width + self.settings.classes + 1;
+        (1 + self.parameters() + 1).max(scaling).max(counts) as u64
     }
 
     fn max(&self) -> u64 {
-        self.mean.max()
+        let most = self.settings.examples * self.settings.width as u64;
+        self.mean.max().max(most).max(self.parameters() as u64)
     }
 
     fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers> {
@@ -98,8 +135,7 @@ impl Learning for FedAvg {
         data.train.check("fedavg", s.width, s.classes)?;
         data.train.check_clipped("fedavg", s.bound, s.clipped)?;
         let values = if round == 0 {
-            self.mean.check(data.train.len())?;
-            self.scaling.encode(&data.train.rows, s.width)?
+            self.scale(data)?
         } else if round <= s.rounds {
             self.train(data, round, &self.state(input)?, watch)?
         } else {
@@ -111,8 +147,7 @@ impl Learning for FedAvg {
     fn advance(&self, round: u64, input: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
         let s = &self.settings;
         if round == 0 {
-            let (scaling, examples) = self.scaling.decode(sums, s.width)?;
-            let state = State { scaling, head: common_start(s)?, examples };
+            let state = self.scaled(sums)?;
             if self.rounds() == 1 {
                 return Ok(Advanced::Final(self.model(&state, committed).to_json()?));
             }
@@ -128,6 +163,9 @@ impl Learning for FedAvg {
         let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
         set_parameters(&mut state.head, &values);
         state.examples = examples;
+        let clipped = sums.get(1 + self.parameters()).copied().unwrap_or(0);
+        let values = (committed * self.parameters()) as u64;
+        state.clips = state.clips.plus(Clips { clipped, values });
         if round + 1 == self.rounds() {
             return Ok(Advanced::Final(self.model(&state, committed).to_json()?));
         }
@@ -140,12 +178,14 @@ impl State {
         let mut out = self.examples.to_le_bytes().to_vec();
         let scaling = self.scaling.mean.iter().chain(&self.scaling.deviation);
         out.extend(bytes_of(scaling.chain(&parameters_of(&self.head))));
+        out.extend(self.clips.to_bytes());
         out
     }
 
     fn from_bytes(bytes: &[u8], s: &FedAvgSettings, parameters: usize) -> Result<Self> {
         const WHAT: &str = "start of a fedavg round";
         let short = || Error::Bytes { what: WHAT, reason: format!("{} bytes are too few", bytes.len()) };
+        let (bytes, clips) = Clips::split_from(bytes).ok_or_else(short)?;
         let (examples, rest) = bytes.split_first_chunk::<8>().ok_or_else(short)?;
         let values = floats(WHAT, rest, 2 * s.width + parameters)?;
         let (mean, rest) = values.split_at(s.width);
@@ -156,7 +196,7 @@ impl State {
         let mut head = common_start(s)?;
         set_parameters(&mut head, parameters);
         let scaling = Scaling { mean: mean.to_vec(), deviation: deviation.to_vec() };
-        Ok(Self { scaling, head, examples: u64::from_le_bytes(*examples) })
+        Ok(Self { scaling, head, examples: u64::from_le_bytes(*examples), clips })
     }
 
     /// The head of inference: standardised by the asker, clipped, evaluated as trained.

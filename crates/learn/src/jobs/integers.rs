@@ -59,6 +59,16 @@ impl WeightedMean {
     }
 }
 
+/// Refuses counts of examples a class of which fewer than two are above zero: a head of one class answers everything with it.
+pub(super) fn two_classes(operation: &'static str, counts: &[u64]) -> Result<()> {
+    let seen = counts.iter().filter(|n| **n > 0).count();
+    if seen >= 2 {
+        return Ok(());
+    }
+    let reason = format!("all examples of all sites are of {seen} class; a head needs two at least");
+    Err(Error::Sums { operation, reason })
+}
+
 /// Fills up to the job's number of values.
 pub(super) fn padded(mut values: Vec<u64>, count: u64) -> Vec<u64> {
     values.resize(count as usize, 0);

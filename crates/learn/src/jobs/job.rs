@@ -12,11 +12,12 @@ use super::labels::Terms;
 use super::model::Model;
 use super::settings::UpdateSettings;
 use super::statistics::Statistics;
-use super::update::{Update, UpdateState};
+use super::update::{Update, UpdateState, update_values};
 use super::{EpochFigures, Error, Learning, Result, SiteData};
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_classify::Head;
 use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
+use blindscope_vision::vit::Vit;
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///
@@ -40,6 +41,22 @@ pub fn sized(mut spec: JobSpec) -> Result<JobSpec> {
     let learning = read(&spec)?;
     (spec.rounds, spec.values, spec.max) = (learning.rounds(), learning.values(), learning.max());
     Ok(spec)
+}
+
+/// Refuses a job of a sum whose announced size is not what its settings need.
+///
+/// # Errors
+/// As [`job`]; [`Error::Announced`].
+pub fn check_sizes(spec: &JobSpec) -> Result<()> {
+    learning(spec).map(drop)
+}
+
+/// Values of the update that a job asks of this backbone, the head's included.
+///
+/// # Errors
+/// [`Error::Settings`]; as [`update_values`].
+pub fn values_of_update(spec: &JobSpec, backbone: &Vit) -> Result<u64> {
+    update_values(backbone, &settings(spec)?)
 }
 
 /// The learning of a job file, without a look at its announced size.

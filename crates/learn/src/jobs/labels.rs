@@ -3,6 +3,8 @@
 //! A features file numbers its own classes, in an order of its own. Those numbers mean nothing to anybody else: rows join a study
 //! under the names of their classes alone, and features join it only when they are of its backbone.
 
+use serde_json::Value;
+
 use super::{Error, Examples, Result};
 use crate::features::Features;
 use blindscope_federation::{JobSpec, StudyLiteral};
@@ -85,20 +87,53 @@ impl Terms {
         }
     }
 
-    /// Refuses a job whose settings say another number of classes or another width than the study has.
+    /// Refuses a job whose settings say another number of classes, other names of them, or another width than the study has.
     ///
     /// # Errors
     /// [`Error::Contradiction`].
     pub fn check_job(&self, job: &JobSpec) -> Result<()> {
-        for (field, expected) in [("classes", self.classes.len()), ("width", self.width)] {
-            let found = job.settings.get(field).and_then(serde_json::Value::as_u64);
-            if let Some(found) = found.filter(|found| *found != expected as u64) {
+        for (field, expected) in self.facts() {
+            // What a kind of job does not ask for, and an empty list, say nothing.
+            let said =
+                |found: &&Value| !found.is_null() && found.as_array().is_none_or(|names| !names.is_empty());
+            if let Some(found) = job.settings.get(field).filter(said).filter(|found| **found != expected) {
+                let (found, expected) = (found.to_string(), expected.to_string());
                 return Err(Error::Contradiction { job: job.name.clone(), field, found, expected });
             }
         }
         Ok(())
     }
+
+    /// The job with what its settings leave out and the study knows: number and names of the classes, width of a row.
+    #[must_use]
+    pub fn fill(&self, mut job: JobSpec) -> JobSpec {
+        let keys = super::keys(job.kind);
+        if job.settings.is_null() {
+            job.settings = Value::Object(serde_json::Map::new());
+        }
+        if let Value::Object(settings) = &mut job.settings {
+            for (field, value) in self.facts() {
+                let fits = field != "names" || value.to_string().len() <= MOST_NAMES;
+                if fits && keys.iter().any(|key| key.name == field) {
+                    settings.entry(field).or_insert(value);
+                }
+            }
+        }
+        job
+    }
+
+    /// What a job's settings may say of the study, as they would say it.
+    fn facts(&self) -> [(&'static str, Value); 3] {
+        [
+            ("classes", self.classes.len().into()),
+            ("width", self.width.into()),
+            ("names", self.classes.clone().into()),
+        ]
+    }
 }
+
+/// Most bytes of the names of classes in a job file, which goes to every site and into the log.
+const MOST_NAMES: usize = 8 << 10;
 
 /// Every row's label as a number of `classes`, joined by name.
 ///

@@ -13,6 +13,7 @@
 //! without encryption and has to end in the same bytes.
 
 mod class_mean;
+mod clips;
 mod confusion;
 mod data;
 mod encrypted_head;
@@ -24,21 +25,24 @@ mod job;
 mod labels;
 mod model;
 mod open;
+mod reference;
 mod scaling;
 mod settings;
 mod statistics;
 mod twin;
 mod update;
 
+pub use clips::{Clips, clips_in};
 pub use confusion::Counts;
 pub use data::{Examples, SiteData, Tiles};
 pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
-pub use job::{Coordinator, SiteLearner, job, served_head, sized};
+pub use job::{Coordinator, SiteLearner, check_sizes, job, served_head, sized, values_of_update};
 pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
+pub use reference::{defaults, keys};
 pub use settings::{
     EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
 };

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clips::Clips;
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
 
@@ -18,12 +19,18 @@ pub struct Model {
     format: String,
     /// The kind of job that it comes from.
     pub kind: String,
+    /// Names of the classes, in the order of the logits; empty where the job did not say them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<String>,
     /// Heads by name, the recommended one first.
     pub heads: Vec<NamedHead>,
     /// Examples behind it, over all sites.
     pub examples: u64,
     /// Sites behind it.
     pub sites: usize,
+    /// How many values the sites clipped to the job's bound, summed under encryption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clipped: Option<Clips>,
     /// Counts by true and predicted class on what the sites held back, summed under encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Vec<Vec<u64>>>,
@@ -43,7 +50,20 @@ impl Model {
     /// A model of these heads.
     pub(super) fn new(kind: &str, heads: Vec<(&str, HeadLiteral)>, examples: u64, sites: usize) -> Self {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
-        Self { format: FORMAT.to_owned(), kind: kind.to_owned(), heads, examples, sites, validation: None }
+        let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
+        Self { format, kind, classes: Vec::new(), heads, examples, sites, clipped: None, validation: None }
+    }
+
+    /// The same with the names of its classes.
+    #[must_use]
+    pub(super) fn of_classes(self, names: &[String]) -> Self {
+        Self { classes: names.to_vec(), ..self }
+    }
+
+    /// The same with how much the sites clipped.
+    #[must_use]
+    pub(super) fn clipped_by(self, clipped: Clips) -> Self {
+        Self { clipped: Some(clipped), ..self }
     }
 
     /// The recommended head.
@@ -85,7 +105,10 @@ impl Model {
             return Err(bad(format!("format `{}`, expected `{FORMAT}`", model.format)));
         }
         for head in &model.heads {
-            Head::new(head.head.clone())?;
+            let (head, named) = (Head::new(head.head.clone())?, model.classes.len());
+            if named != 0 && named != head.classes() {
+                return Err(bad(format!("{named} names of classes for a head of {}", head.classes())));
+            }
         }
         Ok(model)
     }

@@ -10,31 +10,39 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
+use crate::documented;
 use crate::features::{Backbone, BackboneSource, Features, TileList};
 use blindscope_vision::data::{Dataset, Limits, decode, read_image};
 use blindscope_vision::train::TrainingTile;
 
-/// What a site learns from: `[learning]` of its settings. Paths are relative to the kit's folder.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SiteSettings {
-    /// Features to learn from, as `blindscope features extract` writes them.
-    pub train: PathBuf,
-    /// Features held back to measure on.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub validation: Option<PathBuf>,
-    /// Folder or list of the tiles themselves. Jobs may train the backbone only where this is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tiles: Option<PathBuf>,
-    /// The backbone that `tiles` go through.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub backbone: Option<PathBuf>,
-    /// Folder of model files that jobs may ask the site to measure.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub models: Option<PathBuf>,
-    /// File that loss and accuracy of every epoch of local training are appended to, a JSON object a line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub history: Option<PathBuf>,
+documented! {
+    /// What a site learns from: `[learning]` of its settings. Paths are relative to the kit's folder.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct SiteSettings {
+        /// Features to learn from, as `blindscope features extract` writes them.
+        pub train: PathBuf,
+        /// Features held back to measure on.
+        /// Default: nothing is held back.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub validation: Option<PathBuf>,
+        /// Folder or list of the tiles themselves. Jobs may train the backbone only where this is given.
+        /// Default: no job trains the backbone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tiles: Option<PathBuf>,
+        /// The backbone that `tiles` go through.
+        /// Default: none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub backbone: Option<PathBuf>,
+        /// Folder of model files that jobs may ask the site to measure.
+        /// Default: no job measures a model.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub models: Option<PathBuf>,
+        /// File that loss and accuracy of every epoch of local training are appended to, a JSON object a line.
+        /// Default: nothing is written.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub history: Option<PathBuf>,
+    }
 }
 
 /// One line of a site's history.

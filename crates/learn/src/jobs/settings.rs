@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Error, Result};
+use crate::documented;
 use blindscope_vision::head::{Activation, HeadPlan};
 use blindscope_vision::train::{FitPlan, Tuning};
 
@@ -12,24 +13,38 @@ const CLIPPED: f64 = 0.001;
 /// Most examples of one site unless the job says otherwise: a hundred slides' tiles.
 const EXAMPLES: u64 = 1 << 17;
 
-/// Settings of `statistics` and `cls-mean`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StatisticsSettings {
-    /// Width of a feature row.
-    pub width: usize,
-    /// Number of classes.
-    pub classes: usize,
-    /// Features are clipped to `±bound`. A constant of the study, not of anybody's data.
-    pub bound: f64,
-    /// Largest share of one site's values that may lie beyond `bound`, 0 to 1; a site with more takes no part.
-    pub clipped: f64,
-    /// Bits of a feature, 2 to 20.
-    pub bits: u32,
-    /// Most examples of one site.
-    pub examples: u64,
-    /// Ridge penalty, relative to the number of examples.
-    pub lambda: f64,
+documented! {
+    /// Settings of `statistics` and `cls-mean`.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct StatisticsSettings {
+        /// Width of a feature row.
+        /// Unit: values.
+        /// Default: the study's.
+        pub width: usize,
+        /// Number of classes.
+        /// Unit: classes.
+        /// Default: the study's.
+        pub classes: usize,
+        /// Features are clipped to `±bound`. A constant of the study, not of anybody's data.
+        /// Unit: the values' own.
+        pub bound: f64,
+        /// Largest share of one site's values that may lie beyond `bound`, 0 to 1; a site with more takes no part.
+        /// Unit: share, 0 to 1.
+        pub clipped: f64,
+        /// Bits of a feature, 2 to 20.
+        /// Unit: bits.
+        pub bits: u32,
+        /// Most examples of one site.
+        /// Unit: rows.
+        pub examples: u64,
+        /// Ridge penalty, relative to the number of examples.
+        pub lambda: f64,
+        /// Names of the classes, in order: they go into the model file. Left out where they would take more than 8 KiB.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub names: Vec<String>,
+    }
 }
 
 impl Default for StatisticsSettings {
@@ -42,6 +57,7 @@ impl Default for StatisticsSettings {
             bits: 14,
             examples: EXAMPLES,
             lambda: 0.01,
+            names: Vec::new(),
         }
     }
 }
@@ -49,6 +65,7 @@ impl Default for StatisticsSettings {
 impl StatisticsSettings {
     pub(super) fn check(&self) -> Result<()> {
         shape("statistics", self.width, self.classes, self.examples)?;
+        names("statistics", &self.names, self.classes)?;
         let fine = self.bound.is_finite() && self.bound > 0.0;
         require(fine, "statistics", "bound", &self.bound, "a positive number")?;
         share("statistics", self.clipped)?;
@@ -58,43 +75,63 @@ impl StatisticsSettings {
     }
 }
 
-/// Settings of `fedavg`: rounds of local training of the polynomial head.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FedAvgSettings {
-    /// Width of a feature row.
-    pub width: usize,
-    /// Number of classes.
-    pub classes: usize,
-    /// Rounds of training. The job has one more before them for the common scaling, and one after them to validate. With none
-    /// its result is the common scaling and the common start, drawn from the seed: what an encrypted head starts from.
-    pub rounds: u64,
-    /// Passes over the local data a round.
-    pub epochs: usize,
-    /// Hidden units.
-    pub hidden: usize,
-    /// Degree of the polynomial: 2 or 4.
-    pub degree: usize,
-    /// Deviations to which a standardised feature is clipped.
-    pub clip: f32,
-    /// Examples a step.
-    pub batch: usize,
-    /// Peak step size.
-    pub rate: f32,
-    /// Weight decay.
-    pub decay: f32,
-    /// Seed of the common start and of the shuffles.
-    pub seed: u64,
-    /// Bits of a value, 8 to 24.
-    pub bits: u32,
-    /// Values are clipped to `±bound`: weights of the head, and features before they are standardised.
-    pub bound: f64,
-    /// Largest share of one site's features that may lie beyond `bound`, 0 to 1; a site with more takes no part.
-    pub clipped: f64,
-    /// Most examples of one site.
-    pub examples: u64,
-    /// Whether the sites count right and wrong answers on what they held back, under encryption, in a last round.
-    pub validate: bool,
+documented! {
+    /// Settings of `fedavg`: rounds of local training of the polynomial head.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct FedAvgSettings {
+        /// Width of a feature row.
+        /// Unit: values.
+        /// Default: the study's.
+        pub width: usize,
+        /// Number of classes.
+        /// Unit: classes.
+        /// Default: the study's.
+        pub classes: usize,
+        /// Rounds of training. The job has one more before them for the common scaling, and one after them to validate. With none
+        /// its result is the common scaling and the common start, drawn from the seed: what an encrypted head starts from.
+        /// Unit: rounds.
+        pub rounds: u64,
+        /// Passes over the local data a round.
+        /// Unit: passes.
+        pub epochs: usize,
+        /// Hidden units.
+        /// Unit: units.
+        pub hidden: usize,
+        /// Degree of the polynomial: 2 or 4.
+        /// Unit: degree.
+        pub degree: usize,
+        /// Deviations to which a standardised feature is clipped.
+        /// Unit: deviations.
+        pub clip: f32,
+        /// Examples a step.
+        /// Unit: rows.
+        pub batch: usize,
+        /// Peak step size.
+        pub rate: f32,
+        /// Weight decay.
+        pub decay: f32,
+        /// Seed of the common start and of the shuffles.
+        pub seed: u64,
+        /// Bits of a value, 8 to 24.
+        /// Unit: bits.
+        pub bits: u32,
+        /// Values are clipped to `±bound`: weights of the head, and features before they are standardised.
+        /// Unit: the values' own.
+        pub bound: f64,
+        /// Largest share of one site's features that may lie beyond `bound`, 0 to 1; a site with more takes no part.
+        /// Unit: share, 0 to 1.
+        pub clipped: f64,
+        /// Most examples of one site.
+        /// Unit: rows.
+        pub examples: u64,
+        /// Whether the sites count right and wrong answers on what they held back, under encryption, in a last round.
+        pub validate: bool,
+        /// Names of the classes, in order: they go into the model file. Left out where they would take more than 8 KiB.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub names: Vec<String>,
+    }
 }
 
 impl Default for FedAvgSettings {
@@ -117,6 +154,7 @@ impl Default for FedAvgSettings {
             clipped: CLIPPED,
             examples: EXAMPLES,
             validate: true,
+            names: Vec::new(),
         }
     }
 }
@@ -125,6 +163,7 @@ impl FedAvgSettings {
     pub(super) fn check(&self) -> Result<()> {
         const KIND: &str = "fedavg";
         shape(KIND, self.width, self.classes, self.examples)?;
+        names(KIND, &self.names, self.classes)?;
         require(self.rounds <= 10_000, KIND, "rounds", &self.rounds, "0 to 10000")?;
         require((1..=10_000).contains(&self.epochs), KIND, "epochs", &self.epochs, "1 to 10000")?;
         require((1..=4096).contains(&self.hidden), KIND, "hidden", &self.hidden, "1 to 4096")?;
@@ -188,42 +227,58 @@ impl UpdatePart {
     }
 }
 
-/// Settings of `update`: rounds of local training of the model, and the mean of what changed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct UpdateSettings {
-    /// The trained part of the backbone.
-    pub part: UpdatePart,
-    /// Number of classes.
-    pub classes: usize,
-    /// Width of a CLS token.
-    pub width: usize,
-    /// Hidden units of the polynomial head, 0 for a linear one.
-    pub hidden: usize,
-    /// Values of the update, the head's included: `update_values` of the backbone.
-    pub values: u64,
-    /// Rounds.
-    pub rounds: u64,
-    /// Passes over the local tiles a round.
-    pub epochs: usize,
-    /// Tiles a step.
-    pub batch: usize,
-    /// Peak step size of the backbone.
-    pub rate: f32,
-    /// Peak step size of the head.
-    pub head_rate: f32,
-    /// Whether tiles are turned and their stain varied.
-    pub augment: bool,
-    /// Seed of the common start, of shuffles and augmentation.
-    pub seed: u64,
-    /// Bits of a value, 8 to 24.
-    pub bits: u32,
-    /// Changes are clipped to `±bound` a round.
-    pub bound: f64,
-    /// CLS tokens are clipped to `±token_bound` before the head.
-    pub token_bound: f32,
-    /// Most tiles of one site.
-    pub examples: u64,
+documented! {
+    /// Settings of `update`: rounds of local training of the model, and the mean of what changed.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct UpdateSettings {
+        /// The trained part of the backbone.
+        pub part: UpdatePart,
+        /// Number of classes.
+        /// Unit: classes.
+        /// Default: the study's.
+        pub classes: usize,
+        /// Width of a CLS token.
+        /// Unit: values.
+        /// Default: the study's.
+        pub width: usize,
+        /// Hidden units of the polynomial head, 0 for a linear one.
+        /// Unit: units.
+        pub hidden: usize,
+        /// Values of the update, the head's included: `update_values` of the backbone.
+        /// Unit: values.
+        /// Default: that of the model that `backbone` of the administrator's settings.toml names.
+        pub values: u64,
+        /// Rounds.
+        /// Unit: rounds.
+        pub rounds: u64,
+        /// Passes over the local tiles a round.
+        /// Unit: passes.
+        pub epochs: usize,
+        /// Tiles a step.
+        /// Unit: rows.
+        pub batch: usize,
+        /// Peak step size of the backbone.
+        pub rate: f32,
+        /// Peak step size of the head.
+        pub head_rate: f32,
+        /// Whether tiles are turned and their stain varied.
+        pub augment: bool,
+        /// Seed of the common start, of shuffles and augmentation.
+        pub seed: u64,
+        /// Bits of a value, 8 to 24.
+        /// Unit: bits.
+        pub bits: u32,
+        /// Changes are clipped to `±bound` a round.
+        /// Unit: the values' own.
+        pub bound: f64,
+        /// CLS tokens are clipped to `±token_bound` before the head.
+        /// Unit: the token's own.
+        pub token_bound: f32,
+        /// Most tiles of one site.
+        /// Unit: rows.
+        pub examples: u64,
+    }
 }
 
 impl Default for UpdateSettings {
@@ -282,42 +337,60 @@ impl UpdateSettings {
     }
 }
 
-/// Settings of `inference-keys` and `encrypted-head`. A head fits a key whose job has the same shape, bounds and numbers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EncryptedHeadSettings {
-    /// Width of a feature row.
-    pub width: usize,
-    /// Number of classes.
-    pub classes: usize,
-    /// Hidden units, as many as the start has.
-    pub hidden: usize,
-    /// Passes over the local data.
-    pub epochs: usize,
-    /// Examples a step.
-    pub batch: usize,
-    /// Peak step size.
-    pub rate: f32,
-    /// Weight decay.
-    pub decay: f32,
-    /// Seed of the shuffles.
-    pub seed: u64,
-    /// Largest norm of a row of the first layer; a site shortens longer ones.
-    pub norm: f64,
-    /// Size that no unit of the average head exceeds on the tokens to be asked; a token that breaks it may be answered wrongly.
-    pub range: f64,
-    /// Most tokens of one question.
-    pub tokens: usize,
-    /// Ciphertexts of answers in the key's life, every attempt counted.
-    pub answers: u64,
-    /// Largest error of a logit, masks included, that is put up with.
-    pub max_error: f64,
-    /// Sites of the study; filled in when the job is submitted.
-    pub sites: u32,
-    /// The study's minimum cohort; filled in when the job is submitted.
-    pub cohort: u32,
-    /// Shares that a question is dealt in, each with an encryption of its own; filled in when the job is submitted.
-    pub encryptions: u32,
+documented! {
+    /// Settings of `inference-keys` and `encrypted-head`. A head fits a key whose job has the same shape, bounds and numbers.
+    #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct EncryptedHeadSettings {
+        /// Width of a feature row.
+        /// Unit: values.
+        /// Default: the study's.
+        pub width: usize,
+        /// Number of classes.
+        /// Unit: classes.
+        /// Default: the study's.
+        pub classes: usize,
+        /// Hidden units, as many as the start has.
+        /// Unit: units.
+        pub hidden: usize,
+        /// Passes over the local data.
+        /// Unit: passes.
+        pub epochs: usize,
+        /// Examples a step.
+        /// Unit: rows.
+        pub batch: usize,
+        /// Peak step size.
+        pub rate: f32,
+        /// Weight decay.
+        pub decay: f32,
+        /// Seed of the shuffles.
+        pub seed: u64,
+        /// Largest norm of a row of the first layer; a site shortens longer ones.
+        pub norm: f64,
+        /// Size that no unit of the average head exceeds on the tokens to be asked; a token that breaks it may be answered wrongly.
+        pub range: f64,
+        /// Most tokens of one question.
+        /// Unit: tokens.
+        pub tokens: usize,
+        /// Ciphertexts of answers in the key's life, every attempt counted.
+        /// Unit: ciphertexts.
+        pub answers: u64,
+        /// Largest error of a logit, masks included, that is put up with.
+        /// Unit: of a logit.
+        pub max_error: f64,
+        /// Sites of the study; filled in when the job is submitted.
+        /// Unit: sites.
+        /// Default: the study's.
+        pub sites: u32,
+        /// The study's minimum cohort; filled in when the job is submitted.
+        /// Unit: sites.
+        /// Default: the study's.
+        pub cohort: u32,
+        /// Shares that a question is dealt in, each with an encryption of its own; filled in when the job is submitted.
+        /// Unit: encryptions.
+        /// Default: follows from the study.
+        pub encryptions: u32,
+    }
 }
 
 impl Default for EncryptedHeadSettings {
@@ -366,21 +439,37 @@ impl EncryptedHeadSettings {
     }
 }
 
-/// Settings of `metrics`: counts of right and wrong answers on what the sites held back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MetricsSettings {
-    /// SHA-256 of the model file in hexadecimal; every site must have it.
-    pub model: String,
-    /// Number of classes.
-    pub classes: usize,
-    /// Most examples of one site.
-    pub examples: u64,
+documented! {
+    /// Settings of `metrics`: counts of right and wrong answers on what the sites held back.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct MetricsSettings {
+        /// SHA-256 of the model file in hexadecimal; every site must have it. Required.
+        pub model: String,
+        /// Number of classes.
+        /// Unit: classes.
+        /// Default: the study's.
+        pub classes: usize,
+        /// Most examples of one site.
+        /// Unit: rows.
+        pub examples: u64,
+        /// Names of the classes, in order: they go into the model file. Left out where they would take more than 8 KiB.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        pub names: Vec<String>,
+    }
+}
+
+impl Default for MetricsSettings {
+    fn default() -> Self {
+        Self { model: String::new(), classes: 0, examples: EXAMPLES, names: Vec::new() }
+    }
 }
 
 impl MetricsSettings {
     pub(super) fn check(&self) -> Result<()> {
         shape("metrics", 1, self.classes, self.examples)?;
+        names("metrics", &self.names, self.classes)?;
         let hexadecimal = self.model.len() == 64 && self.model.bytes().all(|b| b.is_ascii_hexdigit());
         require(hexadecimal, "metrics", "model", &self.model, "64 hexadecimal digits")
     }
@@ -400,6 +489,12 @@ fn shape(kind: &'static str, width: usize, classes: usize, examples: u64) -> Res
     require((1..=4096).contains(&width), kind, "width", &width, "1 to 4096")?;
     require((2..=4096).contains(&classes), kind, "classes", &classes, "2 to 4096")?;
     require((1..=1 << 24).contains(&examples), kind, "examples", &examples, "1 to 16777216")
+}
+
+/// A name a class, or none at all.
+fn names(kind: &'static str, names: &[String], classes: usize) -> Result<()> {
+    let fine = names.is_empty() || names.len() == classes;
+    require(fine, kind, "names", &names.len(), "a name for each class, or none")
 }
 
 fn share(kind: &'static str, clipped: f64) -> Result<()> {

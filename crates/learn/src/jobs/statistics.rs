@@ -4,6 +4,8 @@
 //! ([`blindscope_aggregate::statistics`]). The sum over sites is the sum over the pooled rows, to the last bit, and it is the
 //! only thing that the heads are computed from.
 
+use super::clips::Clips;
+use super::integers::two_classes;
 use super::model::Model;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
@@ -55,11 +57,11 @@ impl Learning for Statistics {
     }
 
     fn values(&self) -> u64 {
-        self.plan.values()
+        self.plan.values() + 1
     }
 
     fn max(&self) -> u64 {
-        self.plan.max()
+        self.plan.max().max(self.settings.examples * self.settings.width as u64)
     }
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
@@ -76,16 +78,24 @@ impl Learning for Statistics {
             let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
             statistics.add(&x, *label)?;
         }
-        Ok(Box::new(statistics.into_values()))
+        let clipped = Clips::count(NAME, "features", &rows.rows, s.bound);
+        Ok(Box::new(statistics.into_values().chain([clipped])))
     }
 
     fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
+        let s = &self.settings;
+        let Some((&clipped, sums)) = sums.split_last() else {
+            return Err(Error::Sums { operation: NAME, reason: "there are none".into() });
+        };
+        let (counts, _) = sums.split_at(s.classes.min(sums.len()));
+        two_classes(NAME, counts)?;
         let statistics = self.plan.decode(sums)?;
         let heads = vec![
             ("ridge", self.literal(ridge(&statistics, self.settings.lambda)?)),
             ("lda", self.literal(lda(&statistics, SHRINKAGE)?)),
         ];
+        let clips = Clips { clipped, values: statistics.samples() * s.width as u64 };
         let model = Model::new(NAME, heads, statistics.samples(), committed);
-        Ok(Advanced::Final(model.to_json()?))
+        Ok(Advanced::Final(model.of_classes(&s.names).clipped_by(clips).to_json()?))
     }
 }

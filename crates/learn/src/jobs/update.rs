@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
+use super::clips::Clips;
 use super::fedavg::{parameters_of, seeded_head, set_parameters};
 use super::integers::{WeightedMean, bytes_of, floats};
 use super::settings::UpdateSettings;
@@ -26,6 +27,8 @@ const NAME: &str = "update";
 pub struct UpdateState {
     /// One a trained value: the backbone's in the order of its tensors, then the head's.
     pub change: Vec<f32>,
+    /// Changes of single sites that were clipped, over all rounds.
+    pub clips: Clips,
 }
 
 impl UpdateState {
@@ -34,12 +37,17 @@ impl UpdateState {
     /// # Errors
     /// [`Error::Bytes`] unless they hold `values` finite numbers.
     pub fn from_bytes(bytes: &[u8], values: u64) -> Result<Self> {
-        Ok(Self { change: floats("model update", bytes, values as usize)? })
+        const WHAT: &str = "model update";
+        let short = || Error::Bytes { what: WHAT, reason: format!("{} bytes are too few", bytes.len()) };
+        let (rest, clips) = Clips::split_from(bytes).ok_or_else(short)?;
+        Ok(Self { change: floats(WHAT, rest, values as usize)?, clips })
     }
 
     /// The bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        bytes_of(&self.change)
+        let mut bytes = bytes_of(&self.change);
+        bytes.extend(self.clips.to_bytes());
+        bytes
     }
 
     /// The shared backbone with the change applied, and the head.
@@ -103,11 +111,12 @@ impl Update {
         Ok(Self { settings, mean })
     }
 
-    fn change_so_far(&self, input: &[u8]) -> Result<Vec<f32>> {
+    fn so_far(&self, input: &[u8]) -> Result<UpdateState> {
         if input.is_empty() {
-            return Ok(vec![0.0; self.settings.values as usize]);
+            let change = vec![0.0; self.settings.values as usize];
+            return Ok(UpdateState { change, clips: Clips::default() });
         }
-        Ok(UpdateState::from_bytes(input, self.settings.values)?.change)
+        UpdateState::from_bytes(input, self.settings.values)
     }
 }
 
@@ -117,11 +126,11 @@ impl Learning for Update {
     }
 
     fn values(&self) -> u64 {
-        1 + self.settings.values
+        1 + self.settings.values + 1
     }
 
     fn max(&self) -> u64 {
-        self.mean.max()
+        self.mean.max().max(self.settings.values)
     }
 
     fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers> {
@@ -133,7 +142,7 @@ impl Learning for Update {
             .ok_or_else(|| refuse("tiles", "not open to training".into(), "tiles and backbone".into()))?;
         let weight = self.mean.check(tiles.train.len())?;
         let mut model = Start::new(&tiles.model, s)?;
-        model.add(&self.change_so_far(input)?)?;
+        model.add(&self.so_far(input)?.change)?;
         let before = model.values();
         let first = round * s.epochs as u64;
         let mut progress = |epoch: &Epoch| {
@@ -153,14 +162,18 @@ impl Learning for Update {
         if change.len() as u64 != s.values {
             return Err(refuse("number of trained values", change.len().to_string(), s.values.to_string()));
         }
-        Ok(Box::new(self.mean.encode(weight, &change)?.into_iter()))
+        let clipped = Clips::count(NAME, "changes", &change, s.bound);
+        Ok(Box::new(self.mean.encode(weight, &change)?.into_iter().chain([clipped])))
     }
 
-    fn advance(&self, round: u64, input: &[u8], sums: &[u64], _: usize) -> Result<Advanced> {
+    fn advance(&self, round: u64, input: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
         let (_, mean) = self.mean.decode(NAME, sums, self.settings.values as usize)?;
-        let mut change = self.change_so_far(input)?;
-        change.iter_mut().zip(mean).for_each(|(c, m)| *c += m as f32);
-        let bytes = UpdateState { change }.to_bytes();
+        let mut state = self.so_far(input)?;
+        state.change.iter_mut().zip(mean).for_each(|(c, m)| *c += m as f32);
+        let clipped = sums.get(1 + self.settings.values as usize).copied().unwrap_or(0);
+        let values = self.settings.values.saturating_mul(committed as u64);
+        state.clips = state.clips.plus(Clips { clipped, values });
+        let bytes = state.to_bytes();
         Ok(if round + 1 == self.rounds() { Advanced::Final(bytes) } else { Advanced::Next(bytes) })
     }
 }

@@ -1,6 +1,6 @@
 //! Training a head on features.
 
-use super::{EpochFigures, Error, Evaluation, TrainingReport};
+use super::{EpochFigures, Error, Evaluation, TrainingReport, outliers};
 use crate::heads;
 use crate::jobs::{self, Terms, in_classes};
 use blindscope_classify::Head;
@@ -80,7 +80,8 @@ pub fn comparable(train: &Features, mut test: Features) -> Result<Features, Erro
 /// Trains a head on `train` and evaluates it on `held_out`.
 ///
 /// # Errors
-/// [`Error::Vision`] for rows without labels, a class without rows or a degree that is not served.
+/// [`Error::Vision`] for rows without labels, a class without rows or a degree that is not served;
+/// [`Error::Jobs`] for rows of one class, or rows far from all others.
 pub fn train_head(
     train: &Features,
     held_out: Option<&Features>,
@@ -96,6 +97,7 @@ pub fn train_head(
         let (operation, what) = ("training a head", "the set of rows");
         return Err(jobs::Error::Data { operation, what, found, expected }.into());
     }
+    outliers::check(train)?;
     let (classifier, epochs) = match request.kind {
         HeadKind::Linear => linear(train, &labels, request)?,
         HeadKind::Polynomial { hidden, activation } => {

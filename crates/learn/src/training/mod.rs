@@ -4,6 +4,7 @@
 
 mod backbone;
 mod head;
+mod outliers;
 mod report;
 
 pub use backbone::{TuneRequest, TunedBackbone, tune};
@@ -27,4 +28,15 @@ pub enum Error {
     /// The trained head cannot be evaluated under encryption.
     #[error("the trained head: {0}")]
     Head(#[from] blindscope_classify::Error),
+}
+
+impl Error {
+    /// Whether the caller named or asked for something wrong, and the machine did nothing wrong.
+    pub fn is_callers(&self) -> bool {
+        match self {
+            Self::Jobs(error) => error.is_callers(),
+            Self::Features(error) => error.is_callers(),
+            Self::Vision(_) | Self::Head(_) => false,
+        }
+    }
 }

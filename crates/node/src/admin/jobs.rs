@@ -1,7 +1,7 @@
 //! What administrators do with jobs.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,17 +11,22 @@ use crate::documents::{JobQuery, LogQuery, Submitted};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
-use blindscope_federation::{JobId, JobKind, JobSpec, JobStatus, JobView, Study};
+use blindscope_federation::{JobId, JobKind, JobSpec, JobStatus, JobView, Sizes, Study};
+use blindscope_learn::features::{Backbone, BackboneSource};
 use blindscope_learn::jobs;
 use blindscope_transport::{Client, Command, Stream};
 
 /// Longest job file.
 const MAX: u64 = 1 << 20;
+/// Longest result that is fetched to show what was clipped.
+const MAX_SHOWN: u64 = 64 << 20;
 
 /// An administrator with a connection.
 pub struct Admin {
     client: Client,
     study: Study,
+    /// The study's model, where the settings name it: jobs that train it need its size.
+    backbone: Option<PathBuf>,
 }
 
 impl Admin {
@@ -31,7 +36,9 @@ impl Admin {
     /// [`Error`]
     pub fn of(kit: &Kit, overrides: &[String]) -> Result<Self> {
         let settings: PartySettings = kit.settings(overrides)?;
-        Ok(Self { client: kit.client(&settings.coordinator)?, study: kit.study()? })
+        let client = kit.client(&settings.coordinator)?;
+        let backbone = settings.backbone.map(|path| kit.folder().join(path));
+        Ok(Self { client, study: kit.study()?, backbone })
     }
 
     /// The study.
@@ -48,11 +55,15 @@ impl Admin {
         Ok(submitted.job)
     }
 
-    /// Puts the job of a file in the queue, with what follows from its settings and the result that it starts from filled in.
+    /// Puts the job of a file in the queue, with what follows from the study, its settings and the result that it starts from
+    /// filled in. What contradicts the study is refused here, before anything is sent.
     ///
     /// # Errors
     /// [`Error`]; [`Error::Unknown`] where the job that it starts from is not done.
     pub async fn submit_draft(&self, draft: JobSpec) -> Result<JobId> {
+        let terms = jobs::Terms::of(self.study.literal());
+        terms.check_job(&draft)?;
+        let draft = if draft.runs() == JobKind::Sum { draft } else { self.with_values(terms.fill(draft))? };
         let spec = match &draft.start {
             Some(start) if draft.kind.is_inference() && draft.circuit.is_none() => {
                 let (bytes, _) = self.download(start, Vec::new()).await?;
@@ -63,8 +74,60 @@ impl Admin {
             }
             _ => draft,
         };
-        jobs::Terms::of(self.study.literal()).check_job(&spec)?;
-        self.submit(&spec.checked()?).await
+        let spec = spec.checked()?;
+        self.check(&spec)?;
+        self.submit(&spec).await
+    }
+
+    /// The number of values of an update, where the job leaves it out: it follows from the model that the settings name.
+    fn with_values(&self, mut draft: JobSpec) -> Result<JobSpec> {
+        let known = draft.settings.get("values").is_some_and(|values| values.as_u64() != Some(0));
+        if draft.kind != JobKind::Update || known {
+            return Ok(draft);
+        }
+        let path = self.backbone.as_ref().ok_or_else(|| Error::Unknown {
+            what: "model",
+            name: "the study's".to_owned(),
+            repair: "an update needs its size: set backbone = \"MODEL\" in the administrator's startup/settings.toml, or values in the job's settings",
+        })?;
+        let model = Backbone::load(&BackboneSource::new(path.display().to_string()))?;
+        let terms = jobs::Terms::of(self.study.literal());
+        terms.check_backbone("the model in settings.toml", Some(model.digest()))?;
+        let values = jobs::values_of_update(&draft, &model.model)?;
+        if let serde_json::Value::Object(settings) = &mut draft.settings {
+            settings.insert("values".to_owned(), values.into());
+        }
+        Ok(draft)
+    }
+
+    /// Refuses what the sites or the coordinator would refuse for good.
+    fn check(&self, spec: &JobSpec) -> Result<()> {
+        if spec.kind.is_sum() && spec.runs() != JobKind::Sum {
+            jobs::check_sizes(spec)?;
+        }
+        let asked = Sizes::of(&self.study, spec)?.openings.saturating_mul(spec.rounds);
+        let most = self.study.literal().decryptions;
+        if asked > most {
+            let (job, field) = (spec.name.clone(), "a need of decryptions");
+            let (found, expected) = (asked.to_string(), format!("{most} in its whole life"));
+            return Err(jobs::Error::Contradiction { job, field, found, expected }.into());
+        }
+        Ok(())
+    }
+
+    /// How much the sites clipped on the way to a job's result, where its kind says so and the result is short enough to be read.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub async fn clips(&self, view: &JobView) -> Result<Option<jobs::Clips>> {
+        let JobStatus::Done { result } = view.status else { return Ok(None) };
+        let model = matches!(view.kind, JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg);
+        if !model || result.len > MAX_SHOWN {
+            return Ok(None);
+        }
+        let found = self.client.fetch(result.digest, result.len, Vec::new()).await?;
+        // Logs from before plain sums were a kind of their own have sums of these kinds, and no model.
+        Ok(jobs::Model::from_json(&found.sink).ok().and_then(|model| model.clipped))
     }
 
     /// All jobs, oldest first.

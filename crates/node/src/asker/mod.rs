@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::kit::Kit;
-use blindscope_learn::features::{Features, ImportOptions, import};
+use blindscope_learn::features::{self, Backbone, Features, ImportOptions, import};
 use blindscope_learn::jobs::Terms;
 
 pub use asking::Asking;
@@ -29,21 +29,36 @@ pub struct Prediction {
     pub logits: Vec<f64>,
 }
 
-/// The tokens in a file of features, a row each, with the rows' names.
+/// The features in a file of ours, or in one that can be imported.
 ///
 /// # Errors
-/// [`crate::Error::Features`] for a file that holds no features; [`crate::Error::Learning`] for features of another width or
-/// backbone than the study of `kit`, or of an unknown one where that study does not allow it.
-pub fn tokens(kit: &Kit, path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
+/// [`crate::Error::Features`] for a file that holds no features.
+pub fn features(path: &Path) -> Result<Features> {
     let features = if Features::is_ours(path) {
         Features::load(path)
     } else {
         import(path, &ImportOptions::default()).map(|imported| imported.features)
     };
-    let features = features.map_err(blindscope_learn::features::Error::from)?;
-    Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", &features)?;
-    let rows = (0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect();
-    Ok((features.ids, rows))
+    Ok(features.map_err(features::Error::from)?)
+}
+
+/// The tokens of features, a row each.
+///
+/// # Errors
+/// [`crate::Error::Learning`] for features of another width or backbone than the study of `kit`, or of an unknown one where that
+/// study does not allow it.
+pub fn tokens(kit: &Kit, features: &Features) -> Result<Vec<Vec<f64>>> {
+    Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", features)?;
+    Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
+}
+
+/// Refuses a model that is not the study's, before tiles go through it.
+///
+/// # Errors
+/// [`crate::Error::Learning`]
+pub fn check_model(kit: &Kit, model: &Backbone) -> Result<()> {
+    let terms = Terms::of(kit.study()?.literal());
+    Ok(terms.check_backbone("the model that tiles go through", Some(model.digest()))?)
 }
 
 /// Asks for these tokens in one session: keys are made, sent, used, and forgotten.

@@ -21,6 +21,16 @@ pub(super) enum Caller {
     Asker,
 }
 
+impl std::fmt::Display for Caller {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Site(site) => write!(f, "site {site}"),
+            Self::Admin => f.write_str("an administrator"),
+            Self::Asker => f.write_str("an asker"),
+        }
+    }
+}
+
 /// Everybody the coordinator knows: the study's sites for good, and the members that its file names now.
 pub(super) struct Callers {
     sites: HashMap<PeerId, Caller>,
@@ -117,6 +127,6 @@ fn stamp(kit: &Kit) -> Option<(SystemTime, u64)> {
 }
 
 fn forbidden(caller: &Caller, needed: &str) -> Refusal {
-    let message = format!("this call is for {needed}; the certificate is that of {caller:?}");
+    let message = format!("this call is for {needed}; the certificate is that of {caller}");
     Refusal::new(Class::Forbidden, "wrong-role", message)
 }

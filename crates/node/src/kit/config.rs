@@ -25,7 +25,19 @@ pub fn load<T: DeserializeOwned>(path: &Path, overrides: &[String]) -> Result<T>
     for one in overrides {
         replace(&mut table, one)?;
     }
-    table.try_into().map_err(|e| wrong(e.to_string()))
+    table.try_into().map_err(|e| wrong(in_words(&e.to_string())))
+}
+
+/// What the parser says, without names of types.
+fn in_words(said: &str) -> String {
+    let names = [
+        ("expected u32", "expected a whole number from 0 to 4294967295"),
+        ("expected u64", "expected a whole number, 0 or more"),
+        ("expected usize", "expected a whole number, 0 or more"),
+        ("expected a boolean", "expected true or false"),
+        ("expected f64", "expected a number"),
+    ];
+    names.iter().fold(said.to_owned(), |said, (name, words)| said.replace(name, words))
 }
 
 fn replace(table: &mut Table, one: &str) -> Result<()> {
@@ -51,6 +63,18 @@ fn parse(value: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_parser_says_is_told_in_words() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.toml");
+        std::fs::write(&path, "listen = \"h:1\"\n[inference]\nkeys_each = -3\n").unwrap();
+        let said = load::<crate::kit::CoordinatorSettings>(&path, &[]).unwrap_err().to_string();
+        assert!(
+            said.contains("keys_each") && said.contains("a whole number from 0") && !said.contains("u32"),
+            "{said}"
+        );
+    }
 
     #[test]
     fn overrides_replace_single_keys() {

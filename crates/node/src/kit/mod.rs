@@ -3,7 +3,12 @@
 pub mod certificates;
 pub mod config;
 mod folder;
+mod init;
 pub mod preflight;
 pub mod provision;
+pub mod reference;
+mod settings;
 
-pub use folder::{CoordinatorSettings, InferenceSettings, Kit, Member, Members, PartySettings};
+pub use folder::{Kit, Member, Members};
+pub use init::{Init, init};
+pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};

@@ -44,6 +44,19 @@ impl Default for CsvColumns {
 /// [`Error::Io`] when the file cannot be read, [`Error::Format`] when the path or label column is missing,
 /// [`Error::Data`] when no row can be used.
 pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
+    read(path, columns, true)
+}
+
+/// The same of tiles that nobody has labelled: the column of labels is not looked at and may be missing. All carry label 0 of one
+/// class without a name.
+///
+/// # Errors
+/// As [`read_csv`].
+pub fn read_unlabelled_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
+    read(path, columns, false)
+}
+
+fn read(path: &Path, columns: &CsvColumns, labelled: bool) -> Result<Dataset> {
     let text = std::fs::read(path).map_err(Error::io("reading", path))?;
     let root = path.parent().unwrap_or(Path::new(""));
     let mut reader =
@@ -54,12 +67,13 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
         let listed: Vec<_> = header.iter().collect();
         find(name).ok_or_else(|| Error::format("CSV", path, format!("no column `{name}` among {listed:?}")))
     };
-    let (path_at, label_at) = (need(&columns.path)?, need(&columns.label)?);
+    let path_at = need(&columns.path)?;
+    let label_at = labelled.then(|| need(&columns.label)).transpose()?;
     let optional = [&columns.group, &columns.patient, &columns.site].map(|name| find(name));
 
     let mut rows = Vec::new();
     let mut rejected = Vec::new();
-    let labels = labels_of_paths(&text, path_at, label_at);
+    let labels = label_at.map(|at| labels_of_paths(&text, path_at, at)).unwrap_or_default();
     let mut seen = HashSet::new();
     for record in reader.records() {
         let record = match record {
@@ -71,7 +85,7 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
         };
         let line = record.position().map_or(0, csv::Position::line);
         let field = |at: usize| record.get(at).unwrap_or("").to_owned();
-        let (id, label) = (field(path_at), field(label_at));
+        let (id, label) = (field(path_at), label_at.map_or(String::new(), field));
         let several = labels.get(&plain(&id)).filter(|labels| labels.len() > 1);
         let reason = if record.len() > header.len() {
             format!(
@@ -79,7 +93,7 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
                 record.len(),
                 header.len()
             )
-        } else if id.is_empty() || label.is_empty() {
+        } else if id.is_empty() || (labelled && label.is_empty()) {
             "has no path or no label".into()
         } else if record.iter().any(|cell| cell.chars().any(char::is_control)) {
             "holds a line break or another control character within a value".into()
@@ -97,7 +111,9 @@ pub fn read_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset> {
         rejected.push(Rejected { id: format!("line {line}: {}", id.escape_debug()), reason });
     }
     if rows.is_empty() {
-        return Err(Error::data("listing tiles", format!("{} holds no usable row", path.display())));
+        let why: Vec<String> = rejected.iter().take(3).map(|r| format!("{} {}", r.id, r.reason)).collect();
+        let reason = format!("{} holds no usable row: {}", path.display(), why.join("; "));
+        return Err(Error::data("listing tiles", reason));
     }
     let names: BTreeSet<String> = rows.iter().map(|(label, _)| label.clone()).collect();
     let classes: Vec<String> = names.into_iter().collect();

@@ -15,8 +15,7 @@ const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 /// # Errors
 /// [`Error::Io`] when a folder cannot be read, [`Error::Data`] when no class folder holds an image.
 pub fn read_folder(root: &Path) -> Result<Dataset> {
-    let mut walk = Walk { dataset: Dataset::default(), entered: HashMap::new() };
-    walk.enter(root, "the folder itself");
+    let mut walk = Walk::new(root, Dataset::default());
     for class in walk.entries(root, "")?.into_iter().filter(|e| e.is_dir) {
         let label = walk.dataset.classes.len();
         let before = walk.dataset.samples.len();
@@ -37,6 +36,27 @@ pub fn read_folder(root: &Path) -> Result<Dataset> {
     Ok(dataset)
 }
 
+/// Lists every JPEG, PNG and TIFF file below `root`, however deep, without a look at what folders are called: tiles that nobody has
+/// labelled. All carry label 0 of one class without a name. Rejected as in [`read_folder`].
+///
+/// # Errors
+/// [`Error::Io`] when a folder cannot be read, [`Error::Data`] when it holds no image.
+pub fn read_unlabelled(root: &Path) -> Result<Dataset> {
+    let dataset = Dataset { classes: vec![String::new()], ..Dataset::default() };
+    let mut walk = Walk::new(root, dataset);
+    walk.entered.clear();
+    walk.folder(root, "", 0, 0)?;
+    let mut dataset = walk.dataset;
+    if dataset.samples.is_empty() {
+        return Err(Error::data(
+            "listing tiles",
+            format!("{} holds no JPEG, PNG or TIFF file", root.display()),
+        ));
+    }
+    dataset.samples.sort_by(|a, b| a.id.cmp(&b.id));
+    Ok(dataset)
+}
+
 struct DirEntry {
     name: String,
     path: PathBuf,
@@ -48,11 +68,29 @@ const MAX_DEPTH: usize = 16;
 
 struct Walk {
     dataset: Dataset,
+    /// The folder that is listed, as it is on disk.
+    root: PathBuf,
     /// Folders by what they are on disk, with the name under which each was entered.
     entered: HashMap<PathBuf, String>,
 }
 
 impl Walk {
+    fn new(root: &Path, dataset: Dataset) -> Self {
+        let real = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        let mut walk = Self { dataset, root: real, entered: HashMap::new() };
+        walk.enter(root, "the folder itself");
+        walk
+    }
+
+    /// Whether a link leads to a folder that is listed under its own name, or that holds the list: followed, it would give tiles the
+    /// label of where the link lies.
+    fn leads_back(&self, folder: &Path) -> bool {
+        folder.is_symlink()
+            && folder
+                .canonicalize()
+                .is_ok_and(|real| real.starts_with(&self.root) || self.root.starts_with(&real))
+    }
+
     fn reject(&mut self, id: String, reason: impl Into<String>) {
         self.dataset.rejected.push(Rejected { id, reason: reason.into() });
     }
@@ -90,12 +128,17 @@ impl Walk {
     }
 
     fn folder(&mut self, folder: &Path, prefix: &str, label: usize, depth: usize) -> Result<()> {
+        if self.leads_back(folder) && !prefix.is_empty() {
+            self.reject(prefix.to_owned(), "a link to a folder that is listed under its own name");
+            return Ok(());
+        }
         if let Some(before) = self.enter(folder, prefix) {
             self.reject(prefix.to_owned(), format!("the same folder as {before}, which links lead to twice"));
             return Ok(());
         }
-        for entry in self.entries(folder, &format!("{prefix}/"))? {
-            let id = format!("{prefix}/{}", entry.name);
+        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
+        for entry in self.entries(folder, &prefix)? {
+            let id = format!("{prefix}{}", entry.name);
             if entry.is_dir {
                 if depth < MAX_DEPTH {
                     self.folder(&entry.path, &id, label, depth + 1)?;

@@ -14,10 +14,10 @@ pub use blindscope_pixels::tile::{Filter, ImageProblem, decode, read_image, resi
 pub use blindscope_pixels::{Limits, Rgb};
 
 pub use self::copies::{Copies, MOST_COMPARED, group_duplicates};
-pub use self::csv::{CsvColumns, read_csv};
+pub use self::csv::{CsvColumns, read_csv, read_unlabelled_csv};
 pub use dataset::{Dataset, Rejected, Sample};
 pub use duplicates::{Duplicates, Fingerprint};
-pub use folder::read_folder;
+pub use folder::{read_folder, read_unlabelled};
 pub(crate) use groups::DisjointSets;
 pub use groups::connected_groups;
 pub use opened::open_all;

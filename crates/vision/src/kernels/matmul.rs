@@ -29,6 +29,15 @@ impl<'a, T> Matrix<'a, T> {
         Self { data, rows, columns, row_stride, column_stride: 1 }
     }
 
+    /// One row, whose elements are adjacent.
+    ///
+    /// # Panics
+    /// Beyond the last row, and of a transposed matrix.
+    pub(crate) fn row(self, i: usize) -> &'a [T] {
+        assert!(i < self.rows && self.column_stride == 1, "row {i} of {} adjacent ones", self.rows);
+        &self.data[i * self.row_stride..][..self.columns]
+    }
+
     /// The same elements with rows and columns exchanged.
     pub(crate) fn transposed(self) -> Self {
         Self {

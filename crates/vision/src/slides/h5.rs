@@ -5,8 +5,8 @@ use std::path::Path;
 use hdf5_writer::{AttributeBuilder, DatasetBuilder, H5WriteElement, Hdf5Builder, UNLIMITED, WriteOptions};
 
 use crate::error::{Error, Result};
+use crate::replace::replace;
 use crate::slides::TilePlan;
-use crate::tensorfile::replace;
 
 const FORMAT: &str = "HDF5";
 /// Rows of a chunk. TRIDENT writes one; more read faster, and appending works the same.

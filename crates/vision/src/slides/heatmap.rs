@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::run::SlideRecord;
 use super::{Opener, OverviewPlan, Slide};
 use crate::error::{Error, Result};
-use crate::tensorfile::replace;
+use crate::replace::replace;
 use blindscope_pixels::slides::Thumbnail;
 
 /// Colours of classes (Okabe and Ito 2008): told apart by people who see few colours.

@@ -92,6 +92,9 @@ impl Linear {
         destination: Destination,
     ) {
         let n = columns.len();
+        if rows == 1 {
+            return self.lone_row(out, x.row(0), columns, destination);
+        }
         let weight = Matrix::strided(&self.weight[columns.start..], self.inputs, n, self.outputs);
         multiply(MatrixMut::new(out, rows, n), x, weight, 1.0, destination);
         if let Some(a) = &self.adapter {
@@ -102,6 +105,22 @@ impl Linear {
             let low = Matrix::new(&low, rows, a.rank);
             multiply(MatrixMut::new(out, rows, n), low, up, a.scale, Destination::Accumulate);
         }
+    }
+
+    /// The product of one row. A product of a vector adds up in another order than one of a matrix; taken twice, a row has the same bits
+    /// as in any company, so a feature does not depend on which images it was computed with.
+    fn lone_row(
+        &self,
+        out: &mut [f32],
+        x: &[f32],
+        columns: std::ops::Range<usize>,
+        destination: Destination,
+    ) {
+        let out = &mut out[..columns.len()];
+        let mut both = [&*out, &*out].concat();
+        let twice = [x, x].concat();
+        self.product_columns(&mut both, Matrix::new(&twice, 2, x.len()), 2, columns, destination);
+        out.copy_from_slice(&both[..out.len()]);
     }
 
     /// x·W + b for `x: [n, inputs]`.

@@ -12,49 +12,58 @@ use blindscope_federation::Study;
 use blindscope_learn::features::{Backbone, BackboneSource, hex};
 use blindscope_learn::jobs::{SiteSettings, Terms, open_site};
 use blindscope_ring::{Arithmetic, Prime, ntt_primes};
-use blindscope_transport::{Join, Joined};
 
 /// A certificate with fewer days left gives a warning.
 const SHORT_DAYS: i64 = 30;
 /// Free bytes below which a kit gets a warning, and fails.
 const SCARCE: u64 = 10 << 30;
 const NONE_LEFT: u64 = 256 << 20;
-/// Clocks further apart give a warning, and fail: certificates and deadlines are dates.
-const SKEWED_MS: u64 = 5_000;
-const WRONG_MS: u64 = 300_000;
 
-/// What the kit itself shows.
-pub(super) fn local(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
+/// What every kit shows of itself, and its study, if that can be read.
+pub(super) fn common(kit: &Kit) -> (Vec<Check>, Option<Study>) {
     let mut checks = vec![
         Check::ok("version", env!("CARGO_PKG_VERSION")),
         processor(),
         certificate(kit),
         key_file(kit, "identity.key"),
         disk(kit),
+        writable(kit),
     ];
-    match kit.study() {
+    let study = kit.study();
+    checks.push(match &study {
         Ok(study) => {
-            checks.push(Check::ok(
-                "study",
-                format!("{} {}", study.literal().name, provision::fingerprint(&study.digest())),
-            ));
-            if kit.local("policy.toml").exists() || study.site_named(&settings.name).is_some() {
-                checks.extend([
-                    key_file(kit, "sealing.key"),
-                    site(kit, &study, &settings.name),
-                    policy(kit, &study),
-                ]);
-                checks.push(backbone(settings, &study));
-                checks.push(learning(kit, settings, &study));
-            }
+            let found = format!("{} {}", study.literal().name, provision::fingerprint(&study.digest()));
+            Check::ok("study", found)
         }
-        Err(e) => checks.push(Check::failed(
-            "study",
-            e.to_string(),
-            "install the startup folder of the coordinator's kit",
-        )),
+        Err(e) => {
+            Check::failed("study", e.to_string(), "install the startup folder of the coordinator's kit")
+        }
+    });
+    (checks, study.ok())
+}
+
+/// What a site's service needs besides.
+pub(super) fn of_site(kit: &Kit, settings: &PartySettings, study: &Study) -> Vec<Check> {
+    vec![
+        key_file(kit, "sealing.key"),
+        site(kit, study, &settings.name),
+        policy(kit, study),
+        backbone(settings, study),
+        learning(kit, settings, study),
+    ]
+}
+
+/// Whether services can keep what they know: they would end at the first record.
+fn writable(kit: &Kit) -> Check {
+    const NAME: &str = "state";
+    let probe = kit.state().join("preflight.part");
+    let tried = files::folder(&kit.state()).and_then(|()| files::write(&probe, b"?"));
+    // It was made a moment ago; one that stays is overwritten by the next check.
+    let _ = std::fs::remove_file(&probe);
+    match tried {
+        Ok(()) => Check::ok(NAME, "state/ can be written"),
+        Err(e) => Check::failed(NAME, e.to_string(), "give this user the folder, or mount it for writing"),
     }
-    checks
 }
 
 fn processor() -> Check {
@@ -95,7 +104,7 @@ fn certificate(kit: &Kit) -> Check {
     }
 }
 
-fn key_file(kit: &Kit, file: &'static str) -> Check {
+pub(super) fn key_file(kit: &Kit, file: &'static str) -> Check {
     let path = kit.local(file);
     match files::is_open_to_others(&path) {
         Ok(false) => Check::ok("key-file", format!("local/{file}, for its owner only")),
@@ -202,68 +211,5 @@ fn disk(kit: &Kit) -> Check {
         ..NONE_LEFT => Check::failed("disk", found, repair),
         NONE_LEFT..SCARCE => Check::new("disk", Outcome::Warning, found, repair),
         _ => Check::ok("disk", found),
-    }
-}
-
-/// What the coordinator shows.
-pub(super) async fn remote(kit: &Kit, settings: &PartySettings) -> Vec<Check> {
-    let client = match kit.client(&settings.coordinator) {
-        Ok(client) => client,
-        Err(e) => return vec![Check::failed("coordinator", e.to_string(), "correct the kit first")],
-    };
-    let hello = || Join { software: env!("CARGO_PKG_VERSION").to_owned(), study: None };
-    // The first call pays for the connection; the second is timed for the clock.
-    if let Err(e) = client.join(hello()).await {
-        return vec![Check::failed(
-            "coordinator",
-            e.to_string(),
-            "see the message; the site itself dials out, no port is needed here",
-        )];
-    }
-    let sent = system::now_ms();
-    let joined = match client.join(hello()).await {
-        Ok(joined) => joined,
-        Err(e) => return vec![Check::failed("coordinator", e.to_string(), "try again")],
-    };
-    let received = system::now_ms();
-    let reached =
-        Check::ok("coordinator", format!("{} in {} ms", settings.coordinator, received.saturating_sub(sent)));
-    vec![reached, versions(&joined), same_study(kit, &joined), clock(sent, received, joined.now_ms)]
-}
-
-fn versions(joined: &Joined) -> Check {
-    let own = env!("CARGO_PKG_VERSION");
-    if joined.software == own {
-        return Check::ok("versions", format!("both {own}"));
-    }
-    Check::new(
-        "versions",
-        Outcome::Warning,
-        format!("{own} here, {} there", joined.software),
-        "use the same release everywhere",
-    )
-}
-
-fn same_study(kit: &Kit, joined: &Joined) -> Check {
-    let own = files::read(&kit.startup("study.toml"), 4 << 20);
-    if own.is_ok_and(|own| own.as_slice() == joined.study.as_ref()) {
-        return Check::ok("same-study", "study.toml is the coordinator's");
-    }
-    Check::failed(
-        "same-study",
-        "the coordinator's study.toml is another",
-        "install the startup folder of the newest kit",
-    )
-}
-
-fn clock(sent: u64, received: u64, theirs: u64) -> Check {
-    // Their clock was read somewhere between.
-    let off = sent.saturating_sub(theirs).max(theirs.saturating_sub(received));
-    let found = format!("{off} ms apart, at least");
-    let repair = "synchronise both clocks (NTP)";
-    match off {
-        ..SKEWED_MS => Check::ok("clock", found),
-        SKEWED_MS..WRONG_MS => Check::new("clock", Outcome::Warning, found, repair),
-        _ => Check::failed("clock", found, repair),
     }
 }

@@ -1,11 +1,14 @@
 //! `preflight`: everything that can be known to fail before a job starts, each with its repair.
 
 mod checks;
+mod coordinator;
+mod remote;
 
 use serde::Serialize;
 
 use crate::error::Result;
-use crate::kit::{Kit, PartySettings};
+use crate::kit::{CoordinatorSettings, Kit, PartySettings};
+use blindscope_federation::Study;
 
 /// How one check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,16 +46,31 @@ pub struct Preflight {
     pub checks: Vec<Check>,
 }
 
-/// Checks a kit, and its coordinator over the network.
+/// Checks a kit of any kind, and, but for the coordinator's own, its coordinator over the network: everything that its service
+/// or its calls will need.
 ///
 /// # Errors
 /// Only when `settings.toml` itself cannot be read; all else is a check's outcome.
 pub async fn preflight(kit: &Kit, overrides: &[String]) -> Result<Preflight> {
-    let settings: PartySettings = kit.settings(overrides)?;
-    let mut checks = checks::local(kit, &settings);
-    checks.extend(checks::remote(kit, &settings).await);
+    // The coordinator is the one who listens.
+    let listens = kit.settings::<toml::Table>(overrides)?.contains_key("listen");
+    let (mut checks, study) = checks::common(kit);
+    let name = if listens {
+        let settings: CoordinatorSettings = kit.settings(overrides)?;
+        checks.extend(coordinator::of_coordinator(kit, &settings, study.as_ref()));
+        "coordinator".to_owned()
+    } else {
+        let settings: PartySettings = kit.settings(overrides)?;
+        let named = |study: &Study| study.site_named(&settings.name).is_some();
+        let is_site = kit.local("policy.toml").exists() || study.as_ref().is_some_and(named);
+        if let Some(study) = study.as_ref().filter(|_| is_site) {
+            checks.extend(checks::of_site(kit, &settings, study));
+        }
+        checks.extend(remote::remote(kit, &settings, is_site).await);
+        settings.name
+    };
     let outcome = checks.iter().map(|check| check.outcome).max().unwrap_or(Outcome::Ok);
-    Ok(Preflight { name: settings.name, outcome, checks })
+    Ok(Preflight { name, outcome, checks })
 }
 
 impl Check {

@@ -3,6 +3,7 @@
 //! Each party makes its keys itself ([`request`]); the coordinator sees public halves only and founds the study over them
 //! ([`found`]). On one machine, for a trial, [`all_local`] does both in one step.
 
+mod checked;
 mod project;
 mod write;
 
@@ -18,7 +19,9 @@ use crate::kit::{Kit, Member, Members};
 use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
 use blindscope_wire::Digest;
 
+pub(crate) use checked::name as check_name;
 pub use project::{Parties, Project};
+pub(crate) use write::toml as settings_text;
 
 /// What was founded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,6 +41,7 @@ pub struct Founded {
 /// # Errors
 /// [`Error`]
 pub fn request(kit: &Kit, name: &str, role: Role, rng: &mut impl CryptoRng) -> Result<Request> {
+    check_name("--name", name)?;
     kit.create()?;
     let identity = identity(kit, rng)?;
     let sealing = if role == Role::Site { Some(sealing(kit, rng)?) } else { None };
@@ -49,7 +53,8 @@ pub fn request(kit: &Kit, name: &str, role: Role, rng: &mut impl CryptoRng) -> R
 /// Founds the study of `project` over these requests, below the folder `out`: one kit a party, named after it.
 ///
 /// # Errors
-/// [`Error`]; [`Error::Unknown`] names a party without a request.
+/// [`Error`]; [`Error::Project`] names what is wrong with the project, [`Error::Unknown`] a party without a request.
+/// Nothing is written then.
 pub fn found(
     project: &Project,
     requests: &[Request],
@@ -57,10 +62,11 @@ pub fn found(
     now_ms: u64,
     rng: &mut impl CryptoRng,
 ) -> Result<Founded> {
+    project.check()?;
+    let parties = project.parties(requests)?;
     let coordinator = Kit::at(out.join("coordinator"));
     coordinator.create()?;
     let identity = identity(&coordinator, rng)?;
-    let parties = project.parties(requests)?;
     let literal = project.study(identity.public(), &parties)?;
     let study = Study::new(literal)?;
     let authority = authority(&coordinator, &project.name, now_ms, rng)?;
@@ -81,6 +87,7 @@ pub fn found(
 /// # Errors
 /// [`Error`]
 pub fn all_local(project: &Project, out: &Path, now_ms: u64, rng: &mut impl CryptoRng) -> Result<Founded> {
+    project.check()?;
     let mut requests = Vec::new();
     for (name, role) in project.names() {
         requests.push(request(&Kit::at(out.join(name)), name, role, rng)?);

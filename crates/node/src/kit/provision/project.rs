@@ -6,60 +6,72 @@ use crate::error::{Error, Result};
 use crate::kit::InferenceSettings;
 use crate::kit::certificates::{Request, Role};
 use blindscope_federation::{Deadlines, PublicIdentity, PublicSealingKey, SiteEntry, StudyLiteral};
+use blindscope_learn::documented;
 use blindscope_wire::{Digest, unhex};
 
-/// A project file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Project {
-    /// The study's name: 1 to 64 of `a-z 0-9 - _ .`
-    pub name: String,
-    /// Where sites find the coordinator, `HOST:PORT`. The host goes into the coordinator's certificate.
-    pub address: String,
-    /// Where the coordinator listens, `ADDRESS:PORT`; the port of `address` on every interface unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub listen: Option<String>,
-    /// More host names and addresses for the coordinator's certificate.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hosts: Vec<String>,
-    /// Names of the classes, in order.
-    pub classes: Vec<String>,
-    /// Digest of the shared backbone, its preprocessing and pooling, hexadecimal: `blindscope model show` prints it.
-    pub backbone: String,
-    /// Whether features that do not say which backbone made them may join.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub allow_unknown_backbone: bool,
-    /// Width of its CLS token.
-    pub width: u32,
-    /// The sites' names.
-    pub sites: Vec<String>,
-    /// The administrators' names.
-    pub admins: Vec<String>,
-    /// Names of those who may ask for predictions.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub askers: Vec<String>,
-    /// Shares that decrypt.
-    pub threshold: u32,
-    /// Fewest contributions in a sum that is opened.
-    pub minimum_cohort: u32,
-    /// Ciphertexts opened in the study's life.
-    #[serde(default = "decryptions")]
-    pub decryptions: u64,
-    /// Bits of statistical security of the flooding.
-    #[serde(default = "statistical_bits")]
-    pub statistical_bits: u32,
-    /// Openings begun for one round before it fails.
-    #[serde(default = "attempts")]
-    pub attempts: u32,
-    /// Days that certificates last.
-    #[serde(default = "days")]
-    pub certificate_days: u32,
-    /// How long each step waits, in seconds.
-    #[serde(default = "deadlines")]
-    pub deadlines: Deadlines,
-    /// What askers may do.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub inference: Option<InferenceSettings>,
+documented! {
+    /// A project file.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct Project {
+        /// The study's name: 1 to 64 of `a-z 0-9 - _ .`
+        pub name: String,
+        /// Where sites find the coordinator, `HOST:PORT`. The host goes into the coordinator's certificate.
+        pub address: String,
+        /// Where the coordinator listens, `ADDRESS:PORT`; the port of `address` on every interface unless given.
+        /// Default: the port of `address` on every interface.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub listen: Option<String>,
+        /// More host names and addresses for the coordinator's certificate.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub hosts: Vec<String>,
+        /// Names of the classes, in order.
+        pub classes: Vec<String>,
+        /// Digest of the shared backbone, its preprocessing and pooling, hexadecimal: `blindscope model show` prints it.
+        pub backbone: String,
+        /// Whether features that do not say which backbone made them may join.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pub allow_unknown_backbone: bool,
+        /// Width of its CLS token.
+        /// Unit: values.
+        pub width: u32,
+        /// The sites' names.
+        pub sites: Vec<String>,
+        /// The administrators' names.
+        pub admins: Vec<String>,
+        /// Names of those who may ask for predictions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub askers: Vec<String>,
+        /// Shares that decrypt.
+        /// Unit: sites.
+        pub threshold: u32,
+        /// Fewest contributions in a sum that is opened.
+        /// Unit: sites.
+        pub minimum_cohort: u32,
+        /// Ciphertexts opened in the study's life.
+        /// Unit: ciphertexts.
+        #[serde(default = "decryptions")]
+        pub decryptions: u64,
+        /// Bits of statistical security of the flooding.
+        /// Unit: bits.
+        #[serde(default = "statistical_bits")]
+        pub statistical_bits: u32,
+        /// Openings begun for one round before it fails.
+        /// Unit: openings.
+        #[serde(default = "attempts")]
+        pub attempts: u32,
+        /// Days that certificates last.
+        /// Unit: days.
+        #[serde(default = "days")]
+        pub certificate_days: u32,
+        /// How long each step waits, in seconds.
+        #[serde(default = "deadlines")]
+        pub deadlines: Deadlines,
+        /// What askers may do.
+        /// Default: no head is released.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub inference: Option<InferenceSettings>,
+    }
 }
 
 const fn decryptions() -> u64 {

@@ -87,7 +87,7 @@ const POLICY_HEAD: &str = "\
 ";
 
 /// A value as TOML text.
-pub(super) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
+pub(crate) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
     toml::to_string_pretty(value)
         .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })
 }

@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use super::prepare::SlideSettings;
 use crate::error::{Error, Result};
 use crate::features::hex;
+use crate::replace::replace;
 use crate::slides::Scale;
-use crate::tensorfile::replace;
 
 /// A run's folder.
 #[derive(Clone, Debug, PartialEq, Eq)]

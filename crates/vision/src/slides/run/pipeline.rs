@@ -16,10 +16,10 @@ use super::record::{DONE, SlideRecord, TileRecord, read_records, write_records};
 use crate::data::{Filter, Preprocess, Rgb, resize};
 use crate::error::{Error, Result};
 use crate::features::{backbone_digest, hex};
+use crate::replace::replace;
 use crate::slides::h5::{self, TileFacts};
 use crate::slides::list::SlideEntry;
 use crate::slides::{Opener, OverviewPlan, Slide, SlideProblem, TilePlan, write_outlines};
-use crate::tensorfile::replace;
 use crate::vit::{Engine, Vit};
 use blindscope_pixels::slides::Thumbnail;
 

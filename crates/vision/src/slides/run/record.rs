@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::tensorfile::replace;
+use crate::replace::replace;
 
 /// What became of a slide.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

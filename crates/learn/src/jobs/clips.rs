@@ -1,0 +1,86 @@
+//! Values that a site clipped to a job's bound: counted at the site, said in its log, summed under encryption with everything else,
+//! and part of the result. A head of clipped values is another head, and nobody would see it.
+
+use serde::{Deserialize, Serialize};
+
+use super::integers::floats;
+use super::{Model, Result, settings::UpdateSettings};
+use blindscope_federation::{JobKind, JobSpec};
+
+/// How many of how many values were clipped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clips {
+    /// Values beyond the bound.
+    pub clipped: u64,
+    /// All values.
+    pub values: u64,
+}
+
+/// Bytes of a count behind a round's values.
+const LEN: usize = 16;
+
+impl Clips {
+    /// The share that was clipped, 0 to 1.
+    pub fn share(self) -> f64 {
+        self.clipped as f64 / self.values.max(1) as f64
+    }
+
+    /// How many of these values lie beyond `±bound`, of which the site's log hears.
+    pub(super) fn count(job: &'static str, what: &'static str, values: &[f32], bound: f64) -> u64 {
+        let clipped = values.iter().filter(|v| f64::from(v.abs()) > bound).count() as u64;
+        if clipped > 0 {
+            let of = values.len();
+            tracing::warn!(job, what, clipped, of, bound, "values beyond the job's bound are clipped to it");
+        }
+        clipped
+    }
+
+    pub(super) fn plus(self, other: Self) -> Self {
+        Self {
+            clipped: self.clipped.saturating_add(other.clipped),
+            values: self.values.saturating_add(other.values),
+        }
+    }
+
+    pub(super) fn to_bytes(self) -> [u8; LEN] {
+        let mut bytes = [0; LEN];
+        bytes[..8].copy_from_slice(&self.clipped.to_le_bytes());
+        bytes[8..].copy_from_slice(&self.values.to_le_bytes());
+        bytes
+    }
+
+    /// The count at the end of `bytes`, and what stands before it; nothing where they are too few.
+    pub(super) fn split_from(bytes: &[u8]) -> Option<(&[u8], Self)> {
+        let (rest, counts) = bytes.split_last_chunk::<LEN>()?;
+        let [clipped, values] = [0, 8].map(|at| {
+            let mut number = [0; 8];
+            number.copy_from_slice(&counts[at..at + 8]);
+            u64::from_le_bytes(number)
+        });
+        Some((rest, Self { clipped, values }))
+    }
+}
+
+impl std::fmt::Display for Clips {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} values were clipped ({:.3} %)", self.clipped, self.values, 100.0 * self.share())
+    }
+}
+
+/// How much the sites clipped on the way to a job's result; nothing for kinds that clip nothing.
+///
+/// # Errors
+/// [`super::Error::Bytes`], [`super::Error::Head`], [`super::Error::Settings`] for a result that is not its job's.
+pub fn clips_in(spec: &JobSpec, result: &[u8]) -> Result<Option<Clips>> {
+    match spec.kind {
+        JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg => Ok(Model::from_json(result)?.clipped),
+        JobKind::Update => {
+            let settings: UpdateSettings = super::job::settings(spec)?;
+            let Some((rest, clips)) = Clips::split_from(result) else { return Ok(None) };
+            floats("model update", rest, settings.values as usize)?;
+            Ok(Some(clips))
+        }
+        _ => Ok(None),
+    }
+}

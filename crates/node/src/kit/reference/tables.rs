@@ -1,0 +1,132 @@
+//! Keys of the files that the protocol itself reads: its crate knows no pages, so they are described here, and a test holds them
+//! against what it parses.
+
+use blindscope_learn::documented::Key;
+
+const fn key(name: &'static str, of: &'static str, lines: &'static [&'static str]) -> Key {
+    Key { name, lines, of }
+}
+
+/// `deadlines` of a project file.
+pub(super) const DEADLINES: &[Key] = &[
+    key(
+        "ceremony_seconds",
+        "u64",
+        &["How long each step of a ceremony waits, 1 to 604800.", "Unit: seconds"],
+    ),
+    key(
+        "upload_seconds",
+        "u64",
+        &["How long a contribution is waited for, 1 to 604800; a job may set its own.", "Unit: seconds"],
+    ),
+    key("opening_seconds", "u64", &["How long each step of an opening waits, 1 to 604800.", "Unit: seconds"]),
+];
+
+/// `local/policy.toml` of a site.
+pub(super) const POLICY: &[Key] = &[
+    key(
+        "minimum_cohort",
+        "u32",
+        &["Fewest contributions in a sum that this site helps to open.", "Unit: contributions"],
+    ),
+    key("backbone", "Digest", &["Digest of the backbone that may see this site's images."]),
+    key("jobs", "Vec<JobKind>", &["Kinds of jobs that this site takes part in."]),
+    key(
+        "maximum_decryptions",
+        "u64",
+        &["Most ciphertexts that this site helps to open, all jobs together.", "Unit: ciphertexts"],
+    ),
+    key("maximum_rounds", "u64", &["Most rounds of one job.", "Unit: rounds"]),
+];
+
+/// A job file.
+pub(super) const JOB: &[Key] = &[
+    key(
+        "name",
+        "String",
+        &[
+            "Its name in the study, 1 to 64 of a-z, 0-9, -, _ and ., given once: the same name with another content is refused.",
+        ],
+    ),
+    key(
+        "kind",
+        "JobKind",
+        &[
+            "What it computes: ceremony, sum, statistics, fedavg, update, cls-mean, metrics, inference-keys, encrypted-head.",
+        ],
+    ),
+    key(
+        "rounds",
+        "u64",
+        &[
+            "Rounds; more than one for fedavg and update alone.",
+            "Unit: rounds",
+            "Default: follows from the settings",
+        ],
+    ),
+    key(
+        "values",
+        "u64",
+        &[
+            "Integers that each site contributes a round.",
+            "Unit: integers",
+            "Default: follows from the settings",
+        ],
+    ),
+    key("max", "u64", &["Largest of these integers.", "Default: follows from the settings"]),
+    key(
+        "upload_seconds",
+        "Option<u64>",
+        &["How long contributions are waited for, 1 to 604800.", "Unit: seconds", "Default: the study's"],
+    ),
+    key(
+        "settings",
+        "Value",
+        &[
+            "What the kind's learning reads: see its table below. Everybody in the study sees it.",
+            "Default: that of each key",
+        ],
+    ),
+    key(
+        "start",
+        "Option<String>",
+        &[
+            "Name of an earlier job whose result this one starts from: for inference-keys and encrypted-head.",
+            "Default: none",
+        ],
+    ),
+    key(
+        "circuit",
+        "Option<Circuit>",
+        &[
+            "Parameters of the inference key; never written by hand.",
+            "Default: filled in when the job is submitted",
+        ],
+    ),
+    key(
+        "levels",
+        "Vec<u32>",
+        &[
+            "Levels of an encrypted head's ciphertexts; never written by hand.",
+            "Default: filled in when the job is submitted",
+        ],
+    ),
+    key("question", "Option<Question>", &["Of a question alone, which `predict` makes.", "Default: none"]),
+];
+
+/// `learning.plain` of a site.
+pub(super) const PLAIN: &[Key] = &[
+    key(
+        "file",
+        "PathBuf",
+        &[
+            "A text file, a number a line; `{round}` in its name stands for the round.",
+            "Default: not given; one of both is",
+        ],
+    ),
+    key(
+        "seed",
+        "u64",
+        &["Integers drawn from this seed and the round, for trials.", "Default: not given; one of both is"],
+    ),
+];
