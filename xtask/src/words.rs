@@ -66,7 +66,11 @@ fn renamed(line: &str) -> Option<&str> {
     let name = |rest: &'_ str| rest.split([',', '}', ' ', ';']).next().map(str::len);
     names.find_map(|rest| {
         let name = &rest[..name(rest)?];
-        let short = path.strip_prefix("blindscope_") == Some(&format!("{name} as {name};"));
+        let short = path.strip_prefix("blindscope_").is_some_and(|path| {
+            [format!("{name} as {name};"), format!("{name}::{{self as {name}")]
+                .iter()
+                .any(|p| path.starts_with(p))
+        });
         (!short && !SHORT.contains(&name)).then_some(name)
     })
 }
@@ -90,6 +94,7 @@ mod tests {
             "use blindscope_testkit as testkit;",
             "pub use blindscope_ckks as ckks;",
             "use std::fmt::Write as _;",
+            "use blindscope_classify::{self as classify, Head};",
             "let x = y as u8;",
         ] {
             assert_eq!(renamed(fine), None, "{fine}");
