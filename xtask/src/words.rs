@@ -1,7 +1,7 @@
 //! Words: the other names that the glossary forbids, and imports that rename.
 //!
 //! An import of ours under another name tells of two things with one name; the path is written instead. A facade's
-//! `pub use .. as ..` gives a crate its short name, `as _` a trait none, and `testkit` is the tests' own.
+//! `pub use .. as ..` and `use blindscope_x as x` give a crate its short name, `as _` a trait none.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,7 @@ use anyhow::{Result, bail, ensure};
 use crate::sources;
 
 /// Names under which something of ours may be imported.
-const SHORT: &[&str] = &["_", "testkit", "vector"];
+const SHORT: &[&str] = &["_", "vector"];
 /// The page that decides.
 const GLOSSARY: &str = "docs/glossary.md";
 
@@ -66,7 +66,12 @@ fn renamed(line: &str) -> Option<&str> {
     let name = |rest: &'_ str| rest.split([',', '}', ' ', ';']).next().map(str::len);
     names.find_map(|rest| {
         let name = &rest[..name(rest)?];
-        (!SHORT.contains(&name)).then_some(name)
+        let short = path.strip_prefix("blindscope_").is_some_and(|path| {
+            [format!("{name} as {name};"), format!("{name}::{{self as {name}")]
+                .iter()
+                .any(|p| path.starts_with(p))
+        });
+        (!short && !SHORT.contains(&name)).then_some(name)
     })
 }
 
@@ -89,6 +94,7 @@ mod tests {
             "use blindscope_testkit as testkit;",
             "pub use blindscope_ckks as ckks;",
             "use std::fmt::Write as _;",
+            "use blindscope_classify::{self as classify, Head};",
             "let x = y as u8;",
         ] {
             assert_eq!(renamed(fine), None, "{fine}");

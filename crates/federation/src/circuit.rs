@@ -166,8 +166,10 @@ impl Circuit {
         let std = ((zeros + answer) * n).sqrt();
         let noise = Noise { std, bound: std };
         let committee = literal.threshold as usize;
-        let flooding =
-            Flooding::for_circuit(&params, noise, self.answers, committee, literal.statistical_bits)?;
+        // Known values are opened once, before the first answer: their noise is that of one rounding, below the answers'.
+        let openings = self.answers + blindscope_threshold::trial_committees(study.roster()).len() as u64;
+        let bits = literal.statistical_bits;
+        let flooding = Flooding::for_circuit(&params, noise, openings, committee, bits)?;
         flooding.require_room(self.room_log2())?;
         Ok(flooding)
     }

@@ -133,11 +133,17 @@ pub enum Error {
         found: String,
     },
     /// The holders of a share of a question do not vouch for the same encryption of it: one of them deviates.
-    #[error("add up question: holders {sites:?} of share {share} vouch for different ciphertexts; ask again")]
+    #[error("add up question: holders {} of share {share} vouch for different ciphertexts; ask again", names(.sites))]
     Vouched {
         /// The share.
         share: usize,
         /// Its holders.
+        sites: Vec<SiteId>,
+    },
+    /// Known values did not open under a new key.
+    #[error("open trial values: no committee with {} opens one; the key is not used, run a new ceremony", names(.sites))]
+    Trial {
+        /// Sites in no committee that opened its value; all of them where that names nobody.
         sites: Vec<SiteId>,
     },
     /// The answer to be opened is not what the question and the head that this site verified evaluate to.
@@ -232,4 +238,8 @@ impl Error {
     pub fn io(op: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         move |source| Self::Io { op, source }
     }
+}
+
+fn names(sites: &[SiteId]) -> String {
+    sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }

@@ -14,6 +14,7 @@ impl std::fmt::Display for Cause {
             Self::OtherOpening => f.write_str("remembers another set of contributions for this round"),
             Self::Task => f.write_str("was asked for something that does not hold together"),
             Self::Payload => f.write_str("sent what cannot be used"),
+            Self::Trial => f.write_str("opened no known value under the new key"),
             Self::Store => f.write_str("could not keep its files"),
         }
     }
@@ -44,6 +45,9 @@ impl Cause {
                 "compare the coordinator's log with the site's receipts (`log verify --site`)"
             }
             Self::Task => "use the same release and the same study.toml everywhere",
+            Self::Trial => {
+                "run a new ceremony; if it stays, one of these sites or a peer that gave it a part deviates"
+            }
             Self::Payload => "use the same release everywhere; if it stays, ask the site",
             Self::Store => "make room on the site's disk, then submit again",
         }
@@ -126,6 +130,7 @@ mod tests {
             Cause::OtherOpening,
             Cause::Task,
             Cause::Payload,
+            Cause::Trial,
             Cause::Store,
         ];
         for cause in causes {

@@ -55,6 +55,8 @@ pub enum Cause {
     Task,
     /// The payload was not what the step asks for: found when payloads were combined.
     Payload,
+    /// No committee with the site opened a known value under a new key: its share is wrong, or a part that a peer gave it.
+    Trial,
     /// The site could not keep what it has to keep.
     Store,
 }

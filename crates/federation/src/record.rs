@@ -131,9 +131,9 @@ pub struct Missing {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
-    /// For everybody: the public key, the evaluation keys, the sum, the refreshed sum.
+    /// For everybody: the common string, the public key, the evaluation keys, the sum, the refreshed sum.
     pub shared: Blob,
-    /// For one site each, in the sites' order: the parts sealed to it. Empty but in a ceremony.
+    /// For one site each, in the sites' order: the parts sealed to it. Empty but where a ceremony lays parts together.
     pub each: Vec<Blob>,
     /// What the second round of an inference ceremony starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,7 +146,9 @@ pub struct Output {
 pub struct SecondRound {
     /// The sum of the first.
     pub sum: Blob,
-    /// For one site each, in the sites' order: what it sealed to itself.
+    /// For one site each, in the sites' order: what it sealed to itself. Stands with its parts since sites commit first; only
+    /// logs of earlier releases have it here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub seeds: Vec<Blob>,
 }
 

@@ -107,6 +107,12 @@ pub enum Refusal {
         /// The site.
         site: SiteId,
     },
+    /// Shares of an inference key that are not those that the site has promised.
+    #[error("answer: {site} reveals other shares than it has promised; run a new ceremony without it")]
+    BrokenPromise {
+        /// The site.
+        site: SiteId,
+    },
     /// A job file that does not hold together.
     #[error("submit: {reason}")]
     JobFile {

@@ -55,12 +55,18 @@ impl std::fmt::Debug for JobId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Ceremony: a share of the public key, and a part of the site's secret sealed to each site.
+    /// Inference ceremony: a part of the site's secret sealed to each site, whose signed digest commits to it.
+    Commit,
+    /// Inference ceremony: the digest of the shares that will be revealed.
+    Promise,
+    /// Ceremony: a share of the public key, and in one of sums a part of the site's secret sealed to each site.
     KeyShare,
     /// Inference ceremony: the second round of the relinearisation key.
     Relin,
     /// Ceremony: the site says which key it holds a share of.
     Parts,
+    /// Inference ceremony: shares of known values, opened before the key is first used.
+    Trial,
     /// Sum: the encrypted contribution.
     Upload,
     /// Sum, after a failed opening, and every question: fresh encryptions of zero, and with them the word that the site is
@@ -74,9 +80,12 @@ impl Phase {
     /// The phase's name, as in files and records.
     pub fn name(self) -> &'static str {
         match self {
+            Self::Commit => "commit",
+            Self::Promise => "promise",
             Self::KeyShare => "key-share",
             Self::Relin => "relin",
             Self::Parts => "parts",
+            Self::Trial => "trial",
             Self::Upload => "upload",
             Self::Ready => "ready",
             Self::Share => "share",

@@ -276,6 +276,19 @@ impl Study {
         Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
     }
 
+    /// The session of its shares, once everybody has committed: what they are made under depends on all commitments.
+    ///
+    /// # Errors
+    /// As [`Self::circuit_params`].
+    pub fn inference_session(&self, job: JobId, circuit: &Circuit, string: &Digest) -> Result<Transcript> {
+        let purpose = Hasher::new("blindscope/federation/inference-session/v1")
+            .absorb(&job.0.0)
+            .absorb(&circuit.digest().0)
+            .absorb(&string.0)
+            .finish();
+        Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
+    }
+
     /// A circuit's parameters.
     ///
     /// # Errors
@@ -310,7 +323,9 @@ impl Study {
     pub(crate) fn wait_ms(&self, phase: Phase) -> u64 {
         let d = &self.0.literal.deadlines;
         1000 * match phase {
-            Phase::KeyShare | Phase::Relin | Phase::Parts => d.ceremony_seconds,
+            Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
+                d.ceremony_seconds
+            }
             Phase::Upload => d.upload_seconds,
             Phase::Ready | Phase::Share => d.opening_seconds,
         }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
-use crate::{Blob, Evaluation, JobId, JobSpec, Result, SignedHeader, SiteId, Sizes, Step, message};
+use crate::{Blob, Evaluation, JobId, JobSpec, Promised, Result, SignedHeader, SiteId, Sizes, Step, message};
 use blindscope_wire::{Digest, Hasher};
 
 /// One site's part in a step.
@@ -31,16 +31,34 @@ pub struct Task {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Ask {
+    /// Draw a secret, send a sealed part to each site.
+    Commit,
+    /// Say which shares will be revealed.
+    Promise {
+        /// The site's own seed and the parts for it, sealed.
+        bundle: Blob,
+        /// Everybody's signed answer in phase commit, in order: the common string follows.
+        commitments: Vec<SignedHeader>,
+    },
+    /// Reveal them.
+    Reveal {
+        /// As above.
+        bundle: Blob,
+        /// What everybody has said before.
+        promised: Promised,
+    },
     /// Draw a secret, send a share of the public key and a sealed part to each site.
     KeyShare,
     /// Send a share of the relinearisation key's second round.
     Relin {
         /// The sum of the first.
         sum: Blob,
-        /// What this site sealed to itself in the first.
-        seed: Blob,
+        /// The site's own seed and the parts for it, sealed.
+        bundle: Blob,
         /// Everybody's signed answer to the first, in order: the site adds them up itself.
         shares: Vec<SignedHeader>,
+        /// What everybody had said before it.
+        promised: Promised,
     },
     /// Open and add up the parts, and say so.
     Parts {
@@ -54,6 +72,14 @@ pub enum Ask {
         /// An inference key's evaluation keys, which the site makes itself too.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evaluation: Option<Box<EvaluationShares>>,
+    },
+    /// Send shares of known values.
+    Trial {
+        /// The collective public key.
+        public_key: Blob,
+        /// The common string.
+        #[serde(with = "crate::text")]
+        string: Digest,
     },
     /// Contribute.
     Upload {
@@ -95,6 +121,8 @@ pub struct EvaluationShares {
     pub sum: Blob,
     /// Everybody's signed answer in phase relin, in order.
     pub shares: Vec<SignedHeader>,
+    /// What everybody had said before anything was revealed.
+    pub promised: Promised,
 }
 
 /// What a round opens. It never changes between attempts.
@@ -120,7 +148,7 @@ impl Opening {
 }
 
 impl Task {
-    /// Most bytes of one: a thousand sites' headers twice, and a job file.
+    /// Most bytes of one: a thousand sites' headers three times, and a job file.
     pub const MAX_LEN: usize = 4 << 20;
 
     /// The task as bytes.
@@ -161,7 +189,8 @@ impl Ask {
     /// The blobs that it names, as far as most kinds need them.
     pub(crate) fn blobs(&self) -> Vec<Blob> {
         match self {
-            Self::KeyShare => Vec::new(),
+            Self::KeyShare | Self::Commit => Vec::new(),
+            Self::Promise { bundle, .. } | Self::Reveal { bundle, .. } => vec![*bundle],
             Self::Parts { public_key, bundle, shares, evaluation } => {
                 let second = evaluation.iter().flat_map(|e| &e.shares);
                 let shares = shares.iter().chain(second).filter_map(SignedHeader::payload);
@@ -169,10 +198,10 @@ impl Ask {
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
             Self::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
-            Self::Relin { sum, seed, shares } => {
-                [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
+            Self::Relin { sum, bundle, shares, .. } => {
+                [*sum, *bundle].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
             }
-            Self::Ready { public_key, .. } => vec![*public_key],
+            Self::Trial { public_key, .. } | Self::Ready { public_key, .. } => vec![*public_key],
             Self::Share { opening, zeros, .. } => {
                 let zeros = zeros.iter().filter_map(SignedHeader::payload);
                 std::iter::once(opening.sum).chain(zeros).collect()

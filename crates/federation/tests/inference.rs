@@ -147,7 +147,10 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
         });
         opened.collect()
     };
-    assert_eq!(phases("inference"), [Phase::KeyShare, Phase::Relin, Phase::Parts]);
+    assert_eq!(
+        phases("inference"),
+        [Phase::Commit, Phase::Promise, Phase::KeyShare, Phase::Relin, Phase::Parts, Phase::Trial]
+    );
     assert_eq!(phases("head"), [Phase::Upload]);
     assert_eq!(phases("first"), [Phase::Upload, Phase::Share]);
 }
@@ -248,12 +251,12 @@ fn answers_are_re_encrypted_under_one_name() {
 fn policy_limits_and_kinds_hold_for_questions() {
     use JobKind::{Ceremony, EncryptedHead, InferenceKeys, Statistics};
     let fixture = fixture(3, 2, 2, 63);
-    // Openings of the start's sum come first: two.
-    let few = Policy { maximum_decryptions: 3, ..willing() };
+    // Openings of the start's sum come first, two, and of one known value under the new key.
+    let few = Policy { maximum_decryptions: 4, ..willing() };
     let mut play = Play::new(&fixture, few);
     play.head();
     play.desk.submit(&play.question("one"));
-    let rule = Rule::MaximumDecryptions { found: 4, most: 3 };
+    let rule = Rule::MaximumDecryptions { found: 5, most: 4 };
     assert_eq!(play.answer(), Answer::Declined(Cause::Policy(rule)));
     let unwilling = Policy { jobs: vec![Ceremony, Statistics, InferenceKeys, EncryptedHead], ..willing() };
     let mut play = Play::new(&fixture, unwilling);

@@ -10,13 +10,10 @@ use std::io::{self, Cursor, Read, Write};
 
 use proptest::prelude::*;
 
-use blindscope_federation::payload::{
-    combine_first, combine_key, combine_relin, open_bundle, write_inference_share, write_key_share,
-};
+use blindscope_federation::payload::{combine_key, open_bundle, write_key_share};
 use blindscope_federation::{
-    Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec,
-    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, SiteTools, Sizes, Step, Task,
-    site_payload,
+    Answer, Ask, Blob, Blobs, Cause, Contribution, Error, Header, JobId, JobKind, JobSpec, LearnError, Phase,
+    Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, SiteTools, Sizes, Step, Task, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -242,76 +239,6 @@ fn a_coordinator_that_shows_another_key_is_found_out() {
     };
     assert!(show(honest.shared).is_ok());
     assert!(is_other_key(show(own.shared)));
-}
-
-/// The same of an inference key, and of the first round's sum: under a sum of the coordinator's choice the second round would
-/// give the site's secret away.
-#[test]
-fn a_coordinator_that_shows_another_inference_key_or_sum_is_found_out() {
-    let (fixture, memory) = (fixture(3, 2, 2, 58), Memory::default());
-    let spec = common::inference_keys("inference");
-    let (job, circuit) = (spec.id(&fixture.study), common::circuit());
-    let payloads = |seed| -> Vec<Vec<u8>> {
-        let mut rng = rng(seed);
-        let one = |(k, sealing): (usize, &SealingKey)| {
-            let (mut out, me) = (Vec::new(), SiteId(k as u16));
-            write_inference_share(&fixture.study, (job, &circuit), me, sealing, &mut rng, &mut out).unwrap();
-            out
-        };
-        fixture.sealing.iter().enumerate().map(one).collect()
-    };
-    let first = |payloads: &[Vec<u8>]| {
-        let named = |(k, bytes): (usize, &Vec<u8>)| (SiteId(k as u16), memory.put(bytes.clone()));
-        let named: Vec<_> = payloads.iter().enumerate().map(named).collect();
-        combine_first(&fixture.study, (job, &circuit), &named, &memory).unwrap()
-    };
-    let (true_ones, others) = (payloads(11), payloads(12));
-    let shares = signed(&fixture, &spec, &true_ones, &memory);
-    let (honest, own) = (first(&true_ones), first(&others));
-    let (second, chosen) = (honest.second.clone().unwrap(), own.second.clone().unwrap());
-    let relin = |sum, seed| {
-        let ask = Ask::Relin { sum, seed, shares: shares.clone() };
-        site_zero(&fixture, &memory, &spec, Phase::Relin, ask)
-    };
-    assert!(relin(second.sum, second.seeds[0]).is_ok());
-    assert!(is_other_key(relin(chosen.sum, second.seeds[0])));
-    // The evaluation keys, which each site makes of everybody's shares: others, and none, are refused.
-    let step = Step { job, round: 0, attempt: 0, phase: Phase::Relin };
-    let answered = |k: usize| {
-        let tools = SiteTools {
-            study: &fixture.study,
-            me: SiteId(k as u16),
-            sealing: &fixture.sealing[k],
-            learning: &Idle,
-            blobs: &memory,
-            checked: false,
-        };
-        let ask = Ask::Relin { sum: second.sum, seed: second.seeds[k], shares: shares.clone() };
-        let (study, spec) = (fixture.study.digest(), spec.clone());
-        let sizes = Sizes::of(&fixture.study, &spec).unwrap();
-        let task = Task { study, key: job, step, spec, sizes, deadline_ms: 1, ask };
-        let blob = site_payload(&tools, &task, None, None, &mut rng(71)).unwrap();
-        let (site, answer) = (SiteId(k as u16), Answer::Payload(blob));
-        Header { study: fixture.study.digest(), key: job, step, site, answer }.sign(&fixture.sites[k])
-    };
-    let relins: Vec<SignedHeader> = (0..3).map(answered).collect();
-    let named = |headers: &[SignedHeader]| -> Vec<_> {
-        headers.iter().map(|h| (h.header.site, h.payload().unwrap())).collect()
-    };
-    let (first, relined) = (named(&shares), named(&relins));
-    let keys = combine_relin(&fixture.study, (job, &circuit), &first, (&second.sum, &relined), &memory);
-    let keys = keys.unwrap();
-    let show = |public_key, keys| {
-        let evaluation = EvaluationShares { keys, sum: second.sum, shares: relins.clone() };
-        let (bundle, shares, evaluation) = (honest.each[0], shares.clone(), Some(Box::new(evaluation)));
-        let ask = Ask::Parts { public_key, bundle, shares, evaluation };
-        site_zero(&fixture, &memory, &spec, Phase::Parts, ask)
-    };
-    assert!(show(honest.shared, keys).is_ok());
-    assert!(is_other_key(show(own.shared, keys)));
-    assert!(is_other_key(show(honest.shared, Blob { len: keys.len, ..Blob::of(b"keys of its own making") })));
-    // Another site's seed, and this site's of another ceremony: neither opens into an answer.
-    assert!(matches!(relin(second.sum, second.seeds[1]), Err(Error::Seal { .. })));
 }
 
 /// Where the coordinator announces another size, the refusal names the one that differs, with both values.

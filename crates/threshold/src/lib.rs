@@ -24,6 +24,7 @@ mod pads;
 mod secret_bytes;
 mod shamir;
 mod transcript;
+mod trial;
 mod wide;
 
 pub use blindscope_ring::integers::Integers;
@@ -36,4 +37,5 @@ pub use keys::{GaloisKeyProtocol, PublicKeyProtocol, RelinKeyProtocol, RelinKeyR
 pub use message::{Message, Shape};
 pub use shamir::{Committee, KeyShare, PartCollector, ShamirPart};
 pub use transcript::{MAX_PARTIES, PartyId, Roster, Transcript};
+pub use trial::{Trial, trial_committees};
 pub use wide::{MAX_WIDTH, SharedHalf, WideKey, modulus_words};

@@ -117,12 +117,16 @@ impl Progress {
         if open.step.phase == Phase::Parts && self.confirmation(site) != Some(*found) {
             return Err(Refusal::OtherParts { site });
         }
+        let reveals = open.step.phase == Phase::KeyShare && self.kind().first() == Phase::Commit;
+        if reveals && !self.promised(open.step).holds(site, found) {
+            return Err(Refusal::BrokenPromise { site });
+        }
         Ok(())
     }
 
     fn confirmation(&self, site: SiteId) -> Option<Blob> {
         let output = self.output.as_ref()?;
-        let bundle = output.each.get(usize::from(site.0))?;
+        let bundle = self.bundles.get(usize::from(site.0))?;
         let (public_key, evaluation_keys) = (output.shared, self.evaluation_keys);
         Some(Blob::of(&Confirmation { public_key, bundle: *bundle, evaluation_keys }.to_bytes()))
     }

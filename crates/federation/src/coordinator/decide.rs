@@ -2,9 +2,12 @@
 //!
 //! | after | comes |
 //! | --- | --- |
+//! | commit | promise, to everybody |
+//! | promise | key-share, to everybody |
 //! | key-share | parts, to everybody; in an inference ceremony relin before them |
 //! | relin | parts, to everybody |
-//! | parts | done |
+//! | parts | done; in an inference ceremony trial, to everybody |
+//! | trial | done |
 //! | upload | share, to the `t` committed sites whose uploads came first; of an encrypted head: done |
 //! | share | the next round's upload, or done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
@@ -35,9 +38,9 @@ impl Coordinator {
 
     fn start(&self, now_ms: u64) -> Option<Event> {
         let job = self.jobs.get(self.waiting.first()?)?;
-        Some(match job.kind().key() {
-            KeyUse::Makes => self.open_to_all(job, Phase::KeyShare, now_ms),
-            KeyUse::Sums | KeyUse::Inference => self.open_round(job, now_ms),
+        Some(match job.kind().first() {
+            Phase::Upload => self.open_round(job, now_ms),
+            first => self.open_to_all(job, first, now_ms),
         })
     }
 
@@ -116,7 +119,9 @@ impl Coordinator {
     /// Answers that a step needs.
     fn needed(&self, job: &Progress, phase: Phase) -> usize {
         match phase {
-            Phase::KeyShare | Phase::Relin | Phase::Parts => self.study.roster().parties(),
+            Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
+                self.study.roster().parties()
+            }
             Phase::Upload => {
                 let cohort = self.study.literal().minimum_cohort as usize;
                 job.kind().holders().map_or(cohort, <[SiteId]>::len)
@@ -133,7 +138,13 @@ impl Coordinator {
         let closes = match phase {
             Phase::Ready => payloads >= needed,
             // Here everybody is needed: one who declines ends it.
-            Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
+            Phase::Commit
+            | Phase::Promise
+            | Phase::KeyShare
+            | Phase::Relin
+            | Phase::Parts
+            | Phase::Trial
+            | Phase::Share => lost,
             Phase::Upload => lost && job.kind().holders().is_some(),
         };
         if !closes && open.answers.len() < open.expected.len() && now_ms < open.deadline_ms {
@@ -153,8 +164,14 @@ impl Coordinator {
         let step = closed.step;
         let (needed, found) = (self.needed(job, step.phase), closed.committed.len());
         if found >= needed {
-            let key = job.output.as_ref().filter(|_| step.phase == Phase::Parts)?;
-            return Some(Event::Done { job: job.id, result: key.shared });
+            // The other phases wait for their combination.
+            return match (step.phase, job.kind().next(step.phase)) {
+                (Phase::Promise | Phase::Parts, Next::Ask(phase)) => {
+                    Some(self.open_to_all(job, phase, now_ms))
+                }
+                (Phase::Parts, Next::Done) => done(job),
+                _ => None,
+            };
         }
         if step.phase == Phase::Share {
             return Some(self.try_again(job, step, &closed.missing, now_ms));
@@ -179,7 +196,7 @@ impl Coordinator {
         let Some(closed) = closed else { return Some(self.open_round(job, now_ms)) };
         Some(match job.kind().next(closed.step.phase) {
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
-            Next::Done => Event::Done { job: job.id, result: job.opening.as_ref()?.sum },
+            Next::Done => done(job)?,
             Next::Open => {
                 // Who answered first is there, and fast.
                 let first = closed.committed.iter().take(self.study.roster().threshold());
@@ -189,4 +206,11 @@ impl Coordinator {
             }
         })
     }
+}
+
+/// The end of a job whose result is what was combined: a head's sum, or a key.
+fn done(job: &Progress) -> Option<Event> {
+    let sum = job.opening.as_ref().map(|o| o.sum);
+    let result = sum.or_else(|| job.output.as_ref().map(|o| o.shared))?;
+    Some(Event::Done { job: job.id, result })
 }

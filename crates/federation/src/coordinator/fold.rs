@@ -56,11 +56,11 @@ impl Coordinator {
                 job.receipts.retain(|(step, _), _| step.round >= *round);
             }
             Event::Done { job, result } => {
-                let asked = |phase| matches!(phase, Phase::Share | Phase::Parts);
                 let job_now = self.running_mut(*job)?;
                 let kind = job_now.kind();
                 let at_end = match &job_now.state {
-                    State::Closed(c) => asked(c.step.phase),
+                    State::Closed(c) if c.step.phase == Phase::Share => true,
+                    State::Closed(c) => c.step.phase == Phase::Parts && kind.next(Phase::Parts) == Next::Done,
                     State::Between(Some(c)) => kind.next(c.step.phase) == Next::Done,
                     _ => false,
                 };
@@ -85,6 +85,7 @@ impl Coordinator {
             self.waiting.remove(0);
             self.running = Some(step.job);
         }
+        self.follows_commitments(step)?;
         let begins = self.begins_with(step)?;
         let job = self.running_mut(step.job)?;
         require(!matches!(job.state, State::Open(_)), "another step is open")?;
@@ -106,6 +107,16 @@ impl Coordinator {
         }
         self.opened = self.opened.saturating_add(openings);
         Ok(())
+    }
+
+    /// Refuses a ceremony of an earlier release, in which a last site could choose its share after it had seen the others'.
+    fn follows_commitments(&self, step: Step) -> Folded {
+        let job = self.jobs.get(&step.job).ok_or("the job is unknown")?;
+        let bare = step.phase == Phase::KeyShare && job.bundles.is_empty();
+        require(
+            !(bare && job.kind().first() == Phase::Commit),
+            "an inference key of an earlier release, made without commitments: verify it with that release, and make a new key in a new study",
+        )
     }
 
     /// What a job's first step brings with it: the result that a job starts from.
@@ -145,14 +156,19 @@ impl Coordinator {
         let State::Closed(closed) = &job.state else { return Err("no step is closed") };
         require(closed.step == step, "another step is closed")?;
         let closed = closed.clone();
+        if !output.each.is_empty() {
+            job.bundles.clone_from(&output.each);
+        }
         match step.phase {
+            // Sealed parts are laid together; known values have opened.
+            Phase::Commit | Phase::Trial => {}
             Phase::KeyShare => job.output = Some(output.clone()),
             Phase::Relin => job.evaluation_keys = Some(output.shared),
             Phase::Upload => {
                 job.opening = Some(Opening { committed: closed.in_order(), sum: output.shared });
             }
             Phase::Ready => job.target = Some(output.shared),
-            Phase::Parts | Phase::Share => return Err("this phase combines nothing"),
+            Phase::Promise | Phase::Parts | Phase::Share => return Err("this phase combines nothing"),
         }
         job.state = State::Between(Some(closed));
         Ok(())

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use crate::job::{Basis, Job, Kind};
 use crate::{
-    Answer, Blob, Cause, Failure, JobId, JobSpec, Missing, Opening, Output, Record, SignedHeader, SiteId,
-    Sizes, Step,
+    Answer, Blob, Cause, Event, Failure, JobId, JobSpec, Missing, Opening, Output, Phase, Promised, Record,
+    SignedHeader, SiteId, Sizes, Step, common_string,
 };
+use blindscope_wire::Digest;
 
 /// A job and how far it is.
 #[derive(Debug, Clone)]
@@ -26,6 +27,8 @@ pub(super) struct Progress {
     pub(super) opening: Option<Opening>,
     /// Ciphertexts of the attempt at work: the sum, or the refreshed sum.
     pub(super) target: Option<Blob>,
+    /// A ceremony's sealed parts, one bundle a site, in the sites' order.
+    pub(super) bundles: Vec<Blob>,
     /// A ceremony's outcome.
     pub(super) output: Option<Output>,
     /// An inference ceremony's evaluation keys.
@@ -126,6 +129,7 @@ impl Progress {
             input: None,
             opening: None,
             target: None,
+            bundles: Vec::new(),
             output: None,
             evaluation_keys: None,
             missing: Vec::new(),
@@ -141,6 +145,26 @@ impl Progress {
     /// Whether it asks an encrypted head.
     pub(super) fn is_question(&self) -> bool {
         matches!(self.kind().basis(), Basis::Head(_))
+    }
+
+    /// Everybody's answer to a phase of the ceremony that `step` is of, in the sites' order.
+    pub(super) fn answers(&self, phase: Phase, step: Step) -> Vec<SignedHeader> {
+        let at = Step { phase, ..step };
+        let of = |((step, _), record): (&(Step, SiteId), &Record)| match &record.body.event {
+            Event::Accepted { answer } if *step == at => Some(answer.clone()),
+            _ => None,
+        };
+        self.receipts.iter().filter_map(of).collect()
+    }
+
+    /// What everybody said before anything of an inference key was revealed.
+    pub(super) fn promised(&self, step: Step) -> Promised {
+        Promised { string: self.string(step), promises: self.answers(Phase::Promise, step) }
+    }
+
+    /// The common string of an inference ceremony.
+    pub(super) fn string(&self, step: Step) -> Digest {
+        common_string(&self.answers(Phase::Commit, step))
     }
 
     /// The open step, if one is.

@@ -31,23 +31,34 @@ impl Coordinator {
             KeyUse::Sums => self.key.map(|k| k.public_key),
             KeyUse::Inference => self.inference.as_deref().map(|k| k.public_key),
         };
+        let bundle = job.bundles.get(usize::from(site.0)).copied();
         Some(match open.step.phase {
-            Phase::KeyShare => Ask::KeyShare,
-            Phase::Relin => {
-                let second = job.output.as_ref()?.second.as_ref()?;
-                let seed = *second.seeds.get(usize::from(site.0))?;
-                Ask::Relin { sum: second.sum, seed, shares: job.first_answers(open.step) }
+            Phase::KeyShare if job.kind().first() == Phase::Commit => {
+                Ask::Reveal { bundle: bundle?, promised: job.promised(open.step) }
             }
+            Phase::KeyShare => Ask::KeyShare,
+            Phase::Commit => Ask::Commit,
+            Phase::Promise => {
+                Ask::Promise { bundle: bundle?, commitments: job.answers(Phase::Commit, open.step) }
+            }
+            Phase::Relin => Ask::Relin {
+                sum: job.output.as_ref()?.second.as_ref()?.sum,
+                bundle: bundle?,
+                shares: job.answers(Phase::KeyShare, open.step),
+                promised: job.promised(open.step),
+            },
             Phase::Parts => {
                 let output = job.output.as_ref()?;
-                let bundle = *output.each.get(usize::from(site.0))?;
-                let relin = Step { phase: Phase::Relin, ..open.step };
                 let evaluation = job.evaluation_keys.map(|keys| {
-                    let sum = output.second.as_ref()?.sum;
-                    Some(Box::new(EvaluationShares { keys, sum, shares: job.answers(relin) }))
+                    let (sum, promised) = (output.second.as_ref()?.sum, job.promised(open.step));
+                    let shares = job.answers(Phase::Relin, open.step);
+                    Some(Box::new(EvaluationShares { keys, sum, shares, promised }))
                 });
-                let (public_key, shares) = (output.shared, job.first_answers(open.step));
-                Ask::Parts { public_key, bundle, shares, evaluation: evaluation.flatten() }
+                let (public_key, shares) = (output.shared, job.answers(Phase::KeyShare, open.step));
+                Ask::Parts { public_key, bundle: bundle?, shares, evaluation: evaluation.flatten() }
+            }
+            Phase::Trial => {
+                Ask::Trial { public_key: job.output.as_ref()?.shared, string: job.string(open.step) }
             }
             Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
@@ -124,24 +135,10 @@ impl Progress {
         open.expected.iter().filter_map(header).collect()
     }
 
-    /// Everybody's answer in phase key-share, in the sites' order.
-    fn first_answers(&self, step: Step) -> Vec<crate::SignedHeader> {
-        self.answers(Step { phase: Phase::KeyShare, ..step })
-    }
-
-    /// Everybody's answer to a step, in the sites' order.
-    fn answers(&self, first: Step) -> Vec<crate::SignedHeader> {
-        let of = |((at, _), record): (&(Step, SiteId), &crate::Record)| match &record.body.event {
-            Event::Accepted { answer } if *at == first => Some(answer.clone()),
-            _ => None,
-        };
-        self.receipts.iter().filter_map(of).collect()
-    }
-
-    /// The same as names of blobs.
+    /// Everybody's payload of phase key-share.
     pub(super) fn key_shares(&self, step: Step) -> Vec<(SiteId, Blob)> {
         let named = |h: crate::SignedHeader| Some((h.header.site, h.payload()?));
-        self.first_answers(step).into_iter().filter_map(named).collect()
+        self.answers(Phase::KeyShare, step).into_iter().filter_map(named).collect()
     }
 
     /// Every blob that the running round may still need.
@@ -150,9 +147,8 @@ impl Progress {
             Event::Accepted { answer } => answer.payload(),
             _ => None,
         });
-        let output = self.output.iter().flat_map(|o| o.each.iter().chain([&o.shared])).copied();
-        let second = self.output.iter().filter_map(|o| o.second.as_ref());
-        let second = second.flat_map(|s| s.seeds.iter().copied().chain([s.sum]));
+        let output = self.output.iter().map(|o| o.shared).chain(self.bundles.iter().copied());
+        let second = self.output.iter().filter_map(|o| o.second.as_ref()).map(|s| s.sum);
         let opening = self.opening.iter().map(|o| o.sum);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
         accepted.chain(output).chain(second).chain(opening).chain(self.kind().attached()).chain(own)

@@ -92,12 +92,10 @@ impl Coordinator {
     /// What every site has signed about the inference key in use.
     pub fn confirmed(&self) -> Vec<Confirmed> {
         let job = self.inference.as_deref().and_then(|key| self.jobs.get(&key.ceremony));
-        let Some((job, output)) = job.and_then(|job| Some((job, job.output.as_ref()?))) else {
-            return Vec::new();
-        };
+        let Some(job) = job else { return Vec::new() };
         let of = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
             Event::Accepted { answer } if step.phase == Phase::Parts => {
-                let (bundle, evaluation_keys) = (*output.each.get(usize::from(site.0))?, job.evaluation_keys);
+                let (bundle, evaluation_keys) = (*job.bundles.get(usize::from(site.0))?, job.evaluation_keys);
                 Some(Confirmed { answer: answer.clone(), bundle, evaluation_keys })
             }
             _ => None,

@@ -8,11 +8,23 @@ use super::progress::{Closed, Progress, State};
 use crate::{
     Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step,
 };
+use blindscope_wire::Digest;
 
 /// Payloads to be combined.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Work {
-    /// Add up key shares into the public key, and lay the sealed parts together by receiver.
+    /// Lay seeds and sealed parts together by receiver.
+    Commit {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// Everybody's payload, in the sites' order.
+        commitments: Vec<(SiteId, Blob)>,
+        /// The common string that follows.
+        string: Digest,
+    },
+    /// Add up key shares into the public key, and in a ceremony of sums lay the sealed parts together by receiver.
     Key {
         /// The closed step.
         step: Step,
@@ -20,6 +32,8 @@ pub enum Work {
         spec: JobSpec,
         /// Everybody's payload, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
+        /// The common string of an inference ceremony.
+        string: Option<Digest>,
     },
     /// Make the evaluation keys of an inference ceremony.
     Relin {
@@ -33,6 +47,21 @@ pub enum Work {
         sum: Blob,
         /// Everybody's payload of this phase, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
+        /// The common string.
+        string: Option<Digest>,
+    },
+    /// Open known values under a new key.
+    Trial {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The new public key.
+        public_key: Blob,
+        /// Everybody's payload, in the sites' order.
+        shares: Vec<(SiteId, Blob)>,
+        /// The common string.
+        string: Digest,
     },
     /// Add up uploads.
     Sum {
@@ -89,7 +118,9 @@ impl Work {
     /// The closed step whose payloads these are.
     pub fn step(&self) -> Step {
         match self {
-            Self::Key { step, .. }
+            Self::Commit { step, .. }
+            | Self::Trial { step, .. }
+            | Self::Key { step, .. }
             | Self::Relin { step, .. }
             | Self::Sum { step, .. }
             | Self::Refresh { step, .. }
@@ -100,7 +131,9 @@ impl Work {
     /// The file of the job that they belong to.
     pub fn spec(&self) -> &JobSpec {
         match self {
-            Self::Key { spec, .. }
+            Self::Commit { spec, .. }
+            | Self::Trial { spec, .. }
+            | Self::Key { spec, .. }
             | Self::Relin { spec, .. }
             | Self::Sum { spec, .. }
             | Self::Refresh { spec, .. }
@@ -116,12 +149,21 @@ impl Coordinator {
         let closed = self.pending()?;
         let (step, spec, blobs) = (closed.step, job.spec.clone(), closed.blobs());
         match step.phase {
-            Phase::KeyShare => Some(Work::Key { step, spec, shares: blobs }),
+            Phase::Commit => Some(Work::Commit { step, spec, commitments: blobs, string: job.string(step) }),
+            Phase::Trial => {
+                let (public_key, string) = (job.output.as_ref()?.shared, job.string(step));
+                Some(Work::Trial { step, spec, public_key, shares: blobs, string })
+            }
+            Phase::KeyShare => {
+                let string = (job.kind().first() == Phase::Commit).then(|| job.string(step));
+                Some(Work::Key { step, spec, shares: blobs, string })
+            }
             Phase::Relin => {
                 let sum = job.output.as_ref()?.second.as_ref()?.sum;
-                Some(Work::Relin { step, spec, first: job.key_shares(step), sum, shares: blobs })
+                let (first, string) = (job.key_shares(step), Some(job.string(step)));
+                Some(Work::Relin { step, spec, first, sum, shares: blobs, string })
             }
-            Phase::Parts => None,
+            Phase::Promise | Phase::Parts => None,
             Phase::Upload => {
                 let evaluation = self.evaluation(job).map(Box::new);
                 Some(Work::Sum { step, spec, uploads: blobs, evaluation })
@@ -165,12 +207,10 @@ impl Coordinator {
         match input {
             Input::Combined { output, .. } if !opens => {
                 let parties = self.study.roster().parties();
-                let first = step.phase == Phase::KeyShare;
-                let inference = self.running().is_some_and(|j| j.kind().circuit().is_some());
-                let seeds = output.second.as_ref().map(|s| s.seeds.len());
-                if output.each.len() != if first { parties } else { 0 }
-                    || seeds != (first && inference).then_some(parties)
-                {
+                let commits = self.running().is_some_and(|j| j.kind().first() == Phase::Commit);
+                let lays = step.phase == if commits { Phase::Commit } else { Phase::KeyShare };
+                let second = commits && step.phase == Phase::KeyShare;
+                if output.each.len() != if lays { parties } else { 0 } || output.second.is_some() != second {
                     return Err(refusal);
                 }
                 Ok(Event::Combined { step, output: output.clone() })
@@ -189,11 +229,12 @@ impl Coordinator {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
             Input::Unusable { sites, .. } => {
+                let cause = if step.phase == Phase::Trial { Cause::Trial } else { Cause::Payload };
                 let missing: Vec<Missing> = closed
                     .sites()
                     .into_iter()
                     .filter(|site| sites.contains(site))
-                    .map(|site| Missing { site, cause: Cause::Payload })
+                    .map(|site| Missing { site, cause })
                     .collect();
                 if missing.is_empty() { Err(refusal) } else { Ok(Event::Excluded { step, missing }) }
             }

@@ -52,8 +52,12 @@ impl Kind for Ceremony {
         KeyUse::Makes
     }
 
-    fn next(&self, _: Phase) -> Next {
-        Next::Ask(Phase::Parts)
+    fn first(&self) -> Phase {
+        Phase::KeyShare
+    }
+
+    fn next(&self, phase: Phase) -> Next {
+        if phase == Phase::KeyShare { Next::Ask(Phase::Parts) } else { Next::Done }
     }
 
     fn inputs(&self, ask: &Ask) -> Vec<Blob> {

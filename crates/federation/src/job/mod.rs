@@ -102,7 +102,7 @@ pub(crate) enum Basis<'a> {
     Head(JobId),
 }
 
-/// What follows once the payloads of a phase are combined.
+/// What follows a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Next {
     /// All sites are asked this.
@@ -127,7 +127,12 @@ pub(crate) trait Kind {
     /// The key that it makes or uses.
     fn key(&self) -> KeyUse;
 
-    /// What follows once the payloads of `phase` are combined.
+    /// Its first phase.
+    fn first(&self) -> Phase {
+        Phase::Upload
+    }
+
+    /// What follows once the payloads of `phase` are there and, where it combines any, combined.
     fn next(&self, phase: Phase) -> Next;
 
     /// What it begins with, besides its key.
@@ -155,9 +160,10 @@ pub(crate) trait Kind {
         Some(match phase {
             Phase::KeyShare => sizes.key_share,
             Phase::Relin => sizes.relin,
-            Phase::Parts => crate::Confirmation::len(self.circuit().is_some()),
+            Phase::Parts => crate::Confirmation::len(false),
             Phase::Upload | Phase::Ready => sizes.upload,
             Phase::Share => sizes.share,
+            Phase::Commit | Phase::Promise | Phase::Trial => return None,
         })
     }
 

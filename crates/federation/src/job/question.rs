@@ -113,7 +113,7 @@ impl Kind for QuestionJob {
                 })?;
                 Ok(Input::Opened { step: *step, outcome: Outcome::Final(result) })
             }
-            Work::Key { .. } | Work::Relin { .. } => Err(combining.foreign()),
+            _ => Err(combining.foreign()),
         }
     }
 
@@ -146,7 +146,9 @@ impl Kind for QuestionJob {
             Phase::Upload => payload::upload_len(study, &self.question, site, sizes.upload),
             Phase::Ready => Some(sizes.sum),
             Phase::Share => Some(sizes.share),
-            Phase::KeyShare | Phase::Relin | Phase::Parts => None,
+            Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
+                None
+            }
         }
     }
 

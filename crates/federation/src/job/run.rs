@@ -51,7 +51,7 @@ pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn B
     let step = work.step();
     match Job::of(work.spec())?.kind().combine(&Combining { study, work, learning, blobs }) {
         Err(Error::Payload { site, .. }) => Ok(Input::Unusable { step, sites: vec![site] }),
-        Err(Error::Vouched { sites, .. }) => Ok(Input::Unusable { step, sites }),
+        Err(Error::Vouched { sites, .. } | Error::Trial { sites }) => Ok(Input::Unusable { step, sites }),
         Err(Error::Learning { .. }) => Ok(Input::Stuck { step }),
         other => other,
     }

@@ -11,6 +11,9 @@ use crate::{Error, JobSpec, Result, Study};
 pub struct Sizes {
     /// Ciphertexts that one round opens.
     pub openings: u64,
+    /// Bytes of a site's answer in phase commit (inference ceremony).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub commit: u64,
     /// Bytes of a site's answer in phase key-share (ceremony).
     pub key_share: u64,
     /// Bytes in phase relin (inference ceremony).
@@ -22,6 +25,9 @@ pub struct Sizes {
     pub sum: u64,
     /// Bytes in phase share.
     pub share: u64,
+    /// Bytes in phase trial for each trial committee that the site is in (inference ceremony).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub trial: u64,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
@@ -47,11 +53,13 @@ impl Sizes {
         let of = |s: &Self| {
             [
                 ("openings", s.openings),
+                ("commit", s.commit),
                 ("key_share", s.key_share),
                 ("relin", s.relin),
                 ("upload", s.upload),
                 ("sum", s.sum),
                 ("share", s.share),
+                ("trial", s.trial),
             ]
         };
         let both = of(self).into_iter().zip(of(announced));

@@ -125,7 +125,7 @@ impl Kind for SumJob {
                 };
                 Ok(Input::Opened { step: *step, outcome })
             }
-            Work::Key { .. } | Work::Relin { .. } => Err(combining.foreign()),
+            _ => Err(combining.foreign()),
         }
     }
 

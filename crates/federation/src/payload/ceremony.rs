@@ -24,17 +24,17 @@ const WRITE: &str = "write key share";
 const COMBINE: &str = "combine key shares";
 const OPEN: &str = "open parts";
 
-fn message_len(ceremony: &Transcript) -> usize {
+pub(crate) fn public_share_len(ceremony: &Transcript) -> usize {
     Header::LEN + PublicKeyProtocol::collector(ceremony).shape().payload_len()
 }
 
-fn sealed_len(ceremony: &Transcript) -> usize {
+pub(crate) fn sealed_len(ceremony: &Transcript) -> usize {
     ShamirPart::byte_len(ceremony) + SEAL_OVERHEAD
 }
 
 /// Bytes of a site's payload in phase key-share.
 pub(crate) fn key_share_len(study: &Study, ceremony: &Transcript) -> u64 {
-    (message_len(ceremony) + study.roster().parties() * sealed_len(ceremony)) as u64
+    (public_share_len(ceremony) + study.roster().parties() * sealed_len(ceremony)) as u64
 }
 
 /// Binds a sealed part to study, ceremony, sender and receiver.
@@ -70,7 +70,7 @@ pub fn write_key_share(
 }
 
 /// Writes what is made of a site's secret: its share of the public key, and its parts, each sealed to its receiver.
-pub(crate) fn write_secret(
+fn write_secret(
     study: &Study,
     (job, ceremony): (JobId, &Transcript),
     secret: &SiteSecret,
@@ -82,6 +82,19 @@ pub(crate) fn write_secret(
     let message = PublicKeyProtocol::begin(ceremony).share(secret, rng);
     let bytes = message.to_bytes(ceremony, PublicKeyProtocol::collector(ceremony).shape());
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
+    write_parts(study, (job, ceremony), secret, me, sealing, rng, out)
+}
+
+/// Writes a secret's parts, each sealed to its receiver.
+pub(crate) fn write_parts(
+    study: &Study,
+    (job, ceremony): (JobId, &Transcript),
+    secret: &SiteSecret,
+    me: SiteId,
+    sealing: &SealingKey,
+    rng: &mut impl CryptoRng,
+    out: &mut dyn Write,
+) -> Result<()> {
     for part in secret.split(ceremony, rng) {
         let to = SiteId(part.to().0);
         let receiver = &entry(study, WRITE, to)?.sealing;
@@ -170,7 +183,7 @@ pub(crate) fn absorb(
 }
 
 /// Lays the sealed parts together by receiver: one part of each payload in memory.
-pub(crate) fn lay_bundles(
+fn lay_bundles(
     study: &Study,
     ceremony: &Transcript,
     readers: &mut [Reading],

@@ -12,7 +12,6 @@ use crate::{Blob, Blobs, Circuit, Error, Result, SiteId, Study};
 use blindscope_ckks::{
     Ciphertext, Evaluator, Level, Parameters, Plaintext, PublicEncryptor, PublicKey, codec,
 };
-use blindscope_threshold::KeyShare;
 
 const ADD: &str = "add ciphertexts";
 const ENCRYPT: &str = "encrypt head";
@@ -134,16 +133,4 @@ pub(crate) fn add_ciphertexts(
         }
     };
     levels.iter().try_for_each(&mut add).map_err(|e| blame(ADD, &last, e))
-}
-
-/// A site's share of an inference key, from the parts that were sealed to it.
-pub(crate) fn open_inference_bundle(
-    study: &Study,
-    (key, circuit): (crate::JobId, &Circuit),
-    (me, sealing): (SiteId, &crate::SealingKey),
-    bundle: &Blob,
-    blobs: &dyn Blobs,
-) -> Result<KeyShare> {
-    let ceremony = study.inference_ceremony(key, circuit)?;
-    super::ceremony::open_parts(study, (key, &ceremony), me, sealing, &mut open("open parts", blobs, bundle)?)
 }

@@ -1,144 +1,122 @@
-//! The inference ceremony's payloads.
+//! An inference ceremony's payloads after everybody has committed.
 //!
-//! | part of phase key-share | bytes |
+//! | phase | bytes |
 //! | --- | --- |
-//! | share of the public key, and a sealed part for each site | as in the ceremony |
-//! | the seed of the site's secrets | 32 bytes, sealed to the site itself |
-//! | first round of the relinearisation key | a [`blindscope_threshold::Message`] |
-//! | share of each Galois key, in the circuit's order | messages |
+//! | promise | SHA-256 and length of the payload of phase key-share |
+//! | key-share | a share of the public key: a [`blindscope_threshold::Message`]; a message of the relinearisation key's first round; messages of each Galois key, in the circuit's order |
+//! | relin | a message of the relinearisation key's second round |
 //!
-//! | phase relin | bytes |
-//! | --- | --- |
-//! | second round of the relinearisation key | a message |
-//!
-//! The second round needs the site's secret and an ephemeral one again. Both are drawn from a seed that exists at the site
-//! while a payload is written and otherwise sealed to the site itself; the coordinator keeps it for the time of the ceremony.
+//! All of it is public, apart from the sealed parts: every site adds everybody's up. Shares are a function of seed and session,
+//! so that what is promised is what is revealed.
 
 use std::io::{self, Read, Write};
 
-use chacha20::ChaCha20Rng;
-use rand_core::{CryptoRng, SeedableRng};
-use zeroize::Zeroize;
+use rand_core::CryptoRng;
 
-use super::ceremony::{
-    Reading, absorb, collect, context, entry, key_share_len, lay_bundles, same, write_secret,
-};
+use super::ceremony::{Reading, absorb, collect, public_share_len, same};
+use super::commit::{generator, secret};
+use super::session::KeySession;
 use super::{keep, open};
-use crate::{
-    Blob, Blobs, Circuit, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SecondRound, SiteId, Study,
-};
+use crate::{Blob, BlobHasher, Blobs, Circuit, Error, Output, Result, SecondRound, SiteId, Study};
 use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, SecretSeed, Seed, UniformHalf, codec};
 use blindscope_threshold::{
-    Collector, GaloisKeyProtocol, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, SiteSecret,
-    Transcript,
+    Collector, GaloisKeyProtocol, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, Transcript,
 };
-use blindscope_wire::{Hasher, Header};
+use blindscope_wire::Header;
 
 const WRITE: &str = "write key share";
 const COMBINE: &str = "combine key shares";
 const RELIN: &str = "write relinearisation share";
 
-/// Bytes of a sealed seed.
-const SEED_LEN: usize = 32 + SEAL_OVERHEAD;
+const EPHEMERAL: &str = "blindscope/federation/inference/ephemeral/v2";
+const ERRORS: &str = "blindscope/federation/inference/errors/v1";
 
 fn message_len(collector: &Collector) -> u64 {
     (Header::LEN + collector.shape().payload_len()) as u64
 }
 
 /// Bytes of a payload of phase key-share, and of phase relin.
-pub(crate) fn inference_lengths(study: &Study, ceremony: &Transcript, circuit: &Circuit) -> (u64, u64) {
+pub(crate) fn inference_lengths(ceremony: &Transcript, circuit: &Circuit) -> (u64, u64) {
     let relin = message_len(&RelinKeyProtocol::collector(ceremony));
     let galois: u64 = shares(ceremony, circuit).map(|share| message_len(&share.collector())).sum();
-    let first = key_share_len(study, ceremony) + SEED_LEN as u64 + relin + galois;
+    let first = public_share_len(ceremony) as u64 + relin + galois;
     (first, message_len(&RelinKeyRoundTwo::collector(ceremony)))
 }
 
-fn shares<'a>(
-    ceremony: &'a Transcript,
-    circuit: &'a Circuit,
-) -> impl Iterator<Item = GaloisKeyProtocol> + 'a {
-    circuit.galois.iter().map(|g| GaloisKeyProtocol::begin(ceremony, g.element as usize))
+fn shares<'a>(session: &'a Transcript, circuit: &'a Circuit) -> impl Iterator<Item = GaloisKeyProtocol> + 'a {
+    circuit.galois.iter().map(|g| GaloisKeyProtocol::begin(session, g.element as usize))
 }
 
-/// A generator for one use of a site's seed.
-fn generator(seed: &SecretSeed, purpose: &str) -> ChaCha20Rng {
-    let mut derived = Hasher::new(purpose).absorb(seed.as_bytes()).finish().0;
-    let rng = ChaCha20Rng::from_seed(derived);
-    derived.zeroize();
-    rng
-}
-
-const SECRET: &str = "blindscope/federation/inference/secret/v1";
-const EPHEMERAL: &str = "blindscope/federation/inference/ephemeral/v1";
-
-/// Writes a site's payload of phase key-share in an inference ceremony.
+/// Writes a site's payload of phase key-share: a function of its seed and the session.
 ///
 /// # Errors
-/// [`Error::Seal`] where sealing fails; [`Error::Threshold`] where the protocols' layer refuses, see there;
-/// [`Error::Io`] where the writer fails.
-pub fn write_inference_share(
+/// [`Error::Threshold`], [`Error::Io`].
+pub(crate) fn write_public_shares(
     study: &Study,
-    (job, circuit): (JobId, &Circuit),
+    of: KeySession<'_>,
     me: SiteId,
-    sealing: &SealingKey,
-    rng: &mut impl CryptoRng,
+    seed: &SecretSeed,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let ceremony = study.inference_ceremony(job, circuit)?;
-    let seed = SecretSeed::generate(rng);
-    let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed, SECRET))?;
-    write_secret(study, (job, &ceremony), &secret, me, sealing, rng, out)?;
-    let to = &entry(study, WRITE, me)?.sealing;
-    let sealed = sealing.seal(to, &context(study, job, me, me), seed.as_bytes(), rng)?;
-    out.write_all(&sealed).map_err(Error::io(WRITE))?;
-    let relin = RelinKeyProtocol::begin(&ceremony);
-    let relin = relin.share_resumable(&secret, &mut generator(&seed, EPHEMERAL), rng)?;
-    let bytes = relin.to_bytes(&ceremony, RelinKeyProtocol::collector(&ceremony).shape());
+    let (ceremony, session) = (study.inference_ceremony(of.job, of.circuit)?, of.transcript(study)?);
+    let secret = secret(seed, &ceremony, me)?;
+    let rng = &mut generator(seed, ERRORS, &session.digest());
+    let message = PublicKeyProtocol::begin(&session).share(&secret, rng);
+    let bytes = message.to_bytes(&session, PublicKeyProtocol::collector(&session).shape());
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
-    for share in shares(&ceremony, circuit) {
+    let relin = RelinKeyProtocol::begin(&session);
+    let relin = relin.share_resumable(&secret, &mut generator(seed, EPHEMERAL, &session.digest()), rng)?;
+    let bytes = relin.to_bytes(&session, RelinKeyProtocol::collector(&session).shape());
+    out.write_all(&bytes).map_err(Error::io(WRITE))?;
+    for share in shares(&session, of.circuit) {
         let collector = share.collector();
-        let bytes = share.share(&secret, rng)?.to_bytes(&ceremony, collector.shape());
+        let bytes = share.share(&secret, rng)?.to_bytes(&session, collector.shape());
         out.write_all(&bytes).map_err(Error::io(WRITE))?;
     }
     Ok(())
 }
 
-/// Adds up the shares of the public key and of the relinearisation key's first round; lays parts and seeds together.
+/// The name of what [`write_public_shares`] writes.
+pub(crate) fn name_public_shares(
+    study: &Study,
+    of: KeySession<'_>,
+    me: SiteId,
+    seed: &SecretSeed,
+) -> Result<Blob> {
+    let mut name = BlobHasher::default();
+    write_public_shares(study, of, me, seed, &mut name)?;
+    Ok(name.finish())
+}
+
+/// Adds up the shares of the public key and of the relinearisation key's first round.
 ///
 /// # Errors
 /// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`].
 pub fn combine_first(
     study: &Study,
-    (job, circuit): (JobId, &Circuit),
+    of: KeySession<'_>,
     payloads: &[(SiteId, Blob)],
     blobs: &dyn Blobs,
 ) -> Result<Output> {
-    let ceremony = study.inference_ceremony(job, circuit)?;
-    let (collector, mut readers) = collect(&ceremony, payloads, blobs)?;
-    let key = PublicKeyProtocol::finish(&ceremony, collector)?;
+    let session = of.transcript(study)?;
+    let (collector, mut readers) = collect(&session, payloads, blobs)?;
+    let key = PublicKeyProtocol::finish(&session, collector)?;
     let shared = keep(COMBINE, blobs, &codec::encode_public_key(&key))?;
-    let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
-    let mut seed = [0; SEED_LEN];
-    let mut seeds = Vec::with_capacity(readers.len());
-    for (_, reader) in &mut readers {
-        reader.read_exact(&mut seed).map_err(Error::io(COMBINE))?;
-        seeds.push(keep(COMBINE, blobs, &seed)?);
-    }
-    let sum = keep(COMBINE, blobs, &first_sum(&ceremony, &mut readers)?)?;
-    Ok(Output { shared, each, second: Some(SecondRound { sum, seeds }) })
+    let sum = keep(COMBINE, blobs, &first_sum(&session, &mut readers)?)?;
+    Ok(Output { shared, each: Vec::new(), second: Some(SecondRound { sum, seeds: Vec::new() }) })
 }
 
 /// Refuses a public key that is not the one that these payloads of phase key-share make.
 pub(crate) fn check_inference_key(
     study: &Study,
-    (job, circuit): (JobId, &Circuit),
+    of: KeySession<'_>,
     payloads: &[(SiteId, Blob)],
     shown: &Blob,
     blobs: &dyn Blobs,
 ) -> Result<()> {
-    let ceremony = study.inference_ceremony(job, circuit)?;
-    let (collector, _) = collect(&ceremony, payloads, blobs)?;
-    let key = PublicKeyProtocol::finish(&ceremony, collector)?;
+    let session = of.transcript(study)?;
+    let (collector, _) = collect(&session, payloads, blobs)?;
+    let key = PublicKeyProtocol::finish(&session, collector)?;
     same("check public key", &codec::encode_public_key(&key), shown)
 }
 
@@ -146,15 +124,15 @@ pub(crate) fn check_inference_key(
 /// site's secret away.
 pub(crate) fn check_first_sum(
     study: &Study,
-    (job, circuit): (JobId, &Circuit),
+    of: KeySession<'_>,
     payloads: &[(SiteId, Blob)],
     shown: &Blob,
     blobs: &dyn Blobs,
 ) -> Result<()> {
-    let ceremony = study.inference_ceremony(job, circuit)?;
+    let session = of.transcript(study)?;
     let mut readers = readers(payloads, blobs)?;
-    skip(&mut readers, key_share_len(study, &ceremony) + SEED_LEN as u64)?;
-    same("check first round", &first_sum(&ceremony, &mut readers)?, shown)
+    skip(&mut readers, public_share_len(&session) as u64)?;
+    same("check first round", &first_sum(&session, &mut readers)?, shown)
 }
 
 /// The sum of the first round, of payloads that are read as far as its messages.
@@ -173,27 +151,23 @@ fn skip(readers: &mut [Reading], len: u64) -> Result<()> {
 /// Writes a site's payload of phase relin.
 ///
 /// # Errors
-/// [`Error::Seal`] for a seed that is not this site's of this ceremony; [`Error::Threshold`], [`Error::Io`].
-pub fn write_relin(
+/// [`Error::Threshold`], [`Error::Length`], [`Error::Io`].
+pub(crate) fn write_relin(
     study: &Study,
-    (job, circuit): (JobId, &Circuit),
-    (me, sealing): (SiteId, &SealingKey),
-    (sum, seed): (&Blob, &Blob),
+    of: KeySession<'_>,
+    (me, seed): (SiteId, &SecretSeed),
+    sum: &Blob,
     blobs: &dyn Blobs,
     rng: &mut impl CryptoRng,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let ceremony = study.inference_ceremony(job, circuit)?;
-    let sealed = read_exactly(RELIN, blobs, seed, SEED_LEN as u64)?;
-    let plain = sealing.open(&entry(study, RELIN, me)?.sealing, &context(study, job, me, me), &sealed)?;
-    let bytes = plain.as_slice().try_into().map_err(|_| Error::Seal { op: RELIN })?;
-    let seed = SecretSeed::from_bytes(bytes);
-    let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed, SECRET))?;
-    let two = RelinKeyRoundTwo::resume(&ceremony, &mut generator(&seed, EPHEMERAL));
-    let bytes = read_exactly(RELIN, blobs, sum, RelinKeyProtocol::sum_len(&ceremony) as u64)?;
-    let sum = RelinKeyProtocol::sum_from_bytes(&ceremony, &bytes)?;
+    let (ceremony, session) = (study.inference_ceremony(of.job, of.circuit)?, of.transcript(study)?);
+    let secret = secret(seed, &ceremony, me)?;
+    let two = RelinKeyRoundTwo::resume(&session, &mut generator(seed, EPHEMERAL, &session.digest()));
+    let bytes = read_exactly(RELIN, blobs, sum, RelinKeyProtocol::sum_len(&session) as u64)?;
+    let sum = RelinKeyProtocol::sum_from_bytes(&session, &bytes)?;
     let message = two.share(&secret, &sum, rng)?;
-    let bytes = message.to_bytes(&ceremony, RelinKeyRoundTwo::collector(&ceremony).shape());
+    let bytes = message.to_bytes(&session, RelinKeyRoundTwo::collector(&session).shape());
     out.write_all(&bytes).map_err(Error::io(RELIN))
 }
 
@@ -204,28 +178,27 @@ pub fn write_relin(
 /// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`].
 pub fn combine_relin(
     study: &Study,
-    (job, circuit): (JobId, &Circuit),
+    of: KeySession<'_>,
     first: &[(SiteId, Blob)],
     (sum, second): (&Blob, &[(SiteId, Blob)]),
     blobs: &dyn Blobs,
 ) -> Result<Blob> {
-    let ceremony = study.inference_ceremony(job, circuit)?;
-    let before = key_share_len(study, &ceremony) + SEED_LEN as u64;
-    let before = before + message_len(&RelinKeyProtocol::collector(&ceremony));
+    let session = of.transcript(study)?;
+    let before = public_share_len(&session) as u64 + message_len(&RelinKeyProtocol::collector(&session));
     let mut readers = readers(first, blobs)?;
     skip(&mut readers, before)?;
     let mut keys = Vec::new();
-    for (share, demand) in shares(&ceremony, circuit).zip(&circuit.galois) {
+    for (share, demand) in shares(&session, of.circuit).zip(&of.circuit.galois) {
         let mut collector = share.collector();
-        absorb(&ceremony, &mut collector, &mut readers)?;
+        absorb(&session, &mut collector, &mut readers)?;
         let key = share.finish(collector)?.at_level(blindscope_ckks::Level(demand.level as usize));
         keys.extend(codec::encode_galois_key(&key));
     }
-    let mut collector = RelinKeyRoundTwo::collector(&ceremony);
-    absorb(&ceremony, &mut collector, &mut self::readers(second, blobs)?)?;
-    let bytes = read_exactly(COMBINE, blobs, sum, RelinKeyProtocol::sum_len(&ceremony) as u64)?;
-    let sum = RelinKeyProtocol::sum_from_bytes(&ceremony, &bytes)?;
-    let relin = RelinKeyRoundTwo::finish(&ceremony, &sum, collector)?.at_level(circuit.relin_level());
+    let mut collector = RelinKeyRoundTwo::collector(&session);
+    absorb(&session, &mut collector, &mut self::readers(second, blobs)?)?;
+    let bytes = read_exactly(COMBINE, blobs, sum, RelinKeyProtocol::sum_len(&session) as u64)?;
+    let sum = RelinKeyProtocol::sum_from_bytes(&session, &bytes)?;
+    let relin = RelinKeyRoundTwo::finish(&session, &sum, collector)?.at_level(of.circuit.relin_level());
     keys.extend(codec::encode_relin_key(&relin));
     keep(COMBINE, blobs, &keys)
 }
@@ -234,7 +207,7 @@ pub fn combine_relin(
 /// evaluates under them.
 pub(crate) fn check_evaluation_keys(
     study: &Study,
-    of: (JobId, &Circuit),
+    of: KeySession<'_>,
     first: &[(SiteId, Blob)],
     second: (&Blob, &[(SiteId, Blob)]),
     shown: &Blob,

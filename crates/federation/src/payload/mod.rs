@@ -4,25 +4,35 @@
 //! [`Work`](crate::Work) says. The functions below them can be called alone.
 
 mod ceremony;
+mod commit;
 mod encrypted;
 mod inference;
 mod question;
 mod round;
+mod session;
+mod trial;
 
 pub use ceremony::{combine_key, open_bundle, write_key_share};
+pub use commit::{lay_commitments, write_commitment};
 pub use encrypted::read_ciphertexts;
-pub use inference::{combine_first, combine_relin, read_evaluation_keys, write_inference_share, write_relin};
+pub use inference::{combine_first, combine_relin, read_evaluation_keys};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
 pub use round::{combine_sum, open_round, write_contribution, write_refresh};
+pub use session::KeySession;
 
 pub(crate) use ceremony::{check_public_key, key_share_len};
-pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, open_inference_bundle, write_head};
-pub(crate) use inference::{check_evaluation_keys, check_first_sum, check_inference_key, inference_lengths};
+pub(crate) use commit::{commitment_len, open_inference_bundle, open_seed};
+pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, write_head};
+pub(crate) use inference::{
+    check_evaluation_keys, check_first_sum, check_inference_key, inference_lengths, name_public_shares,
+    write_public_shares, write_relin,
+};
 pub(crate) use question::{
     Answering, QuestionOf, evaluate_question, open_answers, question_sizes, refresh_answers,
     write_answer_share, write_answer_zeros, write_encryptions,
 };
 pub(crate) use round::{Target, write_share_of};
+pub(crate) use trial::{check_trials, committees_of, write_trial_shares};
 
 use std::cell::Cell;
 use std::io::{self, Read};

@@ -2,15 +2,12 @@
 
 use super::{Mark, Objection, Order, Site};
 use crate::job::{Job, KeyUse, Kind, QuestionJob};
-use crate::{
-    Ask, Blob, Error, Evaluation, EvaluationShares, Opening, Phase, Result, Rule, SignedHeader, SiteId, Step,
-    Task,
-};
+use crate::{Ask, Blob, Error, Evaluation, Opening, Phase, Result, Rule, SignedHeader, SiteId, Step, Task};
 
 /// Nothing, or what is wrong with a task.
-type Judged<T = ()> = std::result::Result<T, Objection>;
+pub(super) type Judged<T = ()> = std::result::Result<T, Objection>;
 
-fn require(fine: bool, objection: Objection) -> Judged {
+pub(super) fn require(fine: bool, objection: Objection) -> Judged {
     if fine { Ok(()) } else { Err(objection) }
 }
 
@@ -42,7 +39,7 @@ impl Site {
         let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened);
         policy.map_err(Objection::Policy)?;
         if kind.key() == KeyUse::Makes {
-            return self.judge_ceremony(task, kind).map(|()| Vec::new());
+            return self.judge_ceremony(task, kind);
         }
         match (&task.ask, step.phase) {
             (Ask::Upload { public_key, input }, Phase::Upload) => {
@@ -62,48 +59,6 @@ impl Site {
             }
             _ => Err(Objection::OtherPhase { step }),
         }
-    }
-
-    /// A step of a ceremony: this one's own, in its one round, of everybody's answers.
-    fn judge_ceremony(&self, task: &Task, kind: &dyn Kind) -> Judged {
-        let step = task.step;
-        require(task.key == step.job, Objection::OtherCeremony)?;
-        require(step.round == 0 && step.attempt == 0, Objection::NoSuchStep { step })?;
-        match (&task.ask, step.phase) {
-            (Ask::KeyShare, Phase::KeyShare) => Ok(()),
-            (Ask::Parts { shares, evaluation, .. }, Phase::Parts) => {
-                let made = evaluation.as_deref();
-                require(made.is_some() == kind.circuit().is_some(), Objection::EvaluationKeys)?;
-                self.judge_key_shares(task, shares)?;
-                made.map_or(Ok(()), |made| self.judge_second_round(task, made))
-            }
-            (Ask::Relin { shares, .. }, Phase::Relin) => {
-                require(kind.circuit().is_some(), Objection::OtherPhase { step })?;
-                // Under a seed that this site sealed to itself in this ceremony, and for a first round that it took part in.
-                let first = self.staged.get(&Step { phase: Phase::KeyShare, ..step });
-                require(first.is_some_and(|answer| answer.payload().is_some()), Objection::NoFirstRound)?;
-                self.judge_key_shares(task, shares)
-            }
-            _ => Err(Objection::OtherPhase { step }),
-        }
-    }
-
-    /// Checks that these are all sites' signed answers of the ceremony's first step.
-    fn judge_key_shares(&self, task: &Task, shares: &[SignedHeader]) -> Judged {
-        self.judge_roster(shares)?;
-        let first = Step { phase: Phase::KeyShare, ..task.step };
-        self.judge_headers(task, shares, first, Some(task.sizes.key_share))
-    }
-
-    fn judge_second_round(&self, task: &Task, made: &EvaluationShares) -> Judged {
-        self.judge_roster(&made.shares)?;
-        let relin = Step { phase: Phase::Relin, ..task.step };
-        self.judge_headers(task, &made.shares, relin, Some(task.sizes.relin))
-    }
-
-    fn judge_roster(&self, shares: &[SignedHeader]) -> Judged {
-        let (expected, found) = (self.study.roster().parties(), shares.len());
-        require(found == expected, Objection::Roster { expected, found })
     }
 
     fn judge_share(&self, task: &Task, job: &Job) -> Judged<Vec<Mark>> {
@@ -127,7 +82,7 @@ impl Site {
     }
 
     /// Refuses a key that this site holds no share of, or another public key for it.
-    fn holds(&self, task: &Task, kind: &dyn Kind, public_key: Option<&Blob>) -> Judged {
+    pub(super) fn holds(&self, task: &Task, kind: &dyn Kind, public_key: Option<&Blob>) -> Judged {
         let held = self.keys.get(&task.key).ok_or(Objection::NoKey)?;
         let same = public_key.is_none_or(|k| *k == held.public_key);
         require(same && held.inference == kind.circuit().is_some(), Objection::OtherKey)
@@ -196,7 +151,7 @@ impl Site {
     }
 
     /// Checks that these are answers to `step`, one a site and in order, each signed by its site, this site's as it was sent.
-    fn judge_headers(
+    pub(super) fn judge_headers(
         &self,
         task: &Task,
         headers: &[SignedHeader],

@@ -4,109 +4,23 @@
 //! the payload, and has the answer signed ([`Site::answer`]), stored as a mark and sent. After a crash the same task gives
 //! the same answer again, or says that the share was lost.
 
+mod ceremony;
 mod judge;
+mod mark;
 mod objection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::job::Job;
 use crate::{
     Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
-    Signer, SiteId, Step, Study, Task, message,
+    Signer, SiteId, Step, Study, Task,
 };
 use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
 
+pub use mark::Mark;
 pub use objection::Objection;
-
-/// What a site remembers for good.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Mark {
-    /// What a round opens. Stored before the first answer that has to do with opening it; no other is helped with.
-    Opening {
-        /// The job.
-        job: JobId,
-        /// The round.
-        round: u64,
-        /// Digest of committed set and sum.
-        #[serde(with = "crate::text")]
-        opening: Digest,
-        /// The sum, which must not come back under another round.
-        sum: Blob,
-    },
-    /// A share is about to be made in this attempt. Stored before it exists; never made twice.
-    Spent {
-        /// The attempt.
-        step: Step,
-        /// Ciphertexts that it opens.
-        openings: u64,
-        /// The inference key that a question's are under.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        key: Option<JobId>,
-    },
-    /// What an encrypted head starts from, as this site was shown it. Stored before its contribution.
-    Start {
-        /// The head's job.
-        head: JobId,
-        /// The earlier job's result.
-        input: Blob,
-    },
-    /// An encrypted head that this site has added up itself: its signed uploads are of this digest and make this sum.
-    Checked {
-        /// Digest of uploads and sum.
-        #[serde(with = "crate::text")]
-        opening: Digest,
-        /// What is kept to evaluate it again: start, sum and evaluation keys.
-        kept: Vec<Blob>,
-    },
-    /// An answer, signed and about to be sent. Its payload is kept until the receipt is there.
-    Staged {
-        /// The answer.
-        answer: SignedHeader,
-    },
-    /// The site holds a share of this key.
-    Key {
-        /// The ceremony.
-        ceremony: JobId,
-        /// The public key.
-        public_key: Blob,
-        /// The parts, sealed to this site: its share is their sum.
-        bundle: Blob,
-        /// Whether it is a key of encrypted inference.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        inference: bool,
-        /// Its evaluation keys, as this site made them of everybody's shares.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        evaluation_keys: Option<Blob>,
-    },
-    /// The coordinator's receipt of an answer. The last one shows later whether the log was cut.
-    Receipt {
-        /// The record.
-        record: Record,
-    },
-}
-
-impl Mark {
-    /// Most bytes of one.
-    pub const MAX_LEN: usize = 16 << 10;
-
-    /// The mark as one line.
-    pub fn to_text(&self) -> String {
-        message::to_text(self)
-    }
-
-    /// The mark of a line.
-    ///
-    /// # Errors
-    /// [`Error::Oversize`] for more bytes than such a message has; [`Error::Message`] for bytes that are no such
-    /// message.
-    pub fn from_text(text: &str) -> Result<Self> {
-        message::from_text("mark", text.as_bytes(), Self::MAX_LEN)
-    }
-}
 
 /// A key that this site holds a share of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,6 +48,9 @@ pub struct Site {
     fresh: BTreeSet<Step>,
     staged: BTreeMap<Step, SignedHeader>,
     keys: BTreeMap<JobId, HeldKey>,
+    /// Of each inference ceremony: the common string, and what everybody had promised when this site revealed.
+    strings: BTreeMap<JobId, Digest>,
+    promises: BTreeMap<JobId, Digest>,
     /// What each encrypted head starts from.
     starts: BTreeMap<JobId, Blob>,
     /// Encrypted heads that this site has added up, by uploads and sum, and what is kept of each.
@@ -207,6 +124,8 @@ impl Site {
             fresh: BTreeSet::new(),
             staged: BTreeMap::new(),
             keys: BTreeMap::new(),
+            strings: BTreeMap::new(),
+            promises: BTreeMap::new(),
             starts: BTreeMap::new(),
             checked: BTreeMap::new(),
             opened: 0,
@@ -265,6 +184,18 @@ impl Site {
                 if self.starts.insert(*head, *input).is_some_and(|known| known != *input) {
                     return Err("the head is remembered to start from something else");
                 }
+            }
+            Mark::Committed { ceremony, string } => {
+                if self.strings.get(ceremony).is_some_and(|known| known != string) {
+                    return Err("another common string is remembered for this ceremony");
+                }
+                self.strings.insert(*ceremony, *string);
+            }
+            Mark::Promised { ceremony, promised } => {
+                if self.promises.get(ceremony).is_some_and(|known| known != promised) {
+                    return Err("other promises are remembered for this ceremony");
+                }
+                self.promises.insert(*ceremony, *promised);
             }
             Mark::Checked { opening, kept } => {
                 self.checked.insert(*opening, kept.clone());
@@ -359,6 +290,12 @@ impl Site {
     /// The key of a ceremony, if this site holds a share of it.
     pub fn key(&self, ceremony: JobId) -> Option<HeldKey> {
         self.keys.get(&ceremony).copied()
+    }
+
+    /// The sealed parts that a task is done with, where it needs a share of the key.
+    pub fn bundle(&self, task: &Task) -> Option<Blob> {
+        let needs = matches!(task.step.phase, Phase::Share | Phase::Trial);
+        self.keys.get(&task.key).filter(|_| needs).map(|held| held.bundle)
     }
 
     /// The last receipt: proof of how far the log went.

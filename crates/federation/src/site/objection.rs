@@ -87,6 +87,18 @@ pub enum Objection {
         /// The step.
         step: Step,
     },
+    /// Another set of commitments than this site promised under, or than makes the common string.
+    #[error("the common string is another than this site promised its shares under")]
+    OtherCommitments,
+    /// Other promises than this site saw before it revealed its shares.
+    #[error("other promises are shown than this site saw before it revealed its shares")]
+    OtherPromises,
+    /// Shares that are not what their site promised before anybody revealed.
+    #[error("{site} reveals other shares than it promised: it may have chosen them after it saw its peers'")]
+    BrokenPromise {
+        /// Who.
+        site: SiteId,
+    },
     /// A question whose shares this site does not hold.
     #[error("this site holds no share of the question")]
     NoHolder,
@@ -150,7 +162,10 @@ impl Objection {
         match self {
             Self::Policy(rule) => Cause::Policy(rule),
             Self::NoKey | Self::OtherKey => Cause::KeyEpoch,
-            Self::OtherEvaluationKeys => Cause::OtherKey,
+            Self::OtherEvaluationKeys
+            | Self::OtherCommitments
+            | Self::OtherPromises
+            | Self::BrokenPromise { .. } => Cause::OtherKey,
             Self::OtherOpening | Self::OtherStart => Cause::OtherOpening,
             Self::Spent => Cause::Spent,
             _ => Cause::Task,

@@ -14,7 +14,7 @@ use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, r
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
     JobKind, JobSpec, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site,
-    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
+    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload, promise_of,
 };
 use blindscope_wire::Digest;
 
@@ -127,11 +127,17 @@ pub(crate) struct Desk<'a> {
 
 /// Sizes without encryption behind them.
 pub(crate) const SIZES: Sizes =
-    Sizes { openings: 2, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40 };
+    Sizes { openings: 2, commit: 30, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40, trial: 12 };
 
 /// A payload's name, of this length.
 pub(crate) fn blob(seed: u64, len: u64) -> Blob {
     Blob { len, ..Blob::of(&seed.to_le_bytes()) }
+}
+
+/// Trial committees that a site is in.
+pub(crate) fn trials(fixture: &Fixture, site: u16) -> u64 {
+    let committees = blindscope_threshold::trial_committees(fixture.study.roster());
+    committees.iter().filter(|c| c.contains(SiteId(site).party())).count() as u64
 }
 
 impl<'a> Desk<'a> {
@@ -156,7 +162,10 @@ impl<'a> Desk<'a> {
     pub(crate) fn answer(&self, site: u16, seed: u64) -> SignedHeader {
         let task = self.coordinator.task_for(SiteId(site)).expect("no task");
         let payload = match &task.ask {
-            Ask::KeyShare => blob(seed, SIZES.key_share),
+            Ask::Commit => blob(seed, SIZES.commit),
+            Ask::Promise { .. } => Blob::of(&promise_of(&blob(seed, SIZES.key_share))),
+            Ask::KeyShare | Ask::Reveal { .. } => blob(seed, SIZES.key_share),
+            Ask::Trial { .. } => blob(seed, trials(self.fixture, site) * SIZES.trial),
             Ask::Relin { .. } => blob(seed, SIZES.relin),
             Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
             Ask::Upload { .. } => match &task.spec.question {
@@ -193,15 +202,19 @@ impl<'a> Desk<'a> {
         let work = self.coordinator.work().expect("no work");
         let step = work.step();
         let input = match work {
-            Work::Key { spec, .. } => {
-                let all = |from: u64| (0..self.fixture.sites.len() as u64).map(move |k| blob(k + from, 7));
-                let second = spec
-                    .circuit
-                    .as_ref()
-                    .map(|_| SecondRound { sum: blob(402, 9), seeds: all(800).collect() });
-                let output = Output { shared: blob(400, 9), each: all(500).collect(), second };
+            Work::Commit { .. } => {
+                let output = Output { shared: blob(399, 9), each: self.bundles(), second: None };
                 Input::Combined { step, output }
             }
+            Work::Key { spec, .. } if spec.circuit.is_some() => {
+                let second = Some(SecondRound { sum: blob(402, 9), seeds: Vec::new() });
+                Input::Combined { step, output: Output { shared: blob(400, 9), each: Vec::new(), second } }
+            }
+            Work::Key { .. } => {
+                let output = Output { shared: blob(400, 9), each: self.bundles(), second: None };
+                Input::Combined { step, output }
+            }
+            Work::Trial { public_key, .. } => Input::Combined { step, output: Output::shared(public_key) },
             Work::Relin { .. } => Input::Combined { step, output: Output::shared(blob(401, 9)) },
             Work::Sum { spec, evaluation: Some(_), .. } => {
                 // A question's own answer.
@@ -219,6 +232,11 @@ impl<'a> Desk<'a> {
             }
         };
         self.handle(input).unwrap();
+    }
+
+    /// A bundle of sealed parts for each site.
+    fn bundles(&self) -> Vec<Blob> {
+        (0..self.fixture.sites.len() as u64).map(|k| blob(k + 500, 7)).collect()
     }
 
     /// A ceremony from start to end.

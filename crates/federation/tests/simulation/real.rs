@@ -238,12 +238,9 @@ impl Compute for Real<'_> {
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         let blobs = Layered::new(disk);
         match combine(self.study, work, &Server, &blobs).unwrap() {
-            Input::Combined { output: Output { shared, each, second: Some(second) }, .. } => Done::First {
-                shared: blobs.bytes(&shared),
-                each: each.iter().map(|b| blobs.bytes(b)).collect(),
-                sum: blobs.bytes(&second.sum),
-                seeds: second.seeds.iter().map(|b| blobs.bytes(b)).collect(),
-            },
+            Input::Combined { output: Output { shared, second: Some(second), .. }, .. } => {
+                Done::First { shared: blobs.bytes(&shared), sum: blobs.bytes(&second.sum) }
+            }
             Input::Combined { output, .. } => Done::Combined {
                 shared: blobs.bytes(&output.shared),
                 each: output.each.iter().map(|b| blobs.bytes(b)).collect(),

@@ -8,7 +8,7 @@ use rand_core::Rng;
 
 use blindscope_federation::{
     Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Permit, Phase,
-    Question, SignedHeader, SiteId, Sizes, Study, Task, Work, payload,
+    Question, SignedHeader, SiteId, Sizes, Study, Task, Work, common_string, payload, promise_of,
 };
 use blindscope_wire::{Digest, Hasher};
 
@@ -18,7 +18,7 @@ pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;
 /// What work gave.
 pub(crate) enum Done {
     Combined { shared: Vec<u8>, each: Vec<Vec<u8>> },
-    First { shared: Vec<u8>, each: Vec<Vec<u8>>, sum: Vec<u8>, seeds: Vec<Vec<u8>> },
+    First { shared: Vec<u8>, sum: Vec<u8> },
     Next(Vec<u8>),
     Final(Vec<u8>),
     Unusable(Vec<SiteId>),
@@ -48,7 +48,8 @@ pub(crate) struct Toy<'a> {
     pub(crate) sites: u16,
 }
 
-const SIZES: Sizes = Sizes { openings: 1, key_share: 24, relin: 20, upload: 48, sum: 48, share: 40 };
+const SIZES: Sizes =
+    Sizes { openings: 1, commit: 30, key_share: 24, relin: 20, upload: 48, sum: 48, share: 40, trial: 12 };
 
 /// What a site contributes to a round.
 pub(crate) fn contribution(site: SiteId, job: JobId, round: u64, input: &[u8]) -> u64 {
@@ -116,10 +117,10 @@ impl Toy<'_> {
 impl Compute for Toy<'_> {
     fn sizes(&self, spec: &JobSpec) -> Sizes {
         match spec.kind {
-            JobKind::Ceremony => Sizes { openings: 0, relin: 0, upload: 0, sum: 0, share: 0, ..SIZES },
+            JobKind::Ceremony => Sizes { key_share: SIZES.key_share, ..Sizes::default() },
             JobKind::InferenceKeys => Sizes { openings: 0, upload: 0, sum: 0, share: 0, ..SIZES },
-            JobKind::EncryptedHead => Sizes { openings: 0, key_share: 0, relin: 0, share: 0, ..SIZES },
-            _ => Sizes { key_share: 0, relin: 0, ..SIZES },
+            JobKind::EncryptedHead => Sizes { upload: SIZES.upload, sum: SIZES.sum, ..Sizes::default() },
+            _ => Sizes { commit: 0, key_share: 0, relin: 0, trial: 0, ..SIZES },
         }
     }
 
@@ -177,9 +178,20 @@ impl Compute for Toy<'_> {
         rng.fill_bytes(&mut fresh);
         Ok(match &task.ask {
             Ask::KeyShare => fresh[..24].to_vec(),
-            Ask::Relin { sum, seed, shares } => {
+            Ask::Commit => fresh[..30].to_vec(),
+            Ask::Promise { bundle, commitments } => {
+                assert_eq!(commitments.len(), usize::from(self.sites));
+                promise_of(&Blob::of(&revealed(site, disk, bundle, common_string(commitments))))
+            }
+            Ask::Reveal { bundle, promised } => revealed(site, disk, bundle, promised.string),
+            Ask::Trial { .. } => {
+                let committees = blindscope_threshold::trial_committees(self.study.roster());
+                let mine = committees.iter().filter(|c| c.contains(site.party())).count();
+                vec![site.0 as u8; 12 * mine]
+            }
+            Ask::Relin { sum, bundle, shares, .. } => {
                 assert_eq!(shares.len(), usize::from(self.sites));
-                assert!(disk[&seed.digest].starts_with(&u64::from(site.0).to_le_bytes()));
+                assert!(disk[&bundle.digest].starts_with(&u64::from(site.0).to_le_bytes()));
                 assert!(disk.contains_key(&sum.digest));
                 fresh[..20].to_vec()
             }
@@ -250,16 +262,22 @@ impl Compute for Toy<'_> {
                 for (_, blob) in shares {
                     key.absorb(&disk[&blob.digest]);
                 }
-                let key = key.finish().0;
-                let bundle =
-                    |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();
-                let (shared, each) = (key.to_vec(), (0..self.sites).map(|k| bundle(k).0.to_vec()).collect());
+                let (key, each) = (key.finish().0, self.bundles(shares, disk));
                 if spec.circuit.is_none() {
-                    return Done::Combined { shared, each };
+                    return Done::Combined { shared: key.to_vec(), each };
                 }
-                let seed = |k: u16| [&u64::from(k).to_le_bytes()[..], &key].concat();
-                let seeds = (0..self.sites).map(seed).collect();
-                Done::First { sum: [&key[..], b"sum"].concat(), shared, each, seeds }
+                Done::First { sum: [&key[..], b"sum"].concat(), shared: key.to_vec() }
+            }
+            Work::Commit { commitments, string, .. } => {
+                Done::Combined { shared: string.0.to_vec(), each: self.bundles(commitments, disk) }
+            }
+            Work::Trial { public_key, shares, .. } => {
+                let fits = |(s, b): &&(SiteId, Blob)| disk[&b.digest].iter().all(|x| *x == s.0 as u8);
+                let bad: Vec<_> = shares.iter().filter(|s| !fits(s)).map(|(s, _)| *s).collect();
+                if !bad.is_empty() {
+                    return Done::Unusable(bad);
+                }
+                Done::Combined { shared: disk[&public_key.digest].clone(), each: Vec::new() }
             }
             Work::Sum { uploads, evaluation: Some(evaluation), .. } => {
                 Self::evaluate(evaluation, uploads.iter().map(|(s, b)| (Some(*s), *b)), disk)
@@ -285,7 +303,24 @@ impl Compute for Toy<'_> {
     }
 }
 
+/// What a site reveals in an inference ceremony: a function of its bundle and the common string.
+fn revealed(site: SiteId, disk: &Disk, bundle: &Blob, string: Digest) -> Vec<u8> {
+    let mut h = Hasher::new("test/shares");
+    h.absorb_u64(u64::from(site.0)).absorb(&disk[&bundle.digest]).absorb(&string.0);
+    h.finish().0[..24].to_vec()
+}
+
 impl Toy<'_> {
+    /// A bundle for each site, of everybody's payloads.
+    fn bundles(&self, payloads: &[(SiteId, Blob)], disk: &Disk) -> Vec<Vec<u8>> {
+        let mut all = Hasher::new("test/bundle");
+        for (_, blob) in payloads {
+            all.absorb(&disk[&blob.digest]);
+        }
+        let all = all.finish().0;
+        (0..self.sites).map(|k| [&u64::from(k).to_le_bytes()[..], &all].concat()).collect()
+    }
+
     /// The final bytes that follow from what each round's committed sites contributed.
     fn expected(job: JobId, committed: &[Vec<SiteId>]) -> Vec<u8> {
         let mut input = Vec::new();

@@ -280,12 +280,10 @@ impl<'a, C: Compute> World<'a, C> {
                 let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
                 Input::Combined { step, output: Output { shared, each, second: None } }
             }
-            Done::First { shared, each, sum, seeds } => {
+            Done::First { shared, sum } => {
                 let (shared, sum) = (self.keep(shared)?, self.keep(sum)?);
-                let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
-                let seeds = seeds.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
-                let second = Some(SecondRound { sum, seeds });
-                Input::Combined { step, output: Output { shared, each, second } }
+                let second = Some(SecondRound { sum, seeds: Vec::new() });
+                Input::Combined { step, output: Output { shared, each: Vec::new(), second } }
             }
             Done::Next(bytes) => Input::Opened { step, outcome: Outcome::Next(self.keep(bytes)?) },
             Done::Final(bytes) => Input::Opened { step, outcome: Outcome::Final(self.keep(bytes)?) },
@@ -417,7 +415,7 @@ impl<'a, C: Compute> World<'a, C> {
             let (opening, target) = (opening.digest(), target.digest);
             self.shares.push(Share { site, step: task.step, opening, target });
         }
-        let bundle = self.node(site).up.as_ref().and_then(|s| s.key(task.key)).map(|k| k.bundle);
+        let bundle = self.node(site).up.as_ref().and_then(|s| s.bundle(task));
         let disk = std::mem::take(&mut self.node(site).disk);
         let payload = self.compute.payload(site, task, (bundle, permit), &disk, &mut self.rng);
         self.node(site).disk = disk;

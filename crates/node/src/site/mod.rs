@@ -16,8 +16,7 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
 use blindscope_federation::{
-    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
-    Site, Task,
+    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Record, SealingKey, SignedHeader, Site, Task,
 };
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
@@ -213,11 +212,6 @@ impl Runner {
         self.blobs.retain(&self.site.needed_blobs())?;
         Ok(())
     }
-}
-
-/// What the site's key is called in a task: its parts are needed for a share.
-fn bundle(site: &Site, task: &Task) -> Option<Blob> {
-    (task.step.phase == Phase::Share).then(|| site.key(task.key))?.map(|held| held.bundle)
 }
 
 /// A blob's name, for the coordinator.

@@ -1,6 +1,6 @@
 //! What a task asks: its inputs fetched, its payload computed on a thread of its own.
 
-use super::{Runner, bundle, dial, named};
+use super::{Runner, dial, named};
 use crate::error::{Error, Result};
 use crate::system;
 use blindscope_federation::{Answer, Blob, Cause, Phase, SiteTools, Task, site_payload};
@@ -39,7 +39,7 @@ impl Runner {
             Phase::Share => Some(self.site.permit(task)?),
             _ => None,
         };
-        let (bundle, checked) = (bundle(&self.site, task), self.site.has_checked(task));
+        let (bundle, checked) = (self.site.bundle(task), self.site.has_checked(task));
         let (study, me, blobs) = (self.site.study().clone(), self.site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
         let step = task.step;

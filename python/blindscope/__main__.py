@@ -1,0 +1,5 @@
+"""`python -m blindscope`"""
+
+from ._command import main
+
+main()

@@ -1,0 +1,29 @@
+"""What Blindscope raises. Every text says what was found, what was expected and what to do."""
+
+
+class BlindscopeError(Exception):
+    """Anything that Blindscope refuses."""
+
+
+class DataError(BlindscopeError, ValueError):
+    """Files, tiles or rows that cannot be used."""
+
+
+class HeadError(BlindscopeError, ValueError):
+    """A head that cannot be trained, read or written."""
+
+
+class PlanError(BlindscopeError, ValueError):
+    """No plan keeps what was asked for."""
+
+
+class InferenceError(BlindscopeError):
+    """A question, an answer or keys that do not belong together."""
+
+
+class SumError(BlindscopeError):
+    """A sum of sites that cannot be planned, uploaded or opened."""
+
+
+class StudyError(BlindscopeError):
+    """The system or a study's services refused."""
