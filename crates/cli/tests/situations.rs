@@ -200,7 +200,7 @@ fn a_model_is_told_for_what_it_is() {
     let card = folder.join("m/preprocessor_config.json");
     let text = |size: u32, more: &str| {
         format!(
-            "{{\"size\": {{\"shortest_edge\": {size}}}, \"crop_size\": {{\"height\": 64, \"width\": 64}}, \"do_resize\": true, \"do_center_crop\": true, \"resample\": 2{more}}}"
+            "{{\"size\": {{\"shortest_edge\": {size}}}, \"crop_size\": {{\"height\": 64, \"width\": 64}}, \"do_resize\": true, \"do_center_crop\": true, \"resample\": 2, \"image_mean\": [0.5, 0.5, 0.5], \"image_std\": [0.5, 0.5, 0.5]{more}}}"
         )
     };
     std::fs::write(&card, text(72, "")).unwrap();
