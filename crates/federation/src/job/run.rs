@@ -20,7 +20,7 @@ pub struct SiteTools<'a> {
     pub learning: &'a dyn Contribution,
     /// The site's blobs; the task's inputs are among them.
     pub blobs: &'a dyn Blobs,
-    /// Whether the site has added up the head that a question is for before ([`Site::has_checked`]).
+    /// Whether the site has added up the head that a question is for before ([`crate::Site::has_checked`]).
     pub checked: bool,
 }
 

@@ -20,7 +20,7 @@ pub struct Thumbnail {
 }
 
 impl Thumbnail {
-    /// The overview, reduced to [`LONGEST`] pixels.
+    /// The overview, reduced to `LONGEST` pixels.
     pub fn new(overview: &Overview) -> Self {
         let source = &overview.picture;
         let (w, h) = (source.width as u32, source.height as u32);
