@@ -25,6 +25,18 @@ def test_the_sum_is_the_integer_sum(world):
         assert sites == [0, 1, 2] and sums.dtype == np.uint64
 
 
+def test_what_leaves_a_site_is_small(world):
+    spec = world.spec(values=768, max=65535)
+    uploads = world.uploads(spec, vectors(spec, range(3)))
+    server = world.server(spec, uploads)
+    found = world.sites[0].findings(spec, server.headers(), server.bundle(0))
+    commitment, _ = world.commit(spec, server)
+    words = [site.agree(spec, commitment, bodies=server.bodies()) for site in world.sites]
+    opening = world.sites[0].open(spec, server.headers(), server.bundle(0), commitment, words)
+    later = world.roster.upload_bytes(768, 65535)
+    assert (later, len(uploads[0]), len(found), len(words[0]), len(opening)) == (4614, 6950, 131, 162, 1220)
+
+
 def test_a_large_round_needs_no_bodies_and_an_absent_signer_is_vouched_for(tmp_path):
     world = World(tmp_path, sites=4, threshold=2, colluders=1)
     spec = world.spec(values=300_000, max=65535)
