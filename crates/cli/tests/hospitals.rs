@@ -131,7 +131,7 @@ fn hospitals_found_a_study_and_add_up() {
     let running = serve(&world);
 
     std::fs::write(world.path("key.toml"), "name = \"key\"\nkind = \"ceremony\"\n").unwrap();
-    let totals = "name = \"totals\"\nkind = \"statistics\"\nrounds = 1\nvalues = 100\nmax = 1000\nsettings = { plain = true }\n";
+    let totals = "name = \"totals\"\nkind = \"sum\"\nrounds = 1\nvalues = 100\nmax = 1000\n";
     std::fs::write(world.path("totals.toml"), totals).unwrap();
     for file in ["key.toml", "totals.toml"] {
         world.says(&format!("job submit {file} --kit office --wait"));

@@ -61,7 +61,7 @@ async fn kills_at_random_times_change_nothing() {
     for spec in &specs {
         let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(&spec.name, |_| {})).await;
         jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
-        if spec.kind == JobKind::Fedavg {
+        if spec.kind == JobKind::Sum {
             let (result, _) = admin.download(&spec.name, Vec::new()).await.unwrap();
             assert!(result == expected(spec, 0..3), "{}: another sum", spec.name);
         }

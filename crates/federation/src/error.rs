@@ -2,7 +2,7 @@ use thiserror::Error;
 
 use blindscope_aggregate::AggregateError;
 
-use crate::{Cause, SiteId};
+use crate::{Cause, JobKind, Phase, SiteId};
 
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -85,6 +85,44 @@ pub enum Error {
         expected: u64,
         /// Bytes found.
         found: u64,
+    },
+    /// A ciphertext at another level than its place has.
+    #[error(
+        "{op}: a ciphertext of level {expected} is expected, found level {found}; it is of another circuit"
+    )]
+    Level {
+        /// The operation.
+        op: &'static str,
+        /// The level of its place.
+        expected: usize,
+        /// Its level.
+        found: usize,
+    },
+    /// The coordinator announces another size of a step than follows from the job's file.
+    #[error(
+        "take task: {field} is announced as {found}, the job's file makes it {expected}; use the same release on both sides"
+    )]
+    Announced {
+        /// Which size.
+        field: &'static str,
+        /// By the job's file.
+        expected: u64,
+        /// As announced.
+        found: u64,
+    },
+    /// A task or work without something that its kind of job needs.
+    #[error("do a step: it comes without {what}; use the same release on both sides")]
+    Incomplete {
+        /// What is missing.
+        what: &'static str,
+    },
+    /// A step that jobs of this kind do not have.
+    #[error("do a step: jobs of kind {kind} have no phase {phase}; use the same release on both sides")]
+    ForeignPhase {
+        /// The job's kind.
+        kind: JobKind,
+        /// The phase that was asked.
+        phase: Phase,
     },
     /// The ciphertext to be opened is not the one that this site's own zeros went into.
     #[error("share: the refreshed sum is {found}, recomputed {expected}; no share was made")]

@@ -1,6 +1,6 @@
 //! Why a job failed, in a sentence for people: which sites, by name, which cause, what to do.
 
-use crate::{Cause, Failure, Missing, Rule, Study};
+use crate::{Answer, Cause, Failure, Missing, Rule, Study};
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -15,6 +15,15 @@ impl std::fmt::Display for Cause {
             Self::Task => f.write_str("was asked for something that does not hold together"),
             Self::Payload => f.write_str("sent what cannot be used"),
             Self::Store => f.write_str("could not keep its files"),
+        }
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Payload(blob) => write!(f, "sent payload {blob}"),
+            Self::Declined(cause) => write!(f, "{cause}"),
         }
     }
 }

@@ -49,7 +49,7 @@ pub use policy::{Policy, Rule};
 pub use record::{Body, Event, Failure, Missing, Output, Record, SecondRound};
 pub use refusal::Refusal;
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
-pub use site::{HeldKey, Mark, Order, Permit, Site};
+pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
 pub use task::{Ask, EvaluationShares, Opening, Task};

@@ -85,8 +85,8 @@ impl Policy {
         sizes: &Sizes,
         opened: u64,
     ) -> std::result::Result<(), Rule> {
-        if !self.jobs.contains(&spec.kind) {
-            return Err(Rule::JobKind { kind: spec.kind });
+        if !self.jobs.contains(&spec.runs()) {
+            return Err(Rule::JobKind { kind: spec.runs() });
         }
         if self.backbone != study.literal().backbone {
             return Err(Rule::Backbone);

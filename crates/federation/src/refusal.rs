@@ -4,7 +4,7 @@ use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::{Answer, JobId, SiteId, Step};
+use crate::{Answer, JobId, JobKind, SiteId, Step};
 
 /// A refusal, with both values and the repair.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
@@ -80,9 +80,7 @@ pub enum Refusal {
         site: SiteId,
     },
     /// The site has answered this step already, otherwise.
-    #[error(
-        "answer: {site} has answered {step} already and that stands; its accepted answer is {accepted:?}"
-    )]
+    #[error("answer: {site} has answered {step} already and that stands: it {accepted}")]
     Answered {
         /// The step.
         step: Step,
@@ -114,6 +112,14 @@ pub enum Refusal {
     JobFile {
         /// What is wrong, with values and repair.
         reason: String,
+    },
+    /// A file of plain sums in the form of an earlier release.
+    #[error(
+        "submit: plain = true under kind {kind} was the form of an earlier release; write kind = \"sum\" and leave plain out"
+    )]
+    FormerJob {
+        /// The kind that it was filed as.
+        kind: JobKind,
     },
     /// The name belongs to another job.
     #[error("submit: the name {name} belongs to job {} with another content; choose a new name", .job.short())]

@@ -3,6 +3,7 @@
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
+use crate::job::Job;
 use crate::{Blob, Evaluation, JobId, JobSpec, Result, SignedHeader, SiteId, Sizes, Step, message};
 
 /// One site's part in a step.
@@ -139,57 +140,48 @@ impl Task {
     /// grow with the square of their number: at sixteen a site fetches 240 MB, at sixty-four it would be 3.7 GB.
     pub const CHECKED_SITES: usize = 16;
 
-    /// Whether this site makes the public key of everybody's signed shares itself. An inference key is always checked: its
-    /// second round would give a secret away.
-    pub(crate) fn checks_key(&self, shares: &[SignedHeader]) -> bool {
-        self.spec.circuit.is_some() || shares.len() <= Self::CHECKED_SITES
+    /// Whether each site of a ceremony makes the public key of everybody's signed shares itself.
+    pub(crate) fn checks_key(shares: &[SignedHeader]) -> bool {
+        shares.len() <= Self::CHECKED_SITES
     }
 
     /// The uploads that the head of a question is the sum of: a site that has added them up before needs them no more.
     pub fn head_uploads(&self) -> Vec<Blob> {
-        let Ask::Share { evaluation: Some(evaluation), .. } = &self.ask else { return Vec::new() };
-        evaluation.opening.committed.iter().filter_map(SignedHeader::payload).collect()
+        self.ask.head_uploads()
     }
 
-    /// The blobs that a site fetches before it can do this.
+    /// The blobs that a site fetches before it can do this; none of a job that does not hold together, which no site takes.
     pub fn inputs(&self) -> Vec<Blob> {
-        match &self.ask {
-            Ask::KeyShare => Vec::new(),
-            Ask::Parts { public_key, bundle, shares, evaluation } => {
-                let checked = shares.iter().filter(|_| self.checks_key(shares));
+        Job::of(&self.spec).map_or_else(|_| Vec::new(), |job| job.kind().inputs(&self.ask))
+    }
+}
+
+impl Ask {
+    /// The blobs that it names, as far as most kinds need them.
+    pub(crate) fn blobs(&self) -> Vec<Blob> {
+        match self {
+            Self::KeyShare => Vec::new(),
+            Self::Parts { public_key, bundle, shares, evaluation } => {
                 let second = evaluation.iter().flat_map(|e| &e.shares);
-                let shares = checked.chain(second).filter_map(SignedHeader::payload);
+                let shares = shares.iter().chain(second).filter_map(SignedHeader::payload);
                 let sum = evaluation.iter().map(|e| e.sum);
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
-            Ask::Upload { public_key, input } => {
-                let dealt = self.spec.question.as_ref().map(|q| q.dealt);
-                [Some(*public_key), *input, dealt].into_iter().flatten().collect()
-            }
-            Ask::Relin { sum, seed, shares } => {
+            Self::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
+            Self::Relin { sum, seed, shares } => {
                 [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
             }
-            Ask::Ready { public_key, opening } => {
-                // Zeros of a question are made at the scales of its ciphertexts.
-                let answers = self.spec.question.as_ref().map(|_| opening.sum);
-                std::iter::once(*public_key).chain(answers).collect()
-            }
-            Ask::Share { opening, zeros, evaluation, .. } => {
+            Self::Ready { public_key, .. } => vec![*public_key],
+            Self::Share { opening, zeros, .. } => {
                 let zeros = zeros.iter().filter_map(SignedHeader::payload);
-                let Some(question) = &self.spec.question else {
-                    return std::iter::once(opening.sum).chain(zeros).collect();
-                };
-                // The answer itself is computed, not fetched.
-                let shares = opening.committed.iter().filter_map(SignedHeader::payload);
-                let head = evaluation.iter().flat_map(|e| [e.start, e.opening.sum, e.keys]);
-                [question.asker, question.remainder]
-                    .into_iter()
-                    .chain(zeros)
-                    .chain(shares)
-                    .chain(head)
-                    .chain(self.head_uploads())
-                    .collect()
+                std::iter::once(opening.sum).chain(zeros).collect()
             }
         }
+    }
+
+    /// The uploads of the head that a question is answered from.
+    pub(crate) fn head_uploads(&self) -> Vec<Blob> {
+        let Self::Share { evaluation: Some(evaluation), .. } = self else { return Vec::new() };
+        evaluation.opening.committed.iter().filter_map(SignedHeader::payload).collect()
     }
 }

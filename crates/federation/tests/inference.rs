@@ -6,8 +6,8 @@ mod common;
 
 use blindscope_federation::{
     Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Input,
-    JobKind, JobSpec, JobStatus, Mark, Opening, Order, Phase, Policy, Question, Refusal, Rule, Site, SiteId,
-    Sizes, Step, Task, check_confirmed,
+    JobKind, JobSpec, JobStatus, Mark, Objection, Opening, Order, Phase, Policy, Question, Refusal, Rule,
+    Site, SiteId, Sizes, Step, Task, check_confirmed,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 
@@ -44,7 +44,7 @@ impl<'a> Play<'a> {
                 self.store(&before);
                 payload
             }
-            Order::Decline(cause) => Answer::Declined(cause),
+            Order::Decline(objection) => Answer::Declined(objection.cause()),
             Order::Send(_) => panic!("staged already"),
         };
         let marks = self.site.answer(&task, answer, &self.desk.fixture.sites[0]);
@@ -104,7 +104,7 @@ impl<'a> Play<'a> {
 
 fn declined(play: &Play<'_>, task: &Task) -> Cause {
     match play.site.take(task).unwrap() {
-        Order::Decline(cause) => cause,
+        Order::Decline(objection) => objection.cause(),
         other => panic!("not declined: {other:?}"),
     }
 }
@@ -171,7 +171,8 @@ fn a_head_is_never_opened() {
         Task { step: Step { job: head, ..task.step }, spec, ..task.clone() }
     };
     for task in [&upload, &share] {
-        let declined = matches!(play.site.take(&as_head(task)).unwrap(), Order::Decline(Cause::Task));
+        let declined =
+            matches!(play.site.take(&as_head(task)).unwrap(), Order::Decline(Objection::OtherPhase { .. }));
         // An upload of the head was sent once and is sent again as it was; nothing of it is opened.
         assert!(declined || task.step.phase == Phase::Upload, "{}", task.step);
     }

@@ -4,8 +4,10 @@
 
 mod common;
 
-use blindscope_federation::{Body, Event, Input, JobKind, Record, Signer, verify};
-use common::{Desk, Fixture, fixture, job};
+use blindscope_federation::{
+    Body, Coordinator, Event, Input, JobKind, JobSpec, JobStatus, Record, Refusal, Signer, verify,
+};
+use common::{Desk, Fixture, SIZES, fixture, job};
 
 /// A finished study's log, and the receipts that its sites hold.
 fn log(fixture: &Fixture) -> (Vec<Record>, Vec<Record>) {
@@ -126,4 +128,40 @@ fn an_empty_tick_founds_the_log_once() {
     desk.handle(Input::Tick).unwrap();
     desk.handle(Input::Tick).unwrap();
     assert_eq!(desk.log.len(), 1);
+}
+
+/// A file of plain sums, as it was written before they were a kind of their own.
+fn former(name: &str) -> JobSpec {
+    JobSpec { settings: serde_json::json!({ "plain": true }), ..job(name, JobKind::Fedavg, 2) }
+}
+
+/// An old log holds such jobs: they are what they were, run to their end, and are named truly; no log gets new ones.
+#[test]
+fn plain_sums_of_an_old_log_are_sums_and_run_on() {
+    let fixture = fixture(3, 2, 2, 27);
+    let mut desk = Desk::new(&fixture);
+    desk.ceremony();
+    let spec = former("totals");
+    let id = spec.id(&fixture.study);
+    let mut log = desk.log.clone();
+    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES };
+    log.push(Record { body: Body { event, ..log[0].body.clone() }, signature: log[0].signature });
+    let last = log.len() - 1;
+    resign(&fixture, &mut log, last);
+    desk.coordinator = Coordinator::replay(&fixture.study, log.clone()).unwrap();
+    desk.log = log;
+    desk.handle(Input::Tick).unwrap();
+    for _ in 0..4 {
+        desk.answer_all();
+        desk.work();
+    }
+    let view = desk.coordinator.job(id).unwrap();
+    assert_eq!(view.kind, JobKind::Sum);
+    assert!(matches!(view.status, JobStatus::Done { .. }), "{:?}", view.status);
+    assert_eq!(check(&fixture, &desk.log, &[]), Ok(desk.log.len() as u64));
+    // The same file again is the same job; a new one of that form is refused, with what to write.
+    assert_eq!(desk.submit(&spec), id);
+    let refusal = desk.handle(Input::Submit { spec: former("more"), sizes: SIZES }).unwrap_err();
+    assert_eq!(refusal, Refusal::FormerJob { kind: JobKind::Fedavg });
+    assert!(refusal.to_string().contains("write kind = \"sum\""), "{refusal}");
 }

@@ -312,3 +312,24 @@ fn a_coordinator_that_shows_another_inference_key_or_sum_is_found_out() {
     // Another site's seed, and this site's of another ceremony: neither opens into an answer.
     assert!(matches!(relin(second.sum, second.seeds[1]), Err(Error::Seal { .. })));
 }
+
+/// Where the coordinator announces another size, the refusal names the one that differs, with both values.
+#[test]
+fn an_announced_size_that_differs_is_named() {
+    let (fixture, memory) = (fixture(3, 2, 2, 59), Memory::default());
+    let spec = job("sum", JobKind::Sum, 1);
+    let sizes = Sizes::of(&fixture.study, &spec).unwrap();
+    let (study, step) =
+        (&fixture.study, Step { job: spec.id(&fixture.study), round: 0, attempt: 0, phase: Phase::Upload });
+    let other = Sizes { share: sizes.share + 1, ..sizes };
+    let ask = Ask::Upload { public_key: Blob::of(&[]), input: None };
+    let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
+    let sealing = &fixture.sealing[0];
+    let tools = SiteTools { study, me: SiteId(0), sealing, learning: &Idle, blobs: &memory, checked: false };
+    let error = site_payload(&tools, &task, None, None, &mut rng(72)).unwrap_err();
+    let (expected, found) = (sizes.share, other.share);
+    assert!(
+        matches!(error, Error::Announced { field: "share", expected: e, found: f } if (e, f) == (expected, found)),
+        "{error}"
+    );
+}

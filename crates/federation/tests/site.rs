@@ -5,8 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Cause, Event, Input, JobKind, JobSpec, Mark, Order, Permit, Phase, Policy, Rule, Site,
-    SiteId, Task,
+    Answer, Ask, Cause, Event, Input, JobKind, JobSpec, Mark, Objection, Opening, Order, Permit, Phase,
+    Policy, Rule, Site, SiteId, Task,
 };
 use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
@@ -44,7 +44,7 @@ fn answer(desk: &mut Desk<'_>, site: &mut Site, marks: &mut Vec<Mark>) -> Answer
             store(site, &before);
             payload
         }
-        Order::Decline(cause) => Answer::Declined(cause),
+        Order::Decline(objection) => Answer::Declined(objection.cause()),
         Order::Send(_) => panic!("staged already"),
     };
     let new = site.answer(&task, answer, &desk.fixture.sites[0]);
@@ -57,7 +57,7 @@ fn answer(desk: &mut Desk<'_>, site: &mut Site, marks: &mut Vec<Mark>) -> Answer
 
 fn declined(order: Order) -> Cause {
     match order {
-        Order::Decline(cause) => cause,
+        Order::Decline(objection) => objection.cause(),
         other => panic!("{other:?}"),
     }
 }
@@ -128,7 +128,7 @@ fn one_committed_set_a_round() {
     let (_, mut site, marks, task) = sharing(&fixture);
     let order = site.take(&task).unwrap();
     let before = apply(&mut site, order);
-    let change = |task: &Task, change: &dyn Fn(&mut blindscope_federation::Opening)| {
+    let change = |task: &Task, change: &dyn Fn(&mut Opening)| {
         let mut task = task.clone();
         task.step.attempt = 1;
         let Ask::Share { opening, target, .. } = &mut task.ask else { panic!("no share") };
@@ -265,4 +265,46 @@ fn receipts_are_checked() {
     assert!(site.receive(&desk.log[0]).is_err());
     assert!(site.receive(&last).is_ok());
     assert_eq!(site.unacknowledged().count(), 0);
+}
+
+/// Each thing that can be wrong with a task has a name in the site's own log; its answer says no more than the cause.
+#[test]
+fn objections_are_told_apart_at_the_site() {
+    let fixture = fixture(3, 2, 2, 39);
+    let (_, site, _, task) = sharing(&fixture);
+    let with = |edit: &dyn Fn(&mut Opening, &mut Vec<SiteId>)| {
+        let mut task = task.clone();
+        let Ask::Share { opening, committee, .. } = &mut task.ask else { panic!("no share") };
+        edit(opening, committee);
+        match site.take(&task).unwrap() {
+            Order::Decline(objection) => objection,
+            other => panic!("{other:?}"),
+        }
+    };
+    let other = |o: &Opening| o.committed.iter().position(|h| h.header.site != SiteId(0)).unwrap();
+    let of = |o: &Opening| o.committed[other(o)].header.site;
+    let Ask::Share { opening, .. } = &task.ask else { panic!("no share") };
+    let found = [
+        with(&|o, _| {
+            let other = other(o);
+            o.committed[other].signature.0[5] ^= 1;
+        }),
+        with(&|o, _| o.committed.reverse()),
+        with(&|o, _| o.committed.truncate(1)),
+        with(&|o, _| o.sum.len += 1),
+        with(&|_, committee| committee.reverse()),
+        with(&|o, _| o.sum = blob(9, SIZES.sum)),
+    ];
+    let expected = [
+        Objection::Signature { site: of(opening) },
+        Objection::Order,
+        Objection::Cohort { found: 1, least: 2 },
+        Objection::SumLength { expected: SIZES.sum, found: SIZES.sum + 1 },
+        Objection::Committee { threshold: 2 },
+        Objection::Target,
+    ];
+    assert_eq!(found, expected);
+    assert!(found.iter().all(|o| o.cause() == Cause::Task));
+    let texts: std::collections::BTreeSet<String> = found.iter().map(ToString::to_string).collect();
+    assert_eq!(texts.len(), found.len());
 }

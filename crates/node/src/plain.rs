@@ -1,15 +1,15 @@
 //! Sums without learning: sites contribute integers of their own, the result is their sum.
 //!
-//! For learning code in another language, which writes its integers to a file, and for measuring the federation itself. A job
-//! asks for it with `settings = { plain = true }`. Its result, and the input of each round after the first, are the sums of
-//! the round before, eight bytes each, little endian.
+//! For learning code in another language, which writes its integers to a file, and for measuring the federation itself: jobs
+//! of kind `sum`. The result, and the input of each round after the first, are the sums of the round before, eight bytes
+//! each, little endian.
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use blindscope_ckks::Ciphertext;
-use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobSpec, LearnError};
+use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
@@ -31,11 +31,13 @@ pub enum Plain {
 pub enum PlainError {
     /// The job is not one of plain sums.
     #[error(
-        "job {job}: its settings do not say plain = true, and this site has integers only; set [learning] for its kind"
+        "job {job}: it is of kind {kind}, and here are integers for kind sum only; set [learning] for its kind"
     )]
     NotPlain {
         /// Which.
         job: String,
+        /// Its kind.
+        kind: JobKind,
     },
     /// A file that has other lines than the job wants.
     #[error("read {}: line {line} is {found:?}, a number up to {max} is expected in each of {values} lines", path.display())]
@@ -51,11 +53,6 @@ pub enum PlainError {
         /// The job's number of integers.
         values: u64,
     },
-}
-
-/// Whether a job is one of plain sums.
-pub fn is_plain(job: &JobSpec) -> bool {
-    job.settings.get("plain").and_then(serde_json::Value::as_bool) == Some(true)
 }
 
 impl Plain {
@@ -77,8 +74,8 @@ impl Contribution for Plain {
         round: u64,
         _: &[u8],
     ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
-        if !is_plain(job) {
-            return Err(PlainError::NotPlain { job: job.name.clone() }.into());
+        if job.runs() != JobKind::Sum {
+            return Err(not_plain(job));
         }
         match self {
             Self::Seed(seed) => Ok(Box::new(Self::drawn(*seed, job, round))),
@@ -88,6 +85,10 @@ impl Contribution for Plain {
             }
         }
     }
+}
+
+fn not_plain(job: &JobSpec) -> LearnError {
+    PlainError::NotPlain { job: job.name.clone(), kind: job.runs() }.into()
 }
 
 /// All of them: a wrong line must be known before anything is sent.
@@ -123,7 +124,7 @@ impl<A: Advance> Advance for Sums<A> {
         sums: &[u64],
         committed: usize,
     ) -> Result<Advanced, LearnError> {
-        if !is_plain(job) {
+        if job.runs() != JobKind::Sum {
             return self.learning.advance(job, round, input, sums, committed);
         }
         let bytes = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
@@ -140,6 +141,6 @@ pub struct NoLearning;
 
 impl Advance for NoLearning {
     fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
-        Err(PlainError::NotPlain { job: job.name.clone() }.into())
+        Err(not_plain(job))
     }
 }

@@ -48,9 +48,7 @@ pub fn ceremony() -> JobSpec {
 
 /// Rounds of plain sums of `values` integers up to 1000.
 pub fn sums(name: &str, values: u64, rounds: u64) -> JobSpec {
-    let kind = if rounds > 1 { JobKind::Fedavg } else { JobKind::Statistics };
-    let settings = serde_json::json!({ "plain": true });
-    JobSpec { rounds, values, max: 1000, settings, kind, ..JobSpec::ceremony(name) }
+    JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, ..JobSpec::ceremony(name) }
 }
 
 /// The result of such a job over these sites.

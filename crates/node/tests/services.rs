@@ -31,8 +31,7 @@ fn client(folder: &Path, name: &str) -> Client {
 }
 
 fn sum(name: &str) -> JobSpec {
-    let settings = serde_json::json!({ "plain": true });
-    JobSpec { values: 500, max: 9, settings, kind: JobKind::Metrics, ..JobSpec::ceremony(name) }
+    JobSpec { values: 500, max: 9, kind: JobKind::Sum, ..JobSpec::ceremony(name) }
 }
 
 fn refused(answer: Result<Bytes, TransportError>) -> Refusal {

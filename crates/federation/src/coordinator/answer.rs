@@ -1,10 +1,10 @@
 //! Which messages are taken, and which are refused.
 
-use super::job::{Job, Open};
+use super::progress::{Open, Progress};
 use super::{Coordinator, MAX_WAITING};
 use crate::{
     Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader, SiteId, Sizes,
-    Step, Study, payload,
+    Study,
 };
 
 /// What becomes of an answer, told before its payload is received.
@@ -90,14 +90,14 @@ impl Coordinator {
     pub(super) fn abort(&self, id: JobId) -> Result<Option<Event>, Refusal> {
         let job = self.jobs.get(&id).ok_or(Refusal::UnknownJob { job: id })?;
         match &job.state {
-            super::job::State::Failed(Failure::Aborted) => Ok(None),
+            super::progress::State::Failed(Failure::Aborted) => Ok(None),
             _ if job.is_over() => Err(Refusal::JobOver { job: id }),
             _ => Ok(Some(Event::Failed { job: id, failure: Failure::Aborted })),
         }
     }
 }
 
-impl Job {
+impl Progress {
     /// The receipt of this very answer; another answer to the same step is refused.
     fn receipt(&self, answer: &SignedHeader) -> Result<Option<&Record>, Refusal> {
         let (step, site) = (answer.header.step, answer.header.site);
@@ -110,7 +110,7 @@ impl Job {
     }
 
     fn check_payload(&self, study: &Study, open: &Open, site: SiteId, found: &Blob) -> Result<(), Refusal> {
-        let expected = self.payload_len(study, open.step, site);
+        let expected = self.kind().payload_len(study, &self.sizes, open.step.phase, site).unwrap_or(0);
         if found.len != expected {
             return Err(Refusal::Length { step: open.step, expected, found: found.len });
         }
@@ -118,24 +118,6 @@ impl Job {
             return Err(Refusal::OtherParts { site });
         }
         Ok(())
-    }
-
-    /// Bytes of a site's payload of this step.
-    fn payload_len(&self, study: &Study, step: Step, site: SiteId) -> u64 {
-        match (step.phase, &self.spec.question) {
-            (Phase::Upload, Some(question)) => {
-                return payload::upload_len(study, question, site, self.sizes.upload).unwrap_or(0);
-            }
-            (Phase::Ready, Some(_)) => return self.sizes.sum,
-            _ => {}
-        }
-        match step.phase {
-            Phase::KeyShare => self.sizes.key_share,
-            Phase::Relin => self.sizes.relin,
-            Phase::Parts => Confirmation::len(self.evaluation_keys.is_some()),
-            Phase::Upload | Phase::Ready => self.sizes.upload,
-            Phase::Share => self.sizes.share,
-        }
     }
 
     fn confirmation(&self, site: SiteId) -> Option<Blob> {

@@ -12,8 +12,9 @@
 //! A question's upload is asked of the holders of its shares, all of whom are needed; its sum is the answer, evaluated.
 
 use super::Coordinator;
-use super::job::{Closed, Job, Open, State};
-use crate::{Answer, Blob, Event, Failure, JobId, JobKind, Missing, Opening, Phase, SiteId, Step};
+use super::progress::{Closed, Open, Progress, State};
+use crate::job::{Basis, Job, KeyUse, Next};
+use crate::{Answer, Blob, Event, Failure, JobId, Missing, Opening, Phase, SiteId, Step};
 
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.
@@ -22,7 +23,7 @@ impl Coordinator {
         match &job.state {
             State::Open(open) => self.close(job, open, now_ms),
             State::Closed(closed) => self.after_close(job, closed, now_ms),
-            State::Between(closed) => Some(self.after_combination(job, closed.as_ref(), now_ms)),
+            State::Between(closed) => self.after_combination(job, closed.as_ref(), now_ms),
             State::Waiting | State::Done(_) | State::Failed(_) => None,
         }
     }
@@ -34,32 +35,40 @@ impl Coordinator {
 
     fn start(&self, now_ms: u64) -> Option<Event> {
         let job = self.jobs.get(self.waiting.first()?)?;
-        Some(match job.spec.kind {
-            JobKind::Ceremony | JobKind::InferenceKeys => self.open_to_all(job, Phase::KeyShare, now_ms),
-            JobKind::EncryptedHead | JobKind::Question => self.open_inference(job, now_ms),
-            _ => self.open_round(job, now_ms),
+        Some(match job.kind().key() {
+            KeyUse::Makes => self.open_to_all(job, Phase::KeyShare, now_ms),
+            KeyUse::Sums | KeyUse::Inference => self.open_round(job, now_ms),
         })
     }
 
-    /// Begins a job under the inference key, if that is the key it was written for and what it starts from is there.
-    fn open_inference(&self, job: &Job, now_ms: u64) -> Event {
+    /// Begins the job's round, if its key, what it starts from and the budget are there.
+    fn open_round(&self, job: &Progress, now_ms: u64) -> Event {
+        let kind = job.kind();
+        let has_key = match kind.key() {
+            KeyUse::Makes => true,
+            KeyUse::Sums => self.key.is_some(),
+            KeyUse::Inference => self.inference.as_deref().map(|k| &k.circuit) == kind.circuit(),
+        };
+        let has_basis = match kind.basis() {
+            Basis::Key => true,
+            Basis::Result(_) => self.start_of(job).is_some(),
+            Basis::Head(head) => self.encrypted_head(head).is_some(),
+        };
         let failed = |failure| Event::Failed { job: job.id, failure };
-        if self.inference.as_deref().map(|k| &k.circuit) != job.spec.circuit.as_deref() {
-            return failed(Failure::NoKey);
-        }
-        match &job.spec.question {
-            None if self.start_of(job).is_none() => failed(Failure::NoStart),
-            None => self.open_to_all(job, Phase::Upload, now_ms),
-            Some(question) if self.encrypted_head(question.head).is_none() => failed(Failure::NoStart),
-            Some(question) => self
-                .over_budget(job)
-                .unwrap_or_else(|| self.open(job, Phase::Upload, 0, question.holders.clone(), now_ms)),
+        match (has_key, has_basis) {
+            (false, _) => failed(Failure::NoKey),
+            (true, false) => failed(Failure::NoStart),
+            (true, true) => self.over_budget(job).unwrap_or_else(|| {
+                let asked = kind.holders().map_or_else(|| self.study.sites().collect(), <[SiteId]>::to_vec);
+                self.open(job, Phase::Upload, 0, asked, now_ms)
+            }),
         }
     }
 
     /// The result that a job starts from.
-    pub(super) fn start_of(&self, job: &Job) -> Option<Blob> {
-        let start = self.jobs.get(self.names.get(job.spec.start.as_ref()?)?)?;
+    pub(super) fn start_of(&self, job: &Progress) -> Option<Blob> {
+        let Basis::Result(name) = job.kind().basis() else { return None };
+        let start = self.jobs.get(self.names.get(name)?)?;
         match &start.state {
             State::Done(result) => Some(*result),
             _ => None,
@@ -69,64 +78,54 @@ impl Coordinator {
     /// An encrypted head under the key in use that is done: whose uploads it is the sum of, and the sum.
     pub fn encrypted_head(&self, job: JobId) -> Option<&Opening> {
         let (job, key) = (self.jobs.get(&job)?, self.inference.as_deref()?);
-        let done = job.spec.kind == JobKind::EncryptedHead && matches!(job.state, State::Done(_));
+        let done = matches!(job.job, Job::EncryptedHead(_)) && matches!(job.state, State::Done(_));
         let of_key = |head: &&Opening| head.committed.iter().all(|h| h.header.key == key.ceremony);
         job.opening.as_ref().filter(of_key).filter(|_| done)
     }
 
-    /// Begins the job's round, if key and budget allow.
-    fn open_round(&self, job: &Job, now_ms: u64) -> Event {
-        if self.key.is_none() {
-            return Event::Failed { job: job.id, failure: Failure::NoKey };
-        }
-        self.over_budget(job).unwrap_or_else(|| self.open_to_all(job, Phase::Upload, now_ms))
-    }
-
-    fn over_budget(&self, job: &Job) -> Option<Event> {
+    fn over_budget(&self, job: &Progress) -> Option<Event> {
         let (used, asked, most) = (self.opened, job.sizes.openings, self.study.literal().decryptions);
         let over = |used: u64, asked: u64, most: u64| {
             let failure = Failure::Budget { used, asked, most };
             (used.saturating_add(asked) > most).then_some(Event::Failed { job: job.id, failure })
         };
         // The inference key's masks were made for a number of their own.
-        let own = self.inference.as_deref().filter(|_| job.spec.kind == JobKind::Question);
+        let own = self.inference.as_deref().filter(|_| job.kind().key() == KeyUse::Inference);
         let own = own.and_then(|key| over(key.answered, asked, key.circuit.answers));
         own.or_else(|| over(used, asked, most))
     }
 
-    fn open_to_all(&self, job: &Job, phase: Phase, now_ms: u64) -> Event {
+    fn open_to_all(&self, job: &Progress, phase: Phase, now_ms: u64) -> Event {
         self.open(job, phase, 0, self.study.sites().collect(), now_ms)
     }
 
-    fn open(&self, job: &Job, phase: Phase, attempt: u32, expected: Vec<SiteId>, now_ms: u64) -> Event {
+    fn open(&self, job: &Progress, phase: Phase, attempt: u32, expected: Vec<SiteId>, now_ms: u64) -> Event {
         let step = Step { job: job.id, round: job.round, attempt, phase };
-        let kind = job.spec.kind;
-        let key = match (kind.is_inference(), &self.inference, self.key) {
-            _ if kind.is_ceremony() => job.id,
-            (true, Some(key), _) => key.ceremony,
-            (false, _, Some(key)) => key.ceremony,
+        let key = match (job.kind().key(), &self.inference, self.key) {
+            (KeyUse::Inference, Some(key), _) => key.ceremony,
+            (KeyUse::Sums, _, Some(key)) => key.ceremony,
             _ => job.id,
         };
         let own = job.spec.upload_seconds.filter(|_| phase == Phase::Upload);
         // Nobody trains for a question: its upload is a step of an opening.
-        let usual = if kind == JobKind::Question { Phase::Share } else { phase };
+        let usual = if job.kind().holders().is_some() { Phase::Share } else { phase };
         let wait = own.map_or_else(|| self.study.wait_ms(usual), |s| s * 1000);
         Event::Opened { step, key, expected, deadline_ms: now_ms.saturating_add(wait) }
     }
 
     /// Answers that a step needs.
-    fn needed(&self, job: &Job, phase: Phase) -> usize {
+    fn needed(&self, job: &Progress, phase: Phase) -> usize {
         match phase {
             Phase::KeyShare | Phase::Relin | Phase::Parts => self.study.roster().parties(),
             Phase::Upload => {
                 let cohort = self.study.literal().minimum_cohort as usize;
-                job.spec.question.as_ref().map_or(cohort, |q| q.holders.len())
+                job.kind().holders().map_or(cohort, <[SiteId]>::len)
             }
             Phase::Ready | Phase::Share => self.study.roster().threshold(),
         }
     }
 
-    fn close(&self, job: &Job, open: &Open, now_ms: u64) -> Option<Event> {
+    fn close(&self, job: &Progress, open: &Open, now_ms: u64) -> Option<Event> {
         let phase = open.step.phase;
         let needed = self.needed(job, phase);
         let payloads = open.payloads().count();
@@ -135,7 +134,7 @@ impl Coordinator {
             Phase::Ready => payloads >= needed,
             // Here everybody is needed: one who declines ends it.
             Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
-            Phase::Upload => lost && job.spec.question.is_some(),
+            Phase::Upload => lost && job.kind().holders().is_some(),
         };
         if !closes && open.answers.len() < open.expected.len() && now_ms < open.deadline_ms {
             return None;
@@ -150,7 +149,7 @@ impl Coordinator {
     }
 
     /// What follows where nothing is to be combined: too few, or a step that only asks.
-    fn after_close(&self, job: &Job, closed: &Closed, now_ms: u64) -> Option<Event> {
+    fn after_close(&self, job: &Progress, closed: &Closed, now_ms: u64) -> Option<Event> {
         let step = closed.step;
         let (needed, found) = (self.needed(job, step.phase), closed.committed.len());
         if found >= needed {
@@ -166,7 +165,7 @@ impl Coordinator {
     }
 
     /// The next attempt at opening a round, over the same committed set.
-    fn try_again(&self, job: &Job, step: Step, missing: &[Missing], now_ms: u64) -> Event {
+    fn try_again(&self, job: &Progress, step: Step, missing: &[Missing], now_ms: u64) -> Event {
         let made = step.attempt + 1;
         if made >= self.study.literal().attempts {
             let failure = Failure::Attempts { step, made, missing: missing.to_vec() };
@@ -176,22 +175,18 @@ impl Coordinator {
         self.over_budget(job).unwrap_or_else(|| self.open(job, Phase::Ready, made, all, now_ms))
     }
 
-    fn after_combination(&self, job: &Job, closed: Option<&Closed>, now_ms: u64) -> Event {
-        let Some(closed) = closed else { return self.open_round(job, now_ms) };
-        match (closed.step.phase, job.spec.kind, &job.opening) {
-            (Phase::KeyShare, JobKind::InferenceKeys, _) => {
-                return self.open_to_all(job, Phase::Relin, now_ms);
+    fn after_combination(&self, job: &Progress, closed: Option<&Closed>, now_ms: u64) -> Option<Event> {
+        let Some(closed) = closed else { return Some(self.open_round(job, now_ms)) };
+        Some(match job.kind().next(closed.step.phase) {
+            Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
+            Next::Done => Event::Done { job: job.id, result: job.opening.as_ref()?.sum },
+            Next::Open => {
+                // Who answered first is there, and fast.
+                let first = closed.committed.iter().take(self.study.roster().threshold());
+                let mut committee: Vec<SiteId> = first.map(|h| h.header.site).collect();
+                committee.sort_unstable();
+                self.open(job, Phase::Share, closed.step.attempt, committee, now_ms)
             }
-            (Phase::KeyShare | Phase::Relin, ..) => return self.open_to_all(job, Phase::Parts, now_ms),
-            (Phase::Upload, JobKind::EncryptedHead, Some(head)) => {
-                return Event::Done { job: job.id, result: head.sum };
-            }
-            _ => {}
-        }
-        // Who answered first is there, and fast.
-        let first = closed.committed.iter().take(self.study.roster().threshold());
-        let mut committee: Vec<SiteId> = first.map(|h| h.header.site).collect();
-        committee.sort_unstable();
-        self.open(job, Phase::Share, closed.step.attempt, committee, now_ms)
+        })
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use super::job::{Closed, Job, Open, State};
+use super::progress::{Closed, Open, Progress, State};
 use super::{Coordinator, InferenceKey, Key};
-use crate::{Blob, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
+use crate::job::{Basis, Job, KeyUse, Next};
+use crate::{Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SiteId, Step};
 
 type Folded = Result<(), &'static str>;
 
@@ -27,7 +28,9 @@ impl Coordinator {
                 require(!self.names.contains_key(&spec.name), "the job's name stands twice")?;
                 Arc::make_mut(&mut self.names).insert(spec.name.clone(), *job);
                 self.waiting.push(*job);
-                self.jobs.insert(*job, Arc::new(Job::new(*job, spec.clone(), *sizes, at_ms)));
+                let parsed = Job::of(spec).map_err(|_| "its job file lacks what its kind needs")?;
+                let file = (spec.clone(), parsed);
+                self.jobs.insert(*job, Arc::new(Progress::new(*job, file, *sizes, at_ms)));
             }
             Event::Opened { step, key, expected, deadline_ms } => {
                 self.open_step(*step, *key, expected, *deadline_ms)?;
@@ -55,10 +58,10 @@ impl Coordinator {
             Event::Done { job, result } => {
                 let asked = |phase| matches!(phase, Phase::Share | Phase::Parts);
                 let job_now = self.running_mut(*job)?;
-                let head = job_now.spec.kind == JobKind::EncryptedHead;
+                let kind = job_now.kind();
                 let at_end = match &job_now.state {
                     State::Closed(c) => asked(c.step.phase),
-                    State::Between(Some(c)) => head && c.step.phase == Phase::Upload,
+                    State::Between(Some(c)) => kind.next(c.step.phase) == Next::Done,
                     _ => false,
                 };
                 require(at_end, "the job is not at its end")?;
@@ -70,7 +73,7 @@ impl Coordinator {
         Ok(())
     }
 
-    fn running_mut(&mut self, job: JobId) -> Result<&mut Job, &'static str> {
+    fn running_mut(&mut self, job: JobId) -> Result<&mut Progress, &'static str> {
         if self.running != Some(job) {
             return Err("the job is not running");
         }
@@ -97,7 +100,7 @@ impl Coordinator {
         }
         let expected = expected.to_vec();
         job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
-        if let (JobKind::Question, Some(key)) = (job.spec.kind, &mut self.inference) {
+        if let (KeyUse::Inference, Some(key)) = (job.kind().key(), &mut self.inference) {
             let key = Arc::make_mut(key);
             key.answered = key.answered.saturating_add(openings);
         }
@@ -108,7 +111,7 @@ impl Coordinator {
     /// What a job's first step brings with it: the result that a job starts from.
     fn begins_with(&self, step: Step) -> Result<Option<Blob>, &'static str> {
         let job = self.jobs.get(&step.job).ok_or("the job is unknown")?;
-        if job.spec.kind == JobKind::EncryptedHead && step.phase == Phase::Upload {
+        if matches!(job.kind().basis(), Basis::Result(_)) && step.phase == Phase::Upload {
             return self.start_of(job).map(Some).ok_or("what the job starts from is not there");
         }
         Ok(None)
@@ -155,7 +158,7 @@ impl Coordinator {
         Ok(())
     }
 
-    fn closed_share(&mut self, job: JobId, round: u64) -> Result<&mut Job, &'static str> {
+    fn closed_share(&mut self, job: JobId, round: u64) -> Result<&mut Progress, &'static str> {
         let job = self.running_mut(job)?;
         let fine =
             matches!(&job.state, State::Closed(c) if c.step.phase == Phase::Share && c.step.round == round);
@@ -173,21 +176,22 @@ impl Coordinator {
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
         job.target = None;
-        if !done || job.spec.kind != JobKind::EncryptedHead {
+        if !done || job.kind().next(Phase::Upload) != Next::Done {
             job.opening = None;
         }
         let newest = job.round;
         job.receipts.retain(|(step, _), _| step.round >= newest);
-        if done && job.spec.kind == JobKind::Ceremony {
-            let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
-            self.key = Some(Key { ceremony: id, public_key });
+        if !done || job.kind().key() != KeyUse::Makes {
+            return Ok(());
         }
-        if let (true, JobKind::InferenceKeys, Some(circuit)) = (done, job.spec.kind, &job.spec.circuit) {
-            let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
-            let evaluation_keys = job.evaluation_keys.ok_or("a ceremony without evaluation keys")?;
-            let (ceremony, circuit, answered) = (id, (**circuit).clone(), 0);
-            let key = InferenceKey { ceremony, public_key, evaluation_keys, circuit, answered };
-            self.inference = Some(Arc::new(key));
+        let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
+        match job.kind().circuit().cloned() {
+            None => self.key = Some(Key { ceremony: id, public_key }),
+            Some(circuit) => {
+                let evaluation_keys = job.evaluation_keys.ok_or("a ceremony without evaluation keys")?;
+                let key = InferenceKey { ceremony: id, public_key, evaluation_keys, circuit, answered: 0 };
+                self.inference = Some(Arc::new(key));
+            }
         }
         Ok(())
     }

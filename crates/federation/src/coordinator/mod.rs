@@ -7,7 +7,7 @@
 mod answer;
 mod decide;
 mod fold;
-mod job;
+mod progress;
 mod task;
 mod view;
 mod work;
@@ -21,7 +21,7 @@ use crate::{
     Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
     SiteId, Sizes, Step, Study,
 };
-use job::Job;
+use progress::Progress;
 
 pub use answer::Admission;
 pub use view::{JobStatus, JobView, StepView};
@@ -38,7 +38,7 @@ pub struct Coordinator {
     seq: u64,
     /// Digest of the last record.
     head: Digest,
-    jobs: BTreeMap<JobId, Arc<Job>>,
+    jobs: BTreeMap<JobId, Arc<Progress>>,
     names: Arc<BTreeMap<String, JobId>>,
     /// Jobs that wait, oldest first, and the one that runs.
     waiting: Vec<JobId>,
@@ -244,7 +244,7 @@ impl Coordinator {
         self.running.is_none() && self.waiting.is_empty()
     }
 
-    fn running(&self) -> Option<&Job> {
+    fn running(&self) -> Option<&Progress> {
         self.jobs.get(&self.running?).map(AsRef::as_ref)
     }
 }
@@ -268,6 +268,10 @@ impl Decision {
     ) -> std::result::Result<(), Refusal> {
         let (job, known) = self.next.admit_job(spec, sizes)?;
         self.job = Some(job);
+        // An old log may hold such files, and they run on; no log gets new ones.
+        if !known && spec.is_former() {
+            return Err(Refusal::FormerJob { kind: spec.kind });
+        }
         if !known {
             self.record(Event::Submitted { job, spec: spec.clone(), sizes }, now_ms, signer);
         }

@@ -3,8 +3,9 @@
 use blindscope_wire::Digest;
 
 use super::Coordinator;
-use super::job::{Job, Open, State};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobKind, Phase, SiteId, Step, Task};
+use super::progress::{Open, Progress, State};
+use crate::job::{Basis, KeyUse};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, Phase, SiteId, Step, Task};
 
 impl Coordinator {
     /// What a site is asked now, if anything.
@@ -25,11 +26,11 @@ impl Coordinator {
         })
     }
 
-    fn ask(&self, job: &Job, open: &Open, site: SiteId) -> Option<Ask> {
-        let public_key = if job.spec.kind.is_inference() {
-            self.inference.as_deref().map(|k| k.public_key)
-        } else {
-            self.key.map(|k| k.public_key)
+    fn ask(&self, job: &Progress, open: &Open, site: SiteId) -> Option<Ask> {
+        let public_key = match job.kind().key() {
+            KeyUse::Makes => None,
+            KeyUse::Sums => self.key.map(|k| k.public_key),
+            KeyUse::Inference => self.inference.as_deref().map(|k| k.public_key),
         };
         Some(match open.step.phase {
             Phase::KeyShare => Ask::KeyShare,
@@ -62,8 +63,8 @@ impl Coordinator {
     }
 
     /// What a question's answer is computed from, besides the question.
-    pub(super) fn evaluation(&self, job: &Job) -> Option<Evaluation> {
-        let head = job.spec.question.as_ref()?.head;
+    pub(super) fn evaluation(&self, job: &Progress) -> Option<Evaluation> {
+        let Basis::Head(head) = job.kind().basis() else { return None };
         let (opening, key) = (self.encrypted_head(head)?.clone(), self.inference.as_deref()?);
         let head = self.jobs.get(&head)?;
         let start = self.start_of(head)?;
@@ -73,7 +74,7 @@ impl Coordinator {
     /// Whether a site may fetch this blob: what it is asked now needs it, it is a job's result, or the key.
     pub fn may_fetch(&self, site: SiteId, digest: &Digest) -> bool {
         let named = |blob: &Blob| blob.digest == *digest;
-        let result = |job: &Job| matches!(&job.state, State::Done(blob) if named(blob));
+        let result = |job: &Progress| matches!(&job.state, State::Done(blob) if named(blob));
         self.key.is_some_and(|k| named(&k.public_key))
             || self.inference.as_deref().is_some_and(|k| named(&k.public_key))
             || self.jobs.values().any(|job| result(job))
@@ -83,9 +84,9 @@ impl Coordinator {
     /// Whether somebody who asks may fetch this blob: the public key that questions are encrypted under, or an answer, which is
     /// encrypted to who asked.
     pub fn may_ask_for(&self, digest: &Digest) -> bool {
-        let answer = |job: &Job| {
+        let answer = |job: &Progress| {
             let named = matches!(&job.state, State::Done(blob) if blob.digest == *digest);
-            named && job.spec.kind == JobKind::Question
+            named && job.is_question()
         };
         self.inference.as_deref().is_some_and(|k| k.public_key.digest == *digest)
             || self.jobs.values().any(|job| answer(job))
@@ -113,7 +114,7 @@ impl Coordinator {
     }
 }
 
-impl Job {
+impl Progress {
     /// The zeros that went into the attempt that `open` is of, in the members' order.
     fn zeros(&self, open: &Open) -> Vec<crate::SignedHeader> {
         let ready = Step { phase: Phase::Ready, ..open.step };
@@ -154,8 +155,7 @@ impl Job {
         let second = self.output.iter().filter_map(|o| o.second.as_ref());
         let second = second.flat_map(|s| s.seeds.iter().copied().chain([s.sum]));
         let opening = self.opening.iter().map(|o| o.sum);
-        let asked = self.spec.question.iter().flat_map(|q| [q.asker, q.remainder, q.dealt]);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
-        accepted.chain(output).chain(second).chain(opening).chain(asked).chain(own)
+        accepted.chain(output).chain(second).chain(opening).chain(self.kind().attached()).chain(own)
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
-use super::job::{Job, State};
+use super::progress::{Progress, State};
 use crate::{Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase, Record, SiteId, Step};
 
 /// One job, as shown.
@@ -116,7 +116,7 @@ impl Coordinator {
     }
 }
 
-fn view(job: &Job) -> JobView {
+fn view(job: &Progress) -> JobView {
     let status = match &job.state {
         State::Waiting | State::Between(None) => JobStatus::Waiting,
         State::Open(open) => JobStatus::Asking(StepView {
@@ -132,7 +132,7 @@ fn view(job: &Job) -> JobView {
     JobView {
         id: job.id,
         name: job.spec.name.clone(),
-        kind: job.spec.kind,
+        kind: job.spec.runs(),
         submitted_ms: job.submitted_ms,
         ended_ms: job.ended_ms,
         round: job.round,

@@ -4,10 +4,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
-use super::job::{Closed, State};
+use super::progress::{Closed, Progress, State};
 use crate::{
-    Blob, Cause, Circuit, Evaluation, Event, Failure, Input, JobId, JobKind, JobSpec, Missing, Phase,
-    Refusal, SiteId, Step,
+    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step,
 };
 
 /// Payloads to be combined.
@@ -17,8 +16,8 @@ pub enum Work {
     Key {
         /// The closed step.
         step: Step,
-        /// What an inference ceremony makes besides.
-        circuit: Option<Circuit>,
+        /// The job's file.
+        spec: JobSpec,
         /// Everybody's payload, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
     },
@@ -26,8 +25,8 @@ pub enum Work {
     Relin {
         /// The closed step.
         step: Step,
-        /// What they are made for.
-        circuit: Circuit,
+        /// The job's file.
+        spec: JobSpec,
         /// Everybody's payload of phase key-share, in the sites' order.
         first: Vec<(SiteId, Blob)>,
         /// The sum of the first round.
@@ -97,6 +96,17 @@ impl Work {
             | Self::Open { step, .. } => *step,
         }
     }
+
+    /// The file of the job that they belong to.
+    pub fn spec(&self) -> &JobSpec {
+        match self {
+            Self::Key { spec, .. }
+            | Self::Relin { spec, .. }
+            | Self::Sum { spec, .. }
+            | Self::Refresh { spec, .. }
+            | Self::Open { spec, .. } => spec,
+        }
+    }
 }
 
 impl Coordinator {
@@ -106,10 +116,10 @@ impl Coordinator {
         let closed = self.pending()?;
         let (step, spec, blobs) = (closed.step, job.spec.clone(), closed.blobs());
         match step.phase {
-            Phase::KeyShare => Some(Work::Key { step, circuit: spec.circuit.map(|c| *c), shares: blobs }),
+            Phase::KeyShare => Some(Work::Key { step, spec, shares: blobs }),
             Phase::Relin => {
-                let (circuit, sum) = (*spec.circuit?, job.output.as_ref()?.second.as_ref()?.sum);
-                Some(Work::Relin { step, circuit, first: job.key_shares(step), sum, shares: blobs })
+                let sum = job.output.as_ref()?.second.as_ref()?.sum;
+                Some(Work::Relin { step, spec, first: job.key_shares(step), sum, shares: blobs })
             }
             Phase::Parts => None,
             Phase::Upload => {
@@ -156,7 +166,7 @@ impl Coordinator {
             Input::Combined { output, .. } if !opens => {
                 let parties = self.study.roster().parties();
                 let first = step.phase == Phase::KeyShare;
-                let inference = self.running().is_some_and(|j| j.spec.kind == JobKind::InferenceKeys);
+                let inference = self.running().is_some_and(|j| j.kind().circuit().is_some());
                 let seeds = output.second.as_ref().map(|s| s.seeds.len());
                 if output.each.len() != if first { parties } else { 0 }
                     || seeds != (first && inference).then_some(parties)
@@ -172,7 +182,7 @@ impl Coordinator {
                 Ok(Event::Advanced { job, round: step.round, input: *input })
             }
             // A question is evaluated before it is opened.
-            Input::Stuck { .. } if !opens && self.running().is_some_and(|j| j.spec.question.is_some()) => {
+            Input::Stuck { .. } if !opens && self.running().is_some_and(Progress::is_question) => {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
             Input::Opened { .. } | Input::Stuck { .. } if opens => {

@@ -17,6 +17,7 @@ use blindscope_wire::{Digest, Hasher, Header};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
+use super::keep;
 use crate::{Blob, Blobs, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SiteEntry, SiteId, Study};
 
 const WRITE: &str = "write key share";
@@ -37,7 +38,7 @@ pub(crate) fn key_share_len(study: &Study, ceremony: &Transcript) -> u64 {
 }
 
 /// Binds a sealed part to study, ceremony, sender and receiver.
-pub(super) fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
+pub(crate) fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
     Hasher::new("blindscope/federation/part/v1")
         .absorb(&study.digest().0)
         .absorb(&ceremony.0.0)
@@ -46,7 +47,7 @@ pub(super) fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) 
         .finish()
 }
 
-pub(super) fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Result<&'s SiteEntry> {
+pub(crate) fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Result<&'s SiteEntry> {
     study.site(site).ok_or(Error::ForeignSite { op, site })
 }
 
@@ -68,7 +69,7 @@ pub fn write_key_share(
 }
 
 /// Writes what is made of a site's secret: its share of the public key, and its parts, each sealed to its receiver.
-pub(super) fn write_secret(
+pub(crate) fn write_secret(
     study: &Study,
     (job, ceremony): (JobId, &Transcript),
     secret: &SiteSecret,
@@ -104,13 +105,13 @@ pub fn combine_key(
     let ceremony = study.ceremony(job)?;
     let (collector, mut readers) = collect(&ceremony, shares, blobs)?;
     let key = PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes();
-    let shared = keep(blobs, &key)?;
+    let shared = keep(COMBINE, blobs, &key)?;
     let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
     Ok(Output { shared, each, second: None })
 }
 
 /// Refuses a public key that is not the one that these payloads make.
-pub(super) fn check_public_key(
+pub(crate) fn check_public_key(
     study: &Study,
     job: JobId,
     payloads: &[(SiteId, Blob)],
@@ -123,7 +124,7 @@ pub(super) fn check_public_key(
 }
 
 /// Refuses a blob of other bytes than were recomputed.
-pub(super) fn same(op: &'static str, bytes: &[u8], shown: &Blob) -> Result<()> {
+pub(crate) fn same(op: &'static str, bytes: &[u8], shown: &Blob) -> Result<()> {
     let computed = Blob::of(bytes);
     if computed == *shown {
         return Ok(());
@@ -132,10 +133,10 @@ pub(super) fn same(op: &'static str, bytes: &[u8], shown: &Blob) -> Result<()> {
 }
 
 /// One site's payload being read.
-pub(super) type Reading = (SiteId, Box<dyn Read + Send>);
+pub(crate) type Reading = (SiteId, Box<dyn Read + Send>);
 
 /// Adds up the shares of the public key, which stand first; the payloads after them.
-pub(super) fn collect(
+pub(crate) fn collect(
     ceremony: &Transcript,
     shares: &[(SiteId, Blob)],
     blobs: &dyn Blobs,
@@ -150,7 +151,7 @@ pub(super) fn collect(
 }
 
 /// Adds the next message of each payload.
-pub(super) fn absorb(
+pub(crate) fn absorb(
     ceremony: &Transcript,
     collector: &mut Collector,
     readers: &mut [Reading],
@@ -168,7 +169,7 @@ pub(super) fn absorb(
 }
 
 /// Lays the sealed parts together by receiver: one part of each payload in memory.
-pub(super) fn lay_bundles(
+pub(crate) fn lay_bundles(
     study: &Study,
     ceremony: &Transcript,
     readers: &mut [Reading],
@@ -184,11 +185,6 @@ pub(super) fn lay_bundles(
         })
     };
     study.sites().map(bundle).collect()
-}
-
-/// Keeps bytes that are at hand.
-pub(super) fn keep(blobs: &dyn Blobs, bytes: &[u8]) -> Result<Blob> {
-    blobs.create(bytes.len() as u64, &mut |out| out.write_all(bytes).map_err(Error::io(COMBINE)))
 }
 
 fn stranger(site: SiteId) -> blindscope_threshold::ThresholdError {
@@ -210,7 +206,7 @@ pub fn open_bundle(
 }
 
 /// The same of any ceremony.
-pub(super) fn open_parts(
+pub(crate) fn open_parts(
     study: &Study,
     (job, ceremony): (JobId, &Transcript),
     me: SiteId,

@@ -12,23 +12,22 @@ use rand_core::CryptoRng;
 
 use super::inference::read_exactly;
 use super::{Side, blame, open};
-use crate::{Blob, Blobs, Circuit, Error, JobSpec, Result, SiteId, Sizes, Study};
+use crate::{Blob, Blobs, Circuit, Error, Result, SiteId, Study};
 
 const ADD: &str = "add ciphertexts";
 const ENCRYPT: &str = "encrypt head";
 
 /// Answers stand at the last level.
-pub(super) const LAST: Level = Level(0);
+pub(crate) const LAST: Level = Level(0);
 
-/// Bytes that the steps of a head's job move.
-pub(crate) fn head_sizes(study: &Study, circuit: &Circuit, levels: &[Level]) -> Result<Sizes> {
+/// Bytes of ciphertexts at these levels.
+pub(crate) fn ciphertexts_len(study: &Study, circuit: &Circuit, levels: &[Level]) -> Result<u64> {
     let params = study.circuit_params(circuit)?;
-    let upload = levels.iter().map(|l| codec::ciphertext_len(&params, 2, *l) as u64).sum();
-    Ok(Sizes { openings: 0, key_share: 0, relin: 0, upload, sum: upload, share: 0 })
+    Ok(levels.iter().map(|l| codec::ciphertext_len(&params, 2, *l) as u64).sum())
 }
 
 /// A public key of a circuit's parameters.
-pub(super) fn read_key(
+pub(crate) fn read_key(
     params: &Parameters,
     op: &'static str,
     blob: &Blob,
@@ -39,7 +38,7 @@ pub(super) fn read_key(
 }
 
 /// The next ciphertext of a stream.
-pub(super) fn next(
+pub(crate) fn next(
     params: &Parameters,
     op: &'static str,
     level: Level,
@@ -49,8 +48,7 @@ pub(super) fn next(
     reader.read_exact(&mut bytes).map_err(Error::io(op))?;
     let c = codec::decode_ciphertext(params, &bytes)?;
     if c.level() != level || c.components().len() != 2 {
-        let (expected, found) = (level.0 as u64, c.level().0 as u64);
-        return Err(Error::Length { op: "read ciphertext: level", expected, found });
+        return Err(Error::Level { op, expected: level.0, found: c.level().0 });
     }
     Ok(c)
 }
@@ -82,7 +80,7 @@ pub fn read_ciphertexts(
 /// [`Error::Learning`] for plaintexts that are not the job's; [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
 pub(crate) fn write_head(
     study: &Study,
-    (spec, circuit): (&JobSpec, &Circuit),
+    (circuit, levels): (&Circuit, &[Level]),
     public_key: &Blob,
     plain: &[Plaintext],
     blobs: &dyn Blobs,
@@ -91,8 +89,7 @@ pub(crate) fn write_head(
 ) -> Result<()> {
     let params = study.circuit_params(circuit)?;
     let key = read_key(&params, ENCRYPT, public_key, blobs)?;
-    let levels = levels(spec);
-    if plain.len() != levels.len() || plain.iter().zip(&levels).any(|(m, l)| m.level() != *l) {
+    if plain.len() != levels.len() || plain.iter().zip(levels).any(|(m, l)| m.level() != *l) {
         let source = format!("{} plaintexts, the job has {} levels", plain.len(), levels.len()).into();
         return Err(Error::Learning { op: ENCRYPT, source });
     }
@@ -101,14 +98,6 @@ pub(crate) fn write_head(
         let bytes = codec::encode_ciphertext(&encryptor.encrypt(m, rng)?);
         out.write_all(&bytes).map_err(Error::io(ENCRYPT))
     })
-}
-
-/// Levels of a head's ciphertexts.
-pub(crate) fn levels(spec: &JobSpec) -> Vec<Level> {
-    match &spec.question {
-        Some(question) => vec![LAST; question.ciphertexts as usize],
-        None => spec.levels.iter().map(|l| Level(*l as usize)).collect(),
-    }
 }
 
 /// Writes the sums of these payloads' ciphertexts, place by place. `base` is what the others refresh.

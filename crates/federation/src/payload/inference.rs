@@ -26,9 +26,9 @@ use rand_core::{CryptoRng, SeedableRng};
 use zeroize::Zeroize;
 
 use super::ceremony::{
-    Reading, absorb, collect, context, entry, keep, key_share_len, lay_bundles, same, write_secret,
+    Reading, absorb, collect, context, entry, key_share_len, lay_bundles, same, write_secret,
 };
-use super::open;
+use super::{keep, open};
 use crate::{
     Blob, Blobs, Circuit, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SecondRound, SiteId, Study,
 };
@@ -45,7 +45,7 @@ fn message_len(collector: &Collector) -> u64 {
 }
 
 /// Bytes of a payload of phase key-share, and of phase relin.
-pub(crate) fn lengths(study: &Study, ceremony: &Transcript, circuit: &Circuit) -> (u64, u64) {
+pub(crate) fn inference_lengths(study: &Study, ceremony: &Transcript, circuit: &Circuit) -> (u64, u64) {
     let relin = message_len(&RelinShare::collector(ceremony));
     let galois: u64 = shares(ceremony, circuit).map(|share| message_len(&share.collector())).sum();
     let first = key_share_len(study, ceremony) + SEED_LEN as u64 + relin + galois;
@@ -111,20 +111,20 @@ pub fn combine_first(
     let ceremony = study.inference_ceremony(job, circuit)?;
     let (collector, mut readers) = collect(&ceremony, payloads, blobs)?;
     let key = PublicKeyShare::finish(&ceremony, collector)?;
-    let shared = keep(blobs, &codec::encode_public_key(&key))?;
+    let shared = keep(COMBINE, blobs, &codec::encode_public_key(&key))?;
     let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
     let mut seed = [0; SEED_LEN];
     let mut seeds = Vec::with_capacity(readers.len());
     for (_, reader) in &mut readers {
         reader.read_exact(&mut seed).map_err(Error::io(COMBINE))?;
-        seeds.push(keep(blobs, &seed)?);
+        seeds.push(keep(COMBINE, blobs, &seed)?);
     }
-    let sum = keep(blobs, &first_sum(&ceremony, &mut readers)?)?;
+    let sum = keep(COMBINE, blobs, &first_sum(&ceremony, &mut readers)?)?;
     Ok(Output { shared, each, second: Some(SecondRound { sum, seeds }) })
 }
 
 /// Refuses a public key that is not the one that these payloads of phase key-share make.
-pub(super) fn check_inference_key(
+pub(crate) fn check_inference_key(
     study: &Study,
     (job, circuit): (JobId, &Circuit),
     payloads: &[(SiteId, Blob)],
@@ -139,7 +139,7 @@ pub(super) fn check_inference_key(
 
 /// Refuses a sum of the first round that is not the one of these payloads: under another sum the second round would give the
 /// site's secret away.
-pub(super) fn check_first_sum(
+pub(crate) fn check_first_sum(
     study: &Study,
     (job, circuit): (JobId, &Circuit),
     payloads: &[(SiteId, Blob)],
@@ -222,12 +222,12 @@ pub fn combine_relin(
     let sum = RelinShare::sum_from_bytes(&ceremony, &bytes)?;
     let relin = RelinShareTwo::finish(&ceremony, &sum, collector)?.at_level(circuit.relin_level());
     keys.extend(codec::encode_relin_key(&relin));
-    keep(blobs, &keys)
+    keep(COMBINE, blobs, &keys)
 }
 
 /// Refuses evaluation keys that are not the ones that everybody's payloads make. They stay here: what is evaluated, a site
 /// evaluates under them.
-pub(super) fn check_evaluation_keys(
+pub(crate) fn check_evaluation_keys(
     study: &Study,
     of: (JobId, &Circuit),
     first: &[(SiteId, Blob)],
@@ -248,7 +248,7 @@ fn readers(payloads: &[(SiteId, Blob)], blobs: &dyn Blobs) -> Result<Vec<Reading
 }
 
 /// The bytes of a blob that has to be this long.
-pub(super) fn read_exactly(op: &'static str, blobs: &dyn Blobs, blob: &Blob, len: u64) -> Result<Vec<u8>> {
+pub(crate) fn read_exactly(op: &'static str, blobs: &dyn Blobs, blob: &Blob, len: u64) -> Result<Vec<u8>> {
     if blob.len != len {
         return Err(Error::Length { op, expected: len, found: blob.len });
     }

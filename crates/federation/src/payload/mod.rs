@@ -17,14 +17,29 @@ pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
 pub use round::{combine_sum, open_round, write_contribution, write_refresh};
 pub use run::{MAX_INPUT, SiteTools, combine, site_payload};
 
+pub(crate) use ceremony::{check_public_key, key_share_len};
+pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, open_inference_bundle, write_head};
+pub(crate) use inference::{check_evaluation_keys, check_first_sum, check_inference_key, inference_lengths};
+pub(crate) use question::{
+    Answering, QuestionOf, evaluate_question, open_answers, question_sizes, refresh_answers,
+    write_answer_share, write_answer_zeros, write_encryptions,
+};
+pub(crate) use round::{Target, write_share_of};
+pub(crate) use run::read_input;
+
 use std::cell::Cell;
 use std::io::{self, Read};
 
 use crate::{Blob, Blobs, Error, Result, SiteId};
 
 /// Opens a blob for an operation.
-fn open(op: &'static str, blobs: &dyn Blobs, blob: &Blob) -> Result<Box<dyn Read + Send>> {
+pub(crate) fn open(op: &'static str, blobs: &dyn Blobs, blob: &Blob) -> Result<Box<dyn Read + Send>> {
     blobs.open(blob).map_err(Error::io(op))
+}
+
+/// Keeps bytes that are at hand.
+pub(crate) fn keep(op: &'static str, blobs: &dyn Blobs, bytes: &[u8]) -> Result<Blob> {
+    blobs.create(bytes.len() as u64, &mut |out| out.write_all(bytes).map_err(Error::io(op)))
 }
 
 /// Several sites' payloads, read side by side; remembers which was read last, so that an error has a name.

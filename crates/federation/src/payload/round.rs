@@ -8,7 +8,7 @@ use blindscope_threshold::{Committee, KeyShare, PartyId, WideKey};
 use rand_core::CryptoRng;
 
 use super::{Side, blame, open};
-use crate::{Blob, Blobs, Error, JobId, JobSpec, Opening, Permit, Result, SignedHeader, SiteId, Step, Study};
+use crate::{Blob, Blobs, Error, JobId, Opening, Permit, Result, SignedHeader, SiteId, Step, Study};
 
 const SUM: &str = "add contributions";
 const SHARE: &str = "write share";
@@ -78,7 +78,7 @@ pub fn combine_sum(
     write_sum(plan, &mut inputs, &mut { out }).map_err(|e| blame(SUM, &last, e.into()))
 }
 
-pub(super) fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
+pub(crate) fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
     let parties: Vec<PartyId> = members.iter().map(|s| s.party()).collect();
     Ok(Committee::new(study.roster(), &parties)?)
 }
@@ -158,23 +158,4 @@ pub fn open_round(
     open_sum(plan, &round, &committee(study, &members)?, &mut sum, &mut readers, &mut sink)
         .map_err(|e| blame(OPEN, &last, e.into()))?;
     Ok(values)
-}
-
-/// The plan of a job's rounds.
-///
-/// # Errors
-/// [`Error::Aggregate`] with the numbers, where the sums have no room or the job is a ceremony.
-pub(crate) fn plan(study: &Study, spec: &JobSpec) -> Result<SumPlan> {
-    let literal = study.literal();
-    let sum = blindscope_aggregate::SumPlanLiteral {
-        values: spec.values,
-        max: spec.max,
-        sites: literal.sites.len() as u32,
-        threshold: literal.threshold,
-        width: study.key_width() as u32,
-        budget: literal.decryptions,
-        statistical_bits: literal.statistical_bits,
-        attempts: literal.attempts,
-    };
-    Ok(SumPlan::new(study.params(), sum)?)
 }

@@ -1,22 +1,17 @@
 //! Judging a task, before anything is computed or sent.
 
-use super::{Mark, Order, Site};
+use super::{Mark, Objection, Order, Site};
+use crate::job::{Job, KeyUse, Kind, QuestionJob};
 use crate::{
-    Ask, Blob, Cause, Error, Evaluation, JobKind, Opening, Phase, Question, Result, SignedHeader, SiteId,
-    Step, Task,
+    Ask, Blob, Error, Evaluation, EvaluationShares, Opening, Phase, Result, Rule, SignedHeader, SiteId, Step,
+    Task,
 };
 
-/// The verdict on a task: marks that go before the work, or why there will be none.
-type Verdict = std::result::Result<Vec<Mark>, Cause>;
+/// Nothing, or what is wrong with a task.
+type Judged<T = ()> = std::result::Result<T, Objection>;
 
-fn require(fine: bool, cause: Cause) -> std::result::Result<(), Cause> {
-    if fine { Ok(()) } else { Err(cause) }
-}
-
-/// Whether sites ever help to open what a kind's jobs compute. An encrypted head is never opened; of its answers to a
-/// question each is, to the asker alone.
-fn opens(kind: JobKind) -> bool {
-    kind.is_sum() || kind == JobKind::Question
+fn require(fine: bool, objection: Objection) -> Judged {
+    if fine { Ok(()) } else { Err(objection) }
 }
 
 impl Site {
@@ -34,150 +29,168 @@ impl Site {
         }
         Ok(match self.judge(task) {
             Ok(before) => Order::Work { before },
-            Err(cause) => Order::Decline(cause),
+            Err(objection) => Order::Decline(objection),
         })
     }
 
-    fn judge(&self, task: &Task) -> Verdict {
-        let step = task.step;
-        let literal = self.study.literal();
-        require(step.round < task.spec.rounds && step.attempt < literal.attempts, Cause::Task)?;
-        let kind = task.spec.kind;
-        let ceremony = kind.is_ceremony();
-        require(!ceremony || task.key == step.job, Cause::Task)?;
-        self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened).map_err(Cause::Policy)?;
+    fn judge(&self, task: &Task) -> Judged<Vec<Mark>> {
+        let (step, literal) = (task.step, self.study.literal());
+        let there = step.round < task.spec.rounds && step.attempt < literal.attempts;
+        require(there, Objection::NoSuchStep { step })?;
+        let job = Job::of(&task.spec).map_err(|_| Objection::JobFile)?;
+        let kind = job.kind();
+        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened);
+        policy.map_err(Objection::Policy)?;
+        if kind.key() == KeyUse::Makes {
+            return self.judge_ceremony(task, kind).map(|()| Vec::new());
+        }
         match (&task.ask, step.phase) {
-            (Ask::KeyShare, Phase::KeyShare) => {
-                require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
-                Ok(Vec::new())
-            }
-            (Ask::Parts { shares, evaluation, .. }, Phase::Parts) => {
-                require(ceremony && step.round == 0 && step.attempt == 0, Cause::Task)?;
-                require(evaluation.is_some() == kind.is_inference(), Cause::Task)?;
-                self.judge_key_shares(task, shares)?;
-                if let Some(made) = evaluation {
-                    require(made.shares.len() == self.study.roster().parties(), Cause::Task)?;
-                    let relin = Step { phase: Phase::Relin, ..step };
-                    self.judge_headers(task, &made.shares, relin, Some(task.sizes.relin))?;
-                }
-                Ok(Vec::new())
-            }
-            (Ask::Relin { shares, .. }, Phase::Relin) => {
-                require(kind == JobKind::InferenceKeys && step.round == 0 && step.attempt == 0, Cause::Task)?;
-                // Under a seed that this site sealed to itself in this ceremony, and for a first round that it took part in.
-                let first = self.staged.get(&Step { phase: Phase::KeyShare, ..step });
-                require(first.is_some_and(|answer| answer.payload().is_some()), Cause::Task)?;
-                self.judge_key_shares(task, shares)?;
-                Ok(Vec::new())
-            }
             (Ask::Upload { public_key, input }, Phase::Upload) => {
-                require(!ceremony && step.attempt == 0, Cause::Task)?;
-                let holder = task.spec.question.as_ref().is_none_or(|q| q.holders.contains(&self.me));
-                require(holder, Cause::Task)?;
-                self.holds(task, Some(public_key))?;
-                Ok(self.begins(task, *input))
+                require(step.attempt == 0, Objection::NoSuchStep { step })?;
+                require(kind.holders().is_none_or(|h| h.contains(&self.me)), Objection::NoHolder)?;
+                self.holds(task, kind, Some(public_key))?;
+                Ok(self.begins(task, &job, *input))
             }
             (Ask::Ready { public_key, opening }, Phase::Ready) => {
-                require(opens(kind) && step.attempt > 0, Cause::Task)?;
-                self.holds(task, Some(public_key))?;
-                self.judge_opening(task, opening)
+                require(kind.opens() && step.attempt > 0, Objection::OtherPhase { step })?;
+                self.holds(task, kind, Some(public_key))?;
+                self.judge_opening(task, kind, opening)
             }
-            (Ask::Share { opening, committee, zeros, target, evaluation }, Phase::Share) => {
-                require(opens(kind), Cause::Task)?;
-                self.holds(task, None)?;
-                let mut marks = self.judge_opening(task, opening)?;
-                self.judge_target(task, opening, committee, zeros, target)?;
-                match (&task.spec.question, evaluation) {
-                    (None, None) => {}
-                    (Some(question), Some(evaluation)) => {
-                        self.judge_evaluation(task, question, evaluation)?;
-                    }
-                    _ => return Err(Cause::Task),
-                }
-                require(!self.spent.contains(&step), Cause::Spent)?;
-                let key = (kind == JobKind::Question).then_some(task.key);
-                self.answers_left(task)?;
-                marks.push(Mark::Spent { step, openings: task.sizes.openings, key });
-                Ok(marks)
+            (Ask::Share { .. }, Phase::Share) => {
+                require(kind.opens(), Objection::OtherPhase { step })?;
+                self.judge_share(task, &job)
             }
-            _ => Err(Cause::Task),
+            _ => Err(Objection::OtherPhase { step }),
+        }
+    }
+
+    /// A step of a ceremony: this one's own, in its one round, of everybody's answers.
+    fn judge_ceremony(&self, task: &Task, kind: &dyn Kind) -> Judged {
+        let step = task.step;
+        require(task.key == step.job, Objection::OtherCeremony)?;
+        require(step.round == 0 && step.attempt == 0, Objection::NoSuchStep { step })?;
+        match (&task.ask, step.phase) {
+            (Ask::KeyShare, Phase::KeyShare) => Ok(()),
+            (Ask::Parts { shares, evaluation, .. }, Phase::Parts) => {
+                let made = evaluation.as_deref();
+                require(made.is_some() == kind.circuit().is_some(), Objection::EvaluationKeys)?;
+                self.judge_key_shares(task, shares)?;
+                made.map_or(Ok(()), |made| self.judge_second_round(task, made))
+            }
+            (Ask::Relin { shares, .. }, Phase::Relin) => {
+                require(kind.circuit().is_some(), Objection::OtherPhase { step })?;
+                // Under a seed that this site sealed to itself in this ceremony, and for a first round that it took part in.
+                let first = self.staged.get(&Step { phase: Phase::KeyShare, ..step });
+                require(first.is_some_and(|answer| answer.payload().is_some()), Objection::NoFirstRound)?;
+                self.judge_key_shares(task, shares)
+            }
+            _ => Err(Objection::OtherPhase { step }),
         }
     }
 
     /// Checks that these are all sites' signed answers of the ceremony's first step.
-    fn judge_key_shares(&self, task: &Task, shares: &[SignedHeader]) -> std::result::Result<(), Cause> {
-        require(shares.len() == self.study.roster().parties(), Cause::Task)?;
+    fn judge_key_shares(&self, task: &Task, shares: &[SignedHeader]) -> Judged {
+        self.judge_roster(shares)?;
         let first = Step { phase: Phase::KeyShare, ..task.step };
         self.judge_headers(task, shares, first, Some(task.sizes.key_share))
     }
 
+    fn judge_second_round(&self, task: &Task, made: &EvaluationShares) -> Judged {
+        self.judge_roster(&made.shares)?;
+        let relin = Step { phase: Phase::Relin, ..task.step };
+        self.judge_headers(task, &made.shares, relin, Some(task.sizes.relin))
+    }
+
+    fn judge_roster(&self, shares: &[SignedHeader]) -> Judged {
+        let (expected, found) = (self.study.roster().parties(), shares.len());
+        require(found == expected, Objection::Roster { expected, found })
+    }
+
+    fn judge_share(&self, task: &Task, job: &Job) -> Judged<Vec<Mark>> {
+        let Ask::Share { opening, committee, zeros, target, evaluation } = &task.ask else {
+            return Err(Objection::OtherPhase { step: task.step });
+        };
+        let kind = job.kind();
+        self.holds(task, kind, None)?;
+        let mut marks = self.judge_opening(task, kind, opening)?;
+        self.judge_target(task, kind, (opening, target), committee, zeros)?;
+        match (job, evaluation) {
+            (Job::Question(asked), Some(evaluation)) => self.judge_evaluation(task, asked, evaluation)?,
+            (Job::Question(_), None) | (_, Some(_)) => return Err(Objection::Evaluation),
+            (_, None) => {}
+        }
+        require(!self.spent.contains(&task.step), Objection::Spent)?;
+        self.answers_left(task, kind)?;
+        let key = (kind.key() == KeyUse::Inference).then_some(task.key);
+        marks.push(Mark::Spent { step: task.step, openings: task.sizes.openings, key });
+        Ok(marks)
+    }
+
     /// Refuses a key that this site holds no share of, or another public key for it.
-    fn holds(&self, task: &Task, public_key: Option<&Blob>) -> std::result::Result<(), Cause> {
-        let held = self.keys.get(&task.key).ok_or(Cause::KeyEpoch)?;
-        require(held.inference == task.spec.kind.is_inference(), Cause::KeyEpoch)?;
-        require(public_key.is_none_or(|k| *k == held.public_key), Cause::KeyEpoch)
+    fn holds(&self, task: &Task, kind: &dyn Kind, public_key: Option<&Blob>) -> Judged {
+        let held = self.keys.get(&task.key).ok_or(Objection::NoKey)?;
+        let same = public_key.is_none_or(|k| *k == held.public_key);
+        require(same && held.inference == kind.circuit().is_some(), Objection::OtherKey)
     }
 
     /// Refuses more re-encryptions under an inference key than its masks were made for.
-    fn answers_left(&self, task: &Task) -> std::result::Result<(), Cause> {
-        let (JobKind::Question, Some(circuit)) = (task.spec.kind, &task.spec.circuit) else { return Ok(()) };
+    fn answers_left(&self, task: &Task, kind: &dyn Kind) -> Judged {
+        let Some(circuit) = kind.circuit() else { return Ok(()) };
         let before = self.answered.get(&task.key).copied().unwrap_or(0);
         let (found, most) = (before.saturating_add(task.sizes.openings), circuit.answers);
-        require(found <= most, Cause::Policy(crate::Rule::MaximumDecryptions { found, most }))
+        require(found <= most, Objection::Policy(Rule::MaximumDecryptions { found, most }))
     }
 
     /// Checks what a round opens, and that it is what this site remembers of it.
-    fn judge_opening(&self, task: &Task, opening: &Opening) -> Verdict {
+    fn judge_opening(&self, task: &Task, kind: &dyn Kind, opening: &Opening) -> Judged<Vec<Mark>> {
         let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
-        if let Some(question) = &task.spec.question {
-            // All holders of its shares, and nobody else; whose data the head is of is judged beside it.
+        if let Some(holders) = kind.holders() {
+            // All of them, and nobody else; whose data the head is of is judged beside it.
             let from = opening.committed.iter().map(|h| &h.header.site);
-            require(from.eq(&question.holders), Cause::Task)?;
+            require(from.eq(holders), Objection::OtherHolders)?;
             self.judge_headers(task, &opening.committed, upload, None)?;
         } else {
             self.judge_cohort(opening)?;
             self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?;
         }
-        require(opening.sum.len == task.sizes.sum, Cause::Task)?;
+        sum_length(task, &opening.sum)?;
         let digest = opening.digest();
         let (job, round) = (task.step.job, task.step.round);
         match self.openings.get(&(job, round)) {
             Some(known) if *known == digest => Ok(Vec::new()),
-            Some(_) => Err(Cause::OtherOpening),
-            None if self.sums.contains_key(&opening.sum.digest) => Err(Cause::OtherOpening),
+            Some(_) => Err(Objection::OtherOpening),
+            None if self.sums.contains_key(&opening.sum.digest) => Err(Objection::OtherOpening),
             None => Ok(vec![Mark::Opening { job, round, opening: digest, sum: opening.sum }]),
         }
     }
 
     /// Refuses what is computed of fewer sites' data than study and policy allow.
-    fn judge_cohort(&self, opening: &Opening) -> std::result::Result<(), Cause> {
-        let cohort = opening.committed.len();
-        require(cohort >= self.study.literal().minimum_cohort as usize, Cause::Task)?;
-        self.policy.allows_cohort(cohort).map_err(Cause::Policy)
+    fn judge_cohort(&self, opening: &Opening) -> Judged {
+        let (found, least) = (opening.committed.len(), self.study.literal().minimum_cohort);
+        require(found >= least as usize, Objection::Cohort { found, least })?;
+        self.policy.allows_cohort(found).map_err(Objection::Policy)
     }
 
     /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's upload as it was sent; that
     /// it starts from what this site was shown then; and that the evaluation keys are those that it has made itself.
-    fn judge_evaluation(
-        &self,
-        task: &Task,
-        question: &Question,
-        evaluation: &Evaluation,
-    ) -> std::result::Result<(), Cause> {
-        let Evaluation { head, start, opening, keys } = evaluation;
-        let same = head.id(&self.study) == question.head && head.kind == JobKind::EncryptedHead;
-        require(same && head.circuit == task.spec.circuit, Cause::Task)?;
+    fn judge_evaluation(&self, task: &Task, asked: &QuestionJob, evaluation: &Evaluation) -> Judged {
+        let Evaluation { head: spec, start, opening, keys } = evaluation;
+        let head = Job::of(spec).map_err(|_| Objection::OtherHead)?;
+        let question = asked.question();
+        let same = spec.id(&self.study) == question.head && matches!(head, Job::EncryptedHead(_));
+        require(same && head.kind().circuit() == Kind::circuit(asked), Objection::OtherHead)?;
         self.judge_cohort(opening)?;
         let upload = Step { job: question.head, round: 0, attempt: 0, phase: Phase::Upload };
         self.judge_headers(task, &opening.committed, upload, None)?;
-        require(self.starts.get(&question.head).is_none_or(|known| known == start), Cause::OtherOpening)?;
-        let held = self.keys.get(&task.key).ok_or(Cause::KeyEpoch)?;
-        require(held.evaluation_keys == Some(*keys), Cause::OtherKey)
+        let known = self.starts.get(&question.head);
+        require(known.is_none_or(|known| known == start), Objection::OtherStart)?;
+        let held = self.keys.get(&task.key).ok_or(Objection::NoKey)?;
+        require(held.evaluation_keys == Some(*keys), Objection::OtherEvaluationKeys)
     }
 
     /// What a site remembers of an encrypted head that it contributes to: what the head starts from.
-    fn begins(&self, task: &Task, input: Option<Blob>) -> Vec<Mark> {
-        let head = task.spec.kind == JobKind::EncryptedHead && !self.starts.contains_key(&task.step.job);
+    fn begins(&self, task: &Task, job: &Job, input: Option<Blob>) -> Vec<Mark> {
+        let head = matches!(job, Job::EncryptedHead(_)) && !self.starts.contains_key(&task.step.job);
         let mark = |input| Mark::Start { head: task.step.job, input };
         input.filter(|_| head).map(mark).into_iter().collect()
     }
@@ -189,44 +202,56 @@ impl Site {
         headers: &[SignedHeader],
         step: Step,
         expected: Option<u64>,
-    ) -> std::result::Result<(), Cause> {
+    ) -> Judged {
         let rising = headers.windows(2).all(|w| match w {
             [a, b] => a.header.site < b.header.site,
             _ => true,
         });
-        require(rising, Cause::Task)?;
-        for signed in headers {
-            let header = &signed.header;
-            let entry = self.study.site(header.site).ok_or(Cause::Task)?;
-            let same = header.study == task.study && header.key == task.key && header.step == step;
-            let fits = signed.payload().is_some_and(|b| expected.is_none_or(|len| b.len == len));
-            require(same && fits && signed.is_by(&entry.identity), Cause::Task)?;
-            let own = header.site != self.me || self.staged.get(&step).is_some_and(|s| s.header == *header);
-            require(own, Cause::Task)?;
+        require(rising, Objection::Order)?;
+        headers.iter().try_for_each(|signed| self.judge_header(task, signed, step, expected))
+    }
+
+    fn judge_header(&self, task: &Task, signed: &SignedHeader, step: Step, expected: Option<u64>) -> Judged {
+        let (header, site) = (&signed.header, signed.header.site);
+        let entry = self.study.site(site).ok_or(Objection::Stranger { site })?;
+        require(signed.is_by(&entry.identity), Objection::Signature { site })?;
+        let same = header.study == task.study && header.key == task.key && header.step == step;
+        require(same, Objection::OtherAnswer { site, step })?;
+        let payload = signed.payload().ok_or(Objection::NoPayload { site })?;
+        if let Some(expected) = expected {
+            require(payload.len == expected, Objection::PayloadLength { site, expected })?;
         }
-        Ok(())
+        let own = site != self.me || self.staged.get(&step).is_some_and(|s| s.header == *header);
+        require(own, Objection::OwnAnswer { step })
     }
 
     /// Checks whom the share is combined with, and that a later attempt's ciphertext carries this site's own zeros.
     fn judge_target(
         &self,
         task: &Task,
-        opening: &Opening,
+        kind: &dyn Kind,
+        (opening, target): (&Opening, &Blob),
         committee: &[SiteId],
         zeros: &[SignedHeader],
-        target: &Blob,
-    ) -> std::result::Result<(), Cause> {
+    ) -> Judged {
+        let threshold = self.study.roster().threshold();
         let rising = committee.windows(2).all(|w| w.first() < w.last());
-        let members = rising && committee.len() == self.study.roster().threshold();
-        require(members && committee.contains(&self.me), Cause::Task)?;
-        require(target.len == task.sizes.sum, Cause::Task)?;
+        let members = rising && committee.len() == threshold && committee.contains(&self.me);
+        require(members, Objection::Committee { threshold })?;
+        sum_length(task, target)?;
         if task.step.attempt == 0 {
-            return require(zeros.is_empty() && *target == opening.sum, Cause::Task);
+            return require(zeros.is_empty() && *target == opening.sum, Objection::Target);
         }
         let ready = Step { phase: Phase::Ready, ..task.step };
         let from: Vec<SiteId> = zeros.iter().map(|z| z.header.site).collect();
-        require(from == committee && target.digest != opening.sum.digest, Cause::Task)?;
-        let len = if task.spec.question.is_some() { task.sizes.sum } else { task.sizes.upload };
-        self.judge_headers(task, zeros, ready, Some(len))
+        require(from == committee && target.digest != opening.sum.digest, Objection::Target)?;
+        let len = kind.payload_len(&self.study, &task.sizes, Phase::Ready, self.me);
+        self.judge_headers(task, zeros, ready, len)
     }
+}
+
+/// Refuses ciphertexts of another length than the job's.
+fn sum_length(task: &Task, shown: &Blob) -> Judged {
+    let (expected, found) = (task.sizes.sum, shown.len);
+    require(found == expected, Objection::SumLength { expected, found })
 }

@@ -5,6 +5,7 @@
 //! the same answer again, or says that the share was lost.
 
 mod judge;
+mod objection;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +13,13 @@ use blindscope_threshold::{Ledger, ThresholdError};
 use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::job::Job;
 use crate::{
-    Answer, Blob, Cause, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result,
-    SignedHeader, Signer, SiteId, Step, Study, Task, message,
+    Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
+    Signer, SiteId, Step, Study, Task, message,
 };
+
+pub use objection::Objection;
 
 /// What a site remembers for good.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -152,8 +156,8 @@ pub enum Order {
         /// What goes before.
         before: Vec<Mark>,
     },
-    /// Answer that there will be no payload.
-    Decline(Cause),
+    /// Answer that there will be no payload: the answer gives the objection's [`Objection::cause`] only.
+    Decline(Objection),
 }
 
 /// The right to make one attempt's share, once: given after its spent mark was stored by this process.
@@ -329,13 +333,11 @@ impl Site {
     /// The right to make the share that this task asks for, if its spent mark was applied by this process and not used.
     ///
     /// # Errors
-    /// [`Error::Permit`]; [`Error::Ckks`] for a circuit without parameters.
+    /// [`Error::Permit`] where no spent mark was applied, or it was used; [`Error::Field`] for a job file that is none;
+    /// [`Error::Ckks`] for a circuit without parameters.
     pub fn permit(&mut self, task: &Task) -> Result<Permit> {
         let step = task.step;
-        let params = match &task.spec.circuit {
-            Some(circuit) => self.study.circuit_params(circuit)?,
-            None => self.study.params().clone(),
-        };
+        let params = Job::of(&task.spec)?.kind().params(&self.study)?;
         if step.phase == Phase::Share && self.fresh.remove(&step) {
             let round = self.study.opening_under(&params, step.job, step.round, step.attempt);
             return Ok(Permit { step, mark: round.digest(), used: false });

@@ -68,23 +68,10 @@ pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> F
 
 /// A policy that takes part in everything.
 pub(crate) fn willing() -> Policy {
-    use JobKind::{
-        Ceremony, ClsMean, EncryptedHead, Fedavg, InferenceKeys, Metrics, Question, Statistics, Update,
-    };
     Policy {
         minimum_cohort: 1,
         backbone: Digest([7; 32]),
-        jobs: vec![
-            Ceremony,
-            Statistics,
-            Fedavg,
-            Update,
-            ClsMean,
-            Metrics,
-            InferenceKeys,
-            EncryptedHead,
-            Question,
-        ],
+        jobs: JobKind::ALL.to_vec(),
         maximum_decryptions: 1000,
         maximum_rounds: 100,
     }
@@ -205,9 +192,12 @@ impl<'a> Desk<'a> {
         let work = self.coordinator.work().expect("no work");
         let step = work.step();
         let input = match work {
-            Work::Key { circuit, .. } => {
+            Work::Key { spec, .. } => {
                 let all = |from: u64| (0..self.fixture.sites.len() as u64).map(move |k| blob(k + from, 7));
-                let second = circuit.map(|_| SecondRound { sum: blob(402, 9), seeds: all(800).collect() });
+                let second = spec
+                    .circuit
+                    .as_ref()
+                    .map(|_| SecondRound { sum: blob(402, 9), seeds: all(800).collect() });
                 let output = Output { shared: blob(400, 9), each: all(500).collect(), second };
                 Input::Combined { step, output }
             }

@@ -244,7 +244,7 @@ impl Compute for Toy<'_> {
                 }
                 Done::Combined { shared: keys.finish().0.to_vec(), each: Vec::new() }
             }
-            Work::Key { shares, circuit, .. } => {
+            Work::Key { shares, spec, .. } => {
                 let mut key = Hasher::new("test/key");
                 for (_, blob) in shares {
                     key.absorb(&disk[&blob.digest]);
@@ -253,7 +253,7 @@ impl Compute for Toy<'_> {
                 let bundle =
                     |k: u16| Hasher::new("test/bundle").absorb(&key).absorb_u64(u64::from(k)).finish();
                 let (shared, each) = (key.to_vec(), (0..self.sites).map(|k| bundle(k).0.to_vec()).collect());
-                if circuit.is_none() {
+                if spec.circuit.is_none() {
                     return Done::Combined { shared, each };
                 }
                 let seed = |k: u16| [&u64::from(k).to_le_bytes()[..], &key].concat();

@@ -388,7 +388,7 @@ impl<'a, C: Compute> World<'a, C> {
         let Some(up) = self.node(site).up.as_ref() else { return };
         let answer = match up.take(task).unwrap() {
             Order::Send(answer) => return self.send_answer(site, &answer),
-            Order::Decline(cause) => Answer::Declined(cause),
+            Order::Decline(objection) => Answer::Declined(objection.cause()),
             Order::Work { .. } if self.chance(self.faults.decline) => Answer::Declined(Cause::Contribution),
             Order::Work { before } => {
                 if !self.fetch(site, task) || !self.mark(site, &before) {

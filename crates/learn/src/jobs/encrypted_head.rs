@@ -97,23 +97,24 @@ impl Agreed {
 
     /// Refuses a job file that says something else than follows from its settings and its start.
     fn check(&self, spec: &JobSpec) -> Result<()> {
-        let (found, expected) = (spec.levels.len() as u64, self.levels()?.len() as u64);
-        let job = || spec.name.clone();
-        if spec.levels != self.levels()? {
-            return Err(Error::Announced { job: job(), field: "levels", found, expected });
+        let levels = self.levels()?;
+        if spec.levels != levels {
+            let (found, expected) = (list(&spec.levels), list(&levels));
+            return Err(Error::Announced { job: spec.name.clone(), field: "levels", found, expected });
         }
         self.check_circuit(spec)
     }
 
+    /// Names the first field of the circuit that differs, with both values.
     fn check_circuit(&self, spec: &JobSpec) -> Result<()> {
-        let expected = self.circuit();
-        let found = spec.circuit.as_deref();
-        if found == Some(&expected) {
-            return Ok(());
-        }
-        let (field, found) = ("circuit", found.map_or(0, |c| u64::from(c.noise_millibits)));
-        let expected = u64::from(expected.noise_millibits);
-        Err(Error::Announced { job: spec.name.clone(), field, found, expected })
+        let announced =
+            |field, found, expected| Err(Error::Announced { job: spec.name.clone(), field, found, expected });
+        let Some(found) = spec.circuit.as_deref() else {
+            return announced("circuit", "missing".to_owned(), "a circuit".to_owned());
+        };
+        let both = circuit_fields(found).into_iter().zip(circuit_fields(&self.circuit()));
+        let mut differing = both.filter(|(found, expected)| found != expected);
+        differing.next().map_or(Ok(()), |((field, found), (_, expected))| announced(field, found, expected))
     }
 
     /// Levels of the head's ciphertexts.
@@ -189,6 +190,27 @@ impl Agreed {
         }
         Ok(Head::new(literal)?)
     }
+}
+
+/// A circuit's fields by name, as a job file would show them.
+fn circuit_fields(c: &Circuit) -> [(&'static str, String); 9] {
+    let galois = c.galois.iter().map(|g| format!("{} at level {}", g.element, g.level));
+    [
+        ("circuit.log_n", c.log_n.to_string()),
+        ("circuit.ciphertext", list(&c.ciphertext)),
+        ("circuit.special", list(&c.special)),
+        ("circuit.quantum", c.quantum.to_string()),
+        ("circuit.galois", galois.collect::<Vec<_>>().join(", ")),
+        ("circuit.relin", c.relin.to_string()),
+        ("circuit.noise_millibits", c.noise_millibits.to_string()),
+        ("circuit.room_millibits", c.room_millibits.to_string()),
+        ("circuit.answers", c.answers.to_string()),
+    ]
+}
+
+fn list(numbers: &[u32]) -> String {
+    let texts: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 /// A job file of kind `inference-keys` or `encrypted-head` with all that follows from its settings, the study and what it starts

@@ -32,12 +32,12 @@ pub enum Error {
     Announced {
         /// The job's name.
         job: String,
-        /// `values`, `max` or `rounds`.
+        /// Which field of the file.
         field: &'static str,
         /// What the file says.
-        found: u64,
+        found: String,
         /// What it should say.
-        expected: u64,
+        expected: String,
     },
     /// A job that contradicts its study.
     #[error(

@@ -49,9 +49,11 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
         JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
-        JobKind::Ceremony | JobKind::InferenceKeys | JobKind::EncryptedHead | JobKind::Question => {
-            return Err(Error::Kind { kind: spec.kind.name() });
-        }
+        JobKind::Ceremony
+        | JobKind::Sum
+        | JobKind::InferenceKeys
+        | JobKind::EncryptedHead
+        | JobKind::Question => return Err(Error::Kind { kind: spec.kind.name() }),
     })
 }
 
@@ -73,6 +75,7 @@ pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
     ];
     for (field, found, expected) in sizes {
         if found != expected {
+            let (found, expected) = (found.to_string(), expected.to_string());
             return Err(Error::Announced { job: spec.name.clone(), field, found, expected });
         }
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
-use blindscope_federation::{JobId, JobSpec, JobStatus, JobView, Study};
+use blindscope_federation::{JobId, JobKind, JobSpec, JobStatus, JobView, Study};
 use blindscope_transport::{Client, Command, Stream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -58,7 +58,9 @@ impl Admin {
                 let (bytes, _) = self.download(start, Vec::new()).await?;
                 learn::complete(draft, &self.study, &bytes)?
             }
-            _ if draft.kind.is_sum() && draft.values == 0 => learn::sized(draft)?,
+            _ if draft.kind.is_sum() && draft.kind != JobKind::Sum && draft.values == 0 => {
+                learn::sized(draft)?
+            }
             _ => draft,
         };
         learn::Terms::of(self.study.literal()).check_job(&spec)?;

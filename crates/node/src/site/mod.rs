@@ -122,9 +122,9 @@ impl Runner {
         let task = Task::from_bytes(&bytes)?;
         let staged = match self.site.take(&task)? {
             Order::Send(staged) => *staged,
-            Order::Decline(cause) => {
-                tracing::warn!(step = %task.step, ?cause, "declined");
-                self.stage(&task, Answer::Declined(cause)).await?
+            Order::Decline(objection) => {
+                tracing::warn!(step = %task.step, %objection, "declined");
+                self.stage(&task, Answer::Declined(objection.cause())).await?
             }
             Order::Work { before } => {
                 let answer = match self.gather(&task).await? {

@@ -69,17 +69,7 @@ impl Write<'_> {
         let policy = Policy {
             minimum_cohort: literal.minimum_cohort,
             backbone: literal.backbone,
-            jobs: vec![
-                JobKind::Ceremony,
-                JobKind::Statistics,
-                JobKind::Fedavg,
-                JobKind::Update,
-                JobKind::ClsMean,
-                JobKind::Metrics,
-                JobKind::InferenceKeys,
-                JobKind::EncryptedHead,
-                JobKind::Question,
-            ],
+            jobs: JobKind::ALL.to_vec(),
             maximum_decryptions: literal.decryptions,
             maximum_rounds: 1000,
         };

@@ -1,7 +1,8 @@
-//! One job's state.
+//! How far one job is.
 
 use std::collections::BTreeMap;
 
+use crate::job::{Basis, Job, Kind};
 use crate::{
     Answer, Blob, Cause, Failure, JobId, JobSpec, Missing, Opening, Output, Record, SignedHeader, SiteId,
     Sizes, Step,
@@ -9,9 +10,11 @@ use crate::{
 
 /// A job and how far it is.
 #[derive(Debug, Clone)]
-pub(super) struct Job {
+pub(super) struct Progress {
     pub(super) id: JobId,
+    /// Its file, and what that says.
     pub(super) spec: JobSpec,
+    pub(super) job: Job,
     pub(super) sizes: Sizes,
     pub(super) submitted_ms: u64,
     pub(super) ended_ms: Option<u64>,
@@ -108,12 +111,13 @@ impl Closed {
     }
 }
 
-impl Job {
+impl Progress {
     /// A job that waits for its turn.
-    pub(super) fn new(id: JobId, spec: JobSpec, sizes: Sizes, submitted_ms: u64) -> Self {
+    pub(super) fn new(id: JobId, (spec, job): (JobSpec, Job), sizes: Sizes, submitted_ms: u64) -> Self {
         Self {
             id,
             spec,
+            job,
             sizes,
             submitted_ms,
             ended_ms: None,
@@ -127,6 +131,16 @@ impl Job {
             missing: Vec::new(),
             receipts: BTreeMap::new(),
         }
+    }
+
+    /// What its kind does.
+    pub(super) fn kind(&self) -> &dyn Kind {
+        self.job.kind()
+    }
+
+    /// Whether it asks an encrypted head.
+    pub(super) fn is_question(&self) -> bool {
+        matches!(self.kind().basis(), Basis::Head(_))
     }
 
     /// The open step, if one is.

@@ -1,0 +1,206 @@
+//! A job's file: plain data, as it stands in files, tasks and records.
+
+use blindscope_wire::Hasher;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Job;
+use crate::study::is_name;
+use crate::{Circuit, Error, JobId, JobKind, Question, Result, Study};
+
+/// A job's file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSpec {
+    /// Its name in the study, given once: the same name with another content is refused.
+    pub name: String,
+    /// What it computes.
+    pub kind: JobKind,
+    /// Rounds, 1 unless its kind has more.
+    #[serde(default = "one")]
+    pub rounds: u64,
+    /// Integers that each site contributes a round, for kinds that sum.
+    #[serde(default)]
+    pub values: u64,
+    /// Largest of these integers, weight included, for kinds that sum.
+    #[serde(default)]
+    pub max: u64,
+    /// Seconds that contributions are waited for; the study's unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload_seconds: Option<u64>,
+    /// What the learning code reads. Never a secret: the file goes to every site and into the log.
+    #[serde(default)]
+    pub settings: Value,
+    /// Name of an earlier job: its result is what this one starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<String>,
+    /// The inference key's parameters and elements, for kinds that make or use it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub circuit: Option<Box<Circuit>>,
+    /// Levels of the ciphertexts of an encrypted head, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<u32>,
+    /// What a question's answer is re-encrypted from and to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub question: Option<Box<Question>>,
+}
+
+fn one() -> u64 {
+    1
+}
+
+const FILE: &str = "job file";
+
+/// Most rounds of a job.
+const MAX_ROUNDS: u64 = 100_000;
+
+/// Most bytes of `settings` as JSON.
+const MAX_SETTINGS: usize = 16 << 10;
+
+/// The refusal of a field of a job file.
+pub(super) fn refused(field: &'static str, found: String, expected: &'static str) -> Error {
+    Error::Field { file: FILE, field, found, expected }
+}
+
+impl JobSpec {
+    /// The key ceremony's job.
+    pub fn ceremony(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: JobKind::Ceremony,
+            rounds: 1,
+            values: 0,
+            max: 0,
+            upload_seconds: None,
+            settings: Value::Null,
+            start: None,
+            circuit: None,
+            levels: Vec::new(),
+            question: None,
+        }
+    }
+
+    /// The job of this TOML text.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Field`].
+    pub fn from_toml(text: &str) -> Result<Self> {
+        Self::draft_from_toml(text)?.checked()
+    }
+
+    /// The job of this TOML text, which may lack what the application derives from the rest.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn draft_from_toml(text: &str) -> Result<Self> {
+        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+    }
+
+    /// The job of this JSON text.
+    ///
+    /// # Errors
+    /// [`Error::File`], [`Error::Field`].
+    pub fn from_json(text: &str) -> Result<Self> {
+        Self::draft_from_json(text)?.checked()
+    }
+
+    /// As [`Self::draft_from_toml`], of JSON text.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn draft_from_json(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+    }
+
+    /// The same job with its settings in their one form, if everything is in range.
+    ///
+    /// # Errors
+    /// [`Error::Field`] for a field out of range, one that its kind needs and lacks, and one that belongs to other kinds.
+    pub fn checked(self) -> Result<Self> {
+        let spec = Self { settings: sorted(self.settings), ..self };
+        let require = |fine: bool, field, found: String, expected| {
+            if fine { Ok(()) } else { Err(refused(field, found, expected)) }
+        };
+        require(is_name(&spec.name), "name", spec.name.clone(), "1 to 64 of a-z, 0-9, -, _ and .")?;
+        let most = if spec.kind.has_rounds() { MAX_ROUNDS } else { 1 };
+        require(
+            (1..=most).contains(&spec.rounds),
+            "rounds",
+            spec.rounds.to_string(),
+            "1 to 100000 for sum, fedavg and update, otherwise 1",
+        )?;
+        Job::of(&spec)?;
+        let wait = spec.upload_seconds.unwrap_or(1);
+        require((1..=604_800).contains(&wait), "upload_seconds", wait.to_string(), "1 to 604800")?;
+        let len = spec.settings.to_string().len();
+        require(len <= MAX_SETTINGS, "settings", format!("{len} bytes"), "at most 16384 bytes of JSON")?;
+        Ok(spec)
+    }
+
+    /// The kind that is run.
+    ///
+    /// Sums of integers that sites bring themselves were filed as other kinds once, with `plain = true` in their settings. Such
+    /// a file in an old log is what it was: a [`JobKind::Sum`]. It is not taken anew, see [`Self::is_former`].
+    pub fn runs(&self) -> JobKind {
+        if self.is_former() { JobKind::Sum } else { self.kind }
+    }
+
+    /// Whether it is a file of plain sums in the form before [`JobKind::Sum`] was a kind.
+    pub fn is_former(&self) -> bool {
+        let plain = self.settings.get("plain").and_then(Value::as_bool) == Some(true);
+        plain && self.kind.is_sum() && self.kind != JobKind::Sum
+    }
+
+    /// Refuses fields of other kinds: all but `allowed` are to be left out.
+    pub(super) fn has_only(&self, allowed: &[&str]) -> Result<()> {
+        let numbers = [("values", self.values), ("max", self.max), ("rounds", self.rounds.saturating_sub(1))];
+        let others = [
+            ("start", self.start.is_some()),
+            ("circuit", self.circuit.is_some()),
+            ("levels", !self.levels.is_empty()),
+            ("question", self.question.is_some()),
+        ];
+        let numbers = numbers.into_iter().map(|(field, n)| (field, n > 0));
+        let foreign = numbers.chain(others).find(|(field, there)| *there && !allowed.contains(field));
+        foreign.map_or(Ok(()), |(field, _)| {
+            Err(refused(field, format!("there for kind {}", self.kind), "left out: other kinds have it"))
+        })
+    }
+
+    /// The circuit of a kind that has one, in range.
+    pub(super) fn needed_circuit(&self) -> Result<&Circuit> {
+        let expected = "there for inference-keys, encrypted-head and question";
+        let missing = || refused("circuit", "missing".to_owned(), expected);
+        let circuit = self.circuit.as_deref().ok_or_else(missing)?;
+        circuit.check()?;
+        Ok(circuit)
+    }
+
+    /// The name of the job that this one starts from, if it names one.
+    pub(super) fn named_start(&self) -> Result<Option<&str>> {
+        let name = self.start.as_deref();
+        match name.filter(|name| !is_name(name)) {
+            Some(wrong) => Err(refused("start", wrong.to_owned(), "an earlier job's name")),
+            None => Ok(name),
+        }
+    }
+
+    /// The job's name for machines: study and content.
+    pub fn id(&self, study: &Study) -> JobId {
+        let json = serde_json::to_vec(self).unwrap_or_default(); // maps with text keys always print
+        JobId(Hasher::new("blindscope/federation/job/v1").absorb(&study.digest().0).absorb(&json).finish())
+    }
+}
+
+/// The same value with every object's keys in order, whatever feature the JSON crate was built with.
+fn sorted(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut entries: Vec<_> = map.into_iter().map(|(k, v)| (k, sorted(v))).collect();
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+            Value::Object(entries.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sorted).collect()),
+        other => other,
+    }
+}

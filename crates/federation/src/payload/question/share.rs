@@ -1,0 +1,174 @@
+//! A member's part: zeros for a later attempt, and its share of the re-encryption of an answer that it evaluates itself.
+
+use std::io::Write;
+
+use blindscope_ckks::{Evaluator, Plaintext, PublicEncryptor, Scale, codec};
+use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
+use rand_core::CryptoRng;
+
+use super::{QuestionOf, evaluate_question};
+use crate::job::{Job, payloads};
+use crate::payload::encrypted::{LAST, add_ciphertexts, next, read_key};
+use crate::payload::open;
+use crate::payload::round::{Target, committee};
+use crate::{
+    Asked, Blob, Blobs, Circuit, Contribution, Error, Evaluation, JobSpec, Opening, Permit, Result,
+    SignedHeader, SiteId, Study,
+};
+
+const ZEROS: &str = "write zeros";
+const SHARE: &str = "write share of an answer";
+
+/// Writes encryptions of zero for the ciphertexts of an answer, each at its scale. They are made one level higher and
+/// rescaled, so that they bring the noise of a rounding and not that of an encryption.
+///
+/// # Errors
+/// [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
+pub(crate) fn write_answer_zeros(
+    study: &Study,
+    QuestionOf { circuit, question }: QuestionOf<'_>,
+    (public_key, answers): (&Blob, &Blob),
+    blobs: &dyn Blobs,
+    rng: &mut impl CryptoRng,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let params = study.circuit_params(circuit)?;
+    let key = read_key(&params, ZEROS, public_key, blobs)?;
+    let (encryptor, evaluator) = (PublicEncryptor::new(&key), Evaluator::new(&params));
+    let mut reader = open(ZEROS, blobs, answers)?;
+    for _ in 0..question.ciphertexts {
+        let scale = next(&params, ZEROS, LAST, &mut reader)?.scale().times(Scale::prime(1));
+        let zero = Plaintext::from_polynomial(&params, params.q().prefix(2).zero(), scale);
+        let mut c = encryptor.encrypt(&zero, rng)?;
+        evaluator.rescale_assign(&mut c)?;
+        out.write_all(&codec::encode_ciphertext(&c)).map_err(Error::io(ZEROS))?;
+    }
+    Ok(())
+}
+
+/// The answer's ciphertexts with members' zeros added.
+///
+/// # Errors
+/// [`Error::Payload`] names the site whose zeros do not add; [`Error::Io`].
+pub(crate) fn refresh_answers(
+    study: &Study,
+    QuestionOf { circuit, question }: QuestionOf<'_>,
+    answer: &Blob,
+    zeros: &[(SiteId, Blob)],
+    blobs: &dyn Blobs,
+) -> Result<Blob> {
+    let levels = vec![LAST; question.ciphertexts as usize];
+    blobs.create(answer.len, &mut |out| {
+        add_ciphertexts(study, (circuit, &levels), Some(answer), zeros, blobs, out)
+    })
+}
+
+/// What a site is asked to share of.
+pub(crate) struct Answering<'a> {
+    pub(crate) job: &'a JobSpec,
+    pub(crate) of: QuestionOf<'a>,
+    pub(crate) evaluation: &'a Evaluation,
+    /// Whether this site has added up the head's uploads before.
+    pub(crate) checked: bool,
+}
+
+/// Writes a site's shares of the re-encryption of an answer. The site adds the question up itself, evaluates it, adds the members'
+/// zeros of a later attempt, and shares only of what came out.
+///
+/// # Errors
+/// [`Error::Vouched`], [`Error::OtherAnswer`], [`Error::NotRefreshed`] where what it computes is not what it is asked to share of;
+/// [`Error::Threshold`], [`Error::Learning`], [`Error::Io`].
+pub(crate) fn write_answer_share(
+    study: &Study,
+    answering: &Answering<'_>,
+    target: &Target<'_>,
+    mut permit: Permit,
+    learning: &dyn Contribution,
+    blobs: &dyn Blobs,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let QuestionOf { circuit, question } = answering.of;
+    let step = target.step;
+    if permit.step() != step {
+        return Err(Error::Permit { step: step.to_string() });
+    }
+    let params = study.circuit_params(circuit)?;
+    let asker = read_key(&params, SHARE, &question.asker, blobs)?;
+    if !answering.checked {
+        check_head(study, circuit, answering.evaluation, blobs)?;
+    }
+    let computed = answered(study, answering, &target.opening.committed, learning, blobs)?;
+    let computed = refreshed(study, answering.of, target, computed, blobs)?;
+    let ceremony = study.inference_ceremony(target.key, circuit)?;
+    let round = study.opening_under(&params, step.job, step.round, step.attempt);
+    let members = committee(study, target.committee)?;
+    let masks = Masks {
+        flooding: circuit.flooding(study)?,
+        room_log2: circuit.room_log2(),
+        ciphertexts: u64::from(question.ciphertexts),
+    };
+    let mut session =
+        DecryptionSession::begin(&ceremony, &round, target.share, &members, masks, &mut permit)?;
+    let mut reader = open(SHARE, blobs, &computed)?;
+    for index in 0..u64::from(question.ciphertexts) {
+        let c = next(&params, SHARE, LAST, &mut reader)?;
+        let collector = Decryption::to_asker(&round, &c, index, &asker)?.collector(&members);
+        let (message, rest) = session.share_for(&c, &asker)?;
+        session = rest;
+        let bytes = message.to_bytes(&round, collector.shape());
+        out.write_all(&bytes).map_err(Error::io(SHARE))?;
+    }
+    Ok(())
+}
+
+/// The answer as this site evaluates it, if it is the one it is asked to share of.
+fn answered(
+    study: &Study,
+    answering: &Answering<'_>,
+    uploads: &[SignedHeader],
+    learning: &dyn Contribution,
+    blobs: &dyn Blobs,
+) -> Result<Blob> {
+    let uploads = payloads(uploads);
+    let evaluate = |asked: Asked<'_>| learning.evaluate(asked, blobs);
+    evaluate_question(study, (answering.job, answering.of, answering.evaluation), &uploads, &evaluate, blobs)
+}
+
+/// The ciphertexts of an attempt, if they are the target: the answer, with the members' zeros in a later one.
+fn refreshed(
+    study: &Study,
+    of: QuestionOf<'_>,
+    target: &Target<'_>,
+    answer: Blob,
+    blobs: &dyn Blobs,
+) -> Result<Blob> {
+    if answer != target.opening.sum {
+        let (expected, found) = (answer.to_string(), target.opening.sum.to_string());
+        return Err(Error::OtherAnswer { expected, found });
+    }
+    let mut computed = answer;
+    if !target.zeros.is_empty() {
+        computed = refresh_answers(study, of, &answer, &payloads(target.zeros), blobs)?;
+    }
+    if computed == *target.ciphertexts {
+        return Ok(computed);
+    }
+    let (expected, found) = (computed.to_string(), target.ciphertexts.to_string());
+    Err(Error::NotRefreshed { expected, found })
+}
+
+/// Refuses a head that is not the sum of its signed uploads.
+fn check_head(study: &Study, circuit: &Circuit, evaluation: &Evaluation, blobs: &dyn Blobs) -> Result<()> {
+    let Opening { committed, sum } = &evaluation.opening;
+    let Job::EncryptedHead(head) = Job::of(&evaluation.head)? else {
+        return Err(Error::Incomplete { what: "an encrypted head's job" });
+    };
+    let (of, uploads) = ((circuit, head.levels()), payloads(committed));
+    let computed =
+        blobs.create(sum.len, &mut |out| add_ciphertexts(study, of, None, &uploads, blobs, out))?;
+    if computed == *sum {
+        return Ok(());
+    }
+    let (expected, found) = (computed.to_string(), sum.to_string());
+    Err(Error::OtherKey { op: "check encrypted head", expected, found })
+}
