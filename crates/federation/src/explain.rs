@@ -14,6 +14,10 @@ impl std::fmt::Display for Cause {
             Self::OtherOpening => f.write_str("remembers another set of contributions for this round"),
             Self::Task => f.write_str("was asked for something that does not hold together"),
             Self::Payload => f.write_str("sent what cannot be used"),
+            Self::SpentInput => {
+                f.write_str("has these values in an earlier sum, over other sites or still open")
+            }
+            Self::Copied => f.write_str("has seen a second copy of itself at work"),
             Self::Store => f.write_str("could not keep its files"),
         }
     }
@@ -45,6 +49,10 @@ impl Cause {
             }
             Self::Task => "use the same release and the same study.toml everywhere",
             Self::Payload => "use the same release everywhere; if it stays, ask the site",
+            Self::SpentInput => {
+                "sum them over the same sites, or have the earlier round declared void, or sum something else"
+            }
+            Self::Copied => "find the copy, then enrol the site with new keys",
             Self::Store => "make room on the site's disk, then submit again",
         }
     }
@@ -89,6 +97,11 @@ impl Failure {
                 "the job that it starts from or asks has no result of that kind; run that one first"
                     .to_owned()
             }
+            Self::Spoiled { step, made } => format!(
+                "the sum of round {} did not open in {made} attempts: an upload or an opening was none, and nothing was released; \
+                 use the same release everywhere, then submit other values or have the round declared void",
+                step.round + 1
+            ),
             Self::Advance { round } => format!(
                 "the coordinator could not make the result of round {}; read the coordinator's log, which says why",
                 round + 1
@@ -126,6 +139,8 @@ mod tests {
             Cause::OtherOpening,
             Cause::Task,
             Cause::Payload,
+            Cause::SpentInput,
+            Cause::Copied,
             Cause::Store,
         ];
         for cause in causes {

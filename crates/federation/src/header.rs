@@ -55,6 +55,10 @@ pub enum Cause {
     Task,
     /// The payload was not what the step asks for: found when payloads were combined.
     Payload,
+    /// The same values are in an earlier sum that may still be opened over other sites, or was.
+    SpentInput,
+    /// A second copy of the site was seen at work: it takes part in no sum any more.
+    Copied,
     /// The site could not keep what it has to keep.
     Store,
 }

@@ -2,6 +2,7 @@
 //! this crate knows neither images nor models.
 
 use blindscope_ckks::{Ciphertext, Plaintext};
+use blindscope_wire::Digest;
 
 use crate::{Blobs, Evaluation, JobSpec, Study};
 
@@ -27,6 +28,12 @@ fn no_heads(job: &JobSpec) -> LearnError {
 
 /// At a site.
 pub trait Contribution {
+    /// What tells this site's data of today from its data before: another version of it is another input, which may be summed over
+    /// other sites than the one before. Always the same where there is only one.
+    fn data(&self) -> Digest {
+        Digest([0; 32])
+    }
+
     /// This site's integers for a round, exactly `job.values` of them, each at most `job.max`.
     ///
     /// `input` is what the round starts from, empty in the first. Called once a (job, round), and once more when the site

@@ -38,7 +38,8 @@ pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
 pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
-    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView, Work,
+    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView,
+    SumWork, Work,
 };
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
@@ -46,7 +47,7 @@ pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
 pub use job::{JobKind, JobSpec, Sizes};
 pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
-pub use record::{Body, Event, Failure, Missing, Output, Record, SecondRound};
+pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};
 pub use refusal::Refusal;
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};

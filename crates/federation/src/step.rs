@@ -63,11 +63,16 @@ pub enum Phase {
     Parts,
     /// Sum: the encrypted contribution.
     Upload,
-    /// Sum, after a failed opening, and every question: fresh encryptions of zero, and with them the word that the site is
-    /// there.
+    /// Every question: fresh encryptions of zero, and with them the word that the site is there.
     Ready,
-    /// Sum: the site's decryption share. Question: its share of the re-encryption.
+    /// Question: the site's share of the re-encryption.
     Share,
+    /// Sum: whether the parts that the site holds are on their dealers' polynomials.
+    Findings,
+    /// Sum: the site signs the set that is summed.
+    Agree,
+    /// Sum: the site opens the sum of its parts over the agreed set.
+    Open,
 }
 
 impl Phase {
@@ -80,6 +85,9 @@ impl Phase {
             Self::Upload => "upload",
             Self::Ready => "ready",
             Self::Share => "share",
+            Self::Findings => "findings",
+            Self::Agree => "agree",
+            Self::Open => "open",
         }
     }
 }

@@ -8,6 +8,7 @@ use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript
 use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
+use crate::sums::{Epoch, EpochLiteral, Member};
 use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 
 /// `study.toml`, as written.
@@ -115,6 +116,14 @@ impl StudyLiteral {
     /// [`Error::File`].
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+    }
+
+    /// Sites, `z`, that may collude with a coordinator that does anything, in sums: as many as leave a cohort of the study's minimum
+    /// able to agree by itself, at most `t − 1`, and at most two fewer than that cohort.
+    pub fn colluders(&self) -> u32 {
+        let (n, cohort) = (self.sites.len() as u32, self.minimum_cohort);
+        let agreeing = (2 * cohort).saturating_sub(n + 1);
+        agreeing.min(self.threshold.saturating_sub(1)).min(cohort.saturating_sub(2))
     }
 
     fn check(&self) -> Result<()> {
@@ -256,6 +265,33 @@ impl Study {
         self.sites().find(|&s| self.site(s).is_some_and(|e| e.name == name))
     }
 
+    /// The roster of sums: all sites hold parts.
+    ///
+    /// # Errors
+    /// [`Error::Sum`], [`Error::Aggregate`] for studies that cannot add up: of one site, or with a threshold of 1.
+    pub fn epoch(&self) -> Result<Epoch> {
+        let literal = self.literal();
+        let (cohort, colluders) = (literal.minimum_cohort, literal.colluders());
+        let member =
+            |(k, entry): (usize, &SiteEntry)| Member { site: SiteId(k as u16), entry: entry.clone() };
+        Epoch::new(EpochLiteral {
+            study: self.digest(),
+            version: 0,
+            members: literal.sites.iter().enumerate().map(member).collect(),
+            holders: self.sites().collect(),
+            threshold: literal.threshold,
+            colluders,
+            colluding_holders: colluders,
+            minimum_cohort: cohort.max(2),
+            coins: 168,
+        })
+    }
+
+    /// Signatures that settle the set of a sum.
+    pub(crate) fn agreement(&self) -> u32 {
+        (self.0.literal.sites.len() as u32).midpoint(self.0.literal.colluders()) + 1
+    }
+
     /// The session of one ceremony.
     ///
     /// # Errors
@@ -290,14 +326,8 @@ impl Study {
         self.opening_under(self.params(), job, round, attempt)
     }
 
-    /// The same under a circuit's parameters.
-    pub(crate) fn opening_under(
-        &self,
-        params: &Parameters,
-        job: JobId,
-        round: u64,
-        attempt: u32,
-    ) -> Transcript {
+    /// The same under parameters of a circuit ([`Self::circuit_params`]).
+    pub fn opening_under(&self, params: &Parameters, job: JobId, round: u64, attempt: u32) -> Transcript {
         let purpose = Hasher::new("blindscope/federation/opening/v1")
             .absorb(&self.digest().0)
             .absorb(&job.0.0)
@@ -312,7 +342,7 @@ impl Study {
         1000 * match phase {
             Phase::KeyShare | Phase::Relin | Phase::Parts => d.ceremony_seconds,
             Phase::Upload => d.upload_seconds,
-            Phase::Ready | Phase::Share => d.opening_seconds,
+            Phase::Ready | Phase::Share | Phase::Findings | Phase::Agree | Phase::Open => d.opening_seconds,
         }
     }
 }

@@ -57,10 +57,39 @@ pub enum Ask {
     },
     /// Contribute.
     Upload {
-        /// The collective public key.
-        public_key: Blob,
+        /// The public key of encrypted inference; nothing in a sum, whose keys live for the round.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        public_key: Option<Blob>,
         /// What the round starts from; nothing in the first.
         input: Option<Blob>,
+        /// Whether the site's pair keys are to go with it: the coordinator has none of it yet.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pairs: bool,
+    },
+    /// Look at the parts of a sum's keys, before its set is named.
+    Findings {
+        /// The signed headers of all uploads.
+        headers: Blob,
+        /// What this site is given of them.
+        bundle: Blob,
+    },
+    /// Sign the set that is summed.
+    Agree {
+        /// The signed headers of the set, and the sum's name.
+        commitment: Blob,
+        /// Uploads that this site looks at: all of the set where it adds them up, else its own.
+        uploads: Vec<(SiteId, Blob)>,
+    },
+    /// Open the sum of this site's parts.
+    Open {
+        /// As in findings.
+        headers: Blob,
+        /// As in findings.
+        bundle: Blob,
+        /// The signed headers of the set, and the sum's name.
+        commitment: Blob,
+        /// The signatures on it.
+        agreements: Blob,
     },
     /// Send encryptions of zero.
     Ready {
@@ -167,7 +196,14 @@ impl Ask {
                 let sum = evaluation.iter().map(|e| e.sum);
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
-            Self::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
+            Self::Upload { public_key, input, .. } => [*public_key, *input].into_iter().flatten().collect(),
+            Self::Findings { headers, bundle } => vec![*headers, *bundle],
+            Self::Agree { commitment, uploads } => {
+                std::iter::once(*commitment).chain(uploads.iter().map(|(_, b)| *b)).collect()
+            }
+            Self::Open { headers, bundle, commitment, agreements } => {
+                vec![*headers, *bundle, *commitment, *agreements]
+            }
             Self::Relin { sum, seed, shares } => {
                 [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
             }

@@ -14,9 +14,7 @@ fn log(fixture: &Fixture) -> (Vec<Record>, Vec<Record>) {
     let mut desk = Desk::new(fixture);
     desk.ceremony();
     desk.submit(&job("sum", JobKind::Fedavg, 2));
-    for _ in 0..2 {
-        desk.answer_all();
-        desk.work();
+    while !desk.coordinator.is_idle() {
         desk.answer_all();
         desk.work();
     }

@@ -12,6 +12,7 @@ use blindscope_federation::payload::{
     SiteTools, combine_first, combine_key, combine_relin, open_bundle, site_payload, write_inference_share,
     write_key_share,
 };
+use blindscope_federation::sums::SumSite;
 use blindscope_federation::{
     Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec,
     LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
@@ -79,7 +80,7 @@ fn lengths_are_known_beforehand() {
     assert!(sum.openings == 1 && sum.upload > 0 && sum.share > 0 && sum.sum >= sum.upload);
     // Integers without room are refused with the numbers.
     let wide = JobSpec { max: 1 << 62, ..job("sum", JobKind::Statistics, 1) };
-    assert!(Sizes::of(&fixture.study, &wide).unwrap_err().to_string().contains("fewer bits"));
+    assert!(Sizes::of(&fixture.study, &wide).unwrap_err().to_string().contains("no ring holds"));
 }
 
 #[test]
@@ -208,8 +209,11 @@ fn site_zero(fixture: &Fixture, memory: &Memory, spec: &JobSpec, phase: Phase, a
         learning: &Idle,
         blobs: memory,
         checked: false,
+        sums: &SumSite::default(),
+        minimum_cohort: 1,
+        signer: &fixture.sites[0],
     };
-    site_payload(&tools, &task, None, None, &mut rng(70))
+    site_payload(&tools, &task, None, None, &mut Vec::new(), &mut rng(70))
 }
 
 /// The signed answers that name these payloads.
@@ -284,12 +288,15 @@ fn a_coordinator_that_shows_another_inference_key_or_sum_is_found_out() {
             learning: &Idle,
             blobs: &memory,
             checked: false,
+            sums: &SumSite::default(),
+            minimum_cohort: 1,
+            signer: &fixture.sites[k],
         };
         let ask = Ask::Relin { sum: second.sum, seed: second.seeds[k], shares: shares.clone() };
         let (study, spec) = (fixture.study.digest(), spec.clone());
         let sizes = Sizes::of(&fixture.study, &spec).unwrap();
         let task = Task { study, key: job, step, spec, sizes, deadline_ms: 1, ask };
-        let blob = site_payload(&tools, &task, None, None, &mut rng(71)).unwrap();
+        let blob = site_payload(&tools, &task, None, None, &mut Vec::new(), &mut rng(71)).unwrap();
         let (site, answer) = (SiteId(k as u16), Answer::Payload(blob));
         Header { study: fixture.study.digest(), key: job, step, site, answer }.sign(&fixture.sites[k])
     };
@@ -322,11 +329,21 @@ fn an_announced_size_that_differs_is_named() {
     let (study, step) =
         (&fixture.study, Step { job: spec.id(&fixture.study), round: 0, attempt: 0, phase: Phase::Upload });
     let other = Sizes { share: sizes.share + 1, ..sizes };
-    let ask = Ask::Upload { public_key: Blob::of(&[]), input: None };
+    let ask = Ask::Upload { public_key: None, input: None, pairs: false };
     let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
     let sealing = &fixture.sealing[0];
-    let tools = SiteTools { study, me: SiteId(0), sealing, learning: &Idle, blobs: &memory, checked: false };
-    let error = site_payload(&tools, &task, None, None, &mut rng(72)).unwrap_err();
+    let tools = SiteTools {
+        study,
+        me: SiteId(0),
+        sealing,
+        learning: &Idle,
+        blobs: &memory,
+        checked: false,
+        sums: &SumSite::default(),
+        minimum_cohort: 1,
+        signer: &fixture.sites[0],
+    };
+    let error = site_payload(&tools, &task, None, None, &mut Vec::new(), &mut rng(72)).unwrap_err();
     let (expected, found) = (sizes.share, other.share);
     assert!(
         matches!(error, Error::Announced { field: "share", expected: e, found: f } if (e, f) == (expected, found)),

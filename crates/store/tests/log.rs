@@ -16,7 +16,7 @@ use common::study;
 fn records(study: &Study, signer: &dyn Signer) -> Vec<Record> {
     let mut coordinator = Coordinator::new(study);
     let mut all = Vec::new();
-    let sizes = Sizes { openings: 1, key_share: 1, relin: 0, upload: 1, sum: 1, share: 1 };
+    let sizes = Sizes { openings: 1, key_share: 1, relin: 0, upload: 1, sum: 1, share: 1, evaluated: false };
     for name in ["key", "again"] {
         let spec = JobSpec { kind: JobKind::Ceremony, ..JobSpec::ceremony(name) };
         let decision = coordinator.handle(&Input::Submit { spec, sizes }, 5, signer).unwrap();
@@ -95,7 +95,7 @@ async fn a_full_disk_appends_nothing() {
     huge.body.event = blindscope_federation::Event::Submitted {
         job: blindscope_federation::JobId(Digest([1; 32])),
         spec: JobSpec { settings: "x".repeat(200_000).into(), ..JobSpec::ceremony("huge") },
-        sizes: Sizes { openings: 1, key_share: 1, relin: 0, upload: 1, sum: 1, share: 1 },
+        sizes: Sizes { openings: 1, key_share: 1, relin: 0, upload: 1, sum: 1, share: 1, evaluated: false },
     };
     let refused = log.append(&[huge]).await;
     assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");

@@ -5,8 +5,11 @@
 //! | key-share | parts, to everybody; in an inference ceremony relin before them |
 //! | relin | parts, to everybody |
 //! | parts | done |
-//! | upload | share, to the `t` committed sites whose uploads came first; of an encrypted head: done |
-//! | share | the next round's upload, or done; ready, where a member is missing |
+//! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: done |
+//! | findings | agree, to everybody |
+//! | agree | open, to every holder that can |
+//! | open | the next round's upload, or done; open again, where too few opened or the sum did not open |
+//! | share | done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
 //!
 //! A question's upload is asked of the holders of its shares, all of whom are needed; its sum is the answer, evaluated.
@@ -37,7 +40,7 @@ impl Coordinator {
         let job = self.jobs.get(self.waiting.first()?)?;
         Some(match job.kind().key() {
             KeyUse::Makes => self.open_to_all(job, Phase::KeyShare, now_ms),
-            KeyUse::Sums | KeyUse::Inference => self.open_round(job, now_ms),
+            KeyUse::Rounds | KeyUse::Inference => self.open_round(job, now_ms),
         })
     }
 
@@ -45,8 +48,7 @@ impl Coordinator {
     fn open_round(&self, job: &Progress, now_ms: u64) -> Event {
         let kind = job.kind();
         let has_key = match kind.key() {
-            KeyUse::Makes => true,
-            KeyUse::Sums => self.key.is_some(),
+            KeyUse::Makes | KeyUse::Rounds => true,
             KeyUse::Inference => self.inference.as_deref().map(|k| &k.circuit) == kind.circuit(),
         };
         let has_basis = match kind.basis() {
@@ -101,9 +103,9 @@ impl Coordinator {
 
     fn open(&self, job: &Progress, phase: Phase, attempt: u32, expected: Vec<SiteId>, now_ms: u64) -> Event {
         let step = Step { job: job.id, round: job.round, attempt, phase };
-        let key = match (job.kind().key(), &self.inference, self.key) {
-            (KeyUse::Inference, Some(key), _) => key.ceremony,
-            (KeyUse::Sums, _, Some(key)) => key.ceremony,
+        // Ceremonies, and sums, whose rounds have keys of their own, name themselves.
+        let key = match (job.kind().key(), &self.inference) {
+            (KeyUse::Inference, Some(key)) => key.ceremony,
             _ => job.id,
         };
         let own = job.spec.upload_seconds.filter(|_| phase == Phase::Upload);
@@ -121,7 +123,8 @@ impl Coordinator {
                 let cohort = self.study.literal().minimum_cohort as usize;
                 job.kind().holders().map_or(cohort, <[SiteId]>::len)
             }
-            Phase::Ready | Phase::Share => self.study.roster().threshold(),
+            Phase::Ready | Phase::Share | Phase::Findings | Phase::Open => self.study.roster().threshold(),
+            Phase::Agree => self.study.agreement() as usize,
         }
     }
 
@@ -132,6 +135,7 @@ impl Coordinator {
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
             Phase::Ready => payloads >= needed,
+            Phase::Findings | Phase::Agree | Phase::Open => sum_step_closes(job, open, needed),
             // Here everybody is needed: one who declines ends it.
             Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
             Phase::Upload => lost && job.kind().holders().is_some(),
@@ -140,8 +144,9 @@ impl Coordinator {
             return None;
         }
         // The first `needed` are enough to open; others that may still come are not missing.
-        let enough = phase == Phase::Ready && payloads >= needed;
-        let take = if enough { needed } else { usize::MAX };
+        let early = matches!(phase, Phase::Ready | Phase::Findings | Phase::Agree | Phase::Open);
+        let enough = early && payloads >= needed;
+        let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
         let mut committed: Vec<SiteId> = open.payloads().take(take).map(|a| a.header.site).collect();
         committed.sort_unstable();
         let missing = if enough { Vec::new() } else { open.missing() };
@@ -159,9 +164,43 @@ impl Coordinator {
         if step.phase == Phase::Share {
             return Some(self.try_again(job, step, &closed.missing, now_ms));
         }
+        if step.phase == Phase::Open {
+            return Some(self.open_again(job, step, &closed.missing, now_ms));
+        }
         let (needed, found) = (needed as u32, found as u32);
         let failure = Failure::TooFew { step, needed, found, missing: closed.missing.clone() };
         Some(Event::Failed { job: job.id, failure })
+    }
+
+    /// What follows if the work at hand is a sum's and comes to nothing.
+    pub(crate) fn after_spoiled(&self, now_ms: u64) -> Option<Event> {
+        let step = self.work().map(|work| work.step())?;
+        let sums = self.running().is_some_and(|job| job.kind().key() == KeyUse::Rounds);
+        if sums { self.spoiled(step, now_ms) } else { None }
+    }
+
+    /// What follows where a sum's set is too small after the findings, or did not open: everybody who can is asked again.
+    pub(super) fn spoiled(&self, step: Step, now_ms: u64) -> Option<Event> {
+        let job = self.running()?;
+        if step.phase == Phase::Open && step.attempt + 1 < self.study.literal().attempts.min(3) {
+            return Some(self.open_again(job, step, &[], now_ms));
+        }
+        let failure = Failure::Spoiled { step, made: step.attempt + 1 };
+        Some(Event::Failed { job: job.id, failure })
+    }
+
+    fn open_again(&self, job: &Progress, step: Step, missing: &[Missing], now_ms: u64) -> Event {
+        let made = step.attempt + 1;
+        let openers = job.sum.as_ref().and_then(|s| s.named.as_ref()).map(|(named, _)| named.openers.clone());
+        match openers {
+            Some(openers) if made < self.study.literal().attempts => {
+                self.open(job, Phase::Open, made, openers, now_ms)
+            }
+            _ => {
+                let failure = Failure::Attempts { step, made, missing: missing.to_vec() };
+                Event::Failed { job: job.id, failure }
+            }
+        }
     }
 
     /// The next attempt at opening a round, over the same committed set.
@@ -179,6 +218,10 @@ impl Coordinator {
         let Some(closed) = closed else { return Some(self.open_round(job, now_ms)) };
         Some(match job.kind().next(closed.step.phase) {
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
+            Next::OpenSum => {
+                let openers = job.sum.as_ref()?.named.as_ref()?.0.openers.clone();
+                self.open(job, Phase::Open, 0, openers, now_ms)
+            }
             Next::Done => Event::Done { job: job.id, result: job.opening.as_ref()?.sum },
             Next::Open => {
                 // Who answered first is there, and fast.
@@ -189,4 +232,20 @@ impl Coordinator {
             }
         })
     }
+}
+
+/// Whether a step of a sum needs no further answers. Those who uploaded are there: their findings are waited for. Agreement is
+/// reached with a quorum, and, where each site evaluates its own upload, all evaluations. The first opening takes whoever is first;
+/// one that did not succeed asks everybody, so that wrong openings are outvoted.
+fn sum_step_closes(job: &Progress, open: &Open, needed: usize) -> bool {
+    let Some(sum) = &job.sum else { return true };
+    let payloads = open.payloads().count();
+    let answered = |sites: &[SiteId]| sites.iter().all(|s| open.answer(*s).is_some());
+    let of = |uploads: &[(SiteId, Blob)]| uploads.iter().map(|(site, _)| *site).collect::<Vec<_>>();
+    payloads >= needed
+        && match open.step.phase {
+            Phase::Findings => answered(&of(&sum.uploads)),
+            Phase::Agree => !job.sizes.evaluated || answered(&of(&sum.committed())),
+            _ => open.step.attempt == 0,
+        }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::progress::{Closed, Open, Progress, State};
+use super::progress::{Closed, Open, Progress, State, SumProgress};
 use super::{Coordinator, InferenceKey, Key};
 use crate::job::{Basis, Job, KeyUse, Next};
 use crate::{Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SiteId, Step};
@@ -53,10 +53,11 @@ impl Coordinator {
                 require(round + 1 < job.spec.rounds, "the job has no further round")?;
                 (job.round, job.input) = (round + 1, Some(*input));
                 (job.opening, job.target, job.state) = (None, None, State::Between(None));
+                job.sum = None;
                 job.receipts.retain(|(step, _), _| step.round >= *round);
             }
             Event::Done { job, result } => {
-                let asked = |phase| matches!(phase, Phase::Share | Phase::Parts);
+                let asked = |phase| matches!(phase, Phase::Share | Phase::Open | Phase::Parts);
                 let job_now = self.running_mut(*job)?;
                 let kind = job_now.kind();
                 let at_end = match &job_now.state {
@@ -92,7 +93,8 @@ impl Coordinator {
             job.input = Some(input);
         }
         let mut openings = 0;
-        if step.phase == Phase::Share {
+        // Every attempt at a sum opens the same: it counts once.
+        if step.phase == Phase::Share || (step.phase == Phase::Open && step.attempt == 0) {
             openings = job.sizes.openings;
             if step.attempt == 0 {
                 job.target = job.opening.as_ref().map(|o| o.sum);
@@ -145,6 +147,13 @@ impl Coordinator {
         let State::Closed(closed) = &job.state else { return Err("no step is closed") };
         require(closed.step == step, "another step is closed")?;
         let closed = closed.clone();
+        if job.kind().key() == KeyUse::Rounds {
+            job.combine_sum(&closed, output)?;
+            job.state = State::Between(Some(closed));
+            let pairs = output.pairs.iter().copied();
+            Arc::make_mut(&mut self.pairs).extend(pairs);
+            return Ok(());
+        }
         match step.phase {
             Phase::KeyShare => job.output = Some(output.clone()),
             Phase::Relin => job.evaluation_keys = Some(output.shared),
@@ -152,7 +161,7 @@ impl Coordinator {
                 job.opening = Some(Opening { committed: closed.in_order(), sum: output.shared });
             }
             Phase::Ready => job.target = Some(output.shared),
-            Phase::Parts | Phase::Share => return Err("this phase combines nothing"),
+            _ => return Err("this phase combines nothing"),
         }
         job.state = State::Between(Some(closed));
         Ok(())
@@ -160,8 +169,7 @@ impl Coordinator {
 
     fn closed_share(&mut self, job: JobId, round: u64) -> Result<&mut Progress, &'static str> {
         let job = self.running_mut(job)?;
-        let fine =
-            matches!(&job.state, State::Closed(c) if c.step.phase == Phase::Share && c.step.round == round);
+        let fine = matches!(&job.state, State::Closed(c) if matches!(c.step.phase, Phase::Share | Phase::Open) && c.step.round == round);
         if fine { Ok(job) } else { Err("no shares wait to be combined") }
     }
 
@@ -175,7 +183,7 @@ impl Coordinator {
         let done = matches!(state, State::Done(_));
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
-        job.target = None;
+        (job.target, job.sum) = (None, None);
         if !done || job.kind().next(Phase::Upload) != Next::Done {
             job.opening = None;
         }
@@ -192,6 +200,35 @@ impl Coordinator {
                 let key = InferenceKey { ceremony: id, public_key, evaluation_keys, circuit, answered: 0 };
                 self.inference = Some(Arc::new(key));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    /// What combining a step of a sum's round does to it.
+    fn combine_sum(&mut self, closed: &Closed, output: &Output) -> Folded {
+        match (closed.step.phase, &mut self.sum) {
+            (Phase::Upload, _) => {
+                let (uploads, headers, bundles) = (closed.blobs(), output.shared, output.each.clone());
+                self.sum = Some(SumProgress { uploads, headers, bundles, named: None, agreements: None });
+            }
+            (Phase::Findings, Some(sum)) => {
+                let named = output.named.clone().ok_or("no set is named")?;
+                let sums = named.sum;
+                sum.named = Some((named, output.shared));
+                let sites: Vec<SiteId> = sum.committed().iter().map(|(site, _)| *site).collect();
+                let header = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
+                    Event::Accepted { answer } if step.phase == Phase::Upload && sites.contains(site) => {
+                        (step.round == closed.step.round).then(|| answer.clone())
+                    }
+                    _ => None,
+                };
+                let committed = self.receipts.iter().filter_map(header).collect();
+                self.opening = Some(Opening { committed, sum: sums });
+            }
+            (Phase::Agree, Some(sum)) => sum.agreements = Some(output.shared),
+            _ => return Err("this phase combines nothing"),
         }
         Ok(())
     }

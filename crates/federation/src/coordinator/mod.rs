@@ -25,7 +25,7 @@ use progress::Progress;
 
 pub use answer::Admission;
 pub use view::{JobStatus, JobView, StepView};
-pub use work::{Outcome, Work};
+pub use work::{Outcome, SumWork, Work};
 
 /// Most jobs that wait at a time.
 const MAX_WAITING: usize = 1000;
@@ -45,6 +45,8 @@ pub struct Coordinator {
     running: Option<JobId>,
     key: Option<Key>,
     inference: Option<Arc<InferenceKey>>,
+    /// Pair keys of sums, by the site that sealed them.
+    pairs: Arc<BTreeMap<SiteId, Blob>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
 }
@@ -111,6 +113,11 @@ pub enum Input {
         /// Whose payloads.
         sites: Vec<SiteId>,
     },
+    /// Of a sum: whoever's fault it is, its set is too small, or it did not open. Nothing was released.
+    Spoiled {
+        /// The work's step.
+        step: Step,
+    },
     /// The learning code could not go on from the opened sum.
     Stuck {
         /// The work's step.
@@ -147,6 +154,7 @@ impl Coordinator {
             running: None,
             key: None,
             inference: None,
+            pairs: Arc::default(),
             opened: 0,
         }
     }
@@ -202,8 +210,12 @@ impl Coordinator {
                 }
             }
             Input::Answer(answer) => decision.answer(answer, now_ms, signer)?,
-            Input::Combined { .. } | Input::Opened { .. } | Input::Unusable { .. } | Input::Stuck { .. } => {
-                let event = self.work_done(input)?;
+            Input::Combined { .. }
+            | Input::Opened { .. }
+            | Input::Unusable { .. }
+            | Input::Spoiled { .. }
+            | Input::Stuck { .. } => {
+                let event = self.work_done(input, now_ms)?;
                 decision.record(event, now_ms, signer);
             }
             Input::Tick => {}

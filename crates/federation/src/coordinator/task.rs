@@ -28,8 +28,7 @@ impl Coordinator {
 
     fn ask(&self, job: &Progress, open: &Open, site: SiteId) -> Option<Ask> {
         let public_key = match job.kind().key() {
-            KeyUse::Makes => None,
-            KeyUse::Sums => self.key.map(|k| k.public_key),
+            KeyUse::Makes | KeyUse::Rounds => None,
             KeyUse::Inference => self.inference.as_deref().map(|k| k.public_key),
         };
         Some(match open.step.phase {
@@ -50,7 +49,11 @@ impl Coordinator {
                 let (public_key, shares) = (output.shared, job.first_answers(open.step));
                 Ask::Parts { public_key, bundle, shares, evaluation: evaluation.flatten() }
             }
-            Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
+            Phase::Upload => {
+                let pairs = job.kind().key() == KeyUse::Rounds && !self.pairs.contains_key(&site);
+                Ask::Upload { public_key, input: job.input, pairs }
+            }
+            Phase::Findings | Phase::Agree | Phase::Open => job.ask_of_sum(open, site)?,
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
             Phase::Share => Ask::Share {
                 opening: job.opening.clone()?,
@@ -95,6 +98,7 @@ impl Coordinator {
     /// The blobs that are still needed. Any other may be deleted.
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
+        needed.extend(self.pairs.values().copied());
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {
@@ -115,6 +119,24 @@ impl Coordinator {
 }
 
 impl Progress {
+    /// What a site is asked of a sum whose uploads were read.
+    fn ask_of_sum(&self, open: &Open, site: SiteId) -> Option<Ask> {
+        let sum = self.sum.as_ref()?;
+        let (headers, bundle) = (sum.headers, *sum.bundles.get(usize::from(site.0))?);
+        if open.step.phase == Phase::Findings {
+            return Some(Ask::Findings { headers, bundle });
+        }
+        let commitment = sum.named.as_ref()?.1;
+        if open.step.phase == Phase::Open {
+            return Some(Ask::Open { headers, bundle, commitment, agreements: sum.agreements? });
+        }
+        let mut uploads = sum.committed();
+        if self.sizes.evaluated {
+            uploads.retain(|(of, _)| *of == site);
+        }
+        Some(Ask::Agree { commitment, uploads })
+    }
+
     /// The zeros that went into the attempt that `open` is of, in the members' order.
     fn zeros(&self, open: &Open) -> Vec<crate::SignedHeader> {
         let ready = Step { phase: Phase::Ready, ..open.step };
@@ -156,6 +178,13 @@ impl Progress {
         let second = second.flat_map(|s| s.seeds.iter().copied().chain([s.sum]));
         let opening = self.opening.iter().map(|o| o.sum);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
-        accepted.chain(output).chain(second).chain(opening).chain(self.kind().attached()).chain(own)
+        let sums = self.sum_blobs();
+        accepted
+            .chain(output)
+            .chain(second)
+            .chain(opening)
+            .chain(self.kind().attached())
+            .chain(own)
+            .chain(sums)
     }
 }

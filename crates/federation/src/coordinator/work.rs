@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::progress::{Closed, Progress, State};
+use crate::job::KeyUse;
 use crate::{
     Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step,
 };
@@ -45,6 +46,43 @@ pub enum Work {
         /// Of a question: what its answer is computed from. The sum is that answer.
         evaluation: Option<Box<Evaluation>>,
     },
+    /// Read the uploads of a sum and lay together what each holder is given of them.
+    Intake {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The uploads, in the sites' order.
+        uploads: Vec<(SiteId, Blob)>,
+        /// Pair keys that are here from rounds before.
+        pairs: Vec<(SiteId, Blob)>,
+    },
+    /// Name the set of a sum after its holders' findings, and add it up.
+    Commit {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The uploads, in the sites' order.
+        uploads: Vec<(SiteId, Blob)>,
+        /// Their signed headers.
+        headers: Blob,
+        /// The findings, in the holders' order.
+        findings: Vec<(SiteId, Blob)>,
+    },
+    /// Lay the signatures on a set together.
+    Agreements {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// What is signed.
+        commitment: Blob,
+        /// The signatures, in the sites' order.
+        words: Vec<(SiteId, Blob)>,
+    },
+    /// Open an agreed sum and take the next step from it.
+    Result(Box<SumWork>),
     /// Add the members' zeros to the sum.
     Refresh {
         /// The closed step.
@@ -75,6 +113,27 @@ pub enum Work {
     },
 }
 
+/// An agreed sum and its openings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SumWork {
+    /// The closed step.
+    pub step: Step,
+    /// The job's file.
+    pub spec: JobSpec,
+    /// What the round started from.
+    pub input: Option<Blob>,
+    /// The set and its sum's name.
+    pub commitment: Blob,
+    /// The sum.
+    pub sum: Blob,
+    /// The signatures on it.
+    pub agreements: Blob,
+    /// The openings, in the holders' order.
+    pub openings: Vec<(SiteId, Blob)>,
+    /// Sites whose contributions are in the sum.
+    pub committed: usize,
+}
+
 /// What an opened sum gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -93,7 +152,11 @@ impl Work {
             | Self::Relin { step, .. }
             | Self::Sum { step, .. }
             | Self::Refresh { step, .. }
+            | Self::Intake { step, .. }
+            | Self::Commit { step, .. }
+            | Self::Agreements { step, .. }
             | Self::Open { step, .. } => *step,
+            Self::Result(work) => work.step,
         }
     }
 
@@ -104,7 +167,11 @@ impl Work {
             | Self::Relin { spec, .. }
             | Self::Sum { spec, .. }
             | Self::Refresh { spec, .. }
+            | Self::Intake { spec, .. }
+            | Self::Commit { spec, .. }
+            | Self::Agreements { spec, .. }
             | Self::Open { spec, .. } => spec,
+            Self::Result(work) => &work.spec,
         }
     }
 }
@@ -122,6 +189,20 @@ impl Coordinator {
                 Some(Work::Relin { step, spec, first: job.key_shares(step), sum, shares: blobs })
             }
             Phase::Parts => None,
+            Phase::Upload if job.kind().key() == KeyUse::Rounds => {
+                let pairs = self.pairs.iter().map(|(site, blob)| (*site, *blob)).collect();
+                Some(Work::Intake { step, spec, uploads: blobs, pairs })
+            }
+            Phase::Findings => {
+                let sum = job.sum.as_ref()?;
+                let (uploads, headers) = (sum.uploads.clone(), sum.headers);
+                Some(Work::Commit { step, spec, uploads, headers, findings: blobs })
+            }
+            Phase::Agree => {
+                let commitment = job.sum.as_ref()?.named.as_ref()?.1;
+                Some(Work::Agreements { step, spec, commitment, words: blobs })
+            }
+            Phase::Open => job.sum_work(step, blobs).map(|work| Work::Result(work.into())),
             Phase::Upload => {
                 let evaluation = self.evaluation(job).map(Box::new);
                 Some(Work::Sum { step, spec, uploads: blobs, evaluation })
@@ -148,10 +229,11 @@ impl Coordinator {
     }
 
     /// What the end of work records.
-    pub(super) fn work_done(&self, input: &Input) -> Result<Event, Refusal> {
+    pub(super) fn work_done(&self, input: &Input, now_ms: u64) -> Result<Event, Refusal> {
         let (Input::Combined { step, .. }
         | Input::Opened { step, .. }
         | Input::Unusable { step, .. }
+        | Input::Spoiled { step }
         | Input::Stuck { step }) = input
         else {
             return Err(Refusal::NoSuchWork { step: self.nowhere() });
@@ -161,15 +243,19 @@ impl Coordinator {
         let closed = self.pending().filter(|c| c.step == step).ok_or_else(|| refusal.clone())?;
         let job = step.job;
         let last = self.running().is_some_and(|j| j.round + 1 >= j.spec.rounds);
-        let opens = step.phase == Phase::Share;
+        let opens = matches!(step.phase, Phase::Share | Phase::Open);
+        let sums = self.running().is_some_and(|j| j.kind().key() == KeyUse::Rounds);
         match input {
             Input::Combined { output, .. } if !opens => {
                 let parties = self.study.roster().parties();
-                let first = step.phase == Phase::KeyShare;
+                let first = step.phase == Phase::KeyShare || (step.phase == Phase::Upload && sums);
+                if output.named.is_some() != (step.phase == Phase::Findings) {
+                    return Err(refusal);
+                }
                 let inference = self.running().is_some_and(|j| j.kind().circuit().is_some());
                 let seeds = output.second.as_ref().map(|s| s.seeds.len());
                 if output.each.len() != if first { parties } else { 0 }
-                    || seeds != (first && inference).then_some(parties)
+                    || seeds != (step.phase == Phase::KeyShare && inference).then_some(parties)
                 {
                     return Err(refusal);
                 }
@@ -188,6 +274,7 @@ impl Coordinator {
             Input::Opened { .. } | Input::Stuck { .. } if opens => {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
+            Input::Spoiled { .. } if sums => self.spoiled(step, now_ms).ok_or(refusal),
             Input::Unusable { sites, .. } => {
                 let missing: Vec<Missing> = closed
                     .sites()
@@ -205,5 +292,22 @@ impl Coordinator {
     fn nowhere(&self) -> Step {
         let job = JobId(self.study.digest());
         Step { job, round: 0, attempt: 0, phase: Phase::KeyShare }
+    }
+}
+
+impl Progress {
+    fn sum_work(&self, step: Step, openings: Vec<(SiteId, Blob)>) -> Option<SumWork> {
+        let sum = self.sum.as_ref()?;
+        let (named, commitment) = sum.named.as_ref()?;
+        Some(SumWork {
+            step,
+            spec: self.spec.clone(),
+            input: self.input,
+            commitment: *commitment,
+            sum: named.sum,
+            agreements: sum.agreements?,
+            openings,
+            committed: named.sites.len(),
+        })
     }
 }

@@ -120,7 +120,7 @@ pub fn combine_first(
         seeds.push(keep(COMBINE, blobs, &seed)?);
     }
     let sum = keep(COMBINE, blobs, &first_sum(&ceremony, &mut readers)?)?;
-    Ok(Output { shared, each, second: Some(SecondRound { sum, seeds }) })
+    Ok(Output { each, second: Some(SecondRound { sum, seeds }), ..Output::shared(shared) })
 }
 
 /// Refuses a public key that is not the one that these payloads of phase key-share make.

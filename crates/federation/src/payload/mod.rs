@@ -9,12 +9,12 @@ mod inference;
 mod question;
 mod round;
 mod run;
+pub(crate) mod sum;
 
 pub use ceremony::{combine_key, open_bundle, write_key_share};
 pub use encrypted::read_ciphertexts;
 pub use inference::{combine_first, combine_relin, read_evaluation_keys, write_inference_share, write_relin};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
-pub use round::{combine_sum, open_round, write_contribution, write_refresh};
 pub use run::{MAX_INPUT, SiteTools, combine, site_payload};
 
 pub(crate) use ceremony::{check_public_key, key_share_len};
@@ -24,7 +24,7 @@ pub(crate) use question::{
     Answering, QuestionOf, evaluate_question, open_answers, question_sizes, refresh_answers,
     write_answer_share, write_answer_zeros, write_encryptions,
 };
-pub(crate) use round::{Target, write_share_of};
+pub(crate) use round::Target;
 pub(crate) use run::read_input;
 
 use std::cell::Cell;

@@ -95,6 +95,11 @@ impl SumSite {
         }
     }
 
+    /// Rounds that were opened here.
+    pub fn opened_rounds(&self) -> usize {
+        self.opened.len()
+    }
+
     /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
     fn new_under(&self, epoch: &Epoch) -> Judged<()> {
         if self.copied {

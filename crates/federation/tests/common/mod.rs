@@ -8,10 +8,11 @@
 )]
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
-    JobKind, JobSpec, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site,
-    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
+    JobKind, JobSpec, NamedSet, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound,
+    SignedHeader, Site, SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -126,7 +127,7 @@ pub(crate) struct Desk<'a> {
 
 /// Sizes without encryption behind them.
 pub(crate) const SIZES: Sizes =
-    Sizes { openings: 2, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40 };
+    Sizes { openings: 2, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40, evaluated: false };
 
 /// A payload's name, of this length.
 pub(crate) fn blob(seed: u64, len: u64) -> Blob {
@@ -163,13 +164,23 @@ impl<'a> Desk<'a> {
                     let len = payload::upload_len(&self.fixture.study, q, SiteId(site), SIZES.upload);
                     blob(seed, len.unwrap())
                 }
-                None => blob(seed, SIZES.upload),
+                None => self.upload(seed),
             },
+            Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
+            Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),
+            Ask::Open { .. } => blob(seed, SIZES.share),
             Ask::Ready { .. } if task.spec.question.is_some() => blob(seed, SIZES.sum),
             Ask::Ready { .. } => blob(seed, SIZES.upload),
             Ask::Share { .. } => blob(seed, SIZES.share),
         };
         self.sign(site, &task, Answer::Payload(payload))
+    }
+
+    /// A name of an upload: of a sum with its pair keys, of which the desk keeps none.
+    pub(crate) fn upload(&self, seed: u64) -> Blob {
+        let pairs = (self.fixture.sites.len() as u64 - 1) * PAIRING_LEN as u64;
+        let id = self.coordinator.jobs().into_iter().find(|j| !j.is_over()).map(|j| j.kind);
+        blob(seed, SIZES.upload + if id.is_some_and(JobKind::is_sum) { pairs } else { 0 })
     }
 
     pub(crate) fn sign(&self, site: u16, task: &Task, answer: Answer) -> SignedHeader {
@@ -198,7 +209,7 @@ impl<'a> Desk<'a> {
                     .circuit
                     .as_ref()
                     .map(|_| SecondRound { sum: blob(402, 9), seeds: all(800).collect() });
-                let output = Output { shared: blob(400, 9), each: all(500).collect(), second };
+                let output = Output { each: all(500).collect(), second, ..Output::shared(blob(400, 9)) };
                 Input::Combined { step, output }
             }
             Work::Relin { .. } => Input::Combined { step, output: Output::shared(blob(401, 9)) },
@@ -206,6 +217,26 @@ impl<'a> Desk<'a> {
                 // A question's own answer.
                 let shared = Blob { len: SIZES.sum, ..spec.question.unwrap().remainder };
                 Input::Combined { step, output: Output::shared(shared) }
+            }
+            Work::Intake { uploads, .. } => {
+                let each = (0..self.fixture.sites.len() as u64).map(|k| blob(k + 510, 8)).collect();
+                let shared = blob(step.round * 10 + 620, uploads.len() as u64);
+                Input::Combined { step, output: Output { each, ..Output::shared(shared) } }
+            }
+            Work::Commit { uploads, findings, .. } => {
+                let of = |of: &[(SiteId, Blob)]| of.iter().map(|(s, _)| *s).collect();
+                let sum = blob(step.round * 10 + 630, SIZES.sum);
+                let named = Some(NamedSet { sum, sites: of(&uploads), openers: of(&findings) });
+                let shared = blob(step.round * 10 + 640, 60);
+                Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
+            }
+            Work::Agreements { .. } => {
+                Input::Combined { step, output: Output::shared(blob(step.round * 10 + 650, 70)) }
+            }
+            Work::Result(work) => {
+                let next = blob(step.round + 700, 5);
+                let last = step.round + 1 >= work.spec.rounds;
+                Input::Opened { step, outcome: if last { Outcome::Final(next) } else { Outcome::Next(next) } }
             }
             Work::Sum { .. } | Work::Refresh { .. } => {
                 let shared = blob(step.round * 10 + u64::from(step.attempt) + 600, SIZES.sum);

@@ -55,6 +55,11 @@ fn check<C: Compute>(
         assert!(known.is_none_or(|k| k == share.opening), "seed {seed}: two openings of {}", share.step);
         assert!(shared.insert((share.site, share.target)), "seed {seed}: {} shared twice", share.site);
     }
+    let mut sets = BTreeMap::new();
+    for (_, step, set) in &world.opened {
+        let known = sets.insert((step.job, step.round), *set);
+        assert!(known.is_none_or(|k| k == *set), "seed {seed}: two sets of {step} are opened");
+    }
     // The result is that of exactly the committed sites, each counted once.
     let views = verified.coordinator.jobs();
     for view in &views {
@@ -89,6 +94,12 @@ fn bytes_of<C>(world: &World<'_, C>, view: &JobView) -> Vec<u8> {
 fn answered(views: &[JobView]) -> u64 {
     let done = |v: &&JobView| matches!(v.status, JobStatus::Done { .. }) && v.kind == JobKind::Question;
     views.iter().filter(done).count() as u64
+}
+
+/// Whether something was opened again.
+fn again<C>(world: &World<'_, C>) -> bool {
+    let steps = world.shares.iter().map(|s| s.step).chain(world.opened.iter().map(|(_, step, _)| *step));
+    steps.into_iter().any(|step| step.attempt > 0)
 }
 
 fn done(views: &[JobView]) -> usize {
@@ -137,7 +148,7 @@ fn storm(range: std::ops::Range<u64>) {
         finished += done(&views);
         questions += answered(&views);
         crashes += world.crashes;
-        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+        attempts += u64::from(again(&world));
         world.refusals.iter().for_each(|(k, n)| *refusals.entry(k).or_default() += n);
     }
     println!(
@@ -175,7 +186,7 @@ fn with_real_encryption_too() {
         let views = check(&world, &fixture.study, &compute, seed);
         finished += done(&views) as u64;
         questions += answered(&views);
-        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+        attempts += u64::from(again(&world));
     }
     println!(
         "{count} seeds: {finished} of {} jobs done, {questions} questions answered, {attempts} runs with refreshed openings",

@@ -12,8 +12,7 @@ use blindscope_federation::payload::{
 };
 use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, Sizes, Study, Task,
-    Work,
+    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, Sizes, Study, Task, Work,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
@@ -21,7 +20,7 @@ use rand_core::SeedableRng;
 
 use crate::common::circuit;
 
-use crate::toy::{Compute, Disk, Done, contribution};
+use crate::toy::{Compute, Disk, Done, Held, contribution};
 
 pub(crate) struct Real<'a> {
     pub(crate) study: &'a Study,
@@ -222,16 +221,26 @@ impl Compute for Real<'_> {
         &self,
         site: SiteId,
         task: &Task,
-        held: (Option<Blob>, Option<Permit>),
+        held: Held<'_>,
         disk: &Disk,
         rng: &mut ChaCha20Rng,
     ) -> std::result::Result<Vec<u8>, Cause> {
         let (blobs, learning) = (Layered::new(disk), Learner(site, self.study));
         let sealing = &self.sealing[usize::from(site.0)];
         let (study, checked) = (self.study, false);
-        let tools = SiteTools { study, me: site, sealing, learning: &learning, blobs: &blobs, checked };
-        let (bundle, permit) = held;
-        let blob = site_payload(&tools, task, bundle, permit, rng).map_err(|e| {
+        let Held { bundle, permit, sums, signer, marks } = held;
+        let tools = SiteTools {
+            study,
+            me: site,
+            sealing,
+            learning: &learning,
+            blobs: &blobs,
+            checked,
+            sums,
+            minimum_cohort: 1,
+            signer,
+        };
+        let blob = site_payload(&tools, task, bundle, permit, marks, rng).map_err(|e| {
             println!("{site}: {e}");
             e.cause()
         })?;
@@ -241,12 +250,26 @@ impl Compute for Real<'_> {
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         let blobs = Layered::new(disk);
         match combine(self.study, work, &Server, &blobs).unwrap() {
-            Input::Combined { output: Output { shared, each, second: Some(second) }, .. } => Done::First {
+            Input::Combined { output: Output { shared, named: Some(named), .. }, .. } => Done::Named {
                 shared: blobs.bytes(&shared),
-                each: each.iter().map(|b| blobs.bytes(b)).collect(),
-                sum: blobs.bytes(&second.sum),
-                seeds: second.seeds.iter().map(|b| blobs.bytes(b)).collect(),
+                sum: blobs.bytes(&named.sum),
+                sites: named.sites,
+                openers: named.openers,
             },
+            Input::Combined { output, .. } if matches!(work, Work::Intake { .. }) => Done::Received {
+                shared: blobs.bytes(&output.shared),
+                each: output.each.iter().map(|b| blobs.bytes(b)).collect(),
+                pairs: output.pairs.iter().map(|(s, b)| (*s, blobs.bytes(b))).collect(),
+            },
+            Input::Spoiled { .. } => Done::Spoiled,
+            Input::Combined { output: Output { shared, each, second: Some(second), .. }, .. } => {
+                Done::First {
+                    shared: blobs.bytes(&shared),
+                    each: each.iter().map(|b| blobs.bytes(b)).collect(),
+                    sum: blobs.bytes(&second.sum),
+                    seeds: second.seeds.iter().map(|b| blobs.bytes(b)).collect(),
+                }
+            }
             Input::Combined { output, .. } => Done::Combined {
                 shared: blobs.bytes(&output.shared),
                 each: output.each.iter().map(|b| blobs.bytes(b)).collect(),
