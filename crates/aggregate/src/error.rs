@@ -1,3 +1,5 @@
+//! What summing refuses.
+
 use thiserror::Error;
 
 /// `std::result::Result` with this crate's error.

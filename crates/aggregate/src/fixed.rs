@@ -1,3 +1,5 @@
+//! Numbers as the integers that are summed: clipped, and rounded on a grid that the plan fixes.
+
 use crate::{AggregateError, Result};
 
 /// At 2^52 a double's grain is one: adding this to a smaller positive number rounds it, ties to even.

@@ -5,4 +5,3 @@ pub mod audit;
 pub mod bench;
 pub mod demo;
 pub mod plan;
-pub mod report;

@@ -1,3 +1,5 @@
+//! Ciphertexts: polynomials with a level and an exact scale, and the short form of one whose uniform half is a seed.
+
 use crate::{Level, Parameters, Scale, Seed};
 use blindscope_ring::sample;
 use blindscope_ring::{Ntt, Poly};

@@ -1,3 +1,5 @@
+//! What the scheme refuses.
+
 use crate::Level;
 use thiserror::Error;
 

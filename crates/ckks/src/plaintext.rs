@@ -1,3 +1,5 @@
+//! Encoded messages.
+
 use crate::{Level, Parameters, Scale};
 use blindscope_ring::{Ntt, Poly};
 

@@ -41,6 +41,7 @@ mod error;
 mod feature;
 mod head;
 mod keys;
+mod layout;
 mod plan;
 mod question;
 mod server;
@@ -53,9 +54,9 @@ pub use error::{ClassifyError, Result};
 pub use feature::FeatureLayout;
 pub use head::{Affine, Circuit, Clipped, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
 pub use keys::{AskerSecret, EvaluationKeys};
+pub use layout::{Layout, Outer};
 pub use plan::{
     Chain, Collective, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,
 };
 pub use question::{announced, question_of};
 pub use server::Server;
-pub use token::{Layout, Outer};

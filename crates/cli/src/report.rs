@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use blindscope_app::demo::DemoResults;
-use blindscope_app::report::demo_page;
+use blindscope_app::demo::report::demo_page;
 use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;

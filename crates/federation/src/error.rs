@@ -1,3 +1,5 @@
+//! What is refused outside of the protocol's own answers.
+
 use thiserror::Error;
 
 use blindscope_aggregate::AggregateError;

@@ -80,7 +80,7 @@ pub enum Refusal {
         site: SiteId,
     },
     /// The site has answered this step already, otherwise.
-    #[error("answer: {site} has answered {step} already and that stands: it {accepted}")]
+    #[error("answer: {site} has answered {step} already; that stands: it {accepted}")]
     Answered {
         /// The step.
         step: Step,

@@ -1,3 +1,5 @@
+//! What cannot be put on a page.
+
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
 

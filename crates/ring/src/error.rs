@@ -1,3 +1,5 @@
+//! What a ring cannot be built from.
+
 use thiserror::Error;
 
 /// What can go wrong while a ring is built. Arithmetic on built rings cannot fail.

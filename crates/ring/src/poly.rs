@@ -5,6 +5,7 @@ use std::marker::PhantomData;
 use zeroize::Zeroize;
 
 mod sealed {
+    /// Outside, nothing can be one.
     pub trait Sealed {}
 }
 

@@ -1,3 +1,5 @@
+//! What could not be kept or found.
+
 use std::path::PathBuf;
 
 use blindscope_federation::Blob;

@@ -1,3 +1,5 @@
+//! What collective keys refuse.
+
 use crate::PartyId;
 use thiserror::Error;
 

@@ -9,12 +9,10 @@
 #![allow(clippy::needless_pass_by_value, reason = "matrix views and conversions read best by value")]
 
 pub mod bench;
-pub mod card;
 pub mod data;
 pub mod error;
 pub mod features;
 pub mod head;
-pub(crate) mod jpeg;
 mod kernels;
 pub mod metrics;
 pub mod slides;

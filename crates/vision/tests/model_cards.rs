@@ -12,8 +12,8 @@ mod common;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use blindscope_vision::card::{Pooling, save_preprocess};
 use blindscope_vision::data::{Centre, Filter, Preprocess, Resize};
+use blindscope_vision::vit::card::{Pooling, save_preprocess};
 use blindscope_vision::vit::{Described, describe, load};
 
 /// A checkpoint under timm's names that is nothing but a header before zeros that take no room on disk.

@@ -5,7 +5,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use blindscope_vision::card::Pooling;
+use blindscope_vision::vit::card::Pooling;
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;

@@ -12,10 +12,10 @@ use std::path::Path;
 
 use blindscope_vision::Error;
 use blindscope_vision::data::Preprocess;
-use blindscope_vision::features::{Bags, Features, Pooled};
+use blindscope_vision::features::Features;
 use blindscope_vision::slides::{
-    SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TissueSource, extract_slides,
-    list_slides, merge_records,
+    Bags, Pooled, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TissueSource,
+    extract_slides, list_slides, merge_records,
 };
 use blindscope_vision::vit::{Config, Engine, Parameters, Vit};
 use made::{Picture, dicom, put, tiff};

@@ -1,3 +1,5 @@
+//! Why an audit could not be run.
+
 use std::path::PathBuf;
 
 /// Why an audit could not be run.

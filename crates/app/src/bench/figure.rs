@@ -1,3 +1,5 @@
+//! A measured figure beside what it has to reach.
+
 use serde::Serialize;
 
 /// Which way a figure is good.

@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use blindscope_vision::data::Preprocess;
-use blindscope_vision::features::Bags;
 use blindscope_vision::slides::{
-    Grid, Mpp, MppSource, Opener, OverviewPlan, Scale, Slide, SlideEntry, SlideFacts, SlideRun,
+    Bags, Grid, Mpp, MppSource, Opener, OverviewPlan, Scale, Slide, SlideEntry, SlideFacts, SlideRun,
     SlideSettings, TilePlan, TissueLevel, TissueRule, TissueSource, extract_slides, prepare, read_outlines,
     read_tile,
 };

@@ -1,3 +1,5 @@
+//! Why a demo could not go on, and the files that it keeps between its steps.
+
 use std::path::{Path, PathBuf};
 
 /// The demo's result.

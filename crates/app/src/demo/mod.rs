@@ -16,6 +16,7 @@ mod ledger;
 mod options;
 pub mod paper;
 mod project;
+pub mod report;
 mod results;
 mod run;
 mod study;

@@ -261,7 +261,7 @@ impl Demo<'_> {
         let folder = self.options.folder.clone();
         self.step(9, |_| {
             let (report, json) = (folder.join("report.html"), folder.join("results.json"));
-            let page = crate::report::demo_page(&results)?;
+            let page = super::report::demo_page(&results)?;
             write(&report, page.to_html().as_bytes())?;
             let bytes = serde_json::to_vec_pretty(&results).unwrap_or_default(); // plain data always prints
             write(&json, &bytes)?;

@@ -1,3 +1,5 @@
+//! How well a score tells members from others.
+
 /// The chance that a member scores above a non-member (area under the ROC curve), ties counted half; one half for
 /// an empty side.
 pub fn auc(members: &[f64], others: &[f64]) -> f64 {

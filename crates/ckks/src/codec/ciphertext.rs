@@ -1,3 +1,5 @@
+//! The bytes of a fresh secret-key ciphertext: 32 for its uniform half, packed residues for the other.
+
 use super::fields::{SEED_LEN, Source, object, poly_len, scale_len, write_poly, write_scale};
 use super::{CIPHERTEXT, SEEDED_CIPHERTEXT};
 use crate::{Ciphertext, Level, Parameters, Result, SeededCiphertext};

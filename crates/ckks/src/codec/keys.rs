@@ -1,3 +1,5 @@
+//! The bytes of public keys, of Galois keys and of relinearisation keys.
+
 use super::fields::{SEED_LEN, Source, object, poly_len, write_poly};
 use super::{GALOIS_KEY, PUBLIC_KEY, RELIN_KEY};
 use crate::{

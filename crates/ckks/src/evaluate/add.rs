@@ -1,3 +1,5 @@
+//! Sums and differences: levels and scales must agree, and nothing is consumed.
+
 use super::{Evaluator, Shape};
 use crate::{Ciphertext, Plaintext, Result};
 use blindscope_ring::{Basis, Ntt, Poly};

@@ -1,3 +1,5 @@
+//! Products: by plaintexts, and by ciphertexts with relinearisation. Scales multiply; the level falls only on rescaling.
+
 use super::{Evaluator, Shape};
 use crate::{Ciphertext, Plaintext, RelinKey, Result};
 

@@ -1,3 +1,5 @@
+//! Division by the last prime, `c -> round(c / q_L)`, and dropping primes without division.
+
 use super::{Evaluator, Shape};
 use crate::{Ciphertext, CkksError, Level, Result, Scale};
 use blindscope_ring::{Ntt, Poly};

@@ -1,3 +1,5 @@
+//! Rotation and conjugation: an automorphism and one key switch, the decomposition shared where it is hoisted.
+
 use super::{Decomposed, Evaluator, Shape};
 use crate::{Ciphertext, CkksError, GaloisKey, GaloisKeys, Result};
 use blindscope_ring::Poly;

@@ -1,3 +1,5 @@
+//! Numbers added to and multiplied into every slot; no encoding is needed.
+
 use super::Evaluator;
 use crate::{Ciphertext, CkksError, Result, Scale};
 

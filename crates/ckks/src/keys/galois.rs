@@ -1,3 +1,5 @@
+//! Keys that switch a ciphertext back to `s` after an automorphism.
+
 use super::SwitchingKey;
 use crate::{CkksError, Parameters, Result};
 use blindscope_ring::galois::{self, Automorphism};

@@ -1,3 +1,5 @@
+//! The keys of one party, each drawn from a generator that the caller hands in.
+
 use super::{GaloisKey, GaloisKeys, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use crate::{CkksError, Parameters, Result, Seed};
 use blindscope_ring::galois::{self, Automorphism};

@@ -1,3 +1,5 @@
+//! The key that anybody may encrypt with.
+
 use crate::{Parameters, Seed};
 use blindscope_ring::{Ntt, Poly, sample};
 

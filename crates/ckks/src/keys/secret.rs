@@ -1,3 +1,5 @@
+//! The secret: ternary, wiped on drop, never printed.
+
 use crate::Parameters;
 use blindscope_ring::{Ntt, Poly, sample};
 use rand_core::CryptoRng;

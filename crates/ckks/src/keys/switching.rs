@@ -1,3 +1,5 @@
+//! Hybrid key switching: an encryption of one secret under another, digit by digit.
+
 use crate::{CkksError, Parameters, Result, Seed};
 use blindscope_ring::{Ntt, Poly, sample};
 

@@ -2,7 +2,7 @@
 
 use super::shape::{self, PieceShape};
 use super::{Answer, Piece};
-use crate::token::{Layout, Outer};
+use crate::layout::{Layout, Outer};
 use crate::{Plan, Result};
 use blindscope_ckks::ring_switch::SmallSecret;
 use blindscope_ckks::{Complex64, Encoder};

@@ -1,7 +1,7 @@
 //! What an answer's polynomials hold, as both sides derive it from the plan and the number of tokens.
 
 use crate::Plan;
-use crate::token::{Layout, Outer};
+use crate::layout::{Layout, Outer};
 use blindscope_wire::packed_len;
 
 /// One polynomial pair of an answer.

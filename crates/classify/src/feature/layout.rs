@@ -1,3 +1,5 @@
+//! Where things stand in the slots of the feature-major packing.
+
 use crate::{ClassifyError, Result};
 use blindscope_ckks::Complex64;
 

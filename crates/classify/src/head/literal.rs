@@ -1,3 +1,5 @@
+//! A head as its JSON tells it, before any check.
+
 use super::MOST;
 use crate::{ClassifyError, Result};
 use serde::{Deserialize, Serialize};

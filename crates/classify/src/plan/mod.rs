@@ -17,7 +17,7 @@ pub use policy::{Collective, KeyOwner, Packing, Policy, Release};
 pub use report::PlanReport;
 
 use crate::feature::FeatureLayout;
-use crate::token::{Demand, Layout};
+use crate::layout::{Demand, Layout};
 use crate::{ClassifyError, Head, Result};
 use blindscope_ckks::{Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};

@@ -10,7 +10,7 @@ use super::chain::{Chain, MOST_PRIMES, Rescale};
 use super::magnitude::Magnitudes;
 use super::{AnyLayout, answer_degree};
 use crate::PlanLiteral;
-use crate::token::{Layout, Outer};
+use crate::layout::{Layout, Outer};
 use blindscope_ckks::noise::KeyVariances;
 use blindscope_ckks::{Parameters, ring_switch};
 

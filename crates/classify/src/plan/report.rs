@@ -1,7 +1,7 @@
 //! A plan in figures, for people and programs.
 
 use super::{Packing, Plan, Rescale};
-use crate::token::{Layout, Outer};
+use crate::layout::{Layout, Outer};
 use serde::Serialize;
 
 /// Microseconds of one transform of degree 8192 on the machine of `docs/benchmarks.md`.

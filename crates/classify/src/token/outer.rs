@@ -9,7 +9,7 @@
 //! ciphertexts", 2020, §2 (the trace and the coefficients it keeps).
 
 use super::server::{horner, lower, real};
-use super::{Layout, Outer};
+use crate::layout::{Layout, Outer};
 use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Encoder, Evaluator, Level, Plaintext, Scale};
 

@@ -1,6 +1,8 @@
+//! The server of the token packing: the first layer by diagonals, the activation, the outer layer.
+
 use super::outer::OuterLayer;
-use super::{Layout, Outer};
 use crate::answer::{Lanes, shape};
+use crate::layout::{Layout, Outer};
 use crate::question::Pieces;
 use crate::{ClassifyError, EncryptedHead, EvaluationKeys, Head, Plan, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext};

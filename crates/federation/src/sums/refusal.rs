@@ -1,3 +1,5 @@
+//! What the protocol of sums refuses, each with what to do.
+
 use thiserror::Error;
 
 use crate::SiteId;

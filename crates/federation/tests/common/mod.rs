@@ -8,10 +8,10 @@
 )]
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
-use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN};
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
-    JobKind, JobSpec, NamedSet, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound,
+    JobKind, JobSpec, Mark, NamedSet, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound,
     SignedHeader, Site, SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
 };
 use blindscope_wire::Digest;
@@ -117,6 +117,15 @@ pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
     spec.checked().unwrap()
 }
 
+/// What a site remembers before it answers this, where it has to do with opening a sum.
+pub(crate) fn remembers(task: &Task) -> Vec<Mark> {
+    let Ask::Open { commitment, .. } = &task.ask else { return Vec::new() };
+    let round = Digest(Blob::of(format!("{}", task.step.job).as_bytes()).digest.0);
+    let round = Digest(Blob::of(&[&round.0[..], &task.step.round.to_le_bytes()].concat()).digest.0);
+    let (commitment, list) = (commitment.digest, Digest([0; 32]));
+    vec![Mark::Sum { mark: SumMark::Opened { round, commitment, list }, openings: task.sizes.openings }]
+}
+
 /// A coordinator that stores in memory and never stops.
 pub(crate) struct Desk<'a> {
     pub(crate) fixture: &'a Fixture,
@@ -168,10 +177,9 @@ impl<'a> Desk<'a> {
             },
             Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
             Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),
-            Ask::Open { .. } => blob(seed, SIZES.share),
             Ask::Ready { .. } if task.spec.question.is_some() => blob(seed, SIZES.sum),
             Ask::Ready { .. } => blob(seed, SIZES.upload),
-            Ask::Share { .. } => blob(seed, SIZES.share),
+            Ask::Share { .. } | Ask::Open { .. } => blob(seed, SIZES.share),
         };
         self.sign(site, &task, Answer::Payload(payload))
     }

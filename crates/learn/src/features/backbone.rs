@@ -2,9 +2,9 @@
 
 use super::FeatureError;
 use crate::models::Store;
-use blindscope_vision::card::{self, Pooling};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::features::backbone_digest;
+use blindscope_vision::vit::card::{self, Pooling};
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;

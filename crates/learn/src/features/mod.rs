@@ -29,18 +29,16 @@ pub use split::{SplitRequest, SplitWays, hold_out, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
 pub use tiles::{TileList, independent_groups, join_copies, open_tiles, synthesise};
 
-pub use blindscope_vision::card::Pooling;
 pub use blindscope_vision::data::{
     Centre, Copies, CsvColumns, Dataset, Limits, Preprocess, Rejected, Resize, Split,
 };
-pub use blindscope_vision::features::{
-    Bags, Features, ImportOptions, Imported, Pooled, Progress, hex, import, unhex,
-};
+pub use blindscope_vision::features::{Features, ImportOptions, Imported, Progress, hex, import, unhex};
 pub use blindscope_vision::slides::{
-    Grid, Opener, Scale, SlideProgress, SlideRecord, SlideSettings, SlideTable, TissueLevel, TissueRule,
-    TissueSource,
+    Bags, Grid, Opener, Pooled, Scale, SlideProgress, SlideRecord, SlideSettings, SlideTable, TissueLevel,
+    TissueRule, TissueSource,
 };
 pub use blindscope_vision::synth::SyntheticPlan;
+pub use blindscope_vision::vit::card::Pooling;
 pub use blindscope_vision::vit::{Device, Mlp, Vit};
 
 use std::path::{Path, PathBuf};

@@ -1,3 +1,5 @@
+//! What keeps a site from contributing, or a sum from becoming a model.
+
 /// The learning code's result.
 pub type Result<T> = std::result::Result<T, Error>;
 

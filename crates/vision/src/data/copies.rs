@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::dataset::Dataset;
 use super::duplicates::{Duplicates, Fingerprint};
 use super::groups::{DisjointSets, connected_groups};
-use super::image::{Limits, decode, read_image};
+use super::{Limits, decode, read_image};
 use crate::error::{Error, Result};
 
 /// What was found among the tiles of a data set.

@@ -7,8 +7,8 @@
 
 use rayon::prelude::*;
 
+use super::Rgb;
 use super::groups::DisjointSets;
-use super::image::Rgb;
 
 /// Side of the reduced grey image that is hashed.
 const GRID: usize = 32;

@@ -6,12 +6,12 @@ mod dataset;
 mod duplicates;
 mod folder;
 mod groups;
-mod image;
 mod opened;
 mod preprocess;
-mod resample;
 mod split;
-mod tiff;
+
+pub use blindscope_pixels::tile::{Filter, ImageProblem, decode, read_image, resize};
+pub use blindscope_pixels::{Limits, Rgb};
 
 pub use self::copies::{Copies, MOST_COMPARED, group_duplicates};
 pub use self::csv::{CsvColumns, read_csv};
@@ -20,9 +20,7 @@ pub use duplicates::{Duplicates, Fingerprint};
 pub use folder::read_folder;
 pub(crate) use groups::DisjointSets;
 pub use groups::connected_groups;
-pub use image::{ImageProblem, Limits, Rgb, decode, read_image};
 pub use opened::open_all;
 pub(crate) use opened::{SEVERAL_LABELS, conflicts};
 pub use preprocess::{Centre, Preprocess, Resize};
-pub use resample::{Filter, resize};
 pub use split::{Split, SplitPlan, check_no_leak, dirichlet_sites, k_fold, split_by_site};

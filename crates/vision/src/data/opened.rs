@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::dataset::{Dataset, Rejected};
-use super::image::{Limits, decode, read_image};
+use super::{Limits, decode, read_image};
 use crate::error::{Error, Result};
 
 /// Tiles opened between two calls of `progress`.

@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::image::{ImageProblem, Rgb};
-use super::resample::{Filter, resize};
+use super::{Filter, ImageProblem, Rgb, resize};
 
 /// How a tile is brought to size before the centre is cut out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

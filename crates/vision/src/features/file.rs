@@ -107,7 +107,7 @@ impl Features {
     }
 
     /// Empties the columns of patients and sites that name none.
-    pub(super) fn drop_unknown_names(&mut self) {
+    pub(crate) fn drop_unknown_names(&mut self) {
         for column in [&mut self.patients, &mut self.sites] {
             if column.iter().all(Option::is_none) {
                 column.clear();

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, Storage};
 
-use super::import::{Names, Table};
+use super::table::{Names, Table};
 use crate::error::{Error, Result};
 
 const FORMAT: &str = "HDF5";
@@ -32,7 +32,7 @@ const STACK: usize = 16 << 20;
 ///
 /// # Errors
 /// [`Error::Format`] for a damaged file, for no matrix or more than one, for a column of another length.
-pub(super) fn read(path: &Path, dataset: Option<&str>) -> Result<Vec<Table>> {
+pub(crate) fn read(path: &Path, dataset: Option<&str>) -> Result<Vec<Table>> {
     let (owned, wanted) = (path.to_owned(), dataset.map(str::to_owned));
     apart(path, move || tables(&owned, wanted.as_deref()))
 }

@@ -1,14 +1,13 @@
-//! Class tokens of tiles: extracted, cached, stored and imported.
+//! CLS tokens of tiles: extracted, cached, stored and imported.
 
-mod bags;
 mod cache;
 mod extract;
 mod file;
-mod hdf5;
+pub(crate) mod hdf5;
 mod import;
 mod npy;
+mod table;
 
-pub use bags::{Bag, Bags, Pooled};
 pub use cache::FeatureCache;
 pub use extract::{Extraction, Progress, backbone_digest, extract, extract_on};
 pub use file::{Features, hex, unhex};

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::run::SlideRecord;
-use super::thumbnail::Thumbnail;
 use super::{Opener, OverviewPlan, Slide};
 use crate::error::{Error, Result};
 use crate::tensorfile::replace;
+use blindscope_pixels::slides::Thumbnail;
 
 /// Colours of classes (Okabe and Ito 2008): told apart by people who see few colours.
 const COLOURS: [[u8; 3]; 8] = [

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::dicom;
 use crate::data::Rejected;
 use crate::error::{Error, Result};
+use blindscope_pixels::slides::series as series_of;
 
 /// File names that may be slides; others in a folder are passed over.
 const EXTENSIONS: [&str; 12] =
@@ -179,7 +179,7 @@ fn from_folder(folder: &Path) -> Result<SlideList> {
             list.slides.push(entry(path));
             continue;
         }
-        match dicom::series(&path) {
+        match series_of(&path) {
             // Files of one series are the levels of one slide, which is named after the finest.
             Ok(Some((uid, width))) if !uid.is_empty() => {
                 let key = (path.parent().unwrap_or(folder).to_owned(), uid);

@@ -1,46 +1,28 @@
-//! Whole slides: containers, microns a pixel, tissue, grids and regions.
+//! Features of whole slides: which slides, tiled how, and what became of each. The readers are those of `pixels`.
 //!
 //! | room | what |
 //! | --- | --- |
-//! | `tiff`, `dicom` | containers; native tiles by position |
-//! | `slide` | regions through a bounded cache |
-//! | `overview`, `tissue` | a small picture of the whole; outlines of tissue |
-//! | `scale`, `grid` | which level, which regions |
-//!
-//! Everything that a file claims is bounded before it is believed: 4,096 directories, 16 million tiles, 64 MiB and 4,096²
-//! pixels a compressed tile.
+//! | `list` | the slides of a folder or a CSV |
+//! | `run` | a folder of results: journal, features, records |
+//! | `bags` | the features of each slide, read again |
+//! | `geojson`, `heatmap` | outlines of tissue from other tools; predictions drawn on a slide |
 
-mod dicom;
-mod grid;
+mod bags;
+mod geojson;
 mod h5;
 mod heatmap;
-mod jpeg2000;
 mod list;
-#[cfg(feature = "openslide")]
-mod openslide;
-mod overview;
-mod problem;
-mod reader;
 mod run;
-mod scale;
-mod slide;
-mod source;
-mod thumbnail;
-mod tiff;
-mod tissue;
 
-pub use dicom::DicomSlide;
-pub use grid::Grid;
+pub use bags::{Bag, Bags, Pooled};
+pub use blindscope_pixels::slides::{
+    Container, DicomSlide, Grid, Level, Mpp, MppSource, Opener, Outline, Overview, OverviewPlan, Scale,
+    Slide, SlideProblem, TiffSlide, TilePlan, TileProblem, TissueRule, magnification_of,
+};
+pub use geojson::{read_outlines, write_outlines};
 pub use heatmap::{TilePrediction, draw_predictions};
 pub use list::{SlideEntry, SlideFacts, SlideList, SlideTable, list_slides};
-pub use overview::{Overview, OverviewPlan};
-pub use problem::SlideProblem;
-pub use reader::{Container, Level, Mpp, MppSource, TileProblem};
 pub use run::{
     Prepared, RunFolder, SlideProgress, SlideRecord, SlideRun, SlideSettings, TissueLevel, TissueSource,
     extract_slides, merge_records, prepare, read_records, read_tile,
 };
-pub use scale::{Scale, TilePlan, magnification_of};
-pub use slide::{Opener, Slide};
-pub use tiff::TiffSlide;
-pub use tissue::{Outline, TissueRule, read_outlines, write_outlines};

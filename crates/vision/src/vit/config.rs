@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::position::Interpolation;
-use crate::card::Pooling;
 use crate::error::{Error, Result};
+use crate::vit::card::Pooling;
 
 /// The feed-forward half of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

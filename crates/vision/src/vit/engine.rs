@@ -83,7 +83,7 @@ impl Engine {
         match self {
             Self::Cpu => model.features(pixels),
             #[cfg(feature = "gpu")]
-            Self::Gpu(_) if model.config().pooling != crate::card::Pooling::Cls => {
+            Self::Gpu(_) if model.config().pooling != crate::vit::card::Pooling::Cls => {
                 Err(crate::error::Error::Gpu { reason: "only CLS tokens are made there".into() })
             }
             #[cfg(feature = "gpu")]

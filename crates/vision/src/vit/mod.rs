@@ -4,6 +4,7 @@
 
 mod attention;
 mod block;
+pub mod card;
 mod config;
 mod engine;
 #[cfg(feature = "gpu")]

@@ -6,10 +6,10 @@ use sha2::{Digest, Sha256};
 use super::block::{Recorded, Workspace};
 use super::config::Config;
 use super::parameters::Parameters;
-use crate::card::Pooling;
 use crate::error::{Error, Result};
 use crate::kernels::lanes::{add_scaled, add_to_rows, sum_rows};
 use crate::kernels::matmul::{Destination, Matrix};
+use crate::vit::card::Pooling;
 
 /// Images that one thread takes through the blocks together. More share the packing of weights; fewer keep the
 /// hidden activations in cache.

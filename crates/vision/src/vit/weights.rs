@@ -11,10 +11,10 @@ use super::model::Vit;
 use super::names::Naming;
 use super::parameters::{Parameters, TensorSpec};
 use super::position::resample;
-use crate::card::{Architecture, Card, Shape, Told};
 use crate::data::Preprocess;
 use crate::error::{CheckpointMismatch, Error, Result};
 use crate::tensorfile::{self, TensorFile};
+use crate::vit::card::{Architecture, Card, Shape, Told};
 
 /// Reads a model from a `safetensors` file or a folder that holds one, as [`describe`] tells.
 ///

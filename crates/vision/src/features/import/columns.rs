@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::path::Path;
 
-use super::table::{Names, Table};
 use crate::error::{Error, Result};
+use crate::features::table::{Names, Table};
 
 /// Names that columns of one meaning have, in small letters.
 const IDS: [&str; 11] =

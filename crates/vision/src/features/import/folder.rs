@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::Table;
 use crate::error::{Error, Result};
+use crate::features::table::{self, Table};
 use crate::features::{hdf5, npy};
 
 /// Files that one folder may hold.
@@ -39,8 +39,7 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<String>) -> Result<Vec<Table>>
             hdf5::read(&path, None)?
         };
         for table in &mut read {
-            super::table::written(&table.values)
-                .map_err(|reason| Error::format("features", &path, reason))?;
+            table::written(&table.values).map_err(|reason| Error::format("features", &path, reason))?;
             table.slide.get_or_insert_with(|| name.clone());
         }
         tables.append(&mut read);

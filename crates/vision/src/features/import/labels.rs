@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::table::Table;
 use crate::data::{CsvColumns, Dataset, Sample, read_csv};
 use crate::error::{Error, Result};
+use crate::features::table::Table;
 
 const OPERATION: &str = "importing labels";
 

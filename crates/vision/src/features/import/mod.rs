@@ -3,12 +3,11 @@
 mod columns;
 mod folder;
 mod labels;
-mod table;
 
 use std::path::{Path, PathBuf};
 
-pub(crate) use self::table::{Names, Table};
 use super::file::Features;
+use super::table::{self, Table};
 use super::{hdf5, npy};
 use crate::error::{Error, Result};
 use crate::tensorfile::TensorFile;

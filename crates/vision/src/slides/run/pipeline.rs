@@ -18,10 +18,10 @@ use crate::error::{Error, Result};
 use crate::features::{backbone_digest, hex};
 use crate::slides::h5::{self, TileFacts};
 use crate::slides::list::SlideEntry;
-use crate::slides::thumbnail::Thumbnail;
 use crate::slides::{Opener, OverviewPlan, Slide, SlideProblem, TilePlan, write_outlines};
 use crate::tensorfile::replace;
 use crate::vit::{Engine, Vit};
+use blindscope_pixels::slides::Thumbnail;
 
 /// Batches decoded ahead of the model.
 const AHEAD: usize = 2;
