@@ -71,6 +71,8 @@ pub enum Phase {
     Findings,
     /// Sum: the site signs the set that is summed.
     Agree,
+    /// Sum too large to be added up by everybody: the site evaluates uploads of sites that are gone.
+    Vouch,
     /// Sum: the site opens the sum of its parts over the agreed set.
     Open,
 }
@@ -87,6 +89,7 @@ impl Phase {
             Self::Share => "share",
             Self::Findings => "findings",
             Self::Agree => "agree",
+            Self::Vouch => "vouch",
             Self::Open => "open",
         }
     }

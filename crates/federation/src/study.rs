@@ -342,7 +342,7 @@ impl Study {
         1000 * match phase {
             Phase::KeyShare | Phase::Relin | Phase::Parts => d.ceremony_seconds,
             Phase::Upload => d.upload_seconds,
-            Phase::Ready | Phase::Share | Phase::Findings | Phase::Agree | Phase::Open => d.opening_seconds,
+            _ => d.opening_seconds,
         }
     }
 }

@@ -80,6 +80,13 @@ pub enum Ask {
         /// Uploads that this site looks at: all of the set where it adds them up, else its own.
         uploads: Vec<(SiteId, Blob)>,
     },
+    /// Evaluate uploads of sites that did not agree in time.
+    Vouch {
+        /// As in agree.
+        commitment: Blob,
+        /// Whose uploads.
+        uploads: Vec<(SiteId, Blob)>,
+    },
     /// Open the sum of this site's parts.
     Open {
         /// As in findings.
@@ -90,6 +97,9 @@ pub enum Ask {
         commitment: Blob,
         /// The signatures on it.
         agreements: Blob,
+        /// Evaluations of uploads whose sites are gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vouches: Option<Blob>,
     },
     /// Send encryptions of zero.
     Ready {
@@ -198,11 +208,11 @@ impl Ask {
             }
             Self::Upload { public_key, input, .. } => [*public_key, *input].into_iter().flatten().collect(),
             Self::Findings { headers, bundle } => vec![*headers, *bundle],
-            Self::Agree { commitment, uploads } => {
+            Self::Agree { commitment, uploads } | Self::Vouch { commitment, uploads } => {
                 std::iter::once(*commitment).chain(uploads.iter().map(|(_, b)| *b)).collect()
             }
-            Self::Open { headers, bundle, commitment, agreements } => {
-                vec![*headers, *bundle, *commitment, *agreements]
+            Self::Open { headers, bundle, commitment, agreements, vouches } => {
+                [*headers, *bundle, *commitment, *agreements].into_iter().chain(*vouches).collect()
             }
             Self::Relin { sum, seed, shares } => {
                 [*sum, *seed].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()

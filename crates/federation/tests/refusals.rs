@@ -280,3 +280,39 @@ fn a_sum_that_does_not_open_fails() {
     let lines: Vec<String> = desk.log.iter().map(blindscope_federation::Record::to_line).collect();
     blindscope_federation::verify(&fixture.study, lines.iter().map(String::as_bytes), &[]).unwrap();
 }
+
+/// Of a large sum a site that is gone before it has evaluated its upload is replaced: one of those who signed does it.
+#[test]
+fn a_site_that_is_gone_is_evaluated_by_another() {
+    let fixture = fixture(4, 2, 3, 21);
+    let mut desk = Desk::new(&fixture);
+    let spec = job("sum", JobKind::Statistics, 1);
+    let sizes = blindscope_federation::Sizes { evaluated: true, ..SIZES };
+    desk.handle(Input::Submit { spec: spec.clone(), sizes }).unwrap();
+    for _ in 0..2 {
+        desk.answer_all();
+        desk.work();
+    }
+    for site in 0..3 {
+        assert_eq!(desk.coordinator.task_for(SiteId(site)).unwrap().step.phase, Phase::Agree);
+        let answer = desk.answer(site, 9);
+        desk.handle(Input::Answer(answer)).unwrap();
+    }
+    assert!(desk.coordinator.work().is_none(), "a quorum has signed, an evaluation is waited for");
+    desk.now += 10_000;
+    desk.handle(Input::Tick).unwrap();
+    desk.work();
+    assert!(desk.coordinator.task_for(SiteId(3)).is_none());
+    let task = desk.coordinator.task_for(SiteId(1)).unwrap();
+    let blindscope_federation::Ask::Vouch { uploads, .. } = &task.ask else { panic!("{:?}", task.step) };
+    assert!(matches!(uploads[..], [(SiteId(3), _)]));
+    let answer = desk.answer(1, 9);
+    desk.handle(Input::Answer(answer)).unwrap();
+    desk.work();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    assert!(matches!(task.ask, blindscope_federation::Ask::Open { vouches: Some(_), .. }));
+    desk.answer_all();
+    desk.work();
+    let status = desk.coordinator.job(spec.id(&fixture.study)).unwrap().status;
+    assert!(matches!(status, JobStatus::Done { .. }), "{status:?}");
+}

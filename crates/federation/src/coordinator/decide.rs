@@ -7,7 +7,8 @@
 //! | parts | done |
 //! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: done |
 //! | findings | agree, to everybody |
-//! | agree | open, to every holder that can |
+//! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
+//! | vouch | open |
 //! | open | the next round's upload, or done; open again, where too few opened or the sum did not open |
 //! | share | done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
@@ -125,6 +126,7 @@ impl Coordinator {
             }
             Phase::Ready | Phase::Share | Phase::Findings | Phase::Open => self.study.roster().threshold(),
             Phase::Agree => self.study.agreement() as usize,
+            Phase::Vouch => 1,
         }
     }
 
@@ -135,7 +137,7 @@ impl Coordinator {
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
             Phase::Ready => payloads >= needed,
-            Phase::Findings | Phase::Agree | Phase::Open => sum_step_closes(job, open, needed),
+            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => sum_step_closes(job, open, needed),
             // Here everybody is needed: one who declines ends it.
             Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
             Phase::Upload => lost && job.kind().holders().is_some(),
@@ -144,7 +146,10 @@ impl Coordinator {
             return None;
         }
         // The first `needed` are enough to open; others that may still come are not missing.
-        let early = matches!(phase, Phase::Ready | Phase::Findings | Phase::Agree | Phase::Open);
+        let early = matches!(
+            phase,
+            Phase::Ready | Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open
+        );
         let enough = early && payloads >= needed;
         let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
         let mut committed: Vec<SiteId> = open.payloads().take(take).map(|a| a.header.site).collect();
@@ -219,7 +224,12 @@ impl Coordinator {
         Some(match job.kind().next(closed.step.phase) {
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
             Next::OpenSum => {
-                let openers = job.sum.as_ref()?.named.as_ref()?.0.openers.clone();
+                let (sum, signed) = (job.sum.as_ref()?, closed.sites());
+                let gone = !sum.without(&signed).is_empty();
+                if job.sizes.evaluated && closed.step.phase == Phase::Agree && gone {
+                    return Some(self.open(job, Phase::Vouch, 0, signed, now_ms));
+                }
+                let openers = sum.named.as_ref()?.0.openers.clone();
                 self.open(job, Phase::Open, 0, openers, now_ms)
             }
             Next::Done => Event::Done { job: job.id, result: job.opening.as_ref()?.sum },

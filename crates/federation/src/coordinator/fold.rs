@@ -211,7 +211,7 @@ impl Progress {
         match (closed.step.phase, &mut self.sum) {
             (Phase::Upload, _) => {
                 let (uploads, headers, bundles) = (closed.blobs(), output.shared, output.each.clone());
-                self.sum = Some(SumProgress { uploads, headers, bundles, named: None, agreements: None });
+                self.sum = Some(SumProgress { uploads, headers, bundles, named: None, agreements: None, vouches: None });
             }
             (Phase::Findings, Some(sum)) => {
                 let named = output.named.clone().ok_or("no set is named")?;
@@ -228,6 +228,7 @@ impl Progress {
                 self.opening = Some(Opening { committed, sum: sums });
             }
             (Phase::Agree, Some(sum)) => sum.agreements = Some(output.shared),
+            (Phase::Vouch, Some(sum)) => sum.vouches = Some(output.shared),
             _ => return Err("this phase combines nothing"),
         }
         Ok(())

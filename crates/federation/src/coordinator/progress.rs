@@ -51,6 +51,8 @@ pub(super) struct SumProgress {
     pub(super) named: Option<(NamedSet, Blob)>,
     /// The signatures on it.
     pub(super) agreements: Option<Blob>,
+    /// Evaluations of uploads whose sites did not sign.
+    pub(super) vouches: Option<Blob>,
 }
 
 impl SumProgress {
@@ -60,9 +62,16 @@ impl SumProgress {
         sites.filter_map(|s| self.uploads.iter().find(|(u, _)| u == s).copied()).collect()
     }
 
+    /// Uploads of the named set whose sites are not among these.
+    pub(super) fn without(&self, signed: &[SiteId]) -> Vec<(SiteId, Blob)> {
+        let mut uploads = self.committed();
+        uploads.retain(|(site, _)| !signed.contains(site));
+        uploads
+    }
+
     fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
         let named = self.named.iter().flat_map(|(named, headers)| [named.sum, *headers]);
-        let own = std::iter::once(self.headers).chain(self.agreements);
+        let own = std::iter::once(self.headers).chain(self.agreements).chain(self.vouches);
         own.chain(self.bundles.iter().copied()).chain(named)
     }
 }

@@ -53,7 +53,7 @@ impl Coordinator {
                 let pairs = job.kind().key() == KeyUse::Rounds && !self.pairs.contains_key(&site);
                 Ask::Upload { public_key, input: job.input, pairs }
             }
-            Phase::Findings | Phase::Agree | Phase::Open => job.ask_of_sum(open, site)?,
+            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => job.ask_of_sum(open, site)?,
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
             Phase::Share => Ask::Share {
                 opening: job.opening.clone()?,
@@ -128,7 +128,12 @@ impl Progress {
         }
         let commitment = sum.named.as_ref()?.1;
         if open.step.phase == Phase::Open {
-            return Some(Ask::Open { headers, bundle, commitment, agreements: sum.agreements? });
+            let (agreements, vouches) = (sum.agreements?, sum.vouches);
+            return Some(Ask::Open { headers, bundle, commitment, agreements, vouches });
+        }
+        if open.step.phase == Phase::Vouch {
+            // Asked of those who signed.
+            return Some(Ask::Vouch { commitment, uploads: sum.without(&open.expected) });
         }
         let mut uploads = sum.committed();
         if self.sizes.evaluated {

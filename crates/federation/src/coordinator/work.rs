@@ -81,6 +81,19 @@ pub enum Work {
         /// The signatures, in the sites' order.
         words: Vec<(SiteId, Blob)>,
     },
+    /// Complete the agreement with evaluations of uploads whose sites are gone.
+    Vouches {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// What is signed.
+        commitment: Blob,
+        /// The signatures on it.
+        agreements: Blob,
+        /// The evaluations, in the sites' order.
+        vouches: Vec<(SiteId, Blob)>,
+    },
     /// Open an agreed sum and take the next step from it.
     Result(Box<SumWork>),
     /// Add the members' zeros to the sum.
@@ -128,6 +141,8 @@ pub struct SumWork {
     pub sum: Blob,
     /// The signatures on it.
     pub agreements: Blob,
+    /// Evaluations of uploads whose sites are gone.
+    pub vouches: Option<Blob>,
     /// The openings, in the holders' order.
     pub openings: Vec<(SiteId, Blob)>,
     /// Sites whose contributions are in the sum.
@@ -155,6 +170,7 @@ impl Work {
             | Self::Intake { step, .. }
             | Self::Commit { step, .. }
             | Self::Agreements { step, .. }
+            | Self::Vouches { step, .. }
             | Self::Open { step, .. } => *step,
             Self::Result(work) => work.step,
         }
@@ -170,6 +186,7 @@ impl Work {
             | Self::Intake { spec, .. }
             | Self::Commit { spec, .. }
             | Self::Agreements { spec, .. }
+            | Self::Vouches { spec, .. }
             | Self::Open { spec, .. } => spec,
             Self::Result(work) => &work.spec,
         }
@@ -201,6 +218,11 @@ impl Coordinator {
             Phase::Agree => {
                 let commitment = job.sum.as_ref()?.named.as_ref()?.1;
                 Some(Work::Agreements { step, spec, commitment, words: blobs })
+            }
+            Phase::Vouch => {
+                let sum = job.sum.as_ref()?;
+                let (commitment, agreements) = (sum.named.as_ref()?.1, sum.agreements?);
+                Some(Work::Vouches { step, spec, commitment, agreements, vouches: blobs })
             }
             Phase::Open => job.sum_work(step, blobs).map(|work| Work::Result(work.into())),
             Phase::Upload => {
@@ -306,6 +328,7 @@ impl Progress {
             commitment: *commitment,
             sum: named.sum,
             agreements: sum.agreements?,
+            vouches: sum.vouches,
             openings,
             committed: named.sites.len(),
         })

@@ -160,7 +160,7 @@ pub(crate) trait Kind {
             Phase::Parts => crate::Confirmation::len(self.circuit().is_some()),
             Phase::Upload | Phase::Ready => sizes.upload,
             Phase::Share | Phase::Open => sizes.share,
-            Phase::Findings | Phase::Agree => return None,
+            Phase::Findings | Phase::Agree | Phase::Vouch => return None,
         })
     }
 

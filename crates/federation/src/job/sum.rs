@@ -60,8 +60,10 @@ impl Kind for SumJob {
             Ask::Upload { input, pairs, .. } => sum::upload(&round, making, (input.as_ref(), *pairs), rng),
             Ask::Findings { headers, bundle } => sum::findings(&round, &making, (headers, bundle)),
             Ask::Agree { commitment, uploads } => sum::agree(&round, making, commitment, uploads),
-            Ask::Open { headers, bundle, commitment, agreements } => {
-                sum::open(&round, making, (headers, bundle), (commitment, agreements))
+            Ask::Vouch { commitment, uploads } => sum::vouch(&round, &making, commitment, uploads),
+            Ask::Open { headers, bundle, commitment, agreements, vouches } => {
+                let agreed = (commitment, agreements, vouches.as_ref());
+                sum::open(&round, making, (headers, bundle), agreed)
             }
             _ => Err(making.foreign()),
         }
@@ -77,6 +79,9 @@ impl Kind for SumJob {
             }
             Work::Agreements { commitment, words, .. } => {
                 sum::agreements(&round, combining, commitment, words)
+            }
+            Work::Vouches { commitment, agreements, vouches, .. } => {
+                sum::vouches(&round, combining, (commitment, agreements), vouches)
             }
             Work::Result(result) => sum::result(&round, combining, result),
             _ => Err(combining.foreign()),

@@ -13,7 +13,7 @@ use super::{Side, blame, keep, open as open_blob, read_input};
 use crate::job::{Combining, Making};
 use crate::sums::{
     Agreed, Agreement, Commitment, Findings, Received, SignedUpload, SumMark, SumOpening, SumRefusal,
-    SumRound, SumSite, Uploader, bundle, open_parts, read_result, read_upload, sort_findings, vouch_for,
+    SumRound, SumSite, Uploader, Vouch, bundle, open_parts, read_result, read_upload, sort_findings, vouch_for,
     write_upload,
 };
 use crate::{
@@ -206,12 +206,50 @@ fn read_agreed(
     round: &SumRound,
     blobs: &dyn Blobs,
     commitment: &Commitment,
-    agreements: &Blob,
+    (agreements, vouches): (&Blob, Option<&Blob>),
 ) -> Result<Agreed> {
-    let max = round.epoch().literal().members.len() * Agreement::LEN;
-    let bytes = read(blobs, agreements, max as u64)?;
+    let members = round.epoch().literal().members.len();
+    let bytes = read(blobs, agreements, (members * Agreement::LEN) as u64)?;
     let words = bytes.chunks(Agreement::LEN).map(|w| Agreement::from_bytes(round, w));
-    Agreed::new(round, commitment, &words.collect::<Result<Vec<_>>>()?, &[])
+    let words = words.collect::<Result<Vec<_>>>()?;
+    let bytes = vouches.map_or(Ok(Vec::new()), |v| read(blobs, v, (members * Vouch::LEN) as u64))?;
+    let vouches = bytes.chunks(Vouch::LEN).map(|v| Vouch::from_bytes(round, v));
+    Agreed::new(round, commitment, &words, &vouches.collect::<Result<Vec<_>>>()?)
+}
+
+/// Evaluations, in this site's name, of uploads whose sites are gone.
+pub(crate) fn vouch(
+    round: &SumRound,
+    making: &Making<'_>,
+    commitment: &Blob,
+    uploads: &[(SiteId, Blob)],
+) -> Result<Blob> {
+    const OP: &str = "evaluate upload";
+    let (tools, blobs) = (making.tools, making.tools.blobs);
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let (named, mut bytes) = (commitment.digest(round), Vec::new());
+    for (site, blob) in uploads {
+        let y = vouch_for(round, &commitment, *site, &mut open_blob(OP, blobs, blob)?)?;
+        let vouch = Vouch::sign(round, (tools.me, *site), named, y, tools.signer);
+        bytes.extend_from_slice(&vouch.to_bytes(round));
+    }
+    keep(OP, blobs, &bytes)
+}
+
+/// Takes the first site's evaluations that complete the agreement.
+pub(crate) fn vouches(
+    round: &SumRound,
+    combining: &Combining<'_>,
+    (commitment, agreements): (&Blob, &Blob),
+    vouches: &[(SiteId, Blob)],
+) -> Result<Input> {
+    const OP: &str = "read evaluations";
+    let (blobs, step) = (combining.blobs, combining.work.step());
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let Some((site, first)) = vouches.first() else { return Ok(Input::Spoiled { step }) };
+    let last = Cell::new(Some(*site));
+    read_agreed(round, blobs, &commitment, (agreements, Some(first))).map_err(|e| blame(OP, &last, e))?;
+    Ok(Input::Combined { step, output: Output::shared(*first) })
 }
 
 /// A holder's opening of the agreed set.
@@ -219,11 +257,11 @@ pub(crate) fn open(
     round: &SumRound,
     mut making: Making<'_>,
     (headers, given): (&Blob, &Blob),
-    (commitment, agreements): (&Blob, &Blob),
+    (commitment, agreements, vouches): (&Blob, &Blob, Option<&Blob>),
 ) -> Result<Blob> {
     let (tools, blobs) = (making.tools, making.tools.blobs);
     let commitment = read_commitment(round, blobs, commitment)?;
-    let agreed = read_agreed(round, blobs, &commitment, agreements)?;
+    let agreed = read_agreed(round, blobs, &commitment, (agreements, vouches))?;
     let uploads = read_headers(round, blobs, headers)?;
     // Parts of the very uploads that are agreed, not of others in their sites' names.
     let same = |u: &SignedUpload| uploads.contains(u);
@@ -348,12 +386,11 @@ pub(crate) fn agreements(
         bytes.extend_from_slice(&word);
     }
     match Agreed::new(round, &commitment, &all, &[]) {
-        Ok(_) => {
+        // Where a site is gone before it has evaluated its body, another one is asked for it.
+        Ok(_) | Err(Error::Sum(SumRefusal::Evaluation { .. })) => {
             let output = Output::shared(keep(OP, blobs, &bytes)?);
             Ok(Input::Combined { step: combining.work.step(), output })
         }
-        // A site of a large sum is gone before it has evaluated its body.
-        Err(Error::Sum(SumRefusal::Evaluation { .. })) => Ok(Input::Spoiled { step: combining.work.step() }),
         Err(error) => Err(error),
     }
 }
@@ -363,7 +400,7 @@ pub(crate) fn result(round: &SumRound, combining: &Combining<'_>, work: &SumWork
     const OP: &str = "open sum";
     let (blobs, step) = (combining.blobs, work.step);
     let commitment = read_commitment(round, blobs, &work.commitment)?;
-    let agreed = read_agreed(round, blobs, &commitment, &work.agreements)?;
+    let agreed = read_agreed(round, blobs, &commitment, (&work.agreements, work.vouches.as_ref()))?;
     let mut openings = Vec::with_capacity(work.openings.len());
     for (site, blob) in &work.openings {
         let last = Cell::new(Some(*site));

@@ -263,6 +263,7 @@ fn judge_sum(task: &Task) -> Judged {
         (Ask::Upload { .. }, Phase::Upload)
             | (Ask::Findings { .. }, Phase::Findings)
             | (Ask::Agree { .. }, Phase::Agree)
+            | (Ask::Vouch { .. }, Phase::Vouch)
             | (Ask::Open { .. }, Phase::Open)
     );
     require(fits, Objection::OtherPhase { step })

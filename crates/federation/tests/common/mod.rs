@@ -8,7 +8,7 @@
 )]
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
-use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark};
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark, Vouch};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
     JobKind, JobSpec, Mark, NamedSet, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound,
@@ -177,6 +177,7 @@ impl<'a> Desk<'a> {
             },
             Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
             Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),
+            Ask::Vouch { uploads, .. } => blob(seed, (uploads.len() * Vouch::LEN) as u64),
             Ask::Ready { .. } if task.spec.question.is_some() => blob(seed, SIZES.sum),
             Ask::Ready { .. } => blob(seed, SIZES.upload),
             Ask::Share { .. } | Ask::Open { .. } => blob(seed, SIZES.share),
@@ -238,7 +239,7 @@ impl<'a> Desk<'a> {
                 let shared = blob(step.round * 10 + 640, 60);
                 Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
             }
-            Work::Agreements { .. } => {
+            Work::Agreements { .. } | Work::Vouches { .. } => {
                 Input::Combined { step, output: Output::shared(blob(step.round * 10 + 650, 70)) }
             }
             Work::Result(work) => {

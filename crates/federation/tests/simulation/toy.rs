@@ -260,6 +260,7 @@ impl Compute for Toy<'_> {
                 bytes[..32].copy_from_slice(&commitment.digest.0);
                 bytes
             }
+            Ask::Vouch { .. } => panic!("every toy sum is small"),
             Ask::Open { commitment, agreements, .. } => {
                 let words = disk[&agreements.digest].chunks(Agreement::LEN);
                 assert!(words.len() as u32 > u32::from(self.sites) / 2);
@@ -348,6 +349,7 @@ impl Compute for Toy<'_> {
                 let shared = words.iter().flat_map(|(_, b)| disk[&b.digest].clone()).collect();
                 Done::Combined { shared, each: Vec::new() }
             }
+            Work::Vouches { .. } => panic!("every toy sum is small"),
             Work::Result(work) => {
                 let fits = |b: &Blob| disk[&b.digest][8..] == work.commitment.digest.0;
                 let bad: Vec<_> = work.openings.iter().filter(|(_, b)| !fits(b)).map(|(s, _)| *s).collect();
