@@ -67,6 +67,8 @@ pub enum Phase {
     Ready,
     /// Question: the site's share of the re-encryption.
     Share,
+    /// Sum, after another one of the same input failed: the site declares that one void.
+    Void,
     /// Sum: whether the parts that the site holds are on their dealers' polynomials.
     Findings,
     /// Sum: the site signs the set that is summed.
@@ -87,6 +89,7 @@ impl Phase {
             Self::Upload => "upload",
             Self::Ready => "ready",
             Self::Share => "share",
+            Self::Void => "void",
             Self::Findings => "findings",
             Self::Agree => "agree",
             Self::Vouch => "vouch",

@@ -292,6 +292,12 @@ impl Study {
         (self.0.literal.sites.len() as u32).midpoint(self.0.literal.colluders()) + 1
     }
 
+    /// Declarations that make a round of sums void: `m − t + f + 1`.
+    pub(crate) fn void_quorum(&self) -> u32 {
+        let literal = &self.0.literal;
+        literal.sites.len() as u32 - literal.threshold + literal.colluders() + 1
+    }
+
     /// The session of one ceremony.
     ///
     /// # Errors

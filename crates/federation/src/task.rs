@@ -65,6 +65,14 @@ pub enum Ask {
         /// Whether the site's pair keys are to go with it: the coordinator has none of it yet.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pairs: bool,
+        /// Rounds of the same input that failed, by job file and round, and the declarations that make each void.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        voids: Vec<(JobSpec, u64, Blob)>,
+    },
+    /// Declare these rounds void, which failed.
+    Void {
+        /// By job file and round.
+        rounds: Vec<(JobSpec, u64)>,
     },
     /// Look at the parts of a sum's keys, before its set is named.
     Findings {
@@ -199,14 +207,17 @@ impl Ask {
     /// The blobs that it names, as far as most kinds need them.
     pub(crate) fn blobs(&self) -> Vec<Blob> {
         match self {
-            Self::KeyShare => Vec::new(),
+            Self::KeyShare | Self::Void { .. } => Vec::new(),
             Self::Parts { public_key, bundle, shares, evaluation } => {
                 let second = evaluation.iter().flat_map(|e| &e.shares);
                 let shares = shares.iter().chain(second).filter_map(SignedHeader::payload);
                 let sum = evaluation.iter().map(|e| e.sum);
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
-            Self::Upload { public_key, input, .. } => [*public_key, *input].into_iter().flatten().collect(),
+            Self::Upload { public_key, input, voids, .. } => {
+                let voids = voids.iter().map(|(_, _, blob)| *blob);
+                public_key.iter().chain(input).copied().chain(voids).collect()
+            }
             Self::Findings { headers, bundle } => vec![*headers, *bundle],
             Self::Agree { commitment, uploads } | Self::Vouch { commitment, uploads } => {
                 std::iter::once(*commitment).chain(uploads.iter().map(|(_, b)| *b)).collect()

@@ -316,3 +316,38 @@ fn a_site_that_is_gone_is_evaluated_by_another() {
     let status = desk.coordinator.job(spec.id(&fixture.study)).unwrap().status;
     assert!(matches!(status, JobStatus::Done { .. }), "{status:?}");
 }
+
+/// A sum that failed after somebody had uploaded is declared void before another of the same kind and settings begins; another's settings
+/// are no matter of it.
+#[test]
+fn a_failed_sum_is_void_before_its_input_goes_on() {
+    let fixture = fixture(4, 2, 3, 22);
+    let (mut desk, failed) = open(&fixture);
+    let answer = desk.answer(0, 1);
+    desk.handle(Input::Answer(answer)).unwrap();
+    desk.handle(Input::Abort { job: failed }).unwrap();
+    let other = JobSpec { settings: 7.into(), ..job("other", JobKind::Fedavg, 1) };
+    desk.submit(&other);
+    assert_eq!(desk.coordinator.task_for(SiteId(0)).unwrap().step.phase, Phase::Upload);
+    while !desk.coordinator.is_idle() {
+        desk.answer_all();
+        desk.work();
+    }
+    let again = job("again", JobKind::Fedavg, 1);
+    desk.submit(&again);
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    let blindscope_federation::Ask::Void { rounds } = &task.ask else { panic!("{:?}", task.step) };
+    assert!(matches!(&rounds[..], [(spec, 0)] if spec.name == "sum"));
+    desk.answer_all();
+    desk.work();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    let blindscope_federation::Ask::Upload { voids, .. } = &task.ask else { panic!("{:?}", task.step) };
+    assert_eq!(voids.len(), 1);
+    assert!(task.inputs().contains(&voids[0].2), "sites see the declarations themselves");
+    while !desk.coordinator.is_idle() {
+        desk.answer_all();
+        desk.work();
+    }
+    let lines: Vec<String> = desk.log.iter().map(blindscope_federation::Record::to_line).collect();
+    blindscope_federation::verify(&fixture.study, lines.iter().map(String::as_bytes), &[]).unwrap();
+}

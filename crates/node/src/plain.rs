@@ -9,7 +9,9 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
 use blindscope_ckks::Ciphertext;
-use blindscope_federation::{Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError};
+use blindscope_federation::{
+    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
+};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};

@@ -54,6 +54,9 @@ pub enum BenchError {
     /// The protocols refused; a defect likewise.
     #[error("bench: {0}")]
     Threshold(#[from] blindscope_threshold::ThresholdError),
+    /// The state machines refused; a defect likewise.
+    #[error("bench: {0}")]
+    Federation(#[from] blindscope_federation::Error),
     /// The sums refused; a defect likewise.
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::AggregateError),
@@ -88,7 +91,7 @@ pub enum BenchError {
     },
 }
 
-/// Encrypted sums: bytes, a whole update of 86.6 million values with its memory, the key ceremony, a small sum beside TenSEAL.
+/// Encrypted sums: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
 ///
 /// # Errors
 /// [`BenchError`]

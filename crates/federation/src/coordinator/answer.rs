@@ -2,7 +2,7 @@
 
 use super::progress::{Open, Progress};
 use super::{Coordinator, MAX_WAITING};
-use crate::sums::{Findings, Vouch};
+use crate::sums::{Findings, Void, Vouch};
 use crate::{
     Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader, SiteId, Sizes,
     Study,
@@ -134,6 +134,9 @@ impl Progress {
         let phase = open.step.phase;
         if let (Phase::Findings, Some(sum)) = (phase, &self.sum) {
             return Findings::len(sum.uploads.len()) as u64;
+        }
+        if let (Phase::Void, Some(rounds)) = (phase, &self.voiding) {
+            return (rounds.len() * Void::LEN) as u64;
         }
         if let (Phase::Vouch, Some(sum)) = (phase, &self.sum) {
             return (sum.without(&open.expected).len() * Vouch::LEN) as u64;

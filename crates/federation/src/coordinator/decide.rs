@@ -5,6 +5,7 @@
 //! | key-share | parts, to everybody; in an inference ceremony relin before them |
 //! | relin | parts, to everybody |
 //! | parts | done |
+//! | void | upload |
 //! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: done |
 //! | findings | agree, to everybody |
 //! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
@@ -61,11 +62,32 @@ impl Coordinator {
         match (has_key, has_basis) {
             (false, _) => failed(Failure::NoKey),
             (true, false) => failed(Failure::NoStart),
+            (true, true) if job.voiding.is_none() && !self.to_void(job).is_empty() => {
+                self.open_to_all(job, Phase::Void, now_ms)
+            }
             (true, true) => self.over_budget(job).unwrap_or_else(|| {
                 let asked = kind.holders().map_or_else(|| self.study.sites().collect(), <[SiteId]>::to_vec);
                 self.open(job, Phase::Upload, 0, asked, now_ms)
             }),
         }
+    }
+
+    /// Failed rounds of the same input that are not void yet, oldest job first.
+    pub(super) fn to_void(&self, job: &Progress) -> Vec<(JobId, u64)> {
+        self.failed_like(job).filter(|(_, void)| void.is_none()).map(|(at, _)| at).collect()
+    }
+
+    /// Failed rounds of jobs of the same kind and settings.
+    pub(super) fn failed_like<'a>(
+        &'a self,
+        job: &'a Progress,
+    ) -> impl Iterator<Item = ((JobId, u64), Option<Blob>)> + 'a {
+        let like = |id: &JobId| {
+            let spec = self.jobs.get(id).map(|other| &other.spec);
+            spec.is_some_and(|s| s.runs() == job.spec.runs() && s.settings == job.spec.settings)
+        };
+        let sums = job.kind().key() == KeyUse::Rounds;
+        self.failed.iter().filter(move |((id, _), _)| sums && like(id)).map(|(at, void)| (*at, *void))
     }
 
     /// The result that a job starts from.
@@ -127,6 +149,7 @@ impl Coordinator {
             Phase::Ready | Phase::Share | Phase::Findings | Phase::Open => self.study.roster().threshold(),
             Phase::Agree => self.study.agreement() as usize,
             Phase::Vouch => 1,
+            Phase::Void => self.study.void_quorum() as usize,
         }
     }
 
@@ -136,7 +159,7 @@ impl Coordinator {
         let payloads = open.payloads().count();
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
-            Phase::Ready => payloads >= needed,
+            Phase::Ready | Phase::Void => payloads >= needed,
             Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => sum_step_closes(job, open, needed),
             // Here everybody is needed: one who declines ends it.
             Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Share => lost,
@@ -148,7 +171,7 @@ impl Coordinator {
         // The first `needed` are enough to open; others that may still come are not missing.
         let early = matches!(
             phase,
-            Phase::Ready | Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open
+            Phase::Ready | Phase::Void | Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open
         );
         let enough = early && payloads >= needed;
         let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
@@ -168,6 +191,10 @@ impl Coordinator {
         }
         if step.phase == Phase::Share {
             return Some(self.try_again(job, step, &closed.missing, now_ms));
+        }
+        if step.phase == Phase::Void {
+            // Sites whose input stays spent say so.
+            return Some(self.open_round(job, now_ms));
         }
         if step.phase == Phase::Open {
             return Some(self.open_again(job, step, &closed.missing, now_ms));
@@ -223,6 +250,7 @@ impl Coordinator {
         let Some(closed) = closed else { return Some(self.open_round(job, now_ms)) };
         Some(match job.kind().next(closed.step.phase) {
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
+            Next::Begin => self.open_round(job, now_ms),
             Next::OpenSum => {
                 let (sum, signed) = (job.sum.as_ref()?, closed.sites());
                 let gone = !sum.without(&signed).is_empty();

@@ -87,6 +87,12 @@ impl Coordinator {
             self.running = Some(step.job);
         }
         let begins = self.begins_with(step)?;
+        let to_void = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.to_void(job));
+        let rounds = self.jobs.get(&step.job).is_some_and(|job| job.kind().key() == KeyUse::Rounds);
+        require(
+            !rounds || !matches!(step.phase, Phase::Share | Phase::Ready),
+            "its sums are of the former kind, which this version does not run on; found a new study",
+        )?;
         let job = self.running_mut(step.job)?;
         require(!matches!(job.state, State::Open(_)), "another step is open")?;
         if let Some(input) = begins {
@@ -99,6 +105,9 @@ impl Coordinator {
             if step.attempt == 0 {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
+        }
+        if step.phase == Phase::Void {
+            job.voiding = Some(to_void);
         }
         let expected = expected.to_vec();
         job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
@@ -148,6 +157,14 @@ impl Coordinator {
         require(closed.step == step, "another step is closed")?;
         let closed = closed.clone();
         if job.kind().key() == KeyUse::Rounds {
+            if step.phase == Phase::Void {
+                let rounds = job.voiding.iter().flatten().copied();
+                let void = |(at, blob): (_, &Blob)| (at, (blob.len > 0).then_some(*blob));
+                let voids: Vec<_> = rounds.zip(&output.each).map(void).collect();
+                job.state = State::Between(Some(closed));
+                Arc::make_mut(&mut self.failed).extend(voids);
+                return Ok(());
+            }
             job.combine_sum(&closed, output)?;
             job.state = State::Between(Some(closed));
             let pairs = output.pairs.iter().copied();
@@ -181,6 +198,14 @@ impl Coordinator {
         let job = self.jobs.get_mut(&id).map(Arc::make_mut).ok_or("the job is unknown")?;
         require(!job.is_over(), "the job has ended already")?;
         let done = matches!(state, State::Done(_));
+        let uploaded = |((step, _), record): (&(Step, SiteId), &Record)| {
+            let sent = matches!(&record.body.event, Event::Accepted { answer } if answer.payload().is_some());
+            sent && step.phase == Phase::Upload && step.round == job.round
+        };
+        if !done && job.kind().key() == KeyUse::Rounds && job.receipts.iter().any(uploaded) {
+            let at = (id, job.round);
+            Arc::make_mut(&mut self.failed).insert(at, None);
+        }
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
         (job.target, job.sum) = (None, None);
@@ -211,7 +236,14 @@ impl Progress {
         match (closed.step.phase, &mut self.sum) {
             (Phase::Upload, _) => {
                 let (uploads, headers, bundles) = (closed.blobs(), output.shared, output.each.clone());
-                self.sum = Some(SumProgress { uploads, headers, bundles, named: None, agreements: None, vouches: None });
+                self.sum = Some(SumProgress {
+                    uploads,
+                    headers,
+                    bundles,
+                    named: None,
+                    agreements: None,
+                    vouches: None,
+                });
             }
             (Phase::Findings, Some(sum)) => {
                 let named = output.named.clone().ok_or("no set is named")?;

@@ -47,6 +47,8 @@ pub struct Coordinator {
     inference: Option<Arc<InferenceKey>>,
     /// Pair keys of sums, by the site that sealed them.
     pairs: Arc<BTreeMap<SiteId, Blob>>,
+    /// Rounds of sums that failed after somebody had uploaded: nothing where they are not void yet, else the declarations.
+    failed: Arc<BTreeMap<(JobId, u64), Option<Blob>>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
 }
@@ -155,6 +157,7 @@ impl Coordinator {
             key: None,
             inference: None,
             pairs: Arc::default(),
+            failed: Arc::default(),
             opened: 0,
         }
     }

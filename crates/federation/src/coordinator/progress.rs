@@ -30,6 +30,8 @@ pub(super) struct Progress {
     pub(super) output: Option<Output>,
     /// An inference ceremony's evaluation keys.
     pub(super) evaluation_keys: Option<Blob>,
+    /// Failed rounds that this job has asked its sites to declare void, once it has.
+    pub(super) voiding: Option<Vec<(JobId, u64)>>,
     /// The round of a sum at work, once its uploads were read.
     pub(super) sum: Option<SumProgress>,
     /// Who was missing when, oldest first.
@@ -168,6 +170,7 @@ impl Progress {
             target: None,
             output: None,
             evaluation_keys: None,
+            voiding: None,
             sum: None,
             missing: Vec::new(),
             receipts: BTreeMap::new(),

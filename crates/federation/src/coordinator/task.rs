@@ -5,7 +5,7 @@ use blindscope_wire::Digest;
 use super::Coordinator;
 use super::progress::{Open, Progress, State};
 use crate::job::{Basis, KeyUse};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, Phase, SiteId, Step, Task};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SiteId, Step, Task};
 
 impl Coordinator {
     /// What a site is asked now, if anything.
@@ -51,7 +51,15 @@ impl Coordinator {
             }
             Phase::Upload => {
                 let pairs = job.kind().key() == KeyUse::Rounds && !self.pairs.contains_key(&site);
-                Ask::Upload { public_key, input: job.input, pairs }
+                let void = |((id, round), void): ((JobId, u64), Option<Blob>)| {
+                    Some((self.jobs.get(&id)?.spec.clone(), round, void?))
+                };
+                let voids = self.failed_like(job).filter_map(void).collect();
+                Ask::Upload { public_key, input: job.input, pairs, voids }
+            }
+            Phase::Void => {
+                let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
+                Ask::Void { rounds: job.voiding.iter().flatten().filter_map(of).collect() }
             }
             Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => job.ask_of_sum(open, site)?,
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
@@ -99,6 +107,7 @@ impl Coordinator {
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
         needed.extend(self.pairs.values().copied());
+        needed.extend(self.failed.values().flatten().copied());
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {

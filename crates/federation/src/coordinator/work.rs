@@ -46,6 +46,17 @@ pub enum Work {
         /// Of a question: what its answer is computed from. The sum is that answer.
         evaluation: Option<Box<Evaluation>>,
     },
+    /// Lay the declarations together that make failed rounds void.
+    Voids {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The rounds, by job file and number.
+        rounds: Vec<(JobSpec, u64)>,
+        /// The declarations, in the sites' order.
+        words: Vec<(SiteId, Blob)>,
+    },
     /// Read the uploads of a sum and lay together what each holder is given of them.
     Intake {
         /// The closed step.
@@ -167,6 +178,7 @@ impl Work {
             | Self::Relin { step, .. }
             | Self::Sum { step, .. }
             | Self::Refresh { step, .. }
+            | Self::Voids { step, .. }
             | Self::Intake { step, .. }
             | Self::Commit { step, .. }
             | Self::Agreements { step, .. }
@@ -183,6 +195,7 @@ impl Work {
             | Self::Relin { spec, .. }
             | Self::Sum { spec, .. }
             | Self::Refresh { spec, .. }
+            | Self::Voids { spec, .. }
             | Self::Intake { spec, .. }
             | Self::Commit { spec, .. }
             | Self::Agreements { spec, .. }
@@ -209,6 +222,11 @@ impl Coordinator {
             Phase::Upload if job.kind().key() == KeyUse::Rounds => {
                 let pairs = self.pairs.iter().map(|(site, blob)| (*site, *blob)).collect();
                 Some(Work::Intake { step, spec, uploads: blobs, pairs })
+            }
+            Phase::Void => {
+                let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
+                let rounds = job.voiding.iter().flatten().filter_map(of).collect();
+                Some(Work::Voids { step, spec, rounds, words: blobs })
             }
             Phase::Findings => {
                 let sum = job.sum.as_ref()?;
@@ -276,7 +294,13 @@ impl Coordinator {
                 }
                 let inference = self.running().is_some_and(|j| j.kind().circuit().is_some());
                 let seeds = output.second.as_ref().map(|s| s.seeds.len());
-                if output.each.len() != if first { parties } else { 0 }
+                let voids = self.running().and_then(|j| j.voiding.as_ref()).map_or(0, Vec::len);
+                let each = match step.phase {
+                    Phase::Void => voids,
+                    _ if first => parties,
+                    _ => 0,
+                };
+                if output.each.len() != each
                     || seeds != (step.phase == Phase::KeyShare && inference).then_some(parties)
                 {
                     return Err(refusal);

@@ -111,6 +111,8 @@ pub(crate) enum Next {
     Open,
     /// Whoever can opens it.
     OpenSum,
+    /// Its round begins.
+    Begin,
     /// The job is done; the combination is its result.
     Done,
 }
@@ -160,7 +162,7 @@ pub(crate) trait Kind {
             Phase::Parts => crate::Confirmation::len(self.circuit().is_some()),
             Phase::Upload | Phase::Ready => sizes.upload,
             Phase::Share | Phase::Open => sizes.share,
-            Phase::Findings | Phase::Agree | Phase::Vouch => return None,
+            Phase::Void | Phase::Findings | Phase::Agree | Phase::Vouch => return None,
         })
     }
 

@@ -40,6 +40,11 @@ impl SumJob {
     }
 }
 
+/// A round of another sum, by its file.
+fn of_spec(study: &Study, spec: &JobSpec, number: u64) -> Result<SumRound> {
+    SumJob::of(spec)?.round(study, spec.id(study), number)
+}
+
 impl Kind for SumJob {
     fn sizes(&self, study: &Study, id: JobId) -> Result<Sizes> {
         let round = self.round(study, id, 0)?;
@@ -57,7 +62,19 @@ impl Kind for SumJob {
         let task = making.task;
         let round = self.round(making.tools.study, task.step.job, task.step.round)?;
         match &task.ask {
-            Ask::Upload { input, pairs, .. } => sum::upload(&round, making, (input.as_ref(), *pairs), rng),
+            Ask::Upload { input, pairs, voids, .. } => {
+                let blobs = making.tools.blobs;
+                for (spec, number, declared) in voids {
+                    let failed = of_spec(making.tools.study, spec, *number)?;
+                    making.marks.push(sum::voided(&failed, blobs, declared)?);
+                }
+                sum::upload(&round, making, (input.as_ref(), *pairs), rng)
+            }
+            Ask::Void { rounds } => {
+                let of = |(spec, number): &(JobSpec, u64)| of_spec(making.tools.study, spec, *number);
+                let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
+                sum::void(&rounds, making)
+            }
             Ask::Findings { headers, bundle } => sum::findings(&round, &making, (headers, bundle)),
             Ask::Agree { commitment, uploads } => sum::agree(&round, making, commitment, uploads),
             Ask::Vouch { commitment, uploads } => sum::vouch(&round, &making, commitment, uploads),
@@ -73,6 +90,11 @@ impl Kind for SumJob {
         let step = combining.work.step();
         let round = self.round(combining.study, step.job, step.round)?;
         match combining.work {
+            Work::Voids { rounds, words, .. } => {
+                let of = |(spec, number): &(JobSpec, u64)| of_spec(combining.study, spec, *number);
+                let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
+                sum::voids(&rounds, combining, words)
+            }
             Work::Intake { uploads, pairs, .. } => sum::intake(&round, combining, uploads, pairs),
             Work::Commit { uploads, headers, findings, .. } => {
                 sum::commit(&round, combining, uploads, (headers, findings))
@@ -94,6 +116,7 @@ impl Kind for SumJob {
 
     fn next(&self, phase: Phase) -> Next {
         match phase {
+            Phase::Void => Next::Begin,
             Phase::Upload => Next::Ask(Phase::Findings),
             Phase::Findings => Next::Ask(Phase::Agree),
             _ => Next::OpenSum,

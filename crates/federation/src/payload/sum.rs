@@ -13,8 +13,8 @@ use super::{Side, blame, keep, open as open_blob, read_input};
 use crate::job::{Combining, Making};
 use crate::sums::{
     Agreed, Agreement, Commitment, Findings, Received, SignedUpload, SumMark, SumOpening, SumRefusal,
-    SumRound, SumSite, Uploader, Vouch, bundle, open_parts, read_result, read_upload, sort_findings, vouch_for,
-    write_upload,
+    SumRound, SumSite, Uploader, Void, Vouch, bundle, open_parts, read_result, read_upload, sort_findings,
+    vouch_for, write_upload,
 };
 use crate::{
     Advanced, Blob, Blobs, Error, Input, JobSpec, Mark, NamedSet, Outcome, Output, Result, SiteId, SumWork,
@@ -113,7 +113,14 @@ pub(crate) fn upload(
     h.absorb(task.spec.runs().name().as_bytes()).absorb(task.spec.settings.to_string().as_bytes());
     h.absorb(&tools.learning.data().0).absorb(&Blob::of(&start).digest.0);
     let spent = h.finish();
-    tools.sums.may_upload(round, &spent)?;
+    let mut remembered = tools.sums.clone();
+    for mark in making.marks.iter() {
+        if let Mark::Sum { mark, .. } = mark {
+            let reason = |reason| Error::Corrupt { seq: 0, reason };
+            remembered.apply(mark).map_err(reason)?;
+        }
+    }
+    remembered.may_upload(round, &spent)?;
     let values = tools.learning.values(&task.spec, task.step.round, &start);
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let packed = Packed::new(values, &task.spec)?;
@@ -129,6 +136,63 @@ pub(crate) fn upload(
         remember(&mut making, SumSite::uploaded(round, &header, spent));
     }
     Ok(blob)
+}
+
+/// The mark of a round that these declarations make void.
+pub(crate) fn voided(round: &SumRound, blobs: &dyn Blobs, declared: &Blob) -> Result<Mark> {
+    let members = round.epoch().literal().members.len();
+    let bytes = read(blobs, declared, (members * Void::LEN) as u64)?;
+    let voids = bytes.chunks(Void::LEN).map(|v| Void::from_bytes(round, v)).collect::<Result<Vec<_>>>()?;
+    Ok(Mark::Sum { mark: SumSite::voided(round, &voids)?, openings: 0 })
+}
+
+/// Declares rounds void that were not opened here; zeros stand for one that was.
+pub(crate) fn void(rounds: &[SumRound], mut making: Making<'_>) -> Result<Blob> {
+    let (tools, mut bytes) = (making.tools, Vec::new());
+    for round in rounds {
+        match tools.sums.judge_void(round) {
+            Ok(mark) => {
+                remember(&mut making, mark);
+                bytes.extend_from_slice(&Void::sign(round, tools.me, tools.signer).to_bytes(round));
+            }
+            Err(SumRefusal::Opened) => bytes.extend_from_slice(&[0; Void::LEN]),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    keep("declare void", tools.blobs, &bytes)
+}
+
+/// Lays the declarations together: a blob a round, empty where they are too few.
+pub(crate) fn voids(
+    rounds: &[SumRound],
+    combining: &Combining<'_>,
+    words: &[(SiteId, Blob)],
+) -> Result<Input> {
+    const OP: &str = "read declarations";
+    let (blobs, step) = (combining.blobs, combining.work.step());
+    let mut of_round = vec![Vec::new(); rounds.len()];
+    for (site, blob) in words {
+        let last = Cell::new(Some(*site));
+        let bytes = read(blobs, blob, (rounds.len() * Void::LEN) as u64)?;
+        for ((round, all), word) in rounds.iter().zip(&mut of_round).zip(bytes.chunks(Void::LEN)) {
+            if word.iter().all(|b| *b == 0) {
+                continue;
+            }
+            let void = Void::from_bytes(round, word).and_then(|v| {
+                let stranger = SumRefusal::Stranger { what: "void", site: v.holder, role: "sender" };
+                if v.holder == *site { Ok(v) } else { Err(stranger.into()) }
+            });
+            all.push(void.map_err(|e| blame(OP, &last, e))?);
+        }
+    }
+    let one = |(round, all): (&SumRound, &Vec<Void>)| {
+        let enough = Void::quorum(round, all).is_ok();
+        let bytes: Vec<u8> = all.iter().filter(|_| enough).flat_map(|v| v.to_bytes(round)).collect();
+        keep(OP, blobs, &bytes)
+    };
+    let each = rounds.iter().zip(&of_round).map(one).collect::<Result<Vec<_>>>()?;
+    let shared = each.first().copied().unwrap_or_else(|| Blob::of(&[]));
+    Ok(Input::Combined { step, output: Output { each, ..Output::shared(shared) } })
 }
 
 /// What a holder finds in its parts.

@@ -261,6 +261,7 @@ fn judge_sum(task: &Task) -> Judged {
     let fits = matches!(
         (&task.ask, step.phase),
         (Ask::Upload { .. }, Phase::Upload)
+            | (Ask::Void { .. }, Phase::Void)
             | (Ask::Findings { .. }, Phase::Findings)
             | (Ask::Agree { .. }, Phase::Agree)
             | (Ask::Vouch { .. }, Phase::Vouch)

@@ -8,7 +8,7 @@
 )]
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
-use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark, Vouch};
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark, Void, Vouch};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
     JobKind, JobSpec, Mark, NamedSet, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound,
@@ -177,6 +177,7 @@ impl<'a> Desk<'a> {
             },
             Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
             Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),
+            Ask::Void { rounds } => blob(seed, (rounds.len() * Void::LEN) as u64),
             Ask::Vouch { uploads, .. } => blob(seed, (uploads.len() * Vouch::LEN) as u64),
             Ask::Ready { .. } if task.spec.question.is_some() => blob(seed, SIZES.sum),
             Ask::Ready { .. } => blob(seed, SIZES.upload),
@@ -226,6 +227,13 @@ impl<'a> Desk<'a> {
                 // A question's own answer.
                 let shared = Blob { len: SIZES.sum, ..spec.question.unwrap().remainder };
                 Input::Combined { step, output: Output::shared(shared) }
+            }
+            Work::Voids { rounds, .. } => {
+                let each: Vec<Blob> = (0..rounds.len() as u64).map(|k| blob(k + 660, 9)).collect();
+                Input::Combined {
+                    step,
+                    output: Output { shared: each[0], each, ..Output::shared(blob(1, 1)) },
+                }
             }
             Work::Intake { uploads, .. } => {
                 let each = (0..self.fixture.sites.len() as u64).map(|k| blob(k + 510, 8)).collect();

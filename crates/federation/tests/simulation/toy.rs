@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumSite};
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumSite, Void};
 use blindscope_federation::{
     Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Mark, Permit,
     Phase, Question, SignedHeader, Signer, SiteId, Sizes, Study, Task, Work, payload,
@@ -260,6 +260,7 @@ impl Compute for Toy<'_> {
                 bytes[..32].copy_from_slice(&commitment.digest.0);
                 bytes
             }
+            Ask::Void { rounds } => vec![1; rounds.len() * Void::LEN],
             Ask::Vouch { .. } => panic!("every toy sum is small"),
             Ask::Open { commitment, agreements, .. } => {
                 let words = disk[&agreements.digest].chunks(Agreement::LEN);
@@ -348,6 +349,14 @@ impl Compute for Toy<'_> {
                 }
                 let shared = words.iter().flat_map(|(_, b)| disk[&b.digest].clone()).collect();
                 Done::Combined { shared, each: Vec::new() }
+            }
+            Work::Voids { rounds, words, .. } => {
+                let all_one = |b: &Blob| disk[&b.digest].iter().all(|x| *x == 1);
+                let bad: Vec<_> = words.iter().filter(|(_, b)| !all_one(b)).map(|(s, _)| *s).collect();
+                if !bad.is_empty() {
+                    return Done::Unusable(bad);
+                }
+                Done::Combined { shared: b"void".to_vec(), each: vec![b"void".to_vec(); rounds.len()] }
             }
             Work::Vouches { .. } => panic!("every toy sum is small"),
             Work::Result(work) => {
