@@ -68,6 +68,9 @@ pub enum Ask {
         /// Rounds of the same input that failed, by job file and round, and the declarations that make each void.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         voids: Vec<(JobSpec, u64, Blob)>,
+        /// Rounds of the same input that were opened, so that a site which did not open them knows of which set.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        settled: Vec<SettledRound>,
     },
     /// Declare these rounds void, which failed.
     Void {
@@ -130,6 +133,38 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evaluation: Option<Box<Evaluation>>,
     },
+}
+
+/// A round of a sum that was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledRound {
+    /// The job's file.
+    pub spec: JobSpec,
+    /// Its round.
+    pub round: u64,
+    /// That a quorum signed its set.
+    pub proof: SettledProof,
+}
+
+/// A set, and the signatures on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledProof {
+    /// The signed headers of the set, and the sum's name.
+    pub commitment: Blob,
+    /// The signatures on it.
+    pub agreements: Blob,
+    /// Evaluations of uploads whose sites are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouches: Option<Blob>,
+}
+
+impl SettledProof {
+    /// Its blobs.
+    pub fn blobs(&self) -> impl Iterator<Item = Blob> + use<> {
+        [self.commitment, self.agreements].into_iter().chain(self.vouches)
+    }
 }
 
 /// What the evaluation keys of an inference key are made of, beside the shares of phase key-share.
@@ -214,9 +249,10 @@ impl Ask {
                 let sum = evaluation.iter().map(|e| e.sum);
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
-            Self::Upload { public_key, input, voids, .. } => {
+            Self::Upload { public_key, input, voids, settled, .. } => {
                 let voids = voids.iter().map(|(_, _, blob)| *blob);
-                public_key.iter().chain(input).copied().chain(voids).collect()
+                let settled = settled.iter().flat_map(|s| s.proof.blobs());
+                public_key.iter().chain(input).copied().chain(voids).chain(settled).collect()
             }
             Self::Findings { headers, bundle } => vec![*headers, *bundle],
             Self::Agree { commitment, uploads } | Self::Vouch { commitment, uploads } => {

@@ -82,12 +82,15 @@ impl Coordinator {
         &'a self,
         job: &'a Progress,
     ) -> impl Iterator<Item = ((JobId, u64), Option<Blob>)> + 'a {
-        let like = |id: &JobId| {
-            let spec = self.jobs.get(id).map(|other| &other.spec);
-            spec.is_some_and(|s| s.runs() == job.spec.runs() && s.settings == job.spec.settings)
-        };
-        let sums = job.kind().key() == KeyUse::Rounds;
-        self.failed.iter().filter(move |((id, _), _)| sums && like(id)).map(|(at, void)| (*at, *void))
+        let of = self.failed.iter().filter(|((id, _), _)| self.like(job, *id));
+        of.map(|(at, void)| (*at, *void))
+    }
+
+    /// Whether another sum has the kind and settings of this one.
+    pub(super) fn like(&self, job: &Progress, other: JobId) -> bool {
+        let spec = self.jobs.get(&other).map(|other| &other.spec);
+        let same = spec.is_some_and(|s| s.runs() == job.spec.runs() && s.settings == job.spec.settings);
+        same && job.kind().key() == KeyUse::Rounds
     }
 
     /// The result that a job starts from.

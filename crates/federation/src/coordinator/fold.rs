@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::progress::{Closed, Open, Progress, State, SumProgress};
 use super::{Coordinator, InferenceKey, Key};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SiteId, Step};
+use crate::{
+    Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step,
+};
 
 type Folded = Result<(), &'static str>;
 
@@ -49,6 +51,7 @@ impl Coordinator {
             Event::Excluded { step, missing } => self.exclude(*step, missing)?,
             Event::Combined { step, output } => self.combine(*step, output)?,
             Event::Advanced { job, round, input } => {
+                self.settle(*job);
                 let job = self.closed_share(*job, *round)?;
                 require(round + 1 < job.spec.rounds, "the job has no further round")?;
                 (job.round, job.input) = (round + 1, Some(*input));
@@ -66,6 +69,7 @@ impl Coordinator {
                     _ => false,
                 };
                 require(at_end, "the job is not at its end")?;
+                self.settle(*job);
                 self.end(*job, State::Done(*result), at_ms)?;
             }
             Event::Failed { job, failure } => self.end(*job, State::Failed(failure.clone()), at_ms)?,
@@ -188,6 +192,17 @@ impl Coordinator {
         let job = self.running_mut(job)?;
         let fine = matches!(&job.state, State::Closed(c) if matches!(c.step.phase, Phase::Share | Phase::Open) && c.step.round == round);
         if fine { Ok(job) } else { Err("no shares wait to be combined") }
+    }
+
+    /// Keeps what shows of which set the round at work was opened.
+    fn settle(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let Some(sum) = &job.sum else { return };
+        if let (Some((_, commitment)), Some(agreements)) = (&sum.named, sum.agreements) {
+            let proof = SettledProof { commitment: *commitment, agreements, vouches: sum.vouches };
+            let (at, of) = ((id, job.round), (job.input, proof));
+            Arc::make_mut(&mut self.settled).insert(at, of);
+        }
     }
 
     fn end(&mut self, id: JobId, state: State, at_ms: u64) -> Folded {

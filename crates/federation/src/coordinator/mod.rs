@@ -18,7 +18,7 @@ use std::sync::Arc;
 use blindscope_wire::Digest;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SettledProof, SignedHeader, Signer,
     SiteId, Sizes, Step, Study,
 };
 use progress::Progress;
@@ -47,6 +47,8 @@ pub struct Coordinator {
     inference: Option<Arc<InferenceKey>>,
     /// Pair keys of sums, by the site that sealed them.
     pairs: Arc<BTreeMap<SiteId, Blob>>,
+    /// Rounds of sums that were opened, what each started from, and the signatures on its set.
+    settled: Arc<BTreeMap<(JobId, u64), (Option<Blob>, SettledProof)>>,
     /// Rounds of sums that failed after somebody had uploaded: nothing where they are not void yet, else the declarations.
     failed: Arc<BTreeMap<(JobId, u64), Option<Blob>>>,
     /// Ciphertexts that openings were begun for.
@@ -157,6 +159,7 @@ impl Coordinator {
             key: None,
             inference: None,
             pairs: Arc::default(),
+            settled: Arc::default(),
             failed: Arc::default(),
             opened: 0,
         }

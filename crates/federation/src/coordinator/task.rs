@@ -5,7 +5,7 @@ use blindscope_wire::Digest;
 use super::Coordinator;
 use super::progress::{Open, Progress, State};
 use crate::job::{Basis, KeyUse};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SiteId, Step, Task};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SettledProof, SettledRound, SiteId, Step, Task};
 
 impl Coordinator {
     /// What a site is asked now, if anything.
@@ -55,7 +55,15 @@ impl Coordinator {
                     Some((self.jobs.get(&id)?.spec.clone(), round, void?))
                 };
                 let voids = self.failed_like(job).filter_map(void).collect();
-                Ask::Upload { public_key, input: job.input, pairs, voids }
+                let same = |((id, _), (input, _)): &(&(JobId, u64), &(Option<Blob>, SettledProof))| {
+                    *id != job.id && *input == job.input && self.like(job, *id)
+                };
+                let round = |((id, round), (_, proof)): (&(JobId, u64), &(_, SettledProof))| {
+                    let spec = self.jobs.get(id)?.spec.clone();
+                    Some(SettledRound { spec, round: *round, proof: *proof })
+                };
+                let settled = self.settled.iter().filter(same).filter_map(round).collect();
+                Ask::Upload { public_key, input: job.input, pairs, voids, settled }
             }
             Phase::Void => {
                 let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
@@ -108,6 +116,7 @@ impl Coordinator {
         let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
         needed.extend(self.pairs.values().copied());
         needed.extend(self.failed.values().flatten().copied());
+        needed.extend(self.settled.values().flat_map(|(_, proof)| proof.blobs()));
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {

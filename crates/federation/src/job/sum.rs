@@ -62,8 +62,12 @@ impl Kind for SumJob {
         let task = making.task;
         let round = self.round(making.tools.study, task.step.job, task.step.round)?;
         match &task.ask {
-            Ask::Upload { input, pairs, voids, .. } => {
+            Ask::Upload { input, pairs, voids, settled, .. } => {
                 let blobs = making.tools.blobs;
+                for one in settled {
+                    let opened = of_spec(making.tools.study, &one.spec, one.round)?;
+                    making.marks.push(sum::settled(&opened, blobs, &one.proof)?);
+                }
                 for (spec, number, declared) in voids {
                     let failed = of_spec(making.tools.study, spec, *number)?;
                     making.marks.push(sum::voided(&failed, blobs, declared)?);

@@ -17,7 +17,7 @@ use crate::sums::{
     vouch_for, write_upload,
 };
 use crate::{
-    Advanced, Blob, Blobs, Error, Input, JobSpec, Mark, NamedSet, Outcome, Output, Result, SiteId, SumWork,
+    Advanced, Blob, Blobs, Error, Input, JobSpec, Mark, NamedSet, Outcome, Output, Result, SettledProof, SiteId, SumWork,
 };
 
 const SUM: &str = "add contributions";
@@ -136,6 +136,13 @@ pub(crate) fn upload(
         remember(&mut making, SumSite::uploaded(round, &header, spent));
     }
     Ok(blob)
+}
+
+/// The mark of a round whose set a quorum has signed.
+pub(crate) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<Mark> {
+    let commitment = read_commitment(round, blobs, &proof.commitment)?;
+    let agreed = read_agreed(round, blobs, &commitment, (&proof.agreements, proof.vouches.as_ref()))?;
+    Ok(Mark::Sum { mark: SumSite::settled(round, &commitment, &agreed)?, openings: 0 })
 }
 
 /// The mark of a round that these declarations make void.
