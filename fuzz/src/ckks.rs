@@ -1,12 +1,13 @@
 //! Every decoder of `ckks`, at a toy ring: refused, or decoded to something that is written again as the same bytes and
 //! can be computed with.
 
+use rand_core::SeedableRng;
+
 use blindscope_ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, Level, ModulusLiteral, Parameters,
     ParametersLiteral, SecretKey, Security, codec,
 };
 use blindscope_wire::{Header, Kind, Writer};
-use rand_core::SeedableRng;
 
 const KINDS: [Kind; 6] = [
     codec::SEEDED_CIPHERTEXT,

@@ -1,13 +1,14 @@
 //! Every decoder of `classify`, with a small head: refused, or decoded to something that is written again as the same bytes
 //! and can be computed with.
 
+use rand_core::SeedableRng;
+
 use blindscope_ckks::{KeyGenerator, Security};
 use blindscope_classify::{
-    Affine, Answer, Asker, AskerSecret, ClassifyError, EncryptedHead, EvaluationKeys, Head, HeadLiteral,
-    KeyOwner, Map, Normalisation, Plan, Policy, Result, Server,
+    Affine, Answer, Asker, AskerSecret, EncryptedHead, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
+    Normalisation, Plan, Policy, Result, Server,
 };
 use blindscope_wire::{Header, Kind, Writer};
-use rand_core::SeedableRng;
 
 /// Keys, question, answer, encrypted head: those with a header.
 const KINDS: [Kind; 4] = [Kind(0x0501), Kind(0x0502), Kind(0x0503), Kind(0x0504)];
@@ -149,7 +150,7 @@ fn head(bytes: &[u8]) -> Result<()> {
     }
     match Plan::new(&head, Policy::new(1)) {
         Ok(plan) => assert!(plan.literal().error_bound.is_finite()),
-        Err(ClassifyError::Json(e)) => panic!("a plan that cannot be written: {e}"),
+        Err(blindscope_classify::Error::Json(e)) => panic!("a plan that cannot be written: {e}"),
         Err(_) => {}
     }
     Ok(())

@@ -30,7 +30,7 @@ const ALL_BELOW_APP: &[&str] = &[
 const LAYERS: &[(&str, &[&str])] = &[
     ("wire", &[]),
     ("pixels", &[]),
-    ("vision", &["pixels"]),
+    ("vision", &["pixels", "wire"]),
     ("report", &[]),
     ("testkit", &[]),
     ("xtask", &[]),
@@ -41,7 +41,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("classify", &["ckks", "wire"]),
     ("federation", &["threshold", "aggregate", "ckks", "wire"]),
     ("store", &["federation", "wire"]),
-    ("transport", &["federation", "wire"]),
+    ("transport", &["wire"]),
     ("audit", &["vision", "classify", "aggregate", "ckks"]),
     ("learn", &["vision", "classify", "aggregate", "ckks", "federation"]),
     ("node", &["learn", "store", "transport", "federation", "classify", "threshold", "ckks", "ring", "wire"]),
@@ -58,6 +58,7 @@ const CONFINED: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
         &["transport", "store", "node", "app"],
     ),
+    ("RPC", &["tonic", "tonic-*", "prost"], &["transport"]),
     ("HTTP", &["ureq", "reqwest"], &["learn"]),
     ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch", "wgpu"], &["vision", "audit"]),
 ];

@@ -1,10 +1,12 @@
 //! Repository chores: `cargo run -p xtask -- layers|budgets`.
+#![allow(clippy::disallowed_methods, reason = "cargo hands its own path down in the environment")]
 #![allow(clippy::print_stdout, reason = "printing the findings is what these commands are for")]
 
 mod budgets;
 mod documented;
 mod folders;
 mod functions;
+mod imports;
 mod layers;
 mod sources;
 
@@ -12,13 +14,16 @@ use anyhow::{Result, bail};
 
 const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   layers            fail when a crate imports one that its layer may not see
-  budgets [--json]  print the figures of the house, fail where one passes its bar";
+  budgets [--json]  print the figures of the house, fail where one passes its bar
+  imports [--fix]   fail where imports are not: standard library, other crates, ours";
 
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["layers"] => layers::run(),
         ["budgets"] => budgets::run(false),
+        ["imports"] => imports::run(false),
+        ["imports", "--fix"] => imports::run(true),
         ["budgets", "--json"] => budgets::run(true),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -1,14 +1,12 @@
 //! What summing refuses.
 
-use thiserror::Error;
-
 /// `std::result::Result` with this crate's error.
-pub type Result<T> = std::result::Result<T, AggregateError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// What was refused: the operation, both values, and how to repair it.
-#[derive(Debug, Error, Clone, PartialEq)]
+#[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum AggregateError {
+pub enum Error {
     /// A fixed point outside what is supported.
     #[error("fixed point: clip {clip} at {bits} bits; take a positive finite clip and 2 to 32 bits")]
     FixedPoint {
@@ -203,8 +201,8 @@ pub enum AggregateError {
     Wire(#[from] blindscope_wire::Error),
     /// From the protocols' layer.
     #[error(transparent)]
-    Threshold(#[from] blindscope_threshold::ThresholdError),
+    Threshold(#[from] blindscope_threshold::Error),
     /// From the scheme's layer.
     #[error(transparent)]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
 }

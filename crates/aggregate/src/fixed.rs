@@ -1,6 +1,6 @@
 //! Numbers as the integers that are summed: clipped, and rounded on a grid that the plan fixes.
 
-use crate::{AggregateError, Result};
+use crate::{Error, Result};
 
 /// At 2^52 a double's grain is one: adding this to a smaller positive number rounds it, ties to even.
 const GRAIN: f64 = (1u64 << 52) as f64;
@@ -16,12 +16,12 @@ impl FixedPoint {
     /// Integers of `bits` bits for values clipped to `clip` in size.
     ///
     /// # Errors
-    /// [`AggregateError::FixedPoint`].
+    /// [`Error::FixedPoint`].
     pub fn new(clip: f64, bits: u32) -> Result<Self> {
         if clip.is_normal() && clip > 0.0 && (2..=32).contains(&bits) {
             Ok(Self { clip, bits })
         } else {
-            Err(AggregateError::FixedPoint { clip, bits })
+            Err(Error::FixedPoint { clip, bits })
         }
     }
 
@@ -43,7 +43,7 @@ impl FixedPoint {
     /// The integers of these values; larger ones are clipped.
     ///
     /// # Errors
-    /// [`AggregateError::NotANumber`].
+    /// [`Error::NotANumber`].
     pub fn encode(&self, values: &[f64]) -> Result<Vec<u64>> {
         values.iter().enumerate().map(|(index, &v)| self.encode_one(index, v)).collect()
     }
@@ -51,11 +51,11 @@ impl FixedPoint {
     /// The integer of one value, the one at `index` of its update.
     ///
     /// # Errors
-    /// [`AggregateError::NotANumber`].
+    /// [`Error::NotANumber`].
     #[inline]
     pub fn encode_one(&self, index: usize, value: f64) -> Result<u64> {
         if value.is_nan() {
-            return Err(AggregateError::NotANumber { index });
+            return Err(Error::NotANumber { index });
         }
         let h = self.half() as f64;
         let positive = (value / self.clip).clamp(-1.0, 1.0) * h + h;

@@ -9,7 +9,7 @@
 //! an opening, is rounded to multiples of `2^d`. Rounding is a function of a public ciphertext, so it needs no flooding; its
 //! error, at most `2^(d−1)` for each of `terms` ciphertexts and each share, counts against the room.
 
-use crate::{AggregateError, Result, words};
+use crate::{Error, Result, words};
 use blindscope_ckks::Parameters;
 use blindscope_threshold::Flooding;
 
@@ -50,7 +50,7 @@ impl Layout {
             let Demand { sites, max, .. } = demand;
             let (digit, base) = (digit_bits, base_bits);
             let modulus = params.log_q(params.top_level());
-            return Err(AggregateError::Headroom { sites, max, digit, base, modulus });
+            return Err(Error::Headroom { sites, max, digit, base, modulus });
         }
         let digits = (1..=64 * modulus.len()).take_while(|&d| fits(base_bits, d)).last().unwrap_or(1);
         while fits(base_bits + 1, digits) {

@@ -22,7 +22,7 @@ mod upload;
 mod weighted;
 mod words;
 
-pub use error::{AggregateError, Result};
+pub use error::{Error, Result};
 pub use fixed::FixedPoint;
 pub use layout::Layout;
 pub use open::{open_sum, write_shares};

@@ -1,14 +1,16 @@
 //! Opening a sum: each site of the committee writes its shares, whoever combines them reads the integers.
 
+use std::io::{Read, Write};
+
+use rand_core::CryptoRng;
+use zeroize::Zeroize;
+
 use crate::fields::Packer;
 use crate::plan::Chunk;
 use crate::stream::{Source, chunk_digest, put, share_head};
-use crate::{AggregateError, Result, SumPlan, words};
+use crate::{Error, Result, SumPlan, words};
 use blindscope_threshold::{Committee, DecryptionSession, PartyId, SharedHalf, Transcript};
 use blindscope_wire::Digest;
-use rand_core::CryptoRng;
-use std::io::{Read, Write};
-use zeroize::Zeroize;
 
 const SHARE: &str = "write shares";
 const OPEN: &str = "open sum";
@@ -16,9 +18,9 @@ const OPEN: &str = "open sum";
 /// Writes one site's shares of a sum, [`SumPlan::share_len`] bytes. The session comes from [`SumPlan::begin`] and is used up.
 ///
 /// # Errors
-/// [`AggregateError::Mismatch`] for a session of another plan; for altered, cut, padded or foreign streams
-/// [`AggregateError::Wire`], [`AggregateError::Foreign`], [`AggregateError::Coefficient`],
-/// [`AggregateError::Threshold`], [`AggregateError::Io`].
+/// [`Error::Mismatch`] for a session of another plan; for altered, cut, padded or foreign streams
+/// [`Error::Wire`], [`Error::Foreign`], [`Error::Coefficient`],
+/// [`Error::Threshold`], [`Error::Io`].
 pub fn write_shares(
     plan: &SumPlan,
     session: DecryptionSession,
@@ -29,7 +31,7 @@ pub fn write_shares(
     let round = session.transcript().digest();
     if session.flooding() != plan.flooding() || session.remaining() != plan.chunks() {
         let (expected, found) = (plan.chunks(), session.remaining());
-        return Err(AggregateError::Mismatch { what: "ciphertexts of the session", expected, found });
+        return Err(Error::Mismatch { what: "ciphertexts of the session", expected, found });
     }
     let mut source = Sum::open(plan, SHARE, sum)?;
     put(SHARE, out, &share_head(plan, round, session.party()))?;
@@ -59,7 +61,7 @@ pub fn write_shares(
 /// Combines the shares of a committee: the integers of the sum, in order, in runs as long as a chunk.
 ///
 /// # Errors
-/// [`AggregateError::Threshold`] for shares of strangers, twice of one site or too few; [`AggregateError::ForeignShare`] for a
+/// [`Error::Threshold`] for shares of strangers, twice of one site or too few; [`Error::ForeignShare`] for a
 /// share of another sum; otherwise as [`write_shares`], and whatever `sink` answers.
 pub fn open_sum<R: Read>(
     plan: &SumPlan,
@@ -78,7 +80,7 @@ pub fn open_sum<R: Read>(
         let found = share.open_shares(plan, digest)?;
         if found != *party {
             let (expected, found) = (u64::from(party.0), u64::from(found.0));
-            return Err(AggregateError::Mismatch { what: "site of the shares", expected, found });
+            return Err(Error::Mismatch { what: "site of the shares", expected, found });
         }
         answers.push((*party, share));
     }
@@ -96,7 +98,7 @@ pub fn open_sum<R: Read>(
             share.fill(&mut bytes)?;
             let (answered, halves) = bytes.split_at(32);
             if answered != chunk.digest.0 {
-                return Err(AggregateError::ForeignShare { party: *party, chunk: index });
+                return Err(Error::ForeignShare { party: *party, chunk: index });
             }
             let bound = (layout.half_bits(), layout.top());
             share.coefficients(halves, &shape, bound, index, |j, c, v| add(&mut sums, j, c, v))?;
@@ -114,7 +116,7 @@ pub fn open_sum<R: Read>(
 }
 
 fn require_committee<R>(committee: &Committee, shares: &[(PartyId, R)]) -> Result<()> {
-    use blindscope_threshold::ThresholdError::{Duplicate, Missing, NotInCommittee};
+    use blindscope_threshold::Error::{Duplicate, Missing, NotInCommittee};
     let op = OPEN;
     for (i, &(party, _)) in shares.iter().enumerate() {
         if !committee.contains(party) {

@@ -1,14 +1,15 @@
 //! A sum as it is planned: what is added, by whom, opened how often. Everything else follows from it.
 
+use serde::{Deserialize, Serialize};
+
 use crate::layout::{Demand, Layout};
-use crate::{AggregateError, Result, fields};
+use crate::{Error, Result, fields};
 use blindscope_ckks::Parameters;
 use blindscope_threshold::{
     Committee, DecryptionSession, Flooding, KeyShare, Ledger, MAX_PARTIES, MAX_WIDTH, Opening, SharedHalf,
     Transcript,
 };
 use blindscope_wire::{Digest, Hasher, Header};
-use serde::{Deserialize, Serialize};
 
 /// A sum before any check. Check it with [`SumPlan::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,8 +59,8 @@ impl SumPlan {
     /// Proves headroom and derives masks.
     ///
     /// # Errors
-    /// [`AggregateError::Plan`] for a literal outside its ranges, [`AggregateError::Headroom`] with the numbers,
-    /// [`AggregateError::Threshold`] for weak flooding.
+    /// [`Error::Plan`] for a literal outside its ranges, [`Error::Headroom`] with the numbers,
+    /// [`Error::Threshold`] for weak flooding.
     pub fn new(params: &Parameters, literal: SumPlanLiteral) -> Result<Self> {
         check(&literal)?;
         let (sites, threshold) = (u64::from(literal.sites), u64::from(literal.threshold));
@@ -92,7 +93,7 @@ impl SumPlan {
         let mut best: Result<Self> = Err(plan_error("presets", 0, (1, 1)));
         for (preset, width) in crate::presets::all() {
             let plan = Parameters::new(preset)
-                .map_err(AggregateError::from)
+                .map_err(Error::from)
                 .and_then(|params| Self::new(&params, SumPlanLiteral { width: width as u32, ..literal }));
             let better = match (&best, &plan) {
                 (Ok(best), Ok(plan)) => plan.upload_len() < best.upload_len(),
@@ -171,7 +172,7 @@ impl SumPlan {
     /// spent once this returns.
     ///
     /// # Errors
-    /// As [`DecryptionSession::begin`]; [`AggregateError::Mismatch`] for a roster or key of another size than planned.
+    /// As [`DecryptionSession::begin`]; [`Error::Mismatch`] for a roster or key of another size than planned.
     pub fn begin(
         &self,
         ceremony: &Transcript,
@@ -187,12 +188,12 @@ impl SumPlan {
         ];
         for (what, expected, found) in sizes {
             if expected != found {
-                return Err(AggregateError::Mismatch { what, expected, found });
+                return Err(Error::Mismatch { what, expected, found });
             }
         }
         if key.width() < self.literal.width as usize {
             let (expected, found) = (u64::from(self.literal.width), key.width() as u64);
-            return Err(AggregateError::Mismatch { what: "width of the key", expected, found });
+            return Err(Error::Mismatch { what: "width of the key", expected, found });
         }
         let opening = Opening {
             flooding: self.flooding,
@@ -241,8 +242,8 @@ impl Chunk {
     }
 }
 
-fn plan_error(what: &'static str, found: u64, (min, max): (u64, u64)) -> AggregateError {
-    AggregateError::Plan { what, found, min, max }
+fn plan_error(what: &'static str, found: u64, (min, max): (u64, u64)) -> Error {
+    Error::Plan { what, found, min, max }
 }
 
 fn check(l: &SumPlanLiteral) -> Result<()> {

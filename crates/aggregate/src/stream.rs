@@ -9,12 +9,13 @@
 //! and for each chunk the uniform half, limb after limb at its prime's width (of a share: the SHA-256 of the chunk that it
 //! answers), then each message half's coefficients in use, packed at one width.
 
+use std::io::{Read, Write};
+
 use crate::fields::Unpacker;
 use crate::plan::Chunk;
-use crate::{AggregateError, Result, SumPlan, words};
+use crate::{Error, Result, SumPlan, words};
 use blindscope_threshold::PartyId;
 use blindscope_wire::{Digest, Hasher, Header, Kind, Reader, Writer};
-use std::io::{Read, Write};
 
 /// One site's encrypted update, or encryptions of zero.
 pub const UPLOAD: Kind = Kind(0x0401);
@@ -23,8 +24,8 @@ pub const SUM: Kind = Kind(0x0402);
 /// One site's shares of an opening.
 pub const SHARES: Kind = Kind(0x0403);
 
-pub(crate) fn io(op: &'static str) -> impl Fn(std::io::Error) -> AggregateError {
-    move |e| AggregateError::Io { op, kind: e.kind() }
+pub(crate) fn io(op: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |e| Error::Io { op, kind: e.kind() }
 }
 
 fn head(
@@ -92,7 +93,7 @@ impl<R: Read> Source<'_, R> {
             return Ok(());
         }
         let (expected, found) = (expected.fingerprint().to_string(), found.fingerprint().to_string());
-        Err(AggregateError::Foreign { op: self.op, what, expected, found })
+        Err(Error::Foreign { op: self.op, what, expected, found })
     }
 
     /// Opens an upload (where `uploads`) or a sum: its kind and how many ciphertexts are in it.
@@ -105,7 +106,7 @@ impl<R: Read> Source<'_, R> {
         let most = if kind == UPLOAD { 1 } else { plan.terms() };
         if !(1..=most).contains(&terms) {
             let (expected, found) = (most, terms);
-            return Err(AggregateError::Mismatch { what: "ciphertexts in a stream", expected, found });
+            return Err(Error::Mismatch { what: "ciphertexts in a stream", expected, found });
         }
         Ok((kind, terms))
     }
@@ -146,12 +147,12 @@ impl<R: Read> Source<'_, R> {
             for c in 0..count {
                 unpacker.next_into(&mut value);
                 if words::compare(&value, top).is_gt() {
-                    return Err(AggregateError::Coefficient { op: self.op, chunk, index: c });
+                    return Err(Error::Coefficient { op: self.op, chunk, index: c });
                 }
                 each(j, c, &value);
             }
             if !unpacker.padding_is_zero() {
-                return Err(AggregateError::Coefficient { op: self.op, chunk, index: count });
+                return Err(Error::Coefficient { op: self.op, chunk, index: count });
             }
         }
         Ok(())

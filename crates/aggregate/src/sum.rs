@@ -1,11 +1,12 @@
 //! The server's part: adding streams that it cannot read.
 
+use std::io::{Read, Write};
+
 use crate::fields::Packer;
 use crate::plan::Chunk;
 use crate::stream::{SUM, Source, UPLOAD, ciphertext_head, put};
-use crate::{AggregateError, Result, SumPlan, words};
+use crate::{Error, Result, SumPlan, words};
 use blindscope_threshold::SharedHalf;
-use std::io::{Read, Write};
 
 const OP: &str = "write sum";
 
@@ -15,16 +16,16 @@ const OP: &str = "write sum";
 /// same.
 ///
 /// # Errors
-/// [`AggregateError::Mismatch`] for no input, or more ciphertexts than headroom was proved for; for altered, cut, padded or
-/// foreign streams [`AggregateError::Wire`], [`AggregateError::Foreign`], [`AggregateError::Coefficient`],
-/// [`AggregateError::Threshold`], [`AggregateError::Io`].
+/// [`Error::Mismatch`] for no input, or more ciphertexts than headroom was proved for; for altered, cut, padded or
+/// foreign streams [`Error::Wire`], [`Error::Foreign`], [`Error::Coefficient`],
+/// [`Error::Threshold`], [`Error::Io`].
 pub fn write_sum<R: Read>(plan: &SumPlan, inputs: &mut [R], out: &mut impl Write) -> Result<()> {
     let mut sources: Vec<Input<'_, R>> =
         inputs.iter_mut().map(|reader| Input::open(plan, reader)).collect::<Result<_>>()?;
     let terms: u64 = sources.iter().map(|s| s.terms).sum();
     if !(1..=plan.terms()).contains(&terms) {
         let (expected, found) = (plan.terms(), terms);
-        return Err(AggregateError::Mismatch { what: "ciphertexts in a sum", expected, found });
+        return Err(Error::Mismatch { what: "ciphertexts in a sum", expected, found });
     }
     put(OP, out, &ciphertext_head(plan, SUM, terms))?;
     let mut buffer = Vec::new();

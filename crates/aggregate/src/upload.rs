@@ -1,14 +1,16 @@
 //! A site's part: integers, encrypted chunk by chunk.
 
-use crate::fields::Packer;
-use crate::stream::{UPLOAD, ciphertext_head, put};
-use crate::{AggregateError, Result, SumPlan};
-use blindscope_threshold::WideKey;
+use std::io::Write;
+
 use chacha20::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
 use rayon::prelude::*;
-use std::io::Write;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::fields::Packer;
+use crate::stream::{UPLOAD, ciphertext_head, put};
+use crate::{Error, Result, SumPlan};
+use blindscope_threshold::WideKey;
 
 const OP: &str = "write upload";
 
@@ -21,8 +23,8 @@ const PER_THREAD: usize = 2;
 /// memory at a time. `progress` is told how many values are done.
 ///
 /// # Errors
-/// [`AggregateError::Mismatch`] for a key that does not fit or another number of values, [`AggregateError::Range`],
-/// [`AggregateError::Io`]. What was written until then is worthless, not dangerous.
+/// [`Error::Mismatch`] for a key that does not fit or another number of values, [`Error::Range`],
+/// [`Error::Io`]. What was written until then is worthless, not dangerous.
 pub fn write_upload(
     plan: &SumPlan,
     key: &WideKey,
@@ -62,7 +64,7 @@ pub fn write_upload(
 /// Writes encryptions of zero in the form of an upload: added to a sum, they give it another uniform half.
 ///
 /// # Errors
-/// [`AggregateError::Mismatch`] for a key that does not fit, [`AggregateError::Io`].
+/// [`Error::Mismatch`] for a key that does not fit, [`Error::Io`].
 pub fn write_zeros(
     plan: &SumPlan,
     key: &WideKey,
@@ -77,17 +79,17 @@ fn check_key(plan: &SumPlan, key: &WideKey) -> Result<()> {
     if key.params() != plan.params() {
         let (expected, found) =
             (plan.params().fingerprint().to_string(), key.params().fingerprint().to_string());
-        return Err(AggregateError::Foreign { op: OP, what: "parameters of the key", expected, found });
+        return Err(Error::Foreign { op: OP, what: "parameters of the key", expected, found });
     }
     let (expected, found) = (u64::from(plan.literal().width), key.width() as u64);
     if found < expected {
-        return Err(AggregateError::Mismatch { what: "width of the key", expected, found });
+        return Err(Error::Mismatch { what: "width of the key", expected, found });
     }
     Ok(())
 }
 
-fn count_error(plan: &SumPlan, found: u64) -> AggregateError {
-    AggregateError::Mismatch { what: "number of values", expected: plan.literal().values, found }
+fn count_error(plan: &SumPlan, found: u64) -> Error {
+    Error::Mismatch { what: "number of values", expected: plan.literal().values, found }
 }
 
 /// One chunk before it is encrypted.
@@ -114,7 +116,7 @@ impl Work {
         }
         let (found, max) = (values.iter().copied().max().unwrap_or(0), plan.layout().max());
         if found > max {
-            return Err(AggregateError::Range { what: "integer", found, max });
+            return Err(Error::Range { what: "integer", found, max });
         }
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);

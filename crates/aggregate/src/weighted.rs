@@ -1,6 +1,6 @@
 //! Weighted means whose weights stay private: each site adds `w·x_j` and, at one more place, `w` itself.
 
-use crate::{AggregateError, FixedPoint, Result};
+use crate::{Error, FixedPoint, Result};
 
 /// A mean of vectors with weights up to a bound, such as the number of a site's images.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -23,12 +23,12 @@ impl WeightedMean {
     /// The mean of vectors of `len` values, weighted by at most `max_weight`.
     ///
     /// # Errors
-    /// [`AggregateError::Plan`] for weights that no integer holds.
+    /// [`Error::Plan`] for weights that no integer holds.
     pub fn new(fixed: FixedPoint, len: usize, max_weight: u64) -> Result<Self> {
         let most = (1 << 62) / fixed.max().max(1);
         if !(1..=most).contains(&max_weight) {
             let (what, found, min, max) = ("largest weight", max_weight, 1, most);
-            return Err(AggregateError::Plan { what, found, min, max });
+            return Err(Error::Plan { what, found, min, max });
         }
         Ok(Self { fixed, len, max_weight })
     }
@@ -46,14 +46,14 @@ impl WeightedMean {
     /// A site's integers: each value's times the weight, then the weight.
     ///
     /// # Errors
-    /// [`AggregateError::Range`] for a weight above the bound or another number of values; [`AggregateError::NotANumber`].
+    /// [`Error::Range`] for a weight above the bound or another number of values; [`Error::NotANumber`].
     pub fn encode(&self, values: &[f64], weight: u64) -> Result<impl Iterator<Item = u64> + Send + use<>> {
         if weight > self.max_weight {
-            return Err(AggregateError::Range { what: "weight", found: weight, max: self.max_weight });
+            return Err(Error::Range { what: "weight", found: weight, max: self.max_weight });
         }
         if values.len() != self.len {
             let (expected, found) = (self.len as u64, values.len() as u64);
-            return Err(AggregateError::Mismatch { what: "number of values", expected, found });
+            return Err(Error::Mismatch { what: "number of values", expected, found });
         }
         let integers = self.fixed.encode(values)?;
         Ok(integers.into_iter().map(move |v| v * weight).chain([weight]))
@@ -62,19 +62,19 @@ impl WeightedMean {
     /// The mean behind an opened sum.
     ///
     /// # Errors
-    /// [`AggregateError::Mismatch`] for another number of integers; [`AggregateError::NoWeight`] where nobody had any.
+    /// [`Error::Mismatch`] for another number of integers; [`Error::NoWeight`] where nobody had any.
     pub fn decode(&self, sums: &[u64]) -> Result<Mean> {
         match sums.split_last() {
             Some((&weight, values)) if values.len() == self.len => {
                 if weight == 0 {
-                    return Err(AggregateError::NoWeight);
+                    return Err(Error::NoWeight);
                 }
                 let mean = |&v: &u64| self.fixed.decode_sum(v, weight) / weight as f64;
                 Ok(Mean { values: values.iter().map(mean).collect(), weight })
             }
             _ => {
                 let (expected, found) = (self.values(), sums.len() as u64);
-                Err(AggregateError::Mismatch { what: "number of sums", expected, found })
+                Err(Error::Mismatch { what: "number of sums", expected, found })
             }
         }
     }

@@ -10,12 +10,13 @@
 
 mod common;
 
+use rand_core::Rng;
+
 use blindscope_aggregate::{SumPlan, SumPlanLiteral, presets, write_zeros};
 use blindscope_ckks::{Parameters, ParametersLiteral};
 use blindscope_testkit as testkit;
 use blindscope_threshold::PartyId;
 use common::{Study, add, total, update};
-use rand_core::Rng;
 
 fn production(preset: ParametersLiteral, width: usize, n: usize, t: usize, values: usize) {
     let mut rng = testkit::rng((n * 100 + t) as u64);

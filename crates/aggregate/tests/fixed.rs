@@ -8,7 +8,7 @@
     reason = "a test says what it saw and stops"
 )]
 
-use blindscope_aggregate::{AggregateError, FixedPoint};
+use blindscope_aggregate::{Error, FixedPoint};
 
 #[test]
 fn sums_of_integers_decode_to_sums_of_rounded_values() {
@@ -41,6 +41,6 @@ fn rounds_to_nearest_ties_to_even() {
 #[test]
 fn refuses_what_is_no_number() {
     let fixed = FixedPoint::new(1.0, 16).unwrap();
-    assert_eq!(fixed.encode(&[0.0, f64::NAN]), Err(AggregateError::NotANumber { index: 1 }));
+    assert_eq!(fixed.encode(&[0.0, f64::NAN]), Err(Error::NotANumber { index: 1 }));
     assert!(FixedPoint::new(-1.0, 16).is_err() && FixedPoint::new(1.0, 40).is_err());
 }

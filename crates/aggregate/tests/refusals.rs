@@ -10,15 +10,15 @@
 
 mod common;
 
-use blindscope_aggregate::{AggregateError, SumPlan, write_shares, write_upload};
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
+use blindscope_aggregate::{Error, SumPlan, write_shares, write_upload};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, KeyShare, MemoryLedger, PartyId, ShamirPart, SiteSecret, ThresholdError, Transcript, WideKey,
+    Committee, KeyShare, MemoryLedger, PartyId, ShamirPart, SiteSecret, Transcript, WideKey,
 };
-use blindscope_wire::Error as WireError;
-use chacha20::ChaCha20Rng;
 use common::{Study, add, total, update};
-use rand_core::Rng;
 
 struct Round {
     study: Study,
@@ -50,7 +50,7 @@ fn round(seed: u64) -> Round {
 }
 
 impl Round {
-    fn open(&self, sum: &[u8], shares: &[(PartyId, Vec<u8>)]) -> Result<Vec<u64>, AggregateError> {
+    fn open(&self, sum: &[u8], shares: &[(PartyId, Vec<u8>)]) -> Result<Vec<u64>, Error> {
         self.study.open(&self.plan, &self.transcript, &self.committee, sum, shares)
     }
 }
@@ -61,24 +61,24 @@ fn cut_and_padded_streams() {
     let cuts = |len: usize| [0, 1, 31, 32, 63, 64, 67, 68, 100, len / 2, len - 1];
     for at in cuts(r.uploads[0].len()) {
         let e = add(&r.plan, &[r.uploads[0][..at].to_vec(), r.uploads[1].clone()]).unwrap_err();
-        assert!(matches!(e, AggregateError::Io { op: "write sum", .. }), "{at}: {e}");
+        assert!(matches!(e, Error::Io { op: "write sum", .. }), "{at}: {e}");
     }
     for at in cuts(r.sum.len()) {
         let e = r.open(&r.sum[..at], &r.shares).unwrap_err();
-        assert!(matches!(e, AggregateError::Io { op: "open sum", .. }), "{at}: {e}");
+        assert!(matches!(e, Error::Io { op: "open sum", .. }), "{at}: {e}");
         let e = r
             .study
             .share(&r.plan, &r.transcript, &r.committee, PartyId(0), &r.sum[..at], &mut testkit::rng(1))
             .unwrap_err();
-        assert!(matches!(e, AggregateError::Io { op: "write shares", .. }), "{at}: {e}");
+        assert!(matches!(e, Error::Io { op: "write shares", .. }), "{at}: {e}");
     }
     for at in cuts(r.shares[1].1.len()) {
         let mut shares = r.shares.clone();
         shares[1].1.truncate(at);
-        assert!(matches!(r.open(&r.sum, &shares), Err(AggregateError::Io { op: "open sum", .. })));
+        assert!(matches!(r.open(&r.sum, &shares), Err(Error::Io { op: "open sum", .. })));
     }
     let longer = |bytes: &[u8]| [bytes, &[0]].concat();
-    let trailing = |e| matches!(e, AggregateError::Wire(WireError::Trailing { .. }));
+    let trailing = |e| matches!(e, Error::Wire(blindscope_wire::Error::Trailing { .. }));
     assert!(trailing(add(&r.plan, &[longer(&r.uploads[0])]).unwrap_err()));
     assert!(trailing(r.open(&longer(&r.sum), &r.shares).unwrap_err()));
     let mut shares = r.shares.clone();
@@ -89,7 +89,7 @@ fn cut_and_padded_streams() {
 #[test]
 fn streams_of_another_kind_plan_round_or_sum() {
     let mut r = round(62);
-    let kind = |e| matches!(e, AggregateError::Wire(WireError::Kind { .. }));
+    let kind = |e| matches!(e, Error::Wire(blindscope_wire::Error::Kind { .. }));
     assert!(kind(r.open(&r.uploads[0], &r.shares).unwrap_err()));
     assert!(kind(add(&r.plan, &[r.shares[0].1.clone()]).unwrap_err()));
     let mut literal = r.study.literal(300, 1000);
@@ -97,32 +97,32 @@ fn streams_of_another_kind_plan_round_or_sum() {
     let other = SumPlan::new(&r.study.params, literal).unwrap();
     let foreign = r.study.upload(&other, &r.updates[0], &mut r.rng);
     let e = add(&r.plan, &[r.uploads[1].clone(), foreign]).unwrap_err();
-    assert!(matches!(e, AggregateError::Foreign { what: "plan", .. }), "{e}");
+    assert!(matches!(e, Error::Foreign { what: "plan", .. }), "{e}");
 
     // A share of another round, or of another sum in this round.
     let elsewhere = r.study.round(b"round", 2);
     let mut shares = r.shares.clone();
     shares[1].1 = r.study.share(&r.plan, &elsewhere, &r.committee, PartyId(2), &r.sum, &mut r.rng).unwrap();
-    assert!(matches!(r.open(&r.sum, &shares), Err(AggregateError::Foreign { what: "round", .. })));
+    assert!(matches!(r.open(&r.sum, &shares), Err(Error::Foreign { what: "round", .. })));
     let two = add(&r.plan, &r.uploads[..2]).unwrap();
     shares[1].1 = r.study.share(&r.plan, &r.transcript, &r.committee, PartyId(2), &two, &mut r.rng).unwrap();
     let e = r.open(&r.sum, &shares).unwrap_err();
-    assert!(matches!(e, AggregateError::ForeignShare { party: PartyId(2), chunk: 0 }), "{e}");
+    assert!(matches!(e, Error::ForeignShare { party: PartyId(2), chunk: 0 }), "{e}");
 
     // A share under a stranger's name, twice, or of a site outside the committee.
     let named =
         |a: u16, b: u16| vec![(PartyId(a), r.shares[0].1.clone()), (PartyId(b), r.shares[1].1.clone())];
-    assert!(matches!(r.open(&r.sum, &named(2, 0)), Err(AggregateError::Mismatch { .. })));
-    let threshold = |e: AggregateError| match e {
-        AggregateError::Threshold(e) => e,
+    assert!(matches!(r.open(&r.sum, &named(2, 0)), Err(Error::Mismatch { .. })));
+    let threshold = |e: Error| match e {
+        Error::Threshold(e) => e,
         e => panic!("{e}"),
     };
     let e = threshold(r.open(&r.sum, &named(0, 0)).unwrap_err());
-    assert!(matches!(e, ThresholdError::Duplicate { .. }));
+    assert!(matches!(e, blindscope_threshold::Error::Duplicate { .. }));
     let e = threshold(r.open(&r.sum, &named(0, 1)).unwrap_err());
-    assert!(matches!(e, ThresholdError::NotInCommittee { party: PartyId(1), .. }));
+    assert!(matches!(e, blindscope_threshold::Error::NotInCommittee { party: PartyId(1), .. }));
     let e = threshold(r.open(&r.sum, &r.shares[..1]).unwrap_err());
-    assert!(matches!(e, ThresholdError::Missing { .. }));
+    assert!(matches!(e, blindscope_threshold::Error::Missing { .. }));
 }
 
 #[test]
@@ -139,25 +139,25 @@ fn a_round_is_opened_once_by_who_may() {
     // The same round again, and with another committee.
     for members in [[PartyId(0), PartyId(2)], [PartyId(0), PartyId(1)]] {
         let e = begin(&r.transcript, &r.study.committee(&members), ledger).unwrap_err();
-        assert!(matches!(e, AggregateError::Threshold(ThresholdError::Spent { .. })), "{e}");
+        assert!(matches!(e, Error::Threshold(blindscope_threshold::Error::Spent { .. })), "{e}");
     }
     // Outside the committee: refused, and the round is not spent by it.
     let next = r.study.round(b"round", 2);
     let without = r.study.committee(&[PartyId(1), PartyId(2)]);
     let e = begin(&next, &without, ledger).unwrap_err();
-    assert!(matches!(e, AggregateError::Threshold(ThresholdError::NotInCommittee { .. })), "{e}");
+    assert!(matches!(e, Error::Threshold(blindscope_threshold::Error::NotInCommittee { .. })), "{e}");
     // A session of another plan does not answer this one's sum.
     let other = r.study.plan(3000, 1000);
     let session = other.begin(&r.study.ceremony, &next, key, &r.committee, ledger).unwrap();
     let e = write_shares(&r.plan, session, &mut &r.sum[..], &mut r.rng, &mut out).unwrap_err();
-    assert!(matches!(e, AggregateError::Mismatch { .. }), "{e}");
+    assert!(matches!(e, Error::Mismatch { .. }), "{e}");
     // Another ceremony's key, and a roster that was not planned for.
     let stranger = Study::new(&common::toy(), 3, 1, 2, &mut r.rng);
     let e = r.plan.begin(&stranger.ceremony, &next, key, &r.committee, ledger).unwrap_err();
-    assert!(matches!(e, AggregateError::Mismatch { what: "threshold", .. }), "{e}");
+    assert!(matches!(e, Error::Mismatch { what: "threshold", .. }), "{e}");
     let ceremony = Transcript::ceremony(&r.study.params, r.study.ceremony.roster(), b"another", 2).unwrap();
     let e = r.plan.begin(&ceremony, &next, key, &r.committee, ledger).unwrap_err();
-    assert!(matches!(e, AggregateError::Threshold(ThresholdError::Transcript { .. })), "{e}");
+    assert!(matches!(e, Error::Threshold(blindscope_threshold::Error::Transcript { .. })), "{e}");
 }
 
 #[test]
@@ -167,11 +167,11 @@ fn uploads_keep_to_their_plan() {
     let mut write = |values: Vec<u64>, key: &WideKey| {
         write_upload(&r.plan, key, values.into_iter(), &mut r.rng, &mut Vec::new(), &mut |_| {}).unwrap_err()
     };
-    assert!(matches!(write(vec![1; 299], &key), AggregateError::Mismatch { found: 299, .. }));
-    assert!(matches!(write(vec![1; 301], &key), AggregateError::Mismatch { found: 301, .. }));
-    assert!(matches!(write(vec![1001; 300], &key), AggregateError::Range { found: 1001, max: 1000, .. }));
+    assert!(matches!(write(vec![1; 299], &key), Error::Mismatch { found: 299, .. }));
+    assert!(matches!(write(vec![1; 301], &key), Error::Mismatch { found: 301, .. }));
+    assert!(matches!(write(vec![1001; 300], &key), Error::Range { found: 1001, max: 1000, .. }));
     let narrow = Study::new(&common::toy(), 3, 2, 1, &mut testkit::rng(1)).key;
-    assert!(matches!(write(vec![1; 300], &narrow), AggregateError::Mismatch { found: 1, expected: 2, .. }));
+    assert!(matches!(write(vec![1; 300], &narrow), Error::Mismatch { found: 1, expected: 2, .. }));
     let mut seen = Vec::new();
     let values = r.updates[0].iter().copied();
     write_upload(&r.plan, &key, values, &mut r.rng, &mut Vec::new(), &mut |n| seen.push(n)).unwrap();
@@ -229,24 +229,30 @@ fn secret_messages_have_one_reader() {
     assert_eq!(*back.to_bytes(ceremony), *bytes);
     assert!(!format!("{back:?} {:?}", study.shares[0]).contains(&format!("{:?}", &bytes[100..104])));
     for at in [0, 31, 68, bytes.len() - 1] {
-        assert!(matches!(ShamirPart::from_bytes(ceremony, &bytes[..at]), Err(ThresholdError::Wire(_))));
+        assert!(matches!(
+            ShamirPart::from_bytes(ceremony, &bytes[..at]),
+            Err(blindscope_threshold::Error::Wire(_))
+        ));
     }
     let foreign = Transcript::ceremony(&study.params, ceremony.roster(), b"another", 2).unwrap();
     let e = ShamirPart::from_bytes(&foreign, &bytes).unwrap_err();
-    assert!(matches!(e, ThresholdError::Transcript { .. }), "{e}");
+    assert!(matches!(e, blindscope_threshold::Error::Transcript { .. }), "{e}");
     let narrow = Transcript::ceremony(&study.params, ceremony.roster(), b"ceremony", 1).unwrap();
-    assert!(matches!(ShamirPart::from_bytes(&narrow, &bytes), Err(ThresholdError::Wire(_))));
+    assert!(matches!(ShamirPart::from_bytes(&narrow, &bytes), Err(blindscope_threshold::Error::Wire(_))));
     let mut stranger = bytes.to_vec();
     stranger[64] = 9;
-    assert!(matches!(ShamirPart::from_bytes(ceremony, &stranger), Err(ThresholdError::ForeignParty { .. })));
+    assert!(matches!(
+        ShamirPart::from_bytes(ceremony, &stranger),
+        Err(blindscope_threshold::Error::ForeignParty { .. })
+    ));
     // A part for somebody else, or twice.
     let e = KeyShare::combine(ceremony, PartyId(0), vec![back]).unwrap_err();
-    assert!(matches!(e, ThresholdError::NotInCommittee { .. }), "{e}");
+    assert!(matches!(e, blindscope_threshold::Error::NotInCommittee { .. }), "{e}");
     let twice = || ShamirPart::from_bytes(ceremony, &bytes).unwrap();
     let e = KeyShare::combine(ceremony, PartyId(2), vec![twice(), twice()]).unwrap_err();
-    assert!(matches!(e, ThresholdError::Duplicate { .. }), "{e}");
+    assert!(matches!(e, blindscope_threshold::Error::Duplicate { .. }), "{e}");
     let e = KeyShare::combine(ceremony, PartyId(2), vec![twice()]).unwrap_err();
-    assert!(matches!(e, ThresholdError::Missing { .. }), "{e}");
+    assert!(matches!(e, blindscope_threshold::Error::Missing { .. }), "{e}");
 
     let key = study.key.to_bytes();
     assert_eq!(key.len(), WideKey::byte_len(&study.params, 2));

@@ -10,11 +10,9 @@
 
 mod common;
 
-use blindscope_aggregate::AggregateError;
+use blindscope_aggregate::Error;
 use blindscope_testkit as testkit;
-use blindscope_threshold::{
-    Committee, DecryptionSession, MemoryLedger, Opening, PartyId, SharedHalf, ThresholdError,
-};
+use blindscope_threshold::{Committee, DecryptionSession, MemoryLedger, Opening, PartyId, SharedHalf};
 use common::{Study, add, total, update};
 
 fn members(n: usize, subset: u32) -> Vec<PartyId> {
@@ -46,7 +44,7 @@ fn every_drop_out_of_every_small_roster() {
                     let left = members(n, present);
                     if left.len() < t {
                         let e = Committee::new(study.ceremony.roster(), &left).unwrap_err();
-                        assert!(matches!(e, ThresholdError::Committee { .. }), "{e}");
+                        assert!(matches!(e, blindscope_threshold::Error::Committee { .. }), "{e}");
                         continue;
                     }
                     // Any t of those that are left.
@@ -61,7 +59,10 @@ fn every_drop_out_of_every_small_roster() {
                     assert_eq!(got, total(&of(&updates)), "{t} of {n}: {sites:?} opened by {open:?}");
                     shares.pop();
                     let e = study.open(&plan, &round, &committee, &sum, &shares).unwrap_err();
-                    assert!(matches!(e, AggregateError::Threshold(ThresholdError::Missing { .. })), "{e}");
+                    assert!(
+                        matches!(e, Error::Threshold(blindscope_threshold::Error::Missing { .. })),
+                        "{e}"
+                    );
                 }
             }
         }

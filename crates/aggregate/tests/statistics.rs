@@ -10,12 +10,13 @@
 
 mod common;
 
+use rand_core::Rng;
+
 use blindscope_aggregate::statistics::{Head, QuadraticFeatures, Statistics, StatisticsPlan, lda, ridge};
-use blindscope_aggregate::{AggregateError, FixedPoint, WeightedMean};
+use blindscope_aggregate::{Error, FixedPoint, WeightedMean};
 use blindscope_testkit as testkit;
 use blindscope_threshold::PartyId;
 use common::Study;
-use rand_core::Rng;
 
 /// Three classes around different means, their features correlated.
 fn samples(count: usize, width: usize, rng: &mut impl Rng) -> Vec<(Vec<f64>, usize)> {
@@ -163,7 +164,7 @@ fn sums_that_no_samples_give_are_refused() {
     ];
     for (expected, sums) in refused {
         let what = match plan.decode(&sums) {
-            Err(AggregateError::Impossible { what, .. }) => what,
+            Err(Error::Impossible { what, .. }) => what,
             other => panic!("{sums:?}: {other:?}"),
         };
         assert_eq!(what, expected, "{sums:?}");
@@ -180,17 +181,17 @@ fn statistics_refuse_what_they_were_not_planned_for() {
     let plan = StatisticsPlan::new(2, 2, fixed, 2).unwrap();
     let mut s = plan.empty();
     s.add(&[0.5, -0.5], 0).unwrap();
-    assert!(matches!(s.add(&[f64::NAN, 0.0], 0), Err(AggregateError::NotANumber { index: 0 })));
-    assert!(matches!(s.add(&[0.0], 0), Err(AggregateError::Mismatch { .. })));
-    assert!(matches!(s.add(&[0.0, 0.0], 2), Err(AggregateError::Range { what: "class", .. })));
+    assert!(matches!(s.add(&[f64::NAN, 0.0], 0), Err(Error::NotANumber { index: 0 })));
+    assert!(matches!(s.add(&[0.0], 0), Err(Error::Mismatch { .. })));
+    assert!(matches!(s.add(&[0.0, 0.0], 2), Err(Error::Range { what: "class", .. })));
     s.add(&[0.5, 0.25], 0).unwrap();
-    assert!(matches!(s.add(&[0.0, 0.0], 1), Err(AggregateError::Range { found: 3, max: 2, .. })));
-    assert_eq!(ridge(&s, 0.1), Err(AggregateError::EmptyClass { class: 1 }));
-    assert!(matches!(plan.decode(&[0; 3]), Err(AggregateError::Mismatch { .. })));
+    assert!(matches!(s.add(&[0.0, 0.0], 1), Err(Error::Range { found: 3, max: 2, .. })));
+    assert_eq!(ridge(&s, 0.1), Err(Error::EmptyClass { class: 1 }));
+    assert!(matches!(plan.decode(&[0; 3]), Err(Error::Mismatch { .. })));
     assert!(StatisticsPlan::new(2, 2, FixedPoint::new(1.0, 32).unwrap(), 100).is_err());
     let mut flat = StatisticsPlan::new(2, 1, fixed, 4).unwrap().empty();
     flat.add(&[1.0, 1.0], 0).unwrap();
-    assert!(matches!(ridge(&flat, 0.0), Err(AggregateError::Singular { .. })));
+    assert!(matches!(ridge(&flat, 0.0), Err(Error::Singular { .. })));
 }
 
 #[test]
@@ -211,7 +212,7 @@ fn weighted_means_keep_the_weights_in_the_sum() {
         let want = vectors.iter().zip(weights).map(|(v, w)| v[j] * w as f64).sum::<f64>() / 10_778.0;
         assert!((got.values[j] - want).abs() <= 0.51 / 32_767.0, "{j}: {} for {want}", got.values[j]);
     }
-    assert!(matches!(mean.encode(&vectors[0], 10_001).map(drop), Err(AggregateError::Range { .. })));
-    assert_eq!(mean.decode(&[0; 51]), Err(AggregateError::NoWeight));
+    assert!(matches!(mean.encode(&vectors[0], 10_001).map(drop), Err(Error::Range { .. })));
+    assert_eq!(mean.decode(&[0; 51]), Err(Error::NoWeight));
     assert!(WeightedMean::new(FixedPoint::new(1.0, 32).unwrap(), 1, 1 << 40).is_err());
 }

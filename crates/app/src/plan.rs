@@ -3,17 +3,17 @@
 pub use blindscope_ckks::Security;
 pub use blindscope_classify::{KeyOwner as Key, Packing, PlanReport as Report, Policy};
 
-use blindscope_classify::{Affine, ClassifyError, Head, HeadLiteral, Map, Normalisation, Plan};
 use std::path::{Path, PathBuf};
-use thiserror::Error;
+
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan};
 
 /// Most bytes of a head's file: the reader refuses more.
 const MOST_BYTES: u64 = 1 << 28;
 
 /// Why there is no plan.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PlanError {
+pub enum Error {
     /// The head's file could not be read.
     #[error("head {}: {source}", path.display())]
     File {
@@ -32,7 +32,7 @@ pub enum PlanError {
     },
     /// The head or the policy was refused.
     #[error(transparent)]
-    Classify(#[from] ClassifyError),
+    Classify(#[from] blindscope_classify::Error),
 }
 
 /// A head by its shape alone: weights of the size that training starts from, features clipped to four deviations.
@@ -51,12 +51,12 @@ pub struct Shape {
 /// Reads a head's JSON or `safetensors`.
 ///
 /// # Errors
-/// [`PlanError`]
-pub fn read_head(path: &Path) -> Result<Head, PlanError> {
-    let file = |source| PlanError::File { path: path.to_owned(), source };
+/// [`Error`]
+pub fn read_head(path: &Path) -> Result<Head, Error> {
+    let file = |source| Error::File { path: path.to_owned(), source };
     let found = std::fs::metadata(path).map_err(file)?.len();
     if found > MOST_BYTES {
-        return Err(PlanError::TooLarge { path: path.to_owned(), found });
+        return Err(Error::TooLarge { path: path.to_owned(), found });
     }
     Ok(Head::from_bytes(&std::fs::read(path).map_err(file)?)?)
 }
@@ -64,8 +64,8 @@ pub fn read_head(path: &Path) -> Result<Head, PlanError> {
 /// A stand-in for a head of this shape; its units are taken to stay within eight deviations.
 ///
 /// # Errors
-/// [`PlanError::Classify`]
-pub fn head_of_shape(shape: Shape) -> Result<Head, PlanError> {
+/// [`Error::Classify`]
+pub fn head_of_shape(shape: Shape) -> Result<Head, Error> {
     let Shape { width, hidden, classes, degree } = shape;
     let polynomial = match degree {
         2 => vec![0.0, 0.5, 0.25],
@@ -94,8 +94,8 @@ pub fn policy(batch: usize) -> Policy {
 /// The figures of a head under a policy.
 ///
 /// # Errors
-/// [`PlanError::Classify`]
-pub fn report(head: &Head, policy: Policy) -> Result<Report, PlanError> {
+/// [`Error::Classify`]
+pub fn report(head: &Head, policy: Policy) -> Result<Report, Error> {
     Ok(Plan::new(head, policy)?.report())
 }
 

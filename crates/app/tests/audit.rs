@@ -3,7 +3,7 @@
 
 use std::ops::ControlFlow;
 
-use blindscope_app::audit::{Attack, AuditError, AuditPlan, AuditProgress, Point, Source, View, audit};
+use blindscope_app::audit::{Attack, AuditPlan, AuditProgress, Point, Source, View, audit};
 
 fn plan(out: Option<std::path::PathBuf>) -> AuditPlan {
     let attacks = vec![Attack::Gradient];
@@ -36,5 +36,5 @@ fn a_kept_stage_is_not_run_again() {
 #[test]
 fn a_break_stops_it() {
     let stopped = audit(&plan(None), &mut |_| ControlFlow::Break(())).unwrap_err();
-    assert!(matches!(stopped, AuditError::Stopped { done: 1, .. }), "{stopped}");
+    assert!(matches!(stopped, blindscope_app::audit::Error::Stopped { done: 1, .. }), "{stopped}");
 }

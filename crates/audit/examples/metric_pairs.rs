@@ -2,9 +2,10 @@
 //! `cargo run -p blindscope-audit --example metric_pairs -- crates/audit/tests/vectors`
 #![allow(clippy::unwrap_used, reason = "an example that a person runs")]
 
+use std::path::PathBuf;
+
 use blindscope_vision::data::Rgb;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex, save_png};
-use std::path::PathBuf;
 
 fn main() {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".into()));

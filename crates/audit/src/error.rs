@@ -59,10 +59,10 @@ pub enum Error {
     Vision(#[from] blindscope_vision::Error),
     /// A head refused.
     #[error(transparent)]
-    Classify(#[from] blindscope_classify::ClassifyError),
+    Classify(#[from] blindscope_classify::Error),
     /// The scheme refused.
     #[error(transparent)]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
 }
 
 /// The crate's result.

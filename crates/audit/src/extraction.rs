@@ -1,9 +1,8 @@
 //! Extracting a head through its answers (Tramèr et al., arXiv 1609.02943): an asker chooses queries and keeps what comes
 //! back. Queries are tokens in the range that the head accepts; nothing is broken, the answers simply tell.
 
-use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
-
 use crate::error::{Error, Result};
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 
 /// One query's answer.
 pub type Answer<'a> = &'a mut dyn FnMut(&[f64]) -> Result<Vec<f64>>;

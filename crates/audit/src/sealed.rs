@@ -1,13 +1,13 @@
 //! What a coordinator holds while everything is encrypted: bytes. The same attacks are given these bytes as if they were
 //! the values, with the values' true mean and deviation thrown in.
 
-use blindscope_ckks::{
-    Ciphertext, Encoder, Evaluator, KeyGenerator, Parameters, PublicEncryptor, PublicKey, codec, presets,
-};
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::error::{Error, Result};
+use blindscope_ckks::{
+    Ciphertext, Encoder, Evaluator, KeyGenerator, Parameters, PublicEncryptor, PublicKey, codec, presets,
+};
 
 /// A collective public key and what encrypts under it. The secret key is dropped at once: nobody here opens anything.
 pub struct Sealer {

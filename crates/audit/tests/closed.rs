@@ -1,6 +1,9 @@
 //! The closed forms give back what went in.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::missing_docs_in_private_items, reason = "a test")]
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_audit::closed::{from_attention, from_positions};
 use blindscope_audit::{Picture, label, metrics::Similarity};
 use blindscope_vision::data::Preprocess;
@@ -8,8 +11,6 @@ use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex};
 use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 struct Case {
     model: Vit,

@@ -3,6 +3,9 @@
 
 use std::ops::ControlFlow;
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_audit::Picture;
 use blindscope_audit::matching::{Objective, Plan, Subspace, reconstruct};
 use blindscope_audit::metrics::{Similarity, best_order};
@@ -11,8 +14,6 @@ use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex};
 use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 struct Case {
     model: Vit,

@@ -1,10 +1,11 @@
 //! The metrics against scikit-image on synthetic pictures. `tests/vectors/metrics.py` made the values.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
+use std::path::Path;
+
 use blindscope_audit::Picture;
 use blindscope_audit::metrics::{Similarity, best_order, mean_interval, nmi};
 use blindscope_vision::data::{Limits, decode};
-use std::path::Path;
 
 fn vectors() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors")

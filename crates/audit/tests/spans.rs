@@ -1,6 +1,9 @@
 //! A batch comes out of its gradient image by image.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_audit::Picture;
 use blindscope_audit::metrics::{Similarity, best_order};
 use blindscope_audit::spans::{Observed, SearchPlan, recover};
@@ -9,8 +12,6 @@ use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex};
 use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 #[test]
 fn a_batch_of_three_comes_out_with_its_labels() {

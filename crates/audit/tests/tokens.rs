@@ -3,6 +3,9 @@
 
 use std::ops::ControlFlow;
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_audit::Picture;
 use blindscope_audit::extraction::{agreement, linear_from_logits, quadratic_from_logits};
 use blindscope_audit::membership::{Population, auc, head_scores};
@@ -13,8 +16,6 @@ use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 fn tiles(side: usize, count: usize) -> Vec<Picture> {
     let plan = SyntheticPlan { side, patients: count, tiles: 1, sites: 1, seed: 9 };

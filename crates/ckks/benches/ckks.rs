@@ -1,12 +1,14 @@
 //! Criterion timings of every operation at N = 8192, three ciphertext primes, one special prime.
 #![allow(missing_docs, clippy::unwrap_used, clippy::semicolon_if_nothing_returned, reason = "benchmarks")]
 
+use std::hint::black_box;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+
 use blindscope_ckks::{
     Complex64, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, Parameters, PublicEncryptor, codec,
     presets,
 };
-use criterion::{Criterion, criterion_group, criterion_main};
-use std::hint::black_box;
 
 fn operations(c: &mut Criterion) {
     let params = Parameters::new(presets::depth_two()).unwrap();

@@ -1,7 +1,8 @@
 //! Decryption by the holder of a secret key.
 
-use crate::{Ciphertext, Plaintext, Result, SecretKey};
 use zeroize::Zeroize;
+
+use crate::{Ciphertext, Plaintext, Result, SecretKey};
 
 /// Decrypts under a secret key.
 ///
@@ -21,7 +22,7 @@ impl<'k> Decryptor<'k> {
     /// `Σ c_i·s^i`, for any number of components.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn decrypt(&self, ciphertext: &Ciphertext) -> Result<Plaintext> {
         let params = &self.secret.params;
         params.check_same("decrypt", &ciphertext.params)?;

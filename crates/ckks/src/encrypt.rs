@@ -1,9 +1,10 @@
 //! Encryption under the secret key (half the size) and under a public key.
 
-use crate::{Ciphertext, Plaintext, PublicKey, Result, SecretKey, Seed, SeededCiphertext};
-use blindscope_ring::sample;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::{Ciphertext, Plaintext, PublicKey, Result, SecretKey, Seed, SeededCiphertext};
+use blindscope_ring::sample;
 
 /// Encrypts under a secret key.
 pub struct Encryptor<'k> {
@@ -19,7 +20,7 @@ impl<'k> Encryptor<'k> {
     /// `c_0 = m + e - a·s`, with `a` expanded from a fresh seed that stands in for `c_1`.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<SeededCiphertext> {
         let params = &self.secret.params;
         params.check_same("encrypt", &plaintext.params)?;
@@ -50,7 +51,7 @@ impl<'k> PublicEncryptor<'k> {
     /// `(b·u + e_0 + m, a·u + e_1)` with fresh ternary `u`.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<Ciphertext> {
         let params = &self.key.params;
         params.check_same("encrypt", &plaintext.params)?;

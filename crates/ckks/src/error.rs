@@ -1,15 +1,14 @@
 //! What the scheme refuses.
 
 use crate::Level;
-use thiserror::Error;
 
 /// `std::result::Result` with this crate's error.
-pub type Result<T> = std::result::Result<T, CkksError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// What was refused: the operation, both values, and how to repair it. Nothing is written when one is returned.
-#[derive(Debug, Error, Clone, PartialEq)]
+#[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum CkksError {
+pub enum Error {
     /// The modulus is too large for 128-bit security at this ring degree.
     #[error(
         "parameters: log2 QP = {log_qp:.1} bits at N = 2^{log_n} exceeds the {row} limit of {limit}; \
@@ -67,7 +66,7 @@ pub enum CkksError {
     },
     /// The ring could not be built.
     #[error("parameters: {0}")]
-    Ring(#[from] blindscope_ring::RingError),
+    Ring(#[from] blindscope_ring::Error),
     /// Operands belong to different parameters.
     #[error(
         "{op}: operands belong to different parameters ({left} and {right}); use one parameter set throughout"

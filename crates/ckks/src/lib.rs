@@ -28,8 +28,8 @@ pub use ciphertext::{Ciphertext, SeededCiphertext};
 pub use decrypt::Decryptor;
 pub use encode::{Encoder, join_pairs, split_pairs};
 pub use encrypt::{Encryptor, PublicEncryptor};
-pub use error::{CkksError, Result};
-pub use evaluate::{Decomposed, Evaluator, GaussianMatrix};
+pub use error::{Error, Result};
+pub use evaluate::{Decomposed, Evaluator, GaussianMatrix, LazyCiphertext};
 pub use keys::{
     GaloisKey, GaloisKeys, KeyGenerator, PublicKey, RelinKey, SecretKey, SwitchingKey, UniformHalf,
 };

@@ -12,7 +12,7 @@
 //! encryption", ia.cr/2022/162 (canonical-embedding variances).
 
 use crate::{Level, Parameters, Scale};
-use blindscope_ring::sample::ERROR_STD;
+pub use blindscope_ring::sample::ERROR_STD;
 
 /// Variance of a uniform ternary coefficient.
 const TERNARY_VARIANCE: f64 = 2.0 / 3.0;

@@ -9,12 +9,13 @@
 //!
 //! Reference: Gentry, Halevi, Peikert, Smart, "Ring switching in BGV-style homomorphic encryption", 2012.
 
-use crate::codec::{RING_SWITCH_KEY, fields};
-use crate::{Ciphertext, CkksError, Level, Parameters, Result, SecretKey, Seed};
-use blindscope_ring::{Basis, Coeff, Ntt, Poly, ntt_primes, sample};
-use blindscope_wire::Header;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
+
+use crate::codec::{RING_SWITCH_KEY, fields};
+use crate::{Ciphertext, Error, Level, Parameters, Result, SecretKey, Seed};
+use blindscope_ring::{Basis, Coeff, Ntt, Poly, ntt_primes, sample};
+use blindscope_wire::Header;
 
 /// Bits of the modulus of ring switching.
 pub const MODULUS_BITS: u32 = 40;
@@ -40,10 +41,10 @@ impl SmallSecret {
     /// A fresh secret of this degree.
     ///
     /// # Errors
-    /// [`CkksError::NoSecurityRow`] below the smallest degree or if it is no power of two.
+    /// [`Error::NoSecurityRow`] below the smallest degree or if it is no power of two.
     pub fn generate(degree: usize, rng: &mut impl CryptoRng) -> Result<Self> {
         if degree < MIN_DEGREE || !degree.is_power_of_two() {
-            return Err(CkksError::NoSecurityRow { log_n: degree.max(1).ilog2() });
+            return Err(Error::NoSecurityRow { log_n: degree.max(1).ilog2() });
         }
         let mut coefficients = Zeroizing::new(vec![0; degree]);
         sample::ternary(rng, &mut coefficients);
@@ -68,11 +69,11 @@ impl SmallSecret {
     /// Coefficients `places` of `c·s` modulo `2^64`, in time that depends on the sizes alone.
     ///
     /// # Errors
-    /// [`CkksError::KeyShape`] if `c` is of another degree.
+    /// [`Error::KeyShape`] if `c` is of another degree.
     pub fn product_coefficients(&self, c: &[u64], places: &[usize]) -> Result<Vec<u64>> {
         let n = self.degree();
         if c.len() != n {
-            return Err(CkksError::KeyShape { op: "small secret", expected: n, found: c.len() });
+            return Err(Error::KeyShape { op: "small secret", expected: n, found: c.len() });
         }
         let s: Zeroizing<Vec<u64>> = Zeroizing::new(self.coefficients.iter().map(|&x| x as u64).collect());
         // With c reversed, coefficient p is a sum over two runs: j <= p positive, j > p wrapped and negative.
@@ -148,12 +149,12 @@ impl RingSwitchKey {
     /// The key from `secret` to `small`.
     ///
     /// # Errors
-    /// [`CkksError::KeyShape`] if the small degree is above the parameters'.
+    /// [`Error::KeyShape`] if the small degree is above the parameters'.
     pub fn generate(secret: &SecretKey, small: &SmallSecret, rng: &mut impl CryptoRng) -> Result<Self> {
         let params = &secret.params;
         if small.degree() > params.n() {
             let (expected, found) = (params.n(), small.degree());
-            return Err(CkksError::KeyShape { op: "ring switch", expected, found });
+            return Err(Error::KeyShape { op: "ring switch", expected, found });
         }
         let basis = SmallBasis::new(params)?;
         let q = &basis.0;
@@ -198,16 +199,12 @@ impl RingSwitchKey {
     /// `(c_0, c_1)`, coefficients modulo `q`, to the smaller ring. Range: residues below `q < 2^52`.
     ///
     /// # Errors
-    /// [`CkksError::KeyShape`] for coefficients of another degree.
+    /// [`Error::KeyShape`] for coefficients of another degree.
     pub fn switch(&self, c0: &[u64], c1: &[u64], q: u64) -> Result<SmallCiphertext> {
         let basis = &self.basis.0;
         let n = basis.n();
         if c0.len() != n || c1.len() != n {
-            return Err(CkksError::KeyShape {
-                op: "ring switch",
-                expected: n,
-                found: c0.len().min(c1.len()),
-            });
+            return Err(Error::KeyShape { op: "ring switch", expected: n, found: c0.len().min(c1.len()) });
         }
         let prime = basis.prime(0);
         // Below 2^40 and off by at most 2^-12: what a double rounds away is nothing beside the rounding itself.
@@ -263,15 +260,15 @@ impl std::fmt::Debug for RingSwitchKey {
 /// Coefficients of a ciphertext at level 0: `(c_0, c_1, q_0)`.
 ///
 /// # Errors
-/// [`CkksError::LevelMismatch`] above level 0, [`CkksError::Components`].
+/// [`Error::LevelMismatch`] above level 0, [`Error::Components`].
 pub fn coefficients(c: &Ciphertext) -> Result<(Poly<Coeff>, Poly<Coeff>, u64)> {
     const OP: &str = "coefficients";
     if c.level() != Level(0) {
-        return Err(CkksError::LevelMismatch { op: OP, left: c.level(), right: Level(0) });
+        return Err(Error::LevelMismatch { op: OP, left: c.level(), right: Level(0) });
     }
     let [c0, c1] = &c.components[..] else {
         let found = c.components.len();
-        return Err(CkksError::Components { op: OP, found, expected: 2, hint: "relinearise it first" });
+        return Err(Error::Components { op: OP, found, expected: 2, hint: "relinearise it first" });
     };
     let q = c.params.q();
     Ok((q.to_coeff(c0.clone()), q.to_coeff(c1.clone()), q.prime(0).value()))
@@ -294,7 +291,7 @@ pub fn encode_key(key: &RingSwitchKey) -> Vec<u8> {
 /// A ring-switching key to this degree from its bytes.
 ///
 /// # Errors
-/// [`CkksError::Wire`], [`CkksError::Field`], [`CkksError::Residue`].
+/// [`Error::Wire`], [`Error::Field`], [`Error::Residue`].
 pub fn decode_key(params: &Parameters, degree: usize, bytes: &[u8]) -> Result<RingSwitchKey> {
     let mut r = fields::Source::open(params, "ring-switching key", RING_SWITCH_KEY, bytes)?;
     r.require_len(bytes, key_len(params))?;

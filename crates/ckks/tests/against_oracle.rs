@@ -15,11 +15,12 @@
 mod common;
 mod oracle;
 
+use num_bigint::BigInt;
+
 use blindscope_ckks::{Ciphertext, Decryptor, Scale};
 use blindscope_ring::galois::{conjugation_element, rotation_element};
 use blindscope_testkit::complex_slots;
 use common::{Site, literals};
-use num_bigint::BigInt;
 use oracle::{Big, centred, divide_rounded, modulus, switch_at};
 
 /// All places of a small ring, a few of a large one, both ends included.

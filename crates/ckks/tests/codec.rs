@@ -14,13 +14,14 @@
 
 mod common;
 
-use blindscope_ckks::{CkksError, KeyGenerator, Level, Parameters, UniformHalf, codec};
-use blindscope_testkit::complex_slots;
-use common::{Site, literals};
 use proptest::prelude::*;
 
+use blindscope_ckks::{Error, KeyGenerator, Level, Parameters, UniformHalf, codec};
+use blindscope_testkit::complex_slots;
+use common::{Site, literals};
+
 /// Each object's name, its bytes, and its decoder followed by its encoder.
-type Object = (&'static str, Vec<u8>, fn(&Parameters, &[u8]) -> Result<Vec<u8>, CkksError>);
+type Object = (&'static str, Vec<u8>, fn(&Parameters, &[u8]) -> Result<Vec<u8>, Error>);
 
 fn objects(site: &mut Site) -> Vec<Object> {
     let z = complex_slots(&mut site.rng, site.params.slots(), 1.0);
@@ -121,7 +122,7 @@ fn a_key_cut_to_a_lower_level_travels_smaller_and_switches_the_same() {
     let want = site.evaluator.rotate(&low, 2, &site.galois).unwrap();
     assert_eq!(site.evaluator.rotate(&low, 2, &keys).unwrap(), want);
     let refused = site.evaluator.rotate(&c, 2, &keys).unwrap_err();
-    assert!(matches!(refused, CkksError::KeyLevel { .. }), "{refused}");
+    assert!(matches!(refused, Error::KeyLevel { .. }), "{refused}");
 }
 
 #[test]
@@ -144,7 +145,7 @@ fn every_truncation_extension_and_foreign_parameter_set_is_refused() {
             continue; // what is left of a residue after dropping bits may be all ones
         }
         let e = again(&site.params, &unreduced).unwrap_err();
-        assert!(matches!(e, CkksError::Residue { .. }), "{object}: {e}");
+        assert!(matches!(e, Error::Residue { .. }), "{object}: {e}");
     }
 }
 

@@ -4,7 +4,7 @@
 
 mod common;
 
-use blindscope_ckks::{CkksError, Complex64, GaussianMatrix, Level, Parameters, Scale};
+use blindscope_ckks::{Complex64, Error, GaussianMatrix, Level, Parameters, Scale};
 use blindscope_testkit::{complex_slots, rng};
 use common::{Site, literals};
 
@@ -71,17 +71,17 @@ fn refusals() {
     let ev = &site.evaluator;
     let mut acc = ev.zeros(1, 2, top, x[0].scale());
     let refused = ev.mul_gaussian_add_assign(&mut acc, &matrix, &x);
-    assert!(matches!(refused, Err(CkksError::ScaleMismatch { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::ScaleMismatch { .. })), "{refused:?}");
     let mut two = ev.zeros(2, 2, top, x[0].scale().times(Scale::pow2(20)));
     let refused = ev.mul_gaussian_add_assign(&mut two, &matrix, &x);
-    assert!(matches!(refused, Err(CkksError::KeyShape { .. })), "{refused:?}");
+    assert!(matches!(refused, Err(Error::KeyShape { .. })), "{refused:?}");
     let low = new(&one, Level(0)).unwrap();
-    assert!(matches!(ev.mul_gaussian_add_assign(&mut two[..1], &low, &x), Err(CkksError::KeyShape { .. })));
-    assert!(matches!(new(&one, Level(99)), Err(CkksError::NoSuchLevel { .. })));
+    assert!(matches!(ev.mul_gaussian_add_assign(&mut two[..1], &low, &x), Err(Error::KeyShape { .. })));
+    assert!(matches!(new(&one, Level(99)), Err(Error::NoSuchLevel { .. })));
     let nan = vec![vec![Complex64 { re: f64::NAN, im: 0.0 }]];
-    assert!(matches!(new(&nan, top), Err(CkksError::ValueOutOfRange { .. })));
+    assert!(matches!(new(&nan, top), Err(Error::ValueOutOfRange { .. })));
     let ragged = vec![vec![Complex64::i()], Vec::new()];
-    assert!(matches!(new(&ragged, top), Err(CkksError::KeyShape { .. })));
+    assert!(matches!(new(&ragged, top), Err(Error::KeyShape { .. })));
     let other = Parameters::insecure_for_tests(literals().remove(3).1).unwrap();
     let foreign = GaussianMatrix::new(&other, Level(2), &one, Scale::pow2(20)).unwrap();
     assert!(ev.mul_gaussian_add_assign(&mut two[..1], &foreign, &x).is_err());

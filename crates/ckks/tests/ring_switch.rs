@@ -7,7 +7,7 @@ mod common;
 use blindscope_ckks::ring_switch::{
     self, MIN_DEGREE, MODULUS_BITS, RingSwitchKey, SmallSecret, coefficients, decode_key, encode_key, key_len,
 };
-use blindscope_ckks::{CkksError, Encryptor, Level, Parameters, presets};
+use blindscope_ckks::{Encryptor, Error, Level, Parameters, presets};
 use blindscope_testkit::rng;
 use common::Site;
 
@@ -65,8 +65,8 @@ fn messages_of_the_subring_survive() {
         let bytes = encode_key(&key);
         assert_eq!(bytes.len(), key_len(&site.params));
         assert_eq!(decode_key(&site.params, degree, &bytes).unwrap(), key);
-        assert!(matches!(decode_key(&site.params, degree / 2, &bytes), Err(CkksError::Field { .. })));
-        assert!(matches!(decode_key(&site.params, degree, &bytes[1..]), Err(CkksError::Wire { .. })));
+        assert!(matches!(decode_key(&site.params, degree / 2, &bytes), Err(Error::Field { .. })));
+        assert!(matches!(decode_key(&site.params, degree, &bytes[1..]), Err(Error::Wire { .. })));
     }
 }
 
@@ -77,11 +77,11 @@ fn small_secrets_are_not_too_small() {
     assert!(MODULUS_BITS <= row);
     for degree in [0, 1024, 3000] {
         let refused = SmallSecret::generate(degree, &mut rng(83));
-        assert!(matches!(refused, Err(CkksError::NoSecurityRow { .. })));
+        assert!(matches!(refused, Err(Error::NoSecurityRow { .. })));
     }
     let site = Site::new(Parameters::new(presets::linear_head()).unwrap(), 84);
     let large = SmallSecret::generate(8192, &mut rng(85)).unwrap();
     let refused = RingSwitchKey::generate(&site.secret, &large, &mut rng(86));
-    assert!(matches!(refused, Err(CkksError::KeyShape { .. })));
+    assert!(matches!(refused, Err(Error::KeyShape { .. })));
     assert_eq!(format!("{large:?}"), "SmallSecret(redacted)");
 }

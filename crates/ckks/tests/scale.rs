@@ -10,7 +10,7 @@
 mod common;
 
 use blindscope_ckks::{
-    CkksError, Encryptor, ModulusLiteral, Parameters, ParametersLiteral, Scale, Security, codec,
+    Encryptor, Error, ModulusLiteral, Parameters, ParametersLiteral, Scale, Security, codec,
 };
 use blindscope_wire::Header;
 use common::{Site, literals};
@@ -54,7 +54,7 @@ fn a_scale_from_outside_is_a_number_or_refused() {
                 let (value, log2) = (site.params.scale_value(&c.scale()), site.params.scale_log2(&c.scale()));
                 assert!((value.log2() - log2).abs() < 1e-6, "{exponents:?}: {value:e}, not 2^{log2}");
             }
-            Err(error) => assert!(matches!(error, CkksError::Field { .. }), "{error}"),
+            Err(error) => assert!(matches!(error, Error::Field { .. }), "{error}"),
         }
     }
 }

@@ -4,9 +4,10 @@
 
 mod seal;
 
+use num_complex::Complex64;
+
 use blindscope_ckks::{Decryptor, Encoder, Evaluator, Scale};
 use blindscope_testkit::{Precision, assert_bits};
-use num_complex::Complex64;
 use seal::definition::{coefficients, decode, decrypt, inner_product, mul};
 use seal::import;
 use seal::sets::Set;
@@ -118,7 +119,7 @@ fn our_evaluator_takes_over_where_seal_stopped() -> Outcome {
     let seals = import("product", Scale::pow2(80).over(Scale::prime(2)))?;
     assert_eq!((ours.level(), ours.scale()), (seals.level(), seals.scale()));
     let secret = import::secret_key(&params, &set.secret);
-    let open = |c| -> Result<_, blindscope_ckks::CkksError> {
+    let open = |c| -> Result<_, blindscope_ckks::Error> {
         Encoder::new(&params).decode_slots(&Decryptor::new(&secret).decrypt(c)?)
     };
     let (clear_x, clear_y) = set.values();

@@ -16,7 +16,7 @@ mod common;
 
 use blindscope_ckks::noise::{Magnitude, Noise, NoiseModel};
 use blindscope_ckks::{
-    Ciphertext, CkksError, Complex64, Encryptor, Level, ModulusLiteral, Parameters, PublicEncryptor, Scale,
+    Ciphertext, Complex64, Encryptor, Error, Level, ModulusLiteral, Parameters, PublicEncryptor, Scale,
     codec, presets,
 };
 use blindscope_ring::Arithmetic;
@@ -216,7 +216,7 @@ fn refusals_name_operation_values_and_repair() {
     let z = complex_slots(&mut site.rng, 4, 1.0);
     let a = site.encrypt(&z);
     let low = site.evaluator.drop_to_level(&a, Level(1)).unwrap();
-    let says = |e: CkksError, parts: &[&str]| {
+    let says = |e: Error, parts: &[&str]| {
         let text = e.to_string();
         assert!(parts.iter().all(|p| text.contains(p)), "{text}");
     };

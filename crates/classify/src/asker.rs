@@ -1,13 +1,15 @@
 //! The asking side: normalises, packs and encrypts tokens, and opens answers.
 
+use std::io::Write;
+
+use rand_core::CryptoRng;
+
 use crate::answer::{self, Answer, shape};
-use crate::{AskerSecret, ClassifyError, KeyOwner, Plan, Result, question};
+use crate::{AskerSecret, Error, KeyOwner, Plan, Result, question};
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey,
     codec,
 };
-use rand_core::CryptoRng;
-use std::io::Write;
 
 /// Asks by one plan. It knows the plan, which is public, and nothing of the head's weights.
 pub struct Asker {
@@ -29,8 +31,8 @@ impl Asker {
     /// A question under the asker's own key: [`Plan::upload_len`] bytes.
     ///
     /// # Errors
-    /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`], [`ClassifyError::Count`] for more tokens than the
-    /// plan's batch, [`ClassifyError::OtherMode`], [`ClassifyError::Ckks`].
+    /// [`Error::Width`], [`Error::NotFinite`], [`Error::Count`] for more tokens than the
+    /// plan's batch, [`Error::OtherMode`], [`Error::Ckks`].
     pub fn encrypt<T: AsRef<[f64]>>(
         &self,
         tokens: &[T],
@@ -45,7 +47,7 @@ impl Asker {
     /// As [`Self::encrypt`], written as it is made.
     ///
     /// # Errors
-    /// As [`Self::encrypt`], and [`ClassifyError::Stream`].
+    /// As [`Self::encrypt`], and [`Error::Stream`].
     pub fn encrypt_into<T: AsRef<[f64]>>(
         &self,
         tokens: &[T],
@@ -129,7 +131,7 @@ impl Asker {
     /// [`crate::Server::logits`].
     ///
     /// # Errors
-    /// [`ClassifyError::Count`], [`ClassifyError::Ckks`].
+    /// [`Error::Count`], [`Error::Ckks`].
     pub fn open_ciphertexts(
         &self,
         tokens: usize,
@@ -141,7 +143,7 @@ impl Asker {
         let shapes = shape::pieces(&self.plan, tokens);
         if shapes.len() != answers.len() {
             let (what, found) = ("ciphertexts", answers.len());
-            return Err(ClassifyError::Count { op: "open", what, found, expected: shapes.len().to_string() });
+            return Err(Error::Count { op: "open", what, found, expected: shapes.len().to_string() });
         }
         let decryptor = Decryptor::new(secret);
         let mut values = Vec::with_capacity(answers.len());

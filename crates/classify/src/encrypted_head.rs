@@ -4,13 +4,14 @@
 //! sites' ciphertexts are the ciphertexts of the average. Sites must agree on plan, normalisation and outer layer: an
 //! average of first layers is an average of heads only when everything behind it is the same.
 
+use rand_core::CryptoRng;
+
 use crate::token::first_step;
-use crate::{ClassifyError, Head, Plan, Result};
+use crate::{Error, Head, Plan, Result};
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext, PublicEncryptor, PublicKey, codec,
 };
 use blindscope_wire::{Header, Kind, Writer};
-use rand_core::CryptoRng;
 
 /// An encrypted first layer.
 pub(crate) const KIND: Kind = Kind(0x0504);
@@ -28,8 +29,8 @@ impl EncryptedHead {
     /// otherwise.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherMode`] unless the plan is for an encrypted head, [`ClassifyError::Length`] for a head of
-    /// another shape, [`ClassifyError::Ckks`].
+    /// [`Error::OtherMode`] unless the plan is for an encrypted head, [`Error::Length`] for a head of
+    /// another shape, [`Error::Ckks`].
     pub fn encrypt(
         head: &Head,
         plan: &Plan,
@@ -63,19 +64,19 @@ impl EncryptedHead {
     /// The head of these ciphertexts: one a step, then the bias.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherMode`]; [`ClassifyError::Count`], [`ClassifyError::OtherPlan`] for others than the plan's.
+    /// [`Error::OtherMode`]; [`Error::Count`], [`Error::OtherPlan`] for others than the plan's.
     pub fn from_ciphertexts(plan: &Plan, mut ciphertexts: Vec<Ciphertext>) -> Result<Self> {
         const OP: &str = "encrypted head";
         let levels = Self::levels(plan)?;
         if ciphertexts.len() != levels.len() {
             let (what, found) = ("ciphertexts", ciphertexts.len());
-            return Err(ClassifyError::Count { op: OP, what, found, expected: levels.len().to_string() });
+            return Err(Error::Count { op: OP, what, found, expected: levels.len().to_string() });
         }
         for (i, (c, level)) in ciphertexts.iter().zip(&levels).enumerate() {
             let scale = if i + 1 < levels.len() { plan.first_weight() } else { plan.fresh() };
             if c.params() != plan.params() || c.level() != *level || c.scale() != scale {
                 let (found, expected) = (format!("{c:?}"), format!("level {level} of plan {}", plan.id()));
-                return Err(ClassifyError::OtherPlan { op: OP, found, expected });
+                return Err(Error::OtherPlan { op: OP, found, expected });
             }
         }
         let bias = ciphertexts.pop().unwrap_or_else(|| Ciphertext::empty(plan.params()));
@@ -85,7 +86,7 @@ impl EncryptedHead {
     /// Levels of the ciphertexts in order: one a step, then the bias.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherMode`].
+    /// [`Error::OtherMode`].
     pub fn levels(plan: &Plan) -> Result<Vec<Level>> {
         let steps = plan.encrypted_layout("encrypted head")?.steps;
         let weights = std::iter::repeat_n(plan.params().top_level(), steps);
@@ -95,11 +96,11 @@ impl EncryptedHead {
     /// Adds another site's share.
     ///
     /// # Errors
-    /// [`ClassifyError::Count`] for another number of steps, [`ClassifyError::Ckks`] for other parameters.
+    /// [`Error::Count`] for another number of steps, [`Error::Ckks`] for other parameters.
     pub fn add_assign(&mut self, plan: &Plan, other: &Self) -> Result<()> {
         if self.weights.len() != other.weights.len() {
             let (op, what, found) = ("add encrypted heads", "ciphertexts", other.weights.len());
-            return Err(ClassifyError::Count { op, what, found, expected: self.weights.len().to_string() });
+            return Err(Error::Count { op, what, found, expected: self.weights.len().to_string() });
         }
         let ev = Evaluator::new(plan.params());
         for (a, b) in self.weights.iter_mut().zip(&other.weights) {
@@ -111,7 +112,7 @@ impl EncryptedHead {
     /// Bytes of an encrypted head of this plan.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherMode`].
+    /// [`Error::OtherMode`].
     pub fn wire_len(plan: &Plan) -> Result<usize> {
         let l = plan.encrypted_layout("encrypted head")?;
         let weight = codec::ciphertext_len(plan.params(), 2, plan.params().top_level());
@@ -121,7 +122,7 @@ impl EncryptedHead {
     /// The bytes of an encrypted head.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherMode`].
+    /// [`Error::OtherMode`].
     pub fn to_bytes(&self, plan: &Plan) -> Result<Vec<u8>> {
         let len = Self::wire_len(plan)?;
         let mut out = Vec::new();
@@ -136,15 +137,15 @@ impl EncryptedHead {
     /// Reads an encrypted head of this plan.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherMode`], [`ClassifyError::Wire`], [`ClassifyError::Count`], [`ClassifyError::OtherPlan`],
-    /// [`ClassifyError::Ckks`].
+    /// [`Error::OtherMode`], [`Error::Wire`], [`Error::Count`], [`Error::OtherPlan`],
+    /// [`Error::Ckks`].
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
-        let wire = |source| ClassifyError::Wire { object: "encrypted head", source };
+        let wire = |source| Error::Wire { object: "encrypted head", source };
         let len = Self::wire_len(plan)?;
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
         if bytes.len() != len {
             let (op, what, found) = ("encrypted head", "bytes", bytes.len());
-            return Err(ClassifyError::Count { op, what, found, expected: len.to_string() });
+            return Err(Error::Count { op, what, found, expected: len.to_string() });
         }
         let mut next = |level: Level| -> Result<Ciphertext> {
             let len = codec::ciphertext_len(plan.params(), 2, level);

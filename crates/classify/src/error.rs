@@ -1,14 +1,12 @@
 //! What encrypted inference refuses.
 
-use thiserror::Error;
-
 /// `std::result::Result` with this crate's error.
-pub type Result<T> = std::result::Result<T, ClassifyError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// What was refused, with both values and the repair.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ClassifyError {
+pub enum Error {
     /// A head's file is not the JSON of a head.
     #[error("head or plan: {0}; write it as the documentation of HeadLiteral or PlanLiteral says")]
     Json(#[from] serde_json::Error),
@@ -178,7 +176,7 @@ pub enum ClassifyError {
     },
     /// From the scheme.
     #[error(transparent)]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
     /// From bytes.
     #[error("{object}: {source}")]
     Wire {

@@ -1,13 +1,14 @@
 //! The asker's secrets and the keys that it sends to a server once.
 
-use crate::{ClassifyError, KeyOwner, Plan, Result};
+use rand_core::CryptoRng;
+
+use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::ring_switch::{self, RingSwitchKey, SmallSecret};
 use blindscope_ckks::{
     GaloisKey, GaloisKeys, KeyGenerator, Level, RelinKey, SecretKey, Seed, UniformHalf, codec,
     conjugation_element, rotation_element,
 };
 use blindscope_wire::{Header, Kind, Reader, Writer};
-use rand_core::CryptoRng;
 
 /// Evaluation keys.
 pub(crate) const KIND: Kind = Kind(0x0501);
@@ -24,7 +25,7 @@ impl AskerSecret {
     /// Fresh secrets for a plan.
     ///
     /// # Errors
-    /// [`ClassifyError::Ckks`].
+    /// [`Error::Ckks`].
     pub fn generate(plan: &Plan, rng: &mut impl CryptoRng) -> Result<Self> {
         let secret = KeyGenerator::new(plan.params()).secret_key(rng);
         let small = if plan.switches_ring() {
@@ -56,7 +57,7 @@ impl EvaluationKeys {
     /// The keys of an asker.
     ///
     /// # Errors
-    /// [`ClassifyError::Ckks`].
+    /// [`Error::Ckks`].
     pub fn generate(plan: &Plan, secret: &AskerSecret, rng: &mut impl CryptoRng) -> Result<Self> {
         let mut keys = Self::for_secret(plan, &secret.secret, rng)?;
         if plan.switches_ring() {
@@ -69,7 +70,7 @@ impl EvaluationKeys {
     /// the same keys together.
     ///
     /// # Errors
-    /// [`ClassifyError::Ckks`].
+    /// [`Error::Ckks`].
     pub fn for_secret(plan: &Plan, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<Self> {
         let generator = KeyGenerator::new(plan.params());
         let mut keys = vec![generator.conjugation_key(secret, rng)?.at_level(plan.rotated_level())];
@@ -86,7 +87,7 @@ impl EvaluationKeys {
     /// The bytes of seeded keys: [`Plan::keys_len`] of them.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherPlan`] if the keys are not those that the plan names.
+    /// [`Error::OtherPlan`] if the keys are not those that the plan names.
     pub fn to_bytes(&self, plan: &Plan) -> Result<Vec<u8>> {
         let len = plan.keys_len();
         let mut payload = Vec::with_capacity(len);
@@ -96,7 +97,7 @@ impl EvaluationKeys {
         if payload.len() + Header::LEN != len {
             let (op, found) = ("write keys", format!("{} bytes of keys", payload.len()));
             let expected = format!("{} bytes in plan {}", len - Header::LEN, plan.id());
-            return Err(ClassifyError::OtherPlan { op, found, expected });
+            return Err(Error::OtherPlan { op, found, expected });
         }
         let mut out = Vec::new();
         let mut w = Writer::new(&mut out, len);
@@ -109,14 +110,14 @@ impl EvaluationKeys {
     /// Reads seeded keys: exactly those that the plan names, at their levels.
     ///
     /// # Errors
-    /// [`ClassifyError::Wire`], [`ClassifyError::Ckks`], [`ClassifyError::OtherPlan`] for keys that the plan does not
+    /// [`Error::Wire`], [`Error::Ckks`], [`Error::OtherPlan`] for keys that the plan does not
     /// name.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
-        let wire = |source| ClassifyError::Wire { object: "keys", source };
+        let wire = |source| Error::Wire { object: "keys", source };
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
         if bytes.len() != plan.keys_len() {
             let (op, what, found) = ("keys", "bytes", bytes.len());
-            return Err(ClassifyError::Count { op, what, found, expected: plan.keys_len().to_string() });
+            return Err(Error::Count { op, what, found, expected: plan.keys_len().to_string() });
         }
         let params = plan.params();
         let seeded = UniformHalf::Seeded(Seed([0; 32]));
@@ -144,7 +145,7 @@ impl EvaluationKeys {
 
 fn read_relin(plan: &Plan, level: Level, r: &mut Reader<'_>) -> Result<RelinKey> {
     let len = codec::relin_key_len(plan.params(), level, UniformHalf::Seeded(Seed([0; 32])));
-    let wire = |source| ClassifyError::Wire { object: "keys", source };
+    let wire = |source| Error::Wire { object: "keys", source };
     let key = codec::decode_relin_key(plan.params(), r.bytes("relinearisation key", len).map_err(wire)?)?;
     if key.0.level() == level {
         return Ok(key);
@@ -161,7 +162,7 @@ fn require(key: &GaloisKey, element: usize, level: Level) -> Result<()> {
 }
 
 fn other_key<T>(found: String, expected: String) -> Result<T> {
-    Err(ClassifyError::OtherPlan { op: "keys", found, expected })
+    Err(Error::OtherPlan { op: "keys", found, expected })
 }
 
 impl Plan {
@@ -183,6 +184,6 @@ impl Plan {
             KeyOwner::Asker => "the asker's own key",
             KeyOwner::Collective => "a collective key",
         };
-        Err(ClassifyError::OtherMode { op, found: name(self.literal().key), expected: name(owner) })
+        Err(Error::OtherMode { op, found: name(self.literal().key), expected: name(owner) })
     }
 }

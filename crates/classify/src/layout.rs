@@ -1,6 +1,6 @@
 //! Where things stand in the slots of the token packing; what asker and server both go by.
 
-use crate::{ClassifyError, Result};
+use crate::{Error, Result};
 use blindscope_ckks::Complex64;
 
 /// Smallest ring degree of a compacted answer.
@@ -61,7 +61,7 @@ impl Layout {
     /// The layout for a batch.
     ///
     /// # Errors
-    /// [`ClassifyError::NoPlan`] for a token or a hidden layer that fills no ciphertext.
+    /// [`Error::NoPlan`] for a token or a hidden layer that fills no ciphertext.
     pub(crate) fn new(d: Demand) -> Result<Self> {
         let units = d.units.next_power_of_two();
         if d.degree > 1 {
@@ -79,7 +79,7 @@ impl Layout {
         let least = columns.next_power_of_two().max(period);
         if least > slots {
             let hint = "reduce the width, the hidden layer or the classes";
-            return Err(ClassifyError::NoPlan { what: "a token's slots", needed: least, most: slots, hint });
+            return Err(Error::NoPlan { what: "a token's slots", needed: least, most: slots, hint });
         }
         let tokens = d.batch.max(1).next_power_of_two().min(slots / least);
         let replicas = (slots / tokens / columns.next_power_of_two()).min(period);

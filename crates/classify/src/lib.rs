@@ -50,7 +50,7 @@ mod token;
 pub use answer::Answer;
 pub use asker::{Asker, class};
 pub use encrypted_head::EncryptedHead;
-pub use error::{ClassifyError, Result};
+pub use error::{Error, Result};
 pub use feature::FeatureLayout;
 pub use head::{Affine, Circuit, Clipped, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
 pub use keys::{AskerSecret, EvaluationKeys};

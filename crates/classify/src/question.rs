@@ -1,10 +1,11 @@
 //! Questions on the wire: a header with the plan's identity, the number of tokens, and ciphertexts one after the other,
 //! so that a server reads and forgets them one at a time.
 
-use crate::{ClassifyError, KeyOwner, Plan, Result};
+use std::io::{Read, Write};
+
+use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::{Ciphertext, codec};
 use blindscope_wire::{Header, Kind, Reader, Writer};
-use std::io::{Read, Write};
 
 /// A question.
 pub(crate) const KIND: Kind = Kind(0x0502);
@@ -14,7 +15,7 @@ pub(crate) fn check_tokens(op: &'static str, plan: &Plan, found: usize) -> Resul
     if (1..=most).contains(&found) {
         return Ok(());
     }
-    Err(ClassifyError::Count { op, what: "tokens", found, expected: format!("1 to {most}") })
+    Err(Error::Count { op, what: "tokens", found, expected: format!("1 to {most}") })
 }
 
 /// Writes what stands before the ciphertexts.
@@ -32,7 +33,7 @@ pub(crate) fn write_head(plan: &Plan, tokens: usize, out: &mut impl Write) -> Re
 /// How many tokens the bytes of a question say that they hold.
 ///
 /// # Errors
-/// [`ClassifyError::OtherPlan`], [`ClassifyError::Wire`], [`ClassifyError::Count`] for other or malformed questions.
+/// [`Error::OtherPlan`], [`Error::Wire`], [`Error::Count`] for other or malformed questions.
 pub fn announced(plan: &Plan, question: &[u8]) -> Result<usize> {
     Ok(Pieces::open(plan, question)?.tokens())
 }
@@ -41,7 +42,7 @@ pub fn announced(plan: &Plan, question: &[u8]) -> Result<usize> {
 /// are taken to be at the plan's.
 ///
 /// # Errors
-/// [`ClassifyError::Count`] for more tokens than the plan's batch or another number of ciphertexts, [`ClassifyError::OtherPlan`]
+/// [`Error::Count`] for more tokens than the plan's batch or another number of ciphertexts, [`Error::OtherPlan`]
 /// for ciphertexts that are not fresh ones of the plan.
 pub fn question_of(plan: &Plan, tokens: usize, ciphertexts: Vec<Ciphertext>) -> Result<Vec<u8>> {
     plan.require_key("question", KeyOwner::Collective)?;
@@ -49,7 +50,7 @@ pub fn question_of(plan: &Plan, tokens: usize, ciphertexts: Vec<Ciphertext>) -> 
     write_head(plan, tokens, &mut out)?;
     if ciphertexts.len() != plan.pieces(tokens) {
         let (what, found, expected) = ("ciphertexts", ciphertexts.len(), plan.pieces(tokens).to_string());
-        return Err(ClassifyError::Count { op: "question", what, found, expected });
+        return Err(Error::Count { op: "question", what, found, expected });
     }
     for mut c in ciphertexts {
         c.set_scale(plan.fresh());
@@ -62,7 +63,7 @@ pub fn question_of(plan: &Plan, tokens: usize, ciphertexts: Vec<Ciphertext>) -> 
 const HEAD_LEN: usize = Header::LEN + crate::plan::COUNT_LEN;
 
 pub(crate) fn write_all(bytes: &[u8], out: &mut impl Write) -> Result<()> {
-    out.write_all(bytes).map_err(|source| ClassifyError::Stream { op: "write question", source })
+    out.write_all(bytes).map_err(|source| Error::Stream { op: "write question", source })
 }
 
 /// The ciphertexts of a question, read one at a time.
@@ -79,7 +80,7 @@ impl<'p, R: Read> Pieces<'p, R> {
     pub(crate) fn open(plan: &'p Plan, mut source: R) -> Result<Self> {
         let mut head = [0; HEAD_LEN];
         read_exact(&mut source, &mut head)?;
-        let wire = |source| ClassifyError::Wire { object: "question", source };
+        let wire = |source| Error::Wire { object: "question", source };
         let mut r = Reader::new(&head);
         let header = Header::read(&mut r).map_err(wire)?;
         header.require(KIND, plan.fingerprint()).map_err(|source| other_plan(plan, &header, source))?;
@@ -118,9 +119,9 @@ impl<'p, R: Read> Pieces<'p, R> {
             Ok(0) => Ok(()),
             Ok(found) => {
                 let source = blindscope_wire::Error::Trailing { found };
-                Err(ClassifyError::Wire { object: "question", source })
+                Err(Error::Wire { object: "question", source })
             }
-            Err(source) => Err(ClassifyError::Stream { op: "read question", source }),
+            Err(source) => Err(Error::Stream { op: "read question", source }),
         }
     }
 }
@@ -135,17 +136,17 @@ pub(crate) fn check(plan: &Plan, c: &Ciphertext) -> Result<()> {
         return Ok(());
     }
     let (found, expected) = (format!("{c:?} of {}", c.params().fingerprint()), plan.id().to_string());
-    Err(ClassifyError::OtherPlan { op: "question", found, expected })
+    Err(Error::OtherPlan { op: "question", found, expected })
 }
 
-fn other_plan(plan: &Plan, header: &Header, source: blindscope_wire::Error) -> ClassifyError {
+fn other_plan(plan: &Plan, header: &Header, source: blindscope_wire::Error) -> Error {
     if header.kind != KIND {
-        return ClassifyError::Wire { object: "question", source };
+        return Error::Wire { object: "question", source };
     }
     let (found, expected) = (header.params.to_string(), plan.fingerprint().to_string());
-    ClassifyError::OtherPlan { op: "question", found, expected }
+    Error::OtherPlan { op: "question", found, expected }
 }
 
 fn read_exact(source: &mut impl Read, out: &mut [u8]) -> Result<()> {
-    source.read_exact(out).map_err(|source| ClassifyError::Stream { op: "read question", source })
+    source.read_exact(out).map_err(|source| Error::Stream { op: "read question", source })
 }

@@ -1,13 +1,15 @@
 //! The answering side of any packing.
 
+use std::io::Read;
+
+use rand_core::CryptoRng;
+
 use crate::answer::{Answer, Lanes, shape};
 use crate::feature::FeatureServer;
 use crate::question::Pieces;
 use crate::token::TokenServer;
 use crate::{EncryptedHead, EvaluationKeys, Head, KeyOwner, Plan, Result};
 use blindscope_ckks::Ciphertext;
-use rand_core::CryptoRng;
-use std::io::Read;
 
 /// Evaluates one head by one plan. Shared freely: it holds no keys and no state.
 pub struct Server {
@@ -24,7 +26,7 @@ impl Server {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`crate::ClassifyError::OtherPlan`] for another head's plan, [`crate::ClassifyError::Ckks`].
+    /// [`crate::Error::OtherPlan`] for another head's plan, [`crate::Error::Ckks`].
     pub fn new(head: &Head, plan: &Plan) -> Result<Self> {
         let packing = match (plan.token_layout(), plan.feature_layout()) {
             (None, Some(_)) => Packed::Feature(Box::new(FeatureServer::new(head, plan)?)),
@@ -36,7 +38,7 @@ impl Server {
     /// A server whose first layer is encrypted. Only the outer layer of `template` is read.
     ///
     /// # Errors
-    /// As [`Self::new`], and [`crate::ClassifyError::OtherMode`] if the plan is for a head in the clear.
+    /// As [`Self::new`], and [`crate::Error::OtherMode`] if the plan is for a head in the clear.
     pub fn encrypted(template: &Head, plan: &Plan, first: EncryptedHead) -> Result<Self> {
         let server = TokenServer::encrypted(template, plan, first)?;
         Ok(Self { plan: plan.clone(), packing: Packed::Token(Box::new(server)) })
@@ -58,10 +60,10 @@ impl Server {
     /// The answer to a question, read one ciphertext at a time.
     ///
     /// # Errors
-    /// [`crate::ClassifyError::OtherPlan`] and [`crate::ClassifyError::Wire`] for other or malformed questions,
-    /// [`crate::ClassifyError::Stream`], [`crate::ClassifyError::OtherMode`] under a collective key, and for missing keys
-    /// [`crate::ClassifyError::MissingRelinKey`], [`crate::ClassifyError::MissingRingSwitchKey`],
-    /// [`crate::ClassifyError::Ckks`].
+    /// [`crate::Error::OtherPlan`] and [`crate::Error::Wire`] for other or malformed questions,
+    /// [`crate::Error::Stream`], [`crate::Error::OtherMode`] under a collective key, and for missing keys
+    /// [`crate::Error::MissingRelinKey`], [`crate::Error::MissingRingSwitchKey`],
+    /// [`crate::Error::Ckks`].
     pub fn answer(&self, keys: &EvaluationKeys, question: impl Read) -> Result<Answer> {
         self.plan.require_key("answer", KeyOwner::Asker)?;
         let (tokens, lanes) = self.evaluate(keys, question)?;

@@ -4,11 +4,12 @@
 
 mod common;
 
-use blindscope_classify::{Affine, ClassifyError, Clipped, Head, HeadLiteral, Map, Normalisation};
-use blindscope_testkit::rng;
-use common::{linear, polynomial, quadratic};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
+
+use blindscope_classify::{Affine, Clipped, Error, Head, HeadLiteral, Map, Normalisation};
+use blindscope_testkit::rng;
+use common::{linear, polynomial, quadratic};
 
 fn heads() -> Vec<Head> {
     let mut r = rng(61);
@@ -64,26 +65,26 @@ fn what_is_no_head_is_refused() {
     };
     let numbers = |v: &[f64]| v.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
     let e = read("momentum", Dtype::F64, vec![1], &numbers(&[1.0]));
-    assert!(matches!(e, ClassifyError::Tensor { .. }), "{e}");
+    assert!(matches!(e, Error::Tensor { .. }), "{e}");
     let e = read("polynomial", Dtype::U8, vec![3], &[1, 2, 3]);
-    assert!(matches!(e, ClassifyError::Tensor { name: "polynomial", .. }), "{e}");
+    assert!(matches!(e, Error::Tensor { name: "polynomial", .. }), "{e}");
     let e = read("polynomial", Dtype::F64, vec![3, 1], &numbers(&[1.0, 2.0, 3.0]));
-    assert!(matches!(e, ClassifyError::Tensor { name: "polynomial", .. }), "{e}");
+    assert!(matches!(e, Error::Tensor { name: "polynomial", .. }), "{e}");
     let e = read("polynomial", Dtype::F64, vec![4], &numbers(&[1.0, 2.0, 3.0, 4.0]));
-    assert!(matches!(e, ClassifyError::Length { field: "polynomial", found: 4, .. }), "{e}");
+    assert!(matches!(e, Error::Length { field: "polynomial", found: 4, .. }), "{e}");
     let e = read("inner.bias", Dtype::F64, vec![4], &numbers(&[f64::NAN, 0.0, 0.0, 0.0]));
-    assert!(matches!(e, ClassifyError::Value { field: "inner", .. }), "{e}");
+    assert!(matches!(e, Error::Value { field: "inner", .. }), "{e}");
     let e = read("outer.weights", Dtype::F64, vec![0, 4], &[]);
-    assert!(matches!(e, ClassifyError::Length { field: "outer", found: 0, .. }), "{e}");
+    assert!(matches!(e, Error::Length { field: "outer", found: 0, .. }), "{e}");
     let e = read("normalisation.bound", Dtype::F64, vec![2], &numbers(&[1.0, 2.0]));
-    assert!(matches!(e, ClassifyError::Tensor { name: "normalisation.bound", .. }), "{e}");
+    assert!(matches!(e, Error::Tensor { name: "normalisation.bound", .. }), "{e}");
     let bytes = head.to_safetensors().unwrap();
     for cut in [0, 7, 9, 40, bytes.len() - 1] {
         assert!(Head::from_bytes(&bytes[..cut]).is_err(), "{cut} bytes");
     }
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let without = safetensors::serialize(file.iter().filter(|(n, _)| *n != "outer.bias"), None).unwrap();
-    assert!(matches!(Head::from_bytes(&without), Err(ClassifyError::SafeTensors(_))));
+    assert!(matches!(Head::from_bytes(&without), Err(Error::SafeTensors(_))));
 }
 
 /// Box, then ball; both count what they did, and a token within them stays as it is.

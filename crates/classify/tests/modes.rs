@@ -4,13 +4,14 @@
 
 mod common;
 
-use blindscope_ckks::{CkksError, GaloisKeys, KeyGenerator, Level, SecretKey, Security};
+use chacha20::ChaCha20Rng;
+
+use blindscope_ckks::{GaloisKeys, KeyGenerator, Level, SecretKey, Security};
 use blindscope_classify::{
-    Affine, Asker, AskerSecret, ClassifyError, EncryptedHead, EvaluationKeys, Head, HeadLiteral, KeyOwner,
-    Map, Packing, Plan, PlanLiteral, Policy, Release, Server, class,
+    Affine, Asker, AskerSecret, EncryptedHead, Error, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
+    Packing, Plan, PlanLiteral, Policy, Release, Server, class,
 };
 use blindscope_testkit::rng;
-use chacha20::ChaCha20Rng;
 use common::{Case, case, check, linear, polynomial, tokens};
 
 fn collective(batch: usize) -> Policy {
@@ -145,32 +146,32 @@ fn questions_are_refused() {
     let other = case(&linear(&mut r, 192, 3), Policy::new(1), &mut r);
     let stranger = other.asker.encrypt(&[vec![0.0; 192]], &other.secret, &mut r).unwrap();
     let refused = c.server.answer_bytes(&c.keys, &stranger).unwrap_err();
-    assert!(matches!(refused, ClassifyError::OtherPlan { .. }), "{refused}");
+    assert!(matches!(refused, Error::OtherPlan { .. }), "{refused}");
     let good = c.asker.encrypt(&[vec![0.5; 192]], &c.secret, &mut r).unwrap();
     let refused = |bytes: &[u8]| c.server.answer_bytes(&c.keys, bytes).unwrap_err();
-    assert!(matches!(refused(&good[..good.len() - 1]), ClassifyError::Stream { .. }));
-    assert!(matches!(refused(&[]), ClassifyError::Stream { .. }));
+    assert!(matches!(refused(&good[..good.len() - 1]), Error::Stream { .. }));
+    assert!(matches!(refused(&[]), Error::Stream { .. }));
     let longer = [&good[..], &[0]].concat();
-    assert!(matches!(refused(&longer), ClassifyError::Wire { .. }));
+    assert!(matches!(refused(&longer), Error::Wire { .. }));
     let altered = |at: usize, to: u8| {
         let mut bytes = good.clone();
         bytes[at] = to;
         refused(&bytes)
     };
-    assert!(matches!(altered(0, 0), ClassifyError::Wire { .. }), "magic");
-    assert!(matches!(altered(6, 9), ClassifyError::Wire { .. }), "kind");
-    assert!(matches!(altered(24, 1), ClassifyError::Wire { .. }), "length");
-    assert!(matches!(altered(32, 0), ClassifyError::Count { .. }), "no token");
-    assert!(matches!(altered(34, 1), ClassifyError::Count { .. }), "65,537 tokens");
+    assert!(matches!(altered(0, 0), Error::Wire { .. }), "magic");
+    assert!(matches!(altered(6, 9), Error::Wire { .. }), "kind");
+    assert!(matches!(altered(24, 1), Error::Wire { .. }), "length");
+    assert!(matches!(altered(32, 0), Error::Count { .. }), "no token");
+    assert!(matches!(altered(34, 1), Error::Count { .. }), "65,537 tokens");
     // The ciphertext's header, primes and scale follow.
-    assert!(matches!(altered(36, 0), ClassifyError::Ckks(_)), "inner magic");
-    assert!(matches!(altered(36 + 32, 2), ClassifyError::Ckks(_)), "another level's length");
-    assert!(matches!(altered(36 + 33, 21), ClassifyError::OtherPlan { .. }), "another scale");
+    assert!(matches!(altered(36, 0), Error::Ckks(_)), "inner magic");
+    assert!(matches!(altered(36 + 32, 2), Error::Ckks(_)), "another level's length");
+    assert!(matches!(altered(36 + 33, 21), Error::OtherPlan { .. }), "another scale");
     let wide = |x: Vec<f64>, r: &mut ChaCha20Rng| c.asker.encrypt(&[x], &c.secret, r).unwrap_err();
-    assert!(matches!(wide(vec![0.0; 7], &mut r), ClassifyError::Width { .. }));
-    assert!(matches!(wide(vec![f64::NAN; 192], &mut r), ClassifyError::NotFinite { .. }));
+    assert!(matches!(wide(vec![0.0; 7], &mut r), Error::Width { .. }));
+    assert!(matches!(wide(vec![f64::NAN; 192], &mut r), Error::NotFinite { .. }));
     let many = c.asker.encrypt(&vec![vec![0.0; 192]; 2], &c.secret, &mut r).unwrap_err();
-    assert!(matches!(many, ClassifyError::Count { .. }));
+    assert!(matches!(many, Error::Count { .. }));
 }
 
 #[test]
@@ -180,21 +181,21 @@ fn keys_are_refused() {
     let question = c.asker.encrypt(&[vec![0.5; 192]], &c.secret, &mut r).unwrap();
     let refused = |keys: &EvaluationKeys| c.server.answer_bytes(keys, &question).unwrap_err();
     let none = EvaluationKeys { galois: GaloisKeys::default(), ..c.keys.clone() };
-    assert!(matches!(refused(&none), ClassifyError::Ckks(CkksError::MissingGaloisKey { .. })));
+    assert!(matches!(refused(&none), Error::Ckks(blindscope_ckks::Error::MissingGaloisKey { .. })));
     let unsquared = EvaluationKeys { relin: None, ..c.keys.clone() };
-    assert!(matches!(refused(&unsquared), ClassifyError::MissingRelinKey { .. }));
+    assert!(matches!(refused(&unsquared), Error::MissingRelinKey { .. }));
     let unswitched = EvaluationKeys { ring_switch: None, ..c.keys.clone() };
-    assert!(matches!(refused(&unswitched), ClassifyError::MissingRingSwitchKey { .. }));
+    assert!(matches!(refused(&unswitched), Error::MissingRingSwitchKey { .. }));
     let cut = EvaluationKeys { galois: c.keys.galois.at_level(Level(0)), ..c.keys.clone() };
-    assert!(matches!(refused(&cut), ClassifyError::Ckks(CkksError::KeyLevel { .. })));
-    assert!(matches!(cut.to_bytes(&c.plan), Err(ClassifyError::OtherPlan { .. })));
+    assert!(matches!(refused(&cut), Error::Ckks(blindscope_ckks::Error::KeyLevel { .. })));
+    assert!(matches!(cut.to_bytes(&c.plan), Err(Error::OtherPlan { .. })));
     let bytes = c.keys.to_bytes(&c.plan).unwrap();
     let read = |bytes: &[u8]| EvaluationKeys::from_bytes(&c.plan, bytes);
     assert!(read(&bytes).is_ok());
-    assert!(matches!(read(&bytes[..bytes.len() - 1]), Err(ClassifyError::Wire { .. })));
+    assert!(matches!(read(&bytes[..bytes.len() - 1]), Err(Error::Wire { .. })));
     let other = case(&linear(&mut r, 192, 3), Policy::new(1), &mut r);
     let strangers = other.keys.to_bytes(&other.plan).unwrap();
-    assert!(matches!(read(&strangers), Err(ClassifyError::Wire { .. })));
+    assert!(matches!(read(&strangers), Err(Error::Wire { .. })));
     for (at, what) in [(32, "a Galois key's magic"), (64, "its element"), (68, "its level"), (69, "its half")]
     {
         let mut altered = bytes.clone();
@@ -204,7 +205,7 @@ fn keys_are_refused() {
     // Another plan's key of the same length in the right place: an element that this plan does not rotate by.
     let mut swapped = bytes.clone();
     swapped[64..66].copy_from_slice(&3u16.to_le_bytes());
-    assert!(matches!(read(&swapped), Err(ClassifyError::OtherPlan { .. })));
+    assert!(matches!(read(&swapped), Err(Error::OtherPlan { .. })));
 }
 
 #[test]
@@ -218,16 +219,16 @@ fn answers_plans_and_modes_are_refused() {
     for bad in [&answer[1..], &answer[..40], &[], &[answer.as_slice(), &[0]].concat()] {
         assert!(open(bad).is_err());
     }
-    assert!(matches!(c.asker.open(2, &answer, &c.secret), Err(ClassifyError::Count { .. })));
+    assert!(matches!(c.asker.open(2, &answer, &c.secret), Err(Error::Count { .. })));
     let public = KeyGenerator::new(c.plan.params()).public_key(c.secret.key(), &mut r);
     let mode = c.asker.encrypt_public(&[vec![0.5; 192]], &public, &mut r);
-    assert!(matches!(mode, Err(ClassifyError::OtherMode { .. })));
+    assert!(matches!(mode, Err(Error::OtherMode { .. })));
     let mode = c.server.logits(&c.keys, &question[..], &mut r);
-    assert!(matches!(mode, Err(ClassifyError::OtherMode { .. })));
+    assert!(matches!(mode, Err(Error::OtherMode { .. })));
     let other = linear(&mut r, 192, 3);
-    assert!(matches!(Server::new(&other, &c.plan), Err(ClassifyError::OtherPlan { .. })));
+    assert!(matches!(Server::new(&other, &c.plan), Err(Error::OtherPlan { .. })));
     let mode = EncryptedHead::encrypt(&head, &c.plan, 1.0, &public, &mut r);
-    assert!(matches!(mode, Err(ClassifyError::OtherMode { .. })));
+    assert!(matches!(mode, Err(Error::OtherMode { .. })));
     let literal = c.plan.literal().clone();
     let refuses = |change: fn(&mut PlanLiteral)| {
         let mut altered = literal.clone();
@@ -264,18 +265,18 @@ fn plans_that_cannot_hold_are_refused() {
     let mut wild = literal.clone();
     wild.normalisation.bound = 1e9;
     let refused = Plan::new(&Head::new(wild).unwrap(), Policy::new(1)).unwrap_err();
-    assert!(matches!(refused, ClassifyError::Overflow { .. } | ClassifyError::TooCoarse { .. }), "{refused}");
+    assert!(matches!(refused, Error::Overflow { .. } | Error::TooCoarse { .. }), "{refused}");
     let bound = Plan::new(&head, Policy::new(1)).unwrap().literal().error_bound;
     let fine = Policy { max_error: Some(bound), ..Policy::new(1) };
     assert!(Plan::new(&head, fine).is_ok());
     let finest = Plan::new(&head, Policy::new(1).precise(60));
-    assert!(matches!(finest, Err(ClassifyError::TooCoarse { found, .. }) if found < bound));
+    assert!(matches!(finest, Err(Error::TooCoarse { found, .. }) if found < bound));
     let wide = linear(&mut r, 4096, 3);
     let both = Policy { packing: Some(Packing::Feature), encrypted_head: true, ..Policy::new(1) };
-    assert!(matches!(Plan::new(&wide, both), Err(ClassifyError::OtherMode { .. })));
+    assert!(matches!(Plan::new(&wide, both), Err(Error::OtherMode { .. })));
     let units = polynomial(&mut r, [16, 600, 2], &[0.0, 0.5, 0.25]);
     let policy = Policy { packing: Some(Packing::Feature), ..Policy::new(1) };
-    assert!(matches!(Plan::new(&units, policy), Err(ClassifyError::NoPlan { .. })));
+    assert!(matches!(Plan::new(&units, policy), Err(Error::NoPlan { .. })));
 }
 
 #[test]
@@ -284,7 +285,7 @@ fn release_policies() {
     assert_eq!(open.admit(u64::MAX - 1, 5).unwrap(), u64::MAX);
     let limited = Release::Class { tokens: 10 };
     assert_eq!(limited.admit(0, 10).unwrap(), 10);
-    assert!(matches!(limited.admit(8, 3), Err(ClassifyError::QueryLimit { used: 8, asked: 3, limit: 10 })));
+    assert!(matches!(limited.admit(8, 3), Err(Error::QueryLimit { used: 8, asked: 3, limit: 10 })));
     assert_eq!(class(&[0.5, 2.0, -1.0, 2.0]), 1);
 }
 

@@ -5,9 +5,7 @@
 mod common;
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
-use blindscope_classify::{
-    ClassifyError, Head, HeadLiteral, KeyOwner, Packing, Plan, PlanLiteral, Policy, Rescale,
-};
+use blindscope_classify::{Error, Head, HeadLiteral, KeyOwner, Packing, Plan, PlanLiteral, Policy, Rescale};
 use blindscope_testkit::rng;
 use common::{agrees, case, linear, polynomial, quadratic, tokens};
 
@@ -125,15 +123,14 @@ fn the_quantum_row_is_met_where_it_is_free() {
 fn what_does_not_fit_is_refused_with_numbers() {
     let mut r = rng(45);
     let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
-    let Err(ClassifyError::TooCoarse { found, most, .. }) = Plan::new(&head, Policy::new(1).precise(30))
-    else {
+    let Err(Error::TooCoarse { found, most, .. }) = Plan::new(&head, Policy::new(1).precise(30)) else {
         unreachable!("no chain of three primes of 46 bits promises thirty bits");
     };
     assert!(most <= found && found < 1.0, "{found:e} for {most:e}");
     assert!(Plan::new(&head, Policy { max_error: Some(found * 1.05), ..Policy::new(1) }).is_ok());
     let wide = polynomial(&mut r, [16, 600, 2], &SQUARE);
     let feature = Policy { packing: Some(Packing::Feature), ..Policy::new(1) };
-    assert!(matches!(Plan::new(&wide, feature), Err(ClassifyError::NoPlan { .. })));
+    assert!(matches!(Plan::new(&wide, feature), Err(Error::NoPlan { .. })));
     let wide = polynomial(&mut r, [16, 200, 2], &SQUARE);
     assert!(Plan::new(&wide, feature).is_ok());
     let collective = Policy { key: KeyOwner::Collective, ..Policy::new(1) };

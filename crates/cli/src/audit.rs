@@ -1,12 +1,14 @@
 //! `blindscope audit`
 
-use crate::args::{AuditOptions, AuditTarget};
-use anyhow::Context;
-use blindscope_app::audit::{Attack, AuditPlan, AuditProgress, AuditReport, Source, audit, page};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use anyhow::Context;
+
+use crate::args::{AuditOptions, AuditTarget};
+use blindscope_app::audit::{Attack, AuditPlan, AuditProgress, AuditReport, Source, audit, page};
 
 pub(crate) fn run(options: &AuditOptions) -> anyhow::Result<()> {
     let plan = plan(options);

@@ -1,13 +1,15 @@
 //! `blindscope data`
 
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
 use crate::interrupt;
 use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{TileOptions, copies_line};
 use blindscope_learn::features::{self, Limits, SyntheticPlan};
-use clap::{Args, Subcommand};
-use std::io::{self, Write};
-use std::path::PathBuf;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -1,12 +1,14 @@
 //! `blindscope demo`
 
-use crate::{interrupt, progress};
-use blindscope_app::demo::{self, DemoError, DemoEvent, DemoOptions, DemoOutcome, OwnData};
-use blindscope_learn::features::{BackboneSource, CsvColumns, TileList};
-use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::Args;
+
+use crate::{interrupt, progress};
+use blindscope_app::demo::{self, DemoEvent, DemoOptions, DemoOutcome, OwnData};
+use blindscope_learn::features::{BackboneSource, CsvColumns, TileList};
 
 /// A whole study on this machine: three sites learn together through encryption, and a report says what came out.
 #[derive(Debug, Args)]
@@ -88,7 +90,7 @@ fn options(args: &DemoArgs) -> anyhow::Result<DemoOptions> {
 }
 
 #[allow(clippy::print_stderr, reason = "what to do next, after a stop")]
-fn eprint_stop(options: &DemoOptions, e: &DemoError) {
+fn eprint_stop(options: &DemoOptions, e: &demo::Error) {
     eprintln!("{e}");
     eprintln!("go on:    {}", options.command);
     eprintln!("clean up: rm -r {}", options.folder.display());

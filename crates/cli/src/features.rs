@@ -7,8 +7,7 @@ use crate::slides::{self, MergeArgs, PoolArgs, SlideArgs};
 use crate::tiles::{ModelOptions, TileOptions};
 use anyhow::Context;
 use blindscope_learn::features::{
-    self, Device, ExtractOptions, FeatureError, Features, ImportOptions, Progress, SplitRequest, SplitWays,
-    Summary, unhex,
+    self, Device, ExtractOptions, Features, ImportOptions, Progress, SplitRequest, SplitWays, Summary, unhex,
 };
 use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
@@ -226,7 +225,7 @@ fn note(now: &Progress) -> String {
 
 /// Ends the program with [`interrupt::EXIT`] when the work was stopped; any other error is passed on, after the list of tiles
 /// where none could be used.
-fn stopped(e: FeatureError, json: bool) -> anyhow::Result<()> {
+fn stopped(e: features::Error, json: bool) -> anyhow::Result<()> {
     let Some((done, total)) = e.stopped() else {
         if let Some(rejected) = e.no_tile().filter(|_| json) {
             let skipped = rejected.iter().map(|r| serde_json::json!({ "id": r.id, "reason": r.reason }));
@@ -261,7 +260,8 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
         return show(&Summary::new(&features), Some(&args.out), None, args.json);
     }
     let digest = |text: &String| {
-        unhex(text).with_context(|| format!("--backbone {text} is not 64 hexadecimal digits"))
+        unhex(&text.to_ascii_lowercase())
+            .with_context(|| format!("--backbone {text} is not 64 hexadecimal digits"))
     };
     let options = ImportOptions {
         labels: args.labels.clone(),

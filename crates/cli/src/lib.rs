@@ -1,6 +1,8 @@
 //! The `blindscope` command as a library: raw arguments, checked, then a use case of the app crate. The binary calls it, and so does
 //! the Python package, whose wheel carries the command.
 
+#![allow(clippy::disallowed_methods, reason = "an edge: raw arguments, the environment, the terminal")]
+
 mod args;
 mod audit;
 mod bench;
@@ -26,7 +28,6 @@ mod train;
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
 
-use blindscope_node::AppError;
 use clap::Parser;
 
 /// Runs the command that `arguments` name, the program's own name first, and returns its exit code as `docs/cli.md` lists them.
@@ -50,7 +51,7 @@ fn exit_code(e: &anyhow::Error) -> u8 {
     let absent = |cause: &(dyn std::error::Error + 'static)| {
         cause.downcast_ref::<std::io::Error>().is_some_and(|io| io.kind() == std::io::ErrorKind::NotFound)
     };
-    match e.downcast_ref::<AppError>() {
+    match e.downcast_ref::<blindscope_node::Error>() {
         Some(app) => app.exit_code(),
         None if e.chain().any(absent) => 3,
         None => 1,

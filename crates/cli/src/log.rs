@@ -5,12 +5,13 @@ use std::io::{self, BufReader, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::{Args, CommandFactory as _, Subcommand};
+use clap_complete::Shell;
+
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::admin::log;
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
-use clap::{Args, CommandFactory as _, Subcommand};
-use clap_complete::Shell;
 
 /// The audit log.
 #[derive(Debug, Subcommand)]

@@ -6,7 +6,7 @@ use crate::shown::print_json;
 use crate::tiles::{ModelOptions, StoreOptions};
 use anyhow::Context;
 use blindscope_learn::features::{Backbone, Centre, Mlp, Pooling, Preprocess, Resize, hex, unhex};
-use blindscope_learn::models::{self, FetchError, FetchRequest, ModelName};
+use blindscope_learn::models::{self, FetchRequest, ModelName};
 use clap::{Args, Subcommand};
 use std::io::{self, Write};
 
@@ -64,8 +64,10 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 
 fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
     let cancel = interrupt::flag()?;
-    let digest =
-        |text: &String| unhex(text).with_context(|| format!("--sha256 {text} is not 64 hexadecimal digits"));
+    let digest = |text: &String| {
+        unhex(&text.to_ascii_lowercase())
+            .with_context(|| format!("--sha256 {text} is not 64 hexadecimal digits"))
+    };
     let request = FetchRequest {
         hub: args.hub.clone(),
         name: ModelName::new(&args.name)?,
@@ -85,7 +87,7 @@ fn fetch(args: &FetchArgs) -> anyhow::Result<()> {
     );
     drop(bar);
     let fetched = match fetched {
-        Err(e @ FetchError::Stopped { .. }) => {
+        Err(e @ models::Error::Stopped { .. }) => {
             let _ = writeln!(io::stderr(), "{e}");
             std::process::exit(interrupt::EXIT);
         }

@@ -1,11 +1,13 @@
 //! `blindscope plan`
 
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
 use blindscope_app::plan::{
     Key, Packing, Policy, Report, Security, Shape, head_of_shape, policy, read_head, report,
 };
-use clap::{Args, ValueEnum};
-use std::io::{self, Write};
-use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanOptions {

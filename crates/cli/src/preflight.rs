@@ -3,9 +3,10 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use clap::Args;
+
 use blindscope_node::kit::Kit;
 use blindscope_node::kit::preflight::{self, Outcome};
-use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct PreflightOptions {

@@ -4,12 +4,13 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+
 use blindscope_node::kit::Kit;
 use blindscope_node::kit::certificates::{Request, Role};
 use blindscope_node::kit::config;
 use blindscope_node::kit::provision::{self, Founded, Project};
 use blindscope_node::system;
-use clap::{Args, Subcommand, ValueEnum};
 
 /// Founds a study and writes a kit for everybody.
 #[derive(Debug, Args)]

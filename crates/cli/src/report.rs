@@ -1,11 +1,13 @@
 //! `blindscope report`
 
-use anyhow::Context;
-use blindscope_app::demo::DemoResults;
-use blindscope_app::demo::report::demo_page;
-use clap::Args;
 use std::io::{self, Write};
 use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::Args;
+
+use blindscope_app::demo::DemoResults;
+use blindscope_app::demo::report::demo_page;
 
 /// Make the page of a demo's results again, from its `results.json`.
 #[derive(Debug, Args)]

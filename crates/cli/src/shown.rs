@@ -1,10 +1,12 @@
 //! Summaries on stdout, for a person or as JSON.
 
-use crate::tiles::copies_line;
-use blindscope_learn::features::{Copies, Summary};
-use serde::Serialize;
 use std::io::{self, Write};
 use std::path::Path;
+
+use serde::Serialize;
+
+use crate::tiles::copies_line;
+use blindscope_learn::features::{Copies, Summary};
 
 #[derive(Serialize)]
 struct Shown<'a> {

@@ -1,16 +1,18 @@
 //! `blindscope features extract --slides`, `features merge`, `features pool`
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+
 use crate::progress::{Bar, duration};
 use crate::shown::print_json;
-use anyhow::Context;
 use blindscope_learn::features::{
     self, Grid, Opener, Scale, SlideOptions, SlideProgress, SlideSettings, SlidesExtracted, TissueLevel,
     TissueRule, TissueSource,
 };
-use clap::{Args, ValueEnum};
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
 
 /// How slides become tiles.
 #[derive(Debug, Args)]

@@ -2,8 +2,7 @@
 
 use crate::progress::Bar;
 use blindscope_learn::features::{
-    self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, FeatureError, Limits, Pooling, Preprocess,
-    TileList,
+    self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, Limits, Pooling, Preprocess, TileList,
 };
 use blindscope_learn::models::Store;
 use clap::{Args, ValueEnum};
@@ -34,7 +33,7 @@ pub(crate) struct TileOptions {
 
 impl TileOptions {
     /// Lists the tiles, joined by copies where that was asked for.
-    pub(crate) fn open(&self, cancel: &AtomicBool) -> Result<(Dataset, Option<Copies>), FeatureError> {
+    pub(crate) fn open(&self, cancel: &AtomicBool) -> Result<(Dataset, Option<Copies>), features::Error> {
         let columns = CsvColumns {
             path: self.path_column.clone(),
             label: self.label_column.clone(),
@@ -135,7 +134,7 @@ impl ModelOptions {
     }
 
     /// The model; `seed` draws a small one.
-    pub(crate) fn load(&self, seed: u64) -> Result<Backbone, FeatureError> {
+    pub(crate) fn load(&self, seed: u64) -> Result<Backbone, features::Error> {
         let Some(model) = &self.model else { return Backbone::small(seed) };
         let statistics = self.normalise.map(|n| match n {
             Normalisation::Imagenet => Preprocess::imagenet(0),

@@ -1,13 +1,14 @@
 //! `blindscope demo` as a newcomer runs it: killed half-way, run again, repeated from its seed.
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, reason = "a test")]
 
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 /// Longest wait for something that takes a second or two.
 const PATIENCE: Duration = Duration::from_mins(2);

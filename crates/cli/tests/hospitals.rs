@@ -1,5 +1,5 @@
 //! A study as its hospitals set it up, command by command: requests, provision, kits, services, a renewal, wrong inputs.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};

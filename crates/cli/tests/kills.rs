@@ -2,20 +2,26 @@
 //! results are the same bytes.
 //!
 //! `BLINDSCOPE_KILLS` says how often (8 unless given), `BLINDSCOPE_SEED` which times.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "helper functions of tests"
+)]
 
 mod common;
 
 use std::time::Duration;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng as _, SeedableRng as _};
 
 use blindscope_node::JobKind;
 use blindscope_node::admin::jobs;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
 use blindscope_node::trial::{ceremony, expected, project, sums};
-use chacha20::ChaCha20Rng;
 use common::processes;
-use rand_core::{Rng as _, SeedableRng as _};
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)

@@ -2,11 +2,11 @@
 
 use std::io::{self, Read, Write};
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::Result;
+use blindscope_wire::Digest;
 
 /// The name and length of a payload. `digest` is plain SHA-256 of the bytes, so `sha256sum` shows the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -3,13 +3,13 @@
 //! An `inference-keys` job makes a second collective secret under these parameters. A job that uses the key carries the same
 //! circuit: it is part of the ceremony's transcript, so a share of the key opens under no other.
 
+use serde::{Deserialize, Serialize};
+
+use crate::{Blob, Error, JobId, JobSpec, Opening, Result, SiteId, Study, message};
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Level, ModulusLiteral, ParametersLiteral, Security};
 use blindscope_threshold::Flooding;
 use blindscope_wire::{Digest, Hasher};
-use serde::{Deserialize, Serialize};
-
-use crate::{Blob, Error, JobId, JobSpec, Opening, Result, SiteId, Study, message};
 
 /// Parameters and keys of encrypted inference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,9 +1,9 @@
 //! What a site confirms at the end of a ceremony.
 
-use blindscope_wire::Writer;
 use serde::{Deserialize, Serialize};
 
 use crate::{Answer, Blob, Error, JobId, Phase, Result, SignedHeader, Step, Study};
+use blindscope_wire::Writer;
 
 /// The key and the parts that a site holds: the payload of phase parts. Both sides compute it; nobody parses it.
 ///

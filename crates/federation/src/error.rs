@@ -2,8 +2,6 @@
 
 use thiserror::Error;
 
-use blindscope_aggregate::AggregateError;
-
 use crate::sums::SumRefusal;
 use crate::{Cause, JobKind, Phase, SiteId};
 
@@ -205,20 +203,24 @@ pub enum Error {
     Sum(SumRefusal),
     /// From the sums' layer.
     #[error(transparent)]
-    Aggregate(#[from] AggregateError),
+    Aggregate(#[from] blindscope_aggregate::Error),
     /// From the protocols' layer.
     #[error(transparent)]
-    Threshold(#[from] blindscope_threshold::ThresholdError),
+    Threshold(#[from] blindscope_threshold::Error),
     /// From the scheme's layer.
     #[error(transparent)]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
 }
 
 impl Error {
     /// What a site answers where it could not do what it was asked.
     pub fn cause(&self) -> Cause {
         match self {
-            Self::Learning { .. } => Cause::Contribution,
+            // Values that are not what the job says are the learning code's.
+            Self::Learning { .. }
+            | Self::Aggregate(
+                blindscope_aggregate::Error::Range { .. } | blindscope_aggregate::Error::Mismatch { .. },
+            ) => Cause::Contribution,
             Self::Io { .. } => Cause::Store,
             Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
             Self::OtherKey { .. } => Cause::OtherKey,
@@ -230,10 +232,6 @@ impl Error {
                 SumRefusal::Part { .. } => Cause::Payload,
                 _ => Cause::Task,
             },
-            // Values that are not what the job says are the learning code's.
-            Self::Aggregate(AggregateError::Range { .. } | AggregateError::Mismatch { .. }) => {
-                Cause::Contribution
-            }
             _ => Cause::Task,
         }
     }

@@ -1,10 +1,11 @@
 //! Who signs: Ed25519 (RFC 8032) over digests with a domain.
 
-use blindscope_wire::Digest;
 use ed25519_dalek::{Signature as Ed25519Signature, Signer as _, SigningKey, VerifyingKey};
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
+
+use blindscope_wire::Digest;
 
 /// The public half of an identity: 32 bytes of Ed25519.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

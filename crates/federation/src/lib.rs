@@ -44,7 +44,7 @@ pub use coordinator::{
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
 pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
-pub use job::{JobKind, JobSpec, Sizes};
+pub use job::{JobKind, JobSpec, SiteTools, Sizes, combine, site_payload};
 pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};

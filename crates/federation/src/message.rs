@@ -1,10 +1,10 @@
 //! The one text of a message: compact JSON of its fields in order, bounded, signed over its digest.
 
-use blindscope_wire::{Digest, Hasher};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
+use blindscope_wire::{Digest, Hasher};
 
 /// The text of a value. Infallible for our types: their maps have text keys and their numbers are finite.
 pub(crate) fn to_text<T: Serialize>(value: &T) -> String {

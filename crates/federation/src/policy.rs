@@ -1,9 +1,9 @@
 //! What a site takes part in: `local/policy.toml`, read at the site and nowhere else.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, JobKind, JobSpec, Result, Sizes, Study};
+use blindscope_wire::Digest;
 
 /// A site's own rules. The coordinator never sees the file and cannot override it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,10 @@
 //! Why the coordinator did not take a message. Its state is unchanged then.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{Answer, JobId, JobKind, SiteId, Step};
+use blindscope_wire::Digest;
 
 /// A refusal, with both values and the repair.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]

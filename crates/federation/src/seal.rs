@@ -7,7 +7,6 @@
 //!
 //! Reference: Alwen, Janneck, Kiltz, Lipp, "The Pre-Shared Key Modes of HPKE", ia.cr/2023/1480 (this composition).
 
-use blindscope_wire::{Digest, Hasher};
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;
@@ -19,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
 use crate::{Error, Result};
+use blindscope_wire::{Digest, Hasher};
 
 type Secret = <X25519HkdfSha256 as Kem>::PrivateKey;
 type Public = <X25519HkdfSha256 as Kem>::PublicKey;
@@ -169,7 +169,7 @@ impl PublicSealingKey {
     /// The first 16 hexadecimal digits of its digest, for people.
     pub fn fingerprint(&self) -> String {
         let digest = Hasher::new("blindscope/federation/sealing-key/fingerprint/v1").absorb(&self.0).finish();
-        crate::text::to_hex(&digest.0[..8])
+        blindscope_wire::hex(&digest.0[..8])
     }
 }
 

@@ -1,10 +1,10 @@
 //! What the coordinator asks of one site.
 
-use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
 use crate::{Blob, Evaluation, JobId, JobSpec, Result, SignedHeader, SiteId, Sizes, Step, message};
+use blindscope_wire::{Digest, Hasher};
 
 /// One site's part in a step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

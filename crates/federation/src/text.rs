@@ -3,6 +3,8 @@
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
+use blindscope_wire::hex;
+
 /// What hexadecimal text can stand for.
 pub(crate) trait Bytes: Sized {
     fn bytes(&self) -> &[u8];
@@ -29,33 +31,15 @@ impl Bytes for blindscope_wire::Digest {
     }
 }
 
-/// The text of these bytes.
-pub(crate) fn to_hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
-    bytes.iter().flat_map(|&b| [digit(b >> 4), digit(b)]).collect()
-}
-
 /// The bytes of this text; `None` for another length, another alphabet or upper case: one value has one text.
 pub(crate) fn from_hex<T: Bytes>(text: &str) -> Option<T> {
-    let nibble = |c: u8| match c {
-        b'0'..=b'9' => Some(c - b'0'),
-        b'a'..=b'f' => Some(c - b'a' + 10),
-        _ => None,
-    };
-    let pairs = text.as_bytes().chunks(2);
-    let bytes: Option<Vec<u8>> = pairs
-        .map(|pair| match pair {
-            [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
-            _ => None,
-        })
-        .collect();
-    T::from_bytes(&bytes?)
+    let mut bytes = vec![0; text.len() / 2];
+    blindscope_wire::unhex_into(text.as_bytes(), &mut bytes).then(|| T::from_bytes(&bytes))?
 }
 
 /// For `#[serde(with = "crate::text")]`.
 pub(crate) fn serialize<T: Bytes, S: Serializer>(value: &T, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(&to_hex(value.bytes()))
+    to.serialize_str(&hex(value.bytes()))
 }
 
 /// For `#[serde(with = "crate::text")]`.
@@ -71,7 +55,7 @@ mod tests {
 
     #[test]
     fn one_value_has_one_text() {
-        assert_eq!(to_hex(&[0, 0xa7, 0xff]), "00a7ff");
+        assert_eq!(hex(&[0, 0xa7, 0xff]), "00a7ff");
         assert_eq!(from_hex::<[u8; 3]>("00a7ff"), Some([0, 0xa7, 0xff]));
         for wrong in ["00A7ff", "00a7f", "00a7", "00a7ff00", "0 a7ff", ""] {
             assert_eq!(from_hex::<[u8; 3]>(wrong), None, "{wrong}");

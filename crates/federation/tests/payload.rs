@@ -8,19 +8,20 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
+use proptest::prelude::*;
+
 use blindscope_federation::payload::{
-    SiteTools, combine_first, combine_key, combine_relin, open_bundle, site_payload, write_inference_share,
-    write_key_share,
+    combine_first, combine_key, combine_relin, open_bundle, write_inference_share, write_key_share,
 };
 use blindscope_federation::sums::SumSite;
 use blindscope_federation::{
     Answer, Ask, Blob, Blobs, Cause, Contribution, Error, EvaluationShares, Header, JobId, JobKind, JobSpec,
-    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, Sizes, Step, Task,
+    LearnError, Phase, Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, SiteTools, Sizes, Step, Task,
+    site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
 use common::{Fixture, fixture, job};
-use proptest::prelude::*;
 
 #[derive(Default)]
 struct Memory(RefCell<BTreeMap<Digest, Vec<u8>>>);
@@ -174,11 +175,11 @@ proptest! {
 
 /// Where the sealed parts start.
 fn shares_start(fixture: &Fixture) -> usize {
-    use blindscope_threshold::{PublicKeyShare, ShamirPart};
+    use blindscope_threshold::{PublicKeyProtocol, ShamirPart};
     let ceremony = fixture.study.ceremony(ceremony(fixture)).unwrap();
     let all = Sizes::of(&fixture.study, &JobSpec::ceremony("key")).unwrap().key_share as usize;
     let start = all - 3 * (ShamirPart::byte_len(&ceremony) + SEAL_OVERHEAD);
-    assert!(start > PublicKeyShare::collector(&ceremony).shape().payload_len());
+    assert!(start > PublicKeyProtocol::collector(&ceremony).shape().payload_len());
     start
 }
 
@@ -329,7 +330,7 @@ fn an_announced_size_that_differs_is_named() {
     let (study, step) =
         (&fixture.study, Step { job: spec.id(&fixture.study), round: 0, attempt: 0, phase: Phase::Upload });
     let other = Sizes { share: sizes.share + 1, ..sizes };
-    let ask = Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new() };
+    let ask = Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new(), settled: Vec::new() };
     let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
     let sealing = &fixture.sealing[0];
     let tools = SiteTools {

@@ -6,7 +6,7 @@
 //! | `W·x + b` on raw features | `W_j/gain_j` on normalised ones, `b + Σ W_j·mean_j` |
 //! | `p`, `W_2`, `b_2` | as they are |
 
-use blindscope_classify::{Affine, ClassifyError, Head, HeadLiteral, Map, Normalisation};
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_vision::head::{LinearHead, PolynomialHead};
 
 /// Size of a normalised feature at the end of its range; heads are trained with features clipped to four deviations.
@@ -15,8 +15,8 @@ const BOUND: f64 = 4.0;
 /// A polynomial head with its own clipping ranges.
 ///
 /// # Errors
-/// [`ClassifyError::Length`], [`ClassifyError::Value`] for a head whose parts do not agree.
-pub fn polynomial(head: &PolynomialHead) -> Result<Head, ClassifyError> {
+/// [`blindscope_classify::Error::Length`], [`blindscope_classify::Error::Value`] for a head whose parts do not agree.
+pub fn polynomial(head: &PolynomialHead) -> Result<Head, blindscope_classify::Error> {
     let normalisation = normalisation(&head.lowest, &head.highest);
     let map = Map::Polynomial {
         inner: on_normalised(&head.weight1, &head.bias1, &normalisation),
@@ -30,7 +30,11 @@ pub fn polynomial(head: &PolynomialHead) -> Result<Head, ClassifyError> {
 ///
 /// # Errors
 /// As [`polynomial`].
-pub fn linear(head: &LinearHead, lowest: &[f32], highest: &[f32]) -> Result<Head, ClassifyError> {
+pub fn linear(
+    head: &LinearHead,
+    lowest: &[f32],
+    highest: &[f32],
+) -> Result<Head, blindscope_classify::Error> {
     let normalisation = normalisation(lowest, highest);
     let map = Map::Linear { layer: on_normalised(&head.weight, &head.bias, &normalisation) };
     Head::new(HeadLiteral { normalisation, map, range: None })

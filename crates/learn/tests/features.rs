@@ -1,16 +1,17 @@
 //! Tiles to features to a head, as a machine without data or weights can do it.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use blindscope_learn::features::{
-    self, Backbone, BackboneSource, ExtractOptions, FeatureError, Features, SplitRequest, SplitWays, Summary,
+    self, Backbone, BackboneSource, ExtractOptions, Features, SplitRequest, SplitWays, Summary,
     SyntheticPlan, TileList,
 };
 use blindscope_learn::training::{
     Activation, FitPlan, HeadKind, HeadRequest, TuneRequest, Tuning, train_head, tune,
 };
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 const PLAN: SyntheticPlan = SyntheticPlan { side: 64, patients: 3, tiles: 2, sites: 2, seed: 3 };
 
@@ -77,7 +78,7 @@ fn a_saved_backbone_comes_back_with_heads_and_preprocessing() {
         assert_eq!(back.model.config().heads, 3);
     }
     let missing = Backbone::load(&BackboneSource::new("owner/name")).unwrap_err();
-    assert!(matches!(missing, FeatureError::NoModel { .. }), "{missing}");
+    assert!(matches!(missing, features::Error::NoModel { .. }), "{missing}");
     assert!(missing.to_string().contains("blindscope model fetch owner/name"));
     std::fs::remove_dir_all(folder).unwrap();
 }

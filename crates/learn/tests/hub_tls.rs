@@ -2,18 +2,26 @@
 //!
 //! `SSL_CERT_FILE` names the authorities, as for other programs; it belongs to a process, so each case runs this test again
 //! as a process of its own.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
-use blindscope_learn::models::{FetchError, FetchRequest, Fetched, ModelName, Store, fetch};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use blindscope_learn::models::{FetchRequest, Fetched, ModelName, Store, fetch};
 
 /// An authority of its own and a hub with its certificate for `localhost`: the hub's URL and the authority in PEM.
 fn hub() -> (String, String) {
@@ -69,7 +77,7 @@ fn folder(name: &str) -> PathBuf {
     path
 }
 
-fn run(hub: &str, store: &Store) -> Result<Fetched, FetchError> {
+fn run(hub: &str, store: &Store) -> Result<Fetched, blindscope_learn::models::Error> {
     let name = ModelName::new("owner/name").unwrap();
     let request = FetchRequest { hub: hub.into(), name, sha256: None, most_bytes: 1 << 20, token: None };
     fetch(&request, store, &mut |_| {}, &AtomicBool::new(false))
@@ -101,7 +109,7 @@ fn a_hospitals_own_authority_is_trusted_through_ssl_cert_file() {
     // The name must be the certificate's, not only the authority known.
     let other = Store::new(folder("name"));
     let refused = run(&hub_url.replace("localhost", "127.0.0.1"), &other).unwrap_err();
-    assert!(matches!(refused, FetchError::Certificate { .. }), "{refused}");
+    assert!(matches!(refused, blindscope_learn::models::Error::Certificate { .. }), "{refused}");
     std::fs::remove_dir_all(other.folder()).unwrap();
     std::fs::remove_dir_all(store.folder()).unwrap();
 }
@@ -120,7 +128,7 @@ fn an_unknown_authority_is_refused_with_what_to_do() {
     };
     let store = Store::new(folder("untrusted"));
     let refused = run(&hub_url, &store).unwrap_err();
-    assert!(matches!(refused, FetchError::Certificate { .. }), "{refused}");
+    assert!(matches!(refused, blindscope_learn::models::Error::Certificate { .. }), "{refused}");
     let message = refused.to_string();
     println!("{message}");
     assert!(message.contains("not trusted") && message.contains("SSL_CERT_FILE"), "{message}");
@@ -134,6 +142,6 @@ fn no_authority_at_all_is_named() {
     let Ok(hub_url) = std::env::var("BLINDSCOPE_TEST_HUB") else { return };
     let store = Store::new(folder("none"));
     let refused = run(&hub_url, &store).unwrap_err();
-    assert!(matches!(refused, FetchError::NoAuthorities { .. }), "{refused}");
+    assert!(matches!(refused, blindscope_learn::models::Error::NoAuthorities { .. }), "{refused}");
     std::fs::remove_dir_all(store.folder()).unwrap();
 }

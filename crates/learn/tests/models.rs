@@ -1,15 +1,17 @@
 //! Fetching from a hub that misbehaves in every way a hub can: a server on this machine plays it.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic, reason = "a test")]
 
-use blindscope_learn::features::hex;
-use blindscope_learn::models::{FetchError, FetchRequest, Fetched, ModelName, Store, fetch};
-use sha2::{Digest, Sha256};
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+
+use sha2::{Digest, Sha256};
+
+use blindscope_learn::features::hex;
+use blindscope_learn::models::{FetchRequest, Fetched, ModelName, Store, fetch};
 
 /// What the server does with one request for the weights.
 #[derive(Clone, Copy)]
@@ -149,7 +151,7 @@ fn request(hub: &Hub, sha256: Option<[u8; 32]>) -> FetchRequest {
     FetchRequest { hub: hub.url.clone(), name, sha256, most_bytes: 1 << 20, token: None }
 }
 
-fn run(request: &FetchRequest, store: &Store) -> Result<Fetched, FetchError> {
+fn run(request: &FetchRequest, store: &Store) -> Result<Fetched, blindscope_learn::models::Error> {
     fetch(request, store, &mut |_| {}, &AtomicBool::new(false))
 }
 
@@ -192,7 +194,7 @@ fn a_told_digest_is_held_against_the_first_fetch() {
     let store = store("told");
     let hub = Hub::start(&weights(), &[Play::Whole]);
     let refused = run(&request(&hub, Some([7; 32])), &store).unwrap_err();
-    assert!(matches!(refused, FetchError::Digest { .. }), "{refused}");
+    assert!(matches!(refused, blindscope_learn::models::Error::Digest { .. }), "{refused}");
     assert!(refused.to_string().contains(&hex(&[7; 32])) && refused.to_string().contains("thrown away"));
     assert!(!file(&store).exists() && !part(&store).exists());
     let right = Sha256::digest(weights()).into();
@@ -220,7 +222,7 @@ fn a_truncated_body_is_an_error_and_its_part_is_kept() {
     let store = store("truncated");
     let hub = Hub::start(&weights(), &[Play::Cut(100_000), Play::Cut(0)]);
     match run(&request(&hub, None), &store).unwrap_err() {
-        FetchError::Interrupted { done: 100_000, total: Some(300_000), .. } => {}
+        blindscope_learn::models::Error::Interrupted { done: 100_000, total: Some(300_000), .. } => {}
         other => panic!("{other}"),
     }
     assert!(!file(&store).exists());
@@ -259,7 +261,9 @@ fn what_is_too_large_is_refused_by_its_announcement_or_on_the_way() {
         let hub = Hub::start(&weights(), &[plays]);
         let request = FetchRequest { most_bytes: 200_000, ..request(&hub, None) };
         match run(&request, &store).unwrap_err() {
-            FetchError::TooLarge { bytes, most: 200_000, .. } => assert!((least..500_000).contains(&bytes)),
+            blindscope_learn::models::Error::TooLarge { bytes, most: 200_000, .. } => {
+                assert!((least..500_000).contains(&bytes));
+            }
             other => panic!("{other}"),
         }
         assert!(!file(&store).exists() && !part(&store).exists());
@@ -281,7 +285,10 @@ fn answers_that_are_no_file_are_told_apart() {
         assert!(message.contains(expected) && message.contains("/owner/name/resolve/main/"), "{message}");
     }
     let gone = Hub { url: "http://127.0.0.1:1".into(), seen: Arc::default() };
-    assert!(matches!(run(&request(&gone, None), &store), Err(FetchError::Interrupted { done: 0, .. })));
+    assert!(matches!(
+        run(&request(&gone, None), &store),
+        Err(blindscope_learn::models::Error::Interrupted { done: 0, .. })
+    ));
     std::fs::remove_dir_all(store.folder()).unwrap();
 }
 
@@ -312,10 +319,10 @@ fn a_fetch_stops_on_request_and_two_do_not_share_a_store() {
         &cancel,
     );
     match stopped {
-        Err(FetchError::Stopped { done, .. }) => assert!(done > 0),
+        Err(blindscope_learn::models::Error::Stopped { done, .. }) => assert!(done > 0),
         other => panic!("{other:?}"),
     }
-    assert!(matches!(second, Some(Err(FetchError::Busy { .. }))), "{second:?}");
+    assert!(matches!(second, Some(Err(blindscope_learn::models::Error::Busy { .. }))), "{second:?}");
     run(&request(&hub, None), &store).unwrap();
     assert_eq!(std::fs::read(file(&store)).unwrap(), weights());
     std::fs::remove_dir_all(store.folder()).unwrap();

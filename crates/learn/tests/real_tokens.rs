@@ -1,5 +1,13 @@
 //! Real class tokens, asked under encryption: every predicted class is the clear head's.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it saw and stops")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
 
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Packing, Plan, Policy, Server, class};
 use blindscope_learn::heads;
@@ -8,8 +16,6 @@ use blindscope_vision::data::{CsvColumns, Dataset, Limits, Preprocess, k_fold, r
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};
 use blindscope_vision::vit::{Config, load_with};
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 /// Tokens that are asked, each of another tile.
 const ASKED: usize = 1008;

@@ -1,7 +1,8 @@
 //! Documents that cross the wire beside the protocol's own messages: JSON, written by one release and read by the same.
 
-use blindscope_federation::{Blob, Confirmed, JobId, SiteId};
 use serde::{Deserialize, Serialize};
+
+use blindscope_federation::{Blob, Confirmed, JobId, SiteId};
 
 /// Names a job: by its name, its id, or the first digits of its id. Empty where all are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

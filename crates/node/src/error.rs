@@ -4,16 +4,15 @@ use std::io;
 use std::path::PathBuf;
 
 use blindscope_federation::JobId;
-use blindscope_transport::{Class, TransportError};
-use thiserror::Error;
+use blindscope_transport::Class;
 
 /// Shorthand.
-pub type Result<T> = std::result::Result<T, AppError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a use case failed.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum AppError {
+pub enum Error {
     /// A file that cannot be read or written.
     #[error("{action} {}: {cause}", path.display())]
     File {
@@ -138,13 +137,13 @@ pub enum AppError {
     Learning(#[from] blindscope_learn::jobs::Error),
     /// Features that cannot be read.
     #[error(transparent)]
-    Features(#[from] blindscope_learn::features::FeatureError),
+    Features(#[from] blindscope_learn::features::Error),
     /// Encrypted classification.
     #[error(transparent)]
-    Classify(#[from] blindscope_classify::ClassifyError),
+    Classify(#[from] blindscope_classify::Error),
     /// The network or the other side.
     #[error(transparent)]
-    Transport(#[from] TransportError),
+    Transport(#[from] blindscope_transport::Error),
     /// The store.
     #[error(transparent)]
     Store(#[from] blindscope_store::Error),
@@ -154,7 +153,7 @@ pub enum AppError {
 }
 
 /// Exit codes of the command line; `docs/cli.md` lists them.
-impl AppError {
+impl Error {
     /// What the process returns.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -166,8 +165,14 @@ impl AppError {
             | Self::OtherStudy { .. }
             | Self::Unknown { .. } => 3,
             Self::File { cause, .. } if cause.kind() == io::ErrorKind::NotFound => 3,
-            Self::Transport(TransportError::Refused(refusal)) if refusal.class != Class::Unavailable => 5,
-            Self::Transport(TransportError::Refused(_) | TransportError::Unreachable { .. }) => 4,
+            Self::Transport(blindscope_transport::Error::Refused(refusal))
+                if refusal.class != Class::Unavailable =>
+            {
+                5
+            }
+            Self::Transport(
+                blindscope_transport::Error::Refused(_) | blindscope_transport::Error::Unreachable { .. },
+            ) => 4,
             Self::JobFailed { .. } => 6,
             Self::Log { .. } => 8,
             _ => 1,

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 
 /// Names the file of a failure.
-pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> AppError + 'a {
-    move |cause| AppError::File { action, path: path.to_owned(), cause }
+pub(crate) fn failed<'a>(action: &'static str, path: &'a Path) -> impl FnOnce(io::Error) -> Error + 'a {
+    move |cause| Error::File { action, path: path.to_owned(), cause }
 }
 
 /// A file of at most `max` bytes.

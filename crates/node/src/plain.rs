@@ -8,14 +8,12 @@ use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use blindscope_ckks::Ciphertext;
-use blindscope_federation::{
-    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
-};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
+
+use blindscope_ckks::Ciphertext;
+use blindscope_federation::{Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError};
 
 /// Where a site's integers come from: the table `learning.plain` of its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,9 +26,9 @@ pub enum Plain {
 }
 
 /// Why there are no integers.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PlainError {
+pub enum Error {
     /// The job is not one of plain sums.
     #[error(
         "job {job}: it is of kind {kind}, and here are integers for kind sum only; set [learning] for its kind"
@@ -93,7 +91,7 @@ impl Contribution for Plain {
 }
 
 fn not_plain(job: &JobSpec) -> LearnError {
-    PlainError::NotPlain { job: job.name.clone(), kind: job.runs() }.into()
+    Error::NotPlain { job: job.name.clone(), kind: job.runs() }.into()
 }
 
 /// All of them: a wrong line must be known before anything is sent.
@@ -107,7 +105,7 @@ fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, LearnError> {
             Some(Ok(value)) if value <= job.max && line <= job.values => values.push(value),
             _ => {
                 let (found, max, values) = (text.unwrap_or_default(), job.max, job.values);
-                return Err(PlainError::Line { path: path.to_owned(), line, found, max, values }.into());
+                return Err(Error::Line { path: path.to_owned(), line, found, max, values }.into());
             }
         }
     }

@@ -8,15 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use blindscope_federation::Study;
-
 use crate::admin::jobs::Admin;
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::files::failed;
 use crate::kit::Kit;
 use crate::kit::provision::{self, Project};
 use crate::system;
+use blindscope_federation::Study;
 
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);
@@ -37,7 +36,7 @@ impl Processes {
     /// `admin`, and the table `learning` of each site's settings. Nothing runs yet.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub fn provision(
         binary: &Path,
         folder: &Path,
@@ -59,7 +58,7 @@ impl Processes {
             settings.learning = learning.clone();
             let path = kit.startup("settings.toml");
             let text = toml::to_string(&settings)
-                .map_err(|e| AppError::Settings { path: path.clone(), reason: e.to_string() })?;
+                .map_err(|e| Error::Settings { path: path.clone(), reason: e.to_string() })?;
             files::write(&path, text.as_bytes())?;
         }
         files::folder(&folder.join("logs"))?;
@@ -86,7 +85,7 @@ impl Processes {
     /// Starts everything.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub async fn start(&mut self) -> Result<()> {
         self.start_coordinator()?;
         (0..self.sites.len()).try_for_each(|site| self.start_site(site))?;
@@ -96,7 +95,7 @@ impl Processes {
     /// Starts the coordinator, unless it runs.
     ///
     /// # Errors
-    /// [`AppError::File`]
+    /// [`Error::File`]
     pub fn start_coordinator(&mut self) -> Result<()> {
         if self.coordinator.is_none() {
             self.coordinator = Some(self.spawn(&["coordinator", "serve"], "coordinator")?);
@@ -107,7 +106,7 @@ impl Processes {
     /// Starts a site, by its number, unless it runs.
     ///
     /// # Errors
-    /// [`AppError::File`]
+    /// [`Error::File`]
     pub fn start_site(&mut self, site: usize) -> Result<()> {
         let Some(name) = self.sites.get(site).cloned() else { return Ok(()) };
         if self.running.get(site).is_some_and(Option::is_some) {
@@ -135,7 +134,7 @@ impl Processes {
     /// Waits until the coordinator answers.
     ///
     /// # Errors
-    /// [`AppError`] after a minute.
+    /// [`Error`] after a minute.
     pub async fn ready(&self) -> Result<()> {
         let admin = self.admin()?;
         let begun = Instant::now();
@@ -151,7 +150,7 @@ impl Processes {
     /// The administrator.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub fn admin(&self) -> Result<Admin> {
         Admin::of(&self.kit("admin"), &[])
     }
@@ -159,7 +158,7 @@ impl Processes {
     /// Where the coordinator is, `HOST:PORT`.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub fn address(&self) -> Result<String> {
         let settings: crate::kit::PartySettings = self.kit("admin").settings(&[])?;
         Ok(settings.coordinator)
@@ -168,7 +167,7 @@ impl Processes {
     /// The study.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub fn study(&self) -> Result<Study> {
         self.kit("admin").study()
     }

@@ -2,12 +2,12 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use blindscope_transport::Stop;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
+use blindscope_transport::Stop;
 
 /// The clock, milliseconds since 1970.
 pub fn now_ms() -> u64 {
@@ -17,20 +17,20 @@ pub fn now_ms() -> u64 {
 /// A generator seeded by the operating system.
 ///
 /// # Errors
-/// [`AppError::Entropy`]
+/// [`Error::Entropy`]
 pub fn rng() -> Result<ChaCha20Rng> {
     let mut seed = Zeroizing::new([0; 32]);
-    getrandom::fill(&mut *seed).map_err(|_| AppError::Entropy)?;
+    getrandom::fill(&mut *seed).map_err(|_| Error::Entropy)?;
     Ok(ChaCha20Rng::from_seed(*seed))
 }
 
 /// The threads on which a command's network and disk work runs.
 ///
 /// # Errors
-/// [`AppError::Defect`] when the system gives no threads.
+/// [`Error::Defect`] when the system gives no threads.
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    built.map_err(|_| AppError::Defect { what: "the start of threads" })
+    built.map_err(|_| Error::Defect { what: "the start of threads" })
 }
 
 /// Stops a service when the process is asked to end (Ctrl-C, SIGTERM). A second time ends it at once.

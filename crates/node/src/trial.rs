@@ -1,10 +1,9 @@
 //! Studies of plain sums, for tests and measurements: every site draws its integers from its own number, so that everybody can
 //! say what the sum must be.
 
-use blindscope_federation::{Deadlines, JobKind, JobSpec};
-
 use crate::kit::provision::Project;
 use crate::plain::Plain;
+use blindscope_federation::{Deadlines, JobKind, JobSpec};
 
 /// A project of `sites` sites named `site-0`, `site-1`, … with an administrator `admin`.
 pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {

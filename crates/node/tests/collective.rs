@@ -2,6 +2,8 @@
 //! sites re-encrypt the answer to the asker.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helper functions of tests")]
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Ciphertext, GaloisKeys, KeyGenerator, PublicKey, RelinKey};
 use blindscope_classify::{
@@ -10,11 +12,11 @@ use blindscope_classify::{
 };
 use blindscope_testkit::{real_values, rng};
 use blindscope_threshold::{
-    Committee, Decryption, DecryptionSession, Flooding, GaloisShare, KeyShare, MemoryLedger, Opening,
-    PartCollector, PartyId, PublicKeyShare, RelinShare, RelinShareTwo, Roster, SiteSecret, Transcript,
+    Committee, Decryption, DecryptionSession, Flooding, GaloisKeyProtocol, KeyShare, MemoryLedger, Opening,
+    PartCollector, PartyId, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, Roster, SiteSecret,
+    Transcript,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
 
 const WIDTH: usize = 96;
 /// Bits of statistical security of the masks, over all answers in the key's life.
@@ -53,17 +55,17 @@ fn ceremony(plan: &Plan, r: &mut ChaCha20Rng) -> Keys {
     let roster = Roster::new((0..3).map(|i| Digest([i; 32])).collect(), 2).unwrap();
     let t = Transcript::ceremony(plan.params(), &roster, b"inference keys", 1).unwrap();
     let sites: Vec<_> = roster.iter().map(|p| SiteSecret::generate(&t, p, r).unwrap()).collect();
-    let mut collector = PublicKeyShare::collector(&t);
+    let mut collector = PublicKeyProtocol::collector(&t);
     for s in &sites {
-        collector.absorb(&PublicKeyShare::begin(&t).share(s, r)).unwrap();
+        collector.absorb(&PublicKeyProtocol::begin(&t).share(s, r)).unwrap();
     }
-    let public = PublicKeyShare::finish(&t, collector).unwrap();
+    let public = PublicKeyProtocol::finish(&t, collector).unwrap();
     let rotation = |(element, level)| {
-        let mut collector = GaloisShare::begin(&t, element).collector();
+        let mut collector = GaloisKeyProtocol::begin(&t, element).collector();
         for s in &sites {
-            collector.absorb(&GaloisShare::begin(&t, element).share(s, r).unwrap()).unwrap();
+            collector.absorb(&GaloisKeyProtocol::begin(&t, element).share(s, r).unwrap()).unwrap();
         }
-        GaloisShare::begin(&t, element).finish(collector).unwrap().at_level(level)
+        GaloisKeyProtocol::begin(&t, element).finish(collector).unwrap().at_level(level)
     };
     let galois = GaloisKeys::new(plan.galois_elements().into_iter().map(rotation));
     let relin = plan.relin_level().map(|level| relinearisation(&t, &sites, r).at_level(level));
@@ -77,19 +79,19 @@ fn ceremony(plan: &Plan, r: &mut ChaCha20Rng) -> Keys {
 }
 
 fn relinearisation(t: &Transcript, sites: &[SiteSecret], r: &mut ChaCha20Rng) -> RelinKey {
-    let mut one = RelinShare::collector(t);
+    let mut one = RelinKeyProtocol::collector(t);
     let mut second = Vec::new();
     for s in sites {
-        let (message, next) = RelinShare::begin(t).share(s, r).unwrap();
+        let (message, next) = RelinKeyProtocol::begin(t).share(s, r).unwrap();
         one.absorb(&message).unwrap();
         second.push(next);
     }
-    let sum = RelinShare::finish(one).unwrap();
-    let mut two = RelinShareTwo::collector(t);
+    let sum = RelinKeyProtocol::finish(one).unwrap();
+    let mut two = RelinKeyRoundTwo::collector(t);
     for (s, next) in sites.iter().zip(second) {
         two.absorb(&next.share(s, &sum, r).unwrap()).unwrap();
     }
-    RelinShareTwo::finish(t, &sum, two).unwrap()
+    RelinKeyRoundTwo::finish(t, &sum, two).unwrap()
 }
 
 /// Re-encrypts an answer's ciphertexts to the asker, by two of the three sites.

@@ -1,5 +1,12 @@
 //! A head that nobody decrypts: learned by three sites over real sockets, asked, and held against its clear twin.
-#![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 mod network;
 #[path = "../../learn/tests/study/mod.rs"]
@@ -19,7 +26,7 @@ use blindscope_federation::JobStatus;
 use blindscope_learn::jobs::{
     Coordinator, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
 };
-use blindscope_node::AppError;
+use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::asker;
 use blindscope_node::kit::provision::{self, Project};
@@ -27,7 +34,7 @@ use blindscope_node::kit::{InferenceSettings, Kit, PartySettings};
 use blindscope_node::site;
 use blindscope_node::system;
 use blindscope_transport::Stop;
-use blindscope_transport::{TransportError, Upload};
+use blindscope_transport::Upload;
 use network::{ENOUGH, serve};
 use study::{CLASSES, WIDTH, examples, learner};
 
@@ -114,7 +121,7 @@ async fn old_questions_are_refused(kit: &Kit) {
     let blob = Blob::of(&body);
     let upload = Upload { header: wish(1).into(), len: blob.len, digest: blob.digest };
     match client.infer(upload, Box::new(std::io::Cursor::new(body)), 1 << 12).await {
-        Err(TransportError::Refused(refusal)) => assert_eq!(refusal.code, "length"),
+        Err(blindscope_transport::Error::Refused(refusal)) => assert_eq!(refusal.code, "length"),
         other => panic!("a chosen ciphertext was taken: {:?}", other.map(|b| b.len())),
     }
 }
@@ -196,14 +203,16 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     admin.submit_draft(smaller).await.unwrap();
     done(&admin, "smaller").await;
     let left = asker::predict_encrypted(&kit, &[], "smaller", &tokens[..1], &mut rng, |_| {}).await;
-    let Err(AppError::JobFailed { reason, .. }) = left else { panic!("answered without a holder") };
+    let Err(Error::JobFailed { reason, .. }) = left else { panic!("answered without a holder") };
     println!("without a holder: {reason}");
 
     // Tokens are counted, and a head that is not there is not offered.
     for (name, code) in [("kept", "no-head"), ("start", "no-head")] {
         let refused = asker::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |_| {}).await;
         match refused {
-            Err(AppError::Transport(TransportError::Refused(refusal))) => assert_eq!(refusal.code, code),
+            Err(Error::Transport(blindscope_transport::Error::Refused(refusal))) => {
+                assert_eq!(refusal.code, code);
+            }
             other => panic!("not refused: {other:?}"),
         }
     }

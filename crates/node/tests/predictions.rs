@@ -9,13 +9,12 @@ use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::{Advance, Advanced, LearnError};
-use blindscope_node::AppError;
+use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::asker;
 use blindscope_node::kit::{InferenceSettings, Kit};
 use blindscope_node::system;
 use blindscope_transport::Stop;
-use blindscope_transport::TransportError;
 use network::{ENOUGH, found, run_site, serve};
 
 const WIDTH: usize = 8;
@@ -39,9 +38,9 @@ fn head() -> HeadLiteral {
     }
 }
 
-fn code(error: &AppError) -> String {
+fn code(error: &Error) -> String {
     match error {
-        AppError::Transport(TransportError::Refused(refusal)) => refusal.code.to_string(),
+        Error::Transport(blindscope_transport::Error::Refused(refusal)) => refusal.code.to_string(),
         other => panic!("not refused: {other}"),
     }
 }

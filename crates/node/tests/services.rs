@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::{Answer, Blob, Header, JobId, Phase, SignedHeader, SiteId, Step};
@@ -15,9 +17,8 @@ use blindscope_node::kit::Kit;
 use blindscope_node::kit::preflight;
 use blindscope_node::plain::{NoLearning, Plain, Sums};
 use blindscope_transport::Stop;
-use blindscope_transport::{Client, Join, Refusal, TransportError, Upload};
+use blindscope_transport::{Client, Join, Refusal, Upload};
 use blindscope_wire::Digest;
-use bytes::Bytes;
 use network::{ENOUGH, found, run_site};
 
 async fn serve(folder: &Path, disk: u64) -> network::Serving {
@@ -34,14 +35,18 @@ fn sum(name: &str) -> JobSpec {
     JobSpec { values: 500, max: 9, kind: JobKind::Sum, ..JobSpec::ceremony(name) }
 }
 
-fn refused(answer: Result<Bytes, TransportError>) -> Refusal {
+fn refused(answer: Result<Bytes, blindscope_transport::Error>) -> Refusal {
     match answer {
-        Err(TransportError::Refused(refusal)) => refusal,
+        Err(blindscope_transport::Error::Refused(refusal)) => refusal,
         other => panic!("not refused: {other:?}"),
     }
 }
 
-async fn send(client: &Client, header: &SignedHeader, body: &'static [u8]) -> Result<Bytes, TransportError> {
+async fn send(
+    client: &Client,
+    header: &SignedHeader,
+    body: &'static [u8],
+) -> Result<Bytes, blindscope_transport::Error> {
     let blob = Blob::of(body);
     let upload = Upload { header: header.to_bytes().into(), len: blob.len, digest: blob.digest };
     client.submit(upload, Box::new(body)).await
@@ -64,7 +69,7 @@ async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
         Kit::at(folder.path().join("one")).settings(&[]).unwrap();
     let stranger = Kit::at(foreign.path().join("one")).client(&settings.coordinator).unwrap();
     let hello = |study| Join { software: "test".to_owned(), study };
-    assert!(matches!(stranger.join(hello(None)).await, Err(TransportError::Unreachable { .. })));
+    assert!(matches!(stranger.join(hello(None)).await, Err(blindscope_transport::Error::Unreachable { .. })));
     let other = one.join(hello(Some(Digest([7; 32])))).await.map(|joined| joined.study);
     assert_eq!(refused(other).code, "wrong-study");
 

@@ -1,10 +1,11 @@
 //! Pixels equal those of Pillow bit for bit; damage that it conceals is found. `vectors/pixels/make.py` made the vectors.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::panic, reason = "a test")]
 
-use blindscope_pixels::tile::{Filter, ImageProblem, decode, resize};
-use blindscope_pixels::{Limits, Rgb};
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
+
+use blindscope_pixels::tile::{Filter, ImageProblem, decode, resize};
+use blindscope_pixels::{Limits, Rgb};
 
 const VECTORS: &[u8] = include_bytes!("vectors/pixels/pixels.safetensors");
 

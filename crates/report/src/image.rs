@@ -1,9 +1,10 @@
 //! Pictures inside the page.
 
-use crate::markup::{escape, put};
-use crate::{Error, Result};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+
+use crate::markup::{escape, put};
+use crate::{Error, Result};
 
 const SIGNATURE: &[u8] = b"\x89PNG\r\n\x1a\n";
 

@@ -1,12 +1,14 @@
 //! Criterion timings of the transforms, kernels and samplers at N = 8192.
 #![allow(missing_docs, clippy::unwrap_used, clippy::semicolon_if_nothing_returned, reason = "benchmarks")]
 
-use blindscope_ring::sample::{self, Seed};
-use blindscope_ring::{Arithmetic, Basis, Prime, ntt_primes};
+use std::hint::black_box;
+
 use chacha20::ChaCha20Rng;
 use criterion::{Criterion, criterion_group, criterion_main};
 use rand_core::SeedableRng;
-use std::hint::black_box;
+
+use blindscope_ring::sample::{self, Seed};
+use blindscope_ring::{Arithmetic, Basis, Prime, ntt_primes};
 
 fn transforms(c: &mut Criterion) {
     let mut group = c.benchmark_group("ntt");

@@ -1,7 +1,8 @@
 //! A row of primes: the residue number system of one modulus `Q = q_0·…·q_(L-1)`.
 
-use crate::{Arithmetic, Coeff, Ntt, Poly, Prime, Representation, RingError};
 use std::sync::Arc;
+
+use crate::{Arithmetic, Coeff, Error, Ntt, Poly, Prime, Representation};
 
 /// Distinct primes of one ring degree. Cheap to clone; a prefix shares its primes.
 ///
@@ -17,8 +18,8 @@ impl Basis {
     /// The basis of these primes, in this order.
     ///
     /// # Errors
-    /// [`RingError::EmptyBasis`], [`RingError::RepeatedPrime`], or as [`Prime::new`].
-    pub fn new(values: &[u64], log_n: u32) -> Result<Self, RingError> {
+    /// [`Error::EmptyBasis`], [`Error::RepeatedPrime`], or as [`Prime::new`].
+    pub fn new(values: &[u64], log_n: u32) -> Result<Self, Error> {
         Self::on(Arithmetic::fastest(), values, log_n)
     }
 
@@ -26,13 +27,13 @@ impl Basis {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn on(ceiling: Arithmetic, values: &[u64], log_n: u32) -> Result<Self, RingError> {
+    pub fn on(ceiling: Arithmetic, values: &[u64], log_n: u32) -> Result<Self, Error> {
         if values.is_empty() {
-            return Err(RingError::EmptyBasis);
+            return Err(Error::EmptyBasis);
         }
         for (i, v) in values.iter().enumerate() {
             if values[..i].contains(v) {
-                return Err(RingError::RepeatedPrime { value: *v });
+                return Err(Error::RepeatedPrime { value: *v });
             }
         }
         let primes =

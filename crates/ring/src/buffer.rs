@@ -5,6 +5,7 @@
 //! a bounded set of freed runs and hands them out again. Secrets are wiped by their owners before that.
 
 use std::cell::RefCell;
+
 use zeroize::Zeroize;
 
 #[repr(C, align(64))]

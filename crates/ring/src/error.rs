@@ -1,11 +1,9 @@
 //! What a ring cannot be built from.
 
-use thiserror::Error;
-
 /// What can go wrong while a ring is built. Arithmetic on built rings cannot fail.
-#[derive(Debug, Error, Clone, PartialEq, Eq)]
+#[derive(Debug, thiserror::Error, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RingError {
+pub enum Error {
     /// The ring degree is outside what the transforms support.
     #[error("ring degree 2^{log_n} is not supported; choose log2 N from {min} to {max}")]
     Degree {

@@ -6,9 +6,10 @@
 //!
 //! Reference: Halevi, Polyakov, Shoup, "An improved RNS variant of the BFV scheme", 2019, §2.
 
-use crate::{Prime, Shoup};
 use std::borrow::Cow;
 use std::sync::Arc;
+
+use crate::{Prime, Shoup};
 
 /// The precomputation from one set of primes to another.
 #[derive(Debug)]

@@ -3,9 +3,10 @@
 //! A residue vector of `v` becomes the balanced digits of `v − H`, `H = (Q−1)/2`, whose residues are `(q_i − 1)/2`. Adding
 //! `(q_i − 1)/2` to each digit makes the plain mixed-radix digits of `v`. No branch depends on the values.
 
+use zeroize::Zeroize;
+
 use crate::lift::Lift;
 use crate::{Basis, Coeff, Poly};
-use zeroize::Zeroize;
 
 /// `N` integers below `Q`, each in the same number of words, least significant first.
 #[derive(Clone, PartialEq, Eq)]

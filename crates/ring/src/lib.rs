@@ -29,7 +29,7 @@ pub mod sample;
 
 pub use arithmetic::Arithmetic;
 pub use basis::Basis;
-pub use error::RingError;
+pub use error::Error;
 pub use modulus::{Modulus, Shoup};
 pub use ntt::EvaluationOrder;
 pub use poly::{Coeff, Ntt, Poly, Representation};

@@ -7,8 +7,9 @@
 //!
 //! Reference: Garner, "The residue number system", 1959, with balanced digits.
 
-use crate::{Basis, Coeff, Poly, Shoup};
 use zeroize::Zeroize;
+
+use crate::{Basis, Coeff, Poly, Shoup};
 
 /// The precomputation for one basis.
 #[derive(Debug)]

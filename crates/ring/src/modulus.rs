@@ -6,7 +6,7 @@
 //! `2^(b-2)/p < 1/2`, rounding `mu` less than `c/2^64 < 1`, the last floor less than 1. So `x - q·p < 3p`,
 //! and two conditional subtractions finish.
 
-use crate::RingError;
+use crate::Error;
 
 /// One prime modulus with its Barrett constants.
 ///
@@ -48,11 +48,11 @@ impl Modulus {
     /// The modulus `value`.
     ///
     /// # Errors
-    /// [`RingError::ModulusSize`] if it is even or has fewer than 2 or more than 61 bits.
-    pub fn new(value: u64) -> Result<Self, RingError> {
+    /// [`Error::ModulusSize`] if it is even or has fewer than 2 or more than 61 bits.
+    pub fn new(value: u64) -> Result<Self, Error> {
         let bits = 64 - value.leading_zeros();
         if value.is_multiple_of(2) || !(2..=61).contains(&bits) {
-            return Err(RingError::ModulusSize { value, bits });
+            return Err(Error::ModulusSize { value, bits });
         }
         // 2^(62+bits) needs up to 124 bits.
         let wide_ratio = ((1u128 << (62 + bits)) / u128::from(value)) as u64;
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn refuses_even_and_wide_moduli() {
-        assert!(matches!(Modulus::new(10), Err(RingError::ModulusSize { value: 10, bits: 4 })));
+        assert!(matches!(Modulus::new(10), Err(Error::ModulusSize { value: 10, bits: 4 })));
         assert!(Modulus::new(u64::MAX).is_err());
         assert!(Modulus::new(1).is_err());
     }

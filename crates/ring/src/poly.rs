@@ -1,8 +1,10 @@
 //! Polynomials as residue limbs, their representation in the type.
 
-use crate::buffer::Buffer;
 use std::marker::PhantomData;
+
 use zeroize::Zeroize;
+
+use crate::buffer::Buffer;
 
 mod sealed {
     /// Outside, nothing can be one.

@@ -2,7 +2,7 @@
 
 use crate::kernels::{self, MAX_ROW_TERMS, MAX_TERMS, portable};
 use crate::ntt::{self, Twiddles};
-use crate::{Arithmetic, MAX_LOG_N, MIN_LOG_N, Modulus, RingError, Shoup, is_prime_vartime};
+use crate::{Arithmetic, Error, MAX_LOG_N, MIN_LOG_N, Modulus, Shoup, is_prime_vartime};
 
 /// A prime with the transform of one degree `N`; limbs are slices of `N` residues.
 ///
@@ -64,8 +64,8 @@ impl Prime {
     /// The prime `value` with the transform of degree `2^log_n`, on the fastest path of this processor.
     ///
     /// # Errors
-    /// [`RingError::Degree`], [`RingError::ModulusSize`], [`RingError::NotPrime`] or [`RingError::NoRoot`].
-    pub fn new(value: u64, log_n: u32) -> Result<Self, RingError> {
+    /// [`Error::Degree`], [`Error::ModulusSize`], [`Error::NotPrime`] or [`Error::NoRoot`].
+    pub fn new(value: u64, log_n: u32) -> Result<Self, Error> {
         Self::on(Arithmetic::fastest(), value, log_n)
     }
 
@@ -73,13 +73,13 @@ impl Prime {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn on(ceiling: Arithmetic, value: u64, log_n: u32) -> Result<Self, RingError> {
+    pub fn on(ceiling: Arithmetic, value: u64, log_n: u32) -> Result<Self, Error> {
         if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
-            return Err(RingError::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
+            return Err(Error::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
         }
         let modulus = Modulus::new(value)?;
         if !is_prime_vartime(value) {
-            return Err(RingError::NotPrime { value });
+            return Err(Error::NotPrime { value });
         }
         let twiddles = Twiddles::new(&modulus, log_n)?;
         let path = Path::choose(ceiling, &modulus, &twiddles);
@@ -197,6 +197,21 @@ impl Prime {
             #[cfg(target_arch = "x86_64")]
             Path::Doubles(_, kernels) => kernels.mul_sum(out, terms),
             Path::Portable => portable::mul_sum(&self.modulus, out, terms),
+        }
+    }
+
+    /// `out_h = Σ x·y_h` for `h` 0 and 1, a key's two halves: as [`Self::mul_sum`] twice, with each `x` read once.
+    pub fn mul_sums(&self, out: [&mut [u64]; 2], x: &[&[u64]], y: [&[&[u64]]; 2]) {
+        debug_assert!(y.iter().all(|half| half.len() == x.len()));
+        #[cfg(target_arch = "x86_64")]
+        if let Path::Ifma(_, kernels) = &self.path
+            && x.len() <= MAX_TERMS
+        {
+            return kernels.mul_sums(out, x, y);
+        }
+        for (out, y) in out.into_iter().zip(y) {
+            let terms: Vec<_> = x.iter().copied().zip(y.iter().copied()).collect();
+            self.mul_sum(out, &terms);
         }
     }
 

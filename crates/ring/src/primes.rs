@@ -1,6 +1,6 @@
 //! Primes with a transform: `p = 1 mod 2N`.
 
-use crate::{MAX_LOG_N, MIN_LOG_N, Modulus, RingError};
+use crate::{Error, MAX_LOG_N, MIN_LOG_N, Modulus};
 
 /// Whether `value` is prime: Miller–Rabin with the first twelve primes as bases, which is exact below
 /// 3.3·10^24 (Sorenson and Webster, 2015). Time depends on the value.
@@ -32,10 +32,10 @@ pub fn is_prime_vartime(value: u64) -> bool {
 /// The `count` largest primes of exactly `bits` bits that are 1 modulo `2N`, descending.
 ///
 /// # Errors
-/// [`RingError::Degree`] or [`RingError::TooFewPrimes`].
-pub fn ntt_primes(bits: u32, log_n: u32, count: usize) -> Result<Vec<u64>, RingError> {
+/// [`Error::Degree`] or [`Error::TooFewPrimes`].
+pub fn ntt_primes(bits: u32, log_n: u32, count: usize) -> Result<Vec<u64>, Error> {
     if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
-        return Err(RingError::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
+        return Err(Error::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });
     }
     let two_n = 2u64 << log_n;
     let mut found = Vec::with_capacity(count);
@@ -50,7 +50,7 @@ pub fn ntt_primes(bits: u32, log_n: u32, count: usize) -> Result<Vec<u64>, RingE
         }
     }
     if found.len() < count {
-        return Err(RingError::TooFewPrimes { bits, two_n, wanted: count, found: found.len() });
+        return Err(Error::TooFewPrimes { bits, two_n, wanted: count, found: found.len() });
     }
     Ok(found)
 }

@@ -3,11 +3,12 @@
 //! Secret distributions take their seed from the caller's generator and wipe the key stream. The uniform one is
 //! public: anyone with the seed expands the same polynomial, so it stands for half a ciphertext on the wire.
 
-use crate::{Basis, Ntt, Poly};
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
+
+use crate::{Basis, Ntt, Poly};
 
 /// 32 bytes that expand to a uniform polynomial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -12,15 +12,16 @@
     reason = "formulas read better with their indices"
 )]
 
+use chacha20::ChaCha20Rng;
+use num_bigint::BigInt;
+use proptest::prelude::*;
+use rand_core::SeedableRng;
+
 use blindscope_ring::extend::Extension;
 use blindscope_ring::galois::{Automorphism, conjugation_element, rotation_element};
 use blindscope_ring::lift::Lift;
 use blindscope_ring::sample::{self, Seed};
 use blindscope_ring::{Arithmetic, Basis, Coeff, Ntt, Poly, Prime, ntt_primes};
-use chacha20::ChaCha20Rng;
-use num_bigint::BigInt;
-use proptest::prelude::*;
-use rand_core::SeedableRng;
 
 /// Four primes, on the fastest path.
 fn basis(log_n: u32) -> Basis {

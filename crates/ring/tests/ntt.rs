@@ -12,8 +12,9 @@
     reason = "formulas read better with their indices"
 )]
 
-use blindscope_ring::{Arithmetic, EvaluationOrder, Prime, ntt_primes};
 use proptest::prelude::*;
+
+use blindscope_ring::{Arithmetic, EvaluationOrder, Prime, ntt_primes};
 
 /// A deterministic stream of residues with the boundary values first.
 fn residues(p: u64, n: usize, seed: u64) -> Vec<u64> {

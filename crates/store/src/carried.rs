@@ -2,11 +2,10 @@
 
 use std::fs::File;
 
-use blindscope_federation::Blob;
-
 use crate::folder::{Folder, sync};
 use crate::journal::{Journal, SMALL};
 use crate::{Error, Result};
+use blindscope_federation::Blob;
 
 impl Folder {
     pub(crate) fn journal(&self) -> Option<&Journal> {

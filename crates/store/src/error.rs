@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use blindscope_federation::Blob;
 use thiserror::Error;
+
+use blindscope_federation::Blob;
 
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;

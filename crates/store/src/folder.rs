@@ -12,10 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
-use blindscope_federation::{Blob, BlobHasher, Blobs};
-
 use crate::journal::{Journal, SMALL};
 use crate::{Error, Result};
+use blindscope_federation::{Blob, BlobHasher, Blobs};
 
 /// A folder of blobs. Cheap to clone; clones share the limit.
 #[derive(Debug, Clone)]

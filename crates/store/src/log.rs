@@ -5,7 +5,6 @@ use std::str::FromStr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use blindscope_federation::{Mark, Record, SiteId, Study};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqliteLockingMode, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -13,6 +12,7 @@ use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 use crate::journal::{Journal, Riding};
 use crate::{Error, Folder, Result};
+use blindscope_federation::{Mark, Record, SiteId, Study};
 
 /// A log of texts, numbered from 0, and the folder whose small blobs it carries.
 #[derive(Debug, Clone)]

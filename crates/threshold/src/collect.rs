@@ -1,9 +1,10 @@
 //! Adding up the contributions of one protocol step, whoever does it: the server or a site.
 
-use crate::message::{Message, Shape};
-use crate::{PartyId, Result, ThresholdError, Transcript};
-use blindscope_ring::{Ntt, Poly};
 use std::collections::BTreeSet;
+
+use crate::message::{Message, Shape};
+use crate::{Error, PartyId, Result, Transcript};
+use blindscope_ring::{Ntt, Poly};
 
 /// The running sum over the sites that a step needs.
 #[derive(Debug)]
@@ -36,21 +37,21 @@ impl Collector {
     /// Adds one site's message. A refused one changes nothing.
     ///
     /// # Errors
-    /// [`ThresholdError::Transcript`], [`ThresholdError::ForeignParty`], [`ThresholdError::NotInCommittee`],
-    /// [`ThresholdError::Duplicate`], [`ThresholdError::Shape`].
+    /// [`Error::Transcript`], [`Error::ForeignParty`], [`Error::NotInCommittee`],
+    /// [`Error::Duplicate`], [`Error::Shape`].
     pub fn absorb(&mut self, message: &Message) -> Result<()> {
         let (op, party) = (self.op, message.party);
         message.check(op, &self.transcript, self.shape.tag)?;
         if !self.expected.contains(&party) {
-            return Err(ThresholdError::NotInCommittee { op, party });
+            return Err(Error::NotInCommittee { op, party });
         }
         if self.absorbed.contains(&party) {
-            return Err(ThresholdError::Duplicate { op, party });
+            return Err(Error::Duplicate { op, party });
         }
         let limbs = self.shape.basis.len();
         if message.polys.len() != self.shape.polys || message.polys.iter().any(|p| p.limb_count() != limbs) {
             let found = format!("{message:?}");
-            return Err(ThresholdError::Shape { op, expected: "a share of this step's shape", found });
+            return Err(Error::Shape { op, expected: "a share of this step's shape", found });
         }
         for (s, p) in self.sum.iter_mut().zip(&message.polys) {
             self.shape.basis.add_assign(s, p);
@@ -66,6 +67,6 @@ impl Collector {
             return Ok(self.sum);
         }
         let (expected, found) = (self.expected.len(), self.absorbed.len());
-        Err(ThresholdError::Missing { op: self.op, expected, found, missing })
+        Err(Error::Missing { op: self.op, expected, found, missing })
     }
 }

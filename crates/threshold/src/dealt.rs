@@ -16,15 +16,16 @@
 //! (replicated sharing; Ito, Saito, Nishizeki, 1987). Any `p` holders lack a share; each share has `f + 1` holders, so `f` that
 //! deviate cannot pass another ciphertext as its encryption.
 
+use chacha20::ChaCha20Rng;
+use rand_core::{CryptoRng, SeedableRng};
+use zeroize::Zeroizing;
+
 use crate::message::read_poly;
-use crate::{Result, ThresholdError};
+use crate::{Error, Result};
 use blindscope_ckks::{Ciphertext, Parameters, Plaintext, PublicEncryptor, PublicKey, Scale};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Hasher, Reader, Writer, packed_len};
-use chacha20::ChaCha20Rng;
-use rand_core::{CryptoRng, SeedableRng};
-use zeroize::Zeroizing;
 
 /// Most shares of one message: a holder encrypts a part of them for each question.
 pub const MAX_SHARES: usize = 128;
@@ -43,9 +44,9 @@ impl Holding {
     /// as possible may deviate: `f <= min(parties − threshold, threshold − 1)`, at least one, with no more than [`MAX_SHARES`].
     ///
     /// # Errors
-    /// [`ThresholdError::Holders`] for a roster without any.
+    /// [`Error::Holders`] for a roster without any.
     pub fn of_roster(parties: usize, threshold: usize) -> Result<Self> {
-        let refuse = || ThresholdError::Holders { parties, threshold, most: MAX_SHARES };
+        let refuse = || Error::Holders { parties, threshold, most: MAX_SHARES };
         let private = threshold.checked_sub(1).ok_or_else(refuse)?;
         let most = private.min(parties.saturating_sub(threshold));
         let fits = |f: &usize| binomial(private + f + 1, private) <= MAX_SHARES;
@@ -144,7 +145,7 @@ impl Dealt {
     /// round. Another round gives others, so that no uniform half comes twice.
     ///
     /// # Errors
-    /// [`ThresholdError::Ckks`].
+    /// [`Error::Ckks`].
     pub fn encrypt(
         &self,
         key: &PublicKey,
@@ -179,13 +180,13 @@ impl Remainder {
     /// The remainder of these plaintexts at the top level.
     ///
     /// # Errors
-    /// [`ThresholdError::Shape`] for a plaintext of other parameters or another level.
+    /// [`Error::Shape`] for a plaintext of other parameters or another level.
     pub fn of(params: &Parameters, message: &[Plaintext], dealt: &[Dealt]) -> Result<Self> {
         let q = params.q();
         let one = |(i, m): (usize, &Plaintext)| {
             if m.params() != params || m.level() != params.top_level() {
                 let expected = "plaintexts at the top level of the key's parameters";
-                return Err(ThresholdError::Shape { op: "deal", expected, found: format!("{m:?}") });
+                return Err(Error::Shape { op: "deal", expected, found: format!("{m:?}") });
             }
             let mut x = m.poly().clone();
             for d in dealt {
@@ -219,7 +220,7 @@ impl Remainder {
     /// The remainder in exactly these bytes.
     ///
     /// # Errors
-    /// [`ThresholdError::Wire`], [`ThresholdError::Residue`].
+    /// [`Error::Wire`], [`Error::Residue`].
     pub fn from_bytes(params: &Parameters, pieces: usize, bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes);
         let polys = (0..pieces).map(|_| read_poly(&mut r, params.q())).collect::<Result<_>>()?;
@@ -235,11 +236,11 @@ impl Remainder {
     /// Adds the remainder to the sum of all shares' encryptions: encryptions of the message, scale one.
     ///
     /// # Errors
-    /// [`ThresholdError::Shape`] for another number of pieces; [`ThresholdError::Ckks`].
+    /// [`Error::Shape`] for another number of pieces; [`Error::Ckks`].
     pub fn add_to(&self, params: &Parameters, sum: &mut [Ciphertext]) -> Result<()> {
         if sum.len() != self.0.len() {
             let (op, found) = ("add remainder", format!("{} ciphertexts", sum.len()));
-            return Err(ThresholdError::Shape { op, expected: "as many ciphertexts as pieces", found });
+            return Err(Error::Shape { op, expected: "as many ciphertexts as pieces", found });
         }
         let evaluator = blindscope_ckks::Evaluator::new(params);
         for (c, x) in sum.iter_mut().zip(&self.0) {

@@ -10,6 +10,11 @@
 //! given away. Under one committee two shares average the masks. So the mark of a round is spent before its first share,
 //! whatever the committee, and a retry opens a ciphertext with another `c_1`: the sum refreshed by new encryptions of zero.
 
+use std::collections::BTreeSet;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::keys::add_error;
 use crate::masks::Masks;
 use crate::message::tag;
@@ -17,23 +22,19 @@ use crate::pads::Pads;
 use crate::shamir::require_session;
 use crate::wide::masked_product;
 use crate::{
-    Collector, Committee, Flooding, KeyShare, Message, PartyId, Result, Shape, SharedHalf, ThresholdError,
-    Transcript,
+    Collector, Committee, Error, Flooding, KeyShare, Message, PartyId, Result, Shape, SharedHalf, Transcript,
 };
 use blindscope_ckks::{Ciphertext, Level, Parameters, Plaintext, PublicKey};
 use blindscope_ring::integers::Integers;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Digest, Hasher, Header};
-use rand_core::CryptoRng;
-use std::collections::BTreeSet;
-use zeroize::{Zeroize, Zeroizing};
 
 /// Where spent rounds are remembered.
 pub trait Ledger {
     /// Marks a round as spent, durably, before returning.
     ///
     /// # Errors
-    /// [`ThresholdError::Spent`] if it was; [`ThresholdError::Ledger`] if the mark cannot be stored.
+    /// [`Error::Spent`] if it was; [`Error::Ledger`] if the mark cannot be stored.
     fn spend(&mut self, mark: Digest) -> Result<()>;
 }
 
@@ -43,11 +44,7 @@ pub struct MemoryLedger(BTreeSet<Digest>);
 
 impl Ledger for MemoryLedger {
     fn spend(&mut self, mark: Digest) -> Result<()> {
-        if self.0.insert(mark) {
-            Ok(())
-        } else {
-            Err(ThresholdError::Spent { mark: mark.fingerprint().to_string() })
-        }
+        if self.0.insert(mark) { Ok(()) } else { Err(Error::Spent { mark: mark.fingerprint().to_string() }) }
     }
 }
 
@@ -79,8 +76,8 @@ impl DecryptionSession {
     /// before the round is spent.
     ///
     /// # Errors
-    /// [`ThresholdError::NoRoom`], [`ThresholdError::NotInCommittee`], [`ThresholdError::Transcript`],
-    /// [`ThresholdError::Spent`], [`ThresholdError::Ledger`].
+    /// [`Error::NoRoom`], [`Error::NotInCommittee`], [`Error::Transcript`],
+    /// [`Error::Spent`], [`Error::Ledger`].
     pub fn begin(
         ceremony: &Transcript,
         round: &Transcript,
@@ -94,7 +91,7 @@ impl DecryptionSession {
         // Another roster or threshold would be another mark for the same job and round.
         if round.roster() != ceremony.roster() || round.params() != ceremony.params() {
             let (expected, found) = ("the ceremony's roster and parameters", format!("{:?}", round.roster()));
-            return Err(ThresholdError::Shape { op: "decrypt", expected, found });
+            return Err(Error::Shape { op: "decrypt", expected, found });
         }
         let summands = key.summands(round.params(), committee)?;
         let pads = Pads::new(round, committee, key.party, &key.pairs);
@@ -129,7 +126,7 @@ impl DecryptionSession {
     /// This site's `s_ij·c_1 + pads + mask_j` for the first `halves` messages of the next wide ciphertext, as integers modulo `Q`.
     ///
     /// # Errors
-    /// [`ThresholdError::Exhausted`]; [`ThresholdError::Width`] beyond the key's width. The session is gone either way.
+    /// [`Error::Exhausted`]; [`Error::Width`] beyond the key's width. The session is gone either way.
     pub fn share_halves(
         mut self,
         shared: &SharedHalf,
@@ -139,7 +136,7 @@ impl DecryptionSession {
         let index = self.step()?;
         let max = self.summands.len();
         if halves > max {
-            return Err(ThresholdError::Width { op: "decrypt", found: halves, max });
+            return Err(Error::Width { op: "decrypt", found: halves, max });
         }
         let params = self.transcript.params();
         let mut mask = Zeroizing::new(vec![0; params.n()]);
@@ -154,7 +151,7 @@ impl DecryptionSession {
     /// This site's `s_i·c_1 + pads + mask` for the next ciphertext. The same ciphertext in the same round gives the same bytes.
     ///
     /// # Errors
-    /// [`ThresholdError::Exhausted`], [`ThresholdError::Shape`]; the session is gone either way.
+    /// [`Error::Exhausted`], [`Error::Shape`]; the session is gone either way.
     pub fn share(mut self, ciphertext: &Ciphertext) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::new(&self.transcript, ciphertext, index)?;
@@ -190,7 +187,7 @@ impl DecryptionSession {
 
     fn step(&mut self) -> Result<u64> {
         if self.next >= self.declared {
-            return Err(ThresholdError::Exhausted { declared: self.declared });
+            return Err(Error::Exhausted { declared: self.declared });
         }
         self.next += 1;
         Ok(self.next - 1)
@@ -231,7 +228,7 @@ impl Decryption {
     /// The opening of the `index`-th ciphertext of a round.
     ///
     /// # Errors
-    /// [`ThresholdError::Shape`] unless it has two components under the session's parameters.
+    /// [`Error::Shape`] unless it has two components under the session's parameters.
     pub fn new(round: &Transcript, ciphertext: &Ciphertext, index: u64) -> Result<Self> {
         Self::build(round, ciphertext, index, 1, None)
     }
@@ -265,7 +262,7 @@ impl Decryption {
         let same = asker.is_none_or(|k| k.params() == round.params());
         if c.components().len() != 2 || c.params() != round.params() || !same {
             let expected = "two components and keys under the session's parameters";
-            return Err(ThresholdError::Shape { op: "decrypt", expected, found: format!("{c:?}") });
+            return Err(Error::Shape { op: "decrypt", expected, found: format!("{c:?}") });
         }
         // All sites have to answer the very same ciphertext (and asker).
         let mut h = Hasher::new("blindscope/threshold/ciphertext/v1");
@@ -288,7 +285,7 @@ impl Decryption {
     /// `c_0 + Σ shares`: message, noise and masks. Round it to its fixed point before it is shown.
     ///
     /// # Errors
-    /// [`ThresholdError::Missing`].
+    /// [`Error::Missing`].
     pub fn finish(self, collector: Collector) -> Result<Plaintext> {
         let mut m = collector.finish()?.swap_remove(0);
         self.shape.basis.add_assign(&mut m, &self.ciphertext.components()[0]);
@@ -298,7 +295,7 @@ impl Decryption {
     /// The ciphertext under the asker's key.
     ///
     /// # Errors
-    /// [`ThresholdError::Missing`].
+    /// [`Error::Missing`].
     pub fn finish_for(self, collector: Collector) -> Result<Ciphertext> {
         let mut halves = collector.finish()?;
         self.shape.basis.add_assign(&mut halves[0], &self.ciphertext.components()[0]);

@@ -1,15 +1,14 @@
 //! What collective keys refuse.
 
 use crate::PartyId;
-use thiserror::Error;
 
 /// `std::result::Result` with this crate's error.
-pub type Result<T> = std::result::Result<T, ThresholdError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// What was refused: the operation, both values, and how to repair it.
-#[derive(Debug, Error, Clone, PartialEq)]
+#[derive(Debug, thiserror::Error, Clone, PartialEq)]
 #[non_exhaustive]
-pub enum ThresholdError {
+pub enum Error {
     /// A roster with too few or too many sites, or a threshold outside it.
     #[error(
         "roster: {parties} sites with threshold {threshold}; take 1 to {max} sites and a threshold from 1 to their number"
@@ -174,7 +173,7 @@ pub enum ThresholdError {
     },
     /// From the ring's or the scheme's layer.
     #[error(transparent)]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
     /// From the bytes.
     #[error(transparent)]
     Wire(#[from] blindscope_wire::Error),

@@ -16,11 +16,12 @@
 //! References: ia.cr/2022/816; Yasunaga, "Replacing probability distributions in security games via Hellinger distance",
 //! 2021.
 
-use crate::{Result, ThresholdError};
-use blindscope_ckks::Parameters;
-use blindscope_ckks::noise::{KeyVariances, Noise};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
+
+use crate::{Error, Result};
+use blindscope_ckks::Parameters;
+use blindscope_ckks::noise::{KeyVariances, Noise};
 
 /// Fewest bits of statistical security accepted.
 pub const MIN_STATISTICAL_BITS: u32 = 30;
@@ -53,7 +54,7 @@ impl Flooding {
     /// message halves are opened in the study's life, by `committee` sites each.
     ///
     /// # Errors
-    /// [`ThresholdError::WeakFlooding`].
+    /// [`Error::WeakFlooding`].
     pub fn for_sums(
         params: &Parameters,
         sites: usize,
@@ -69,7 +70,7 @@ impl Flooding {
     /// coefficient's), `openings` results of which are opened in the study's life.
     ///
     /// # Errors
-    /// [`ThresholdError::WeakFlooding`].
+    /// [`Error::WeakFlooding`].
     pub fn for_circuit(
         params: &Parameters,
         noise: Noise,
@@ -84,7 +85,7 @@ impl Flooding {
     fn derive(noise_log2: f64, n: usize, polynomials: u64, parties: usize, bits: u32) -> Result<Self> {
         if bits < MIN_STATISTICAL_BITS || polynomials == 0 || !noise_log2.is_finite() {
             let (found, min, budget) = (bits, MIN_STATISTICAL_BITS, polynomials);
-            return Err(ThresholdError::WeakFlooding { found, min, budget });
+            return Err(Error::WeakFlooding { found, min, budget });
         }
         let norm = NOISE_MARGIN * n as f64 * polynomials as f64;
         let width_log2 = noise_log2 + 0.5 * ((norm * HELLINGER_STEP).log2() + f64::from(bits) + 1.0);
@@ -118,14 +119,14 @@ impl Flooding {
     /// Refuses masks that would reach the message, which starts at `2^(room_log2 + 1)`.
     ///
     /// # Errors
-    /// [`ThresholdError::NoRoom`]; masks above `2^60` have no sampler and are refused as well.
+    /// [`Error::NoRoom`]; masks above `2^60` have no sampler and are refused as well.
     pub fn require_room(&self, room_log2: f64) -> Result<()> {
         let (needed, noise, parties) = (self.error_log2(), self.noise_log2, self.parties);
         if needed < room_log2 && self.width <= MAX_BITS {
             return Ok(());
         }
         let room = room_log2.min(f64::from(MAX_BITS));
-        Err(ThresholdError::NoRoom { noise, parties, needed, room })
+        Err(Error::NoRoom { noise, parties, needed, room })
     }
 
     /// Fills `out` with masks: masked words of the generator, added up. No branch, division or table.

@@ -5,14 +5,15 @@
 //!
 //! Reference: ia.cr/2020/304, §4.
 
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
 use crate::message::{read_poly, tag};
 use crate::{Collector, Message, PartyId, Result, Shape, Transcript, WideKey};
-use blindscope_ckks::{CkksError, GaloisKey, Parameters, PublicKey, RelinKey, SecretKey, SwitchingKey};
+use blindscope_ckks::{GaloisKey, Parameters, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use blindscope_ring::galois::Automorphism;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Reader, Writer, packed_len};
-use rand_core::CryptoRng;
-use zeroize::{Zeroize, Zeroizing};
 
 /// One site's summands of the collective secrets.
 pub struct SiteSecret {
@@ -25,7 +26,7 @@ impl SiteSecret {
     /// Fresh summands for this site, as many as the session is wide.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::ForeignParty`].
+    /// [`crate::Error::ForeignParty`].
     pub fn generate(transcript: &Transcript, party: PartyId, rng: &mut impl CryptoRng) -> Result<Self> {
         transcript.roster().check("generate secret", party)?;
         let secrets =
@@ -71,16 +72,16 @@ fn add_gadget(params: &Parameters, digit: usize, row: &mut Poly<Ntt>, s: &Poly<N
 
 fn digits(params: &Parameters, op: &'static str) -> Result<usize> {
     match params.digits() {
-        0 => Err(CkksError::NoSpecialPrime { op }.into()),
+        0 => Err(blindscope_ckks::Error::NoSpecialPrime { op }.into()),
         d => Ok(d),
     }
 }
 
 /// The collective public key `(−a·s + e, a)`.
 #[derive(Debug)]
-pub struct PublicKeyShare(Transcript);
+pub struct PublicKeyProtocol(Transcript);
 
-impl PublicKeyShare {
+impl PublicKeyProtocol {
     const NAME: &str = "public key";
 
     /// Begins the step.
@@ -112,7 +113,7 @@ impl PublicKeyShare {
     /// The key for several messages beside one uniform half, as many as the session is wide.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Missing`].
+    /// [`crate::Error::Missing`].
     pub fn finish_wide(transcript: &Transcript, collector: Collector) -> Result<WideKey> {
         let seed = transcript.reference_string(Self::NAME, 0);
         Ok(WideKey::new(transcript.params(), seed, collector.finish()?))
@@ -121,7 +122,7 @@ impl PublicKeyShare {
     /// The key of the first secret.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Missing`].
+    /// [`crate::Error::Missing`].
     pub fn finish(transcript: &Transcript, collector: Collector) -> Result<PublicKey> {
         let b = collector.finish()?.swap_remove(0);
         Ok(PublicKey::from_seed(transcript.params(), b, transcript.reference_string(Self::NAME, 0)))
@@ -130,12 +131,12 @@ impl PublicKeyShare {
 
 /// The collective key for one automorphism.
 #[derive(Debug)]
-pub struct GaloisShare {
+pub struct GaloisKeyProtocol {
     transcript: Transcript,
     element: usize,
 }
 
-impl GaloisShare {
+impl GaloisKeyProtocol {
     const NAME: &str = "galois key";
 
     /// Begins the step for `X -> X^element`. Range: odd element.
@@ -152,7 +153,7 @@ impl GaloisShare {
     /// This site's `−a_j·σ⁻¹(s_i) + e_ij + P·g_j·s_i`, a row a digit.
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`blindscope_ckks::Error::NoSpecialPrime`].
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<Message> {
         let params = self.transcript.params();
         let log_n = params.log_n();
@@ -179,7 +180,7 @@ impl GaloisShare {
     /// The key.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Missing`].
+    /// [`crate::Error::Missing`].
     pub fn finish(self, collector: Collector) -> Result<GaloisKey> {
         let seed = self.transcript.reference_string(Self::NAME, self.element as u64);
         let key = SwitchingKey::from_seed(self.transcript.params(), collector.finish()?, seed)?;
@@ -189,15 +190,15 @@ impl GaloisShare {
 
 /// First round of the relinearisation key.
 #[derive(Debug)]
-pub struct RelinShare(Transcript);
+pub struct RelinKeyProtocol(Transcript);
 
 /// Between the rounds: the site's ephemeral secret. Consumed by the second round, wiped on drop.
-pub struct RelinShareTwo {
+pub struct RelinKeyRoundTwo {
     transcript: Transcript,
     ephemeral: SecretKey,
 }
 
-impl RelinShare {
+impl RelinKeyProtocol {
     const ONE: &str = "relinearisation key, round one";
     const TWO: &str = "relinearisation key, round two";
 
@@ -214,13 +215,13 @@ impl RelinShare {
     /// This site's `−u_i·a_j + P·g_j·s_i + e` for each digit, then `s_i·a_j + e'` for each.
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
-    pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<(Message, RelinShareTwo)> {
+    /// [`blindscope_ckks::Error::NoSpecialPrime`].
+    pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<(Message, RelinKeyRoundTwo)> {
         let ephemeral = SecretKey::generate(self.0.params(), rng);
         self.share_under(site, ephemeral, rng)
     }
 
-    /// As [`Self::share`], with the ephemeral secret drawn from a generator of its own, so that [`RelinShareTwo::resume`]
+    /// As [`Self::share`], with the ephemeral secret drawn from a generator of its own, so that [`RelinKeyRoundTwo::resume`]
     /// draws the same one when the second round comes.
     ///
     /// # Errors
@@ -240,7 +241,7 @@ impl RelinShare {
         site: &SiteSecret,
         ephemeral: SecretKey,
         rng: &mut impl CryptoRng,
-    ) -> Result<(Message, RelinShareTwo)> {
+    ) -> Result<(Message, RelinKeyRoundTwo)> {
         let params = self.0.params().clone();
         let (qp, count) = (params.qp(), digits(&params, Self::ONE)?);
         let seed = self.0.reference_string(Self::ONE, 0);
@@ -256,7 +257,7 @@ impl RelinShare {
         }
         h0.append(&mut h1);
         let message = site.message(&self.0, &Self::shape(&self.0, Self::ONE), h0);
-        Ok((message, RelinShareTwo { transcript: self.0, ephemeral }))
+        Ok((message, RelinKeyRoundTwo { transcript: self.0, ephemeral }))
     }
 
     /// Where the shares of the first round add up.
@@ -267,7 +268,7 @@ impl RelinShare {
     /// The sum that the second round needs.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Missing`].
+    /// [`crate::Error::Missing`].
     pub fn finish(collector: Collector) -> Result<Vec<Poly<Ntt>>> {
         collector.finish()
     }
@@ -295,7 +296,7 @@ impl RelinShare {
     /// The sum of these bytes.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Wire`], [`crate::ThresholdError::Residue`].
+    /// [`crate::Error::Wire`], [`crate::Error::Residue`].
     pub fn sum_from_bytes(transcript: &Transcript, bytes: &[u8]) -> Result<Vec<Poly<Ntt>>> {
         let shape = Self::shape(transcript, Self::ONE);
         let mut r = Reader::new(bytes);
@@ -309,8 +310,8 @@ fn poly_len(basis: &Basis) -> usize {
     basis.primes().iter().map(|p| packed_len(basis.n(), p.modulus().bits())).sum()
 }
 
-impl RelinShareTwo {
-    /// The state between the rounds, drawn again from the generator that [`RelinShare::share_resumable`] was given, as it was
+impl RelinKeyRoundTwo {
+    /// The state between the rounds, drawn again from the generator that [`RelinKeyProtocol::share_resumable`] was given, as it was
     /// then. One answer to one sum may leave the site: two sums under one ephemeral secret give it away.
     pub fn resume(transcript: &Transcript, ephemeral: &mut impl CryptoRng) -> Self {
         let ephemeral = SecretKey::generate(transcript.params(), ephemeral);
@@ -320,13 +321,13 @@ impl RelinShareTwo {
     /// This site's `s_i·h0_j + e` for each digit, then `(u_i − s_i)·h1_j + e'` for each.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Shape`] where the sum is not the first round's.
+    /// [`crate::Error::Shape`] where the sum is not the first round's.
     pub fn share(self, site: &SiteSecret, sum: &[Poly<Ntt>], rng: &mut impl CryptoRng) -> Result<Message> {
         let params = self.transcript.params();
         let (qp, count) = (params.qp(), params.digits());
         if sum.len() != 2 * count || sum.iter().any(|p| p.limb_count() != qp.len()) {
-            let (op, found) = (RelinShare::TWO, format!("{} polynomials", sum.len()));
-            return Err(crate::ThresholdError::Shape { op, expected: "the first round's sum", found });
+            let (op, found) = (RelinKeyProtocol::TWO, format!("{} polynomials", sum.len()));
+            return Err(crate::Error::Shape { op, expected: "the first round's sum", found });
         }
         let mut difference = Zeroizing::new(self.ephemeral.evaluations().clone());
         qp.sub_assign(&mut difference, site.s());
@@ -337,19 +338,23 @@ impl RelinShareTwo {
             row
         });
         let rows = rows.collect();
-        Ok(site.message(&self.transcript, &RelinShare::shape(&self.transcript, RelinShare::TWO), rows))
+        Ok(site.message(
+            &self.transcript,
+            &RelinKeyProtocol::shape(&self.transcript, RelinKeyProtocol::TWO),
+            rows,
+        ))
     }
 
     /// Where the shares of the second round add up.
     pub fn collector(transcript: &Transcript) -> Collector {
-        let shape = RelinShare::shape(transcript, RelinShare::TWO);
-        Collector::new(RelinShare::TWO, transcript, shape, transcript.roster().iter())
+        let shape = RelinKeyProtocol::shape(transcript, RelinKeyProtocol::TWO);
+        Collector::new(RelinKeyProtocol::TWO, transcript, shape, transcript.roster().iter())
     }
 
     /// The key, from the first round's sum and the second round's.
     ///
     /// # Errors
-    /// [`crate::ThresholdError::Missing`]; [`CkksError::KeyShape`] where the first sum is not one.
+    /// [`crate::Error::Missing`]; [`blindscope_ckks::Error::KeyShape`] where the first sum is not one.
     pub fn finish(transcript: &Transcript, one: &[Poly<Ntt>], two: Collector) -> Result<RelinKey> {
         let params = transcript.params();
         let mut b = two.finish()?;

@@ -7,11 +7,12 @@
 //! under *another* committee it does not, and must not: with equal masks the difference of the two shares would be a multiple of
 //! the key share. Against that stands the ledger, and a restored copy is to be retired all the same.
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use crate::{Committee, PartyId, Transcript};
 use blindscope_ring::sample::SecretSeed;
 use blindscope_wire::{Digest, Hasher};
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 /// What one member draws its shares of one round from.
 pub(crate) struct Masks(SecretSeed);

@@ -10,7 +10,7 @@
 //!
 //! The length follows from parameters and protocol before a byte is read.
 
-use crate::{PartyId, Result, ThresholdError, Transcript};
+use crate::{Error, PartyId, Result, Transcript};
 use blindscope_ring::{Basis, Ntt, Poly};
 use blindscope_wire::{Digest, Hasher, Header, Kind, Reader, Writer, packed_len};
 
@@ -84,8 +84,8 @@ impl Message {
     /// A message of this session and shape.
     ///
     /// # Errors
-    /// [`ThresholdError::Wire`] for cut, padded or foreign bytes; [`ThresholdError::Transcript`],
-    /// [`ThresholdError::ForeignParty`], [`ThresholdError::Residue`].
+    /// [`Error::Wire`] for cut, padded or foreign bytes; [`Error::Transcript`],
+    /// [`Error::ForeignParty`], [`Error::Residue`].
     pub fn from_bytes(bytes: &[u8], transcript: &Transcript, shape: &Shape) -> Result<Self> {
         const OP: &str = "read share";
         let mut r = Header::open(bytes, KIND, transcript.params().fingerprint())?;
@@ -110,7 +110,7 @@ impl Message {
         for (expected, found) in [(transcript.digest(), self.transcript), (tag, self.tag)] {
             if expected != found {
                 let (expected, found) = (expected.fingerprint().to_string(), found.fingerprint().to_string());
-                return Err(ThresholdError::Transcript { op, expected, found });
+                return Err(Error::Transcript { op, expected, found });
             }
         }
         transcript.roster().check(op, self.party)
@@ -122,7 +122,7 @@ pub(crate) fn read_poly(r: &mut Reader<'_>, basis: &Basis) -> Result<Poly<Ntt>> 
     for (limb, p) in poly.limbs_mut().zip(basis.primes()) {
         r.packed("polynomial", p.modulus().bits(), limb)?;
         if let Some(&found) = limb.iter().find(|&&x| x >= p.value()) {
-            return Err(ThresholdError::Residue { op: "read share", prime: p.value(), found });
+            return Err(Error::Residue { op: "read share", prime: p.value(), found });
         }
     }
     Ok(poly)

@@ -10,12 +10,13 @@
 //! round is opened once, so none is used twice. Reference: Bonawitz et al., "Practical Secure Aggregation", 2017 (pairwise
 //! masks that cancel).
 
+use zeroize::Zeroizing;
+
 use crate::wide::MAX_WIDTH;
 use crate::{Committee, PartyId, Transcript};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Basis, Ntt, Poly};
 use blindscope_wire::Hasher;
-use zeroize::Zeroizing;
 
 /// What the site of this master seed gives to another.
 pub(crate) fn given(master: &SecretSeed, to: PartyId) -> SecretSeed {

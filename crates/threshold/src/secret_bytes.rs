@@ -10,13 +10,14 @@
 //! | 32 | a part: half of the seed of the pair's pads; a key share: for each site the seed of the pads shared with it, for itself that of its masks |
 //! | – | one polynomial over all primes for each secret, limb after limb at its prime's width |
 
+use zeroize::Zeroizing;
+
 use crate::message::read_poly;
 use crate::shamir::require_session;
-use crate::{KeyShare, PartyId, Result, ShamirPart, ThresholdError, Transcript};
+use crate::{Error, KeyShare, PartyId, Result, ShamirPart, Transcript};
 use blindscope_ring::sample::SecretSeed;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Header, Kind, Writer, packed_len};
-use zeroize::Zeroizing;
 
 /// A [`ShamirPart`]. Secret.
 pub(crate) const PART: Kind = Kind(0x0302);
@@ -105,8 +106,8 @@ impl ShamirPart {
     /// A part of this ceremony. Who sent it has to be settled outside.
     ///
     /// # Errors
-    /// [`ThresholdError::Wire`], [`ThresholdError::Transcript`],
-    /// [`ThresholdError::ForeignParty`], [`ThresholdError::Residue`].
+    /// [`Error::Wire`], [`Error::Transcript`],
+    /// [`Error::ForeignParty`], [`Error::Residue`].
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         let Secrets { ends: [from, to], mut seeds, values } = read("read part", PART, ceremony, 1, bytes)?;
         Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), values })
@@ -127,13 +128,13 @@ impl KeyShare {
     /// A key share of this ceremony.
     ///
     /// # Errors
-    /// As [`ShamirPart::from_bytes`]; [`ThresholdError::NotInCommittee`] where the two owners differ.
+    /// As [`ShamirPart::from_bytes`]; [`Error::NotInCommittee`] where the two owners differ.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         const OP: &str = "read key share";
         let Secrets { ends: [party, again], seeds: pairs, values } =
             read(OP, KEY_SHARE, ceremony, ceremony.roster().parties(), bytes)?;
         if again != party {
-            return Err(ThresholdError::NotInCommittee { op: OP, party: again });
+            return Err(Error::NotInCommittee { op: OP, party: again });
         }
         Ok(Self { session: ceremony.digest(), party, pairs, values })
     }

@@ -4,14 +4,16 @@
 //!
 //! The points are `1 … n`, below every prime, so all differences invert. Reference: ia.cr/2022/780, §3.
 
-use crate::{PartyId, Result, Roster, SiteSecret, ThresholdError, Transcript, pads};
+use std::collections::BTreeSet;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::{Error, PartyId, Result, Roster, SiteSecret, Transcript, pads};
 use blindscope_ckks::{Parameters, SecretKey};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::Digest;
-use rand_core::CryptoRng;
-use std::collections::BTreeSet;
-use zeroize::{Zeroize, Zeroizing};
 
 /// What one site gives another: secret, for the receiver's eyes alone, over an authenticated and encrypted channel.
 /// Wiped on drop.
@@ -41,7 +43,7 @@ impl Committee {
     /// These sites.
     ///
     /// # Errors
-    /// [`ThresholdError::Committee`] unless there are exactly `t`; [`ThresholdError::ForeignParty`].
+    /// [`Error::Committee`] unless there are exactly `t`; [`Error::ForeignParty`].
     pub fn new(roster: &Roster, members: &[PartyId]) -> Result<Self> {
         members.iter().try_for_each(|&p| roster.check("committee", p))?;
         let set: BTreeSet<_> = members.iter().copied().collect();
@@ -49,7 +51,7 @@ impl Committee {
         if found == expected && members.len() == found {
             Ok(Self(set))
         } else {
-            Err(ThresholdError::Committee { expected, found })
+            Err(Error::Committee { expected, found })
         }
     }
 
@@ -172,7 +174,7 @@ impl KeyShare {
         committee: &Committee,
     ) -> Result<Vec<Zeroizing<Poly<Ntt>>>> {
         if !committee.contains(self.party) {
-            return Err(ThresholdError::NotInCommittee { op: "decrypt", party: self.party });
+            return Err(Error::NotInCommittee { op: "decrypt", party: self.party });
         }
         let lambda = committee.lagrange(params, self.party);
         let summand = |value: &Poly<Ntt>| {
@@ -205,17 +207,17 @@ impl PartCollector {
     /// Adds one site's part. A refused one changes nothing.
     ///
     /// # Errors
-    /// [`ThresholdError::Transcript`], [`ThresholdError::ForeignParty`], [`ThresholdError::NotInCommittee`] for somebody
-    /// else's part, [`ThresholdError::Duplicate`].
+    /// [`Error::Transcript`], [`Error::ForeignParty`], [`Error::NotInCommittee`] for somebody
+    /// else's part, [`Error::Duplicate`].
     pub fn absorb(&mut self, part: ShamirPart) -> Result<()> {
         let op = Self::OP;
         require_session(op, &self.transcript, part.session)?;
         self.transcript.roster().check(op, part.from)?;
         if part.to != self.share.party {
-            return Err(ThresholdError::NotInCommittee { op, party: part.to });
+            return Err(Error::NotInCommittee { op, party: part.to });
         }
         if !self.seen.insert(part.from) {
-            return Err(ThresholdError::Duplicate { op, party: part.from });
+            return Err(Error::Duplicate { op, party: part.from });
         }
         for (sum, value) in self.share.values.iter_mut().zip(&part.values) {
             self.transcript.params().qp().add_assign(sum, value);
@@ -228,7 +230,7 @@ impl PartCollector {
     /// The share, once every site has given its part.
     ///
     /// # Errors
-    /// [`ThresholdError::Missing`].
+    /// [`Error::Missing`].
     pub fn finish(mut self) -> Result<KeyShare> {
         let roster = self.transcript.roster();
         let missing: Vec<_> = roster.iter().filter(|p| !self.seen.contains(p)).collect();
@@ -242,7 +244,7 @@ impl PartCollector {
             return Ok(self.share);
         }
         let (op, expected, found) = (Self::OP, roster.parties(), self.seen.len());
-        Err(ThresholdError::Missing { op, expected, found, missing })
+        Err(Error::Missing { op, expected, found, missing })
     }
 }
 
@@ -252,7 +254,7 @@ pub(crate) fn require_session(op: &'static str, transcript: &Transcript, found: 
         return Ok(());
     }
     let (expected, found) = (transcript.digest().fingerprint().to_string(), found.fingerprint().to_string());
-    Err(ThresholdError::Transcript { op, expected, found })
+    Err(Error::Transcript { op, expected, found })
 }
 
 impl Drop for ShamirPart {

@@ -2,7 +2,7 @@
 //! common reference strings that follow from it.
 
 use crate::wide::check_width;
-use crate::{Result, ThresholdError};
+use crate::{Error, Result};
 use blindscope_ckks::{Parameters, Seed};
 use blindscope_wire::{Digest, Hasher};
 
@@ -37,14 +37,14 @@ impl Roster {
     /// The sites with these identities; any `threshold` of them can finish a decryption.
     ///
     /// # Errors
-    /// [`ThresholdError::Roster`], also where an identity stands twice.
+    /// [`Error::Roster`], also where an identity stands twice.
     pub fn new(identities: Vec<Digest>, threshold: usize) -> Result<Self> {
         let parties = identities.len();
         let mut sorted = identities.clone();
         sorted.sort_unstable();
         let repeated = sorted.windows(2).any(|w| w[0] == w[1]);
         if repeated || !(1..=MAX_PARTIES).contains(&parties) || !(1..=parties).contains(&threshold) {
-            return Err(ThresholdError::Roster { parties, threshold, max: MAX_PARTIES });
+            return Err(Error::Roster { parties, threshold, max: MAX_PARTIES });
         }
         Ok(Self { identities, threshold })
     }
@@ -66,11 +66,7 @@ impl Roster {
 
     pub(crate) fn check(&self, op: &'static str, party: PartyId) -> Result<()> {
         let parties = self.parties();
-        if usize::from(party.0) < parties {
-            Ok(())
-        } else {
-            Err(ThresholdError::ForeignParty { op, party, parties })
-        }
+        if usize::from(party.0) < parties { Ok(()) } else { Err(Error::ForeignParty { op, party, parties }) }
     }
 }
 
@@ -92,7 +88,7 @@ impl Transcript {
     /// The session of a key ceremony in which every site makes `width` secrets.
     ///
     /// # Errors
-    /// [`ThresholdError::Width`].
+    /// [`Error::Width`].
     pub fn ceremony(params: &Parameters, roster: &Roster, purpose: &[u8], width: usize) -> Result<Self> {
         check_width("ceremony", width)?;
         Ok(Self::build(params, roster, purpose, 0, width))

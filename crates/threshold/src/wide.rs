@@ -10,14 +10,15 @@
 //! Reference: Peikert, Vaikuntanathan, Waters, "A framework for efficient and composable oblivious transfer", 2008, §7.2
 //! (several messages under one randomness).
 
-use crate::{Result, ThresholdError};
+use rand_core::CryptoRng;
+use zeroize::Zeroizing;
+
+use crate::{Error, Result};
 use blindscope_ckks::{Parameters, PublicKey, Seed};
 use blindscope_ring::integers::{Integers, product_words};
 use blindscope_ring::lift::Lift;
 use blindscope_ring::{Ntt, Poly, sample};
 use blindscope_wire::{Header, Kind, Reader, Writer, packed_len};
-use rand_core::CryptoRng;
-use zeroize::Zeroizing;
 
 /// Most messages beside one uniform half.
 pub const MAX_WIDTH: usize = 16;
@@ -101,7 +102,7 @@ impl WideKey {
     /// A key of this width from its bytes.
     ///
     /// # Errors
-    /// [`ThresholdError::Wire`], [`ThresholdError::Width`], [`ThresholdError::Residue`].
+    /// [`Error::Wire`], [`Error::Width`], [`Error::Residue`].
     pub fn from_bytes(params: &Parameters, width: usize, bytes: &[u8]) -> Result<Self> {
         check_width("read key", width)?;
         let mut r = Header::open(bytes, KIND, params.fingerprint())?;
@@ -111,7 +112,7 @@ impl WideKey {
         }
         let found = usize::from(r.u8("width")?);
         if found != width {
-            return Err(ThresholdError::Width { op: "read key", found, max: width });
+            return Err(Error::Width { op: "read key", found, max: width });
         }
         let seed = Seed(r.array("seed")?);
         let b = (0..width).map(|_| read_poly(params, &mut r)).collect::<Result<_>>()?;
@@ -152,7 +153,7 @@ impl SharedHalf {
     /// The half in exactly these bytes.
     ///
     /// # Errors
-    /// [`ThresholdError::Wire`], [`ThresholdError::Residue`].
+    /// [`Error::Wire`], [`Error::Residue`].
     pub fn read(params: &Parameters, bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes);
         let poly = read_poly(params, &mut r)?;
@@ -193,7 +194,7 @@ pub(crate) fn check_width(op: &'static str, found: usize) -> Result<()> {
     if (1..=MAX_WIDTH).contains(&found) {
         return Ok(());
     }
-    Err(ThresholdError::Width { op, found, max: MAX_WIDTH })
+    Err(Error::Width { op, found, max: MAX_WIDTH })
 }
 
 fn write_poly(params: &Parameters, poly: &Poly<Ntt>, w: &mut Writer<'_>) {

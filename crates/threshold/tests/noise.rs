@@ -3,6 +3,8 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::noise::{KeyVariances, NoiseModel};
 use blindscope_ckks::{
     Ciphertext, Decryptor, Evaluator, GaloisKeys, Level, ModulusLiteral, Parameters, ParametersLiteral,
@@ -11,8 +13,7 @@ use blindscope_ckks::{
 use blindscope_ring::galois::{Automorphism, rotation_element};
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_testkit as testkit;
-use blindscope_threshold::{GaloisShare, RelinShare, RelinShareTwo, fresh_sum_noise_log2};
-use chacha20::ChaCha20Rng;
+use blindscope_threshold::{GaloisKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, fresh_sum_noise_log2};
 use common::{Study, study};
 
 fn params() -> Parameters {
@@ -28,23 +29,23 @@ fn params() -> Parameters {
 }
 
 fn relin_key(s: &Study, rng: &mut ChaCha20Rng) -> RelinKey {
-    let mut one = RelinShare::collector(&s.ceremony);
+    let mut one = RelinKeyProtocol::collector(&s.ceremony);
     let mut states = Vec::new();
     for secret in &s.secrets {
-        let (message, state) = RelinShare::begin(&s.ceremony).share(secret, rng).unwrap();
+        let (message, state) = RelinKeyProtocol::begin(&s.ceremony).share(secret, rng).unwrap();
         one.absorb(&message).unwrap();
         states.push(state);
     }
-    let one = RelinShare::finish(one).unwrap();
-    let mut two = RelinShareTwo::collector(&s.ceremony);
+    let one = RelinKeyProtocol::finish(one).unwrap();
+    let mut two = RelinKeyRoundTwo::collector(&s.ceremony);
     for (state, secret) in states.into_iter().zip(&s.secrets) {
         two.absorb(&state.share(secret, &one, rng).unwrap()).unwrap();
     }
-    RelinShareTwo::finish(&s.ceremony, &one, two).unwrap()
+    RelinKeyRoundTwo::finish(&s.ceremony, &one, two).unwrap()
 }
 
 fn galois_key(s: &Study, rng: &mut ChaCha20Rng) -> GaloisKeys {
-    let begin = || GaloisShare::begin(&s.ceremony, rotation_element(1, s.ceremony.params().log_n()));
+    let begin = || GaloisKeyProtocol::begin(&s.ceremony, rotation_element(1, s.ceremony.params().log_n()));
     let mut collector = begin().collector();
     for secret in &s.secrets {
         collector.absorb(&begin().share(secret, rng).unwrap()).unwrap();

@@ -9,16 +9,17 @@
 
 mod lattice;
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::Parameters;
 use blindscope_ring::{Coeff, Modulus, Ntt, Poly};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyShare, Roster,
-    SharedHalf, SiteSecret, Transcript, WideKey,
+    Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyProtocol,
+    Roster, SharedHalf, SiteSecret, Transcript, WideKey,
 };
 use blindscope_wire::Digest;
 use lattice::{evaluations, short_solution, toy, words};
-use rand_core::CryptoRng;
 
 /// Who opens.
 const COMMITTEE: [u16; 9] = [0, 1, 2, 3, 6, 8, 10, 14, 18];
@@ -36,14 +37,14 @@ fn study(rng: &mut impl CryptoRng) -> Study {
     let params = toy();
     let roster = Roster::new((0..20).map(|i| Digest([i; 32])).collect(), COMMITTEE.len()).unwrap();
     let ceremony = Transcript::ceremony(&params, &roster, b"ceremony", 1).unwrap();
-    let mut collector = PublicKeyShare::collector(&ceremony);
+    let mut collector = PublicKeyProtocol::collector(&ceremony);
     let mut parts: Vec<Vec<_>> = roster.iter().map(|_| Vec::new()).collect();
     for party in roster.iter() {
         let secret = SiteSecret::generate(&ceremony, party, rng).unwrap();
-        collector.absorb(&PublicKeyShare::begin(&ceremony).share(&secret, rng)).unwrap();
+        collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(&secret, rng)).unwrap();
         parts.iter_mut().zip(secret.split(&ceremony, rng)).for_each(|(of, part)| of.push(part));
     }
-    let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
+    let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
     let combine = |(party, parts)| KeyShare::combine(&ceremony, party, parts).unwrap();
     let shares = roster.iter().zip(parts).map(combine).collect();
     Study { params, ceremony, key, shares }

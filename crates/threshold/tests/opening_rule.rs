@@ -11,16 +11,17 @@
 
 mod lattice;
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::Parameters;
 use blindscope_ring::{Coeff, Ntt, Poly, Prime};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyShare, Roster,
-    SharedHalf, SiteSecret, Transcript, WideKey,
+    Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyProtocol,
+    Roster, SharedHalf, SiteSecret, Transcript, WideKey,
 };
 use blindscope_wire::Digest;
 use lattice::{evaluations, short_solution, toy, words};
-use rand_core::CryptoRng;
 
 /// The careless site.
 const SITE: PartyId = PartyId(18);
@@ -30,14 +31,14 @@ const COMMITTEES: [[u16; 8]; 2] = [[0, 1, 2, 3, 6, 8, 10, 14], [4, 5, 7, 9, 12, 
 fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, WideKey, KeyShare) {
     let roster = Roster::new((0..20).map(|i| Digest([i; 32])).collect(), COMMITTEES[0].len() + 1).unwrap();
     let ceremony = Transcript::ceremony(params, &roster, b"ceremony", 1).unwrap();
-    let mut collector = PublicKeyShare::collector(&ceremony);
+    let mut collector = PublicKeyProtocol::collector(&ceremony);
     let mut parts = Vec::new();
     for party in roster.iter() {
         let secret = SiteSecret::generate(&ceremony, party, rng).unwrap();
-        collector.absorb(&PublicKeyShare::begin(&ceremony).share(&secret, rng)).unwrap();
+        collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(&secret, rng)).unwrap();
         parts.push(secret.split(&ceremony, rng).swap_remove(usize::from(SITE.0)));
     }
-    let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
+    let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
     let share = KeyShare::combine(&ceremony, SITE, parts).unwrap();
     (ceremony, key, share)
 }

@@ -4,17 +4,18 @@
 
 mod common;
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::{
     Ciphertext, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Plaintext, PublicKey, Scale, SecretKey,
 };
 use blindscope_ring::{Ntt, Poly};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, Dealt, Decryption, DecryptionSession, Flooding, Holding, MemoryLedger, Opening, PartyId,
-    Remainder, ThresholdError, Transcript,
+    Committee, Dealt, Decryption, DecryptionSession, Error, Flooding, Holding, MemoryLedger, Opening,
+    PartyId, Remainder, Transcript,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
 use common::{Study, study, toy};
 
 /// Where the attacker's `d` stands: far above the masks.
@@ -154,11 +155,11 @@ fn remainders_are_whole_uniform_and_bounded() {
     assert!(Remainder::from_bytes(&params, 2, &long).is_err());
     assert!(matches!(
         Remainder::from_bytes(&params, 2, &vec![0xff; bytes.len()]),
-        Err(ThresholdError::Residue { .. })
+        Err(Error::Residue { .. })
     ));
     let low = Plaintext::from_polynomial(&params, params.q().prefix(1).zero(), Scale::ONE);
     assert_eq!(low.level(), Level(0));
-    assert!(matches!(Remainder::of(&params, &[low], &seeds), Err(ThresholdError::Shape { .. })));
+    assert!(matches!(Remainder::of(&params, &[low], &seeds), Err(Error::Shape { .. })));
 }
 
 /// A copy of a site that was restored knows nothing of what it gave: asked the same, it gives the same bytes; asked under another

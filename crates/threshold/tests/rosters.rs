@@ -10,6 +10,8 @@
 
 mod common;
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::{
     Complex64, Decryptor, Encoder, Evaluator, GaloisKeys, KeyGenerator, Level, Parameters, Plaintext,
     PublicEncryptor,
@@ -17,11 +19,10 @@ use blindscope_ckks::{
 use blindscope_ring::galois::rotation_element;
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, Decryption, DecryptionSession, Flooding, GaloisShare, MemoryLedger, Opening, PartyId,
-    RelinShare, RelinShareTwo, ThresholdError, Transcript,
+    Committee, Decryption, DecryptionSession, Error, Flooding, GaloisKeyProtocol, MemoryLedger, Opening,
+    PartyId, RelinKeyProtocol, RelinKeyRoundTwo, Transcript,
 };
 use common::{Study, study, toy};
-use rand_core::CryptoRng;
 
 const MESSAGE_BITS: u32 = 60;
 
@@ -52,7 +53,7 @@ fn open(
     present: &[PartyId],
     asker: bool,
     rng: &mut impl CryptoRng,
-) -> Result<Plaintext, ThresholdError> {
+) -> Result<Plaintext, Error> {
     let roster = s.ceremony.roster();
     let c = PublicEncryptor::new(&s.key).encrypt(&encoded(params), rng)?;
     let round = Transcript::new(params, roster, b"job", 1);
@@ -91,10 +92,10 @@ fn every_committee_of_every_small_roster_opens() {
                         assert_eq!(rounded(&params, &got), want, "{t} of {n}: {members:?}");
                     }
                     let e = open(&s, &params, &members, &members[1..], false, &mut rng).unwrap_err();
-                    assert!(matches!(e, ThresholdError::Missing { .. }), "{e}");
+                    assert!(matches!(e, Error::Missing { .. }), "{e}");
                 } else {
                     let e = Committee::new(s.ceremony.roster(), &members).unwrap_err();
-                    assert!(matches!(e, ThresholdError::Committee { .. }), "{e}");
+                    assert!(matches!(e, Error::Committee { .. }), "{e}");
                 }
             }
         }
@@ -105,23 +106,23 @@ fn every_committee_of_every_small_roster_opens() {
 fn ceremony_keys_multiply_and_rotate() {
     let (params, mut rng) = (toy(), testkit::rng(2));
     let s = study(&params, 3, 3, &mut rng);
-    let mut one = RelinShare::collector(&s.ceremony);
+    let mut one = RelinKeyProtocol::collector(&s.ceremony);
     let mut states = Vec::new();
     for secret in &s.secrets {
-        let (message, state) = RelinShare::begin(&s.ceremony).share(secret, &mut rng).unwrap();
+        let (message, state) = RelinKeyProtocol::begin(&s.ceremony).share(secret, &mut rng).unwrap();
         one.absorb(&message).unwrap();
         states.push(state);
     }
-    let one = RelinShare::finish(one).unwrap();
-    let mut two = RelinShareTwo::collector(&s.ceremony);
+    let one = RelinKeyProtocol::finish(one).unwrap();
+    let mut two = RelinKeyRoundTwo::collector(&s.ceremony);
     for (state, secret) in states.into_iter().zip(&s.secrets) {
         two.absorb(&state.share(secret, &one, &mut rng).unwrap()).unwrap();
     }
-    let relin = RelinShareTwo::finish(&s.ceremony, &one, two).unwrap();
-    let step = GaloisShare::begin(&s.ceremony, rotation_element(3, params.log_n()));
+    let relin = RelinKeyRoundTwo::finish(&s.ceremony, &one, two).unwrap();
+    let step = GaloisKeyProtocol::begin(&s.ceremony, rotation_element(3, params.log_n()));
     let mut collector = step.collector();
     for secret in &s.secrets {
-        let site = GaloisShare::begin(&s.ceremony, rotation_element(3, params.log_n()));
+        let site = GaloisKeyProtocol::begin(&s.ceremony, rotation_element(3, params.log_n()));
         collector.absorb(&site.share(secret, &mut rng).unwrap()).unwrap();
     }
     let keys = GaloisKeys::new([step.finish(collector).unwrap()]);
@@ -198,5 +199,5 @@ fn too_few_shares_leave_noise() {
 fn masks_without_room_are_refused() {
     let e = flooding(&toy(), 3, 3).require_room(20.0).unwrap_err();
     assert!(e.to_string().contains("the message starts at 2^20.0"), "{e}");
-    assert!(matches!(Flooding::for_sums(&toy(), 3, 1, 1, 3, 29), Err(ThresholdError::WeakFlooding { .. })));
+    assert!(matches!(Flooding::for_sums(&toy(), 3, 1, 1, 3, 29), Err(Error::WeakFlooding { .. })));
 }

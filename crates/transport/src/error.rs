@@ -4,18 +4,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use blindscope_wire::Digest;
-use thiserror::Error;
-
 use crate::refusal::Refusal;
+use blindscope_wire::Digest;
 
 /// Shorthand.
-pub type Result<T> = std::result::Result<T, TransportError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a call, or a service, failed.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TransportError {
+pub enum Error {
     /// The other side refused, and said why.
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -97,7 +95,7 @@ pub enum TransportError {
     },
 }
 
-impl TransportError {
+impl Error {
     /// Whether the same call may work later, and after how long the other side wants it.
     ///
     /// `None`: it will not. A zero leaves the wait to the caller.

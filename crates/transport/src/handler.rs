@@ -5,12 +5,12 @@ use std::io::Read;
 use std::pin::Pin;
 use std::time::Duration;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
 use crate::identity::Peer;
 use crate::refusal::{Class, Refusal};
+use blindscope_wire::Digest;
 
 /// What a handler answers.
 pub type Answer<T> = Result<T, Refusal>;

@@ -8,6 +8,7 @@
 //! uploads of one certificate are counted, an upload below a byte rate is refused, and a full server makes callers wait
 //! before it reads what they send.
 
+#![allow(clippy::disallowed_methods, reason = "sockets and their deadlines are what this crate is for")]
 #![forbid(unsafe_code)]
 
 mod client;
@@ -22,7 +23,7 @@ mod stubs;
 mod tls;
 
 pub use client::{Backoff, Client, Found};
-pub use error::{Result, TransportError};
+pub use error::{Error, Result};
 pub use handler::{
     Admission, Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Source, Stream, Upload,
 };
@@ -31,3 +32,5 @@ pub use limits::Limits;
 pub use refusal::{Class, Refusal};
 pub use server::{Server, Stop};
 pub use tls::{ClientTls, Credentials, ServerTls};
+/// What an implementation of [`Handler`] is marked with, so that the application names no RPC library.
+pub use tonic::async_trait;

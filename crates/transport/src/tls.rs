@@ -7,7 +7,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, version::TLS13};
 
-use crate::error::{Result, TransportError};
+use crate::error::{Error, Result};
 
 /// One end's certificate, its key and the authority that the other end's certificate must come from; all PEM.
 #[derive(Clone, Copy)]
@@ -35,7 +35,7 @@ impl ServerTls {
     /// Serves with these credentials, and speaks only to certificates of the same authority.
     ///
     /// # Errors
-    /// [`TransportError::Tls`]
+    /// [`Error::Tls`]
     pub fn new(credentials: Credentials<'_>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let roots = Arc::new(credentials.roots()?);
@@ -59,7 +59,7 @@ impl ClientTls {
     /// Calls with these credentials, and only servers of the same authority.
     ///
     /// # Errors
-    /// [`TransportError::Tls`]
+    /// [`Error::Tls`]
     pub fn new(credentials: Credentials<'_>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -94,11 +94,11 @@ impl Credentials<'_> {
 fn certificates(what: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let all: std::result::Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     match all {
-        Ok(all) if all.is_empty() => Err(TransportError::Tls { what, cause: "no PEM block in it".into() }),
+        Ok(all) if all.is_empty() => Err(Error::Tls { what, cause: "no PEM block in it".into() }),
         other => other.map_err(|e| refused(what, &e)),
     }
 }
 
-fn refused(what: &'static str, cause: &dyn std::fmt::Display) -> TransportError {
-    TransportError::Tls { what, cause: cause.to_string() }
+fn refused(what: &'static str, cause: &dyn std::fmt::Display) -> Error {
+    Error::Tls { what, cause: cause.to_string() }
 }

@@ -1,4 +1,5 @@
 //! Every call once, and what honest use meets: repetition, restarts, back-pressure.
+#![allow(clippy::disallowed_methods, reason = "a test")]
 
 mod common;
 
@@ -6,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use blindscope_transport::{Command, Join, Limits, Stream, TransportError};
-use blindscope_wire::Digest;
 use bytes::Bytes;
+
+use blindscope_transport::{Command, Error, Join, Limits, Stream};
+use blindscope_wire::Digest;
 use common::{Authority, Memory, reader, start, upload};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -56,7 +58,7 @@ async fn every_call_reaches_the_handler_and_comes_back() {
     assert_eq!(seen, ["a", "b", "c"]);
 
     let refused = client.fetch(Digest([9; 32]), 10, Vec::new()).await.unwrap_err();
-    let TransportError::Refused(refusal) = refused else { panic!("{refused}") };
+    let Error::Refused(refusal) = refused else { panic!("{refused}") };
     assert_eq!(refusal.code, "no-blob");
     running.stop.stop();
     running.done.await.unwrap().unwrap();
@@ -85,7 +87,7 @@ async fn a_client_outlives_the_coordinators_restart() {
     assert!(interrupted.retry().is_some(), "{interrupted}");
 
     let down = client.healthy().await.unwrap_err();
-    assert!(matches!(down, TransportError::Unreachable { .. }), "{down}");
+    assert!(matches!(down, Error::Unreachable { .. }), "{down}");
     assert!(down.retry().is_some() && down.to_string().contains("refused"), "{down}");
 
     let again =

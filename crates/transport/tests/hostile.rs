@@ -1,5 +1,10 @@
 //! Strangers, liars and dawdlers: each gets a typed refusal, and nothing of it stays.
-#![allow(clippy::panic, clippy::unwrap_used, reason = "helper functions of tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "helper functions of tests"
+)]
 
 mod common;
 
@@ -8,19 +13,20 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use blindscope_transport::{Client, ClientTls, Credentials, Join, Limits, Refusal, TransportError};
 use bytes::Bytes;
-use common::{Authority, Memory, reader, start, upload};
 use rcgen::ExtendedKeyUsagePurpose;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use blindscope_transport::{Client, ClientTls, Credentials, Error, Join, Limits, Refusal};
+use common::{Authority, Memory, reader, start, upload};
 
 fn hello() -> Join {
     Join { software: "test".into(), study: None }
 }
 
-fn refusal(error: TransportError) -> Refusal {
+fn refusal(error: Error) -> Refusal {
     match error {
-        TransportError::Refused(refusal) => refusal,
+        Error::Refused(refusal) => refusal,
         other => panic!("not a refusal: {other}"),
     }
 }
@@ -38,7 +44,7 @@ async fn only_certificates_of_the_authority_get_in() {
     let as_server = authority.issue(ExtendedKeyUsagePurpose::ServerAuth, 1).tls(&authority);
     for (what, tls) in [("foreign", foreign_client), ("expired", expired), ("not for clients", as_server)] {
         let error = Client::new(&address, tls, Limits::default()).unwrap().join(hello()).await.unwrap_err();
-        assert!(matches!(error, TransportError::Unreachable { .. }), "{what}: {error}");
+        assert!(matches!(error, Error::Unreachable { .. }), "{what}: {error}");
     }
     // A client does not talk to a server of another authority either.
     let foreign_view = running.client(foreign.client().tls(&foreign)).join(hello()).await.unwrap_err();
@@ -77,7 +83,7 @@ async fn no_certificate_no_call() {
         assert!(error.to_string().contains("CertificateRequired"), "{error}");
     }
     let broken = Credentials { authority: b"", certificate: b"", key: b"" };
-    assert!(matches!(ClientTls::new(broken), Err(TransportError::Tls { .. })));
+    assert!(matches!(ClientTls::new(broken), Err(Error::Tls { .. })));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -108,7 +114,7 @@ async fn lengths_and_digests_are_held_against_the_head() {
 
     // The source itself ends early: the site learns its own mistake.
     let short = client.submit(upload(&body), reader(&body[..10])).await.unwrap_err();
-    assert!(matches!(short, TransportError::File { .. }), "{short}");
+    assert!(matches!(short, Error::File { .. }), "{short}");
     assert!(memory.blobs.lock().unwrap().is_empty(), "nothing of any of them stays");
     assert_eq!(client.submit(upload(&body), reader(&body)).await.unwrap(), "kept");
 }
@@ -159,7 +165,7 @@ async fn idle_strangers_give_way_to_honest_callers() {
         (running.client(tls.clone()), running.client(tls.clone()), running.client(tls));
     assert!(first.healthy().await.unwrap() && second.healthy().await.unwrap());
     // One certificate cannot take all connections either.
-    assert!(matches!(third.healthy().await, Err(TransportError::Unreachable { .. })));
+    assert!(matches!(third.healthy().await, Err(Error::Unreachable { .. })));
     drop(first);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert!(third.healthy().await.unwrap());

@@ -1,8 +1,11 @@
 //! Seconds a training step of ViT-B/16 takes with random weights: `training_speed [last|lora|whole] [BATCH]`.
-#![allow(clippy::print_stdout, reason = "an example speaks")]
+#![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "an example speaks")]
 
 use std::ops::ControlFlow;
 use std::time::Instant;
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
 
 use blindscope_vision::bench::peak_memory;
 use blindscope_vision::data::Preprocess;
@@ -10,8 +13,6 @@ use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::train::{Classifier, FitPlan, TrainingTile, Tuning, fit};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);

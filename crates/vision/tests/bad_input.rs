@@ -12,6 +12,9 @@ mod common;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use blindscope_vision::Error;
 use blindscope_vision::data::{
     CsvColumns, Limits, Preprocess, SplitPlan, check_no_leak, connected_groups, dirichlet_sites, k_fold,
@@ -20,8 +23,6 @@ use blindscope_vision::data::{
 use blindscope_vision::features::{Extraction, FeatureCache, Features, ImportOptions, extract, import};
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
 
 fn small() -> Vit {
     let config = Config::plain(32, 8, 24, 2, 2);

@@ -6,13 +6,14 @@ mod common;
 
 use std::ops::ControlFlow;
 
+use peak_alloc::PeakAlloc;
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use blindscope_vision::data::{ImageProblem, Limits, Preprocess, decode, read_folder};
 use blindscope_vision::features::{Extraction, extract};
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use peak_alloc::PeakAlloc;
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

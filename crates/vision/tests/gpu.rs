@@ -4,11 +4,12 @@
 
 mod common;
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_vision::Error;
 use blindscope_vision::data::{Limits, Preprocess, decode, read_image};
 use blindscope_vision::vit::{self, Config, GpuVit, Mlp, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 /// The model there, or nothing (said aloud) when the machine has no adapter.
 fn bring(model: &Vit, batch: usize) -> Option<GpuVit> {

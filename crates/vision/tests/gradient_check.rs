@@ -7,11 +7,12 @@
     reason = "a test"
 )]
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{Classifier, Tuning, batch_gradient};
 use blindscope_vision::vit::{Config, Mlp, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 fn small(mlp: Mlp, prefix_positions: usize) -> Config {
     let base = Config::plain(8, 4, 12, 2, 3);

@@ -1,14 +1,15 @@
 //! HDF5 files that h5py wrote (`vectors/hdf5/write.py`), whole and damaged.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 mod common;
 
 use std::path::{Path, PathBuf};
 
-use blindscope_vision::Error;
-use blindscope_vision::features::{Features, ImportOptions, Imported, import};
 use rand::rngs::ChaCha12Rng;
 use rand::{RngExt, SeedableRng};
+
+use blindscope_vision::Error;
+use blindscope_vision::features::{Features, ImportOptions, Imported, import};
 
 fn vector(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/hdf5/{name}.h5"))

@@ -5,11 +5,12 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use blindscope_vision::vit::card::Pooling;
-use blindscope_vision::vit::{self, Config, Parameters, Vit};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use safetensors::SafeTensors;
+
+use blindscope_vision::vit::card::Pooling;
+use blindscope_vision::vit::{self, Config, Parameters, Vit};
 
 fn model(config: &Config) -> Vit {
     let parameters = Parameters::random(config, &mut ChaCha12Rng::seed_from_u64(8));

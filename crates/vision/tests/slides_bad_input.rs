@@ -10,11 +10,12 @@ mod made;
 
 use std::path::Path;
 
-use blindscope_vision::slides::{Opener, Slide, SlideProblem};
-use made::{Picture, dicom, put, tiff};
 use peak_alloc::PeakAlloc;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+
+use blindscope_vision::slides::{Opener, Slide, SlideProblem};
+use made::{Picture, dicom, put, tiff};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;

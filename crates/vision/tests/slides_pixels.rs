@@ -1,15 +1,22 @@
 //! Pixels of real slides are those of `OpenSlide`, sample for sample; coordinates are CLAM's and TRIDENT's, in their order.
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test"
+)]
 
 mod common;
 
 use std::path::{Path, PathBuf};
 
+use sha2::{Digest, Sha256};
+
 use blindscope_vision::features::hex;
 use blindscope_vision::slides::{
     Grid, MppSource, Opener, OverviewPlan, Scale, Slide, TilePlan, TissueRule, read_outlines,
 };
-use sha2::{Digest, Sha256};
 
 /// The folder of real slides, or none with a word about it.
 fn slides() -> Option<PathBuf> {

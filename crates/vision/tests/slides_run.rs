@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+
 use blindscope_vision::Error;
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::features::Features;
@@ -19,8 +22,6 @@ use blindscope_vision::slides::{
 };
 use blindscope_vision::vit::{Config, Engine, Parameters, Vit};
 use made::{Picture, dicom, put, tiff};
-use rand::SeedableRng;
-use rand::rngs::StdRng;
 
 fn model() -> Vit {
     let config = Config { hidden: 32, ..Config::plain(32, 8, 16, 1, 2) };

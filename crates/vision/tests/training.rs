@@ -3,14 +3,15 @@
 
 use std::ops::ControlFlow;
 
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::metrics::argmax;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex};
 use blindscope_vision::train::{Classifier, FitPlan, TrainingTile, Tuning, fit};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
 
 #[test]
 fn a_small_vit_learns_structure() {

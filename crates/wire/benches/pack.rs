@@ -3,8 +3,9 @@
 
 use std::hint::black_box;
 
-use blindscope_wire::{pack, packed_len, unpack};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+
+use blindscope_wire::{pack, packed_len, unpack};
 
 const N: usize = 8192;
 

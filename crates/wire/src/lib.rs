@@ -12,6 +12,7 @@
 mod digest;
 mod error;
 mod frame;
+mod hex;
 mod pack;
 mod read;
 mod write;
@@ -19,6 +20,7 @@ mod write;
 pub use digest::{Digest, Fingerprint, Hasher};
 pub use error::{Error, Result};
 pub use frame::{Header, Kind};
+pub use hex::{hex, hex_into, unhex, unhex_into};
 pub use pack::{MAX_WIDTH, pack, packed_len, unpack};
 pub use read::Reader;
 pub use write::Writer;

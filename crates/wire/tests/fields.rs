@@ -1,7 +1,8 @@
 //! Reader and writer against each other and against short, long and hostile bytes.
 
-use blindscope_wire::{Error, Reader, Writer, packed_len};
 use proptest::prelude::*;
+
+use blindscope_wire::{Error, Reader, Writer, packed_len};
 
 #[derive(Debug, Clone)]
 enum Field {

@@ -1,7 +1,8 @@
 //! Headers and digests: the exact bytes, and every way to get them wrong.
 
-use blindscope_wire::{Digest, Error, Fingerprint, Hasher, Header, Kind, Reader, Writer};
 use proptest::prelude::*;
+
+use blindscope_wire::{Digest, Error, Fingerprint, Hasher, Header, Kind, Reader, Writer};
 
 const PARAMS: Fingerprint = Fingerprint([0xa5; 16]);
 const KIND: Kind = Kind(0x0102);

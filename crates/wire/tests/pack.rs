@@ -1,7 +1,8 @@
 //! Packing against its definition, bit by bit, and against hostile bytes.
 
-use blindscope_wire::{Error, pack, packed_len, unpack};
 use proptest::prelude::*;
+
+use blindscope_wire::{Error, pack, packed_len, unpack};
 
 /// The definition: bit `k` of value `i` is bit `i·width + k` of the string.
 fn pack_by_definition(values: &[u64], width: u32) -> Vec<u8> {

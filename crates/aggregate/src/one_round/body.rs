@@ -7,12 +7,13 @@
 //!
 //! and chunk after chunk the coefficients, packed at one width. A sum is an *integer* sum, not reduced.
 
+use std::io::{Read, Write};
+
 use super::plan::{Plan, Shape};
 use crate::fields::{Packer, Unpacker, packed_len};
 use crate::stream::io;
-use crate::{AggregateError, Result, words};
+use crate::{Error, Result, words};
 use blindscope_wire::{Header, Kind, Reader};
-use std::io::{Read, Write};
 
 /// One site's encrypted values under its one-round key.
 pub const BODY: Kind = Kind(0x0411);
@@ -70,7 +71,7 @@ impl<'r, R: Read> Source<'r, R> {
         let most = u64::from(plan.literal().sites);
         if !(1..=most).contains(&source.terms) {
             let (expected, found) = (most, source.terms);
-            return Err(AggregateError::Mismatch { what: "bodies in a sum", expected, found });
+            return Err(Error::Mismatch { what: "bodies in a sum", expected, found });
         }
         source.top = plan.layout().sum_top(source.terms).0;
         Ok(source)
@@ -102,12 +103,12 @@ impl<'r, R: Read> Source<'r, R> {
         for c in 0..shape.coefficients {
             unpacker.next_into(&mut value);
             if words::compare(&value, &self.top).is_gt() {
-                return Err(AggregateError::Coefficient { op, chunk: index, index: c });
+                return Err(Error::Coefficient { op, chunk: index, index: c });
             }
             each(c, &value);
         }
         if !unpacker.padding_is_zero() {
-            return Err(AggregateError::Coefficient { op, chunk: index, index: shape.coefficients });
+            return Err(Error::Coefficient { op, chunk: index, index: shape.coefficients });
         }
         Ok(())
     }
@@ -126,7 +127,7 @@ impl<'r, R: Read> Source<'r, R> {
 /// that is not below `q/2^d`.
 ///
 /// # Errors
-/// [`AggregateError::Wire`], [`AggregateError::Coefficient`], [`AggregateError::Io`].
+/// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`].
 pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
     let mut source = Source::body(plan, "check body", body)?;
     for index in 0..plan.chunks() {
@@ -139,13 +140,13 @@ pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
 /// Whatever the order of the bodies, the bytes are the same.
 ///
 /// # Errors
-/// [`AggregateError::Mismatch`] for no body or more than the roster has sites; for altered, cut, padded or foreign streams
-/// [`AggregateError::Wire`], [`AggregateError::Coefficient`], [`AggregateError::Io`].
+/// [`Error::Mismatch`] for no body or more than the roster has sites; for altered, cut, padded or foreign streams
+/// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`].
 pub fn write_sum<R: Read>(plan: &Plan, bodies: &mut [R], out: &mut impl Write) -> Result<()> {
     let terms = bodies.len() as u64;
     let most = u64::from(plan.literal().sites);
     if !(1..=most).contains(&terms) {
-        return Err(AggregateError::Mismatch { what: "bodies in a sum", expected: most, found: terms });
+        return Err(Error::Mismatch { what: "bodies in a sum", expected: most, found: terms });
     }
     let mut sources = Vec::with_capacity(bodies.len());
     for reader in bodies {

@@ -5,15 +5,16 @@
 //! `φ_l = g_l + Σ_j w_(l,j)·f_j` is published: each holder checks its own numbers against it, alone and before anything is
 //! opened. The masks keep `φ` from telling anything; a false part passes with probability `p^(−L) <= 2^-128`.
 
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+use zeroize::Zeroizing;
+
 use super::body::{OPENING, head};
 use super::plan::Plan;
 use super::shamir;
 use crate::fields::{Unpacker, packed_len};
-use crate::{AggregateError, Result};
+use crate::{Error, Result};
 use blindscope_wire::{Digest, Header, Reader, Writer};
-use chacha20::ChaCha20Rng;
-use rand_core::Rng;
-use zeroize::Zeroizing;
 
 /// What a part is expanded from that its holder makes itself: dealer and holder derive the same from a key that they share.
 /// Secret; zeroed on drop.
@@ -30,13 +31,11 @@ fn check_derived(plan: &Plan, holders: &[u32]) -> Result<()> {
     let most = u64::from(plan.literal().threshold) - 1;
     let (found, max) = (holders.len() as u64, u64::from(plan.literal().holders) - 1);
     if found > most {
-        return Err(AggregateError::Range { what: "parts that holders derive", found, max: most });
+        return Err(Error::Range { what: "parts that holders derive", found, max: most });
     }
     let twice = |(i, h): (usize, &u32)| holders[..i].contains(h) || u64::from(*h) > max;
     match holders.iter().enumerate().find(|&e| twice(e)) {
-        Some((_, &h)) => {
-            Err(AggregateError::Range { what: "holder of a derived part", found: h.into(), max })
-        }
+        Some((_, &h)) => Err(Error::Range { what: "holder of a derived part", found: h.into(), max }),
         None => Ok(()),
     }
 }
@@ -157,7 +156,7 @@ impl Checks {
     /// The check polynomials of these bytes.
     ///
     /// # Errors
-    /// [`AggregateError::Part`] for another length or a number that is not below `p`.
+    /// [`Error::Part`] for another length or a number that is not below `p`.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let count = plan.masks() * plan.literal().threshold as usize;
         Ok(Self { phi: unpack(plan, "check polynomials", bytes, count)? })
@@ -243,7 +242,7 @@ impl PartSum {
     /// The opening of these bytes.
     ///
     /// # Errors
-    /// [`AggregateError::Wire`] for another plan's or kind, [`AggregateError::Part`] for numbers that no sum of parts has.
+    /// [`Error::Wire`] for another plan's or kind, [`Error::Part`] for numbers that no sum of parts has.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes);
         let header = Header::read(&mut r)?;
@@ -252,7 +251,7 @@ impl PartSum {
         let holder = u32::from(r.u16("holder")?);
         let max = u64::from(plan.literal().holders) - 1;
         if u64::from(holder) > max {
-            return Err(AggregateError::Range { what: "holder", found: u64::from(holder), max });
+            return Err(Error::Range { what: "holder", found: u64::from(holder), max });
         }
         let numbers = r.bytes("parts", packed_len(plan.n(), plan.prime().bits()))?;
         r.finish()?;
@@ -279,7 +278,7 @@ fn unpack(plan: &Plan, what: &'static str, bytes: &[u8], count: usize) -> Result
     let (p, bits) = (plan.prime(), plan.prime().bits());
     let expected = packed_len(count, bits) as u64;
     if bytes.len() as u64 != expected {
-        return Err(AggregateError::Part { what, expected, found: bytes.len() as u64 });
+        return Err(Error::Part { what, expected, found: bytes.len() as u64 });
     }
     let mut unpacker = Unpacker::new(bytes, bits);
     let mut numbers = Vec::with_capacity(count);
@@ -291,7 +290,7 @@ fn unpack(plan: &Plan, what: &'static str, bytes: &[u8], count: usize) -> Result
         numbers.push(x[0] as u16);
     }
     if largest >= p.value() || !unpacker.padding_is_zero() {
-        return Err(AggregateError::Part { what, expected: p.value() - 1, found: largest });
+        return Err(Error::Part { what, expected: p.value() - 1, found: largest });
     }
     Ok(numbers)
 }

@@ -6,12 +6,14 @@
 //!
 //! The field is the scalars of Curve25519, modulo `2^252 + 27742…`, which a well-kept crate gives.
 
+use std::io::Read;
+
+use curve25519_dalek::Scalar;
+
 use super::body::Source;
 use super::plan::{Plan, RoundId};
-use crate::{AggregateError, Result};
+use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
-use curve25519_dalek::Scalar;
-use std::io::Read;
 
 /// `r`: where bodies are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +55,9 @@ impl Evaluation {
     /// The evaluation of these bytes.
     ///
     /// # Errors
-    /// [`AggregateError::Evaluation`] for bytes that are not the one form of a field element.
+    /// [`Error::Evaluation`] for bytes that are not the one form of a field element.
     pub fn from_bytes(bytes: [u8; 32]) -> Result<Self> {
-        Option::from(Scalar::from_canonical_bytes(bytes)).map(Self).ok_or(AggregateError::Evaluation)
+        Option::from(Scalar::from_canonical_bytes(bytes)).map(Self).ok_or(Error::Evaluation)
     }
 }
 

@@ -3,15 +3,17 @@
 //! Noise is looked at before anything is released: no coefficient beyond its bound, and in each chunk a mean square of at most
 //! twice what it should be. A wrong key, part or body makes it uniform.
 
+use std::io::Read;
+
+use rayon::prelude::*;
+use zeroize::Zeroizing;
+
 use super::body::Source;
 use super::plan::{Plan, RoundId};
 use super::recover::SumKey;
-use crate::{AggregateError, Result, words};
+use crate::{Error, Result, words};
 use blindscope_ring::sample;
 use blindscope_ring::{Ntt, Poly};
-use rayon::prelude::*;
-use std::io::Read;
-use zeroize::Zeroizing;
 
 const OP: &str = "open sum";
 
@@ -21,9 +23,9 @@ const PER_THREAD: usize = 2;
 /// The integers of a sum, in order, in runs as long as a chunk.
 ///
 /// # Errors
-/// [`AggregateError::Noise`] where key, sum and round do not belong together or a body was no body: nothing of that chunk is
-/// released, and nothing of any may be used. [`AggregateError::Mismatch`] for a sum of another number of bodies than keys;
-/// [`AggregateError::Wire`], [`AggregateError::Coefficient`], [`AggregateError::Io`] for altered, cut, padded or foreign streams;
+/// [`Error::Noise`] where key, sum and round do not belong together or a body was no body: nothing of that chunk is
+/// released, and nothing of any may be used. [`Error::Mismatch`] for a sum of another number of bodies than keys;
+/// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`] for altered, cut, padded or foreign streams;
 /// whatever `sink` answers.
 pub fn open_sum(
     plan: &Plan,
@@ -34,11 +36,7 @@ pub fn open_sum(
 ) -> Result<()> {
     let mut source = Source::sum(plan, OP, sum)?;
     if source.terms != key.terms {
-        return Err(AggregateError::Mismatch {
-            what: "bodies in the sum",
-            expected: key.terms,
-            found: source.terms,
-        });
+        return Err(Error::Mismatch { what: "bodies in the sum", expected: key.terms, found: source.terms });
     }
     let opening = Opening::new(plan, round, key);
     let batch = (PER_THREAD * rayon::current_num_threads()) as u64;
@@ -77,7 +75,7 @@ pub fn opens_first_chunk(plan: &Plan, round: RoundId, key: &SumKey, sum: &mut im
     source.chunk(shape, 0, |c, v| numbers[c * width..(c + 1) * width].copy_from_slice(v))?;
     match opening.chunk(0, numbers) {
         Ok(_) => Ok(true),
-        Err(AggregateError::Noise { .. }) => Ok(false),
+        Err(Error::Noise { .. }) => Ok(false),
         Err(e) => Err(e),
     }
 }
@@ -97,7 +95,7 @@ pub(super) fn body_opens_to(
     source.chunk(shape, 0, |c, v| numbers[c * width..c * width + v.len()].copy_from_slice(v))?;
     match opening.chunk(0, numbers) {
         Ok(found) => Ok(found.iter().eq(values.iter().take(shape.values))),
-        Err(AggregateError::Noise { .. }) => Ok(false),
+        Err(Error::Noise { .. }) => Ok(false),
         Err(e) => Err(e),
     }
 }
@@ -153,7 +151,7 @@ impl<'p> Opening<'p> {
         self.judge(index, shape.coefficients, &noise)?;
         let used = shape.values * layout.pieces;
         if digits.iter().skip(used).any(|&d| d != 0) {
-            return Err(AggregateError::Noise { chunk: index, found: f64::INFINITY, expected: 0.0 });
+            return Err(Error::Noise { chunk: index, found: f64::INFINITY, expected: 0.0 });
         }
         digits.truncate(used);
         if layout.pieces == 1 {
@@ -175,7 +173,7 @@ impl<'p> Opening<'p> {
         let half = if dropped == 0 { 0.0 } else { terms * f64::from(dropped - 1).exp2() };
         let bound = 9.5 * plan.deviation() * terms.sqrt() + half + 1.0;
         if mean > 2.0 * expected || noise.largest > bound || noise.above {
-            return Err(AggregateError::Noise { chunk, found: mean.sqrt(), expected: expected.sqrt() });
+            return Err(Error::Noise { chunk, found: mean.sqrt(), expected: expected.sqrt() });
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
 //! A sum as it is planned: what is added, by whom, who holds parts of its keys. Everything else follows.
 
+use serde::{Deserialize, Serialize};
+
 use super::layout::Layout;
 use super::ring::{RINGS, Ring, Tables};
-use crate::{AggregateError, Result, fields};
+use crate::{Error, Result, fields};
 use blindscope_ring::sample::Seed;
 use blindscope_ring::{Basis, Modulus, is_prime_vartime};
 use blindscope_wire::{Digest, Hasher, Header};
-use serde::{Deserialize, Serialize};
 
 /// A sum before any check. Check it with [`Plan::new`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +105,7 @@ impl Plan {
     /// The plan under whichever ring and cut of values makes the shortest upload, parts included.
     ///
     /// # Errors
-    /// [`AggregateError::Plan`] for a literal outside its ranges, [`AggregateError::NoRing`] where no ring holds the sum.
+    /// [`Error::Plan`] for a literal outside its ranges, [`Error::NoRing`] where no ring holds the sum.
     pub fn new(literal: PlanLiteral) -> Result<Self> {
         Self::among(literal, &RINGS)
     }
@@ -123,7 +124,7 @@ impl Plan {
         let PlanLiteral { sites, max, .. } = literal;
         // A sum is one word.
         if u128::from(sites) * u128::from(max) >= 1 << 63 {
-            return Err(AggregateError::NoRing { sites: u64::from(sites), max });
+            return Err(Error::NoRing { sites: u64::from(sites), max });
         }
         let mut best: Option<Self> = None;
         for ring in rings {
@@ -134,7 +135,7 @@ impl Plan {
                 }
             }
         }
-        best.ok_or(AggregateError::NoRing { sites: u64::from(sites), max })
+        best.ok_or(Error::NoRing { sites: u64::from(sites), max })
     }
 
     fn under(literal: PlanLiteral, ring: Ring, pieces: usize) -> Result<Option<Self>> {
@@ -317,7 +318,7 @@ fn share_prime(literal: &PlanLiteral) -> Result<Modulus> {
     while !is_prime_vartime(p) {
         p += 1;
     }
-    Modulus::new(p).map_err(|e| blindscope_ckks::CkksError::from(e).into())
+    Modulus::new(p).map_err(|e| blindscope_ckks::Error::from(e).into())
 }
 
 fn check(l: &PlanLiteral) -> Result<()> {
@@ -337,12 +338,12 @@ fn check(l: &PlanLiteral) -> Result<()> {
     ];
     for (what, found, (min, max)) in ranges {
         if !(min..=max).contains(&found) {
-            return Err(AggregateError::Plan { what, found, min, max });
+            return Err(Error::Plan { what, found, min, max });
         }
     }
     if !COINS.contains(&l.coins) {
         let [min, max] = COINS.map(u64::from);
-        return Err(AggregateError::Plan { what: "coins (42 or 168)", found: u64::from(l.coins), min, max });
+        return Err(Error::Plan { what: "coins (42 or 168)", found: u64::from(l.coins), min, max });
     }
     Ok(())
 }

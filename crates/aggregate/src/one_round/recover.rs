@@ -5,11 +5,12 @@
 //! noise of the first chunk instead, for which the caller's probe decrypts it. With more than `t` openings the right ones outvote
 //! the wrong; each opening off the polynomial that they share is named.
 
+use zeroize::Zeroizing;
+
 use super::dealing::PartSum;
 use super::plan::Plan;
 use super::shamir;
-use crate::{AggregateError, Result};
-use zeroize::Zeroizing;
+use crate::{Error, Result};
 
 /// The sum of the keys of a committed set. It decrypts their sum and nothing else.
 #[derive(Clone)]
@@ -40,7 +41,7 @@ const MOST_TRIED: usize = 4096;
 /// candidate and says whether its noise is that of a sum.
 ///
 /// # Errors
-/// [`AggregateError::Openings`] for fewer than `t` holders or one twice; [`AggregateError::WrongOpenings`] where no `t` of them give a
+/// [`Error::Openings`] for fewer than `t` holders or one twice; [`Error::WrongOpenings`] where no `t` of them give a
 /// small sum of keys; what `probe` returns.
 pub fn recover_key(
     plan: &Plan,
@@ -51,7 +52,7 @@ pub fn recover_key(
     let t = plan.literal().threshold as usize;
     let twice = |(i, o): (usize, &PartSum)| openings[..i].iter().any(|p| p.holder() == o.holder());
     if openings.len() < t || openings.iter().enumerate().any(twice) {
-        return Err(AggregateError::Openings { needed: t as u64, found: openings.len() as u64 });
+        return Err(Error::Openings { needed: t as u64, found: openings.len() as u64 });
     }
     let mut members: Vec<usize> = (0..t).collect();
     for _ in 0..MOST_TRIED {
@@ -65,7 +66,7 @@ pub fn recover_key(
             break;
         }
     }
-    Err(AggregateError::WrongOpenings { found: openings.len() as u64, needed: t as u64 })
+    Err(Error::WrongOpenings { found: openings.len() as u64, needed: t as u64 })
 }
 
 fn points(committee: &[&PartSum]) -> Vec<u64> {

@@ -3,10 +3,11 @@
 //! A ring's modulus is bounded by the security of its degree for a key of which the sum with one other key is known; see
 //! `docs/notes/one-round-sums.md` for the estimates. Every prime has at most 46 bits: all fast paths take it.
 
+use std::sync::{Arc, LazyLock};
+
 use crate::Result;
 use blindscope_ring::lift::Lift;
-use blindscope_ring::{Basis, RingError, ntt_primes};
-use std::sync::{Arc, LazyLock};
+use blindscope_ring::{Basis, ntt_primes};
 
 /// A ring: its degree and the widths of its primes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(crate) struct Tables {
 
 impl Ring {
     /// Its primes: the largest of each width that have a transform.
-    pub(crate) fn primes(&self) -> std::result::Result<Vec<u64>, RingError> {
+    pub(crate) fn primes(&self) -> std::result::Result<Vec<u64>, blindscope_ring::Error> {
         let mut primes: Vec<u64> = Vec::new();
         for (i, &bits) in self.widths.iter().enumerate() {
             let nth = self.widths.iter().take(i).filter(|&&w| w == bits).count();
@@ -48,7 +49,7 @@ impl Ring {
 
     /// Its tables, made once a process.
     pub(crate) fn tables(&self) -> Result<Tables> {
-        static MADE: [LazyLock<std::result::Result<Tables, RingError>>; RINGS.len()] = [
+        static MADE: [LazyLock<std::result::Result<Tables, blindscope_ring::Error>>; RINGS.len()] = [
             LazyLock::new(|| make(&RINGS[0])),
             LazyLock::new(|| make(&RINGS[1])),
             LazyLock::new(|| make(&RINGS[2])),
@@ -57,11 +58,11 @@ impl Ring {
         ];
         let place = RINGS.iter().position(|r| r == self).and_then(|at| MADE.get(at));
         let tables = place.map_or_else(|| make(self), |made| (**made).clone());
-        tables.map_err(|e| blindscope_ckks::CkksError::from(e).into())
+        tables.map_err(|e| blindscope_ckks::Error::from(e).into())
     }
 }
 
-fn make(ring: &Ring) -> std::result::Result<Tables, RingError> {
+fn make(ring: &Ring) -> std::result::Result<Tables, blindscope_ring::Error> {
     let basis = Basis::new(&ring.primes()?, ring.log_n)?;
     let lift = Arc::new(Lift::new(&basis));
     let modulus = blindscope_ring::integers::product_words(&basis);

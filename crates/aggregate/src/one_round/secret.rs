@@ -4,19 +4,21 @@
 //! keeps two uploads under different keys: a generator that was rolled back repeats only where round and values are the same too,
 //! and then the bytes are the same.
 
+use std::io::Write;
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+use rayon::prelude::*;
+use zeroize::{Zeroize, Zeroizing};
+
 use super::dealing::{Dealing, PartSeed};
 use super::plan::{Plan, RoundId};
 use super::recover::SumKey;
 use crate::fields::Packer;
-use crate::{AggregateError, Result, words};
+use crate::{Error, Result, words};
 use blindscope_ring::sample;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Hasher};
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
-use rayon::prelude::*;
-use std::io::Write;
-use zeroize::{Zeroize, Zeroizing};
 
 const OP: &str = "write body";
 
@@ -104,7 +106,7 @@ impl<'p> SiteRound<'p> {
     /// distributed as without them.
     ///
     /// # Errors
-    /// [`AggregateError::Range`] for more of them, one twice, or one that is no holder.
+    /// [`Error::Range`] for more of them, one twice, or one that is no holder.
     pub fn dealing(&self, derived: &[(u32, PartSeed)]) -> Result<Dealing<'p>> {
         let mut rng = rng(&self.master, b"sharing", 0);
         Dealing::new(self.plan, &self.key, derived, &mut rng)
@@ -127,8 +129,8 @@ impl<'p> SiteRound<'p> {
     /// Depends on sizes alone.
     ///
     /// # Errors
-    /// [`AggregateError::Mismatch`] for another number of values or other values than were named, [`AggregateError::Range`],
-    /// [`AggregateError::Io`]. Nothing of what was written may be sent then.
+    /// [`Error::Mismatch`] for another number of values or other values than were named, [`Error::Range`],
+    /// [`Error::Io`]. Nothing of what was written may be sent then.
     pub fn write_body(
         &self,
         values: impl Iterator<Item = u64>,
@@ -166,11 +168,7 @@ impl<'p> SiteRound<'p> {
         }
         if digest.finish() != *named {
             let (expected, found) = (0, 1);
-            return Err(AggregateError::Mismatch {
-                what: "values that differ from those named",
-                expected,
-                found,
-            });
+            return Err(Error::Mismatch { what: "values that differ from those named", expected, found });
         }
         Ok(())
     }
@@ -195,7 +193,7 @@ impl<'p> SiteRound<'p> {
             return Err(count_error(self.plan, *done));
         }
         if largest > max {
-            return Err(AggregateError::Range { what: "integer", found: largest, max });
+            return Err(Error::Range { what: "integer", found: largest, max });
         }
         Ok(values)
     }
@@ -255,8 +253,8 @@ impl Drop for Wiped {
     }
 }
 
-fn count_error(plan: &Plan, found: u64) -> AggregateError {
-    AggregateError::Mismatch { what: "number of values", expected: plan.literal().values, found }
+fn count_error(plan: &Plan, found: u64) -> Error {
+    Error::Mismatch { what: "number of values", expected: plan.literal().values, found }
 }
 
 fn rng(master: &[u8; 32], label: &[u8], index: u64) -> ChaCha20Rng {

@@ -4,10 +4,11 @@
 //!
 //! Reference: Shamir, "How to share a secret", 1979.
 
-use blindscope_ring::Modulus;
 use chacha20::ChaCha20;
 use chacha20::cipher::{KeyIvInit, StreamCipher};
 use zeroize::Zeroizing;
+
+use blindscope_ring::Modulus;
 
 /// Products that are added before a reduction.
 const LAZY: usize = 64;

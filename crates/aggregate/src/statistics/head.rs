@@ -2,7 +2,7 @@
 
 use super::Statistics;
 use super::solve::{dot, solve};
-use crate::{AggregateError, Result};
+use crate::{Error, Result};
 
 /// `weights·z + bias` with `z = (x − mean)/deviation`: a row and a number a class.
 ///
@@ -35,7 +35,7 @@ struct Moments {
 impl Moments {
     fn new(s: &Statistics) -> Result<Self> {
         if let Some(class) = s.counts().iter().position(|&n| n == 0) {
-            return Err(AggregateError::EmptyClass { class });
+            return Err(Error::EmptyClass { class });
         }
         let (d, step, samples) = (s.plan.features(), s.plan.fixed.step(), s.samples());
         let total: Vec<i64> = (0..d).map(|j| s.sums().chunks(d).map(|row| row[j]).sum()).collect();
@@ -87,7 +87,7 @@ fn covariance(s: &Statistics, total: &[i64]) -> Vec<f64> {
 /// correlation matrix. `λ` is relative to the number of samples.
 ///
 /// # Errors
-/// [`AggregateError::EmptyClass`]; [`AggregateError::Singular`] for a ridge that is too small.
+/// [`Error::EmptyClass`]; [`Error::Singular`] for a ridge that is too small.
 pub fn ridge(statistics: &Statistics, lambda: f64) -> Result<Head> {
     let mut m = Moments::new(statistics)?;
     m.add_diagonal(lambda);

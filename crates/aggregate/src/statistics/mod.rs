@@ -13,7 +13,7 @@ mod solve;
 pub use head::{Head, lda, ridge};
 pub use quadratic::QuadraticFeatures;
 
-use crate::{AggregateError, FixedPoint, Result};
+use crate::{Error, FixedPoint, Result};
 
 /// What is counted and summed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -44,7 +44,7 @@ impl StatisticsPlan {
     /// For `features` features of samples in `classes` classes, at most `max_samples` a site.
     ///
     /// # Errors
-    /// [`AggregateError::Plan`] with the numbers.
+    /// [`Error::Plan`] with the numbers.
     pub fn new(features: usize, classes: usize, fixed: FixedPoint, max_samples: u64) -> Result<Self> {
         let most = (1 << 62) / (2 * fixed.half() * fixed.half()).max(1);
         let ranges = [
@@ -54,7 +54,7 @@ impl StatisticsPlan {
         ];
         for (what, found, max) in ranges {
             if !(1..=max).contains(&found) {
-                return Err(AggregateError::Plan { what, found, min: 1, max });
+                return Err(Error::Plan { what, found, min: 1, max });
             }
         }
         Ok(Self { classes, features, fixed, max_samples })
@@ -90,12 +90,12 @@ impl StatisticsPlan {
     /// The statistics behind an opened sum.
     ///
     /// # Errors
-    /// [`AggregateError::Mismatch`] for another number of integers; [`AggregateError::Impossible`] for sums that no samples
+    /// [`Error::Mismatch`] for another number of integers; [`Error::Impossible`] for sums that no samples
     /// give.
     pub fn decode(&self, sums: &[u64]) -> Result<Statistics> {
         if sums.len() as u64 != self.values() {
             let (expected, found) = (self.values(), sums.len() as u64);
-            return Err(AggregateError::Mismatch { what: "number of sums", expected, found });
+            return Err(Error::Mismatch { what: "number of sums", expected, found });
         }
         let half = self.fixed.half();
         let (counts, rest) = sums.split_at(self.classes);
@@ -116,7 +116,7 @@ impl StatisticsPlan {
 }
 
 fn at_most(what: &'static str, found: u64, max: u64) -> Result<()> {
-    if found > max { Err(AggregateError::Impossible { what, found, max }) } else { Ok(()) }
+    if found > max { Err(Error::Impossible { what, found, max }) } else { Ok(()) }
 }
 
 /// `value − offset`; a sum of integers that the offset kept from being negative is at most twice the offset.
@@ -129,13 +129,13 @@ impl Statistics {
     /// Counts one sample in.
     ///
     /// # Errors
-    /// [`AggregateError::NotANumber`]; [`AggregateError::Range`] for a class or a number of samples beyond the plan;
-    /// [`AggregateError::Mismatch`] for another number of features. A refused sample changes nothing.
+    /// [`Error::NotANumber`]; [`Error::Range`] for a class or a number of samples beyond the plan;
+    /// [`Error::Mismatch`] for another number of features. A refused sample changes nothing.
     pub fn add(&mut self, features: &[f64], class: usize) -> Result<()> {
         let plan = &self.plan;
         if features.len() != plan.features {
             let (expected, found) = (plan.features as u64, features.len() as u64);
-            return Err(AggregateError::Mismatch { what: "number of features", expected, found });
+            return Err(Error::Mismatch { what: "number of features", expected, found });
         }
         let bounds = [
             ("class", class as u64, plan.classes as u64 - 1),
@@ -143,7 +143,7 @@ impl Statistics {
         ];
         for (what, found, max) in bounds {
             if found > max {
-                return Err(AggregateError::Range { what, found, max });
+                return Err(Error::Range { what, found, max });
             }
         }
         let half = plan.fixed.half() as i64;

@@ -1,8 +1,9 @@
 //! Random quadratic features: what a linear head over them computes is a quadratic form of low rank.
 
-use crate::{AggregateError, Result};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
+
+use crate::{Error, Result};
 
 /// `x ↦ (x, (u_1·x)², …, (u_r·x)²)`, the `u_k` random signs over `√width`, from a public seed that all sites share.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,11 +17,11 @@ impl QuadraticFeatures {
     /// `rank` squares beside `width` features.
     ///
     /// # Errors
-    /// [`AggregateError::Plan`] where there is no feature, or more than 2^24 signs.
+    /// [`Error::Plan`] where there is no feature, or more than 2^24 signs.
     pub fn new(seed: [u8; 32], width: usize, rank: usize) -> Result<Self> {
         let (found, max) = (width.saturating_mul(rank.max(1)) as u64, 1 << 24);
         if !(1..=max).contains(&found) {
-            return Err(AggregateError::Plan { what: "signs of the forms", found, min: 1, max });
+            return Err(Error::Plan { what: "signs of the forms", found, min: 1, max });
         }
         let mut rng = ChaCha20Rng::from_seed(seed);
         let scale = 1.0 / (width as f64).sqrt();
@@ -46,11 +47,11 @@ impl QuadraticFeatures {
     /// The features of one sample.
     ///
     /// # Errors
-    /// [`AggregateError::Mismatch`] for another width.
+    /// [`Error::Mismatch`] for another width.
     pub fn map(&self, x: &[f64]) -> Result<Vec<f64>> {
         if x.len() != self.width {
             let (expected, found) = (self.width as u64, x.len() as u64);
-            return Err(AggregateError::Mismatch { what: "number of features", expected, found });
+            return Err(Error::Mismatch { what: "number of features", expected, found });
         }
         let mut out = x.to_vec();
         out.extend(self.forms.chunks(self.width).map(|u| {

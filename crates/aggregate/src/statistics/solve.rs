@@ -1,12 +1,12 @@
 //! Symmetric positive definite systems, in f64 and one fixed order of operations: the same integers give the same bits.
 
-use crate::{AggregateError, Result};
+use crate::{Error, Result};
 
 /// Solves `A·x = b` for each row `b` of `right`, in place. `a` is `n×n` by rows, its lower triangle is read and overwritten
 /// by Cholesky's factor.
 ///
 /// # Errors
-/// [`AggregateError::Singular`].
+/// [`Error::Singular`].
 pub(super) fn solve(op: &'static str, a: &mut [f64], n: usize, right: &mut [f64]) -> Result<()> {
     for row in 0..n {
         let (above, rest) = a.split_at_mut(row * n);
@@ -18,7 +18,7 @@ pub(super) fn solve(op: &'static str, a: &mut [f64], n: usize, right: &mut [f64]
         }
         let pivot = current[row] - dot(&current[..row], &current[..row]);
         if pivot.is_nan() || pivot <= 0.0 {
-            return Err(AggregateError::Singular { op, size: n, row });
+            return Err(Error::Singular { op, size: n, row });
         }
         current[row] = pivot.sqrt();
     }

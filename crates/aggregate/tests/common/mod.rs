@@ -1,16 +1,17 @@
 //! A study in one process: its keys, and rounds of sums over streams in memory.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+use rand_core::{CryptoRng, Rng};
+
 use blindscope_aggregate::{
     Result, SumPlan, SumPlanLiteral, open_sum, write_shares, write_sum, write_upload,
 };
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
 use blindscope_threshold::{
-    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyShare, Roster, SiteSecret,
+    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyProtocol, Roster, SiteSecret,
     Transcript, WideKey,
 };
 use blindscope_wire::Digest;
-use rand_core::{CryptoRng, Rng};
 
 /// A ring far too small to be safe, with the moduli of the real one.
 pub(crate) fn toy() -> Parameters {
@@ -43,11 +44,11 @@ impl Study {
         let ceremony = Transcript::ceremony(params, &roster, b"ceremony", width).unwrap();
         let secrets: Vec<_> =
             roster.iter().map(|p| SiteSecret::generate(&ceremony, p, rng).unwrap()).collect();
-        let mut collector = PublicKeyShare::collector(&ceremony);
+        let mut collector = PublicKeyProtocol::collector(&ceremony);
         for s in &secrets {
-            collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, rng)).unwrap();
+            collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(s, rng)).unwrap();
         }
-        let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
+        let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
         let mut parts: Vec<_> = roster.iter().map(|p| PartCollector::new(&ceremony, p)).collect();
         for part in secrets.iter().flat_map(|s| s.split(&ceremony, rng)) {
             parts[usize::from(part.to().0)].absorb(part).unwrap();

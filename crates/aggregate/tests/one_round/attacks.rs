@@ -1,7 +1,7 @@
 //! Each test plays the adversary: it wins against the broken way and loses against ours.
 
 use crate::world::{World, literal, total, update};
-use blindscope_aggregate::AggregateError;
+use blindscope_aggregate::Error;
 use blindscope_aggregate::one_round::{Checks, Part, PartSum, Plan, PlanLiteral};
 use blindscope_testkit as testkit;
 
@@ -36,7 +36,7 @@ fn two_sets_of_one_round_would_give_a_site_away() {
     let sum = world.sum_of(&all).unwrap();
     let mixed = [world.opening(0, &all), world.opening(1, &without)];
     let e = world.recover(&sum, 4, &mixed).unwrap_err();
-    assert!(matches!(e, AggregateError::WrongOpenings { .. }), "{e}");
+    assert!(matches!(e, Error::WrongOpenings { .. }), "{e}");
 }
 
 /// A sum of other bodies than the keys': noise, and nothing is released.
@@ -52,16 +52,16 @@ fn a_sum_of_other_bodies_does_not_open() {
     // One site twice, another not at all: as many bodies, another sum.
     let wrong = world.sum_of(&[0, 0, 2, 3, 4]).unwrap();
     let e = world.read(&wrong, &key).unwrap_err();
-    assert!(matches!(e, AggregateError::Noise { chunk: 0, .. }), "{e}");
+    assert!(matches!(e, Error::Noise { chunk: 0, .. }), "{e}");
     assert!(e.to_string().contains("nothing is released"), "{e}");
-    assert!(matches!(world.recover(&wrong, 5, &openings), Err(AggregateError::WrongOpenings { .. })));
+    assert!(matches!(world.recover(&wrong, 5, &openings), Err(Error::WrongOpenings { .. })));
     // Fewer bodies.
     let e = world.read(&world.sum_of(&[0, 1, 2, 3]).unwrap(), &key).unwrap_err();
     assert!(e.to_string().contains("bodies in the sum is 4"), "{e}");
     // Another round's public polynomials.
     let other = plan.round(&blindscope_wire::Digest([77; 32]));
     let world = World { round: other, ..world };
-    assert!(matches!(world.read(&right, &key), Err(AggregateError::Noise { .. })));
+    assert!(matches!(world.read(&right, &key), Err(Error::Noise { .. })));
 }
 
 /// A malformed body spoils the sum; its noise is seen and nothing of it is told.
@@ -76,7 +76,7 @@ fn a_malformed_body_is_seen_and_tells_nothing() {
     let all = [0, 1, 2, 3];
     let openings: Vec<_> = (0..4).map(|h| world.opening(h, &all)).collect();
     let e = world.recover(&world.sum().unwrap(), 4, &openings).unwrap_err();
-    assert!(matches!(e, AggregateError::WrongOpenings { found: 4, needed: 2 }), "{e}");
+    assert!(matches!(e, Error::WrongOpenings { found: 4, needed: 2 }), "{e}");
 }
 
 /// With more than `t` openings a holder that lies is found, and the sum stands.
@@ -99,11 +99,11 @@ fn lying_holders_are_found() {
     assert_eq!(world.read(&sum, &key).unwrap(), total(&updates));
     // Exactly t, one of them a liar: seen, not named.
     let e = world.recover(&sum, 7, &openings[1..4]).unwrap_err();
-    assert!(matches!(e, AggregateError::WrongOpenings { .. }), "{e}");
+    assert!(matches!(e, Error::WrongOpenings { .. }), "{e}");
     let e = world.recover(&sum, 7, &openings[4..6]).unwrap_err();
     assert!(e.to_string().contains("2 openings, 3 of different holders"), "{e}");
     let twice = [openings[4].clone(), openings[4].clone(), openings[5].clone()];
-    assert!(matches!(world.recover(&sum, 7, &twice), Err(AggregateError::Openings { .. })));
+    assert!(matches!(world.recover(&sum, 7, &twice), Err(Error::Openings { .. })));
 }
 
 /// A dealer that gives one holder another number is convicted by that holder alone; the others' parts stay good.

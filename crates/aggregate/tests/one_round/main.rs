@@ -12,12 +12,13 @@ mod attacks;
 mod refusals;
 mod world;
 
+use rand_core::Rng;
+
 use blindscope_aggregate::one_round::{
     Challenge, Evaluation, Plan, PlanLiteral, evaluate_body, evaluate_sum, write_sum,
 };
 use blindscope_testkit as testkit;
 use blindscope_wire::Digest;
-use rand_core::Rng;
 use world::{World, literal, total, update};
 
 /// A whole round in which `silent` sites upload nothing and these holders open.

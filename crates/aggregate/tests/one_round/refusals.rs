@@ -1,11 +1,12 @@
 //! Streams and messages from outside: altered, cut, padded, foreign, random. Refused with a sentence, never a panic.
 
+use rand_core::Rng;
+
 use crate::world::{World, literal, update};
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, PlanLiteral, SiteRound, ValuesDigest, check_body, write_sum,
 };
 use blindscope_testkit as testkit;
-use rand_core::Rng;
 
 fn plan() -> Plan {
     Plan::new(literal(900, 1000, 4, 2)).unwrap()

@@ -1,13 +1,14 @@
 //! A round in one process.
 
+use rand_core::Rng;
+use zeroize::Zeroizing;
+
 use blindscope_aggregate::Result;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSeed, PartSum, Plan, PlanLiteral, RoundId, SiteRound, SumKey, ValuesDigest, open_sum,
     opens_first_chunk, recover_key, write_sum,
 };
 use blindscope_wire::{Digest, Hasher};
-use rand_core::Rng;
-use zeroize::Zeroizing;
 
 pub(crate) fn literal(values: u64, max: u64, sites: u32, threshold: u32) -> PlanLiteral {
     PlanLiteral {

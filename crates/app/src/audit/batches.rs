@@ -2,6 +2,10 @@
 
 use std::ops::ControlFlow;
 
+use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::stage::{keep, kept};
+use super::updates::{Optimiser, RATE, STEPS, train};
+use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 use blindscope_audit::Picture;
 use blindscope_audit::matching::{Objective, Plan, Subspace, reconstruct};
 use blindscope_audit::metrics::{Similarity, best_order};
@@ -9,11 +13,6 @@ use blindscope_audit::spans::{Observed, SearchPlan, recover};
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{BatchGradient, Classifier};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
-use super::stage::{keep, kept};
-use super::updates::{Optimiser, RATE, STEPS, train};
-use super::{AuditError, AuditPlan, ClosedTarget, Stage, Tiles};
 
 /// How a batch is attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +75,7 @@ struct Outcome {
     notes: Vec<String>,
 }
 
-pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     for case in if plan.quick { &QUICK[..] } else { &CASES[..] } {
         let found = if let Some(kept) = kept(plan, case.key) {
@@ -91,12 +90,7 @@ pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Res
     Ok(findings)
 }
 
-fn attack(
-    plan: &AuditPlan,
-    tiles: &Tiles,
-    case: &Case,
-    stage: &mut Stage<'_>,
-) -> Result<Findings, AuditError> {
+fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -> Result<Findings, Error> {
     let mut outcome = Outcome::default();
     for number in 0..case.batches {
         let uploaded = upload(plan, tiles, case, number)?;
@@ -118,7 +112,7 @@ fn attack(
 }
 
 /// Trains on the `number`-th batch of different groups and keeps what a site would send.
-fn upload(plan: &AuditPlan, tiles: &Tiles, case: &Case, number: usize) -> Result<Uploaded, AuditError> {
+fn upload(plan: &AuditPlan, tiles: &Tiles, case: &Case, number: usize) -> Result<Uploaded, Error> {
     let target = ClosedTarget::at_random_start(config(), tiles.classes.len(), plan.seed)?;
     let chosen = tiles.of_different_groups(number * case.images, case.images)?;
     let originals: Vec<Picture> = chosen.iter().map(|t| target.picture(t)).collect();
@@ -133,7 +127,7 @@ fn upload(plan: &AuditPlan, tiles: &Tiles, case: &Case, number: usize) -> Result
 }
 
 /// The models through which a site went, as an attacker knows them: on the straight line between the two it saw.
-fn between(uploaded: &Uploaded, share: f32) -> Result<(Vit, LinearHead), AuditError> {
+fn between(uploaded: &Uploaded, share: f32) -> Result<(Vit, LinearHead), Error> {
     let move_by = |w: &mut [f32], g: &[f32]| w.iter_mut().zip(g).for_each(|(w, g)| *w -= share * g);
     let mut model = uploaded.target.model.clone();
     let mut head = uploaded.head.clone();
@@ -151,7 +145,7 @@ fn by_spans(
     uploaded: &Uploaded,
     (number, stage): (usize, &mut Stage<'_>),
     notes: &mut Vec<String>,
-) -> Result<Vec<f32>, AuditError> {
+) -> Result<Vec<f32>, Error> {
     let name = case.name();
     let total = 1000 * case.images * case.batches;
     let mut stopped = None;
@@ -204,7 +198,7 @@ fn by_matching(
     uploaded: &Uploaded,
     stage: &mut Stage<'_>,
     notes: &mut Vec<String>,
-) -> Result<Vec<f32>, AuditError> {
+) -> Result<Vec<f32>, Error> {
     let (config, name) = (uploaded.target.model.config(), case.name());
     let seen = uploaded.seen.clone();
     let space = Subspace::new(config, &seen.backbone, case.images)?;
@@ -238,7 +232,7 @@ fn by_matching(
 }
 
 impl Outcome {
-    fn compare(&mut self, uploaded: &Uploaded, pixels: &[f32]) -> Result<(), AuditError> {
+    fn compare(&mut self, uploaded: &Uploaded, pixels: &[f32]) -> Result<(), Error> {
         let each = uploaded.target.model.config().pixels();
         let preprocess = &uploaded.target.preprocess;
         let cut = pixels.chunks_exact(each);

@@ -2,6 +2,10 @@
 
 use std::time::Instant;
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
+use super::{Error, Tile};
 use blindscope_audit::closed::{Recovered, from_attention, from_positions};
 use blindscope_audit::metrics::Similarity;
 use blindscope_audit::{Picture, label};
@@ -9,10 +13,6 @@ use blindscope_vision::data::Preprocess;
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
-
-use super::{AuditError, Tile};
 
 /// A model under attack, with the head it is trained with.
 #[derive(Clone, Debug)]
@@ -29,8 +29,8 @@ impl ClosedTarget {
     /// A model at the start of training: every weight drawn from the seed.
     ///
     /// # Errors
-    /// [`AuditError::Vision`] for an impossible configuration.
-    pub fn at_random_start(config: Config, classes: usize, seed: u64) -> Result<Self, AuditError> {
+    /// [`Error::Vision`] for an impossible configuration.
+    pub fn at_random_start(config: Config, classes: usize, seed: u64) -> Result<Self, Error> {
         let mut rng = ChaCha12Rng::seed_from_u64(seed);
         let parameters = Parameters::random(&config, &mut rng);
         Ok(Self::with_new_head(Vit::new(config, parameters)?, classes, seed))
@@ -73,8 +73,8 @@ pub struct ClosedForm {
 /// Attacks the gradient of one tile; without `positions` dL/dE is withheld and attention's gradient must do.
 ///
 /// # Errors
-/// [`AuditError`] when model and tile do not fit.
-pub fn closed_form(target: &ClosedTarget, tile: &Tile, positions: bool) -> Result<ClosedForm, AuditError> {
+/// [`Error`] when model and tile do not fit.
+pub fn closed_form(target: &ClosedTarget, tile: &Tile, positions: bool) -> Result<ClosedForm, Error> {
     let original = target.picture(tile);
     let pixels = original.normalised(&target.preprocess);
     let mut gradient = batch_gradient(&target.model, &target.head, &pixels, &[tile.label])?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// Why an audit could not be run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum AuditError {
+pub enum Error {
     /// An attack refused its input.
     #[error("audit: {0}")]
     Attack(#[from] blindscope_audit::Error),
@@ -14,7 +14,7 @@ pub enum AuditError {
     Vision(#[from] blindscope_vision::Error),
     /// The scheme refused.
     #[error("audit: {0}")]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
     /// The report refused a picture or a table; a defect.
     #[error("audit: {0}")]
     Report(#[from] blindscope_report::Error),

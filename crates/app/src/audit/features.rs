@@ -1,13 +1,13 @@
 //! Tiles and their class tokens, cut into the parts that token attacks need: no group is in two of them, except that
 //! `relatives` are other tiles of the victims' groups among strangers.
 
-use blindscope_audit::Picture;
-use blindscope_vision::data::Preprocess;
-use blindscope_vision::vit::{Config, Parameters, Vit};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
-use super::{AuditError, AuditPlan, Stage, Tile, Tiles};
+use super::{AuditPlan, Error, Stage, Tile, Tiles};
+use blindscope_audit::Picture;
+use blindscope_vision::data::Preprocess;
+use blindscope_vision::vit::{Config, Parameters, Vit};
 
 /// Tiles with their tokens.
 #[derive(Clone, Debug, Default)]
@@ -44,7 +44,7 @@ impl Part {
 }
 
 impl TokenSet {
-    pub(super) fn new(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Self, AuditError> {
+    pub(super) fn new(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Self, Error> {
         let loaded = plan.load_model()?;
         let model = match loaded {
             Some(model) => model,
@@ -76,7 +76,7 @@ impl TokenSet {
 
 /// A small backbone with drawn weights: without a checkpoint there is no other. Its features are those of a random
 /// network, which the report says.
-fn drawn_backbone(seed: u64) -> Result<Vit, AuditError> {
+fn drawn_backbone(seed: u64) -> Result<Vit, Error> {
     let config = Config::plain(64, 8, 96, 4, 3);
     let parameters = Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(seed));
     Ok(Vit::new(config, parameters)?)
@@ -88,7 +88,7 @@ fn part(
     tiles: &[Tile],
     what: &str,
     stage: &mut Stage<'_>,
-) -> Result<Part, AuditError> {
+) -> Result<Part, Error> {
     let mut part = Part::default();
     for (i, chunk) in tiles.chunks(16).enumerate() {
         let pictures: Vec<Picture> =

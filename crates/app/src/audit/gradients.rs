@@ -1,21 +1,21 @@
 //! Stage 1: the gradient of one image, in the clear, under encryption, and released over several sites.
 
+use rand::rngs::ChaCha12Rng;
+use rand::{Rng, SeedableRng};
+
+use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
+use super::{AuditPlan, ClosedForm, ClosedTarget, Error, Stage, Tile, Tiles, closed_form};
 use blindscope_audit::Picture;
 use blindscope_audit::closed::from_positions;
 use blindscope_audit::metrics::Similarity;
 use blindscope_audit::sealed::{Sealer, read_as_values};
 use blindscope_vision::train::batch_gradient;
 use blindscope_vision::vit::{Config, Parameters};
-use rand::rngs::ChaCha12Rng;
-use rand::{Rng, SeedableRng};
-
-use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
-use super::{AuditError, AuditPlan, ClosedForm, ClosedTarget, Stage, Tile, Tiles, closed_form};
 
 /// Sites over which a released gradient is averaged.
 const COHORTS: [usize; 4] = [1, 2, 3, 8];
 
-pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     let chosen = tiles.of_different_groups(0, plan.images)?;
     let classes = tiles.classes.len();
@@ -64,7 +64,7 @@ fn targets(plan: &AuditPlan) -> Vec<(&'static str, &'static str, Config, bool)> 
 }
 
 /// Each original's likeness to the mean of the others: what a guess without any gradient reaches.
-pub(super) fn mean_control(originals: &[Picture]) -> Result<Vec<Similarity>, AuditError> {
+pub(super) fn mean_control(originals: &[Picture]) -> Result<Vec<Similarity>, Error> {
     let mut out = Vec::new();
     for (i, original) in originals.iter().enumerate() {
         let others: Vec<Picture> =
@@ -84,7 +84,7 @@ fn attack(
     tiles: &[Tile],
     learned: bool,
     stage: &mut Stage<'_>,
-) -> Result<(), AuditError> {
+) -> Result<(), Error> {
     let mut found: Vec<ClosedForm> = Vec::new();
     for (i, tile) in tiles.iter().enumerate() {
         found.push(closed_form(target, tile, learned)?);
@@ -155,7 +155,7 @@ fn sealed(
     tiles: &[Tile],
     findings: &mut Findings,
     stage: &mut Stage<'_>,
-) -> Result<(), AuditError> {
+) -> Result<(), Error> {
     const NAME: &str = "closed form on ciphertext bytes";
     let mut sealer = Sealer::new(plan.key_seed())?;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ 0x5345_414c);
@@ -166,7 +166,7 @@ fn sealed(
         let gradient = batch_gradient(&target.model, &target.head, &pixels, &[tile.label])?.backbone;
         let mut noise = vec![0u8; 1 << 16];
         let mut from_bytes =
-            |bytes: Option<&mut Sealer>, into: &mut Vec<Similarity>| -> Result<Picture, AuditError> {
+            |bytes: Option<&mut Sealer>, into: &mut Vec<Similarity>| -> Result<Picture, Error> {
                 let mut seen = Parameters { positions: Vec::new(), ..gradient.clone() };
                 if let Some(sealer) = bytes {
                     seen.positions = read_as_values(&sealer.seal(&gradient.positions)?, &gradient.positions);
@@ -208,7 +208,7 @@ fn released(
     tiles: &[Tile],
     findings: &mut Findings,
     stage: &mut Stage<'_>,
-) -> Result<(), AuditError> {
+) -> Result<(), Error> {
     let pictures: Vec<Picture> = tiles.iter().map(|t| target.picture(t)).collect();
     for (step, sites) in COHORTS.into_iter().enumerate() {
         let (mut found, mut control) = (Vec::new(), Vec::new());
@@ -235,7 +235,7 @@ fn released(
 }
 
 /// The likeness of `picture` to whichever original it resembles most.
-fn best(originals: &[Picture], picture: &Picture) -> Result<Option<Similarity>, AuditError> {
+fn best(originals: &[Picture], picture: &Picture) -> Result<Option<Similarity>, Error> {
     let each: Vec<Similarity> =
         originals.iter().map(|o| Similarity::of(o, picture)).collect::<Result<_, _>>()?;
     Ok(each.into_iter().max_by(|a, b| a.psnr.total_cmp(&b.psnr)))

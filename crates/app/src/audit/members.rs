@@ -1,12 +1,5 @@
 //! Stage 4: who was in an aggregate or behind a head, and what a head's answers give away.
 
-use blindscope_audit::extraction::{Quadratic, agreement, linear_from_logits, quadratic_from_logits};
-use blindscope_audit::membership::{Population, auc, head_scores};
-use blindscope_audit::sealed::{Sealer, read_as_values};
-use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
-use blindscope_vision::head::{
-    HeadPlan, LinearHead, LogisticPlan, PolynomialHead, train_logistic, train_polynomial,
-};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
@@ -14,14 +7,21 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::features::{Part, TokenSet};
 use super::outcome::{Cell, Findings, Point, View};
-use super::{AuditError, AuditPlan, Stage};
+use super::{AuditPlan, Error, Stage};
+use blindscope_audit::extraction::{Quadratic, agreement, linear_from_logits, quadratic_from_logits};
+use blindscope_audit::membership::{Population, auc, head_scores};
+use blindscope_audit::sealed::{Sealer, read_as_values};
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
+use blindscope_vision::head::{
+    HeadPlan, LinearHead, LogisticPlan, PolynomialHead, train_logistic, train_polynomial,
+};
 
 /// Tiles that each site brings to an aggregate.
 const TILES_A_SITE: usize = 4;
 /// Cohorts drawn for each figure.
 const TRIALS: usize = 20;
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     for (i, sites) in [1, 2, 3, 8].into_iter().enumerate() {
         aggregate(plan, set, sites, &mut findings)?;
@@ -52,12 +52,7 @@ fn draw(
     (others.len() == members && rest.len() > 10).then_some((order, others, rest))
 }
 
-fn aggregate(
-    plan: &AuditPlan,
-    set: &TokenSet,
-    sites: usize,
-    findings: &mut Findings,
-) -> Result<(), AuditError> {
+fn aggregate(plan: &AuditPlan, set: &TokenSet, sites: usize, findings: &mut Findings) -> Result<(), Error> {
     let members = sites * TILES_A_SITE;
     let d = set.width;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ sites as u64);
@@ -100,17 +95,17 @@ fn as_values(values: &[f32]) -> Vec<f64> {
     values.iter().map(|v| f64::from(*v)).collect()
 }
 
-fn head_of(width: usize, map: Map) -> Result<Head, AuditError> {
+fn head_of(width: usize, map: Map) -> Result<Head, Error> {
     let literal = HeadLiteral { normalisation: Normalisation::identity(width, 1e6), map, range: None };
-    Head::new(literal).map_err(|e| AuditError::Attack(e.into()))
+    Head::new(literal).map_err(|e| Error::Attack(e.into()))
 }
 
-fn linear(head: &LinearHead) -> Result<Head, AuditError> {
+fn linear(head: &LinearHead) -> Result<Head, Error> {
     let layer = Affine { weights: as_rows(&head.weight, head.width), bias: as_values(&head.bias) };
     head_of(head.width, Map::Linear { layer })
 }
 
-fn polynomial(head: &PolynomialHead) -> Result<Head, AuditError> {
+fn polynomial(head: &PolynomialHead) -> Result<Head, Error> {
     let hidden = head.bias1.len();
     let inner = Affine { weights: as_rows(&head.weight1, head.width), bias: as_values(&head.bias1) };
     let outer = Affine { weights: as_rows(&head.weight2, hidden), bias: as_values(&head.bias2) };
@@ -121,7 +116,7 @@ fn labels(part: &Part, which: &[usize]) -> Vec<usize> {
     which.iter().map(|i| part.labels[*i]).collect()
 }
 
-fn released_head(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Result<(), AuditError> {
+fn released_head(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
     let d = set.width;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ 0x4d45_4d42);
     let (mut found, mut chance) = (Vec::new(), Vec::new());
@@ -150,13 +145,13 @@ fn released_head(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> R
     Ok(())
 }
 
-fn extraction(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Result<(), AuditError> {
+fn extraction(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
     let d = set.width;
     let all: Vec<usize> = (0..set.others.labels.len()).collect();
     let x = rows(&set.others, d, &all);
     let y = labels(&set.others, &all);
     let tokens = as_rows(&set.victims.tokens, d);
-    let wrong = |e: blindscope_classify::ClassifyError| AuditError::Attack(e.into());
+    let wrong = |e: blindscope_classify::Error| Error::Attack(e.into());
     let most = (0..set.classes).map(|c| y.iter().filter(|l| **l == c).count()).max().unwrap_or(0);
     let chance = [most as f64 / y.len().max(1) as f64; 2];
     let at = (Point::Head, View::Released);
@@ -212,7 +207,7 @@ fn label_queries(
     count: usize,
     seed: u64,
     mut ask: impl FnMut(&[f64]) -> blindscope_audit::Result<Vec<f64>>,
-) -> Result<(Vec<f32>, Vec<usize>), AuditError> {
+) -> Result<(Vec<f32>, Vec<usize>), Error> {
     let (d, n) = (set.width, (like.len() / set.width).max(1) as f32);
     let mean = set.mean_token();
     let deviation: Vec<f32> = (0..d)

@@ -17,7 +17,7 @@ mod tokens;
 mod updates;
 
 pub use closed::{ClosedForm, ClosedTarget, closed_form};
-pub use error::AuditError;
+pub use error::Error;
 pub use outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
 pub use plan::{Attack, AuditPlan};
 pub use section::page;
@@ -55,10 +55,10 @@ pub struct AuditReport {
 /// Runs an audit. Stages that an earlier run of the same plan finished are taken from `plan.out`.
 ///
 /// # Errors
-/// [`AuditError`]; [`AuditError::Stopped`] when `progress` breaks, with finished stages kept.
-pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, AuditError> {
+/// [`Error`]; [`Error::Stopped`] when `progress` breaks, with finished stages kept.
+pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, Error> {
     if let Some(folder) = &plan.out {
-        std::fs::create_dir_all(folder).map_err(|source| AuditError::Io {
+        std::fs::create_dir_all(folder).map_err(|source| Error::Io {
             operation: "creating",
             path: folder.clone(),
             source,

@@ -1,8 +1,9 @@
 //! What an audit found: cells of the grid and pictures, plain data.
 
+use serde::{Deserialize, Serialize};
+
 use blindscope_audit::Picture;
 use blindscope_audit::metrics::{Estimate, Similarity, mean_interval};
-use serde::{Deserialize, Serialize};
 
 /// What is attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use blindscope_vision::vit::{Config, Vit, load};
 use serde::Serialize;
 
-use super::{AuditError, Source};
+use super::{Error, Source};
+use blindscope_vision::vit::{Config, Vit, load};
 
 /// A family of attacks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -64,7 +64,7 @@ pub struct AuditPlan {
 
 impl AuditPlan {
     /// The backbone, if one was named.
-    pub(super) fn load_model(&self) -> Result<Option<Vit>, AuditError> {
+    pub(super) fn load_model(&self) -> Result<Option<Vit>, Error> {
         Ok(self.model.as_deref().map(load).transpose()?)
     }
 

@@ -2,24 +2,23 @@
 
 use std::ops::ControlFlow;
 
+use super::features::TokenSet;
+use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::tokens::views;
+use super::{AuditPlan, Error, Stage};
 use blindscope_audit::Picture;
 use blindscope_audit::metrics::Similarity;
 use blindscope_audit::token::{InversionPlan, invert};
 
-use super::features::TokenSet;
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
-use super::tokens::views;
-use super::{AuditError, AuditPlan, Stage};
-
 const NAME: &str = "search in pixel space against the frozen backbone";
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     let views = views(plan, set)?;
     let count = set.victims.pictures.len().min(if plan.quick { 3 } else { 6 });
     let mean = Picture::mean(&set.others.pictures).unwrap_or_else(|| set.victims.pictures[0].clone());
     let originals = &set.victims.pictures[..count];
-    let similar = |p: &[Picture]| -> Result<Vec<Similarity>, AuditError> {
+    let similar = |p: &[Picture]| -> Result<Vec<Similarity>, Error> {
         Ok(originals.iter().zip(p).map(|(a, b)| Similarity::of(a, b)).collect::<Result<_, _>>()?)
     };
     let guess = similar(&vec![mean.clone(); count])?;
@@ -51,7 +50,7 @@ fn search(
     tokens: &[f32],
     mean: &Picture,
     stage: &mut Stage<'_>,
-) -> Result<(Vec<Picture>, f64), AuditError> {
+) -> Result<(Vec<Picture>, f64), Error> {
     let steps = if plan.quick { 40 } else { 150 };
     let search = InversionPlan { steps, seed: plan.seed, ..Default::default() };
     let (mut stopped, mut last) = (None, f64::NAN);

@@ -2,21 +2,20 @@
 
 use std::path::Path;
 
+use super::outcome::{Cell, Gallery, GalleryRow, Point, View};
+use super::{AuditReport, Error};
 use blindscope_report::{
     Block, Drawing, Fact, Figure, ImageCell, ImageGrid, Png, Provenance, Report, Section, Table,
 };
 use blindscope_vision::data::Rgb;
 use blindscope_vision::synth::save_png;
 
-use super::outcome::{Cell, Gallery, GalleryRow, Point, View};
-use super::{AuditError, AuditReport};
-
 impl AuditReport {
     /// Conclusions, pictures and every figure. PNG files of the pictures are written to `folder` and embedded.
     ///
     /// # Errors
-    /// [`AuditError::Vision`] and [`AuditError::Io`] when a picture cannot be written.
-    pub fn section(&self, folder: &Path) -> Result<Section, AuditError> {
+    /// [`Error::Vision`] and [`Error::Io`] when a picture cannot be written.
+    pub fn section(&self, folder: &Path) -> Result<Section, Error> {
         let mut section = Section::new("Audit: what the study's data could be attacked for");
         for conclusion in &self.conclusions {
             section.paragraph(conclusion);
@@ -32,7 +31,7 @@ impl AuditReport {
     }
 }
 
-fn figure(gallery: &Gallery, number: usize, folder: &Path) -> Result<Block, AuditError> {
+fn figure(gallery: &Gallery, number: usize, folder: &Path) -> Result<Block, Error> {
     let columns = ["original", "reconstructed", "difference, four times enlarged"];
     let mut grid = ImageGrid { columns: columns.map(str::to_owned).to_vec(), rows: Vec::new() };
     for (at, row) in gallery.rows.iter().enumerate() {
@@ -50,10 +49,10 @@ fn figure(gallery: &Gallery, number: usize, folder: &Path) -> Result<Block, Audi
     })))
 }
 
-fn picture(row: &GalleryRow, which: usize, name: &str, path: &Path) -> Result<ImageCell, AuditError> {
+fn picture(row: &GalleryRow, which: usize, name: &str, path: &Path) -> Result<ImageCell, Error> {
     let pixels = row.pictures.get(which).cloned().unwrap_or_default();
     save_png(&Rgb { width: row.side, height: row.side, pixels }, path)?;
-    let bytes = std::fs::read(path).map_err(|source| AuditError::Io {
+    let bytes = std::fs::read(path).map_err(|source| Error::Io {
         operation: "reading",
         path: path.to_owned(),
         source,
@@ -66,7 +65,7 @@ fn picture(row: &GalleryRow, which: usize, name: &str, path: &Path) -> Result<Im
     Ok(ImageCell { png: Png::new(bytes)?, alt: format!("{name} of {}", row.name), caption })
 }
 
-fn table(cells: &[Cell]) -> Result<Table, AuditError> {
+fn table(cells: &[Cell]) -> Result<Table, Error> {
     let columns =
         ["attack", "on", "seen", "figure", "reached", "control", "control is", "images or trials", "leaks"];
     let mut table = Table::new("Every figure with its control; means with 95 % intervals", &columns);
@@ -111,7 +110,7 @@ fn view(view: View) -> &'static str {
 ///
 /// # Errors
 /// As [`AuditReport::section`].
-pub fn page(report: &AuditReport, folder: &Path, command: &str) -> Result<String, AuditError> {
+pub fn page(report: &AuditReport, folder: &Path, command: &str) -> Result<String, Error> {
     let facts = vec![Fact::new("tiles", &report.tiles), Fact::new("backbone", &report.backbone)];
     let quick = if report.quick {
         " Small models and short searches stood in: run without --quick for figures to quote."

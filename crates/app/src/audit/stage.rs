@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditError, AuditPlan, Findings};
+use super::{AuditPlan, Error, Findings};
 
 /// How far an audit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,10 +38,10 @@ impl<'a> Stage<'a> {
     }
 
     /// Reports a step.
-    pub(super) fn tick(&mut self, attack: &str, done: usize, total: usize) -> Result<(), AuditError> {
+    pub(super) fn tick(&mut self, attack: &str, done: usize, total: usize) -> Result<(), Error> {
         match (self.progress)(&AuditProgress { attack, done, total }) {
             ControlFlow::Continue(()) => Ok(()),
-            ControlFlow::Break(()) => Err(AuditError::Stopped { attack: attack.to_owned(), done, total }),
+            ControlFlow::Break(()) => Err(Error::Stopped { attack: attack.to_owned(), done, total }),
         }
     }
 }
@@ -66,10 +66,10 @@ pub(super) fn kept(plan: &AuditPlan, name: &str) -> Option<Findings> {
 }
 
 /// Keeps what a stage found; the file is complete or absent.
-pub(super) fn keep(plan: &AuditPlan, name: &str, findings: &Findings) -> Result<(), AuditError> {
+pub(super) fn keep(plan: &AuditPlan, name: &str, findings: &Findings) -> Result<(), Error> {
     let Some(path) = file(plan, name) else { return Ok(()) };
     let kept = Kept { plan: plan.fingerprint(), findings: findings.clone() };
-    let io = |source| AuditError::Io { operation: "writing", path: path.clone(), source };
+    let io = |source| Error::Io { operation: "writing", path: path.clone(), source };
     let bytes = serde_json::to_vec(&kept).map_err(|e| io(e.into()))?;
     let partial = path.with_extension("partial");
     std::fs::write(&partial, bytes).map_err(io)?;

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use blindscope_vision::data::{
-    CsvColumns, Dataset, Limits, Preprocess, Rgb, Sample, decode, read_csv, read_folder, read_image,
-};
-use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex};
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom;
 
-use super::AuditError;
+use super::Error;
+use blindscope_vision::data::{
+    CsvColumns, Dataset, Limits, Preprocess, Rgb, Sample, decode, read_csv, read_folder, read_image,
+};
+use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex};
 
 /// Where tiles come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,8 +64,8 @@ impl Tiles {
     /// Lists the tiles of a source; none is opened yet.
     ///
     /// # Errors
-    /// [`AuditError::Vision`] when a folder holds no tile list and no tiles.
-    pub fn list(source: &Source, seed: u64) -> Result<Self, AuditError> {
+    /// [`Error::Vision`] when a folder holds no tile list and no tiles.
+    pub fn list(source: &Source, seed: u64) -> Result<Self, Error> {
         let plan = SyntheticPlan { side: 224, patients: 40, tiles: 4, sites: 3, seed };
         let (classes, entries, name) = match source {
             Source::Folder(folder) => {
@@ -93,8 +93,8 @@ impl Tiles {
     /// The first `count` readable tiles that each come from another group, after passing over `skip` groups.
     ///
     /// # Errors
-    /// [`AuditError::TooFewTiles`]
-    pub fn of_different_groups(&self, skip: usize, count: usize) -> Result<Vec<Tile>, AuditError> {
+    /// [`Error::TooFewTiles`]
+    pub fn of_different_groups(&self, skip: usize, count: usize) -> Result<Vec<Tile>, Error> {
         let firsts = self.entries.iter().filter(|e| e.turn == 0).skip(skip);
         let tiles: Vec<Tile> = firsts.filter_map(|e| self.open(e)).take(count).collect();
         self.enough(tiles, count)
@@ -103,8 +103,8 @@ impl Tiles {
     /// Up to `each` tiles of the first `groups` groups, whole groups together, after passing over `skip` groups.
     ///
     /// # Errors
-    /// [`AuditError::TooFewTiles`] when there are fewer groups.
-    pub fn of_groups(&self, skip: usize, groups: usize, each: usize) -> Result<Vec<Tile>, AuditError> {
+    /// [`Error::TooFewTiles`] when there are fewer groups.
+    pub fn of_groups(&self, skip: usize, groups: usize, each: usize) -> Result<Vec<Tile>, Error> {
         let chosen: Vec<usize> =
             self.entries.iter().filter(|e| e.turn == 0).skip(skip).take(groups).map(|e| e.group).collect();
         let mut tiles = Vec::new();
@@ -120,11 +120,11 @@ impl Tiles {
         self.entries.iter().filter(|e| e.turn == 0).count()
     }
 
-    fn enough(&self, tiles: Vec<Tile>, needed: usize) -> Result<Vec<Tile>, AuditError> {
+    fn enough(&self, tiles: Vec<Tile>, needed: usize) -> Result<Vec<Tile>, Error> {
         if tiles.len() == needed {
             return Ok(tiles);
         }
-        Err(AuditError::TooFewTiles { needed, found: tiles.len(), source_name: self.source.clone() })
+        Err(Error::TooFewTiles { needed, found: tiles.len(), source_name: self.source.clone() })
     }
 
     /// The tile's pixels; nothing for a file that is no image.
@@ -148,11 +148,11 @@ impl Tile {
     }
 }
 
-fn listing(folder: &Path) -> Result<Dataset, AuditError> {
+fn listing(folder: &Path) -> Result<Dataset, Error> {
     for name in ["manifest.csv", "tiles.csv"] {
         let list = folder.join(name);
         if list.is_file() {
-            let text = std::fs::read_to_string(&list).map_err(|source| AuditError::Io {
+            let text = std::fs::read_to_string(&list).map_err(|source| Error::Io {
                 operation: "reading",
                 path: list.clone(),
                 source,

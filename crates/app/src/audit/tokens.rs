@@ -1,15 +1,15 @@
 //! Stage 3: class tokens, and their mean over sites.
 
-use blindscope_audit::Picture;
-use blindscope_audit::metrics::{Similarity, mse};
-use blindscope_audit::sealed::{Sealer, read_as_values};
-use blindscope_audit::token::{Decoder, same_group};
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 
 use super::features::TokenSet;
 use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
-use super::{AuditError, AuditPlan};
+use super::{AuditPlan, Error};
+use blindscope_audit::Picture;
+use blindscope_audit::metrics::{Similarity, mse};
+use blindscope_audit::sealed::{Sealer, read_as_values};
+use blindscope_audit::token::{Decoder, same_group};
 
 /// Ridge penalties among which the attacker chooses, shares of the number of tiles.
 const PENALTIES: [f64; 4] = [0.1, 1.0, 10.0, 100.0];
@@ -21,7 +21,7 @@ pub(super) struct Views {
     pub(super) random: Vec<f32>,
 }
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     let views = views(plan, set)?;
     retrieval(set, &views, &mut findings);
@@ -31,7 +31,7 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet) -> Result<Findings, AuditErr
 }
 
 /// Tokens of the victims: as they are, as ciphertext bytes, as random numbers of the same mean and deviation.
-pub(super) fn views(plan: &AuditPlan, set: &TokenSet) -> Result<Views, AuditError> {
+pub(super) fn views(plan: &AuditPlan, set: &TokenSet) -> Result<Views, Error> {
     let mut sealer = Sealer::new(plan.key_seed())?;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ 0x544f_4b4e);
     let d = set.width;
@@ -68,12 +68,12 @@ fn retrieval(set: &TokenSet, views: &Views, findings: &mut Findings) {
     }
 }
 
-fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<(), AuditError> {
+fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<(), Error> {
     let decoder = trained(set)?;
-    let decode = |tokens: &[f32]| -> Result<Vec<Picture>, AuditError> {
+    let decode = |tokens: &[f32]| -> Result<Vec<Picture>, Error> {
         Ok(tokens.chunks_exact(set.width).map(|t| decoder.decode(t)).collect::<Result<_, _>>()?)
     };
-    let similar = |found: &[Picture]| -> Result<Vec<Similarity>, AuditError> {
+    let similar = |found: &[Picture]| -> Result<Vec<Similarity>, Error> {
         let pairs = set.victims.pictures.iter().zip(found);
         Ok(pairs.map(|(a, b)| Similarity::of(a, b)).collect::<Result<_, _>>()?)
     };
@@ -104,7 +104,7 @@ fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<()
 }
 
 /// The mean token of N sites, one tile each, given to the same decoder: how much of any one tile is left?
-fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), AuditError> {
+fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
     let decoder = trained(set)?;
     let mean = Picture::mean(&set.others.pictures).unwrap_or_else(|| set.victims.pictures[0].clone());
     let d = set.width;
@@ -129,7 +129,7 @@ fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), AuditError> {
 }
 
 /// The decoder of the penalty that does best on a fifth of the attacker's own tiles, learned on all of them.
-fn trained(set: &TokenSet) -> Result<Decoder, AuditError> {
+fn trained(set: &TokenSet) -> Result<Decoder, Error> {
     let (tokens, pictures) = (&set.others.tokens, &set.others.pictures);
     let held = (pictures.len() / 5).max(1);
     let cut = pictures.len() - held;

@@ -1,15 +1,14 @@
 //! Stage 2: updates after several local steps on one image.
 
+use super::gradients::mean_control;
+use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 use blindscope_audit::Picture;
 use blindscope_audit::closed::from_positions;
 use blindscope_audit::metrics::Similarity;
 use blindscope_vision::head::{AdamW, LinearHead};
 use blindscope_vision::train::{BatchGradient, Classifier, batch_gradient};
 use blindscope_vision::vit::{Parameters, Vit};
-
-use super::gradients::mean_control;
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
-use super::{AuditError, AuditPlan, ClosedTarget, Stage, Tiles};
 
 /// Local steps of a site before it uploads.
 pub(super) const STEPS: usize = 5;
@@ -25,7 +24,7 @@ pub(super) enum Optimiser {
 }
 
 /// Updates of one image.
-pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, AuditError> {
+pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, Error> {
     let mut findings = Findings::default();
     single(plan, tiles, &mut findings, stage)?;
     Ok(findings)
@@ -37,7 +36,7 @@ fn single(
     tiles: &Tiles,
     findings: &mut Findings,
     stage: &mut Stage<'_>,
-) -> Result<(), AuditError> {
+) -> Result<(), Error> {
     let target = ClosedTarget::at_random_start(plan.paper_shape(), tiles.classes.len(), plan.seed)?;
     let chosen = tiles.of_different_groups(0, if plan.quick { 3 } else { 4 })?;
     for (optimiser, key, name) in [
@@ -72,7 +71,7 @@ pub(super) fn train(
     labels: &[usize],
     steps: usize,
     optimiser: Optimiser,
-) -> Result<BatchGradient, AuditError> {
+) -> Result<BatchGradient, Error> {
     if steps == 1 && optimiser == Optimiser::Sgd {
         return Ok(batch_gradient(&target.model, &target.head, pixels, labels)?);
     }

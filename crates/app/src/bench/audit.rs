@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use super::{BenchError, Better, Figure, Report};
+use super::{Better, Error, Figure, Report};
 use crate::audit::{Attack, AuditPlan, AuditReport, Cell, OnProgress, Source, View, audit};
 
 const AREA: &str = "audit";
@@ -28,7 +28,7 @@ pub struct AuditBench {
     pub out: Option<PathBuf>,
 }
 
-pub(super) fn run(bench: &AuditBench, progress: OnProgress<'_>) -> Result<Report, BenchError> {
+pub(super) fn run(bench: &AuditBench, progress: OnProgress<'_>) -> Result<Report, Error> {
     let plan = AuditPlan {
         source: bench.data.clone().map_or(Source::Synthetic, Source::Folder),
         model: bench.model.clone(),

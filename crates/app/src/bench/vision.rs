@@ -1,16 +1,17 @@
 //! Figures of class tokens at 224 pixels, batches of eight, two threads.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
 use super::clock::of_process;
 use super::runtime::OnnxRuntime;
-use super::{BenchError, Better, Figure, Peers, Report};
+use super::{Better, Error, Figure, Peers, Report};
 use blindscope_vision::bench::{ExtractionBench, linear_probe, peak_memory, reference_error};
 use blindscope_vision::data::{CsvColumns, Dataset, Limits, Preprocess, read_csv};
 use blindscope_vision::features::{Extraction, extract};
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::vit::{self, Config};
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 
 const AREA: &str = "vision";
 /// Images a pass.
@@ -22,7 +23,7 @@ const RUNS_A_PASS: usize = 10;
 /// Tiles of each group in the probe.
 const TILES_A_GROUP: usize = 3;
 
-pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, BenchError> {
+pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     let scratch = Scratch::new()?;
     let backend = format!("{THREADS} threads, batch {BATCH}");
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
@@ -48,7 +49,7 @@ pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Rep
 struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> Result<Self, BenchError> {
+    fn new() -> Result<Self, Error> {
         let path = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
         std::fs::create_dir_all(&path)?;
         Ok(Self(path))
@@ -63,7 +64,7 @@ impl Drop for Scratch {
 }
 
 /// Highest memory of the whole process while ViT-B takes PNG tiles to class tokens.
-fn memory(scratch: &Scratch, report: &mut Report) -> Result<(), BenchError> {
+fn memory(scratch: &Scratch, report: &mut Report) -> Result<(), Error> {
     let plan = SyntheticPlan { side: 224, patients: 2, tiles: 4, sites: 1, seed: 1 };
     let tiles = plan.write(&scratch.0.join("tiles"))?;
     let bench = ExtractionBench::new(Config::vit_base(), BATCH, THREADS)?;
@@ -93,7 +94,7 @@ fn speed(
     peers: &Peers,
     scratch: &Scratch,
     report: &mut Report,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let shape = [
         ("batch", BATCH),
         ("threads", THREADS),
@@ -152,7 +153,7 @@ fn relative(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// What needs real weights and tiles.
-fn real(data: &Path, report: &mut Report) -> Result<(), BenchError> {
+fn real(data: &Path, report: &mut Report) -> Result<(), Error> {
     let folder = data.join("vit/deit-tiny-patch16-224");
     let weights = folder.join("deit_tiny_patch16_224.safetensors");
     let error = reference_error(&weights, &folder.join("reference_outputs.safetensors"))?;
@@ -184,7 +185,7 @@ fn real(data: &Path, report: &mut Report) -> Result<(), BenchError> {
 }
 
 /// The first tiles of every group.
-fn probe_tiles(manifest: &Path) -> Result<Dataset, BenchError> {
+fn probe_tiles(manifest: &Path) -> Result<Dataset, Error> {
     let columns =
         CsvColumns { group: "tile_group".into(), groups_within_label: true, ..CsvColumns::default() };
     let mut tiles = read_csv(manifest, &columns)?;

@@ -1,5 +1,7 @@
 //! The asker's part: held-out tiles through every configuration.
 
+use std::sync::atomic::AtomicBool;
+
 use super::error::Result;
 use super::evaluate::TestSet;
 use super::event::DemoEvent;
@@ -12,7 +14,6 @@ use super::tiles::Lists;
 use blindscope_classify::Head;
 use blindscope_learn::features::{self, Backbone, ExtractOptions, TileList};
 use blindscope_learn::jobs::{Model, UpdateState, encrypted_form};
-use std::sync::atomic::AtomicBool;
 
 /// What the asker found.
 pub(super) struct Answered {

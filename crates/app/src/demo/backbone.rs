@@ -3,7 +3,14 @@
 //! Without weights from outside, a small transformer is trained on public tiles, drawn from another seed with stains that no
 //! site has, and then left as it is: it stands for a published model.
 
-use super::error::{DemoError, Result};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
+use super::error::{Error, Result};
 use super::options::{DemoOptions, Size};
 use blindscope_learn::features::{Backbone, BackboneSource};
 use blindscope_vision::data::Preprocess;
@@ -11,11 +18,6 @@ use blindscope_vision::head::LinearHead;
 use blindscope_vision::synth::{CLASSES, SyntheticPlan};
 use blindscope_vision::train::{Classifier, Epoch, FitPlan, TrainingTile, Tuning, fit};
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use std::ops::ControlFlow;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Keeps public tiles apart from the sites' own.
 const PUBLIC: u64 = 0x7075_626c_6963;
@@ -53,7 +55,7 @@ pub(super) fn train(
     };
     fit(&mut model, &mut head, &tiles, &preprocess(size), &fit_plan, &mut each)?;
     if cancel.load(Ordering::Relaxed) {
-        return Err(DemoError::Stopped { folder: options.folder.clone() });
+        return Err(Error::Stopped { folder: options.folder.clone() });
     }
     Ok(vit::save(&model, path)?)
 }

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 /// The demo's result.
-pub type Result<T> = std::result::Result<T, DemoError>;
+pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why a demo could not go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DemoError {
+pub enum Error {
     /// The folder holds something else.
     #[error(
         "{} holds {found}; remove it, or name another one with --folder",
@@ -74,7 +74,7 @@ pub enum DemoError {
     },
     /// From features.
     #[error(transparent)]
-    Features(#[from] blindscope_learn::features::FeatureError),
+    Features(#[from] blindscope_learn::features::Error),
     /// From vision.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
@@ -83,10 +83,10 @@ pub enum DemoError {
     Learn(#[from] blindscope_learn::jobs::Error),
     /// From encrypted inference.
     #[error(transparent)]
-    Classify(#[from] blindscope_classify::ClassifyError),
+    Classify(#[from] blindscope_classify::Error),
     /// From a service.
     #[error(transparent)]
-    App(#[from] blindscope_node::AppError),
+    App(#[from] blindscope_node::Error),
     /// From the protocol.
     #[error(transparent)]
     Federation(#[from] blindscope_federation::Error),
@@ -95,7 +95,7 @@ pub enum DemoError {
     Report(#[from] blindscope_report::Error),
 }
 
-impl DemoError {
+impl Error {
     /// Names the operation and the path of an input or output error.
     pub(super) fn file(
         operation: &'static str,
@@ -117,17 +117,17 @@ impl DemoError {
 
 /// Reads a file that the demo wrote.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(DemoError::file("reading", path))
+    std::fs::read(path).map_err(Error::file("reading", path))
 }
 
 /// Writes a file; a reader sees the old one or the new one.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let beside = path.with_extension("part");
-    std::fs::write(&beside, bytes).map_err(DemoError::file("writing", &beside))?;
-    std::fs::rename(&beside, path).map_err(DemoError::file("writing", path))
+    std::fs::write(&beside, bytes).map_err(Error::file("writing", &beside))?;
+    std::fs::rename(&beside, path).map_err(Error::file("writing", path))
 }
 
 /// Makes a folder with those above it.
 pub(super) fn make_folder(path: &Path) -> Result<()> {
-    std::fs::create_dir_all(path).map_err(DemoError::file("creating", path))
+    std::fs::create_dir_all(path).map_err(Error::file("creating", path))
 }

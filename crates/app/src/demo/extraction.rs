@@ -1,13 +1,14 @@
 //! Extraction by a process of the party whose tiles they are: whoever runs the demo opens nobody else's tiles for it.
 
-use super::error::{DemoError, Result, read};
-use super::options::DemoOptions;
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::error::{Error, Result, read};
+use super::options::DemoOptions;
 
 /// Lines of a failed process that are shown.
 const TAIL: usize = 8;
@@ -22,17 +23,17 @@ pub(super) fn extract(
     cancel: &AtomicBool,
 ) -> Result<Vec<String>> {
     let (program, log) = (&options.program, list.with_extension("log"));
-    let summary = File::create(&log).map_err(DemoError::file("writing", &log))?;
+    let summary = File::create(&log).map_err(Error::file("writing", &log))?;
     let mut command = Command::new(program);
     command.args(["features", "extract"]).args([list, &list.with_extension("safetensors")]);
     command.arg("--model").arg(model).arg("--cache").arg(list.with_file_name("cache"));
     command.env("BLINDSCOPE_PROGRESS", "0.2").stdin(Stdio::null()).stdout(summary).stderr(Stdio::piped());
-    let child = command.spawn().map_err(DemoError::file("starting", program))?;
+    let child = command.spawn().map_err(Error::file("starting", program))?;
     let mut tail = VecDeque::new();
-    let done = follow(child, &mut tail, progress, cancel).map_err(DemoError::file("running", program))?;
+    let done = follow(child, &mut tail, progress, cancel).map_err(Error::file("running", program))?;
     match done {
-        _ if cancel.load(Ordering::Relaxed) => Err(DemoError::Stopped { folder: options.folder.clone() }),
-        Some(status) if !status.success() => Err(DemoError::Process {
+        _ if cancel.load(Ordering::Relaxed) => Err(Error::Stopped { folder: options.folder.clone() }),
+        Some(status) if !status.success() => Err(Error::Process {
             name: format!("the extraction of {}", list.display()),
             status: status.to_string(),
             log,

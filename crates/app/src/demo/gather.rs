@@ -1,14 +1,16 @@
 //! Figures that lie in the demo's folder and in the results of jobs.
 
+use std::collections::{BTreeSet, HashSet};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
 use super::error::{Result, read};
 use super::options::SITES;
 use super::results::{BackboneFigures, ClientCurve, DataFigures, Exactness};
 use super::tiles::Lists;
 use blindscope_learn::features::{self, Backbone, TileList};
 use blindscope_learn::jobs::HistoryLine;
-use sha2::{Digest, Sha256};
-use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
 
 /// Results of the encrypted jobs, or of their clear twins.
 pub(super) struct Learned {

@@ -1,12 +1,14 @@
 //! Encrypted inference: what the asker does, what the server sees, and how both compare with the clear.
 
+use std::time::Instant;
+
+use rand_core::CryptoRng;
+use rustix::time::{ClockId, clock_gettime};
+
 use super::error::Result;
 use super::evaluate::class;
 use super::results::Agreement;
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Plan, Policy, Server};
-use rand_core::CryptoRng;
-use rustix::time::{ClockId, clock_gettime};
-use std::time::Instant;
 
 /// Encrypted inferences of one token whose median is given.
 pub(super) const LONE: usize = 11;

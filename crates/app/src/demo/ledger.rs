@@ -1,10 +1,12 @@
 //! What a run has done so far, so that a second run of the same command goes on where the first one stopped.
 
-use super::error::{DemoError, Result, make_folder, read, write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::error::{Error, Result, make_folder, read, write};
 use super::options::DemoOptions;
 use super::results::StepFigures;
-use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
 
 /// `demo.json` in the demo's folder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,13 +28,13 @@ impl Ledger {
     /// Opens or begins the ledger of these options.
     ///
     /// # Errors
-    /// [`DemoError::Folder`] when the folder holds something else.
+    /// [`Error::Folder`] when the folder holds something else.
     pub(super) fn open(options: &DemoOptions) -> Result<Self> {
         let path = options.folder.join("demo.json");
         let question = question(options);
         if path.is_file() {
             let saved: Option<Saved> = serde_json::from_slice(&read(&path)?).ok();
-            let refuse = |found| DemoError::Folder { folder: options.folder.clone(), found };
+            let refuse = |found| Error::Folder { folder: options.folder.clone(), found };
             let saved = saved.ok_or_else(|| refuse("a demo.json that this version cannot read"))?;
             if saved.question != question {
                 return Err(refuse("a demo with other options"));
@@ -41,7 +43,7 @@ impl Ledger {
         }
         if options.folder.is_dir() && !is_empty(&options.folder)? {
             let (folder, found) = (options.folder.clone(), "files that are no demo's");
-            return Err(DemoError::Folder { folder, found });
+            return Err(Error::Folder { folder, found });
         }
         make_folder(&options.folder)?;
         let ledger = Self { path, saved: Saved { question, steps: Vec::new() } };
@@ -81,6 +83,6 @@ fn question(options: &DemoOptions) -> String {
 }
 
 fn is_empty(folder: &Path) -> Result<bool> {
-    let mut entries = std::fs::read_dir(folder).map_err(DemoError::file("listing", folder))?;
+    let mut entries = std::fs::read_dir(folder).map_err(Error::file("listing", folder))?;
     Ok(entries.next().is_none())
 }

@@ -23,7 +23,7 @@ mod study;
 mod tiles;
 mod traffic;
 
-pub use error::{DemoError, Result};
+pub use error::{Error, Result};
 pub use event::DemoEvent;
 pub use options::{DemoOptions, OwnData, SITES};
 pub use results::{

@@ -1,7 +1,8 @@
 //! What a demo is asked to do, and how large it is.
 
-use blindscope_learn::features::{BackboneSource, TileList};
 use std::path::PathBuf;
+
+use blindscope_learn::features::{BackboneSource, TileList};
 
 /// A demo.
 #[derive(Debug, Clone)]

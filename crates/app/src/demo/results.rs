@@ -1,7 +1,8 @@
 //! Everything that a demo measured: `results.json`.
 
-use blindscope_learn::jobs::HistoryLine;
 use serde::{Deserialize, Serialize};
+
+use blindscope_learn::jobs::HistoryLine;
 
 /// The results of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

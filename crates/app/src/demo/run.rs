@@ -2,8 +2,12 @@
 
 mod prepare;
 
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
 use super::ask::{Answered, Asking};
-use super::error::{DemoError, Result, make_folder, write};
+use super::error::{Error, Result, make_folder, write};
 use super::evaluate::TestSet;
 use super::event::DemoEvent;
 use super::gather::{self, Learned};
@@ -20,9 +24,6 @@ use blindscope_learn::features::{Backbone, Features};
 use blindscope_learn::jobs::{Model, SiteData, SiteLearner, SiteSettings, Terms, clear_twin, open_site};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 /// Names of the steps, in order.
 const STEPS: [&str; 10] = [
@@ -52,7 +53,7 @@ pub struct DemoOutcome {
 /// Runs the demo; `tell` hears what happens, and once `cancel` is set the demo stops at the next point where nothing is lost.
 ///
 /// # Errors
-/// [`DemoError`]; [`DemoError::is_stop`] tells a stop from a fault. The same options in the same folder go on from there.
+/// [`Error`]; [`Error::is_stop`] tells a stop from a fault. The same options in the same folder go on from there.
 pub fn run(
     options: &DemoOptions,
     tell: &mut dyn FnMut(&DemoEvent),
@@ -121,7 +122,7 @@ impl Demo<'_> {
     /// Does one step, or says that it was done before.
     fn step<T>(&mut self, at: usize, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         if self.cancel.load(Ordering::Relaxed) {
-            return Err(DemoError::Stopped { folder: self.options.folder.clone() });
+            return Err(Error::Stopped { folder: self.options.folder.clone() });
         }
         let name = STEPS[at];
         (self.tell)(&DemoEvent::Step { number: at + 1, of: STEPS.len(), name });
@@ -129,7 +130,7 @@ impl Demo<'_> {
         let result = work(self).map_err(|e| {
             // Ctrl-C reaches the services too: what then fails here is the stop, not a fault.
             let stopped = self.cancel.load(Ordering::Relaxed);
-            if stopped { DemoError::Stopped { folder: self.options.folder.clone() } } else { e }
+            if stopped { Error::Stopped { folder: self.options.folder.clone() } } else { e }
         })?;
         let seconds = start.elapsed().as_secs_f64();
         if self.ledger.has(name) {
@@ -153,7 +154,7 @@ impl Demo<'_> {
         self.step(3, |demo| {
             let project = project(backbone, &test.classes);
             let learning = toml::Table::try_from(demo.site_settings()).map_err(|e| {
-                blindscope_node::AppError::Settings { path: kits.to_owned(), reason: e.to_string() }
+                blindscope_node::Error::Settings { path: kits.to_owned(), reason: e.to_string() }
             })?;
             let mut study = Study::start(demo.options, kits, project, &vec![learning; SITES.len()])?;
             demo.note(format!(

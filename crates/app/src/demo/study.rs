@@ -1,6 +1,12 @@
 //! The study's services: a coordinator and three sites as processes, driven by an administrator over mutual TLS.
 
-use super::error::{DemoError, Result, read};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+
+use super::error::{Error, Result, read};
 use super::inference::{Answers, LONE, compare, lone_processor_ms, median, smallest_lead};
 use super::options::{DemoOptions, SITES};
 use super::results::Agreement;
@@ -13,10 +19,6 @@ use blindscope_node::asker::Asking;
 use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
 use blindscope_node::system;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-use tokio::runtime::Runtime;
 
 /// How often a job is looked at.
 const LOOK: Duration = Duration::from_millis(40);
@@ -68,13 +70,13 @@ impl Study {
         let begun = Instant::now();
         loop {
             if cancel.load(Ordering::Relaxed) {
-                return Err(DemoError::Stopped { folder: self.folder.clone() });
+                return Err(Error::Stopped { folder: self.folder.clone() });
             }
             self.check()?;
             let view = self.runtime.block_on(self.admin.status(&job))?;
             progress(&view);
             if let JobStatus::Failed { failure } = &view.status {
-                return Err(DemoError::Job {
+                return Err(Error::Job {
                     job: spec.name.clone(),
                     reason: failure.explain(self.admin.study()),
                 });
@@ -84,7 +86,7 @@ impl Study {
             }
             if begun.elapsed() > PATIENCE {
                 let (what, seconds) = (format!("job {}", spec.name), PATIENCE.as_secs());
-                return Err(DemoError::Late { what, seconds, logs: self.logs.clone() });
+                return Err(Error::Late { what, seconds, logs: self.logs.clone() });
             }
             std::thread::sleep(LOOK);
         }
@@ -138,7 +140,7 @@ impl Study {
         let text = String::from_utf8_lossy(&read(&log)?).into_owned();
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines[lines.len().saturating_sub(8)..].join("\n");
-        Err(DemoError::Process { name, status: "by itself".into(), log, tail })
+        Err(Error::Process { name, status: "by itself".into(), log, tail })
     }
 
     /// The audit log, verified against the study.

@@ -1,11 +1,12 @@
 //! Each party's own tiles: who gets which, with whole groups kept together.
 
-use super::error::{DemoError, Result, make_folder, write};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::error::{Error, Result, make_folder, write};
 use super::options::{DemoOptions, OwnData, SITES, Size};
 use blindscope_vision::data::{Dataset, SplitPlan, check_no_leak, connected_groups};
 use blindscope_vision::synth::{CLASSES, SyntheticPlan, TileIndex, save_png};
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 /// Lists of tiles.
 #[derive(Debug, Clone)]
@@ -110,11 +111,11 @@ fn share_out(own: &OwnData, seed: u64, lists: &Lists) -> Result<()> {
         let mut rows = HEADER.to_owned();
         for i in split.members(part) {
             let sample = &dataset.samples[i];
-            let path = std::path::absolute(&sample.path).map_err(DemoError::file("finding", &sample.path))?;
+            let path = std::path::absolute(&sample.path).map_err(Error::file("finding", &sample.path))?;
             let path = path.display().to_string();
             if path.contains([',', '"', '\n']) {
                 let reason = format!("`{path}` holds a comma, a quote or a newline; rename it");
-                return Err(DemoError::Split { reason });
+                return Err(Error::Split { reason });
             }
             rows.extend([&path, ",", &dataset.classes[sample.label], ",", &format!("g{}", groups[i]), "\n"]);
         }

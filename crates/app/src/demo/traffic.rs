@@ -1,8 +1,9 @@
 //! What moved, read off the coordinator's records: the audit log is the only witness.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::results::TrafficFigures;
 use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Step};
-use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Default)]
 struct Sum {

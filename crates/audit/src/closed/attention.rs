@@ -11,12 +11,12 @@
 //! has one solution as long as patches, positions and class token are independent: 2n + 2 ≤ d. It tells the patches
 //! apart by their positions.
 
-use blindscope_vision::vit::{Parameters, Vit};
 use faer::Mat;
 
 use super::{Recovered, assemble, check_patch_weight};
 use crate::error::{Error, Result};
 use crate::linear::{Spectrum, narrow, widen};
+use blindscope_vision::vit::{Parameters, Vit};
 
 const ATTACK: &str = "closed form from attention";
 

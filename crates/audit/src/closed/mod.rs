@@ -15,9 +15,8 @@ mod smooth;
 pub use attention::from_attention;
 pub use positions::from_positions;
 
-use blindscope_vision::vit::{Config, Parameters};
-
 use crate::error::{Error, Result};
+use blindscope_vision::vit::{Config, Parameters};
 
 /// Patches that a closed form recovered.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,11 +1,11 @@
 //! Learned positions: dL/dE gives the token gradients themselves.
 
-use blindscope_vision::vit::{Config, Parameters};
 use faer::Mat;
 
 use super::{Recovered, assemble, check_patch_weight, smooth};
 use crate::error::{Error, Result};
 use crate::linear::{Spectrum, narrow, widen};
+use blindscope_vision::vit::{Config, Parameters};
 
 const ATTACK: &str = "closed form from positions";
 

@@ -1,11 +1,11 @@
 //! Filling in what too few equations leave open: of all images that satisfy them, the smoothest.
 
-use blindscope_vision::vit::Config;
 use faer::{Mat, MatRef};
 
 use super::pixel_of;
 use crate::error::Result;
 use crate::linear::Spectrum;
+use blindscope_vision::vit::Config;
 
 /// Steps of conjugate gradients.
 const STEPS: usize = 300;

@@ -4,11 +4,10 @@
 //! pixel gradients at two shifted models gives the second-order term to O(ε²), at three times the cost of one
 //! gradient and with no second-order code. The shift is a fixed share of the weights' own length.
 
+use crate::error::{Error, Result};
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{BatchGradient, Classifier, batch_gradient};
 use blindscope_vision::vit::{Parameters, Vit};
-
-use crate::error::{Error, Result};
 
 const OPERATION: &str = "gradient matching";
 

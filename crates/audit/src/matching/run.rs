@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use blindscope_vision::data::Preprocess;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -12,6 +11,7 @@ use super::subspace::Subspace;
 use super::variation::total_variation;
 use crate::adam::Adam;
 use crate::error::{Error, Result};
+use blindscope_vision::data::Preprocess;
 
 /// How long and how to search.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,12 +5,12 @@
 //! coordinates Δ' = Bᵀ-part of dL/dW, and the sums fix rows T with T·c = [position of c] — n linear conditions on
 //! each patch. What is left to search for is b·n − n dimensions a patch instead of 3·p².
 
-use blindscope_vision::vit::{Config, Parameters};
 use faer::{Mat, MatRef};
 
 use crate::closed::pixel_of;
 use crate::error::{Error, Result};
 use crate::linear::{product, widen};
+use blindscope_vision::vit::{Config, Parameters};
 
 const ATTACK: &str = "subspace of a batch";
 

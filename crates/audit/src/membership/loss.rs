@@ -1,8 +1,7 @@
 //! Membership from a released head: members are predicted with less loss (Yeom et al., arXiv 1709.01604).
 
-use blindscope_classify::Head;
-
 use crate::error::Result;
+use blindscope_classify::Head;
 
 /// −cross-entropy of each token's true label: higher looks more like a member.
 ///

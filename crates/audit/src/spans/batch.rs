@@ -4,9 +4,6 @@
 //! gradient of a smaller batch, whose spans are narrower. The right class is the one for which dL/dW_patch loses rank, so
 //! labels come along. The last image has a closed form.
 
-use blindscope_vision::head::LinearHead;
-use blindscope_vision::train::{Classifier, batch_gradient};
-use blindscope_vision::vit::{Parameters, Vit};
 use faer::Mat;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
@@ -19,6 +16,9 @@ use crate::closed::assemble;
 use crate::error::{Error, Result};
 use crate::linear::{left_singular, narrow, product};
 use crate::matching::Subspace;
+use blindscope_vision::head::LinearHead;
+use blindscope_vision::train::{Classifier, batch_gradient};
+use blindscope_vision::vit::{Parameters, Vit};
 
 /// Deviation of the starts' coordinates, in normalised colours over a patch: about half of real tiles'.
 const SPREAD: f64 = 0.1;

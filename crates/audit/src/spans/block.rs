@@ -2,11 +2,11 @@
 //!
 //! Tokens stand in columns, `[d, t]`, so that normalisation and softmax run along memory.
 
-use blindscope_vision::vit::{BlockParameters, Config, Linear, Norm};
 use faer::{Mat, MatRef};
 
 use super::gelu::gelu;
 use crate::linear::{product, widen};
+use blindscope_vision::vit::{BlockParameters, Config, Linear, Norm};
 
 /// One layer normalisation.
 #[derive(Debug)]

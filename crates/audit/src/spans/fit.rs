@@ -4,12 +4,12 @@
 //! space. With Π the projection off that space, the misfit of an image is Σ_k |Π·input_k|² over the total of |input_k|², for
 //! the inputs of the first block's two feed-forward layers. It is zero, up to rounding, at each image of the batch.
 
-use blindscope_vision::vit::Vit;
 use faer::Mat;
 
 use super::block::{Block, Pass};
 use crate::linear::product;
 use crate::matching::Subspace;
+use blindscope_vision::vit::Vit;
 
 /// The misfit of one image as a function of its coordinates in the patches' affine spaces, `[q, n]`.
 #[derive(Debug)]

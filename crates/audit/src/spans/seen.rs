@@ -1,11 +1,11 @@
 //! The four tensors of a gradient that the attack reads, in `f64`.
 
-use blindscope_vision::vit::{Config, Mlp, Parameters};
 use faer::Mat;
 
 use crate::closed::check_patch_weight;
 use crate::error::{Error, Result};
 use crate::linear::widen;
+use blindscope_vision::vit::{Config, Mlp, Parameters};
 
 pub(super) const ATTACK: &str = "batch by spans";
 

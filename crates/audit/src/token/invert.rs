@@ -3,8 +3,6 @@
 
 use std::ops::ControlFlow;
 
-use blindscope_vision::data::Preprocess;
-use blindscope_vision::vit::Vit;
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -12,6 +10,8 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::adam::Adam;
 use crate::error::{Error, Result};
 use crate::matching::total_variation;
+use blindscope_vision::data::Preprocess;
+use blindscope_vision::vit::Vit;
 
 /// How a token is inverted.
 #[derive(Clone, Debug, PartialEq)]

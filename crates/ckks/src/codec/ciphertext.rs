@@ -23,7 +23,7 @@ pub fn encode_seeded(c: &SeededCiphertext) -> Vec<u8> {
 /// A fresh secret-key ciphertext from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
 pub fn decode_seeded(params: &Parameters, bytes: &[u8]) -> Result<SeededCiphertext> {
     let mut r = Source::open(params, "seeded ciphertext", SEEDED_CIPHERTEXT, bytes)?;
     let limbs = r.bounded("primes", 1, params.q().len())?;
@@ -57,7 +57,7 @@ pub fn encode_ciphertext(c: &Ciphertext) -> Vec<u8> {
 /// A ciphertext of two or three components from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
 pub fn decode_ciphertext(params: &Parameters, bytes: &[u8]) -> Result<Ciphertext> {
     let mut r = Source::open(params, "ciphertext", CIPHERTEXT, bytes)?;
     let limbs = r.bounded("primes", 1, params.q().len())?;

@@ -1,8 +1,8 @@
 //! Parts that several objects share: scales, polynomials, lengths.
 
-use crate::{CkksError, Level, Parameters, Result, Scale, Seed};
+use crate::{Error, Level, Parameters, Result, Scale, Seed};
 use blindscope_ring::{Basis, Poly, Representation};
-use blindscope_wire::{Error as WireError, Header, Kind, Reader, Writer, packed_len};
+use blindscope_wire::{Header, Kind, Reader, Writer, packed_len};
 
 /// Bytes of a seed.
 pub(crate) const SEED_LEN: usize = 32;
@@ -77,8 +77,8 @@ impl<'a> Source<'a> {
         Err(self.field("length in bytes", bytes.len() as i64, format!("{expected} for this shape")))
     }
 
-    pub(crate) fn field(&self, field: &'static str, found: i64, expected: String) -> CkksError {
-        CkksError::Field { object: self.object, field, found, expected }
+    pub(crate) fn field(&self, field: &'static str, found: i64, expected: String) -> Error {
+        Error::Field { object: self.object, field, found, expected }
     }
 
     pub(crate) fn u8(&mut self, field: &'static str) -> Result<u8> {
@@ -125,12 +125,7 @@ impl<'a> Source<'a> {
             let top = limb.iter().copied().max().unwrap_or(0);
             if top >= m.value() {
                 let index = limb.iter().position(|&x| x == top).unwrap_or(0);
-                return Err(CkksError::Residue {
-                    object: self.object,
-                    index,
-                    found: top,
-                    modulus: m.value(),
-                });
+                return Err(Error::Residue { object: self.object, index, found: top, modulus: m.value() });
             }
         }
         Ok(poly)
@@ -145,6 +140,6 @@ impl<'a> Source<'a> {
     }
 }
 
-fn wire(object: &'static str, source: WireError) -> CkksError {
-    CkksError::Wire { object, source }
+fn wire(object: &'static str, source: blindscope_wire::Error) -> Error {
+    Error::Wire { object, source }
 }

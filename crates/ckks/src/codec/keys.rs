@@ -2,9 +2,7 @@
 
 use super::fields::{SEED_LEN, Source, object, poly_len, write_poly};
 use super::{GALOIS_KEY, PUBLIC_KEY, RELIN_KEY};
-use crate::{
-    CkksError, GaloisKey, Level, Parameters, PublicKey, RelinKey, Result, SwitchingKey, UniformHalf,
-};
+use crate::{Error, GaloisKey, Level, Parameters, PublicKey, RelinKey, Result, SwitchingKey, UniformHalf};
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Header, Writer};
 
@@ -24,7 +22,7 @@ pub fn encode_public_key(key: &PublicKey) -> Vec<u8> {
 /// A public key from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
 pub fn decode_public_key(params: &Parameters, bytes: &[u8]) -> Result<PublicKey> {
     let mut r = Source::open(params, "public key", PUBLIC_KEY, bytes)?;
     r.require_len(bytes, public_key_len(params))?;
@@ -68,7 +66,7 @@ fn read_switching(
     before: usize,
 ) -> Result<SwitchingKey> {
     if params.special().is_none() {
-        return Err(CkksError::NoSpecialPrime { op: "decode switching key" });
+        return Err(Error::NoSpecialPrime { op: "decode switching key" });
     }
     let level = Level(r.bounded("primes", 1, params.q().len())? - 1);
     let explicit = r.bounded("uniform half (0 seeded, 1 explicit)", 0, 1)? == 1;
@@ -102,8 +100,8 @@ pub fn encode_relin_key(key: &RelinKey) -> Vec<u8> {
 /// A relinearisation key from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`],
-/// [`crate::CkksError::NoSpecialPrime`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`],
+/// [`crate::Error::NoSpecialPrime`].
 pub fn decode_relin_key(params: &Parameters, bytes: &[u8]) -> Result<RelinKey> {
     let mut r = Source::open(params, "relinearisation key", RELIN_KEY, bytes)?;
     let key = read_switching(&mut r, params, bytes, Header::LEN)?;
@@ -128,8 +126,8 @@ pub fn encode_galois_key(key: &GaloisKey) -> Vec<u8> {
 /// A Galois key from its bytes.
 ///
 /// # Errors
-/// [`crate::CkksError::Wire`], [`crate::CkksError::Field`], [`crate::CkksError::Residue`],
-/// [`crate::CkksError::NoSpecialPrime`].
+/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`],
+/// [`crate::Error::NoSpecialPrime`].
 pub fn decode_galois_key(params: &Parameters, bytes: &[u8]) -> Result<GaloisKey> {
     let mut r = Source::open(params, "Galois key", GALOIS_KEY, bytes)?;
     let element = r.u32("Galois element")?;

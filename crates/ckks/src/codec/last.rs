@@ -6,7 +6,7 @@
 
 use super::FINAL_CIPHERTEXT;
 use super::fields::{Source, object, scale_len, write_scale};
-use crate::{Ciphertext, CkksError, Level, Parameters, Result};
+use crate::{Ciphertext, Error, Level, Parameters, Result};
 use blindscope_ring::{Coeff, Poly};
 use blindscope_wire::{Header, packed_len};
 
@@ -40,7 +40,7 @@ impl DropBits {
     fn check(self, op: &'static str, params: &Parameters) -> Result<()> {
         let bits = params.q().prime(0).modulus().bits();
         let drop = self.c0.max(self.c1);
-        if drop < bits { Ok(()) } else { Err(CkksError::DropBits { op, drop, bits }) }
+        if drop < bits { Ok(()) } else { Err(Error::DropBits { op, drop, bits }) }
     }
 }
 
@@ -57,16 +57,16 @@ pub fn final_len(params: &Parameters, drop: DropBits) -> usize {
 /// The bytes of a two-component ciphertext at level 0, without its low bits.
 ///
 /// # Errors
-/// [`CkksError::LevelMismatch`] above level 0, [`CkksError::Components`], [`CkksError::DropBits`].
+/// [`Error::LevelMismatch`] above level 0, [`Error::Components`], [`Error::DropBits`].
 pub fn encode_final(c: &Ciphertext, drop: DropBits) -> Result<Vec<u8>> {
     const OP: &str = "encode_final";
     drop.check(OP, &c.params)?;
     if c.level() != Level(0) {
-        return Err(CkksError::LevelMismatch { op: OP, left: c.level(), right: Level(0) });
+        return Err(Error::LevelMismatch { op: OP, left: c.level(), right: Level(0) });
     }
     let [c0, c1] = &c.components[..] else {
         let found = c.components.len();
-        return Err(CkksError::Components { op: OP, found, expected: 2, hint: "relinearise it first" });
+        return Err(Error::Components { op: OP, found, expected: 2, hint: "relinearise it first" });
     };
     let bits = c.params.q().prime(0).modulus().bits();
     Ok(object(&c.params, FINAL_CIPHERTEXT, final_len(&c.params, drop), |w| {
@@ -84,7 +84,7 @@ pub fn encode_final(c: &Ciphertext, drop: DropBits) -> Result<Vec<u8>> {
 /// A final ciphertext from its bytes, at level 0.
 ///
 /// # Errors
-/// [`CkksError::Wire`], [`CkksError::Field`], [`CkksError::Residue`].
+/// [`Error::Wire`], [`Error::Field`], [`Error::Residue`].
 pub fn decode_final(params: &Parameters, bytes: &[u8]) -> Result<Ciphertext> {
     let mut r = Source::open(params, "final ciphertext", FINAL_CIPHERTEXT, bytes)?;
     let prime = params.q().prime(0);
@@ -102,7 +102,7 @@ pub fn decode_final(params: &Parameters, bytes: &[u8]) -> Result<Ciphertext> {
         for (index, x) in poly.limb_mut(0).iter_mut().enumerate() {
             let found = *x << d;
             if found >= q {
-                return Err(CkksError::Residue { object: r.object(), index, found, modulus: q });
+                return Err(Error::Residue { object: r.object(), index, found, modulus: q });
             }
             // The middle of what was dropped; it may pass q by less than 2^(d-1).
             *x = (found + ((1 << d) >> 1)) % q;

@@ -7,10 +7,12 @@
 //!
 //! Reference: Cheon, Kim, Kim, Song 2017, §3; the halved transform as in Chen, Chillotti, Song 2019, §5.
 
-use crate::Complex64;
-use rustfft::{Fft, FftPlanner};
 use std::sync::Arc;
+
+use rustfft::{Fft, FftPlanner};
 use zeroize::Zeroize;
+
+use crate::Complex64;
 
 pub(super) struct Embedding {
     half: usize,

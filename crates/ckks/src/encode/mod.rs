@@ -6,10 +6,11 @@ mod rounding;
 
 pub use pairs::{join_pairs, split_pairs};
 
-use crate::{CkksError, Complex64, Level, Parameters, Plaintext, Result, Scale};
+use zeroize::Zeroize;
+
+use crate::{Complex64, Error, Level, Parameters, Plaintext, Result, Scale};
 use blindscope_ring::{Coeff, Poly};
 use embedding::Embedding;
-use zeroize::Zeroize;
 
 /// Encodes and decodes slots and coefficients.
 pub struct Encoder {
@@ -26,8 +27,8 @@ impl Encoder {
     /// The plaintext whose slots hold `values`, the rest zero: `m = round(scale · τ^-1(values))`.
     ///
     /// # Errors
-    /// [`CkksError::TooManyValues`] above `N/2`; [`CkksError::ValueOutOfRange`] for what does not fit the modulus of
-    /// `level` at this scale; [`CkksError::NoSuchLevel`].
+    /// [`Error::TooManyValues`] above `N/2`; [`Error::ValueOutOfRange`] for what does not fit the modulus of
+    /// `level` at this scale; [`Error::NoSuchLevel`].
     pub fn encode_slots(&self, values: &[Complex64], level: Level, scale: Scale) -> Result<Plaintext> {
         const OP: &str = "encode_slots";
         check_count(OP, values.len(), self.params.slots())?;
@@ -67,7 +68,7 @@ impl Encoder {
     /// The plaintext with exactly these integer coefficients, the rest zero, at scale 1.
     ///
     /// # Errors
-    /// [`CkksError::TooManyValues`] above `N`; [`CkksError::NoSuchLevel`].
+    /// [`Error::TooManyValues`] above `N`; [`Error::NoSuchLevel`].
     pub fn encode_integers(&self, values: &[i64], level: Level) -> Result<Plaintext> {
         const OP: &str = "encode_integers";
         check_count(OP, values.len(), self.params.n())?;
@@ -83,7 +84,7 @@ impl Encoder {
     /// The slots of a plaintext.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn decode_slots(&self, plaintext: &Plaintext) -> Result<Vec<Complex64>> {
         let mut coefficients = self.decode_coefficients(plaintext)?;
         let slots = self.embedding.slots(&coefficients);
@@ -94,7 +95,7 @@ impl Encoder {
     /// The slots of a polynomial with these real coefficients, the rest zero.
     ///
     /// # Errors
-    /// [`CkksError::TooManyValues`] above `N`.
+    /// [`Error::TooManyValues`] above `N`.
     pub fn slots_of(&self, coefficients: &[f64]) -> Result<Vec<Complex64>> {
         check_count("slots_of", coefficients.len(), self.params.n())?;
         let mut padded = coefficients.to_vec();
@@ -107,7 +108,7 @@ impl Encoder {
     /// The real parts of a plaintext's slots.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn decode_real(&self, plaintext: &Plaintext) -> Result<Vec<f64>> {
         Ok(self.decode_slots(plaintext)?.into_iter().map(|z| z.re).collect())
     }
@@ -115,7 +116,7 @@ impl Encoder {
     /// The coefficients of a plaintext, divided by its scale.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn decode_coefficients(&self, plaintext: &Plaintext) -> Result<Vec<f64>> {
         self.params.check_same("decode", &plaintext.params)?;
         let mut poly = self.coefficients(plaintext);
@@ -131,7 +132,7 @@ impl Encoder {
     /// The exact centred integer coefficients of a plaintext, whatever its scale. Range: below `2^127` in size.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn decode_integers(&self, plaintext: &Plaintext) -> Result<Vec<i128>> {
         self.params.check_same("decode_integers", &plaintext.params)?;
         let mut poly = self.coefficients(plaintext);
@@ -158,7 +159,7 @@ impl Encoder {
         let room = log2_room.exp2();
         if let Some((index, &value)) = scaled.iter().enumerate().find(|(_, c)| c.is_nan() || c.abs() >= room)
         {
-            return Err(CkksError::ValueOutOfRange { op, index, value, log2_room });
+            return Err(Error::ValueOutOfRange { op, index, value, log2_room });
         }
         let poly = rounding::round(&basis, scaled, self.params.scale_log2(&scale));
         Ok(Plaintext { params: self.params.clone(), poly, scale })
@@ -166,5 +167,5 @@ impl Encoder {
 }
 
 fn check_count(op: &'static str, found: usize, room: usize) -> Result<()> {
-    if found > room { Err(CkksError::TooManyValues { op, found, room }) } else { Ok(()) }
+    if found > room { Err(Error::TooManyValues { op, found, room }) } else { Ok(()) }
 }

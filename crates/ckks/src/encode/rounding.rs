@@ -1,7 +1,8 @@
 //! Rounding scaled coefficients to residues, without a branch on their values.
 
-use blindscope_ring::{Basis, Ntt, Poly};
 use zeroize::Zeroize;
+
+use blindscope_ring::{Basis, Ntt, Poly};
 
 /// `log2` of the largest coefficient [`round`] represents exactly.
 pub(super) const MAX_LOG2: f64 = 82.0;

@@ -10,7 +10,7 @@ impl Evaluator {
     /// `a + b`: slots add.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::LevelMismatch`], [`crate::CkksError::ScaleMismatch`].
+    /// [`crate::Error::Parameters`], [`crate::Error::LevelMismatch`], [`crate::Error::ScaleMismatch`].
     pub fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.add_assign(&mut out, b)?;
@@ -72,7 +72,7 @@ impl Evaluator {
     /// `-a`
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn neg(&self, a: &Ciphertext) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.neg_assign(&mut out)?;
@@ -82,7 +82,7 @@ impl Evaluator {
     /// `a = -a`
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`].
+    /// [`crate::Error::Parameters`].
     pub fn neg_assign(&self, a: &mut Ciphertext) -> Result<()> {
         self.check_one("neg", a)?;
         a.components.iter_mut().for_each(|c| self.params.q().neg_assign(c));

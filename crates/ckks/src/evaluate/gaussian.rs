@@ -5,7 +5,7 @@
 
 use super::{Evaluator, Shape};
 use crate::scale::Scale;
-use crate::{Ciphertext, CkksError, Complex64, Level, Parameters, Result};
+use crate::{Ciphertext, Complex64, Error, Level, Parameters, Result};
 use blindscope_ring::{EvaluationOrder, Prime};
 
 /// A matrix of Gaussian integers, prepared for one level.
@@ -32,7 +32,7 @@ impl GaussianMatrix {
     /// The matrix `round(scale·w)`, `w` row after row, for ciphertexts at `level`.
     ///
     /// # Errors
-    /// [`CkksError::NoSuchLevel`], [`CkksError::ValueOutOfRange`] above 62 bits, [`CkksError::KeyShape`] for rows of
+    /// [`Error::NoSuchLevel`], [`Error::ValueOutOfRange`] above 62 bits, [`Error::KeyShape`] for rows of
     /// different lengths.
     pub fn new(params: &Parameters, level: Level, w: &[Vec<Complex64>], scale: Scale) -> Result<Self> {
         const OP: &str = "gaussian matrix";
@@ -41,7 +41,7 @@ impl GaussianMatrix {
         debug_assert_eq!(EvaluationOrder::new(params.log_n()).exponent(params.n() / 2) % 4, 3);
         let columns = w.first().map_or(0, Vec::len);
         if let Some(row) = w.iter().find(|row| row.len() != columns) {
-            return Err(CkksError::KeyShape { op: OP, expected: columns, found: row.len() });
+            return Err(Error::KeyShape { op: OP, expected: columns, found: row.len() });
         }
         let factor = params.scale_value(&scale);
         let mut integers = Vec::with_capacity(w.len() * columns);
@@ -49,7 +49,7 @@ impl GaussianMatrix {
             let (re, im) = ((z.re * factor).round(), (z.im * factor).round());
             let value = re.abs().max(im.abs());
             if value.is_nan() || re.is_nan() || im.is_nan() || value >= 62f64.exp2() {
-                return Err(CkksError::ValueOutOfRange { op: OP, index, value, log2_room: 62.0 });
+                return Err(Error::ValueOutOfRange { op: OP, index, value, log2_room: 62.0 });
             }
             integers.push((re as i64, im as i64));
         }
@@ -86,8 +86,8 @@ impl Evaluator {
     /// `acc_r += Σ_j w_(r,j)·x_j`: slots multiply by complex constants, scales by the matrix's.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`], [`CkksError::LevelMismatch`], [`CkksError::ScaleMismatch`],
-    /// [`CkksError::ScaleOverflow`], [`CkksError::Components`], [`CkksError::KeyShape`] for another number of rows or
+    /// [`Error::Parameters`], [`Error::LevelMismatch`], [`Error::ScaleMismatch`],
+    /// [`Error::ScaleOverflow`], [`Error::Components`], [`Error::KeyShape`] for another number of rows or
     /// columns.
     pub fn mul_gaussian_add_assign(
         &self,
@@ -102,7 +102,7 @@ impl Evaluator {
             [(w.rows, acc.len()), (w.columns, x.len()), (w.residues.len(), first.level().limbs())]
         {
             if expected != found {
-                return Err(CkksError::KeyShape { op: OP, expected, found });
+                return Err(Error::KeyShape { op: OP, expected, found });
             }
         }
         let scale = self.product_scale(OP, first.level(), first.scale, w.scale)?;
@@ -134,7 +134,7 @@ impl Evaluator {
     /// `i·a`: slots turn by a quarter. Exact and free of noise.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn mul_i(&self, a: &Ciphertext) -> Result<Ciphertext> {
         self.check_one("mul_i", a)?;
         let mut out = a.clone();

@@ -6,6 +6,7 @@
 
 mod add;
 mod gaussian;
+mod lazy;
 mod mul;
 mod rescale;
 mod rotate;
@@ -13,9 +14,10 @@ mod scalar;
 mod switch;
 
 pub use gaussian::GaussianMatrix;
+pub use lazy::LazyCiphertext;
 pub use switch::Decomposed;
 
-use crate::{Ciphertext, CkksError, Level, Parameters, Plaintext, Result, Scale, SwitchingKey};
+use crate::{Ciphertext, Error, Level, Parameters, Plaintext, Result, Scale, SwitchingKey};
 
 /// Evaluates on ciphertexts of one parameter set. Holds no keys: operations that need one take it.
 #[derive(Debug, Clone)]
@@ -52,20 +54,20 @@ impl Evaluator {
 
     fn check_components(op: &'static str, a: &Ciphertext, expected: usize, hint: &'static str) -> Result<()> {
         let found = a.components.len();
-        if found == expected { Ok(()) } else { Err(CkksError::Components { op, found, expected, hint }) }
+        if found == expected { Ok(()) } else { Err(Error::Components { op, found, expected, hint }) }
     }
 
     /// A key cut to lower levels does not serve a higher one.
     fn check_key_level(op: &'static str, a: &Ciphertext, key: &SwitchingKey) -> Result<()> {
         let (level, key) = (a.level(), key.level());
-        if level <= key { Ok(()) } else { Err(CkksError::KeyLevel { op, level, key }) }
+        if level <= key { Ok(()) } else { Err(Error::KeyLevel { op, level, key }) }
     }
 
     fn check_levels(&self, op: &'static str, a: &Ciphertext, b: &Ciphertext) -> Result<()> {
         self.check_one(op, a)?;
         self.check_one(op, b)?;
         let (left, right) = (a.level(), b.level());
-        if left == right { Ok(()) } else { Err(CkksError::LevelMismatch { op, left, right }) }
+        if left == right { Ok(()) } else { Err(Error::LevelMismatch { op, left, right }) }
     }
 
     /// A plaintext combines with ciphertexts at its level or below.
@@ -73,7 +75,7 @@ impl Evaluator {
         self.check_one(op, a)?;
         self.params.check_same(op, &b.params)?;
         let (left, right) = (a.level(), b.level());
-        if left <= right { Ok(()) } else { Err(CkksError::LevelMismatch { op, left, right }) }
+        if left <= right { Ok(()) } else { Err(Error::LevelMismatch { op, left, right }) }
     }
 
     fn check_scales(&self, op: &'static str, a: Scale, b: Scale) -> Result<()> {
@@ -81,15 +83,15 @@ impl Evaluator {
             return Ok(());
         }
         let (left, right) = (self.params.scale_log2(&a), self.params.scale_log2(&b));
-        Err(CkksError::ScaleMismatch { op, left, right })
+        Err(Error::ScaleMismatch { op, left, right })
     }
 
     /// A product's scale, if the modulus of its level holds it.
     fn product_scale(&self, op: &'static str, level: Level, a: Scale, b: Scale) -> Result<Scale> {
-        let scale = a.checked_times(b).ok_or(CkksError::ScaleExponent { op })?;
+        let scale = a.checked_times(b).ok_or(Error::ScaleExponent { op })?;
         let (log2_scale, log_q) = (self.params.scale_log2(&scale), self.params.log_q(level));
         if log2_scale >= log_q {
-            return Err(CkksError::ScaleOverflow { op, log2_scale, log_q, level });
+            return Err(Error::ScaleOverflow { op, log2_scale, log_q, level });
         }
         Ok(scale)
     }

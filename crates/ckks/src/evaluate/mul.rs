@@ -9,8 +9,8 @@ impl Evaluator {
     /// `a·b`: slots multiply. Three components; relinearise the result, or a sum of such results.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::LevelMismatch`], [`crate::CkksError::Components`],
-    /// [`crate::CkksError::ScaleOverflow`].
+    /// [`crate::Error::Parameters`], [`crate::Error::LevelMismatch`], [`crate::Error::Components`],
+    /// [`crate::Error::ScaleOverflow`].
     pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.mul_into(a, b, &mut out)?;
@@ -93,7 +93,7 @@ impl Evaluator {
     /// give zero at scale 1 on level 0.
     ///
     /// # Errors
-    /// As [`Self::mul`], and [`crate::CkksError::ScaleMismatch`] where products differ in scale.
+    /// As [`Self::mul`], and [`crate::Error::ScaleMismatch`] where products differ in scale.
     pub fn mul_plain_sum(&self, pairs: &[(&Ciphertext, &Plaintext)]) -> Result<Ciphertext> {
         const OP: &str = "mul_plain_sum";
         let mut out = Ciphertext::empty(&self.params);
@@ -119,7 +119,7 @@ impl Evaluator {
     /// Back to two components: `c_2·s^2` is switched to a pair under `s`.
     ///
     /// # Errors
-    /// [`crate::CkksError::Parameters`], [`crate::CkksError::Components`], [`crate::CkksError::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
     pub fn relinearise(&self, a: &Ciphertext, key: &RelinKey) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.relinearise_into(a, key, &mut out)?;
@@ -147,9 +147,9 @@ impl Evaluator {
         Self::check_key_level(OP, a, &key.0)?;
         let tables = self.params.switching(a.level(), OP)?;
         self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });
-        let digits = self.raise(tables, &a.components[2]);
-        self.switch(tables, &digits, &key.0, &mut out.components);
-        for (o, c) in out.components.iter_mut().zip(&a.components) {
+        let raised = self.switch_raised(tables, &a.components[2], &key.0);
+        for ((o, c), k) in out.components.iter_mut().zip(&a.components).zip(raised) {
+            *o = self.divide_by_special(tables, k);
             self.params.q().add_assign(o, c);
         }
         Ok(())

@@ -1,14 +1,14 @@
 //! Division by the last prime, `c -> round(c / q_L)`, and dropping primes without division.
 
 use super::{Evaluator, Shape};
-use crate::{Ciphertext, CkksError, Level, Result, Scale};
+use crate::{Ciphertext, Error, Level, Result, Scale};
 use blindscope_ring::{Ntt, Poly};
 
 impl Evaluator {
     /// `a / q_l`, rounded: one level and one prime less, the scale divided by exactly that prime.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`], [`CkksError::NoLevelLeft`].
+    /// [`Error::Parameters`], [`Error::NoLevelLeft`].
     pub fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.rescale_into(a, &mut out)?;
@@ -48,8 +48,8 @@ impl Evaluator {
     /// The same message modulo fewer primes: scale and noise stay.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`], [`CkksError::LevelMismatch`] if `level` is above `a`'s,
-    /// [`CkksError::ScaleOverflow`] if the scale does not fit there.
+    /// [`Error::Parameters`], [`Error::LevelMismatch`] if `level` is above `a`'s,
+    /// [`Error::ScaleOverflow`] if the scale does not fit there.
     pub fn drop_to_level(&self, a: &Ciphertext, level: Level) -> Result<Ciphertext> {
         let shape = self.dropped_shape(a, level)?;
         let components = a.components.iter().map(|c| c.prefix(level.limbs())).collect();
@@ -70,10 +70,9 @@ impl Evaluator {
         const OP: &str = "rescale";
         self.check_one(OP, a)?;
         let Some(level) = a.level().0.checked_sub(1) else {
-            return Err(CkksError::NoLevelLeft { op: OP });
+            return Err(Error::NoLevelLeft { op: OP });
         };
-        let scale =
-            a.scale.checked_over(Scale::prime(a.level().0)).ok_or(CkksError::ScaleExponent { op: OP })?;
+        let scale = a.scale.checked_over(Scale::prime(a.level().0)).ok_or(Error::ScaleExponent { op: OP })?;
         Ok(Shape { components: a.components.len(), level: Level(level), scale })
     }
 
@@ -81,11 +80,11 @@ impl Evaluator {
         const OP: &str = "drop_to_level";
         self.check_one(OP, a)?;
         if level > a.level() {
-            return Err(CkksError::LevelMismatch { op: OP, left: a.level(), right: level });
+            return Err(Error::LevelMismatch { op: OP, left: a.level(), right: level });
         }
         let (log2_scale, log_q) = (self.params.scale_log2(&a.scale), self.params.log_q(level));
         if log2_scale >= log_q {
-            return Err(CkksError::ScaleOverflow { op: OP, log2_scale, log_q, level });
+            return Err(Error::ScaleOverflow { op: OP, log2_scale, log_q, level });
         }
         Ok(Shape { components: a.components.len(), level, scale: a.scale })
     }

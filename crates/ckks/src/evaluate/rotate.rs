@@ -1,15 +1,14 @@
 //! Rotation and conjugation: an automorphism and one key switch, the decomposition shared where it is hoisted.
 
 use super::{Decomposed, Evaluator, Shape};
-use crate::{Ciphertext, CkksError, GaloisKey, GaloisKeys, Result};
-use blindscope_ring::Poly;
+use crate::{Ciphertext, Error, GaloisKey, GaloisKeys, Result};
 
 impl Evaluator {
     /// Slots moved left by `steps` (right if negative), cyclically.
     ///
     /// # Errors
-    /// [`CkksError::MissingGaloisKey`], [`CkksError::Parameters`], [`CkksError::Components`],
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::MissingGaloisKey`], [`Error::Parameters`], [`Error::Components`],
+    /// [`Error::NoSpecialPrime`].
     pub fn rotate(&self, a: &Ciphertext, steps: i64, keys: &GaloisKeys) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.rotate_into(a, steps, keys, &mut out)?;
@@ -36,7 +35,7 @@ impl Evaluator {
         keys: &GaloisKeys,
         out: &mut Ciphertext,
     ) -> Result<()> {
-        self.apply_into(a, &self.decompose(a)?, keys.rotation(&self.params, "rotate", steps)?, out)
+        self.apply_into(a, None, keys.rotation(&self.params, "rotate", steps)?, out)
     }
 
     /// `a` moved left by each of `steps`, its digits made once.
@@ -60,7 +59,7 @@ impl Evaluator {
         keys: &GaloisKeys,
     ) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
-        self.apply_into(a, digits, keys.rotation(&self.params, "rotate", steps)?, &mut out)?;
+        self.apply_into(a, Some(digits), keys.rotation(&self.params, "rotate", steps)?, &mut out)?;
         Ok(out)
     }
 
@@ -70,7 +69,7 @@ impl Evaluator {
     /// As [`Self::rotate`].
     pub fn conjugate(&self, a: &Ciphertext, keys: &GaloisKeys) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
-        self.apply_into(a, &self.decompose(a)?, keys.conjugation(&self.params, "conjugate")?, &mut out)?;
+        self.apply_into(a, None, keys.conjugation(&self.params, "conjugate")?, &mut out)?;
         Ok(out)
     }
 
@@ -80,7 +79,7 @@ impl Evaluator {
     /// As [`Self::rotate`].
     pub fn apply_galois(&self, a: &Ciphertext, digits: &Decomposed, key: &GaloisKey) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
-        self.apply_into(a, digits, key, &mut out)?;
+        self.apply_into(a, Some(digits), key, &mut out)?;
         Ok(out)
     }
 
@@ -88,7 +87,7 @@ impl Evaluator {
     /// rotations by `stride·1, stride·2, …, stride·span/2`.
     ///
     /// # Errors
-    /// As [`Self::rotate`], and [`CkksError::Span`] unless `span` is a power of two within the slots.
+    /// As [`Self::rotate`], and [`Error::Span`] unless `span` is a power of two within the slots.
     pub fn inner_sum(
         &self,
         a: &Ciphertext,
@@ -98,7 +97,7 @@ impl Evaluator {
     ) -> Result<Ciphertext> {
         let slots = self.params.slots();
         if !span.is_power_of_two() || span > slots {
-            return Err(CkksError::Span { op: "inner_sum", span, slots });
+            return Err(Error::Span { op: "inner_sum", span, slots });
         }
         let mut sum = a.clone();
         for k in 0..span.trailing_zeros() {
@@ -108,26 +107,30 @@ impl Evaluator {
         Ok(sum)
     }
 
-    /// `σ(c_0 + k_0, k_1)` with `(k_0, k_1)` the digits switched from `s` to `σ^-1(s)`.
+    /// `σ(c_0 + k_0, k_1)` with `(k_0, k_1)` the digits, made now if they were not before, switched from `s` to `σ^-1(s)`.
     fn apply_into(
         &self,
         a: &Ciphertext,
-        digits: &Decomposed,
+        digits: Option<&Decomposed>,
         key: &GaloisKey,
         out: &mut Ciphertext,
     ) -> Result<()> {
         const OP: &str = "rotate";
         self.check_one(OP, a)?;
         self.params.check_same(OP, &key.key.params)?;
+        Self::check_components(OP, a, 2, "relinearise it first")?;
         Self::check_key_level(OP, a, &key.key)?;
-        if digits.level != a.level() {
-            return Err(CkksError::LevelMismatch { op: OP, left: a.level(), right: digits.level });
-        }
         let tables = self.params.switching(a.level(), OP)?;
+        let mut switched = match digits {
+            Some(d) if d.level != a.level() => {
+                return Err(Error::LevelMismatch { op: OP, left: a.level(), right: d.level });
+            }
+            Some(d) => self.switch(tables, &d.digits, &key.key),
+            None => self
+                .switch_raised(tables, &a.components[1], &key.key)
+                .map(|raised| self.divide_by_special(tables, raised)),
+        };
         self.out(out, Shape { components: 2, level: a.level(), scale: a.scale });
-        let limbs = a.level().limbs();
-        let mut switched = [Poly::unspecified(a.params.n(), limbs), Poly::unspecified(a.params.n(), limbs)];
-        self.switch(tables, &digits.digits, &key.key, &mut switched);
         self.params.q().add_assign(&mut switched[0], &a.components[0]);
         for (o, x) in out.components.iter_mut().zip(&switched) {
             key.automorphism.apply_into(o, x);

@@ -1,13 +1,13 @@
 //! Numbers added to and multiplied into every slot; no encoding is needed.
 
 use super::Evaluator;
-use crate::{Ciphertext, CkksError, Result, Scale};
+use crate::{Ciphertext, Error, Result, Scale};
 
 impl Evaluator {
     /// `c·a` for an integer: slots and noise grow by `|c|`, the scale stays.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn mul_integer(&self, a: &Ciphertext, c: i64) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.mul_integer_assign(&mut out, c)?;
@@ -17,7 +17,7 @@ impl Evaluator {
     /// `a *= c` for an integer.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`].
+    /// [`Error::Parameters`].
     pub fn mul_integer_assign(&self, a: &mut Ciphertext, c: i64) -> Result<()> {
         self.check_one("mul_integer", a)?;
         a.components.iter_mut().for_each(|p| self.params.q().mul_integer_assign(p, c));
@@ -27,7 +27,7 @@ impl Evaluator {
     /// `c·a` for a real number encoded at `scale`: slots grow by `c`, the scale by `scale`.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`], [`CkksError::ScaleOverflow`], [`CkksError::ValueOutOfRange`] above 62 bits.
+    /// [`Error::Parameters`], [`Error::ScaleOverflow`], [`Error::ValueOutOfRange`] above 62 bits.
     pub fn mul_scalar(&self, a: &Ciphertext, c: f64, scale: Scale) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.mul_scalar_assign(&mut out, c, scale)?;
@@ -51,7 +51,7 @@ impl Evaluator {
     /// `a + c` in every slot, `c` rounded at `a`'s scale.
     ///
     /// # Errors
-    /// [`CkksError::Parameters`], [`CkksError::ValueOutOfRange`] for what does not fit the modulus.
+    /// [`Error::Parameters`], [`Error::ValueOutOfRange`] for what does not fit the modulus.
     pub fn add_scalar(&self, a: &Ciphertext, c: f64) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.add_scalar_assign(&mut out, c)?;
@@ -81,7 +81,7 @@ impl Evaluator {
 
 fn check_size(op: &'static str, value: f64, log2_room: f64) -> Result<()> {
     if value.is_nan() || value.abs() >= log2_room.exp2() {
-        return Err(CkksError::ValueOutOfRange { op, index: 0, value, log2_room });
+        return Err(Error::ValueOutOfRange { op, index: 0, value, log2_room });
     }
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! Keys that switch a ciphertext back to `s` after an automorphism.
 
-use super::SwitchingKey;
-use crate::{CkksError, Parameters, Result};
-use blindscope_ring::galois::{self, Automorphism};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use super::SwitchingKey;
+use crate::{Error, Parameters, Result};
+use blindscope_ring::galois::{self, Automorphism};
 
 /// The key for one automorphism `σ: X -> X^g`: it switches `s` to `σ^-1(s)`, and the evaluator applies `σ`
 /// afterwards, so that the digits of a hoisted ciphertext serve every rotation unpermuted.
@@ -56,22 +57,22 @@ impl GaloisKeys {
     /// The key that rotates by `steps`.
     ///
     /// # Errors
-    /// [`CkksError::MissingGaloisKey`].
+    /// [`Error::MissingGaloisKey`].
     pub fn rotation(&self, params: &Parameters, op: &'static str, steps: i64) -> Result<&GaloisKey> {
         let element = galois::rotation_element(steps, params.log_n());
         self.0.get(&element).ok_or_else(|| {
             let what = format!("rotation by {steps}");
-            CkksError::MissingGaloisKey { op, element, what }
+            Error::MissingGaloisKey { op, element, what }
         })
     }
 
     /// The key that conjugates.
     ///
     /// # Errors
-    /// [`CkksError::MissingGaloisKey`].
+    /// [`Error::MissingGaloisKey`].
     pub fn conjugation(&self, params: &Parameters, op: &'static str) -> Result<&GaloisKey> {
         let element = galois::conjugation_element(params.log_n());
-        self.0.get(&element).ok_or_else(|| CkksError::MissingGaloisKey {
+        self.0.get(&element).ok_or_else(|| Error::MissingGaloisKey {
             op,
             element,
             what: "conjugation".into(),

@@ -1,11 +1,12 @@
 //! The keys of one party, each drawn from a generator that the caller hands in.
 
-use super::{GaloisKey, GaloisKeys, PublicKey, RelinKey, SecretKey, SwitchingKey};
-use crate::{CkksError, Parameters, Result, Seed};
-use blindscope_ring::galois::{self, Automorphism};
-use blindscope_ring::{Ntt, Poly, sample};
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
+
+use super::{GaloisKey, GaloisKeys, PublicKey, RelinKey, SecretKey, SwitchingKey};
+use crate::{Error, Parameters, Result, Seed};
+use blindscope_ring::galois::{self, Automorphism};
+use blindscope_ring::{Ntt, Poly, sample};
 
 /// Makes the keys of one party.
 pub struct KeyGenerator {
@@ -38,7 +39,7 @@ impl KeyGenerator {
     /// The relinearisation key of a secret key.
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`].
     pub fn relin_key(&self, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<RelinKey> {
         let mut square = Zeroizing::new(secret.s.clone());
         self.params.qp().mul_assign(&mut square, &secret.s);
@@ -48,7 +49,7 @@ impl KeyGenerator {
     /// The key that rotates slots left by `steps` (right if negative).
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`].
     pub fn rotation_key(
         &self,
         secret: &SecretKey,
@@ -61,7 +62,7 @@ impl KeyGenerator {
     /// The key that conjugates slots.
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`].
     pub fn conjugation_key(&self, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<GaloisKey> {
         self.galois_key(secret, galois::conjugation_element(self.params.log_n()), rng)
     }
@@ -69,7 +70,7 @@ impl KeyGenerator {
     /// Rotation keys for each of `steps`.
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`].
     pub fn galois_keys(
         &self,
         secret: &SecretKey,
@@ -83,7 +84,7 @@ impl KeyGenerator {
     /// The key for `X -> X^element`. Range: odd element.
     ///
     /// # Errors
-    /// [`CkksError::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`].
     pub fn galois_key(
         &self,
         secret: &SecretKey,
@@ -106,7 +107,7 @@ impl KeyGenerator {
         to: &Poly<Ntt>,
         rng: &mut impl CryptoRng,
     ) -> Result<SwitchingKey> {
-        let special = self.params.special().ok_or(CkksError::NoSpecialPrime { op: "switching key" })?;
+        let special = self.params.special().ok_or(Error::NoSpecialPrime { op: "switching key" })?;
         let qp = self.params.qp();
         let seed = Seed::generate(rng);
         let mut b = Vec::with_capacity(self.params.digits());

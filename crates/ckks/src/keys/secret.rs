@@ -1,9 +1,10 @@
 //! The secret: ternary, wiped on drop, never printed.
 
-use crate::Parameters;
-use blindscope_ring::{Ntt, Poly, sample};
 use rand_core::CryptoRng;
 use zeroize::Zeroize;
+
+use crate::Parameters;
+use blindscope_ring::{Ntt, Poly, sample};
 
 /// A uniform ternary secret `s`, in evaluations over all primes. Wiped on drop; never cloned, printed or serialized.
 pub struct SecretKey {

@@ -1,6 +1,6 @@
 //! Hybrid key switching: an encryption of one secret under another, digit by digit.
 
-use crate::{CkksError, Parameters, Result, Seed};
+use crate::{Error, Parameters, Result, Seed};
 use blindscope_ring::{Ntt, Poly, sample};
 
 /// Where the uniform halves of a key come from.
@@ -28,7 +28,7 @@ impl SwitchingKey {
     /// The key with these `b_j` over all primes, its `a_j` expanded from a seed.
     ///
     /// # Errors
-    /// [`CkksError::KeyShape`] if there are not as many as the parameters have digits.
+    /// [`Error::KeyShape`] if there are not as many as the parameters have digits.
     pub fn from_seed(params: &Parameters, b: Vec<Poly<Ntt>>, seed: Seed) -> Result<Self> {
         check(params, b.len())?;
         let a = (0..b.len()).map(|j| sample::uniform(params.qp(), &seed, j as u64)).collect();
@@ -38,7 +38,7 @@ impl SwitchingKey {
     /// The key with these pairs over all primes.
     ///
     /// # Errors
-    /// [`CkksError::KeyShape`] if there are not as many as the parameters have digits.
+    /// [`Error::KeyShape`] if there are not as many as the parameters have digits.
     pub fn from_pairs(params: &Parameters, b: Vec<Poly<Ntt>>, a: Vec<Poly<Ntt>>) -> Result<Self> {
         check(params, b.len())?;
         check(params, a.len())?;
@@ -64,10 +64,10 @@ impl SwitchingKey {
 fn check(params: &Parameters, found: usize) -> Result<()> {
     let expected = params.digits();
     if expected == 0 {
-        return Err(CkksError::NoSpecialPrime { op: "switching key" });
+        return Err(Error::NoSpecialPrime { op: "switching key" });
     }
     if found != expected {
-        return Err(CkksError::KeyShape { op: "switching key", expected, found });
+        return Err(Error::KeyShape { op: "switching key", expected, found });
     }
     Ok(())
 }

@@ -1,12 +1,13 @@
 //! Parameters after every check, with their precomputation.
 
+use std::sync::Arc;
+
 use super::literal::{ModulusLiteral, ParametersLiteral};
 use super::{Level, MAX_PRIMES, SwitchTables};
-use crate::{CkksError, Result, Scale};
+use crate::{Error, Result, Scale};
 use blindscope_ring::lift::Lift;
-use blindscope_ring::{Arithmetic, Basis, MAX_LOG_N, MIN_LOG_N, RingError, Shoup, ntt_primes};
+use blindscope_ring::{Arithmetic, Basis, MAX_LOG_N, MIN_LOG_N, Shoup, ntt_primes};
 use blindscope_wire::{Digest, Fingerprint, Hasher};
-use std::sync::Arc;
 
 /// A checked parameter set; cheap to clone.
 ///
@@ -33,7 +34,7 @@ impl Parameters {
     /// Checks a literal.
     ///
     /// # Errors
-    /// [`CkksError::Insecure`] above the security row, and one variant for each other reason.
+    /// [`Error::Insecure`] above the security row, and one variant for each other reason.
     pub fn new(literal: ParametersLiteral) -> Result<Self> {
         Self::on(Arithmetic::fastest(), literal)
     }
@@ -46,11 +47,11 @@ impl Parameters {
         let limit = literal
             .security
             .max_log_qp(literal.log_n)
-            .ok_or(CkksError::NoSecurityRow { log_n: literal.log_n })?;
+            .ok_or(Error::NoSecurityRow { log_n: literal.log_n })?;
         let params = Self::build(arithmetic, literal)?;
         let log_qp = params.qp().log2_product(params.qp().len());
         if log_qp > f64::from(limit) {
-            return Err(CkksError::Insecure {
+            return Err(Error::Insecure {
                 log_n: params.log_n(),
                 log_qp,
                 limit,
@@ -80,32 +81,22 @@ impl Parameters {
         let basis = |values: &[u64], log_n| Basis::on(arithmetic, values, log_n);
         let (q, special) = primes(&literal)?;
         if !(1..=MAX_PRIMES).contains(&q.len()) {
-            return Err(CkksError::PrimeCount {
-                what: "ciphertext",
-                found: q.len(),
-                min: 1,
-                max: MAX_PRIMES,
-            });
+            return Err(Error::PrimeCount { what: "ciphertext", found: q.len(), min: 1, max: MAX_PRIMES });
         }
         if special.len() > q.len() {
-            return Err(CkksError::PrimeCount {
-                what: "special",
-                found: special.len(),
-                min: 0,
-                max: q.len(),
-            });
+            return Err(Error::PrimeCount { what: "special", found: special.len(), min: 0, max: q.len() });
         }
         let q = basis(&q, literal.log_n)?;
         let special = if special.is_empty() { None } else { Some(basis(&special, literal.log_n)?) };
         let q0_bits = q.prime(0).modulus().bits();
         if literal.log2_scale + 2 > q0_bits {
-            return Err(CkksError::ScaleTooLarge { log2_scale: literal.log2_scale, q0_bits });
+            return Err(Error::ScaleTooLarge { log2_scale: literal.log2_scale, q0_bits });
         }
         check_digits(&q, special.as_ref())?;
         let mut all: Vec<u64> = q.primes().iter().map(|p| p.value()).collect();
         all.extend(special.iter().flat_map(Basis::primes).map(|p| p.value()));
         if let Some(i) = (1..all.len()).find(|&i| all[..i].contains(&all[i])) {
-            return Err(RingError::RepeatedPrime { value: all[i] }.into());
+            return Err(blindscope_ring::Error::RepeatedPrime { value: all[i] }.into());
         }
         Ok(Self(Arc::new(Inner::new(literal, q, special))))
     }
@@ -201,7 +192,7 @@ impl Parameters {
     }
 
     pub(crate) fn switching(&self, level: Level, op: &'static str) -> Result<&SwitchTables> {
-        self.0.switching.get(level.0).ok_or(CkksError::NoSpecialPrime { op })
+        self.0.switching.get(level.0).ok_or(Error::NoSpecialPrime { op })
     }
 
     /// `q_l^-1 mod q_i` for `i < l`, the top prime of `level` being `q_l`.
@@ -211,7 +202,7 @@ impl Parameters {
 
     pub(crate) fn check_level(&self, op: &'static str, level: Level) -> Result<()> {
         let top = self.top_level();
-        if level > top { Err(CkksError::NoSuchLevel { op, found: level, top }) } else { Ok(()) }
+        if level > top { Err(Error::NoSuchLevel { op, found: level, top }) } else { Ok(()) }
     }
 
     pub(crate) fn check_same(&self, op: &'static str, other: &Self) -> Result<()> {
@@ -219,7 +210,7 @@ impl Parameters {
             return Ok(());
         }
         let (left, right) = (self.fingerprint().to_string(), other.fingerprint().to_string());
-        Err(CkksError::Parameters { op, left, right })
+        Err(Error::Parameters { op, left, right })
     }
 }
 
@@ -272,7 +263,7 @@ impl Inner {
 fn primes(literal: &ParametersLiteral) -> Result<(Vec<u64>, Vec<u64>)> {
     if !(MIN_LOG_N..=MAX_LOG_N).contains(&literal.log_n) {
         let (log_n, min, max) = (literal.log_n, MIN_LOG_N, MAX_LOG_N);
-        return Err(RingError::Degree { log_n, min, max }.into());
+        return Err(blindscope_ring::Error::Degree { log_n, min, max }.into());
     }
     let mut taken: Vec<u64> = Vec::new();
     let mut take = |list: &ModulusLiteral| -> Result<Vec<u64>> {
@@ -288,7 +279,7 @@ fn primes(literal: &ParametersLiteral) -> Result<(Vec<u64>, Vec<u64>)> {
                     let candidates = ntt_primes(bits, literal.log_n, used + 1)?;
                     let free = candidates.into_iter().find(|p| !taken.contains(p));
                     // One more candidate than taken primes of that width leaves at least one free.
-                    let prime = free.ok_or(RingError::EmptyBasis)?;
+                    let prime = free.ok_or(blindscope_ring::Error::EmptyBasis)?;
                     taken.push(prime);
                     Ok(prime)
                 })
@@ -307,7 +298,7 @@ fn check_digits(q: &Basis, special: Option<&Basis>) -> Result<()> {
     let special_bits = width(special.primes());
     let digit = q.primes().chunks(special.len()).map(width).fold(0.0, f64::max);
     if special_bits + 0.5 < digit {
-        return Err(CkksError::SpecialTooNarrow { special: special_bits, digit });
+        return Err(Error::SpecialTooNarrow { special: special_bits, digit });
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! Precomputation of hybrid key switching at one level.
 
 use blindscope_ring::extend::Extension;
-use blindscope_ring::{Basis, Shoup};
+use blindscope_ring::{Basis, Prime, Shoup};
 
 /// At level `l`: the basis `q_0 … q_l, p_0 … p_(k-1)`, its digits, and division by `P = Π p_j`.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(crate) struct SwitchTables {
     pub(crate) digits: Vec<(std::ops::Range<usize>, Extension)>,
     /// From the special primes to the ciphertext primes.
     pub(crate) down: Extension,
+    /// `P mod q_i`
+    pub(crate) p_times: Vec<Shoup>,
     /// `P^-1 mod q_i`
     pub(crate) p_inverse: Vec<Shoup>,
 }
@@ -31,17 +33,14 @@ impl SwitchTables {
                 (range, extension)
             })
             .collect();
-        let p_inverse = q
-            .primes()
-            .iter()
-            .map(|q| {
-                let m = q.modulus();
-                let p = special.primes().iter().fold(1, |acc, p| m.mul(acc, m.reduce(p.value())));
-                q.constant(m.inv(p))
-            })
-            .collect();
+        let p = |q: &Prime| {
+            let m = q.modulus();
+            special.primes().iter().fold(1, |acc, p| m.mul(acc, m.reduce(p.value())))
+        };
+        let p_times = q.primes().iter().map(|q| q.constant(p(q))).collect();
+        let p_inverse = q.primes().iter().map(|q| q.constant(q.modulus().inv(p(q)))).collect();
         let down = Extension::new(special.primes(), q.primes());
-        Self { raised, limbs, digits, down, p_inverse }
+        Self { raised, limbs, digits, down, p_times, p_inverse }
     }
 
     /// Where limb `i` of a polynomial over `raised` stands in a key over all primes, `top` of them for ciphertexts.

@@ -6,11 +6,12 @@
     reason = "each test file uses a part, and stops by panic"
 )]
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
     ModulusLiteral, Parameters, ParametersLiteral, RelinKey, SecretKey, Security, presets,
 };
-use chacha20::ChaCha20Rng;
 
 /// Toy, small, two special primes, production.
 pub(crate) fn literals() -> Vec<(&'static str, ParametersLiteral)> {

@@ -1,7 +1,8 @@
 //! CKKS by its definitions: big integers, schoolbook products, exact divisions. Slow and obvious.
 
-use blindscope_ring::{Arithmetic, Basis, Ntt, Poly};
 use num_bigint::BigInt;
+
+use blindscope_ring::{Arithmetic, Basis, Ntt, Poly};
 
 /// A polynomial with centred integer coefficients modulo some `Q`.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,15 +3,15 @@
 //! Both transforms use the smallest primitive 2N-th root ψ, so a value moves by its exponent alone. SEAL's slot `i` is the
 //! value at ζ^(3^i), ours at ζ^(5^t): where 3^i is 3 modulo 4 it is the conjugate of one of our slots.
 
-use blindscope_ckks::{
-    ModulusLiteral, Parameters, ParametersLiteral, RelinKey, Scale, SecretKey, Security, SwitchingKey,
-};
-use blindscope_ring::{EvaluationOrder, Ntt, Poly};
 use num_complex::Complex64;
 
 use super::definition::exponent;
 use super::format::Ciphertext;
 use super::sets::Set;
+use blindscope_ckks::{
+    ModulusLiteral, Parameters, ParametersLiteral, RelinKey, Scale, SecretKey, Security, SwitchingKey,
+};
+use blindscope_ring::{EvaluationOrder, Ntt, Poly};
 
 /// The same ring, primes and default scale. Without the security row: it is stricter than SEAL's table, and the small
 /// set is a toy.

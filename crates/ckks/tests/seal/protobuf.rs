@@ -2,9 +2,8 @@
 //!
 //! Reference: protobuf.dev, "Encoding".
 
-use blindscope_wire::Reader;
-
 use super::format::{Result, SealError};
+use blindscope_wire::Reader;
 
 /// The contents of each length-delimited field numbered `field`, in order.
 pub(crate) fn fields(message: &[u8], field: u64) -> Result<Vec<&[u8]>> {

@@ -11,11 +11,12 @@ pub(crate) mod shape;
 
 pub(crate) use open::logits;
 
-use crate::{ClassifyError, Plan, Result};
+use rand_core::CryptoRng;
+
+use crate::{Error, Plan, Result};
 use blindscope_ckks::Ciphertext;
 use blindscope_ckks::ring_switch::{self, RingSwitchKey};
 use blindscope_wire::{Header, Kind, Writer};
-use rand_core::CryptoRng;
 use shape::PieceShape;
 
 /// An answer.
@@ -100,7 +101,7 @@ impl Lanes {
         if !plan.switches_ring() {
             return Ok(Piece::of(&self.c0, &self.c1, self.q, bits, shape));
         }
-        let key = key.ok_or(ClassifyError::MissingRingSwitchKey { op: "compact" })?;
+        let key = key.ok_or(Error::MissingRingSwitchKey { op: "compact" })?;
         let small = key.switch(&self.c0, &self.c1, self.q)?;
         Ok(Piece::of(&small.c0, &small.c1, key.modulus(), bits, shape))
     }
@@ -146,15 +147,15 @@ impl Answer {
     /// Reads the answer to a question of this many tokens.
     ///
     /// # Errors
-    /// [`ClassifyError::Wire`], [`ClassifyError::Count`] for more tokens than the plan has.
+    /// [`Error::Wire`], [`Error::Count`] for more tokens than the plan has.
     pub fn from_bytes(plan: &Plan, tokens: usize, bytes: &[u8]) -> Result<Self> {
-        let wire = |source| ClassifyError::Wire { object: "answer", source };
+        let wire = |source| Error::Wire { object: "answer", source };
         crate::question::check_tokens("answer", plan, tokens)?;
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
         let expected = plan.answer_len(tokens);
         if bytes.len() != expected {
             let (op, what, found) = ("answer", "bytes", bytes.len());
-            return Err(ClassifyError::Count { op, what, found, expected: expected.to_string() });
+            return Err(Error::Count { op, what, found, expected: expected.to_string() });
         }
         let mut half = |len: usize| -> Result<Vec<u64>> {
             let mut out = vec![0; len];

@@ -1,6 +1,6 @@
 //! Where things stand in the slots of the feature-major packing.
 
-use crate::{ClassifyError, Result};
+use crate::{Error, Result};
 use blindscope_ckks::Complex64;
 
 /// Most bytes of the sums that the server keeps while it reads a question: a ciphertext a unit.
@@ -35,7 +35,7 @@ impl FeatureLayout {
         let needed = units.saturating_mul(2 * limbs * 2 * slots * 8);
         if needed > MOST_BYTES {
             let hint = "the server holds a ciphertext a unit; use the token packing";
-            return Err(ClassifyError::NoPlan { what: "bytes of units", needed, most: MOST_BYTES, hint });
+            return Err(Error::NoPlan { what: "bytes of units", needed, most: MOST_BYTES, hint });
         }
         Ok(Self { slots, width, columns: width.div_ceil(2), units, classes })
     }

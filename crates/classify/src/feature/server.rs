@@ -4,15 +4,16 @@
 //! and a conjugation a *unit* makes that the unit. Nothing is rotated. Ciphertexts are read in runs and forgotten, so
 //! memory is what one run and one ciphertext a unit take, whatever the batch.
 
+use std::io::Read;
+
 use super::FeatureLayout;
 use crate::answer::Lanes;
 use crate::question::Pieces;
 use crate::token::raised;
-use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
+use crate::{Circuit, Error, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, GaussianMatrix, Level, Plaintext, Scale, join_pairs,
 };
-use std::io::Read;
 
 /// Ciphertexts of a run.
 const RUN: usize = 64;
@@ -41,12 +42,12 @@ impl FeatureServer {
     /// Prepares a head for its plan.
     ///
     /// # Errors
-    /// [`ClassifyError::OtherPlan`], [`ClassifyError::OtherMode`], [`ClassifyError::Ckks`].
+    /// [`Error::OtherPlan`], [`Error::OtherMode`], [`Error::Ckks`].
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(layout) = plan.feature_layout().copied() else {
             let (found, expected) = ("the token packing", "the feature-major packing");
-            return Err(ClassifyError::OtherMode { op: "serve", found, expected });
+            return Err(Error::OtherMode { op: "serve", found, expected });
         };
         let top = plan.params().top_level();
         let layer = head.circuit().first();
@@ -174,7 +175,7 @@ impl OuterLayer {
         keys: &EvaluationKeys,
     ) -> Result<Vec<Ciphertext>> {
         let ev = &server.evaluator;
-        let relin = keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "square" })?;
+        let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "square" })?;
         let scale = server.plan.answer().times(Scale::prime(1));
         // The highest power is a product still: it is relinearised once, after the sum.
         let mut top = ev.zeros(self.bias.len(), 3, Level(1), scale);

@@ -1,8 +1,9 @@
 //! A head as its JSON tells it, before any check.
 
-use super::MOST;
-use crate::{ClassifyError, Result};
 use serde::{Deserialize, Serialize};
+
+use super::MOST;
+use crate::{Error, Result};
 
 /// Rows of equal length.
 pub type Matrix = Vec<Vec<f64>>;
@@ -59,7 +60,7 @@ impl Normalisation {
     /// How often the clip acts on these tokens: what a user should hear of, since such a token is answered as the clipped one.
     ///
     /// # Errors
-    /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`].
+    /// [`Error::Width`], [`Error::NotFinite`].
     pub fn clipped<T: AsRef<[f64]>>(&self, tokens: &[T]) -> Result<Clipped> {
         let mut clipped = Clipped::default();
         for (i, token) in tokens.iter().enumerate() {
@@ -85,10 +86,10 @@ impl Normalisation {
         const OP: &str = "normalise";
         let (found, expected) = (token.len(), self.mean.len());
         if found != expected {
-            return Err(ClassifyError::Width { op: OP, index, found, expected });
+            return Err(Error::Width { op: OP, index, found, expected });
         }
         if let Some((place, &value)) = token.iter().enumerate().find(|(_, v)| !v.is_finite()) {
-            return Err(ClassifyError::NotFinite { op: OP, index, place, value });
+            return Err(Error::NotFinite { op: OP, index, place, value });
         }
         let mut clipped = Clipped::default();
         let one = |((x, m), g): ((&f64, &f64), &f64)| {
@@ -180,10 +181,10 @@ impl HeadLiteral {
                 finite("polynomial", polynomial)?;
                 if !matches!(polynomial.len(), 3 | 5) {
                     let (field, found) = ("polynomial", polynomial.len());
-                    return Err(ClassifyError::Length { field, found, expected: "3 or 5".into() });
+                    return Err(Error::Length { field, found, expected: "3 or 5".into() });
                 }
                 match polynomial.last() {
-                    Some(&value) if value == 0.0 => Err(ClassifyError::Value {
+                    Some(&value) if value == 0.0 => Err(Error::Value {
                         field: "polynomial",
                         value,
                         expected: "a leading coefficient that is not zero",
@@ -210,7 +211,7 @@ fn positive(field: &'static str, value: f64) -> Result<()> {
     if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(ClassifyError::Value { field, value, expected: "a positive number" })
+    Err(Error::Value { field, value, expected: "a positive number" })
 }
 
 fn rows(field: &'static str, matrix: &Matrix, width: usize) -> Result<()> {
@@ -221,19 +222,19 @@ fn length(field: &'static str, found: usize, expected: usize) -> Result<()> {
     if found == expected {
         return Ok(());
     }
-    Err(ClassifyError::Length { field, found, expected: expected.to_string() })
+    Err(Error::Length { field, found, expected: expected.to_string() })
 }
 
 fn size(field: &'static str, found: usize) -> Result<()> {
     if (1..=MOST).contains(&found) {
         return Ok(());
     }
-    Err(ClassifyError::Length { field, found, expected: format!("1 to {MOST}") })
+    Err(Error::Length { field, found, expected: format!("1 to {MOST}") })
 }
 
 fn finite(field: &'static str, values: &[f64]) -> Result<()> {
     match values.iter().find(|v| !v.is_finite()) {
-        Some(&value) => Err(ClassifyError::Value { field, value, expected: "a finite number" }),
+        Some(&value) => Err(Error::Value { field, value, expected: "a finite number" }),
         None => Ok(()),
     }
 }

@@ -8,7 +8,7 @@ mod twin;
 pub use circuit::{Circuit, Powers};
 pub use literal::{Affine, Clipped, HeadLiteral, Map, Matrix, Normalisation};
 
-use crate::{ClassifyError, Result};
+use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
 
 /// Largest width, rank or number of classes.
@@ -28,7 +28,7 @@ impl Head {
     /// Checks a literal.
     ///
     /// # Errors
-    /// [`ClassifyError::Length`], [`ClassifyError::Value`].
+    /// [`Error::Length`], [`Error::Value`].
     pub fn new(literal: HeadLiteral) -> Result<Self> {
         literal.check()?;
         let circuit = Circuit::of(&literal.map);
@@ -46,10 +46,10 @@ impl Head {
     /// Reads a head from JSON.
     ///
     /// # Errors
-    /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`], or as [`Self::new`].
+    /// [`Error::TooLarge`], [`Error::Json`], or as [`Self::new`].
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
-            return Err(ClassifyError::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
+            return Err(Error::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
         }
         Self::new(serde_json::from_slice(bytes)?)
     }
@@ -57,7 +57,7 @@ impl Head {
     /// The head as JSON.
     ///
     /// # Errors
-    /// [`ClassifyError::Json`].
+    /// [`Error::Json`].
     pub fn to_json(&self) -> Result<Vec<u8>> {
         Ok(serde_json::to_vec(&self.literal)?)
     }
@@ -65,7 +65,7 @@ impl Head {
     /// SHA-256 of the head's JSON: its identity.
     ///
     /// # Errors
-    /// [`ClassifyError::Json`].
+    /// [`Error::Json`].
     pub fn digest(&self) -> Result<Digest> {
         Ok(Hasher::new("blindscope/classify/head/v1").absorb(&self.to_json()?).finish())
     }
@@ -118,7 +118,7 @@ impl Head {
     /// What the asker encrypts: `clamp((x_j - mean_j)·gain_j)` within the bound, shortened to the radius.
     ///
     /// # Errors
-    /// [`ClassifyError::Width`], [`ClassifyError::NotFinite`].
+    /// [`Error::Width`], [`Error::NotFinite`].
     pub fn normalise(&self, index: usize, token: &[f64]) -> Result<Vec<f64>> {
         self.literal.normalisation.apply(index, token)
     }

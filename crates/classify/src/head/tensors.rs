@@ -17,12 +17,14 @@
 //! `F64` or `F32`, little-endian, rows one after the other; `F64` is written. Names tell the kind of head; other names are
 //! refused. The result is checked as JSON is.
 
-use super::literal::{Affine, HeadLiteral, Map, Matrix, Normalisation};
-use super::{Head, MOST_BYTES};
-use crate::{ClassifyError, Result};
+use std::collections::BTreeSet;
+
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeSet;
+
+use super::literal::{Affine, HeadLiteral, Map, Matrix, Normalisation};
+use super::{Head, MOST_BYTES};
+use crate::{Error, Result};
 
 /// Whether these bytes are `safetensors`: eight bytes of length, then the header's JSON. Text has no zero among its bytes.
 pub(super) fn is_tensors(bytes: &[u8]) -> bool {
@@ -34,10 +36,10 @@ impl Head {
     /// tensors.
     ///
     /// # Errors
-    /// [`ClassifyError::TooLarge`], [`ClassifyError::SafeTensors`], [`ClassifyError::Tensor`], or as [`Self::new`].
+    /// [`Error::TooLarge`], [`Error::SafeTensors`], [`Error::Tensor`], or as [`Self::new`].
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
-            return Err(ClassifyError::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
+            return Err(Error::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
         }
         let mut tensors = Tensors { file: SafeTensors::deserialize(bytes)?, read: BTreeSet::new() };
         let literal = tensors.literal()?;
@@ -48,7 +50,7 @@ impl Head {
     /// The head as `safetensors`.
     ///
     /// # Errors
-    /// [`ClassifyError::SafeTensors`].
+    /// [`Error::SafeTensors`].
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let parts = parts(self.literal());
         let views = parts
@@ -200,6 +202,6 @@ impl Tensors<'_> {
     }
 }
 
-fn refused(name: &'static str, found: String, expected: &'static str) -> ClassifyError {
-    ClassifyError::Tensor { name, found, expected }
+fn refused(name: &'static str, found: String, expected: &'static str) -> Error {
+    Error::Tensor { name, found, expected }
 }

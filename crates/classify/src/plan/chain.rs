@@ -1,10 +1,11 @@
 //! Moduli and scales: what the planner chooses and a published plan names.
 
+use serde::{Deserialize, Serialize};
+
 use super::PlanLiteral;
 use super::literal::within;
 use crate::Result;
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
-use serde::{Deserialize, Serialize};
 
 /// Rings that plans use, as `log2 N`.
 pub(super) const RINGS: std::ops::RangeInclusive<u32> = 12..=15;

@@ -1,10 +1,11 @@
 //! A plan as public data: what a server publishes and an asker needs. It holds no weight.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Chain, Collective, KeyOwner, MOST_ANSWER_BITS, Packing, Release};
 use crate::head::{MOST, Normalisation};
-use crate::{ClassifyError, Result};
+use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
-use serde::{Deserialize, Serialize};
 
 /// Version of the plan's form and of everything that is derived from it.
 const VERSION: u32 = 3;
@@ -83,7 +84,7 @@ impl PlanLiteral {
     /// The bytes of the plan: JSON.
     ///
     /// # Errors
-    /// [`ClassifyError::Json`].
+    /// [`Error::Json`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         Ok(serde_json::to_vec(self)?)
     }
@@ -91,14 +92,14 @@ impl PlanLiteral {
     /// Reads a plan; [`crate::Plan::open`] checks it.
     ///
     /// # Errors
-    /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`], [`ClassifyError::Length`] for a plan of another version.
+    /// [`Error::TooLarge`], [`Error::Json`], [`Error::Length`] for a plan of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u32,
         }
         if bytes.len() > MOST_BYTES {
-            return Err(ClassifyError::TooLarge { what: "plan", found: bytes.len(), most: MOST_BYTES });
+            return Err(Error::TooLarge { what: "plan", found: bytes.len(), most: MOST_BYTES });
         }
         // Before its fields: those of another version are other fields.
         check_version(serde_json::from_slice::<Versioned>(bytes)?.version)?;
@@ -117,7 +118,7 @@ impl PlanLiteral {
         for value in [self.error_bound, self.error_std] {
             if !(value.is_finite() && value > 0.0) {
                 let (field, expected) = ("plan.error_bound or error_std", "a positive number");
-                return Err(ClassifyError::Value { field, value, expected });
+                return Err(Error::Value { field, value, expected });
             }
         }
         Ok(())
@@ -134,7 +135,7 @@ impl PlanLiteral {
         within("plan.collective.encryptions", self.collective.encryptions as usize, 1, MOST_SUMMANDS)?;
         if !matches!(self.degree, 1 | 2 | 4) {
             let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
-            return Err(ClassifyError::Length { field: "plan.degree", found, expected });
+            return Err(Error::Length { field: "plan.degree", found, expected });
         }
         Ok(())
     }
@@ -145,12 +146,12 @@ fn check_version(found: u32) -> Result<()> {
         return Ok(());
     }
     let (found, expected) = (found as usize, format!("{VERSION}; plan again"));
-    Err(ClassifyError::Length { field: "plan.version", found, expected })
+    Err(Error::Length { field: "plan.version", found, expected })
 }
 
 pub(super) fn within(field: &'static str, found: usize, min: usize, max: usize) -> Result<()> {
     if (min..=max).contains(&found) {
         return Ok(());
     }
-    Err(ClassifyError::Length { field, found, expected: format!("{min} to {max}") })
+    Err(Error::Length { field, found, expected: format!("{min} to {max}") })
 }

@@ -18,7 +18,7 @@ pub use report::PlanReport;
 
 use crate::feature::FeatureLayout;
 use crate::layout::{Demand, Layout};
-use crate::{ClassifyError, Head, Result};
+use crate::{Error, Head, Result};
 use blindscope_ckks::{Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
@@ -52,7 +52,7 @@ impl Plan {
     /// Plans one head under one policy.
     ///
     /// # Errors
-    /// [`ClassifyError::NoPlan`], [`ClassifyError::Overflow`], [`ClassifyError::TooCoarse`], [`ClassifyError::Ckks`].
+    /// [`Error::NoPlan`], [`Error::Overflow`], [`Error::TooCoarse`], [`Error::Ckks`].
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         if let Some(packing) = policy.packing {
             return Self::packed(head, policy, packing);
@@ -120,7 +120,7 @@ impl Plan {
             found = found.min(plan.literal.error_bound);
         }
         let hint = "the primes are a little narrower than their widths; ask for a little less";
-        Err(ClassifyError::TooCoarse { found, most, hint })
+        Err(Error::TooCoarse { found, most, hint })
     }
 
     /// The answer's bits and the errors of the chain that was chosen.
@@ -143,8 +143,8 @@ impl Plan {
     /// Checks a published plan and derives the rest.
     ///
     /// # Errors
-    /// [`ClassifyError::Length`], [`ClassifyError::Value`], [`ClassifyError::NoPlan`], [`ClassifyError::OtherMode`],
-    /// [`ClassifyError::Ckks`].
+    /// [`Error::Length`], [`Error::Value`], [`Error::NoPlan`], [`Error::OtherMode`],
+    /// [`Error::Ckks`].
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
         let params = literal.chain.parameters(&literal)?;
@@ -156,7 +156,7 @@ impl Plan {
     /// The bytes to publish.
     ///
     /// # Errors
-    /// [`ClassifyError::Json`].
+    /// [`Error::Json`].
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.literal.to_bytes()
     }
@@ -164,7 +164,7 @@ impl Plan {
     /// Reads and checks a published plan.
     ///
     /// # Errors
-    /// [`ClassifyError::TooLarge`], [`ClassifyError::Json`], or as [`Self::open`].
+    /// [`Error::TooLarge`], [`Error::Json`], or as [`Self::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::open(PlanLiteral::from_bytes(bytes)?)
     }
@@ -273,7 +273,7 @@ impl Plan {
             return Ok(());
         }
         let expected = format!("for head {}", self.literal.head);
-        Err(ClassifyError::OtherPlan { op: "serve", found: format!("for head {found}"), expected })
+        Err(Error::OtherPlan { op: "serve", found: format!("for head {found}"), expected })
     }
 
     /// Refuses a head of another shape.
@@ -287,7 +287,7 @@ impl Plan {
         ];
         match shape.into_iter().find(|(_, found, expected)| found != expected) {
             Some((field, found, expected)) => {
-                Err(ClassifyError::Length { field, found, expected: expected.to_string() })
+                Err(Error::Length { field, found, expected: expected.to_string() })
             }
             None => Ok(()),
         }
@@ -299,7 +299,7 @@ impl Plan {
             Some(l) if self.literal.encrypted_head => Ok(l),
             _ => {
                 let (found, expected) = ("a head in the clear", "an encrypted head");
-                Err(ClassifyError::OtherMode { op, found, expected })
+                Err(Error::OtherMode { op, found, expected })
             }
         }
     }
@@ -335,7 +335,7 @@ fn layout(literal: &PlanLiteral, log_n: u32) -> Result<AnyLayout> {
         }
         Packing::Feature if literal.encrypted_head => {
             let (op, found, expected) = ("plan", "the feature-major packing", "an encrypted head");
-            return Err(ClassifyError::OtherMode { op, found, expected });
+            return Err(Error::OtherMode { op, found, expected });
         }
         Packing::Feature => {
             let limbs = chain::primes(literal);

@@ -11,13 +11,11 @@ use super::magnitude::Magnitudes;
 use super::{AnyLayout, answer_degree};
 use crate::PlanLiteral;
 use crate::layout::{Layout, Outer};
-use blindscope_ckks::noise::KeyVariances;
+use blindscope_ckks::noise::{ERROR_STD, KeyVariances};
 use blindscope_ckks::{Parameters, ring_switch};
 
 /// Standard deviations that the stated bound allows.
 pub(super) const TAIL: f64 = 7.0;
-/// Standard deviation of the scheme's error distribution.
-const SIGMA: f64 = 3.24;
 
 /// Standard deviations: of coefficients where nothing else is said, of real parts of slots where "slot" is.
 pub(super) struct Noise<'p> {
@@ -78,7 +76,7 @@ impl<'p> Noise<'p> {
             let one = keys.fresh(1 << chain.log_n);
             (keys, (f64::from(plan.collective.encryptions) * one).sqrt())
         } else {
-            (KeyVariances::own(), SIGMA)
+            (KeyVariances::own(), ERROR_STD)
         };
         let delta = f64::from(chain.fresh_log2).exp2();
         let rounding = rounding(n, keys.secret);

@@ -1,8 +1,9 @@
 //! What the caller of a plan decides.
 
-use crate::{ClassifyError, Result};
-use blindscope_ckks::Security;
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+use blindscope_ckks::Security;
 
 /// How tokens stand in slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,11 +71,11 @@ impl Release {
     /// Returns the new count.
     ///
     /// # Errors
-    /// [`ClassifyError::QueryLimit`].
+    /// [`Error::QueryLimit`].
     pub fn admit(self, used: u64, tokens: u64) -> Result<u64> {
         let total = used.saturating_add(tokens);
         match self.limit() {
-            Some(limit) if total > limit => Err(ClassifyError::QueryLimit { used, asked: tokens, limit }),
+            Some(limit) if total > limit => Err(Error::QueryLimit { used, asked: tokens, limit }),
             _ => Ok(total),
         }
     }

@@ -1,8 +1,9 @@
 //! A plan in figures, for people and programs.
 
+use serde::Serialize;
+
 use super::{Packing, Plan, Rescale};
 use crate::layout::{Layout, Outer};
-use serde::Serialize;
 
 /// Microseconds of one transform of degree 8192 on the machine of `docs/benchmarks.md`.
 const TRANSFORM_US: f64 = 9.0;

@@ -9,7 +9,7 @@ use super::chain::{Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, 
 use super::magnitude::Magnitudes;
 use super::noise::{Noise, TAIL};
 use super::{AnyLayout, MOST_ANSWER_BITS, PlanLiteral, layout};
-use crate::{ClassifyError, Result};
+use crate::{Error, Result};
 
 /// Largest `log2` of an answer's scale: beyond it the answer's own roundings are nothing beside other errors.
 const FINEST_ANSWER: i16 = 38;
@@ -48,7 +48,7 @@ fn suggested(plan: &PlanLiteral) -> u32 {
 /// Chains whose logits are off by at most `most`, the smallest question first.
 ///
 /// # Errors
-/// [`ClassifyError::TooCoarse`] with the most exact chain's error if there are none.
+/// [`Error::TooCoarse`] with the most exact chain's error if there are none.
 pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
     let (mut enough, mut finest): (Vec<Found>, _) = (Vec::new(), f64::INFINITY);
     let mut refused = None;
@@ -73,7 +73,7 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
         _ if !enough.is_empty() => Ok(enough),
         Some(e) if finest.is_infinite() => Err(e),
         _ if finest.is_infinite() => Err(overflow(worst)),
-        _ => Err(ClassifyError::TooCoarse { found: finest, most, hint: TOO_COARSE }),
+        _ => Err(Error::TooCoarse { found: finest, most, hint: TOO_COARSE }),
     }
 }
 
@@ -81,7 +81,7 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
 /// [`FINE`] logits.
 ///
 /// # Errors
-/// [`ClassifyError::TooCoarse`] if it is off by more than `most`, [`ClassifyError::Overflow`] if there is none.
+/// [`Error::TooCoarse`] if it is off by more than `most`, [`Error::Overflow`] if there is none.
 pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
     let chains =
         |rescale| -> Result<Vec<Found>> { Ok(Ring::new(plan, worst, suggested(plan), rescale)?.chains()) };
@@ -101,13 +101,13 @@ pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> R
             .ok_or_else(|| overflow(worst))?,
     };
     if best.error > most {
-        return Err(ClassifyError::TooCoarse { found: best.error, most, hint: TOO_COARSE });
+        return Err(Error::TooCoarse { found: best.error, most, hint: TOO_COARSE });
     }
     Ok(vec![best])
 }
 
-fn overflow(worst: &Magnitudes) -> ClassifyError {
-    ClassifyError::Overflow { largest: worst.logit, room: f64::from(WIDEST - 2 - 8).exp2() }
+fn overflow(worst: &Magnitudes) -> Error {
+    Error::Overflow { largest: worst.logit, room: f64::from(WIDEST - 2 - 8).exp2() }
 }
 
 /// One ring and one way to rescale.

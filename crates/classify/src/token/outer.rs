@@ -10,7 +10,7 @@
 
 use super::server::{horner, lower, real};
 use crate::layout::{Layout, Outer};
-use crate::{Circuit, ClassifyError, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
+use crate::{Circuit, Error, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Encoder, Evaluator, Level, Plaintext, Scale};
 
 /// One ciphertext of logits: its products and their bias.
@@ -74,13 +74,16 @@ impl OuterLayer {
         };
         let products: Result<Vec<_>> = part.steps.iter().map(product).collect();
         let l = &self.layout;
-        let mut y = horner(ev, &products?, -(l.tokens as i64), keys)?;
-        if l.outer == Outer::Folded {
-            for stride in l.folds(l.folded(), l.period) {
-                let rotated = ev.rotate(&y, stride, &keys.galois)?;
-                ev.add_assign(&mut y, &rotated)?;
+        let mut y = match (l.outer, &products?[..]) {
+            (Outer::Extracted, [product]) => product.clone(),
+            (_, products) => {
+                let mut sum = horner(ev, products, -(l.tokens as i64), keys)?;
+                for stride in l.folds(l.folded(), l.period) {
+                    ev.add_rotated(&mut sum, stride, &keys.galois)?;
+                }
+                ev.settle(sum)?
             }
-        }
+        };
         lower(ev, &mut y, Level(0))?;
         ev.add_plain_assign(&mut y, &part.bias)?;
         Ok(y)
@@ -95,7 +98,7 @@ pub(crate) fn powers(
     named: &[u32],
     keys: &EvaluationKeys,
 ) -> Result<Vec<Ciphertext>> {
-    let relin = keys.relin.as_ref().ok_or(ClassifyError::MissingRelinKey { op: "square" })?;
+    let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "square" })?;
     let square = |a: &Ciphertext| ev.relinearise(&ev.square(a)?, relin);
     let mut second = square(v)?;
     if second.level() > level {

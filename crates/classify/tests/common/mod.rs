@@ -1,11 +1,12 @@
 //! Heads, questions and the one comparison that every test ends in.
 #![allow(dead_code, clippy::unwrap_used, clippy::print_stdout, reason = "each test file uses its part")]
 
+use chacha20::ChaCha20Rng;
+
 use blindscope_classify::{
     Affine, Asker, AskerSecret, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Plan, Policy, Server,
 };
 use blindscope_testkit::real_values;
-use chacha20::ChaCha20Rng;
 
 pub(crate) fn affine(rng: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
     let bound = (3.0 / width as f64).sqrt();

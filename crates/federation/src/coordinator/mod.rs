@@ -15,12 +15,11 @@ mod work;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use blindscope_wire::Digest;
-
 use crate::{
     Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SettledProof, SignedHeader, Signer,
     SiteId, Sizes, Step, Study,
 };
+use blindscope_wire::Digest;
 use progress::Progress;
 
 pub use answer::Admission;

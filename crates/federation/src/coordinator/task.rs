@@ -1,11 +1,10 @@
 //! What each site is asked, and which blobs it may fetch for it.
 
-use blindscope_wire::Digest;
-
 use super::Coordinator;
 use super::progress::{Open, Progress, State};
 use crate::job::{Basis, KeyUse};
 use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SettledProof, SettledRound, SiteId, Step, Task};
+use blindscope_wire::Digest;
 
 impl Coordinator {
     /// What a site is asked now, if anything.

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 
-use super::{Combining, KeyUse, Kind, Making, Next, Sizes, payloads};
+use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::payload::{self, combine_key, write_key_share};
 use crate::{Ask, Blob, Error, Input, JobId, JobSpec, Phase, Result, Site, Study, Task, Work};
 
@@ -32,7 +32,7 @@ impl Kind for Ceremony {
             }),
             Ask::Parts { public_key, bundle, shares, .. } => {
                 if Task::checks_key(shares) {
-                    payload::check_public_key(study, job, &payloads(shares), public_key, blobs)?;
+                    payload::check_public_key(study, job, &payload::payloads(shares), public_key, blobs)?;
                 }
                 let mut parts = payload::open("open parts", blobs, bundle)?;
                 drop(payload::open_bundle(study, job, me, sealing, &mut parts)?);

@@ -1,12 +1,12 @@
 //! `encrypted-head`: the sum of the sites' first layers under the inference key, which nobody ever opens.
 
-use blindscope_ckks::Level;
 use rand_core::CryptoRng;
 
 use super::spec::refused;
 use super::{Basis, Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::payload::{self, add_ciphertexts, write_head};
 use crate::{Ask, Blob, Circuit, Error, Input, JobId, JobSpec, Output, Phase, Result, Study, Work};
+use blindscope_ckks::Level;
 
 /// Most ciphertexts of an encrypted head.
 const MAX_CIPHERTEXTS: usize = 4096;
@@ -33,11 +33,6 @@ impl EncryptedHeadJob {
         let start = spec.named_start()?.ok_or_else(|| refused("start", "missing".to_owned(), expected))?;
         let levels = spec.levels.iter().map(|l| Level(*l as usize)).collect();
         Ok(Self { circuit, levels, start: start.to_owned() })
-    }
-
-    /// Levels of the head's ciphertexts.
-    pub(crate) fn levels(&self) -> &[Level] {
-        &self.levels
     }
 }
 

@@ -3,7 +3,7 @@
 use rand_core::CryptoRng;
 
 use super::ceremony::confirm;
-use super::{Combining, KeyUse, Kind, Making, Next, Sizes, payloads};
+use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::payload::{self, combine_first, combine_relin, write_inference_share, write_relin};
 use crate::{Ask, Blob, Circuit, Error, Input, JobId, JobSpec, Output, Phase, Result, Study, Work};
 
@@ -38,17 +38,17 @@ impl Kind for InferenceKeys {
                 write_inference_share(study, of, me, sealing, &mut rng, out)
             }),
             Ask::Relin { sum, seed, shares } => {
-                payload::check_first_sum(study, of, &payloads(shares), sum, blobs)?;
+                payload::check_first_sum(study, of, &payload::payloads(shares), sum, blobs)?;
                 blobs.create(making.sizes.relin, &mut |out| {
                     write_relin(study, of, (me, sealing), (sum, seed), blobs, &mut rng, out)
                 })
             }
             Ask::Parts { public_key, bundle, shares, evaluation } => {
-                let first = payloads(shares);
+                let first = payload::payloads(shares);
                 payload::check_inference_key(study, of, &first, public_key, blobs)?;
                 let made = evaluation.as_deref().ok_or(Error::Incomplete { what: "evaluation keys" })?;
                 payload::check_first_sum(study, of, &first, &made.sum, blobs)?;
-                let second = (&made.sum, &payloads(&made.shares)[..]);
+                let second = (&made.sum, &payload::payloads(&made.shares)[..]);
                 payload::check_evaluation_keys(study, of, &first, second, &made.keys, blobs)?;
                 drop(payload::open_inference_bundle(study, of, (me, sealing), bundle, blobs)?);
                 confirm(&making)

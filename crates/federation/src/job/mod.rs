@@ -10,11 +10,13 @@ mod encrypted_head;
 mod inference_keys;
 mod kind;
 mod question;
+mod run;
 mod sizes;
 mod spec;
 mod sum;
 
 pub use kind::JobKind;
+pub use run::{SiteTools, combine, site_payload};
 pub use sizes::Sizes;
 pub use spec::JobSpec;
 
@@ -24,14 +26,12 @@ pub(crate) use inference_keys::InferenceKeys;
 pub(crate) use question::QuestionJob;
 pub(crate) use sum::SumJob;
 
-use blindscope_ckks::Parameters;
 use rand_core::CryptoRng;
 
-use crate::payload::SiteTools;
 use crate::{
-    Advance, Ask, Blob, Blobs, Circuit, Input, JobId, Mark, Permit, Phase, Result, SignedHeader, SiteId,
-    Study, Task, Work,
+    Advance, Ask, Blob, Blobs, Circuit, Input, JobId, Mark, Permit, Phase, Result, SiteId, Study, Task, Work,
 };
+use blindscope_ckks::Parameters;
 
 /// A job, parsed: what its kind needs.
 #[derive(Debug, Clone, PartialEq)]
@@ -226,9 +226,4 @@ impl Combining<'_> {
     fn foreign(&self) -> crate::Error {
         crate::Error::ForeignPhase { kind: self.work.spec().kind, phase: self.work.step().phase }
     }
-}
-
-/// The payloads behind signed answers.
-pub(crate) fn payloads(headers: &[SignedHeader]) -> Vec<(SiteId, Blob)> {
-    headers.iter().filter_map(|h| Some((h.header.site, h.payload()?))).collect()
 }

@@ -1,6 +1,5 @@
 //! `question`: an answer of an encrypted head, re-encrypted to who asked.
 
-use blindscope_threshold::KeyShare;
 use rand_core::CryptoRng;
 
 use super::spec::refused;
@@ -13,6 +12,7 @@ use crate::{
     Ask, Asked, Blob, Circuit, Error, Input, JobId, JobSpec, Outcome, Output, Phase, Question, Result,
     SiteId, Study, Work,
 };
+use blindscope_threshold::KeyShare;
 
 /// What is asked, under which key.
 #[derive(Debug, Clone, PartialEq, Eq)]

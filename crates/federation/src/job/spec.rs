@@ -1,12 +1,12 @@
 //! A job's file: plain data, as it stands in files, tasks and records.
 
-use blindscope_wire::Hasher;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Job;
 use crate::study::is_name;
 use crate::{Circuit, Error, JobId, JobKind, Question, Result, Study};
+use blindscope_wire::Hasher;
 
 /// A job's file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

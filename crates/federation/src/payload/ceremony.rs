@@ -10,22 +10,22 @@
 
 use std::io::{Read, Write};
 
-use blindscope_threshold::{
-    Collector, KeyShare, Message, PublicKeyShare, ShamirPart, SiteSecret, Transcript,
-};
-use blindscope_wire::{Digest, Hasher, Header};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::keep;
 use crate::{Blob, Blobs, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SiteEntry, SiteId, Study};
+use blindscope_threshold::{
+    Collector, KeyShare, Message, PublicKeyProtocol, ShamirPart, SiteSecret, Transcript,
+};
+use blindscope_wire::{Digest, Hasher, Header};
 
 const WRITE: &str = "write key share";
 const COMBINE: &str = "combine key shares";
 const OPEN: &str = "open parts";
 
 fn message_len(ceremony: &Transcript) -> usize {
-    Header::LEN + PublicKeyShare::collector(ceremony).shape().payload_len()
+    Header::LEN + PublicKeyProtocol::collector(ceremony).shape().payload_len()
 }
 
 fn sealed_len(ceremony: &Transcript) -> usize {
@@ -78,8 +78,8 @@ pub(crate) fn write_secret(
     rng: &mut impl CryptoRng,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let message = PublicKeyShare::begin(ceremony).share(secret, rng);
-    let bytes = message.to_bytes(ceremony, PublicKeyShare::collector(ceremony).shape());
+    let message = PublicKeyProtocol::begin(ceremony).share(secret, rng);
+    let bytes = message.to_bytes(ceremony, PublicKeyProtocol::collector(ceremony).shape());
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
     for part in secret.split(ceremony, rng) {
         let to = SiteId(part.to().0);
@@ -104,7 +104,7 @@ pub fn combine_key(
 ) -> Result<Output> {
     let ceremony = study.ceremony(job)?;
     let (collector, mut readers) = collect(&ceremony, shares, blobs)?;
-    let key = PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes();
+    let key = PublicKeyProtocol::finish_wide(&ceremony, collector)?.to_bytes();
     let shared = keep(COMBINE, blobs, &key)?;
     let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
     Ok(Output { each, ..Output::shared(shared) })
@@ -120,7 +120,7 @@ pub(crate) fn check_public_key(
 ) -> Result<()> {
     let ceremony = study.ceremony(job)?;
     let (collector, _) = collect(&ceremony, payloads, blobs)?;
-    same("check public key", &PublicKeyShare::finish_wide(&ceremony, collector)?.to_bytes(), shown)
+    same("check public key", &PublicKeyProtocol::finish_wide(&ceremony, collector)?.to_bytes(), shown)
 }
 
 /// Refuses a blob of other bytes than were recomputed.
@@ -141,7 +141,7 @@ pub(crate) fn collect(
     shares: &[(SiteId, Blob)],
     blobs: &dyn Blobs,
 ) -> Result<(Collector, Vec<Reading>)> {
-    let mut collector = PublicKeyShare::collector(ceremony);
+    let mut collector = PublicKeyProtocol::collector(ceremony);
     let mut readers = Vec::with_capacity(shares.len());
     for (site, blob) in shares {
         readers.push((*site, super::open(COMBINE, blobs, blob)?));
@@ -187,8 +187,8 @@ pub(crate) fn lay_bundles(
     study.sites().map(bundle).collect()
 }
 
-fn stranger(site: SiteId) -> blindscope_threshold::ThresholdError {
-    blindscope_threshold::ThresholdError::NotInCommittee { op: COMBINE, party: site.party() }
+fn stranger(site: SiteId) -> blindscope_threshold::Error {
+    blindscope_threshold::Error::NotInCommittee { op: COMBINE, party: site.party() }
 }
 
 /// A site's share of the key, from the parts that were sealed to it. Secret; zeroed on drop.

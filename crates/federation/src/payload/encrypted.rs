@@ -4,15 +4,15 @@
 use std::cell::Cell;
 use std::io::{Read, Write};
 
-use blindscope_ckks::{
-    Ciphertext, Evaluator, Level, Parameters, Plaintext, PublicEncryptor, PublicKey, codec,
-};
-use blindscope_threshold::KeyShare;
 use rand_core::CryptoRng;
 
 use super::inference::read_exactly;
 use super::{Side, blame, open};
 use crate::{Blob, Blobs, Circuit, Error, Result, SiteId, Study};
+use blindscope_ckks::{
+    Ciphertext, Evaluator, Level, Parameters, Plaintext, PublicEncryptor, PublicKey, codec,
+};
+use blindscope_threshold::KeyShare;
 
 const ADD: &str = "add ciphertexts";
 const ENCRYPT: &str = "encrypt head";

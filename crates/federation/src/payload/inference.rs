@@ -16,11 +16,6 @@
 
 use std::io::{self, Read, Write};
 
-use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, SecretSeed, Seed, UniformHalf, codec};
-use blindscope_threshold::{
-    Collector, GaloisShare, PublicKeyShare, RelinShare, RelinShareTwo, SiteSecret, Transcript,
-};
-use blindscope_wire::{Hasher, Header};
 use chacha20::ChaCha20Rng;
 use rand_core::{CryptoRng, SeedableRng};
 use zeroize::Zeroize;
@@ -32,6 +27,12 @@ use super::{keep, open};
 use crate::{
     Blob, Blobs, Circuit, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SecondRound, SiteId, Study,
 };
+use blindscope_ckks::{GaloisKey, GaloisKeys, RelinKey, SecretSeed, Seed, UniformHalf, codec};
+use blindscope_threshold::{
+    Collector, GaloisKeyProtocol, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, SiteSecret,
+    Transcript,
+};
+use blindscope_wire::{Hasher, Header};
 
 const WRITE: &str = "write key share";
 const COMBINE: &str = "combine key shares";
@@ -46,14 +47,17 @@ fn message_len(collector: &Collector) -> u64 {
 
 /// Bytes of a payload of phase key-share, and of phase relin.
 pub(crate) fn inference_lengths(study: &Study, ceremony: &Transcript, circuit: &Circuit) -> (u64, u64) {
-    let relin = message_len(&RelinShare::collector(ceremony));
+    let relin = message_len(&RelinKeyProtocol::collector(ceremony));
     let galois: u64 = shares(ceremony, circuit).map(|share| message_len(&share.collector())).sum();
     let first = key_share_len(study, ceremony) + SEED_LEN as u64 + relin + galois;
-    (first, message_len(&RelinShareTwo::collector(ceremony)))
+    (first, message_len(&RelinKeyRoundTwo::collector(ceremony)))
 }
 
-fn shares<'a>(ceremony: &'a Transcript, circuit: &'a Circuit) -> impl Iterator<Item = GaloisShare> + 'a {
-    circuit.galois.iter().map(|g| GaloisShare::begin(ceremony, g.element as usize))
+fn shares<'a>(
+    ceremony: &'a Transcript,
+    circuit: &'a Circuit,
+) -> impl Iterator<Item = GaloisKeyProtocol> + 'a {
+    circuit.galois.iter().map(|g| GaloisKeyProtocol::begin(ceremony, g.element as usize))
 }
 
 /// A generator for one use of a site's seed.
@@ -86,9 +90,9 @@ pub fn write_inference_share(
     let to = &entry(study, WRITE, me)?.sealing;
     let sealed = sealing.seal(to, &context(study, job, me, me), seed.as_bytes(), rng)?;
     out.write_all(&sealed).map_err(Error::io(WRITE))?;
-    let relin = RelinShare::begin(&ceremony);
+    let relin = RelinKeyProtocol::begin(&ceremony);
     let relin = relin.share_resumable(&secret, &mut generator(&seed, EPHEMERAL), rng)?;
-    let bytes = relin.to_bytes(&ceremony, RelinShare::collector(&ceremony).shape());
+    let bytes = relin.to_bytes(&ceremony, RelinKeyProtocol::collector(&ceremony).shape());
     out.write_all(&bytes).map_err(Error::io(WRITE))?;
     for share in shares(&ceremony, circuit) {
         let collector = share.collector();
@@ -110,7 +114,7 @@ pub fn combine_first(
 ) -> Result<Output> {
     let ceremony = study.inference_ceremony(job, circuit)?;
     let (collector, mut readers) = collect(&ceremony, payloads, blobs)?;
-    let key = PublicKeyShare::finish(&ceremony, collector)?;
+    let key = PublicKeyProtocol::finish(&ceremony, collector)?;
     let shared = keep(COMBINE, blobs, &codec::encode_public_key(&key))?;
     let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
     let mut seed = [0; SEED_LEN];
@@ -133,7 +137,7 @@ pub(crate) fn check_inference_key(
 ) -> Result<()> {
     let ceremony = study.inference_ceremony(job, circuit)?;
     let (collector, _) = collect(&ceremony, payloads, blobs)?;
-    let key = PublicKeyShare::finish(&ceremony, collector)?;
+    let key = PublicKeyProtocol::finish(&ceremony, collector)?;
     same("check public key", &codec::encode_public_key(&key), shown)
 }
 
@@ -154,9 +158,9 @@ pub(crate) fn check_first_sum(
 
 /// The sum of the first round, of payloads that are read as far as its messages.
 fn first_sum(ceremony: &Transcript, readers: &mut [Reading]) -> Result<Vec<u8>> {
-    let mut collector = RelinShare::collector(ceremony);
+    let mut collector = RelinKeyProtocol::collector(ceremony);
     absorb(ceremony, &mut collector, readers)?;
-    Ok(RelinShare::sum_to_bytes(ceremony, &RelinShare::finish(collector)?))
+    Ok(RelinKeyProtocol::sum_to_bytes(ceremony, &RelinKeyProtocol::finish(collector)?))
 }
 
 fn skip(readers: &mut [Reading], len: u64) -> Result<()> {
@@ -184,11 +188,11 @@ pub fn write_relin(
     let bytes = plain.as_slice().try_into().map_err(|_| Error::Seal { op: RELIN })?;
     let seed = SecretSeed::from_bytes(bytes);
     let secret = SiteSecret::generate(&ceremony, me.party(), &mut generator(&seed, SECRET))?;
-    let two = RelinShareTwo::resume(&ceremony, &mut generator(&seed, EPHEMERAL));
-    let bytes = read_exactly(RELIN, blobs, sum, RelinShare::sum_len(&ceremony) as u64)?;
-    let sum = RelinShare::sum_from_bytes(&ceremony, &bytes)?;
+    let two = RelinKeyRoundTwo::resume(&ceremony, &mut generator(&seed, EPHEMERAL));
+    let bytes = read_exactly(RELIN, blobs, sum, RelinKeyProtocol::sum_len(&ceremony) as u64)?;
+    let sum = RelinKeyProtocol::sum_from_bytes(&ceremony, &bytes)?;
     let message = two.share(&secret, &sum, rng)?;
-    let bytes = message.to_bytes(&ceremony, RelinShareTwo::collector(&ceremony).shape());
+    let bytes = message.to_bytes(&ceremony, RelinKeyRoundTwo::collector(&ceremony).shape());
     out.write_all(&bytes).map_err(Error::io(RELIN))
 }
 
@@ -206,7 +210,7 @@ pub fn combine_relin(
 ) -> Result<Blob> {
     let ceremony = study.inference_ceremony(job, circuit)?;
     let before = key_share_len(study, &ceremony) + SEED_LEN as u64;
-    let before = before + message_len(&RelinShare::collector(&ceremony));
+    let before = before + message_len(&RelinKeyProtocol::collector(&ceremony));
     let mut readers = readers(first, blobs)?;
     skip(&mut readers, before)?;
     let mut keys = Vec::new();
@@ -216,11 +220,11 @@ pub fn combine_relin(
         let key = share.finish(collector)?.at_level(blindscope_ckks::Level(demand.level as usize));
         keys.extend(codec::encode_galois_key(&key));
     }
-    let mut collector = RelinShareTwo::collector(&ceremony);
+    let mut collector = RelinKeyRoundTwo::collector(&ceremony);
     absorb(&ceremony, &mut collector, &mut self::readers(second, blobs)?)?;
-    let bytes = read_exactly(COMBINE, blobs, sum, RelinShare::sum_len(&ceremony) as u64)?;
-    let sum = RelinShare::sum_from_bytes(&ceremony, &bytes)?;
-    let relin = RelinShareTwo::finish(&ceremony, &sum, collector)?.at_level(circuit.relin_level());
+    let bytes = read_exactly(COMBINE, blobs, sum, RelinKeyProtocol::sum_len(&ceremony) as u64)?;
+    let sum = RelinKeyProtocol::sum_from_bytes(&ceremony, &bytes)?;
+    let relin = RelinKeyRoundTwo::finish(&ceremony, &sum, collector)?.at_level(circuit.relin_level());
     keys.extend(codec::encode_relin_key(&relin));
     keep(COMBINE, blobs, &keys)
 }

@@ -1,21 +1,18 @@
 //! What is in the blobs: functions over readers and writers, run outside of the state machines.
 //!
-//! [`site_payload`] does what a [`Task`](crate::Task) asks, [`combine`] what a [`Work`](crate::Work) says. The functions
-//! below them can be called alone.
+//! [`site_payload`](crate::site_payload) does what a [`Task`](crate::Task) asks, [`combine`](crate::combine) what a
+//! [`Work`](crate::Work) says. The functions below them can be called alone.
 
 mod ceremony;
 mod encrypted;
 mod inference;
 mod question;
 mod round;
-mod run;
-pub(crate) mod sum;
 
 pub use ceremony::{combine_key, open_bundle, write_key_share};
 pub use encrypted::read_ciphertexts;
 pub use inference::{combine_first, combine_relin, read_evaluation_keys, write_inference_share, write_relin};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
-pub use run::{MAX_INPUT, SiteTools, combine, site_payload};
 
 pub(crate) use ceremony::{check_public_key, key_share_len};
 pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, open_inference_bundle, write_head};
@@ -25,12 +22,11 @@ pub(crate) use question::{
     write_answer_share, write_answer_zeros, write_encryptions,
 };
 pub(crate) use round::Target;
-pub(crate) use run::read_input;
 
 use std::cell::Cell;
 use std::io::{self, Read};
 
-use crate::{Blob, Blobs, Error, Result, SiteId};
+use crate::{Blob, Blobs, Error, Result, SignedHeader, SiteId};
 
 /// Opens a blob for an operation.
 pub(crate) fn open(op: &'static str, blobs: &dyn Blobs, blob: &Blob) -> Result<Box<dyn Read + Send>> {
@@ -42,11 +38,30 @@ pub(crate) fn keep(op: &'static str, blobs: &dyn Blobs, bytes: &[u8]) -> Result<
     blobs.create(bytes.len() as u64, &mut |out| out.write_all(bytes).map_err(Error::io(op)))
 }
 
+/// Most bytes of a round's input or a job's result.
+pub const MAX_INPUT: u64 = 4 << 30;
+
+/// The bytes that a round or a job starts from; none where there is no such blob.
+pub(crate) fn read_input(input: Option<&Blob>, blobs: &dyn Blobs) -> Result<Vec<u8>> {
+    let Some(blob) = input else { return Ok(Vec::new()) };
+    if blob.len > MAX_INPUT {
+        return Err(Error::Length { op: "read input", expected: MAX_INPUT, found: blob.len });
+    }
+    let mut bytes = Vec::with_capacity(blob.len as usize);
+    open("read input", blobs, blob)?.read_to_end(&mut bytes).map_err(Error::io("read input"))?;
+    Ok(bytes)
+}
+
+/// The payloads behind signed answers.
+pub(crate) fn payloads(headers: &[SignedHeader]) -> Vec<(SiteId, Blob)> {
+    headers.iter().filter_map(|h| Some((h.header.site, h.payload()?))).collect()
+}
+
 /// Several sites' payloads, read side by side; remembers which was read last, so that an error has a name.
-struct Side<'a> {
-    last: &'a Cell<Option<SiteId>>,
-    site: Option<SiteId>,
-    reader: Box<dyn Read + Send>,
+pub(crate) struct Side<'a> {
+    pub(crate) last: &'a Cell<Option<SiteId>>,
+    pub(crate) site: Option<SiteId>,
+    pub(crate) reader: Box<dyn Read + Send>,
 }
 
 impl Read for Side<'_> {
@@ -57,8 +72,8 @@ impl Read for Side<'_> {
 }
 
 /// Names the site whose payload was read last, if it was a site's and not the disk that failed.
-fn blame(op: &'static str, last: &Cell<Option<SiteId>>, error: Error) -> Error {
-    use blindscope_aggregate::AggregateError::Io;
+pub(crate) fn blame(op: &'static str, last: &Cell<Option<SiteId>>, error: Error) -> Error {
+    use blindscope_aggregate::Error::Io;
     let disk = match &error {
         Error::Io { .. } => true,
         // A payload that ends early is a payload's fault: its length was checked when it came.

@@ -10,8 +10,6 @@ mod objection;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use blindscope_threshold::{Ledger, ThresholdError};
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::job::Job;
@@ -20,6 +18,8 @@ use crate::{
     Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
     Signer, SiteId, Step, Study, Task, message,
 };
+use blindscope_threshold::Ledger;
+use blindscope_wire::Digest;
 
 pub use objection::Objection;
 
@@ -195,7 +195,7 @@ impl Permit {
 impl Ledger for Permit {
     fn spend(&mut self, mark: Digest) -> blindscope_threshold::Result<()> {
         if self.used || mark != self.mark {
-            return Err(ThresholdError::Spent { mark: mark.fingerprint().to_string() });
+            return Err(blindscope_threshold::Error::Spent { mark: mark.fingerprint().to_string() });
         }
         self.used = true;
         Ok(())

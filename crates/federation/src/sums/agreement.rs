@@ -2,12 +2,11 @@
 
 use std::io::Read;
 
-use blindscope_aggregate::one_round::{Challenge, Evaluation, evaluate_body};
-use blindscope_wire::{Digest, Hasher, Writer};
-
 use super::signed::{SIGNATURE, digest, parse, verify};
 use super::{Commitment, SumRefusal, SumRound};
 use crate::{BlobHasher, Error, Result, Signature, Signer, SiteId};
+use blindscope_aggregate::one_round::{Challenge, Evaluation, evaluate_body};
+use blindscope_wire::{Digest, Hasher, Writer};
 
 const AGREEMENT: (&str, &str) = ("agreement", "blindscope/sums/agreement/v1");
 const VOUCH: (&str, &str) = ("evaluation", "blindscope/sums/vouch/v1");

@@ -1,10 +1,9 @@
 //! What the coordinator names: the set of uploads that are summed, and their sum.
 
-use blindscope_aggregate::one_round::Challenge;
-use blindscope_wire::{Digest, Hasher, Writer};
-
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Blob, Error, Result, SiteId};
+use blindscope_aggregate::one_round::Challenge;
+use blindscope_wire::{Digest, Hasher, Writer};
 
 const WHAT: &str = "commitment";
 

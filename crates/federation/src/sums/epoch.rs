@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use blindscope_aggregate::one_round::{Plan, PlanLiteral};
-use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 use super::SumRefusal;
 use crate::{Error, Result, Signature, Signer, SiteEntry, SiteId, message};
+use blindscope_aggregate::one_round::{Plan, PlanLiteral};
+use blindscope_wire::{Digest, Hasher};
 
 /// A site of a roster. Numbers are never given twice in a study.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

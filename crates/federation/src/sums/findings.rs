@@ -4,14 +4,13 @@
 //! `f + 1` complaints convict a dealer: one of them is an honest holder's. With fewer a dealer and a lying holder look the same,
 //! and the round does without one of them.
 
-use blindscope_aggregate::one_round::{Checks, Part};
-use blindscope_wire::{Digest, Hasher, Writer};
-
 use super::intake::digest_of;
 use super::pair::{PAIRING_LEN, PairKey, PartOf};
 use super::signed::{SIGNATURE, parse, verify};
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Error, Result, SealingKey, Signature, Signer, SiteId};
+use blindscope_aggregate::one_round::{Checks, Part};
+use blindscope_wire::{Digest, Hasher, Writer};
 
 const WHAT: &str = "findings";
 const DOMAIN: &str = "blindscope/sums/findings/v1";

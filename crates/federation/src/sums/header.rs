@@ -10,12 +10,11 @@
 //! | by plan | check polynomials |
 //! | 64 | signature |
 
-use blindscope_aggregate::one_round::Checks;
-use blindscope_wire::{Digest, Hasher, Writer};
-
 use super::signed::{SIGNATURE, digest, parse, verify};
 use super::{SumRefusal, SumRound};
 use crate::{Result, Signature, Signer, SiteId};
+use blindscope_aggregate::one_round::Checks;
+use blindscope_wire::{Digest, Hasher, Writer};
 
 const WHAT: &str = "upload header";
 const DOMAIN: &str = "blindscope/sums/upload/v1";

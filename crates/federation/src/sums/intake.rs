@@ -2,12 +2,11 @@
 
 use std::io::{self, Read};
 
-use blindscope_aggregate::one_round::check_body;
-use blindscope_wire::Digest;
-
 use super::pair::piece;
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Blob, BlobHasher, Error, Result, SiteId};
+use blindscope_aggregate::one_round::check_body;
+use blindscope_wire::Digest;
 
 const OP: &str = "read upload";
 

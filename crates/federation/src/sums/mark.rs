@@ -1,9 +1,9 @@
 //! What a site writes down of sums.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{JobId, SiteId};
+use blindscope_wire::Digest;
 
 /// What a site remembers of sums for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,11 +1,10 @@
 //! What a holder opens: the sum of its parts over the agreed set, signed with what it is for.
 
-use blindscope_aggregate::one_round::PartSum;
-use blindscope_wire::{Digest, Writer};
-
 use super::signed::{SIGNATURE, digest, parse, verify};
 use super::{Agreed, Commitment, Parts, SumRefusal, SumRound};
 use crate::{Result, Signature, Signer, SiteId};
+use blindscope_aggregate::one_round::PartSum;
+use blindscope_wire::{Digest, Writer};
 
 const WHAT: &str = "opening";
 const DOMAIN: &str = "blindscope/sums/opening/v1";

@@ -5,8 +5,6 @@
 //! nonce and the body's digest: a part moved to another round, receiver, upload or body does not open. Parts that a holder makes
 //! itself are expanded from the pair's key in the same way, so two uploads never share a polynomial.
 
-use blindscope_aggregate::one_round::PartSeed;
-use blindscope_wire::{Digest, Hasher};
 use chacha20::ChaCha20Rng;
 use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
 use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce, Tag};
@@ -15,6 +13,8 @@ use zeroize::Zeroizing;
 
 use super::{Epoch, SumRefusal, SumRound};
 use crate::{Error, Result, SEAL_OVERHEAD, SealingKey, SiteId};
+use blindscope_aggregate::one_round::PartSeed;
+use blindscope_wire::{Digest, Hasher};
 
 /// Bytes of one sealed pair key.
 pub const PAIRING_LEN: usize = 32 + SEAL_OVERHEAD;

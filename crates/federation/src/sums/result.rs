@@ -2,11 +2,10 @@
 
 use std::io::Read;
 
-use blindscope_aggregate::one_round::{evaluate_sum, open_sum, opens_first_chunk, recover_key};
-use blindscope_aggregate::{AggregateError, Result as Aggregated};
-
 use super::{Agreed, Commitment, SumOpening, SumRefusal, SumRound};
 use crate::{Error, Result, SiteId};
+use blindscope_aggregate::Result as Aggregated;
+use blindscope_aggregate::one_round::{evaluate_sum, open_sum, opens_first_chunk, recover_key};
 
 /// How a sum was opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,7 +55,7 @@ pub fn read_result(
             Ok(from) => from,
             Err(e) => {
                 failed = Some(e);
-                return Err(AggregateError::WrongOpenings { found, needed });
+                return Err(blindscope_aggregate::Error::WrongOpenings { found, needed });
             }
         };
         opens_first_chunk(plan, round.id(), key, &mut from)

@@ -1,10 +1,9 @@
 //! One round of sums: everything that its parties agree on before it begins, and its name.
 
-use blindscope_aggregate::one_round::{Plan, RoundId, SEAL_OVERHEAD};
-use blindscope_wire::{Digest, Hasher};
-
 use super::{Epoch, SignedUpload, pairing_len};
 use crate::{JobId, Result, SiteId};
+use blindscope_aggregate::one_round::{Plan, RoundId, SEAL_OVERHEAD};
+use blindscope_wire::{Digest, Hasher};
 
 /// A round. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -1,9 +1,8 @@
 //! What is signed of a message: a digest under a domain of its own.
 
-use blindscope_wire::{Digest, Hasher, Reader};
-
 use super::{Epoch, SumRefusal};
 use crate::{Error, Result, Signature, SiteId};
+use blindscope_wire::{Digest, Hasher, Reader};
 
 /// Bytes of a signature.
 pub(super) const SIGNATURE: usize = 64;

@@ -4,14 +4,14 @@
 
 use std::io::{self, Write};
 
-use blindscope_aggregate::one_round::{SiteRound, ValuesDigest};
-use blindscope_wire::{Digest, Hasher};
 use zeroize::Zeroizing;
 
 use super::header::sent;
 use super::pair::{PairKey, PartOf, pairing};
 use super::{SignedUpload, SumRefusal, SumRound, UploadHeader};
 use crate::{BlobHasher, Error, Result, SealingKey, Signer, SiteId};
+use blindscope_aggregate::one_round::{SiteRound, ValuesDigest};
+use blindscope_wire::{Digest, Hasher};
 
 /// A site's integers, in order, the same each time they are asked for: they are named before they are encrypted.
 pub type Values<'a> = dyn Fn() -> Box<dyn Iterator<Item = u64> + Send + 'a> + 'a;

@@ -2,11 +2,10 @@
 //!
 //! `m − t + f + 1` of `m` holders leave at most `t − f − 1` honest ones that may still open, which with `f` colluders are too few.
 
-use blindscope_wire::{Digest, Writer};
-
 use super::signed::{SIGNATURE, digest, parse, verify};
 use super::{SumRefusal, SumRound};
 use crate::{Result, Signature, Signer, SiteId};
+use blindscope_wire::{Digest, Writer};
 
 const WHAT: &str = "void";
 const DOMAIN: &str = "blindscope/sums/void/v1";

@@ -7,6 +7,9 @@
     reason = "each test binary takes what it needs"
 )]
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
 use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark, Void, Vouch};
 use blindscope_federation::{
@@ -15,8 +18,6 @@ use blindscope_federation::{
     SignedHeader, Site, SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 /// A study, and everybody's keys.
 pub(crate) struct Fixture {

@@ -2,7 +2,14 @@
 //!
 //! `BLINDSCOPE_SEEDS=100000 cargo nextest run -p blindscope-federation --test simulation` runs more seeds.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "tests"
+)]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -7,12 +7,11 @@ use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, Scale,
     SecretKey, codec,
 };
-use blindscope_federation::payload::{
-    SiteTools, combine, deal, holding, read_ciphertexts, read_evaluation_keys, site_payload,
-};
+use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evaluation_keys};
 use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, Sizes, Study, Task, Work,
+    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study, Task,
+    Work, combine, site_payload,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;

@@ -3,14 +3,15 @@
 
 use std::collections::BTreeMap;
 
+use chacha20::ChaCha20Rng;
+use rand_core::Rng;
+
 use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumSite, Void};
 use blindscope_federation::{
     Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Mark, Permit,
     Phase, Question, SignedHeader, Signer, SiteId, Sizes, Study, Task, Work, payload,
 };
 use blindscope_wire::{Digest, Hasher};
-use chacha20::ChaCha20Rng;
-use rand_core::Rng;
 
 /// Blobs of one machine.
 pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 
-use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, NamedSet, Order, Outcome,
-    Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
-};
-use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
+use blindscope_federation::{
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, NamedSet, Order, Outcome,
+    Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+};
+use blindscope_wire::Digest;
 
 /// How bad the world is; probabilities in thousandths.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,9 +1,8 @@
 //! One set a round: what opens two, and what keeps it from happening.
 
+use crate::world::{World, ids};
 use blindscope_federation::SiteId;
 use blindscope_federation::sums::{Agreement, Void};
-
-use crate::world::{World, ids};
 
 fn minus(a: &[u64], b: &[u64]) -> Vec<u64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()

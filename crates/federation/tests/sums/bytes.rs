@@ -1,12 +1,12 @@
 //! Bytes from outside: cut, padded, altered, random. Refused with a sentence, never a panic.
 
+use rand_core::Rng;
+
+use crate::world::{World, ids};
 use blindscope_federation::SiteId;
 use blindscope_federation::sums::{
     Agreement, Commitment, Epoch, Findings, SignedUpload, SumOpening, SumRound, Void, Vouch,
 };
-use rand_core::Rng;
-
-use crate::world::{World, ids};
 
 type Decoder<'a> = Box<dyn Fn(&[u8]) -> bool + 'a>;
 

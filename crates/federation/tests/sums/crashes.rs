@@ -3,12 +3,12 @@
 
 use std::collections::BTreeMap;
 
-use blindscope_federation::sums::{Agreement, Commitment, SumOpening, SumRound};
-use blindscope_federation::{JobId, SiteId};
-use blindscope_wire::Digest;
 use rand_core::Rng;
 
 use crate::world::{MAX, VALUES, World, ids, total};
+use blindscope_federation::sums::{Agreement, Commitment, SumOpening, SumRound};
+use blindscope_federation::{JobId, SiteId};
+use blindscope_wire::Digest;
 
 /// Seeds, and rounds of one world before another is made.
 const SEEDS: u64 = 1000;

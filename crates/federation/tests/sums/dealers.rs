@@ -1,9 +1,8 @@
 //! Dealers, holders and couriers that deviate.
 
+use crate::world::{World, ids};
 use blindscope_federation::sums::{Findings, bundle, open_parts, read_upload, sort_findings};
 use blindscope_federation::{Error, SiteId};
-
-use crate::world::{World, ids};
 
 /// Puts other bytes where an upload's sealed parts are, and signs anew: what a dishonest dealer can do.
 fn with_parts(

@@ -1,9 +1,8 @@
 //! Sums too large to be added up by everybody: one evaluation a site, fixed before anything is opened.
 
+use crate::world::{World, ids, total};
 use blindscope_federation::SiteId;
 use blindscope_federation::sums::{Agreed, Agreement, Commitment, SumRound, Vouch, vouch_for};
-
-use crate::world::{World, ids, total};
 
 fn round_of(world: &World) -> SumRound {
     let round = world.sized_round(1, (190_000, 65_535));

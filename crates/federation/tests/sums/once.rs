@@ -1,9 +1,8 @@
 //! An input is summed over one set, ever; a site is one site.
 
+use crate::world::{World, ids, input, total};
 use blindscope_federation::SiteId;
 use blindscope_federation::sums::{SumMark, SumRefusal, SumSite, Void};
-
-use crate::world::{World, ids, input, total};
 
 /// A ∪ B ∪ {i}, then A, then B: the difference is i. No pairwise rule sees it; ours refuses the second set.
 #[test]

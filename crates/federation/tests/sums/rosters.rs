@@ -1,12 +1,11 @@
 //! Rosters: one successor a version, signed by a quorum of the old one; a round is of one roster.
 
+use crate::world::{World, ids, input};
 use blindscope_federation::sums::{
     Epoch, EpochLiteral, Succession, SumMark, SumRefusal, SumRound, sign_successor,
 };
 use blindscope_federation::{JobId, SealingKey, SiteId};
 use blindscope_wire::Digest;
-
-use crate::world::{World, ids, input};
 
 /// The next version: every site brings a new sealing key; `change` does the rest.
 fn successor(world: &World, change: impl Fn(&mut EpochLiteral)) -> Epoch {

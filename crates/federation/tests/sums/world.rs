@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use chacha20::ChaCha20Rng;
+use rand_core::{Rng, SeedableRng};
+
 use blindscope_aggregate::one_round::write_sum;
 use blindscope_federation::sums::{
     Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Member, Parts, Received, SignedUpload,
@@ -10,8 +13,6 @@ use blindscope_federation::sums::{
 };
 use blindscope_federation::{Blob, Error, IdentityKey, JobId, SealingKey, SiteEntry, SiteId};
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand_core::{Rng, SeedableRng};
 
 pub(crate) const VALUES: usize = 30;
 pub(crate) const MAX: u64 = 1000;

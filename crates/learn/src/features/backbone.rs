@@ -1,14 +1,16 @@
 //! The model that turns tiles into class tokens.
 
-use super::FeatureError;
+use std::path::{Path, PathBuf};
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
+use super::Error;
 use crate::models::Store;
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::features::backbone_digest;
 use blindscope_vision::vit::card::{self, Pooling};
 use blindscope_vision::vit::{self, Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use std::path::{Path, PathBuf};
 
 /// Where a backbone comes from and what its files do not tell.
 #[derive(Debug, Clone)]
@@ -59,9 +61,9 @@ impl Backbone {
     /// Loads a model.
     ///
     /// # Errors
-    /// [`FeatureError::NoModel`] for a name that nothing was fetched under; [`FeatureError::Vision`] for files that do not
+    /// [`Error::NoModel`] for a name that nothing was fetched under; [`Error::Vision`] for files that do not
     /// hold a Vision Transformer, with every missing and extra tensor.
-    pub fn load(source: &BackboneSource) -> Result<Self, FeatureError> {
+    pub fn load(source: &BackboneSource) -> Result<Self, Error> {
         let path = PathBuf::from(&source.model);
         let path = if path.exists() { path } else { fetched(source)? };
         let vit::Described { weights, mut config, mut preprocess, preprocess_from } =
@@ -84,7 +86,7 @@ impl Backbone {
     ///
     /// # Errors
     /// None for this shape; the result is passed on.
-    pub fn small(seed: u64) -> Result<Self, FeatureError> {
+    pub fn small(seed: u64) -> Result<Self, Error> {
         let config = Config { hidden: 96, ..Config::plain(64, 8, 48, 3, 3) };
         let parameters = Parameters::random(&config, &mut ChaCha12Rng::seed_from_u64(seed));
         let preprocess = Preprocess::half(config.image);
@@ -94,8 +96,8 @@ impl Backbone {
     /// Writes the weights, with their configuration, and the preprocessing beside them.
     ///
     /// # Errors
-    /// [`FeatureError::Vision`].
-    pub fn save(&self, weights: &Path) -> Result<(), FeatureError> {
+    /// [`Error::Vision`].
+    pub fn save(&self, weights: &Path) -> Result<(), Error> {
         vit::save(&self.model, weights)?;
         Ok(card::save_preprocess(&self.preprocess, weights)?)
     }
@@ -112,9 +114,9 @@ impl Backbone {
     }
 }
 
-fn fetched(source: &BackboneSource) -> Result<PathBuf, FeatureError> {
+fn fetched(source: &BackboneSource) -> Result<PathBuf, Error> {
     let found = source.models.as_ref().and_then(|models| models.find(&source.model));
-    found.ok_or_else(|| FeatureError::NoModel {
+    found.ok_or_else(|| Error::NoModel {
         name: source.model.clone(),
         models: source.models.as_ref().map(|models| models.folder().to_owned()).unwrap_or_default(),
     })

@@ -1,13 +1,14 @@
 //! Extraction, with a flag that stops it between two batches.
 
-use super::{Backbone, FeatureError};
-use blindscope_vision::data::{Dataset, Limits, Rejected};
-use blindscope_vision::features::{self, Extraction, Features, Progress};
-use blindscope_vision::vit::{Device, Engine};
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use super::{Backbone, Error};
+use blindscope_vision::data::{Dataset, Limits, Rejected};
+use blindscope_vision::features::{self, Extraction, Features, Progress};
+use blindscope_vision::vit::{Device, Engine};
 
 /// How tiles become features.
 #[derive(Debug, Clone)]
@@ -48,15 +49,16 @@ pub struct Extracted {
 /// the batch at hand, and what was done stays in the cache.
 ///
 /// # Errors
-/// [`FeatureError::Vision`]: stopped by `cancel` ([`FeatureError::stopped`] tells), no readable tile, a cache that cannot be
+/// [`Error::Vision`]: stopped by `cancel` ([`Error::stopped`] tells), no readable tile, a cache that cannot be
 /// used, no graphics processor where one was asked for.
+#[allow(clippy::disallowed_methods, reason = "a duration that is reported; no result depends on it")]
 pub fn extract(
     dataset: &Dataset,
     backbone: &Backbone,
     options: &ExtractOptions,
     progress: &mut dyn FnMut(&Progress),
     cancel: &AtomicBool,
-) -> Result<Extracted, FeatureError> {
+) -> Result<Extracted, Error> {
     let extraction = Extraction {
         model: &backbone.model,
         preprocess: backbone.preprocess.clone(),

@@ -4,7 +4,7 @@
 //! use blindscope_learn::features::{self, Backbone, BackboneSource, ExtractOptions, TileList};
 //! use std::sync::atomic::AtomicBool;
 //!
-//! # fn main() -> Result<(), features::FeatureError> {
+//! # fn main() -> Result<(), features::Error> {
 //! let dataset = TileList::new("tiles").open()?;
 //! let backbone = Backbone::load(&BackboneSource::new("model.safetensors"))?;
 //! let options = ExtractOptions { cache: Some("cache".into()), ..ExtractOptions::default() };
@@ -42,12 +42,11 @@ pub use blindscope_vision::vit::card::Pooling;
 pub use blindscope_vision::vit::{Device, Mlp, Vit};
 
 use std::path::{Path, PathBuf};
-use thiserror::Error;
 
 /// Why features could not be made.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FeatureError {
+pub enum Error {
     /// The vision layer refused; it names what and the repair.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
@@ -99,7 +98,7 @@ pub enum FeatureError {
     },
 }
 
-impl FeatureError {
+impl Error {
     /// Every tile with its reason, when none could be used.
     pub fn no_tile(&self) -> Option<&[Rejected]> {
         match self {
@@ -120,8 +119,8 @@ impl FeatureError {
 /// Refuses to write over what is read, under whatever name.
 ///
 /// # Errors
-/// [`FeatureError::SameFile`].
-pub fn refuse_same(input: &Path, output: &Path) -> Result<(), FeatureError> {
+/// [`Error::SameFile`].
+pub fn refuse_same(input: &Path, output: &Path) -> Result<(), Error> {
     let same = matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
-    if same { Err(FeatureError::SameFile { path: output.to_owned() }) } else { Ok(()) }
+    if same { Err(Error::SameFile { path: output.to_owned() }) } else { Ok(()) }
 }

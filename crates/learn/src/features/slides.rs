@@ -1,16 +1,18 @@
 //! Whole slides to features: one run over a folder or a list, resumable and in shards.
 
-use super::{Backbone, FeatureError};
-use blindscope_vision::slides::{
-    self, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TilePrediction,
-};
-use blindscope_vision::vit::{Device, Engine};
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{Backbone, Error};
+use blindscope_vision::slides::{
+    self, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TilePrediction,
+};
+use blindscope_vision::vit::{Device, Engine};
 
 /// A run over slides.
 #[derive(Debug, Clone)]
@@ -60,13 +62,13 @@ pub struct SlidesExtracted {
 /// hand, and the same call takes up there.
 ///
 /// # Errors
-/// [`FeatureError::Vision`]: stopped by `cancel`, no slide, a folder of another run, results that cannot be written.
+/// [`Error::Vision`]: stopped by `cancel`, no slide, a folder of another run, results that cannot be written.
 pub fn extract_slides(
     options: &SlideOptions,
     backbone: &Backbone,
     progress: &mut dyn FnMut(&SlideProgress),
     cancel: &AtomicBool,
-) -> Result<SlidesExtracted, FeatureError> {
+) -> Result<SlidesExtracted, Error> {
     let table = options.facts.as_deref().map(SlideTable::read).transpose()?;
     let list = slides::list_slides(&options.slides, table.as_ref())?;
     let engine = Engine::choose(options.device, &backbone.model, options.batch)?;
@@ -120,8 +122,8 @@ fn summary(slides: Vec<SlideRecord>, records: PathBuf, elapsed: Duration) -> Sli
 /// Joins the shards of a run's folder into one list.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] when a shard has not run.
-pub fn merge_slides(folder: &Path) -> Result<SlidesExtracted, FeatureError> {
+/// [`Error::Vision`] when a shard has not run.
+pub fn merge_slides(folder: &Path) -> Result<SlidesExtracted, Error> {
     let records = slides::merge_records(folder)?;
     Ok(summary(records, folder.join("slides.json"), Duration::ZERO))
 }
@@ -130,26 +132,26 @@ pub fn merge_slides(folder: &Path) -> Result<SlidesExtracted, FeatureError> {
 /// (`SLIDE/X_Y`) name. `run` is the folder whose `slides.json` tells where slides lie and how large their tiles are.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] when an id names no slide of the run, or a slide cannot be opened any more.
+/// [`Error::Vision`] when an id names no slide of the run, or a slide cannot be opened any more.
 pub fn draw_predictions(
     run: &Path,
     ids: &[String],
     logits: &[&[f64]],
     classes: &[String],
     out: &Path,
-) -> Result<Vec<PathBuf>, FeatureError> {
+) -> Result<Vec<PathBuf>, Error> {
     let records = slides::read_records(&run.join("slides.json"))?;
     let mut tiles: BTreeMap<&str, Vec<TilePrediction>> = BTreeMap::new();
     for (id, logits) in ids.iter().zip(logits) {
         let Some((slide, corner)) = TilePrediction::place(id) else {
-            return Err(FeatureError::NoPlace { id: id.clone() });
+            return Err(Error::NoPlace { id: id.clone() });
         };
         tiles.entry(slide).or_default().push(TilePrediction { corner, logits: logits.to_vec() });
     }
     let mut written = Vec::new();
     for (slide, tiles) in tiles {
         let record = records.iter().find(|record| record.slide == slide);
-        let record = record.ok_or_else(|| FeatureError::NoPlace { id: slide.into() })?;
+        let record = record.ok_or_else(|| Error::NoPlace { id: slide.into() })?;
         written.extend(slides::draw_predictions(record, &tiles, classes, out)?);
     }
     Ok(written)

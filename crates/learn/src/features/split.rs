@@ -1,6 +1,6 @@
 //! Splits of features that keep groups whole.
 
-use super::{FeatureError, Features};
+use super::{Error, Features};
 use blindscope_vision::data::{
     Dataset, Split, SplitPlan, check_no_leak, connected_groups, dirichlet_sites, k_fold, split_by_site,
 };
@@ -39,9 +39,9 @@ pub struct SplitRequest {
 /// Gives every row a part; rows of one group share one.
 ///
 /// # Errors
-/// [`FeatureError::Range`] for shares or numbers that make no split; [`FeatureError::Vision`] for rows without labels, a class
+/// [`Error::Range`] for shares or numbers that make no split; [`Error::Vision`] for rows without labels, a class
 /// with fewer groups than parts, named sites that share a group.
-pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, FeatureError> {
+pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, Error> {
     let SplitRequest { ways, seed } = request;
     check_range(ways)?;
     let groups = &features.groups;
@@ -60,8 +60,8 @@ pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, Featu
 }
 
 /// Refuses shares that are no shares and numbers of parts that are none.
-fn check_range(ways: &SplitWays) -> Result<(), FeatureError> {
-    let refuse = |reason: String| Err(FeatureError::Range { reason });
+fn check_range(ways: &SplitWays) -> Result<(), Error> {
+    let refuse = |reason: String| Err(Error::Range { reason });
     match ways {
         SplitWays::Shares(shares) => {
             let sum: f64 = shares.iter().sum();
@@ -89,12 +89,10 @@ fn check_range(ways: &SplitWays) -> Result<(), FeatureError> {
 /// Holds out this share of the tiles, whole groups at a time: the rest, and what is held out.
 ///
 /// # Errors
-/// [`FeatureError::Range`] for a share outside 0..1, [`FeatureError::Vision`] for a class of one group.
-pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Dataset), FeatureError> {
+/// [`Error::Range`] for a share outside 0..1, [`Error::Vision`] for a class of one group.
+pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Dataset), Error> {
     if !(share > 0.0 && share < 1.0) {
-        return Err(FeatureError::Range {
-            reason: format!("a share of {share} held out; it lies between 0 and 1"),
-        });
+        return Err(Error::Range { reason: format!("a share of {share} held out; it lies between 0 and 1") });
     }
     let groups = connected_groups(dataset);
     let split = SplitPlan::train_validation_test(1.0 - share, 0.0, share, seed);
@@ -112,12 +110,12 @@ pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Da
 /// the parts. The same split again replaces its files.
 ///
 /// # Errors
-/// [`FeatureError::OtherSplit`] for a folder with parts of another split, which would pass for parts of this one;
-/// [`FeatureError::Vision`] and [`FeatureError::Write`].
-pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<Vec<PathBuf>, FeatureError> {
+/// [`Error::OtherSplit`] for a folder with parts of another split, which would pass for parts of this one;
+/// [`Error::Vision`] and [`Error::Write`].
+pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();
-        move |source| FeatureError::Write { path, source }
+        move |source| Error::Write { path, source }
     };
     std::fs::create_dir_all(folder).map_err(failed(folder))?;
     let mut files: Vec<PathBuf> = Vec::new();
@@ -131,7 +129,7 @@ pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<
     for entry in std::fs::read_dir(folder).map_err(failed(folder))? {
         let path = entry.map_err(failed(folder))?.path();
         if path.extension().is_some_and(|e| e == "safetensors") && !files.contains(&path) {
-            return Err(FeatureError::OtherSplit { path });
+            return Err(Error::OtherSplit { path });
         }
     }
     for (part, path) in files.iter().enumerate() {

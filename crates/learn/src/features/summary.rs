@@ -1,10 +1,12 @@
 //! What a features file holds, for a person or a program.
 
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
 use super::{Extracted, Features};
 use blindscope_vision::data::Rejected;
 use blindscope_vision::features::hex;
-use serde::Serialize;
-use std::collections::BTreeSet;
 
 /// Rows of one class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -1,6 +1,6 @@
 //! Lists of tiles.
 
-use super::FeatureError;
+use super::Error;
 use blindscope_vision::data::{
     Copies, CsvColumns, Dataset, Duplicates, Limits, connected_groups, group_duplicates, open_all, read_csv,
     read_folder,
@@ -28,8 +28,8 @@ impl TileList {
     /// Lists the tiles; no image is opened.
     ///
     /// # Errors
-    /// [`FeatureError::Vision`] for a folder or file that cannot be read or lists no tile.
-    pub fn open(&self) -> Result<Dataset, FeatureError> {
+    /// [`Error::Vision`] for a folder or file that cannot be read or lists no tile.
+    pub fn open(&self) -> Result<Dataset, Error> {
         Ok(if self.path.is_dir() { read_folder(&self.path) } else { read_csv(&self.path, &self.columns) }?)
     }
 }
@@ -37,13 +37,13 @@ impl TileList {
 /// Joins near-duplicate tiles into groups; `progress` hears of tiles read and tiles listed.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] when `cancel` was set or there are too many tiles for comparing all pairs.
+/// [`Error::Vision`] when `cancel` was set or there are too many tiles for comparing all pairs.
 pub fn join_copies(
     dataset: &mut Dataset,
     limits: Limits,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &AtomicBool,
-) -> Result<Copies, FeatureError> {
+) -> Result<Copies, Error> {
     let copies = group_duplicates(dataset, limits, Duplicates::default(), &mut |done, total| {
         progress(done, total);
         if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -55,13 +55,13 @@ pub fn join_copies(
 /// opened and tiles listed.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] when `cancel` was set.
+/// [`Error::Vision`] when `cancel` was set.
 pub fn open_tiles(
     dataset: &mut Dataset,
     limits: Limits,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &AtomicBool,
-) -> Result<(), FeatureError> {
+) -> Result<(), Error> {
     open_all(dataset, limits, &mut |done, total| {
         progress(done, total);
         if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
@@ -72,8 +72,8 @@ pub fn open_tiles(
 /// Draws synthetic tiles into `folder`, with a list `tiles.csv`.
 ///
 /// # Errors
-/// [`FeatureError::Vision`] when a file cannot be written.
-pub fn synthesise(plan: &SyntheticPlan, folder: &Path) -> Result<Dataset, FeatureError> {
+/// [`Error::Vision`] when a file cannot be written.
+pub fn synthesise(plan: &SyntheticPlan, folder: &Path) -> Result<Dataset, Error> {
     Ok(plan.write(folder)?)
 }
 

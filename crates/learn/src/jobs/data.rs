@@ -1,10 +1,11 @@
 //! What a site brings to a job. It stays at the site.
 
+use std::collections::BTreeMap;
+
 use super::{Error, Result};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::train::TrainingTile;
 use blindscope_vision::vit::Vit;
-use std::collections::BTreeMap;
 
 /// Class tokens in rows with their labels.
 #[derive(Debug, Clone, Default, PartialEq)]

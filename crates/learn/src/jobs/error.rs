@@ -109,16 +109,16 @@ pub enum Error {
     },
     /// From features and backbones.
     #[error(transparent)]
-    Features(Box<crate::features::FeatureError>),
+    Features(Box<crate::features::Error>),
     /// From fixed point and statistics.
     #[error(transparent)]
-    Aggregate(#[from] blindscope_aggregate::AggregateError),
+    Aggregate(#[from] blindscope_aggregate::Error),
     /// From training.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
     /// From a head.
     #[error(transparent)]
-    Head(#[from] blindscope_classify::ClassifyError),
+    Head(#[from] blindscope_classify::Error),
 }
 
 impl Error {

@@ -1,14 +1,16 @@
 //! Evaluating questions to encrypted heads: the same bytes at the coordinator and at every site.
 
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use chacha20::ChaCha20Rng;
+use rand::SeedableRng;
+
 use super::encrypted_head::Agreed;
 use blindscope_ckks::{Ciphertext, Level};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
 use blindscope_federation::{Asked, Blob, Blobs, Evaluation, LearnError, payload};
-use chacha20::ChaCha20Rng;
-use rand::SeedableRng;
-use std::collections::BTreeMap;
-use std::io::Read;
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// Heads that are kept ready.
 const READY: usize = 2;

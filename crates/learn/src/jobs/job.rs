@@ -1,5 +1,8 @@
 //! Jobs as files, and the two ends of the protocol.
 
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
@@ -14,8 +17,6 @@ use super::{EpochFigures, Error, Learning, Result, SiteData};
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_classify::Head;
 use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///

@@ -1,7 +1,7 @@
 //! A site's data as its kit names it.
 
 use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
-use crate::features::{Backbone, BackboneSource, FeatureError, Features, TileList};
+use crate::features::{Backbone, BackboneSource, Features, TileList};
 use blindscope_vision::data::{Dataset, Limits, decode, read_image};
 use blindscope_vision::train::TrainingTile;
 use serde::{Deserialize, Serialize};
@@ -160,10 +160,10 @@ impl History {
     }
 }
 
-impl From<FeatureError> for Error {
-    fn from(e: FeatureError) -> Self {
+impl From<crate::features::Error> for Error {
+    fn from(e: crate::features::Error) -> Self {
         match e {
-            FeatureError::Vision(e) => Self::Vision(e),
+            crate::features::Error::Vision(e) => Self::Vision(e),
             e => Self::Features(Box::new(e)),
         }
     }

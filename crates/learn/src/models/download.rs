@@ -3,13 +3,15 @@
 //! A part is continued only when the hub's `ETag` of that time is known, and `If-Range` makes the hub send the whole file anew
 //! when it has changed since.
 
-use super::{FetchError, FetchProgress};
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+
 use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::{Agent, Body};
+
+use super::{Error, FetchProgress};
 
 /// What one call of the network may do.
 pub(super) struct Download<'a> {
@@ -28,14 +30,14 @@ const ATTEMPTS: usize = 4;
 
 impl Download<'_> {
     /// Fetches the file into its part, taking up after an interruption as long as each attempt adds something.
-    pub(super) fn run(&self, progress: &mut dyn FnMut(&FetchProgress<'_>)) -> Result<(), FetchError> {
+    pub(super) fn run(&self, progress: &mut dyn FnMut(&FetchProgress<'_>)) -> Result<(), Error> {
         let mut left = ATTEMPTS;
         loop {
             let before = self.have();
             let outcome = self.attempt(progress);
             left -= 1;
             match outcome {
-                Err(FetchError::Interrupted { .. }) if left > 0 && self.have() > before => {}
+                Err(Error::Interrupted { .. }) if left > 0 && self.have() > before => {}
                 outcome => return outcome,
             }
         }
@@ -59,7 +61,7 @@ impl Download<'_> {
         }
     }
 
-    fn attempt(&self, progress: &mut dyn FnMut(&FetchProgress<'_>)) -> Result<(), FetchError> {
+    fn attempt(&self, progress: &mut dyn FnMut(&FetchProgress<'_>)) -> Result<(), Error> {
         let have = self.have();
         let tag = std::fs::read_to_string(self.tag_file()).ok().filter(|_| have > 0);
         let mut request = self.agent.get(&self.url);
@@ -80,11 +82,11 @@ impl Download<'_> {
                 self.discard();
                 self.attempt(progress)
             }
-            StatusCode::NOT_FOUND => Err(FetchError::NotFound { url: self.url.clone() }),
+            StatusCode::NOT_FOUND => Err(Error::NotFound { url: self.url.clone() }),
             status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-                Err(FetchError::Refused { url: self.url.clone(), status: status.as_u16() })
+                Err(Error::Refused { url: self.url.clone(), status: status.as_u16() })
             }
-            status => Err(FetchError::Status { url: self.url.clone(), status: status.as_u16() }),
+            status => Err(Error::Status { url: self.url.clone(), status: status.as_u16() }),
         }
     }
 
@@ -93,15 +95,15 @@ impl Download<'_> {
         headers: &HeaderMap,
         body: Body,
         progress: &mut dyn FnMut(&FetchProgress<'_>),
-    ) -> Result<(), FetchError> {
+    ) -> Result<(), Error> {
         let total = body.content_length();
         self.check_size(total.unwrap_or(0))?;
-        let file = File::create(&self.part).map_err(FetchError::io("creating", &self.part))?;
+        let file = File::create(&self.part).map_err(Error::io("creating", &self.part))?;
         let text = |name| headers.get(name).and_then(|v| v.to_str().ok());
         match text(header::ETAG).filter(|tag| tag.starts_with('"')) {
             Some(tag) => {
                 let path = self.tag_file();
-                std::fs::write(&path, tag).map_err(FetchError::io("writing", &path))?;
+                std::fs::write(&path, tag).map_err(Error::io("writing", &path))?;
             }
             // A weak tag or none cannot tell whether the rest belongs to this beginning.
             None => drop(std::fs::remove_file(self.tag_file())),
@@ -115,15 +117,15 @@ impl Download<'_> {
         headers: &HeaderMap,
         body: Body,
         progress: &mut dyn FnMut(&FetchProgress<'_>),
-    ) -> Result<(), FetchError> {
+    ) -> Result<(), Error> {
         let range = headers.get(header::CONTENT_RANGE).and_then(|v| v.to_str().ok()).unwrap_or("");
         let Some(total) = range_total(range, have) else {
             self.discard();
-            return Err(FetchError::WrongRange { url: self.url.clone(), wanted: have, got: range.into() });
+            return Err(Error::WrongRange { url: self.url.clone(), wanted: have, got: range.into() });
         };
         self.check_size(total)?;
         let opened = OpenOptions::new().append(true).open(&self.part);
-        let file = opened.map_err(FetchError::io("opening", &self.part))?;
+        let file = opened.map_err(Error::io("opening", &self.part))?;
         self.stream(file, have, Some(total), body, progress)
     }
 
@@ -134,13 +136,13 @@ impl Download<'_> {
         total: Option<u64>,
         body: Body,
         progress: &mut dyn FnMut(&FetchProgress<'_>),
-    ) -> Result<(), FetchError> {
+    ) -> Result<(), Error> {
         let mut reader = body.into_reader();
         let mut buffer = vec![0; 256 << 10];
         let mut done = have;
         loop {
             if self.cancel.load(Ordering::Relaxed) {
-                return Err(FetchError::Stopped { url: self.url.clone(), done });
+                return Err(Error::Stopped { url: self.url.clone(), done });
             }
             let read = reader.read(&mut buffer).map_err(|e| self.interrupted(done, total, e.to_string()))?;
             if read == 0 {
@@ -151,24 +153,24 @@ impl Download<'_> {
                 self.discard();
                 return Err(e);
             }
-            file.write_all(&buffer[..read]).map_err(FetchError::io("writing", &self.part))?;
+            file.write_all(&buffer[..read]).map_err(Error::io("writing", &self.part))?;
             progress(&FetchProgress { file: self.file, done, total });
         }
         if total.is_some_and(|total| done < total) {
             return Err(self.interrupted(done, total, "the hub ended the answer early".into()));
         }
-        file.sync_all().map_err(FetchError::io("writing", &self.part))
+        file.sync_all().map_err(Error::io("writing", &self.part))
     }
 
-    fn check_size(&self, bytes: u64) -> Result<(), FetchError> {
+    fn check_size(&self, bytes: u64) -> Result<(), Error> {
         if bytes <= self.most {
             return Ok(());
         }
-        Err(FetchError::TooLarge { url: self.url.clone(), bytes, most: self.most })
+        Err(Error::TooLarge { url: self.url.clone(), bytes, most: self.most })
     }
 
     /// A certificate that nobody vouches for is not an accident that fetching again repairs.
-    fn failed(&self, done: u64, e: &ureq::Error) -> FetchError {
+    fn failed(&self, done: u64, e: &ureq::Error) -> Error {
         let inner = match e {
             ureq::Error::Rustls(inner) => Some(inner),
             ureq::Error::Io(io) => io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()),
@@ -176,19 +178,19 @@ impl Download<'_> {
         };
         match inner {
             Some(rustls::Error::InvalidCertificate(reason)) => {
-                FetchError::Certificate { url: self.url.clone(), reason: format!("{reason:?}") }
+                Error::Certificate { url: self.url.clone(), reason: format!("{reason:?}") }
             }
             _ => self.interrupted(done, None, e.to_string()),
         }
     }
 
-    fn interrupted(&self, done: u64, total: Option<u64>, reason: String) -> FetchError {
-        FetchError::Interrupted { url: self.url.clone(), done, total, reason }
+    fn interrupted(&self, done: u64, total: Option<u64>, reason: String) -> Error {
+        Error::Interrupted { url: self.url.clone(), done, total, reason }
     }
 
     /// Moves the finished part to its place.
-    pub(super) fn keep(&self, target: &Path) -> Result<(), FetchError> {
-        std::fs::rename(&self.part, target).map_err(FetchError::io("writing", target))?;
+    pub(super) fn keep(&self, target: &Path) -> Result<(), Error> {
+        std::fs::rename(&self.part, target).map_err(Error::io("writing", target))?;
         let _ = std::fs::remove_file(self.tag_file());
         Ok(())
     }

@@ -1,12 +1,11 @@
 //! Why a model could not be fetched.
 
 use std::path::PathBuf;
-use thiserror::Error;
 
 /// Why a model could not be fetched. Files that were there before stay as they were.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum FetchError {
+pub enum Error {
     /// A name that no hub has.
     #[error("model name `{name}`: {rule}")]
     Name {
@@ -149,7 +148,7 @@ pub enum FetchError {
     },
 }
 
-impl FetchError {
+impl Error {
     pub(super) fn io(
         operation: &'static str,
         path: impl Into<PathBuf>,

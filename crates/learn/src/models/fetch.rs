@@ -1,20 +1,22 @@
 //! A model's files from a hub into the store.
 
-use super::download::Download;
-use super::lock::{Entry, Lock};
-use super::store::WEIGHTS;
-use super::{FetchError, ModelName, Store};
-use blindscope_vision::features::hex;
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+use super::download::Download;
+use super::lock::{Entry, Lock};
+use super::store::WEIGHTS;
+use super::{Error, ModelName, Store};
+use blindscope_vision::features::hex;
 
 /// What to fetch.
 #[derive(Clone)]
@@ -84,17 +86,17 @@ const FILES: [(&str, bool, Option<u64>); 3] = [
 /// and meet their digest are not fetched again. Nothing takes a file's place before its digest is right.
 ///
 /// # Errors
-/// [`FetchError`]; what was fetched of a file before an interruption is kept and taken up by the next call.
+/// [`Error`]; what was fetched of a file before an interruption is kept and taken up by the next call.
 pub fn fetch(
     request: &FetchRequest,
     store: &Store,
     progress: &mut dyn FnMut(&FetchProgress<'_>),
     cancel: &AtomicBool,
-) -> Result<Fetched, FetchError> {
+) -> Result<Fetched, Error> {
     let agent = agent(&request.hub)?;
     let mut lock = Lock::open(store)?;
     let folder = store.folder_of(&request.name);
-    std::fs::create_dir_all(&folder).map_err(FetchError::io("creating", &folder))?;
+    std::fs::create_dir_all(&folder).map_err(Error::io("creating", &folder))?;
     let mut files = Vec::new();
     for (file, required, most) in FILES {
         let name = &request.name;
@@ -112,7 +114,7 @@ pub fn fetch(
         match one(&download, &folder.join(file), told, &mut lock, format!("{}/{file}", name.key()), progress)
         {
             Ok(fetched) => files.push(fetched),
-            Err(FetchError::NotFound { .. }) if !required => {}
+            Err(Error::NotFound { .. }) if !required => {}
             Err(e) => return Err(e),
         }
     }
@@ -126,7 +128,7 @@ fn one(
     lock: &mut Lock,
     key: String,
     progress: &mut dyn FnMut(&FetchProgress<'_>),
-) -> Result<FetchedFile, FetchError> {
+) -> Result<FetchedFile, Error> {
     let recorded = lock.find(&key).map(|entry| entry.sha256.clone());
     let expected = told.map(|digest| hex(&digest)).or_else(|| recorded.clone());
     let finish = |sha256: String, bytes, fetched| FetchedFile {
@@ -149,7 +151,7 @@ fn one(
         let source_of =
             if told.is_some() { "that was told" } else { "of the first fetch (models.lock.json)" };
         let (url, expected) = (download.url.clone(), expected.clone());
-        return Err(FetchError::Digest { url, got: sha256, expected, source_of });
+        return Err(Error::Digest { url, got: sha256, expected, source_of });
     }
     download.keep(target)?;
     if recorded.as_ref() != Some(&sha256) {
@@ -159,8 +161,8 @@ fn one(
 }
 
 /// SHA-256 of a file in hexadecimal, and its length.
-fn digest(path: &Path) -> Result<(String, u64), FetchError> {
-    let io = |e| FetchError::io("reading", path)(e);
+fn digest(path: &Path) -> Result<(String, u64), Error> {
+    let io = |e| Error::io("reading", path)(e);
     let mut file = File::open(path).map_err(io)?;
     let (mut hash, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 20];
@@ -176,7 +178,7 @@ fn digest(path: &Path) -> Result<(String, u64), FetchError> {
 
 /// A client that trusts the system's certificate authorities, a hospital's own among them. A hub on this machine may go without
 /// TLS.
-fn agent(hub: &str) -> Result<Agent, FetchError> {
+fn agent(hub: &str) -> Result<Agent, Error> {
     let builder = Agent::config_builder()
         .http_status_as_error(false)
         .user_agent(concat!("blindscope/", env!("CARGO_PKG_VERSION")))
@@ -186,12 +188,12 @@ fn agent(hub: &str) -> Result<Agent, FetchError> {
         return Ok(builder.proxy(None).build().into());
     }
     if !hub.starts_with("https://") {
-        return Err(FetchError::Insecure { hub: hub.into() });
+        return Err(Error::Insecure { hub: hub.into() });
     }
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
         let reason = found.errors.first().map_or_else(|| "none was found".into(), ToString::to_string);
-        return Err(FetchError::NoAuthorities { reason });
+        return Err(Error::NoAuthorities { reason });
     }
     let roots: Vec<Certificate<'static>> =
         found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).collect();

@@ -1,12 +1,14 @@
 //! The list of digests, `FOLDER/models.lock.json`: what was fetched once must be the same ever after.
 
-use super::FetchError;
-use super::store::Store;
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use super::store::Store;
 
 /// What is known of a fetched file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,18 +28,19 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    pub(super) fn open(store: &Store) -> Result<Self, FetchError> {
+    pub(super) fn open(store: &Store) -> Result<Self, Error> {
         let folder = store.folder();
-        std::fs::create_dir_all(folder).map_err(FetchError::io("creating", folder))?;
+        std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
         let guard = folder.join(".fetching");
-        let held = File::create(&guard).map_err(FetchError::io("opening", &guard))?;
-        held.try_lock().map_err(|_| FetchError::Busy { folder: folder.to_owned() })?;
+        let held = File::create(&guard).map_err(Error::io("opening", &guard))?;
+        held.try_lock().map_err(|_| Error::Busy { folder: folder.to_owned() })?;
         let path = folder.join("models.lock.json");
         let entries = match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map_err(|source| FetchError::Lock { path: path.clone(), source })?,
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map_err(|source| Error::Lock { path: path.clone(), source })?
+            }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
-            Err(e) => return Err(FetchError::io("reading", &path)(e)),
+            Err(e) => return Err(Error::io("reading", &path)(e)),
         };
         Ok(Self { path, entries, _held: held })
     }
@@ -47,11 +50,11 @@ impl Lock {
     }
 
     /// Records a file; the list on disk is the old one or the new one.
-    pub(super) fn record(&mut self, key: String, entry: Entry) -> Result<(), FetchError> {
+    pub(super) fn record(&mut self, key: String, entry: Entry) -> Result<(), Error> {
         self.entries.insert(key, entry);
-        let io = |operation| FetchError::io(operation, &self.path);
+        let io = |operation| Error::io(operation, &self.path);
         let text = serde_json::to_vec_pretty(&self.entries)
-            .map_err(|source| FetchError::Lock { path: self.path.clone(), source })?;
+            .map_err(|source| Error::Lock { path: self.path.clone(), source })?;
         let part = self.path.with_extension("json.part");
         let written = File::create(&part).and_then(|mut f| f.write_all(&text).and_then(|()| f.sync_all()));
         written.map_err(io("writing"))?;

@@ -9,6 +9,6 @@ mod fetch;
 mod lock;
 mod store;
 
-pub use error::FetchError;
+pub use error::Error;
 pub use fetch::{FetchProgress, FetchRequest, Fetched, FetchedFile, fetch};
 pub use store::{ModelName, Store};

@@ -1,7 +1,8 @@
 //! Where fetched models lie: `FOLDER/OWNER--NAME@REVISION/{model.safetensors, config.json, …}`.
 
-use super::FetchError;
 use std::path::{Path, PathBuf};
+
+use super::Error;
 
 /// The file of a model's weights.
 pub(super) const WEIGHTS: &str = "model.safetensors";
@@ -19,9 +20,9 @@ impl ModelName {
     /// Reads a name.
     ///
     /// # Errors
-    /// [`FetchError::Name`] for anything that could not be a hub's model or would leave the store's folder.
-    pub fn new(name: &str) -> Result<Self, FetchError> {
-        let refuse = |rule| FetchError::Name { name: name.into(), rule };
+    /// [`Error::Name`] for anything that could not be a hub's model or would leave the store's folder.
+    pub fn new(name: &str) -> Result<Self, Error> {
+        let refuse = |rule| Error::Name { name: name.into(), rule };
         let (repository, revision) = name.split_once('@').unwrap_or((name, "main"));
         let plain = |part: &str| {
             let legal = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

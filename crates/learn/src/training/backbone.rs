@@ -1,13 +1,14 @@
 //! Training a backbone together with its head.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::head::finish;
-use super::{EpochFigures, Evaluation, HeadRequest, TrainedHead, TrainingError, train_head};
+use super::{EpochFigures, Error, Evaluation, HeadRequest, TrainedHead, train_head};
 use crate::features::{self, Backbone, ExtractOptions};
 use blindscope_vision::data::{Dataset, Rejected, decode, read_image};
 use blindscope_vision::features::Features;
 use blindscope_vision::train::{FitPlan, TrainingTile, Tuning, fit};
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a backbone is trained.
 #[derive(Debug, Clone)]
@@ -38,7 +39,7 @@ pub struct TunedBackbone {
 /// what it has reached is returned.
 ///
 /// # Errors
-/// [`TrainingError::Vision`] when no tile is readable, or for a part that the backbone has not.
+/// [`Error::Vision`] when no tile is readable, or for a part that the backbone has not.
 pub fn tune(
     mut backbone: Backbone,
     train: &Dataset,
@@ -46,7 +47,7 @@ pub fn tune(
     request: &TuneRequest,
     progress: &mut dyn FnMut(&EpochFigures),
     cancel: &AtomicBool,
-) -> Result<TunedBackbone, TrainingError> {
+) -> Result<TunedBackbone, Error> {
     let tokens =
         |backbone: &Backbone, tiles: &Dataset| class_tokens(backbone, tiles, &request.extraction, cancel);
     let (rows, mut rejected) = tokens(&backbone, train)?;
@@ -79,7 +80,7 @@ fn class_tokens(
     tiles: &Dataset,
     options: &ExtractOptions,
     cancel: &AtomicBool,
-) -> Result<(Features, Vec<Rejected>), TrainingError> {
+) -> Result<(Features, Vec<Rejected>), Error> {
     let options = ExtractOptions { cache: None, ..options.clone() };
     let extracted = features::extract(tiles, backbone, &options, &mut |_| {}, cancel)?;
     Ok((extracted.features, extracted.rejected))

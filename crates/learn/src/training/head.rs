@@ -1,8 +1,8 @@
 //! Training a head on features.
 
-use super::{EpochFigures, Evaluation, TrainingError, TrainingReport};
+use super::{EpochFigures, Error, Evaluation, TrainingReport};
 use crate::heads;
-use crate::jobs::{Error, Terms, in_classes};
+use crate::jobs::{self, Terms, in_classes};
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::head::{HeadPlan, LogisticPlan, Scaling, train_logistic_watched, train_polynomial};
@@ -57,8 +57,8 @@ pub struct TrainedHead {
 /// `test` with its labels as numbers of the classes of `train`, joined by name. It may lack a class.
 ///
 /// # Errors
-/// [`TrainingError::Jobs`] for a class that was not trained on, with both lists; for another width or backbone.
-pub fn comparable(train: &Features, mut test: Features) -> Result<Features, TrainingError> {
+/// [`Error::Jobs`] for a class that was not trained on, with both lists; for another width or backbone.
+pub fn comparable(train: &Features, mut test: Features) -> Result<Features, Error> {
     const OPERATION: &str = "the rows of --test";
     let terms = Terms {
         classes: train.classes.clone(),
@@ -69,7 +69,7 @@ pub fn comparable(train: &Features, mut test: Features) -> Result<Features, Trai
     if train.backbone.is_none() && test.backbone.is_some() {
         let (what, found) = ("the backbone", "known, but that of the rows trained on is unknown".to_owned());
         let expected = "the same; state it by `features import --backbone`".to_owned();
-        return Err(Error::Data { operation: OPERATION, what, found, expected }.into());
+        return Err(jobs::Error::Data { operation: OPERATION, what, found, expected }.into());
     }
     terms.check_rows(OPERATION, &test)?;
     test.labels = in_classes(OPERATION, &test, &train.classes)?.into_iter().map(Some).collect();
@@ -80,12 +80,12 @@ pub fn comparable(train: &Features, mut test: Features) -> Result<Features, Trai
 /// Trains a head on `train` and evaluates it on `held_out`.
 ///
 /// # Errors
-/// [`TrainingError::Vision`] for rows without labels, a class without rows or a degree that is not served.
+/// [`Error::Vision`] for rows without labels, a class without rows or a degree that is not served.
 pub fn train_head(
     train: &Features,
     held_out: Option<&Features>,
     request: &HeadRequest,
-) -> Result<TrainedHead, TrainingError> {
+) -> Result<TrainedHead, Error> {
     let labels = train.known_labels()?;
     let mut classes = labels.clone();
     classes.sort_unstable();
@@ -94,7 +94,7 @@ pub fn train_head(
         let found = format!("of {} class", classes.len());
         let expected = "rows of two classes at least".to_owned();
         let (operation, what) = ("training a head", "the set of rows");
-        return Err(Error::Data { operation, what, found, expected }.into());
+        return Err(jobs::Error::Data { operation, what, found, expected }.into());
     }
     let (classifier, epochs) = match request.kind {
         HeadKind::Linear => linear(train, &labels, request)?,
@@ -113,7 +113,7 @@ pub(super) fn finish(
     train: &Features,
     held_out: Option<&Features>,
     epochs: Vec<EpochFigures>,
-) -> Result<TrainedHead, TrainingError> {
+) -> Result<TrainedHead, Error> {
     let (unbounded, polynomial_range) = match &classifier {
         Classifier::Linear(head) => {
             let [lowest, highest] = limits(train)?;
@@ -138,7 +138,7 @@ const REACH: f64 = 1.25;
 
 type Start = (Classifier, Vec<EpochFigures>);
 
-fn polynomial(train: &Features, labels: &[usize], plan: &HeadPlan) -> Result<Start, TrainingError> {
+fn polynomial(train: &Features, labels: &[usize], plan: &HeadPlan) -> Result<Start, Error> {
     let trained = train_polynomial(&train.values, train.width, labels, train.classes.len(), plan, None)?;
     let epochs = trained.epochs.iter().enumerate();
     let epochs = epochs.map(|(at, (loss, accuracy))| figures(at, *loss, *accuracy)).collect();
@@ -146,7 +146,7 @@ fn polynomial(train: &Features, labels: &[usize], plan: &HeadPlan) -> Result<Sta
     Ok((Classifier::Polynomial { head: trained.head, activation, range }, epochs))
 }
 
-fn linear(train: &Features, labels: &[usize], request: &HeadRequest) -> Result<Start, TrainingError> {
+fn linear(train: &Features, labels: &[usize], request: &HeadRequest) -> Result<Start, Error> {
     let plan = LogisticPlan { epochs: request.epochs, seed: request.seed, ..LogisticPlan::default() };
     let mut epochs = Vec::new();
     let head = train_logistic_watched(
@@ -164,7 +164,7 @@ fn linear(train: &Features, labels: &[usize], request: &HeadRequest) -> Result<S
 const LINEAR_CLIP: f32 = 8.0;
 
 /// Lowest and highest value of each feature of a linear head.
-fn limits(train: &Features) -> Result<[Vec<f32>; 2], TrainingError> {
+fn limits(train: &Features) -> Result<[Vec<f32>; 2], Error> {
     let scaling = Scaling::fit(&train.values, train.width)?;
     Ok([-LINEAR_CLIP, LINEAR_CLIP].map(|clip| {
         scaling.mean.iter().zip(&scaling.deviation).map(|(mean, deviation)| mean + clip * deviation).collect()

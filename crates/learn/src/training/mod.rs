@@ -11,13 +11,10 @@ pub use blindscope_vision::train::{FitPlan, Tuning};
 pub use head::{Activation, HeadKind, HeadRequest, TrainedHead, comparable, train_head};
 pub use report::{ClassFigures, EpochFigures, Evaluation, TrainingReport};
 
-use crate::features::FeatureError;
-use thiserror::Error;
-
 /// Why nothing was trained.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum TrainingError {
+pub enum Error {
     /// The vision layer refused; it names what and the repair.
     #[error(transparent)]
     Vision(#[from] blindscope_vision::Error),
@@ -26,8 +23,8 @@ pub enum TrainingError {
     Jobs(#[from] crate::jobs::Error),
     /// Features could not be made.
     #[error(transparent)]
-    Features(#[from] FeatureError),
+    Features(#[from] crate::features::Error),
     /// The trained head cannot be evaluated under encryption.
     #[error("the trained head: {0}")]
-    Head(#[from] blindscope_classify::ClassifyError),
+    Head(#[from] blindscope_classify::Error),
 }

@@ -1,10 +1,11 @@
 //! Figures of a training run.
 
-use super::TrainingError;
+use serde::Serialize;
+
+use super::Error;
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::metrics::{Confusion, Metrics};
-use serde::Serialize;
 
 /// One epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -57,8 +58,8 @@ impl Evaluation {
     /// Of `head` on `features`, whose rows all have labels.
     ///
     /// # Errors
-    /// [`TrainingError::Vision`] for rows without labels, [`TrainingError::Head`] for rows of another width.
-    pub fn new(head: &Head, features: &Features) -> Result<Self, TrainingError> {
+    /// [`Error::Vision`] for rows without labels, [`Error::Head`] for rows of another width.
+    pub fn new(head: &Head, features: &Features) -> Result<Self, Error> {
         let tokens: Vec<Vec<f64>> =
             (0..features.len()).map(|i| features.row(i).iter().map(|v| f64::from(*v)).collect()).collect();
         let scores: Vec<f32> = head.logits(&tokens)?.iter().flatten().map(|v| *v as f32).collect();

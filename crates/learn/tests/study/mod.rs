@@ -1,6 +1,10 @@
 //! A study in one process, with its real keys, and synthetic sites.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "each test takes what it needs")]
 
+use chacha20::ChaCha20Rng;
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_aggregate::{
     SumPlan, SumPlanLiteral, open_sum, presets, write_shares, write_sum, write_upload,
 };
@@ -8,13 +12,10 @@ use blindscope_ckks::Parameters;
 use blindscope_federation::{Advance, Advanced, Contribution, JobSpec};
 use blindscope_learn::jobs::{Coordinator, EpochFigures, Examples, SiteData, SiteLearner};
 use blindscope_threshold::{
-    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyShare, Roster, SiteSecret,
+    Committee, KeyShare, MemoryLedger, PartCollector, PartyId, PublicKeyProtocol, Roster, SiteSecret,
     Transcript, WideKey,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
 
 /// Three sites, any two of which open a sum.
 pub struct Study {
@@ -33,11 +34,11 @@ impl Study {
         let ceremony = Transcript::ceremony(&params, &roster, b"ceremony", presets::SUM_WIDTH).unwrap();
         let secrets: Vec<_> =
             roster.iter().map(|p| SiteSecret::generate(&ceremony, p, &mut rng).unwrap()).collect();
-        let mut collector = PublicKeyShare::collector(&ceremony);
+        let mut collector = PublicKeyProtocol::collector(&ceremony);
         for s in &secrets {
-            collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, &mut rng)).unwrap();
+            collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(s, &mut rng)).unwrap();
         }
-        let key = PublicKeyShare::finish_wide(&ceremony, collector).unwrap();
+        let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
         let mut parts: Vec<_> = roster.iter().map(|p| PartCollector::new(&ceremony, p)).collect();
         for secret in &secrets {
             for part in secret.split(&ceremony, &mut rng) {

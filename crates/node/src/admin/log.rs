@@ -2,11 +2,11 @@
 
 use std::io::BufRead;
 
-use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
 use serde::Serialize;
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::kit::Kit;
+use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
 
 /// What a log that holds together says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -26,9 +26,9 @@ pub struct Verdict {
 /// Verifies the lines of an exported log against a study and the receipts of sites.
 ///
 /// # Errors
-/// [`AppError::Log`] names the first record that does not hold.
+/// [`Error::Log`] names the first record that does not hold.
 pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Result<Verdict> {
-    let wrong = |reason: String| AppError::Log { reason };
+    let wrong = |reason: String| Error::Log { reason };
     let mut lines = Vec::new();
     loop {
         let mut line = Vec::new();
@@ -60,7 +60,7 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
 /// The receipts that a site's kit holds: proof of how far the log went when the site last heard of it.
 ///
 /// # Errors
-/// [`AppError`]; the site must not be running.
+/// [`Error`]; the site must not be running.
 pub async fn receipts(kit: &Kit) -> Result<Vec<Record>> {
     let settings: crate::kit::PartySettings = kit.settings(&[])?;
     let study = kit.study()?;

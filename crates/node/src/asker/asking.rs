@@ -1,13 +1,13 @@
 //! The asker's side.
 
-use blindscope_classify::{Asker, AskerSecret, Clipped, EvaluationKeys, Plan};
-use blindscope_federation::Blob;
-use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
 use crate::documents::Wish;
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
+use blindscope_classify::{Asker, AskerSecret, Clipped, EvaluationKeys, Plan};
+use blindscope_federation::Blob;
+use blindscope_transport::{Client, Upload};
 
 /// An asker with keys at the coordinator. Its secret lives as long as this value and is nowhere else.
 pub struct Asking {
@@ -22,7 +22,7 @@ impl Asking {
     /// Fetches the plan of a job's head, makes keys for it and sends the public ones.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub async fn begin(
         kit: &Kit,
         overrides: &[String],
@@ -50,7 +50,7 @@ impl Asking {
     /// The logits of these tokens, a row each, asked in as many questions as the plan needs.
     ///
     /// # Errors
-    /// [`AppError`]
+    /// [`Error`]
     pub async fn ask(&self, tokens: &[Vec<f64>], rng: &mut (impl CryptoRng + Send)) -> Result<Vec<Vec<f64>>> {
         warn_of_clips(self.plan(), tokens)?;
         let mut logits = Vec::with_capacity(tokens.len());
@@ -84,5 +84,5 @@ pub(super) fn warn_of_clips(plan: &Plan, tokens: &[Vec<f64>]) -> Result<()> {
 }
 
 pub(super) fn header(wish: &Wish) -> Result<Vec<u8>> {
-    serde_json::to_vec(wish).map_err(|e| AppError::Document { call: "infer", reason: e.to_string() })
+    serde_json::to_vec(wish).map_err(|e| Error::Document { call: "infer", reason: e.to_string() })
 }

@@ -5,18 +5,18 @@
 
 use std::time::Duration;
 
-use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
-use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
-use blindscope_transport::{Client, Upload};
 use rand_core::CryptoRng;
 
 use super::Prediction;
 use super::asking::{header, warn_of_clips};
 use crate::admin::jobs;
 use crate::documents::{Asked, EncryptedOffer, Wish};
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
+use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
+use blindscope_classify::{Asker, Plan};
+use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
+use blindscope_transport::{Client, Upload};
 
 /// Between two looks at a question.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -27,7 +27,7 @@ const MAX_RECEIPT: u64 = 1 << 12;
 /// The secret that answers come back under is forgotten at the end.
 ///
 /// # Errors
-/// [`AppError`]; [`AppError::JobFailed`] for a question that the sites could not answer.
+/// [`Error`]; [`Error::JobFailed`] for a question that the sites could not answer.
 pub async fn predict_encrypted(
     kit: &Kit,
     overrides: &[String],
@@ -101,10 +101,10 @@ fn open(
     Ok(asker.open_ciphertexts(tokens, &answers, secret)?)
 }
 
-fn federation(error: blindscope_ckks::CkksError) -> AppError {
+fn federation(error: blindscope_ckks::Error) -> Error {
     blindscope_federation::Error::from(error).into()
 }
 
 fn parse<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|e| AppError::Document { call: "infer", reason: e.to_string() })
+    serde_json::from_slice(bytes).map_err(|e| Error::Document { call: "infer", reason: e.to_string() })
 }

@@ -9,7 +9,7 @@ mod collective;
 
 use std::path::Path;
 
-use blindscope_learn::features::{FeatureError, Features, ImportOptions, import};
+use blindscope_learn::features::{Features, ImportOptions, import};
 use blindscope_learn::jobs::Terms;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
@@ -32,7 +32,7 @@ pub struct Prediction {
 /// The tokens in a file of features, a row each, with the rows' names.
 ///
 /// # Errors
-/// [`crate::AppError::Features`] for a file that holds no features; [`crate::AppError::Learning`] for features of another width or
+/// [`crate::Error::Features`] for a file that holds no features; [`crate::Error::Learning`] for features of another width or
 /// backbone than the study of `kit`, or of an unknown one where that study does not allow it.
 pub fn tokens(kit: &Kit, path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     let features = if Features::is_ours(path) {
@@ -40,7 +40,7 @@ pub fn tokens(kit: &Kit, path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
     } else {
         import(path, &ImportOptions::default()).map(|imported| imported.features)
     };
-    let features = features.map_err(FeatureError::from)?;
+    let features = features.map_err(blindscope_learn::features::Error::from)?;
     Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", &features)?;
     let rows = (0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect();
     Ok((features.ids, rows))
@@ -49,7 +49,7 @@ pub fn tokens(kit: &Kit, path: &Path) -> Result<(Vec<String>, Vec<Vec<f64>>)> {
 /// Asks for these tokens in one session: keys are made, sent, used, and forgotten.
 ///
 /// # Errors
-/// [`crate::AppError`]
+/// [`crate::Error`]
 pub async fn predict(
     kit: &Kit,
     overrides: &[String],

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use blindscope_federation::{Coordinator, Input, JobId, JobSpec, JobView, Sizes};
-use blindscope_transport::{Answer, Class, Command, Documents, Refusal, Stream};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -11,6 +9,8 @@ use tokio::sync::mpsc;
 use super::desk::Desk;
 use super::refusal;
 use crate::documents::{JobQuery, LogQuery, Submitted};
+use blindscope_federation::{Coordinator, Input, JobId, JobSpec, JobView, Sizes};
+use blindscope_transport::{Answer, Class, Command, Documents, Refusal, Stream};
 
 /// A call with one answer.
 pub(super) async fn command(desk: &Arc<Desk>, command: Command, document: &Bytes) -> Answer<Bytes> {

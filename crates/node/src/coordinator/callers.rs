@@ -38,7 +38,7 @@ struct Seen {
 
 impl Callers {
     /// # Errors
-    /// [`crate::AppError`] for a members' file that cannot be read.
+    /// [`crate::Error`] for a members' file that cannot be read.
     pub(super) fn new(study: &Study, kit: &Kit) -> Result<Self> {
         let sites = study
             .sites()

@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
-use blindscope_federation::{Coordinator, IdentityKey, Input, JobId, Record, SiteId, Study};
-use blindscope_store::{Folder, Records};
-use blindscope_transport::{Answer, Stop};
 use tokio::sync::{Mutex, RwLock, oneshot, watch};
 
 use super::refusal;
 use crate::error::Result;
 use crate::system;
+use blindscope_federation::{Coordinator, IdentityKey, Input, JobId, Record, SiteId, Study};
+use blindscope_store::{Folder, Records};
+use blindscope_transport::{Answer, Stop};
 
 /// The state, its store, and the key that signs what happens.
 pub(super) struct Desk {

@@ -3,12 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
-use blindscope_transport::{
-    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream,
-    Upload,
-};
-use blindscope_wire::Digest;
 use bytes::Bytes;
 
 use super::callers::{Caller, Callers};
@@ -16,6 +10,12 @@ use super::desk::Desk;
 use super::inference::{Oracle, Questions, wish};
 use super::{admin, refusal, uploads};
 use crate::system;
+use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
+use blindscope_transport::{
+    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream,
+    Upload,
+};
+use blindscope_wire::Digest;
 
 /// The coordinator behind the sockets.
 pub(super) struct Coordinating {
@@ -29,7 +29,7 @@ pub(super) struct Coordinating {
     pub(super) questions: Arc<Questions>,
 }
 
-#[tonic::async_trait]
+#[blindscope_transport::async_trait]
 impl Handler for Coordinating {
     async fn join(&self, peer: Peer, join: Join) -> Answer<Joined> {
         let caller = self.callers.known(peer)?;

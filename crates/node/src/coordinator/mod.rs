@@ -15,14 +15,13 @@ mod worker;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
-use blindscope_federation::Event;
-use blindscope_store::{Folder, Records};
-use blindscope_transport::{Limits, Server, Stop};
-
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::provision;
 use crate::kit::{CoordinatorSettings, Kit};
+use blindscope_federation::Event;
+use blindscope_store::{Folder, Records};
+use blindscope_transport::{Limits, Server, Stop};
 
 pub use inference::HeadReader;
 pub use worker::Learning;
@@ -47,7 +46,7 @@ pub struct Parts {
 /// Serves a kit until `stop`. `ready` is called once, with the address, when sites can call.
 ///
 /// # Errors
-/// [`AppError`]
+/// [`Error`]
 pub async fn serve(
     kit: &Kit,
     overrides: &[String],
@@ -59,7 +58,7 @@ pub async fn serve(
     let study = kit.study()?;
     let signer = kit.identity()?;
     if !provision::is_coordinator(&study, signer.public()) {
-        return Err(AppError::Kit {
+        return Err(Error::Kit {
             folder: kit.folder().to_owned(),
             what: "local/identity.key",
             found: "another key".to_owned(),
@@ -85,16 +84,16 @@ pub async fn serve(
     let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };
     let served = server.serve(Arc::new(coordinating), stop.clone()).await;
     stop.stop();
-    worker.await.map_err(|_| AppError::Defect { what: "the coordinator's worker" })?;
+    worker.await.map_err(|_| Error::Defect { what: "the coordinator's worker" })?;
     if desk.is_broken() {
-        return Err(AppError::Defect { what: "the log of records" });
+        return Err(Error::Defect { what: "the log of records" });
     }
     Ok(served?)
 }
 
 fn address(listen: &str) -> Result<SocketAddr> {
     let found = listen.to_socket_addrs().ok().and_then(|mut found| found.next());
-    found.ok_or_else(|| AppError::Unknown {
+    found.ok_or_else(|| Error::Unknown {
         what: "address",
         name: listen.to_owned(),
         repair: "set listen = \"ADDRESS:PORT\" in startup/settings.toml",

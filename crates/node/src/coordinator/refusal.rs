@@ -2,23 +2,25 @@
 
 use std::time::Duration;
 
-use blindscope_federation::Refusal as Protocol;
 use blindscope_transport::{Class, Refusal};
 
 /// Wait before another try when the disk is full.
 const FULL: Duration = Duration::from_secs(10);
 
 /// A refusal of the state machine: its own name is the code, its own text the message.
-pub(super) fn protocol(refusal: &Protocol) -> Refusal {
-    let class = match refusal {
-        Protocol::ForeignSite { .. } | Protocol::Sender { .. } | Protocol::Signature { .. } => {
-            Class::Forbidden
-        }
-        Protocol::Length { .. } | Protocol::JobFile { .. } => Class::Invalid,
-        Protocol::UnknownJob { .. } => Class::Missing,
-        Protocol::Budget { .. } | Protocol::ManyJobs { .. } => Class::Exhausted,
-        _ => Class::Conflict,
-    };
+pub(super) fn protocol(refusal: &blindscope_federation::Refusal) -> Refusal {
+    let class =
+        match refusal {
+            blindscope_federation::Refusal::ForeignSite { .. }
+            | blindscope_federation::Refusal::Sender { .. }
+            | blindscope_federation::Refusal::Signature { .. } => Class::Forbidden,
+            blindscope_federation::Refusal::Length { .. }
+            | blindscope_federation::Refusal::JobFile { .. } => Class::Invalid,
+            blindscope_federation::Refusal::UnknownJob { .. } => Class::Missing,
+            blindscope_federation::Refusal::Budget { .. }
+            | blindscope_federation::Refusal::ManyJobs { .. } => Class::Exhausted,
+            _ => Class::Conflict,
+        };
     let code = match serde_json::to_value(refusal) {
         Ok(serde_json::Value::Object(map)) => map.keys().next().cloned(),
         Ok(serde_json::Value::String(name)) => Some(name),

@@ -2,27 +2,28 @@
 
 use std::sync::Arc;
 
-use blindscope_federation::{
-    Admission as Verdict, Blob, Input, Record, Refusal as Protocol, SignedHeader, SiteId,
-};
-use blindscope_store::Unfinished;
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Refusal, Upload};
 use bytes::Bytes;
 
 use super::desk::Desk;
 use super::refusal;
+use blindscope_federation::{Blob, Input, Record, SignedHeader, SiteId};
+use blindscope_store::Unfinished;
+use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Refusal, Upload};
 
 /// Judges an announced answer of `site`.
 pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<Admission<Bytes>> {
     let header = SignedHeader::from_bytes(&upload.header)
         .map_err(|e| Refusal::new(Class::Invalid, "bad-header", e.to_string()))?;
     if header.header.site != site {
-        return Err(refusal::protocol(&Protocol::Sender { expected: site, found: header.header.site }));
+        return Err(refusal::protocol(&blindscope_federation::Refusal::Sender {
+            expected: site,
+            found: header.header.site,
+        }));
     }
     let announced = Blob { digest: upload.digest, len: upload.len };
     match desk.now().admit(&header).map_err(|e| refusal::protocol(&e))? {
-        Verdict::Known(receipt) => Ok(Admission::Already(receipt_bytes(&receipt))),
-        Verdict::Expected { payload } => {
+        blindscope_federation::Admission::Known(receipt) => Ok(Admission::Already(receipt_bytes(&receipt))),
+        blindscope_federation::Admission::Expected { payload } => {
             let expected = payload.unwrap_or_else(|| Blob::of(&[]));
             if announced != expected {
                 let message = format!("answer: the header names {expected}, the upload {announced}");

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_federation::{Advance, Input, JobId, Work, payload};
-use blindscope_transport::Stop;
-
 use super::desk::Desk;
 use crate::system;
+use blindscope_federation::{Advance, Input, JobId, Work};
+use blindscope_transport::Stop;
 
 /// Wait before work that failed is tried again.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -56,7 +55,9 @@ async fn do_work(desk: &Arc<Desk>, learning: &Learning, work: Work) {
     let (study, blobs, learning) = (desk.study.clone(), desk.blobs.clone(), learning.clone());
     // Holds deletion off until what is made has its record.
     let _arrival = desk.arrivals.read().await;
-    let combining = tokio::task::spawn_blocking(move || payload::combine(&study, &work, &*learning, &blobs));
+    let combining = tokio::task::spawn_blocking(move || {
+        blindscope_federation::combine(&study, &work, &*learning, &blobs)
+    });
     let input = match combining.await {
         Ok(Ok(input)) => input,
         Ok(Err(error)) => return again(&step, &error).await,

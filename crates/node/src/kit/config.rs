@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 
 /// Longest settings file.
@@ -16,10 +16,10 @@ const MAX: u64 = 1 << 20;
 /// A value is read as TOML; what is none (`host:8443`, `/data`) is taken as text.
 ///
 /// # Errors
-/// [`AppError::File`], [`AppError::Settings`], [`AppError::Override`].
+/// [`Error::File`], [`Error::Settings`], [`Error::Override`].
 pub fn load<T: DeserializeOwned>(path: &Path, overrides: &[String]) -> Result<T> {
     let text = files::read_text(path, MAX)?;
-    let wrong = |reason: String| AppError::Settings { path: path.to_owned(), reason };
+    let wrong = |reason: String| Error::Settings { path: path.to_owned(), reason };
     let mut table: Table = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
     for one in overrides {
         replace(&mut table, one)?;
@@ -28,7 +28,7 @@ pub fn load<T: DeserializeOwned>(path: &Path, overrides: &[String]) -> Result<T>
 }
 
 fn replace(table: &mut Table, one: &str) -> Result<()> {
-    let wrong = |reason| AppError::Override { given: one.to_owned(), reason };
+    let wrong = |reason| Error::Override { given: one.to_owned(), reason };
     let (key, value) = one.split_once('=').ok_or_else(|| wrong("there is no '='"))?;
     let mut parts: Vec<&str> = key.trim().split('.').collect();
     let last = parts.pop().filter(|part| !part.is_empty()).ok_or_else(|| wrong("the key is empty"))?;

@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use super::certificates::{self, Role};
 use super::config;
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 
 /// Longest certificate or study file.
@@ -181,7 +181,7 @@ impl Kit {
     /// Makes the folders that are missing.
     ///
     /// # Errors
-    /// [`AppError::File`]
+    /// [`Error::File`]
     pub fn create(&self) -> Result<()> {
         ["startup", "local", "transfer", "state"]
             .iter()
@@ -191,7 +191,7 @@ impl Kit {
     /// The study.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Federation`].
+    /// [`Error::File`], [`Error::Federation`].
     pub fn study(&self) -> Result<Study> {
         let text = files::read_text(&self.startup("study.toml"), MAX)?;
         Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
@@ -200,11 +200,11 @@ impl Kit {
     /// Its settings, with `overrides`.
     ///
     /// # Errors
-    /// [`AppError::Kit`] where there is no kit; see [`config::load`].
+    /// [`Error::Kit`] where there is no kit; see [`config::load`].
     pub fn settings<T: DeserializeOwned>(&self, overrides: &[String]) -> Result<T> {
         let path = self.startup("settings.toml");
         if !path.exists() {
-            return Err(AppError::Kit {
+            return Err(Error::Kit {
                 folder: self.folder.clone(),
                 what: "startup/settings.toml",
                 found: "not there".to_owned(),
@@ -218,7 +218,7 @@ impl Kit {
     /// A site's policy. Nothing overrides it.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Federation`].
+    /// [`Error::File`], [`Error::Federation`].
     pub fn policy(&self) -> Result<Policy> {
         Ok(Policy::from_toml(&files::read_text(&self.local("policy.toml"), MAX)?)?)
     }
@@ -234,7 +234,7 @@ impl Kit {
     /// Its identity.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::KeyFile`].
+    /// [`Error::File`], [`Error::KeyFile`].
     pub fn identity(&self) -> Result<IdentityKey> {
         certificates::read_identity(&self.local("identity.key"))
     }
@@ -242,7 +242,7 @@ impl Kit {
     /// A site's sealing key.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::KeyFile`].
+    /// [`Error::File`], [`Error::KeyFile`].
     pub fn sealing(&self) -> Result<SealingKey> {
         certificates::read_sealing(&self.local("sealing.key"))
     }
@@ -250,10 +250,10 @@ impl Kit {
     /// This site's number in `study`, its keys being those that the study names.
     ///
     /// # Errors
-    /// [`AppError::Kit`] and those of the keys.
+    /// [`Error::Kit`] and those of the keys.
     pub fn site(&self, study: &Study, name: &str) -> Result<SiteId> {
         let repair = "send the coordinator the request of this folder and install the kit that comes back";
-        let wrong = |what, found: &str, expected: &str| AppError::Kit {
+        let wrong = |what, found: &str, expected: &str| Error::Kit {
             folder: self.folder.clone(),
             what,
             found: found.to_owned(),
@@ -278,7 +278,7 @@ impl Kit {
     /// A client of the coordinator with this kit's certificate.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Transport`].
+    /// [`Error::File`], [`Error::Transport`].
     pub fn client(&self, address: &str) -> Result<Client> {
         let (authority, certificate, key) = self.credentials()?;
         let tls =
@@ -289,7 +289,7 @@ impl Kit {
     /// The serving end's settings with this kit's certificate.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Transport`].
+    /// [`Error::File`], [`Error::Transport`].
     pub fn server(&self) -> Result<ServerTls> {
         let (authority, certificate, key) = self.credentials()?;
         Ok(ServerTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?)

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use blindscope_transport::{Backoff, Class, Stop, TransportError};
 use chacha20::ChaCha20Rng;
 use rand_core::Rng as _;
 
 use crate::error::Result;
 use crate::system;
+use blindscope_transport::{Backoff, Class, Stop};
 
 /// The shortest and the longest span of a wait.
 const FIRST: Duration = Duration::from_millis(50);
@@ -69,16 +69,18 @@ impl Dialler {
 }
 
 /// Whether the coordinator refused because its state has moved on.
-pub(super) fn is_stale(error: &TransportError) -> bool {
+pub(super) fn is_stale(error: &blindscope_transport::Error) -> bool {
     match error {
-        TransportError::Refused(refusal) => matches!(refusal.class, Class::Conflict | Class::Missing),
+        blindscope_transport::Error::Refused(refusal) => {
+            matches!(refusal.class, Class::Conflict | Class::Missing)
+        }
         _ => false,
     }
 }
 
 /// A blob of ours that is not there or damaged.
-pub(super) fn unreadable(error: &blindscope_store::Error) -> TransportError {
-    TransportError::File {
+pub(super) fn unreadable(error: &blindscope_store::Error) -> blindscope_transport::Error {
+    blindscope_transport::Error::File {
         action: "read a payload of this site",
         cause: std::io::Error::other(error.to_string()),
     }

@@ -10,6 +10,11 @@ mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::kit::{Kit, PartySettings};
 use blindscope_federation::{
     Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
     Site, Task,
@@ -17,11 +22,6 @@ use blindscope_federation::{
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
 use blindscope_wire::Digest;
-use bytes::Bytes;
-
-use crate::error::{AppError, Result};
-use crate::files;
-use crate::kit::{Kit, PartySettings};
 use dial::Dialler;
 use work::Gathered;
 
@@ -51,7 +51,7 @@ struct Runner {
 /// A coordinator that is away is waited for. `disk` is the most bytes that the site's blobs may take together.
 ///
 /// # Errors
-/// [`AppError`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
+/// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
 pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
     let settings: PartySettings = kit.settings(overrides)?;
     let study = kit.study()?;
@@ -98,7 +98,7 @@ impl Runner {
             blindscope_federation::StudyLiteral::from_toml(&String::from_utf8_lossy(&joined.study))?;
         if literal != *self.site.study().literal() {
             let expected = self.site.study().digest().to_string();
-            return Err(AppError::OtherStudy { expected, found: literal.name });
+            return Err(Error::OtherStudy { expected, found: literal.name });
         }
         Ok(())
     }
@@ -150,7 +150,7 @@ impl Runner {
             _ => None,
         });
         self.keep(marks).await?;
-        staged.ok_or(AppError::Defect { what: "the signing of an answer" })
+        staged.ok_or(Error::Defect { what: "the signing of an answer" })
     }
 
     /// Marks on the disk, then in the state.
@@ -200,7 +200,7 @@ impl Runner {
             }
             Ok(None) => Ok(()),
             // The step closed meanwhile, or was answered otherwise: nothing of this site's is wrong.
-            Err(AppError::Transport(error)) if dial::is_stale(&error) => {
+            Err(Error::Transport(error)) if dial::is_stale(&error) => {
                 tracing::warn!(%step, %error, "too late");
                 self.dialler.pause(&self.stop).await;
                 Ok(())

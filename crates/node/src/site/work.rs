@@ -1,12 +1,10 @@
 //! What a task asks: its inputs fetched, its payload computed on a thread of its own.
 
-use blindscope_federation::payload::{SiteTools, site_payload};
-use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, Task};
+use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, SiteTools, Task, site_payload};
 use blindscope_store::Unfinished;
-use blindscope_transport::TransportError;
 
 use super::{Runner, bundle, dial, named};
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::system;
 
 /// What became of a task's inputs.
@@ -26,7 +24,7 @@ impl Runner {
             match self.fetch(blob).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Gathered::Stopped),
-                Err(AppError::Transport(error)) if dial::is_stale(&error) => {
+                Err(Error::Transport(error)) if dial::is_stale(&error) => {
                     tracing::warn!(step = %task.step, %error, "an input is gone");
                     return Ok(Gathered::Gone(lost(task)));
                 }
@@ -67,7 +65,7 @@ impl Runner {
             let made = site_payload(&tools, &task, bundle, permit, &mut marks, &mut rng);
             (made, marks)
         });
-        let defect = |_| AppError::Defect { what: "the computation of a payload" };
+        let defect = |_| Error::Defect { what: "the computation of a payload" };
         let (made, marks) = computing.await.map_err(defect)?;
         let answer = match made {
             Ok(blob) => {
@@ -98,7 +96,7 @@ impl Runner {
         };
         let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
         let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
-        keeping.await.map_err(|_| AppError::Defect { what: "the keeping of a blob" })??;
+        keeping.await.map_err(|_| Error::Defect { what: "the keeping of a blob" })??;
         Ok(true)
     }
 }
@@ -122,8 +120,8 @@ impl std::io::Write for Sink {
     }
 }
 
-fn full(error: &blindscope_store::Error) -> TransportError {
-    TransportError::File {
+fn full(error: &blindscope_store::Error) -> blindscope_transport::Error {
+    blindscope_transport::Error::File {
         action: "keep a blob of the coordinator",
         cause: std::io::Error::other(error.to_string()),
     }

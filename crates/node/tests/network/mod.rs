@@ -1,5 +1,6 @@
 //! A coordinator and sites in one process.
 #![allow(
+    clippy::disallowed_methods,
     dead_code,
     unreachable_pub,
     missing_docs,
@@ -13,8 +14,7 @@ use std::sync::Arc;
 
 use blindscope_classify::Head;
 use blindscope_federation::Deadlines;
-use blindscope_node::AppError;
-
+use blindscope_node::Error;
 use blindscope_node::coordinator::{self, HeadReader, Learning, Parts};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit};
@@ -53,7 +53,7 @@ pub fn found(folder: &Path, name: &str, inference: Option<InferenceSettings>) {
 }
 
 /// A coordinator that runs until its guard is dropped, and a way to wait for its end.
-pub struct Serving(Stop, tokio::task::JoinHandle<Result<(), AppError>>);
+pub struct Serving(Stop, tokio::task::JoinHandle<Result<(), Error>>);
 
 pub async fn serve(folder: &Path, disk: u64, learning: Learning) -> Serving {
     let (stop, kit) = (Stop::new(), Kit::at(folder.join("coordinator")));
@@ -80,7 +80,7 @@ pub fn run_site(
     name: &str,
     seed: u64,
     stop: &Stop,
-) -> tokio::task::JoinHandle<Result<(), AppError>> {
+) -> tokio::task::JoinHandle<Result<(), Error>> {
     let (kit, stop) = (Kit::at(folder.join(name)), stop.clone());
     tokio::spawn(async move { site::run(&kit, &[], Arc::new(Plain::Seed(seed)), ENOUGH, stop).await })
 }

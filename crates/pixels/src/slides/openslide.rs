@@ -48,6 +48,7 @@ fn functions() -> Result<Arc<Functions>, SlideProblem> {
     loaded.clone().map_err(|why| SlideProblem::Unsupported(format!("OpenSlide: {why}")))
 }
 
+#[allow(clippy::disallowed_methods, reason = "where a library lies is told by the system it lies on")]
 fn load() -> Result<Functions, String> {
     let named = std::env::var_os("BLINDSCOPE_OPENSLIDE").map(PathBuf::from);
     let candidates: Vec<PathBuf> = named.map_or_else(|| NAMES.map(PathBuf::from).into(), |path| vec![path]);

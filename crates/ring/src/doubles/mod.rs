@@ -32,8 +32,9 @@
 pub(crate) mod avx2;
 pub(crate) use avx2 as vector;
 
-use crate::{Arithmetic, Modulus};
 use vector::{V, add, floor, mul, mul_add, mul_sub, or, replace_negative, round, splat, sub, sub_mul, xor};
+
+use crate::{Arithmetic, Modulus};
 
 /// Primes above are settled more often: *wide* ones.
 const NARROW_BITS: u32 = 46;

@@ -9,10 +9,10 @@
 use super::{MAX_ROW_TERMS, MAX_TERMS, portable};
 use crate::{Modulus, Shoup};
 use std::arch::x86_64::{
-    __m512i, _mm_cvtsi64_si128, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512,
-    _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_or_si512, _mm512_set1_epi64,
-    _mm512_setzero_si512, _mm512_sll_epi64, _mm512_srl_epi64, _mm512_srli_epi64, _mm512_storeu_si512,
-    _mm512_sub_epi64,
+    __m512i, _MM_HINT_T0, _mm_cvtsi64_si128, _mm_prefetch, _mm512_add_epi64, _mm512_and_si512,
+    _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_or_si512,
+    _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sll_epi64, _mm512_srl_epi64, _mm512_srli_epi64,
+    _mm512_storeu_si512, _mm512_sub_epi64,
 };
 
 /// The constants of one prime. Built only where the processor has the instructions.
@@ -141,6 +141,8 @@ enter! {
     mul_add_assign(acc: &mut [u64], a: &[u64], b: &[u64]);
     /// At most [`MAX_TERMS`] terms.
     mul_sum(out: &mut [u64], terms: &[(&[u64], &[u64])]);
+    /// At most [`MAX_TERMS`] terms.
+    mul_sums(out: [&mut [u64]; 2], x: &[&[u64]], y: [&[&[u64]]; 2]);
     /// At most [`MAX_ROW_TERMS`] rows of `x`.
     mul_rows_add_assign(acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]);
     mul_constant_assign(a: &mut [u64], w: Shoup);
@@ -218,6 +220,51 @@ fn mul_sum(k: Kernels, out: &mut [u64], terms: &[(&[u64], &[u64])]) {
             lo = _mm512_madd52lo_epu64(lo, u, v);
         }
         store(o, c.reduce(hi, lo));
+    }
+}
+
+/// Words between what [`mul_sums_of`] reads and what it asks for: keys come from far away.
+const AHEAD: usize = 128;
+
+/// A loop of its own for each of the usual numbers of terms.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_sums(k: Kernels, out: [&mut [u64]; 2], x: &[&[u64]], y: [&[&[u64]]; 2]) {
+    match (x, y) {
+        ([x], [[b], [a]]) => mul_sums_of(k, out, [*x], [[*b], [*a]]),
+        ([x0, x1], [[b0, b1], [a0, a1]]) => mul_sums_of(k, out, [*x0, *x1], [[*b0, *b1], [*a0, *a1]]),
+        ([x0, x1, x2], [[b0, b1, b2], [a0, a1, a2]]) => {
+            mul_sums_of(k, out, [*x0, *x1, *x2], [[*b0, *b1, *b2], [*a0, *a1, *a2]]);
+        }
+        _ => {
+            for (out, y) in out.into_iter().zip(y) {
+                let terms: Vec<_> = x.iter().copied().zip(y.iter().copied()).collect();
+                mul_sum(k, out, &terms);
+            }
+        }
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_sums_of<const T: usize>(k: Kernels, out: [&mut [u64]; 2], x: [&[u64]; T], y: [[&[u64]; T]; 2]) {
+    let (c, zero, [first, second]) = (Lane::new(k), _mm512_setzero_si512(), out);
+    let len = first.len();
+    assert!(x.iter().chain(y.iter().flatten()).all(|v| v.len() == len));
+    for (i, (first, second)) in first.chunks_exact_mut(8).zip(second.chunks_exact_mut(8)).enumerate() {
+        let at = 8 * i;
+        let (mut hi, mut lo) = ([zero; 2], [zero; 2]);
+        for t in 0..T {
+            let u = load(&x[t][at..at + 8]);
+            for h in 0..2 {
+                // Behind the end it asks for nothing that is read.
+                _mm_prefetch::<_MM_HINT_T0>(y[h][t].as_ptr().wrapping_add(at + AHEAD).cast());
+                let v = load(&y[h][t][at..at + 8]);
+                hi[h] = _mm512_madd52hi_epu64(hi[h], u, v);
+                lo[h] = _mm512_madd52lo_epu64(lo[h], u, v);
+            }
+        }
+        store(first, c.reduce(hi[0], lo[0]));
+        store(second, c.reduce(hi[1], lo[1]));
     }
 }
 

@@ -21,14 +21,15 @@
 #![allow(unsafe_code)]
 #![allow(clippy::large_types_passed_by_value, reason = "constants that live in registers")]
 
-use super::Twiddles;
-use crate::{Arithmetic, Modulus};
 use std::arch::x86_64::{
     __m512i, _MM_HINT_T0, _mm_prefetch, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512,
     _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_set1_epi64, _mm512_setzero_si512,
     _mm512_shuffle_i64x2, _mm512_storeu_si512, _mm512_sub_epi64, _mm512_unpackhi_epi64,
     _mm512_unpacklo_epi64,
 };
+
+use super::Twiddles;
+use crate::{Arithmetic, Modulus};
 
 /// Smallest degree these kernels serve: one pass of radix 16 over blocks of 64.
 const MIN_LOG_N: u32 = 10;

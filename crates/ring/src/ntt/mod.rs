@@ -13,7 +13,7 @@ pub(crate) mod portable;
 
 pub use order::EvaluationOrder;
 
-use crate::{Modulus, RingError, Shoup};
+use crate::{Error, Modulus, Shoup};
 
 /// Powers of `ψ` and `ψ^-1` in bit-reversed order, for the portable transform.
 pub(crate) struct Twiddles {
@@ -26,7 +26,7 @@ pub(crate) struct Twiddles {
 }
 
 impl Twiddles {
-    pub(crate) fn new(modulus: &Modulus, log_n: u32) -> Result<Self, RingError> {
+    pub(crate) fn new(modulus: &Modulus, log_n: u32) -> Result<Self, Error> {
         let n = 1usize << log_n;
         let psi = smallest_root(modulus, log_n)?;
         let powers = |root: u64| {
@@ -44,11 +44,11 @@ impl Twiddles {
 }
 
 /// The smallest `ψ` with `ψ^N = -1 mod p`.
-fn smallest_root(modulus: &Modulus, log_n: u32) -> Result<u64, RingError> {
+fn smallest_root(modulus: &Modulus, log_n: u32) -> Result<u64, Error> {
     let p = modulus.value();
     let two_n = 2u64 << log_n;
     if p % two_n != 1 {
-        return Err(RingError::NoRoot { value: p, two_n });
+        return Err(Error::NoRoot { value: p, two_n });
     }
     let mut generator = 2;
     let root = loop {

@@ -6,11 +6,12 @@
     reason = "each test uses its part, and stops"
 )]
 
+use rand_core::CryptoRng;
+
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, PublicKey, SecretKey, Security};
 use blindscope_ring::{Ntt, Poly};
-use blindscope_threshold::{KeyShare, PartyId, PublicKeyShare, Roster, SiteSecret, Transcript};
+use blindscope_threshold::{KeyShare, PartyId, PublicKeyProtocol, Roster, SiteSecret, Transcript};
 use blindscope_wire::{Digest, packed_len, unpack};
-use rand_core::CryptoRng;
 
 pub(crate) fn toy() -> Parameters {
     let bits = ModulusLiteral::bits;
@@ -35,11 +36,11 @@ pub(crate) fn study(params: &Parameters, n: usize, t: usize, rng: &mut impl Cryp
     let roster = Roster::new((0..n).map(|i| Digest([i as u8; 32])).collect(), t).unwrap();
     let ceremony = Transcript::new(params, &roster, b"ceremony", 0);
     let secrets: Vec<_> = roster.iter().map(|p| SiteSecret::generate(&ceremony, p, rng).unwrap()).collect();
-    let mut collector = PublicKeyShare::collector(&ceremony);
+    let mut collector = PublicKeyProtocol::collector(&ceremony);
     for s in &secrets {
-        collector.absorb(&PublicKeyShare::begin(&ceremony).share(s, rng)).unwrap();
+        collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(s, rng)).unwrap();
     }
-    let key = PublicKeyShare::finish(&ceremony, collector).unwrap();
+    let key = PublicKeyProtocol::finish(&ceremony, collector).unwrap();
     let mut parts: Vec<Vec<_>> = roster.iter().map(|_| Vec::new()).collect();
     for part in secrets.iter().flat_map(|s| s.split(&ceremony, rng)) {
         parts[usize::from(part.to().0)].push(part);

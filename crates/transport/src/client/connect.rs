@@ -12,7 +12,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tonic::transport::{Channel, Endpoint};
 
-use crate::error::{Result, TransportError};
+use crate::error::{Error, Result};
 use crate::limits::Limits;
 use crate::tls::ClientTls;
 
@@ -22,7 +22,7 @@ const CONNECTION_WINDOW: u32 = 4 << 20;
 
 /// A channel to `HOST:PORT` that connects when it is used.
 pub(super) fn channel(address: &str, tls: ClientTls, limits: &Limits) -> Result<Channel> {
-    let wrong = || TransportError::Address { address: address.to_owned() };
+    let wrong = || Error::Address { address: address.to_owned() };
     let uri: Uri = format!("http://{address}").parse().map_err(|_| wrong())?;
     let host = uri.host().ok_or_else(wrong)?.trim_matches(['[', ']']).to_owned();
     uri.port_u16().ok_or_else(wrong)?;

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Client, Found, Pieces};
-use crate::error::{Result, TransportError};
+use crate::error::{Error, Result};
 use crate::message::{Head, Piece};
+use blindscope_wire::Digest;
 
 /// Pieces between the network and the disk.
 const QUEUE: usize = 4;
@@ -26,20 +26,18 @@ pub(super) async fn receive<W: Write + Send + 'static>(
     sink: W,
 ) -> Result<Found<W>> {
     let first = next(client, call, &mut pieces).await?;
-    let (len, announced) =
-        head(first).ok_or(TransportError::Protocol { call, expected: "head of a blob" })?;
+    let (len, announced) = head(first).ok_or(Error::Protocol { call, expected: "head of a blob" })?;
     let wanted = wanted.unwrap_or(announced);
     if len > max {
-        return Err(TransportError::TooLong { wanted, len, max });
+        return Err(Error::TooLong { wanted, len, max });
     }
     let (out, queue) = mpsc::channel(QUEUE);
     let writer = tokio::task::spawn_blocking(move || write(queue, sink));
     let fed = feed(client, call, &mut pieces, (wanted, len), out).await;
-    let written =
-        writer.await.map_err(|_| TransportError::Protocol { call, expected: "blob that can be written" })?;
+    let written = writer.await.map_err(|_| Error::Protocol { call, expected: "blob that can be written" })?;
     fed?;
     let (sink, found) = written?;
-    if found == wanted { Ok(Found { sink, len }) } else { Err(TransportError::Digest { wanted, found }) }
+    if found == wanted { Ok(Found { sink, len }) } else { Err(Error::Digest { wanted, found }) }
 }
 
 async fn feed(
@@ -55,11 +53,11 @@ async fn feed(
             return Err(client.unreachable(call, "the stream ended before the blob"));
         };
         if head.is_some() || contents.is_empty() {
-            return Err(TransportError::Protocol { call, expected: "piece of a blob" });
+            return Err(Error::Protocol { call, expected: "piece of a blob" });
         }
         received = received.saturating_add(contents.len() as u64);
         if received > len {
-            return Err(TransportError::TooLong { wanted, len: received, max: len });
+            return Err(Error::TooLong { wanted, len: received, max: len });
         }
         if out.send(contents).await.is_err() {
             // The sink has failed; its reason is what counts.
@@ -82,7 +80,7 @@ fn head(first: Option<Piece>) -> Option<(u64, Digest)> {
 }
 
 fn write<W: Write>(mut queue: mpsc::Receiver<Bytes>, mut sink: W) -> Result<(W, Digest)> {
-    let failed = |cause| TransportError::File { action: "fetch: write the blob", cause };
+    let failed = |cause| Error::File { action: "fetch: write the blob", cause };
     let mut hash = Sha256::new();
     while let Some(piece) = queue.blocking_recv() {
         sink.write_all(&piece).map_err(failed)?;

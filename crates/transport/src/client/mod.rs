@@ -8,13 +8,12 @@ mod up;
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::error::{Result, TransportError};
+use crate::error::{Error, Result};
 use crate::handler::{Command, Join, Joined, Stream, Upload};
 use crate::limits::Limits;
 use crate::message::{Document, HealthQuery, Hello, PIECE, Poll, VERSION, Wanted};
@@ -24,6 +23,7 @@ use crate::stubs::federation::federation_client::FederationClient;
 use crate::stubs::health::health_client::HealthClient;
 use crate::stubs::predict::predict_client::PredictClient;
 use crate::tls::ClientTls;
+use blindscope_wire::Digest;
 
 pub use backoff::Backoff;
 
@@ -51,7 +51,7 @@ impl Client {
     /// A client of the coordinator at `HOST:PORT`. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`TransportError::Address`]
+    /// [`Error::Address`]
     pub fn new(address: &str, tls: ClientTls, limits: Limits) -> Result<Self> {
         let channel = connect::channel(address, tls, &limits)?;
         Ok(Self { channel, address: address.to_owned(), limits })
@@ -65,7 +65,7 @@ impl Client {
     /// Says hello.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn join(&self, join: Join) -> Result<Joined> {
         let study = join.study.map_or_else(Bytes::new, |digest| Bytes::copy_from_slice(&digest.0));
         let request = self.timed(Hello { version: VERSION, software: join.software, study });
@@ -76,7 +76,7 @@ impl Client {
     /// Something to do, waited for up to `wait`.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn next(&self, state: Bytes, wait: Duration) -> Result<Option<Bytes>> {
         let mut request = Request::new(Poll { wait_ms: wait.as_millis() as u64, state });
         request.set_timeout(wait + self.limits.answer);
@@ -86,7 +86,7 @@ impl Client {
     /// Fetches a blob of exactly `len` bytes into `sink` and checks its digest.
     ///
     /// # Errors
-    /// [`TransportError`]; then `sink` may hold a part of it.
+    /// [`Error`]; then `sink` may hold a part of it.
     pub async fn fetch<W: Write + Send + 'static>(
         &self,
         digest: Digest,
@@ -101,7 +101,7 @@ impl Client {
     /// Sends a blob; returns the coordinator's note once it is on its disk.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn submit(&self, upload: Upload, body: Box<dyn Read + Send>) -> Result<Bytes> {
         let len = upload.len;
         let (pieces, sent) = up::send(upload, body);
@@ -113,7 +113,7 @@ impl Client {
     /// How a head is asked.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn offer(&self, json: Bytes) -> Result<Bytes> {
         let request = self.timed(Document { json });
         Ok(self.answer("offer", self.predict().offer(request).await)?.json)
@@ -122,7 +122,7 @@ impl Client {
     /// Sends an asker's evaluation keys.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn put_keys(&self, upload: Upload, body: Box<dyn Read + Send>) -> Result<Bytes> {
         let len = upload.len;
         let (pieces, sent) = up::send(upload, body);
@@ -134,7 +134,7 @@ impl Client {
     /// Sends encrypted tokens and receives at most `max` bytes of encrypted answers.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn infer(&self, upload: Upload, body: Box<dyn Read + Send>, max: u64) -> Result<Vec<u8>> {
         let len = upload.len;
         let (pieces, sent) = up::send(upload, body);
@@ -147,7 +147,7 @@ impl Client {
     /// An administrator's call.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn command(&self, command: Command, json: Bytes) -> Result<Bytes> {
         let request = self.timed(Document { json });
         let mut admin = AdminClient::new(self.channel.clone()).max_decoding_message_size(LONGEST);
@@ -162,7 +162,7 @@ impl Client {
     /// An administrator's call with a row of answers; the channel closes after the last.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn stream(&self, stream: Stream, json: Bytes) -> Result<mpsc::Receiver<Result<Bytes>>> {
         let request = Request::new(Document { json });
         let mut admin = AdminClient::new(self.channel.clone()).max_decoding_message_size(LONGEST);
@@ -187,7 +187,7 @@ impl Client {
     /// Whether the coordinator says that it works.
     ///
     /// # Errors
-    /// [`TransportError`]
+    /// [`Error`]
     pub async fn healthy(&self) -> Result<bool> {
         let request = self.timed(HealthQuery::default());
         Ok(self.answer("health", HealthClient::new(self.channel.clone()).check(request).await)?.status == 1)
@@ -231,20 +231,20 @@ impl Client {
         answer.map(Response::into_inner).map_err(|status| self.failure(call, &status))
     }
 
-    fn failure(&self, call: &'static str, status: &Status) -> TransportError {
+    fn failure(&self, call: &'static str, status: &Status) -> Error {
         if let Some(refusal) = Refusal::from_status(status) {
             return refusal.into();
         }
         match status.code() {
             Code::Unimplemented | Code::OutOfRange => {
-                TransportError::Protocol { call, expected: "answer to this call" }
+                Error::Protocol { call, expected: "answer to this call" }
             }
             _ => self.unreachable(call, &causes(status)),
         }
     }
 
-    fn unreachable(&self, call: &'static str, cause: &str) -> TransportError {
-        TransportError::Unreachable { call, address: self.address.clone(), cause: cause.to_owned() }
+    fn unreachable(&self, call: &'static str, cause: &str) -> Error {
+        Error::Unreachable { call, address: self.address.clone(), cause: cause.to_owned() }
     }
 }
 

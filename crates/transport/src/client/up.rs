@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::error::TransportError;
+use crate::error::Error;
 use crate::handler::Upload;
 use crate::message::{Head, PIECE, Piece};
 
@@ -19,9 +19,9 @@ pub(super) struct Sent(Arc<Mutex<Option<io::Error>>>);
 
 impl Sent {
     /// Why the source failed, if it did.
-    pub(super) fn failure(self) -> Option<TransportError> {
+    pub(super) fn failure(self) -> Option<Error> {
         let cause = self.0.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some(TransportError::File { action: "upload: read the blob", cause })
+        Some(Error::File { action: "upload: read the blob", cause })
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::ReceiverStream;
 
-use crate::error::{Result, TransportError};
+use crate::error::{Error, Result};
 use crate::handler::Handler;
 use crate::limits::Limits;
 use crate::message::PIECE;
@@ -45,15 +45,14 @@ impl Server {
     /// Takes the port; nothing is answered before [`serve`](Self::serve).
     ///
     /// # Errors
-    /// [`TransportError::Listen`]
+    /// [`Error::Listen`]
     pub async fn bind(address: SocketAddr, tls: ServerTls, limits: Limits) -> Result<Self> {
         let listening = async {
             let listener = TcpListener::bind(address).await?;
             let address = listener.local_addr()?;
             Ok((listener, address))
         };
-        let (listener, address) =
-            listening.await.map_err(|cause| TransportError::Listen { address, cause })?;
+        let (listener, address) = listening.await.map_err(|cause| Error::Listen { address, cause })?;
         Ok(Self { listener, address, tls, limits })
     }
 
@@ -65,7 +64,7 @@ impl Server {
     /// Answers until `stop`, then lets calls under way end within [`Limits::drain`].
     ///
     /// # Errors
-    /// [`TransportError::Serve`]
+    /// [`Error::Serve`]
     pub async fn serve(self, handler: Arc<dyn Handler>, stop: Stop) -> Result<()> {
         let Self { listener, tls, limits, .. } = self;
         let incoming = ReceiverStream::new(accept::accept(listener, tls, &limits, stop.clone()));
@@ -88,7 +87,7 @@ impl Server {
             tokio::time::sleep(limits.drain).await;
         };
         tokio::select! {
-            done = serving => done.map_err(|e| TransportError::Serve { cause: e.to_string() }),
+            done = serving => done.map_err(|e| Error::Serve { cause: e.to_string() }),
             () = drained => Ok(()),
         }
     }

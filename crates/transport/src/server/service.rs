@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
@@ -25,6 +24,7 @@ use crate::stubs::admin::admin_server::Admin;
 use crate::stubs::federation::federation_server::Federation;
 use crate::stubs::health::health_server::Health;
 use crate::stubs::predict::predict_server::Predict;
+use blindscope_wire::Digest;
 
 /// All services of the port.
 pub(super) struct Service {

@@ -6,7 +6,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Semaphore, mpsc};
@@ -19,6 +18,7 @@ use crate::identity::Peer;
 use crate::limits::Limits;
 use crate::message::{Head, PIECE, Piece};
 use crate::refusal::{Class, Refusal};
+use blindscope_wire::Digest;
 
 /// Pieces between the network and the disk.
 const QUEUE: usize = 4;

@@ -8,17 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use blindscope_transport::{
-    Admission, Answer, Class, Client, ClientTls, Command, Credentials, Documents, Finishing, Handler, Intake,
-    Join, Joined, Limits, Peer, PeerId, Refusal, Server, ServerTls, Source, Stop, Stream, Upload,
-};
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, ExtendedKeyUsagePurpose, IsCa, KeyPair,
     PKCS_ED25519,
 };
 use sha2::{Digest as _, Sha256};
+
+use blindscope_transport::{
+    Admission, Answer, Class, Client, ClientTls, Command, Credentials, Documents, Finishing, Handler, Intake,
+    Join, Joined, Limits, Peer, PeerId, Refusal, Server, ServerTls, Source, Stop, Stream, Upload,
+};
+use blindscope_wire::Digest;
 
 /// An authority.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);

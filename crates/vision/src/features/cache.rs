@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::file::hex;
+use super::hex;
 use crate::error::{Error, Result};
 
 const MAGIC: &[u8; 16] = b"blindscope cls 1";

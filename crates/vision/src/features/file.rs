@@ -20,6 +20,7 @@ use safetensors::Dtype;
 
 use crate::error::{Error, Result};
 use crate::tensorfile::{self, TensorFile};
+use blindscope_wire::{hex, unhex};
 
 const FORMAT: &str = "blindscope features 1";
 /// Before the names of attributes among the notes.
@@ -270,17 +271,4 @@ fn names(file: &mut TensorFile, tensor: &str) -> Result<Vec<Option<String>>> {
     let text = String::from_utf8(file.octets(tensor)?);
     let text = text.map_err(|_| Error::format("features", file.path(), format!("{tensor} are not UTF-8")))?;
     Ok(text.lines().map(|line| (!line.is_empty()).then(|| line.to_owned())).collect())
-}
-
-/// Lower-case hexadecimal.
-pub fn hex(bytes: &[u8]) -> String {
-    let digit = |v: u8| char::from_digit(u32::from(v), 16).unwrap_or('0');
-    bytes.iter().flat_map(|b| [digit(b >> 4), digit(b & 15)]).collect()
-}
-
-/// The 32 bytes that 64 hexadecimal digits write; none for anything else.
-pub fn unhex(text: &str) -> Option<[u8; 32]> {
-    let bytes: Option<Vec<u8>> =
-        (0..text.len() / 2).map(|i| u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()).collect();
-    bytes?.try_into().ok()
 }

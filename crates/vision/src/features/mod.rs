@@ -8,7 +8,8 @@ mod import;
 mod npy;
 mod table;
 
+pub use blindscope_wire::{hex, unhex};
 pub use cache::FeatureCache;
 pub use extract::{Extraction, Progress, backbone_digest, extract, extract_on};
-pub use file::{Features, hex, unhex};
+pub use file::Features;
 pub use import::{ImportOptions, Imported, import};

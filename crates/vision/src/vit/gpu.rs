@@ -3,7 +3,6 @@
 
 mod device;
 
-use device::{Gpu, Kernel, Params, Step};
 use wgpu::Buffer;
 
 use super::block::BlockParameters;
@@ -12,6 +11,7 @@ use super::linear::Linear;
 use super::model::Vit;
 use super::norm::Norm;
 use crate::error::{Error, Result};
+use device::{Gpu, Kernel, Params, Step};
 
 /// Most tokens and widest head: what a kernel's shared memory holds.
 const MOST_TOKENS: usize = 3584;

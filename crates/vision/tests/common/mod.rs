@@ -1,5 +1,5 @@
 //! Where tests find data that the project may not redistribute.
-#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::disallowed_methods, dead_code, unreachable_pub, reason = "each test file uses its part")]
 
 use std::path::PathBuf;
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use blindscope_federation::{Event, JobSpec, Record};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
+use blindscope_federation::{Event, JobSpec, Record};
 use blindscope_node::Result;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;

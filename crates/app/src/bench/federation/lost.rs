@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, Record};
-
 use super::{AREA, FederationOptions, finish, records, wrong};
 use crate::bench::{Better, Figure};
+use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, Record};
 use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::processes::Processes;

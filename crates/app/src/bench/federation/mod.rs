@@ -10,14 +10,13 @@ mod slow;
 
 use std::path::PathBuf;
 
-use blindscope_federation::Record;
-
 use super::{Figure, Report};
+use blindscope_federation::Record;
+use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
 use blindscope_node::trial;
-use blindscope_node::{AppError, Result};
 
 const AREA: &str = "federation";
 
@@ -41,7 +40,7 @@ pub struct FederationOptions {
 /// All figures of the federation.
 ///
 /// # Errors
-/// [`AppError`] when a study cannot be run at all; a figure that could not be taken is named in [`Report::missing`].
+/// [`blindscope_node::Error`] when a study cannot be run at all; a figure that could not be taken is named in [`Report::missing`].
 pub fn run(options: &FederationOptions) -> Result<Report> {
     let mut report =
         Report { figures: Vec::new(), missing: Vec::new(), backend: "processes on loopback".to_owned() };
@@ -92,6 +91,6 @@ async fn records(admin: &Admin) -> Result<Vec<Record>> {
 }
 
 /// What went wrong in a measurement.
-fn wrong(what: &'static str) -> AppError {
-    AppError::Defect { what }
+fn wrong(what: &'static str) -> blindscope_node::Error {
+    blindscope_node::Error::Defect { what }
 }

@@ -1,9 +1,8 @@
 //! A durable round: three sites, 100,000 values each, from the question to the opened sum, by the coordinator's records.
 
-use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Sizes, Study};
-
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
+use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Sizes, Study};
 use blindscope_node::Result;
 use blindscope_node::trial;
 

@@ -1,17 +1,19 @@
 //! Real tokens: a head trained on class tokens of real tiles, asked under encryption about tiles it has not seen.
 
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use chacha20::ChaCha20Rng;
+
 use super::{AREA, Case, turned};
-use crate::bench::{BenchError, Better, Figure, Report};
-use blindscope_classify::{ClassifyError, Head, Packing, Plan, Policy, class};
+use crate::bench::{Better, Error, Figure, Report};
+use blindscope_classify::{Head, Packing, Plan, Policy, class};
 use blindscope_learn::heads;
 use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};
 use blindscope_vision::vit;
-use chacha20::ChaCha20Rng;
-use std::collections::HashMap;
-use std::ops::ControlFlow;
-use std::path::Path;
 
 /// Tiles of a group that are used: 1,554 of 518 groups.
 const TILES: usize = 3;
@@ -43,7 +45,7 @@ enum Precision {
     Finest,
 }
 
-pub(super) fn run(data: &Path, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), BenchError> {
+pub(super) fn run(data: &Path, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
     let cache = std::env::temp_dir().join("blindscope-bench-features");
     let features = features(data, &cache)?;
     let both = [Packing::Token, Packing::Feature];
@@ -72,7 +74,7 @@ pub(super) fn run(data: &Path, rng: &mut ChaCha20Rng, report: &mut Report) -> Re
 }
 
 /// Class tokens of real tiles; the manifest's groups hold augmented copies of one tile.
-fn features(data: &Path, cache: &Path) -> Result<Features, BenchError> {
+fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     let columns =
         CsvColumns { group: "tile_group".into(), groups_within_label: true, ..CsvColumns::default() };
     let mut tiles = read_csv(&data.join("lung-histology/manifest.csv"), &columns)?;
@@ -99,7 +101,7 @@ fn cross_validated(
     packings: &[Packing],
     precision: Precision,
     rng: &mut ChaCha20Rng,
-) -> Result<Asked, BenchError> {
+) -> Result<Asked, Error> {
     const FOLDS: usize = 3;
     let labels = features.known_labels()?;
     let folds = k_fold(&labels, &features.groups, FOLDS, 7)?;
@@ -126,10 +128,12 @@ fn cross_validated(
 }
 
 /// Fourteen bits, or as much as any plan promises.
-fn finest(head: &Head, policy: Policy) -> Result<Policy, BenchError> {
+fn finest(head: &Head, policy: Policy) -> Result<Policy, Error> {
     match Plan::new(head, policy.precise(14)) {
         // A hair above: the search takes primes for powers of two.
-        Err(ClassifyError::TooCoarse { found, .. }) => Ok(Policy { max_error: Some(1.02 * found), ..policy }),
+        Err(blindscope_classify::Error::TooCoarse { found, .. }) => {
+            Ok(Policy { max_error: Some(1.02 * found), ..policy })
+        }
         other => Ok(other.map(|_| policy.precise(14))?),
     }
 }
@@ -141,7 +145,7 @@ fn ask(
     truth: &[usize],
     rng: &mut ChaCha20Rng,
     asked: &mut Asked,
-) -> Result<(), BenchError> {
+) -> Result<(), Error> {
     let policy = Policy { packing: Some(packing), ..Policy::new(tokens.len().min(GROUP)) };
     let policy = match precision {
         Precision::Default => policy,

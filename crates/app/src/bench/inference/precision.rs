@@ -1,11 +1,12 @@
 //! What an asked precision takes: questions, keys and time of plans that promise so many bits of the worst logit.
 
+use chacha20::ChaCha20Rng;
+
 use super::{AREA, Case, lower, tokens};
 use crate::bench::clock::milliseconds;
-use crate::bench::{BenchError, Better, Figure, Report};
+use crate::bench::{Better, Error, Figure, Report};
 use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
-use chacha20::ChaCha20Rng;
 
 /// Bar and aim.
 type Must = Option<(f64, f64)>;
@@ -20,12 +21,7 @@ const ASKED: [(&str, usize, Security, u32, Must); 4] = [
 /// Questions whose worst logit is given.
 const QUESTIONS: usize = 8;
 
-pub(super) fn run(
-    head: &Head,
-    runs: usize,
-    rng: &mut ChaCha20Rng,
-    report: &mut Report,
-) -> Result<(), BenchError> {
+pub(super) fn run(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
     for (name, batch, security, bits, must) in ASKED {
         let policy = Policy { packing: Some(Packing::Token), security, ..Policy::new(batch) };
         let case = Case::new(head, policy.precise(bits), rng)?;

@@ -4,14 +4,15 @@
 //! ones cost the backbone a tenth. What is measured is agreement of encrypted and clear classes, which asks for many
 //! different tokens; accuracies are measured on whole tiles elsewhere.
 
-use crate::bench::BenchError;
+use std::path::Path;
+
+use crate::bench::Error;
 use blindscope_vision::data::{
     CsvColumns, Limits, Preprocess, Rgb, connected_groups, decode, read_csv, read_image,
 };
 use blindscope_vision::features::{FeatureCache, Features, backbone_digest};
 use blindscope_vision::vit::{Config, Vit, load_with};
 use blindscope_wire::Hasher;
-use std::path::Path;
 
 /// Side that tiles are shrunk to.
 const SIDE: usize = 64;
@@ -22,7 +23,7 @@ const BATCH: usize = 48;
 
 /// Class tokens of all tiles in all ways; unreadable tiles are left out. Copies of one tile share a group, in whatever way
 /// they are turned.
-pub(super) fn features(data: &Path, cache: &Path) -> Result<Features, BenchError> {
+pub(super) fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     let columns =
         CsvColumns { group: "tile_group".into(), groups_within_label: true, ..CsvColumns::default() };
     let tiles = read_csv(&data.join("lung-histology/manifest.csv"), &columns)?;
@@ -57,7 +58,7 @@ struct Backbone {
 }
 
 impl Backbone {
-    fn open(data: &Path, cache: &Path) -> Result<Self, BenchError> {
+    fn open(data: &Path, cache: &Path) -> Result<Self, Error> {
         let config = Config { image: SIDE, classes: 0, ..Config::deit_tiny() };
         let weights = data.join("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors");
         let (model, preprocess) = (load_with(&weights, config)?, Preprocess::imagenet(SIDE));
@@ -66,7 +67,7 @@ impl Backbone {
     }
 
     /// Class tokens of images, one after the other.
-    fn tokens(&mut self, images: &[Rgb]) -> Result<Vec<f32>, BenchError> {
+    fn tokens(&mut self, images: &[Rgb]) -> Result<Vec<f32>, Error> {
         let digests: Vec<[u8; 32]> = images.iter().map(digest).collect();
         let known = |d: &[u8; 32]| self.cache.find(d).map(<[f32]>::to_vec);
         let found: Vec<Option<Vec<f32>>> = digests.iter().map(known).collect();

@@ -6,12 +6,11 @@ use std::io::{BufWriter, Write as _};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use super::super::{Better, Error, Figure, Report};
+use super::{AREA, SIDE, peak_mib, reset_peak};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::slides::{Scale, SlideEntry, SlideFacts, SlideRun, SlideSettings, extract_slides};
 use blindscope_vision::vit::{Engine, Vit};
-
-use super::super::{BenchError, Better, Figure, Report};
-use super::{AREA, SIDE, peak_mib, reset_peak};
 
 /// Pixels in a row and in a column.
 const EXTENT: u64 = 100_000;
@@ -19,7 +18,7 @@ const EXTENT: u64 = 100_000;
 const TILE: u64 = 256;
 
 /// Peak memory of a whole run at 8 µm a pixel: every native tile is read twice, for the overview and for tiles.
-pub(super) fn memory(model: &Vit, scratch: &Path, report: &mut Report) -> Result<(), BenchError> {
+pub(super) fn memory(model: &Vit, scratch: &Path, report: &mut Report) -> Result<(), Error> {
     let path = scratch.join("large.tif");
     write(&path)?;
     let entries = [SlideEntry { name: "large".into(), path: path.clone(), facts: SlideFacts::default() }];
@@ -38,7 +37,7 @@ pub(super) fn memory(model: &Vit, scratch: &Path, report: &mut Report) -> Result
     let tiles: usize = records.iter().map(|record| record.tiles).sum();
     if tiles == 0 {
         let reason = records.first().map_or("nothing was read".into(), |r| r.reason.clone());
-        return Err(BenchError::Slide { path, reason });
+        return Err(Error::Slide { path, reason });
     }
     match peak_mib().filter(|_| reset) {
         Some(mib) => report.figures.push(

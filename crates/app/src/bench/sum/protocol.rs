@@ -1,7 +1,7 @@
 //! What a site sends and fetches in the real protocol, every byte counted, and what opening a whole update costs it.
 
 use super::super::clock::milliseconds;
-use super::{AREA, BenchError, Better, Figure, Report, UPDATE};
+use super::{AREA, Error, Better, Figure, Report, UPDATE};
 use blindscope_aggregate::one_round::{Checks, Part, PartSum, SiteRound};
 use blindscope_federation::sums::{
     Agreement, Epoch, EpochLiteral, Findings, Member, PAIRING_LEN, SignedUpload, SumOpening, SumRound,
@@ -13,7 +13,7 @@ use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-fn epoch(sites: u16) -> Result<Epoch, BenchError> {
+fn epoch(sites: u16) -> Result<Epoch, Error> {
     let mut rng = ChaCha20Rng::from_seed([3; 32]);
     let mut member = |k: u16| Member {
         site: SiteId(k),
@@ -45,7 +45,7 @@ fn header_len(phase: Phase) -> u64 {
     header.sign(&IdentityKey::from_bytes(&[5; 32])).to_bytes().len() as u64
 }
 
-pub(super) fn figures(report: &mut Report) -> Result<(), BenchError> {
+pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     let job = JobId(Digest([9; 32]));
     for (sites, bar, aim) in [(3u16, 8e3, 5e3), (16, 45e3, 10e3), (64, 60e3, 12e3)] {
         let round = SumRound::new(&epoch(sites)?, job, 0, (768, 65_535))?;
@@ -63,7 +63,7 @@ pub(super) fn figures(report: &mut Report) -> Result<(), BenchError> {
 }
 
 /// One holder of 64 opens a whole update.
-fn opener(round: &SumRound, report: &mut Report) -> Result<(), BenchError> {
+fn opener(round: &SumRound, report: &mut Report) -> Result<(), Error> {
     let dealers = || (0..64).map(SiteId);
     let part = |d: SiteId| if round.derives(d, 0) { 0 } else { round.sealed_len() };
     let given: usize = dealers().skip(1).map(|d| PAIRING_LEN + part(d)).sum();
@@ -92,7 +92,7 @@ fn opener(round: &SumRound, report: &mut Report) -> Result<(), BenchError> {
                 sum.add(plan, &part);
             }
         }
-        Ok::<_, blindscope_aggregate::AggregateError>(sum)
+        Ok::<_, blindscope_aggregate::Error>(sum)
     });
     let seconds: Vec<f64> = times.iter().map(|ms| ms / 1e3).collect();
     let cpu = Figure::of(AREA, "opener_86_6m_64_sites_checks_and_adds", "s cpu", Better::Lower, &seconds);

@@ -1,8 +1,7 @@
 //! The sum of three sites' 768 values: three bodies with their dealt keys, their sum, and its opening by two.
 
 use super::super::clock::milliseconds;
-use super::{AREA, BenchError, Better, Figure, Peers, Report, plan};
-use blindscope_aggregate::AggregateError;
+use super::{AREA, Error, Better, Figure, Peers, Report, plan};
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, SiteRound, ValuesDigest, open_sum, opens_first_chunk, recover_key, write_sum,
 };
@@ -20,7 +19,7 @@ struct Setup {
     updates: Vec<Vec<u64>>,
 }
 
-type Result<T> = std::result::Result<T, AggregateError>;
+type Result<T> = std::result::Result<T, blindscope_aggregate::Error>;
 
 /// What one site gives: its body, its parts by holder, its check polynomials and what their weights follow from.
 struct Given {
@@ -31,7 +30,7 @@ struct Given {
 }
 
 impl Setup {
-    fn new() -> std::result::Result<Self, BenchError> {
+    fn new() -> std::result::Result<Self, Error> {
         let mut rng = chacha20::ChaCha20Rng::from_seed([12; 32]);
         let mut update = || (0..VALUES).map(|_| rng.next_u64() >> 48).collect();
         let updates = (0..SITES).map(|_| update()).collect();
@@ -97,10 +96,10 @@ pub(super) fn figures(
     runs: usize,
     peers: &Peers,
     report: &mut Report,
-) -> std::result::Result<(), BenchError> {
+) -> std::result::Result<(), Error> {
     let setup = Setup::new()?;
     if setup.sum()? != setup.clear() {
-        return Err(BenchError::WrongSum { what: "3 × 768 values" });
+        return Err(Error::WrongSum { what: "3 × 768 values" });
     }
     let each = runs.div_ceil(TURNS).max(5);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());

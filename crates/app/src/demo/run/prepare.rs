@@ -1,5 +1,7 @@
 //! The steps before there is a study: tiles, backbone, features.
 
+use std::path::{Path, PathBuf};
+
 use super::{Demo, STEPS};
 use crate::demo::error::Result;
 use crate::demo::event::DemoEvent;
@@ -8,7 +10,6 @@ use crate::demo::options::SITES;
 use crate::demo::tiles::{self, Lists};
 use crate::demo::{backbone, gather};
 use blindscope_learn::features::{Backbone, Features};
-use std::path::{Path, PathBuf};
 
 impl Demo<'_> {
     pub(super) fn tiles(&mut self, kits: &Path) -> Result<Lists> {

@@ -1,12 +1,12 @@
 //! The asker's part: a question in shares, whose seeds are sealed to their holders.
 
-use blindscope_ckks::Plaintext;
-use blindscope_threshold::{Dealt, Remainder};
-use blindscope_wire::{Digest, Hasher};
 use rand_core::CryptoRng;
 
 use super::{holding, names, package_len};
 use crate::{Blob, Error, JobId, Result, SealingKey, SiteId, Study};
+use blindscope_ckks::Plaintext;
+use blindscope_threshold::{Dealt, Remainder};
+use blindscope_wire::{Digest, Hasher};
 
 /// What an asker's seeds are bound to, for one holder: nobody can use them for another head, remainder or key to answer to.
 pub(super) fn context(study: &Study, question: &AskedOf<'_>, holder: SiteId) -> Digest {

@@ -2,14 +2,13 @@
 
 use std::io::Write;
 
-use blindscope_ckks::codec;
-use blindscope_threshold::{Dealt, Holding};
-
 use super::deal::{AskedOf, context};
 use super::{QuestionOf, SENDER, dealt_len, holding, package_len, vouched};
 use crate::payload::encrypted::read_key;
 use crate::payload::inference::read_exactly;
 use crate::{Blob, Blobs, Error, JobId, PublicSealingKey, Question, Result, SealingKey, SiteId, Step, Study};
+use blindscope_ckks::codec;
+use blindscope_threshold::{Dealt, Holding};
 
 const ENCRYPT: &str = "encrypt shares of a question";
 

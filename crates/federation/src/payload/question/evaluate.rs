@@ -2,14 +2,13 @@
 
 use std::io::Read as _;
 
-use blindscope_ckks::{Ciphertext, Evaluator, Parameters, Scale, codec};
-use blindscope_threshold::Remainder;
-
 use super::{DIGEST, QuestionOf, holding, vouched};
 use crate::payload::encrypted::{LAST, next};
 use crate::payload::inference::read_exactly;
 use crate::payload::{keep, open};
 use crate::{Asked, Blob, Blobs, Error, Evaluation, JobSpec, LearnError, Result, SiteId, Study};
+use blindscope_ckks::{Ciphertext, Evaluator, Parameters, Scale, codec};
+use blindscope_threshold::Remainder;
 
 const ADD: &str = "add up question";
 

@@ -21,12 +21,11 @@ pub(crate) use evaluate::evaluate_question;
 pub(crate) use open::open_answers;
 pub(crate) use share::{Answering, refresh_answers, write_answer_share, write_answer_zeros};
 
+use super::encrypted::LAST;
+use crate::{Circuit, Error, PublicSealingKey, Question, Result, SEAL_OVERHEAD, SiteId, Sizes, Study};
 use blindscope_ckks::codec;
 use blindscope_threshold::{Dealt, Decryption, Holding, Remainder};
 use blindscope_wire::{Digest, Hasher};
-
-use super::encrypted::LAST;
-use crate::{Circuit, Error, PublicSealingKey, Question, Result, SEAL_OVERHEAD, SiteId, Sizes, Study};
 
 /// Bytes of the digest by which a holder vouches.
 const DIGEST: usize = 32;

@@ -2,15 +2,14 @@
 
 use std::io::{Read, Write};
 
-use blindscope_ckks::codec;
-use blindscope_threshold::{Collector, Decryption, Message, Transcript};
-use blindscope_wire::Header;
-
 use super::QuestionOf;
 use crate::payload::encrypted::{LAST, next, read_key};
 use crate::payload::open;
 use crate::payload::round::committee;
 use crate::{Blob, Blobs, Error, Result, SiteId, Step, Study};
+use blindscope_ckks::codec;
+use blindscope_threshold::{Collector, Decryption, Message, Transcript};
+use blindscope_wire::Header;
 
 const OPEN: &str = "re-encrypt answer";
 
@@ -58,7 +57,7 @@ fn absorb(round: &Transcript, collector: &mut Collector, site: SiteId, input: &m
     let message = Message::from_bytes(&bytes, round, collector.shape())?;
     if message.party() != site.party() {
         let (op, party) = (OPEN, site.party());
-        return Err(blindscope_threshold::ThresholdError::NotInCommittee { op, party }.into());
+        return Err(blindscope_threshold::Error::NotInCommittee { op, party }.into());
     }
     Ok(collector.absorb(&message)?)
 }

@@ -2,19 +2,18 @@
 
 use std::io::Write;
 
-use blindscope_ckks::{Evaluator, Plaintext, PublicEncryptor, Scale, codec};
-use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
 use rand_core::CryptoRng;
 
 use super::{QuestionOf, evaluate_question};
-use crate::job::{Job, payloads};
 use crate::payload::encrypted::{LAST, add_ciphertexts, next, read_key};
-use crate::payload::open;
 use crate::payload::round::{Target, committee};
+use crate::payload::{open, payloads};
 use crate::{
     Asked, Blob, Blobs, Circuit, Contribution, Error, Evaluation, JobSpec, Opening, Permit, Result,
     SignedHeader, SiteId, Study,
 };
+use blindscope_ckks::{Evaluator, Level, Plaintext, PublicEncryptor, Scale, codec};
+use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
 
 const ZEROS: &str = "write zeros";
 const SHARE: &str = "write share of an answer";
@@ -160,10 +159,8 @@ fn refreshed(
 /// Refuses a head that is not the sum of its signed uploads.
 fn check_head(study: &Study, circuit: &Circuit, evaluation: &Evaluation, blobs: &dyn Blobs) -> Result<()> {
     let Opening { committed, sum } = &evaluation.opening;
-    let Job::EncryptedHead(head) = Job::of(&evaluation.head)? else {
-        return Err(Error::Incomplete { what: "an encrypted head's job" });
-    };
-    let (of, uploads) = ((circuit, head.levels()), payloads(committed));
+    let levels: Vec<Level> = evaluation.head.levels.iter().map(|l| Level(*l as usize)).collect();
+    let (of, uploads) = ((circuit, &levels[..]), payloads(committed));
     let computed =
         blobs.create(sum.len, &mut |out| add_ciphertexts(study, of, None, &uploads, blobs, out))?;
     if computed == *sum {

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
+
 use blindscope_classify::{Head, Plan, Policy, Release, Server};
 use blindscope_federation::{JobId, JobSpec, LearnError};
-use bytes::Bytes;
 
 /// The head in a job's result.
 pub type HeadReader = Arc<dyn Fn(&JobSpec, &[u8]) -> Result<Head, LearnError> + Send + Sync>;

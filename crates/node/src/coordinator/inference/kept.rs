@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::super::refusal::{self, internal};
+use crate::error::{Error, Result};
+use crate::files;
 use blindscope_classify::{EvaluationKeys, Plan};
 use blindscope_federation::Blob;
 use blindscope_store::{Folder, Unfinished};
 use blindscope_transport::{Answer, Class, PeerId, Refusal};
-
-use super::super::refusal::{internal, store as stored};
-use crate::error::{AppError, Result};
-use crate::files;
 
 /// Longest index.
 const MAX: u64 = 1 << 20;
@@ -36,7 +35,7 @@ impl Kept {
         let owned: BTreeMap<String, Vec<Blob>> = if index.exists() {
             let text = files::read(&index, MAX)?;
             serde_json::from_slice(&text)
-                .map_err(|e| AppError::Settings { path: index.clone(), reason: e.to_string() })?
+                .map_err(|e| Error::Settings { path: index.clone(), reason: e.to_string() })?
         } else {
             BTreeMap::new()
         };
@@ -50,13 +49,13 @@ impl Kept {
     }
 
     pub(super) fn begin(&self, len: u64) -> Answer<Unfinished> {
-        self.folder.begin(len).map_err(|e| stored(&e))
+        self.folder.begin(len).map_err(|e| refusal::store(&e))
     }
 
     /// Keeps keys that have come, and drops the certificate's oldest beyond its share. Blocks for the disk.
     pub(super) fn keep(&self, peer: PeerId, keys: Blob, unfinished: Unfinished) -> Answer<()> {
         let mut owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
-        unfinished.finish_as(&keys).map_err(|e| stored(&e))?;
+        unfinished.finish_as(&keys).map_err(|e| refusal::store(&e))?;
         let blobs = owned.entry(peer.to_string()).or_default();
         blobs.retain(|blob| *blob != keys);
         blobs.push(keys);
@@ -66,7 +65,7 @@ impl Kept {
         files::write(&self.index, &text).map_err(|e| internal(&e))?;
         if surplus > 0 {
             let needed: Vec<Blob> = owned.values().flatten().copied().collect();
-            self.folder.retain(&needed).map_err(|e| stored(&e))?;
+            self.folder.retain(&needed).map_err(|e| refusal::store(&e))?;
         }
         Ok(())
     }
@@ -79,7 +78,7 @@ impl Kept {
         if let Some(found) = find(&self.ready.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
-        let bytes = self.folder.read(keys, plan.keys_len() as u64).map_err(|e| stored(&e))?;
+        let bytes = self.folder.read(keys, plan.keys_len() as u64).map_err(|e| refusal::store(&e))?;
         let decoded = EvaluationKeys::from_bytes(plan, &bytes)
             .map_err(|e| Refusal::new(Class::Invalid, "bad-keys", e.to_string()))?;
         let decoded = Arc::new(decoded);

@@ -3,13 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use blindscope_federation::{Blob, Coordinator, JobStatus};
-use blindscope_store::{Folder, Unfinished};
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::super::refusal::{internal, store as stored};
+use super::super::refusal::{self, internal};
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
@@ -17,6 +14,9 @@ use crate::documents::Wish;
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
+use blindscope_federation::{Blob, Coordinator, JobStatus};
+use blindscope_store::{Folder, Unfinished};
+use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
 const MAX_HEAD: u64 = 512 << 20;
@@ -124,7 +124,7 @@ impl Oracle {
         if let Some(ready) = self.heads.ready(job.id) {
             return Ok(ready);
         }
-        let bytes = self.results.read(&result, MAX_HEAD).map_err(|e| stored(&e))?;
+        let bytes = self.results.read(&result, MAX_HEAD).map_err(|e| refusal::store(&e))?;
         let spec = now.spec(job.id).ok_or_else(|| missing("there is no such job"))?;
         tokio::task::block_in_place(|| self.heads.make(job.id, spec, &bytes))
             .map_err(|e| missing(&e.to_string()))
@@ -154,7 +154,7 @@ struct Keys {
 
 impl Intake<Bytes> for Keys {
     fn write(&mut self, bytes: &[u8]) -> Answer<()> {
-        self.unfinished.push(bytes).map_err(|e| stored(&e))
+        self.unfinished.push(bytes).map_err(|e| refusal::store(&e))
     }
 
     fn finish(self: Box<Self>) -> Finishing<Bytes> {

@@ -6,16 +6,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use blindscope_ckks::codec;
-use blindscope_classify::Plan;
-use blindscope_federation::{
-    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
-    Sizes, payload,
-};
-use blindscope_transport::{
-    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
-};
-use blindscope_wire::Digest;
 use bytes::Bytes;
 use rand_core::Rng as _;
 
@@ -25,7 +15,17 @@ use super::oracle::{Oracle, exact};
 use super::usage::Usage;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::system;
+use blindscope_ckks::codec;
+use blindscope_classify::Plan;
+use blindscope_federation::{
+    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
+    Sizes, payload,
+};
 use blindscope_learn::jobs::Agreed;
+use blindscope_transport::{
+    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
+};
+use blindscope_wire::Digest;
 
 /// Plans that are kept ready.
 const READY: usize = 8;

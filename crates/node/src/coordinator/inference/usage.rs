@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use blindscope_transport::{Answer, Class, PeerId, Refusal};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::InferenceSettings;
+use blindscope_transport::{Answer, Class, PeerId, Refusal};
 
 const HOUR_MS: u64 = 3_600_000;
 /// Longest file: some ten thousand certificates.
@@ -51,7 +51,7 @@ impl Usage {
         let counts = if path.exists() {
             let text = files::read(path, MAX)?;
             serde_json::from_slice(&text)
-                .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })?
+                .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })?
         } else {
             BTreeMap::new()
         };

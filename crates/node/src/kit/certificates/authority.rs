@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::path::Path;
 
-use blindscope_federation::{IdentityKey, PublicIdentity};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, PKCS_ED25519, PublicKeyData, SanType, SerialNumber, SignatureAlgorithm,
@@ -12,8 +11,9 @@ use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use super::keyfile;
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, PublicIdentity};
 
 /// Years that the authority lasts.
 const AUTHORITY_DAYS: i64 = 3653;
@@ -52,7 +52,7 @@ impl Authority {
     /// A new authority of a study, written to `certificate` and `key`.
     ///
     /// # Errors
-    /// [`AppError::File`] where the key's file exists; [`AppError::Certificate`].
+    /// [`Error::File`] where the key's file exists; [`Error::Certificate`].
     pub fn create(
         study: &str,
         key: &IdentityKey,
@@ -72,7 +72,7 @@ impl Authority {
     /// The authority in these files.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Certificate`].
+    /// [`Error::File`], [`Error::Certificate`].
     pub fn open(study: &str, certificate: &Path, key_file: &Path) -> Result<Self> {
         let pem = files::read_text(certificate, MAX)?;
         let key = files::read_text(key_file, MAX)?;
@@ -89,7 +89,7 @@ impl Authority {
     /// A certificate over `key`, PEM.
     ///
     /// # Errors
-    /// [`AppError::Certificate`]
+    /// [`Error::Certificate`]
     pub fn issue(
         &self,
         name: &str,
@@ -155,6 +155,6 @@ fn pair(name: &str, pem: &Zeroizing<String>) -> Result<KeyPair> {
     KeyPair::from_pem(pem).map_err(|e| refused(name, &e))
 }
 
-fn refused(name: &str, cause: &dyn std::fmt::Display) -> AppError {
-    AppError::Certificate { name: name.to_owned(), reason: cause.to_string() }
+fn refused(name: &str, cause: &dyn std::fmt::Display) -> Error {
+    Error::Certificate { name: name.to_owned(), reason: cause.to_string() }
 }

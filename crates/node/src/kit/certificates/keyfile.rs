@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use blindscope_federation::{IdentityKey, SealingKey};
 use rcgen::KeyPair;
 use rustls_pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use zeroize::Zeroizing;
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, SealingKey};
+use blindscope_wire::{hex_into, unhex_into};
 
 /// PKCS#8 of an Ed25519 key up to its 32-byte seed (RFC 8410): version 1, and version 2 with the public key behind.
 const PKCS8_V1: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
@@ -21,20 +22,20 @@ const MAX: u64 = 4096;
 /// The key as PKCS#8 PEM.
 ///
 /// # Errors
-/// [`AppError::Certificate`], a defect.
+/// [`Error::Certificate`], a defect.
 pub fn identity_pem(key: &IdentityKey) -> Result<Zeroizing<String>> {
     let mut der = Zeroizing::new(PKCS8_V1.to_vec());
     der.extend_from_slice(&*key.to_bytes());
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(der.as_slice()));
     let pair = KeyPair::try_from(&der)
-        .map_err(|e| AppError::Certificate { name: "a new key".to_owned(), reason: e.to_string() })?;
+        .map_err(|e| Error::Certificate { name: "a new key".to_owned(), reason: e.to_string() })?;
     Ok(Zeroizing::new(pair.serialize_pem()))
 }
 
 /// Writes a new identity; an existing file is not replaced.
 ///
 /// # Errors
-/// [`AppError::File`]
+/// [`Error::File`]
 pub fn write_identity(path: &Path, key: &IdentityKey) -> Result<()> {
     files::write_secret(path, identity_pem(key)?.as_bytes())
 }
@@ -42,10 +43,10 @@ pub fn write_identity(path: &Path, key: &IdentityKey) -> Result<()> {
 /// The identity in a file.
 ///
 /// # Errors
-/// [`AppError::File`], [`AppError::KeyFile`].
+/// [`Error::File`], [`Error::KeyFile`].
 pub fn read_identity(path: &Path) -> Result<IdentityKey> {
     let pem = files::read_text(path, MAX)?;
-    let wrong = || AppError::KeyFile { path: path.to_owned(), reason: "no Ed25519 key in PKCS#8 PEM" };
+    let wrong = || Error::KeyFile { path: path.to_owned(), reason: "no Ed25519 key in PKCS#8 PEM" };
     let der = Zeroizing::new(KeyPair::from_pem(&pem).map_err(|_| wrong())?.serialize_der());
     let (head, rest) = der.split_at_checked(PKCS8_V1.len()).ok_or_else(wrong)?;
     let seed = rest.first_chunk::<32>().filter(|_| head.ends_with(ALGORITHM)).ok_or_else(wrong)?;
@@ -55,11 +56,10 @@ pub fn read_identity(path: &Path) -> Result<IdentityKey> {
 /// Writes a new sealing key; an existing file is not replaced.
 ///
 /// # Errors
-/// [`AppError::File`]
+/// [`Error::File`]
 pub fn write_sealing(path: &Path, key: &SealingKey) -> Result<()> {
-    let digits = |byte: &u8| [byte >> 4, byte & 15].map(|d| char::from_digit(d.into(), 16).unwrap_or('0'));
     let mut text = Zeroizing::new(String::with_capacity(65));
-    text.extend(key.to_bytes().iter().flat_map(digits));
+    hex_into(&key.to_bytes()[..], &mut text);
     text.push('\n');
     files::write_secret(path, text.as_bytes())
 }
@@ -67,18 +67,14 @@ pub fn write_sealing(path: &Path, key: &SealingKey) -> Result<()> {
 /// The sealing key in a file.
 ///
 /// # Errors
-/// [`AppError::File`], [`AppError::KeyFile`].
+/// [`Error::File`], [`Error::KeyFile`].
 pub fn read_sealing(path: &Path) -> Result<SealingKey> {
     let text = files::read_text(path, MAX)?;
-    let wrong = || AppError::KeyFile { path: path.to_owned(), reason: "not 64 hexadecimal digits" };
+    let wrong =
+        || Error::KeyFile { path: path.to_owned(), reason: "not 64 hexadecimal digits in lower case" };
     let mut bytes = Zeroizing::new([0; 32]);
-    let digits = text.trim_end().as_bytes();
-    if digits.len() != 64 {
+    if !unhex_into(text.trim_end().as_bytes(), &mut bytes[..]) {
         return Err(wrong());
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
     }
     Ok(SealingKey::from_bytes(&bytes))
 }

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::files;
+use crate::kit::config;
 use blindscope_federation::{
     IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _,
 };
 use blindscope_wire::{Digest, Hasher};
-use serde::{Deserialize, Serialize};
-
-use crate::error::{AppError, Result};
-use crate::files;
-use crate::kit::config;
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,21 +53,21 @@ impl Request {
     /// The request in a file, its signature checked.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Settings`], [`AppError::Request`].
+    /// [`Error::File`], [`Error::Settings`], [`Error::Request`].
     pub fn read(path: &Path) -> Result<Self> {
         let request: Self = config::load(path, &[])?;
         let signed = request.identity.verifies(&request.digest(), &request.signature);
         let whole = request.sealing.is_some() == (request.role == Role::Site);
-        if signed && whole { Ok(request) } else { Err(AppError::Request { name: request.name }) }
+        if signed && whole { Ok(request) } else { Err(Error::Request { name: request.name }) }
     }
 
     /// Writes it.
     ///
     /// # Errors
-    /// [`AppError::File`], [`AppError::Settings`].
+    /// [`Error::File`], [`Error::Settings`].
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = toml::to_string_pretty(self)
-            .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })?;
+            .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })?;
         files::write(path, text.as_bytes())
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use blindscope_federation::Study;
-use blindscope_learn::features::{Backbone, BackboneSource, FeatureError, hex};
+use blindscope_learn::features::{Backbone, BackboneSource, hex};
 use blindscope_learn::jobs::{SiteSettings, Terms, open_site};
 use blindscope_ring::{Arithmetic, Prime, ntt_primes};
 use blindscope_transport::{Join, Joined};
@@ -163,7 +163,7 @@ fn backbone(settings: &PartySettings, study: &Study) -> Check {
 }
 
 /// Weights, shape and preprocessing in one.
-fn digest(path: &Path) -> Result<[u8; 32], FeatureError> {
+fn digest(path: &Path) -> Result<[u8; 32], blindscope_learn::features::Error> {
     Ok(Backbone::load(&BackboneSource::new(path.display().to_string()))?.digest())
 }
 

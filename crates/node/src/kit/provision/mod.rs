@@ -13,7 +13,7 @@ use blindscope_wire::Digest;
 use rand_core::CryptoRng;
 use serde::Serialize;
 
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::certificates::{self, Authority, Request, Role, Usage};
 use crate::kit::{Kit, Member, Members};
@@ -36,7 +36,7 @@ pub struct Founded {
 /// Makes a party's keys and its request in the kit `kit`. Keys that are there already are used again.
 ///
 /// # Errors
-/// [`AppError`]
+/// [`Error`]
 pub fn request(kit: &Kit, name: &str, role: Role, rng: &mut impl CryptoRng) -> Result<Request> {
     kit.create()?;
     let identity = identity(kit, rng)?;
@@ -49,7 +49,7 @@ pub fn request(kit: &Kit, name: &str, role: Role, rng: &mut impl CryptoRng) -> R
 /// Founds the study of `project` over these requests, below the folder `out`: one kit a party, named after it.
 ///
 /// # Errors
-/// [`AppError`]; [`AppError::Unknown`] names a party without a request.
+/// [`Error`]; [`Error::Unknown`] names a party without a request.
 pub fn found(
     project: &Project,
     requests: &[Request],
@@ -79,7 +79,7 @@ pub fn found(
 /// A whole study on one machine: everybody's keys are made here too.
 ///
 /// # Errors
-/// [`AppError`]
+/// [`Error`]
 pub fn all_local(project: &Project, out: &Path, now_ms: u64, rng: &mut impl CryptoRng) -> Result<Founded> {
     let mut requests = Vec::new();
     for (name, role) in project.names() {
@@ -94,7 +94,7 @@ pub fn all_local(project: &Project, out: &Path, now_ms: u64, rng: &mut impl Cryp
 /// A site that the study does not name is refused: a study's sites are for good.
 ///
 /// # Errors
-/// [`AppError`]
+/// [`Error`]
 pub fn sign(coordinator: &Kit, request: &Request, days: u32, now_ms: u64) -> Result<String> {
     let study = coordinator.study()?;
     let entry = study.site_named(&request.name).and_then(|site| study.site(site));
@@ -103,11 +103,7 @@ pub fn sign(coordinator: &Kit, request: &Request, days: u32, now_ms: u64) -> Res
             .is_some_and(|e| e.identity == request.identity && Some(&e.sealing) == request.sealing.as_ref());
         if !known {
             let (what, name) = ("site of the study", request.name.clone());
-            return Err(AppError::Unknown {
-                what,
-                name,
-                repair: "found a new study with this site's request",
-            });
+            return Err(Error::Unknown { what, name, repair: "found a new study with this site's request" });
         }
     } else {
         admit(coordinator, request)?;

@@ -1,10 +1,10 @@
 //! The project file: what a study is to be, before its keys exist.
 
 use blindscope_federation::{Deadlines, PublicIdentity, PublicSealingKey, SiteEntry, StudyLiteral};
+use blindscope_wire::{Digest, unhex};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{AppError, Result};
-use crate::hex;
+use crate::error::{Error, Result};
 use crate::kit::InferenceSettings;
 use crate::kit::certificates::{Request, Role};
 
@@ -125,12 +125,12 @@ impl Project {
     /// One request for each name, of the right role.
     ///
     /// # Errors
-    /// [`AppError::Unknown`]
+    /// [`Error::Unknown`]
     pub fn parties(&self, requests: &[Request]) -> Result<Parties> {
         let (mut sites, mut others) = (Vec::new(), Vec::new());
         for (name, role) in self.names() {
             let found = requests.iter().find(|request| request.name == name && request.role == role);
-            let missing = || AppError::Unknown {
+            let missing = || Error::Unknown {
                 what: "request",
                 name: name.to_owned(),
                 repair: "run `blindscope cert request` there and put its request.toml beside the others",
@@ -147,9 +147,9 @@ impl Project {
     /// The study over these parties. `Study::new` checks it.
     ///
     /// # Errors
-    /// [`AppError::Unknown`] for a backbone that is no digest.
+    /// [`Error::Unknown`] for a backbone that is no digest.
     pub fn study(&self, coordinator: PublicIdentity, parties: &Parties) -> Result<StudyLiteral> {
-        let backbone = hex::digest(&self.backbone).ok_or_else(|| AppError::Unknown {
+        let backbone = unhex(&self.backbone).map(Digest).ok_or_else(|| Error::Unknown {
             what: "backbone",
             name: self.backbone.clone(),
             repair: "give the 64 hexadecimal digits that `blindscope model show --model MODEL` prints",

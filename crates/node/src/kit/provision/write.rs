@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use blindscope_federation::{JobKind, Policy, PublicIdentity, Study};
 use serde::Serialize;
 
 use super::{Parties, Project, member, write_members};
-use crate::error::{AppError, Result};
+use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::certificates::{Authority, Request, Role, Usage};
 use crate::kit::{CoordinatorSettings, Kit, Members, PartySettings};
+use blindscope_federation::{JobKind, Policy, PublicIdentity, Study};
 
 /// What every kit is written from.
 pub(super) struct Write<'a> {
@@ -89,5 +89,5 @@ const POLICY_HEAD: &str = "\
 /// A value as TOML text.
 pub(super) fn toml(path: &Path, value: &impl Serialize) -> Result<String> {
     toml::to_string_pretty(value)
-        .map_err(|e| AppError::Settings { path: path.to_owned(), reason: e.to_string() })
+        .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })
 }

@@ -350,6 +350,7 @@ impl Writing<'_> {
         write_records(self.records_path, &self.records)
     }
 
+    #[allow(clippy::disallowed_methods, reason = "a duration that is reported; no result depends on it")]
     fn forward(&mut self, tiles: Vec<std::result::Result<Loaded, String>>) -> Result<()> {
         let Some(current) = &mut self.current else { return Ok(()) };
         let pixels: Vec<f32> = tiles.iter().flatten().flat_map(|tile| &tile.pixels).copied().collect();
@@ -423,6 +424,7 @@ struct Pace {
     slides: usize,
 }
 
+#[allow(clippy::disallowed_methods, reason = "a duration that is reported; no result depends on it")]
 impl Pace {
     fn new(slides: usize) -> Self {
         let (start, in_model) = (Instant::now(), Duration::ZERO);

@@ -1,19 +1,13 @@
 //! One call for each side: what a task asks of a site, what work says to the coordinator.
 
-use std::io::Read;
-
 use rand_core::CryptoRng;
 
-use super::open;
-use crate::job::{Combining, Job, Making};
+use super::{Combining, Job, Making};
 use crate::sums::SumSite;
 use crate::{
     Advance, Blob, Blobs, Contribution, Error, Input, Mark, Permit, Result, SealingKey, Signer, SiteId,
     Sizes, Study, Task, Work,
 };
-
-/// Most bytes of a round's input or a job's result.
-pub const MAX_INPUT: u64 = 4 << 30;
 
 /// What a site works with.
 pub struct SiteTools<'a> {
@@ -71,15 +65,4 @@ pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn B
         Err(Error::Learning { .. }) => Ok(Input::Stuck { step }),
         other => other,
     }
-}
-
-/// The bytes that a round or a job starts from; none where there is no such blob.
-pub(crate) fn read_input(input: Option<&Blob>, blobs: &dyn Blobs) -> Result<Vec<u8>> {
-    let Some(blob) = input else { return Ok(Vec::new()) };
-    if blob.len > MAX_INPUT {
-        return Err(Error::Length { op: "read input", expected: MAX_INPUT, found: blob.len });
-    }
-    let mut bytes = Vec::with_capacity(blob.len as usize);
-    open("read input", blobs, blob)?.read_to_end(&mut bytes).map_err(Error::io("read input"))?;
-    Ok(bytes)
 }

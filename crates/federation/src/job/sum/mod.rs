@@ -3,11 +3,14 @@
 //! Each round has keys of its own ([`crate::sums`]): upload, findings, agreement, opening. Here the steps of the protocol meet the
 //! state machines' blobs.
 
+mod messages;
+mod round;
+mod site;
+
 use rand_core::CryptoRng;
 
 use super::spec::refused;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
-use crate::payload::sum;
 use crate::sums::{Agreement, PAIRING_LEN, SumOpening, SumRound};
 use crate::{Ask, Blob, Input, JobId, JobSpec, Phase, Result, SiteId, Study, Work};
 
@@ -66,25 +69,25 @@ impl Kind for SumJob {
                 let blobs = making.tools.blobs;
                 for one in settled {
                     let opened = of_spec(making.tools.study, &one.spec, one.round)?;
-                    making.marks.push(sum::settled(&opened, blobs, &one.proof)?);
+                    making.marks.push(messages::settled(&opened, blobs, &one.proof)?);
                 }
                 for (spec, number, declared) in voids {
                     let failed = of_spec(making.tools.study, spec, *number)?;
-                    making.marks.push(sum::voided(&failed, blobs, declared)?);
+                    making.marks.push(messages::voided(&failed, blobs, declared)?);
                 }
-                sum::upload(&round, making, (input.as_ref(), *pairs), rng)
+                site::upload(&round, making, (input.as_ref(), *pairs), rng)
             }
             Ask::Void { rounds } => {
                 let of = |(spec, number): &(JobSpec, u64)| of_spec(making.tools.study, spec, *number);
                 let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
-                sum::void(&rounds, making)
+                site::void(&rounds, making)
             }
-            Ask::Findings { headers, bundle } => sum::findings(&round, &making, (headers, bundle)),
-            Ask::Agree { commitment, uploads } => sum::agree(&round, making, commitment, uploads),
-            Ask::Vouch { commitment, uploads } => sum::vouch(&round, &making, commitment, uploads),
+            Ask::Findings { headers, bundle } => site::findings(&round, &making, (headers, bundle)),
+            Ask::Agree { commitment, uploads } => site::agree(&round, making, commitment, uploads),
+            Ask::Vouch { commitment, uploads } => site::vouch(&round, &making, commitment, uploads),
             Ask::Open { headers, bundle, commitment, agreements, vouches } => {
                 let agreed = (commitment, agreements, vouches.as_ref());
-                sum::open(&round, making, (headers, bundle), agreed)
+                site::open(&round, making, (headers, bundle), agreed)
             }
             _ => Err(making.foreign()),
         }
@@ -97,19 +100,19 @@ impl Kind for SumJob {
             Work::Voids { rounds, words, .. } => {
                 let of = |(spec, number): &(JobSpec, u64)| of_spec(combining.study, spec, *number);
                 let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
-                sum::voids(&rounds, combining, words)
+                round::voids(&rounds, combining, words)
             }
-            Work::Intake { uploads, pairs, .. } => sum::intake(&round, combining, uploads, pairs),
+            Work::Intake { uploads, pairs, .. } => round::intake(&round, combining, uploads, pairs),
             Work::Commit { uploads, headers, findings, .. } => {
-                sum::commit(&round, combining, uploads, (headers, findings))
+                round::commit(&round, combining, uploads, (headers, findings))
             }
             Work::Agreements { commitment, words, .. } => {
-                sum::agreements(&round, combining, commitment, words)
+                round::agreements(&round, combining, commitment, words)
             }
             Work::Vouches { commitment, agreements, vouches, .. } => {
-                sum::vouches(&round, combining, (commitment, agreements), vouches)
+                round::vouches(&round, combining, (commitment, agreements), vouches)
             }
-            Work::Result(result) => sum::result(&round, combining, result),
+            Work::Result(result) => round::result(&round, combining, result),
             _ => Err(combining.foreign()),
         }
     }
