@@ -13,7 +13,9 @@ use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
 use blindscope_ckks::Ciphertext;
-use blindscope_federation::{Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError};
+use blindscope_federation::{
+    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
+};
 
 /// Where a site's integers come from: the table `learning.plain` of its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
-use super::{Error, Better, Figure, Peers, Report};
+use super::{Better, Error, Figure, Peers, Report};
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{Plan, PlanLiteral, SiteRound, ValuesDigest, write_sum};
 use blindscope_wire::Digest;

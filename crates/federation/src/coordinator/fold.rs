@@ -5,9 +5,7 @@ use std::sync::Arc;
 use super::progress::{Closed, Open, Progress, State, SumProgress};
 use super::{Coordinator, InferenceKey, Key};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{
-    Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step,
-};
+use crate::{Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step};
 
 type Folded = Result<(), &'static str>;
 

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SettledProof, SignedHeader, Signer,
-    SiteId, Sizes, Step, Study,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SettledProof,
+    SignedHeader, Signer, SiteId, Sizes, Step, Study,
 };
 use blindscope_wire::Digest;
 use progress::Progress;
@@ -28,6 +28,9 @@ pub use work::{Outcome, SumWork, Work};
 
 /// Most jobs that wait at a time.
 const MAX_WAITING: usize = 1000;
+
+/// What an opened round of a sum started from, and the signatures on its set.
+type Settled = (Option<Blob>, SettledProof);
 
 /// A study's coordinator.
 #[derive(Debug, Clone)]
@@ -47,7 +50,7 @@ pub struct Coordinator {
     /// Pair keys of sums, by the site that sealed them.
     pairs: Arc<BTreeMap<SiteId, Blob>>,
     /// Rounds of sums that were opened, what each started from, and the signatures on its set.
-    settled: Arc<BTreeMap<(JobId, u64), (Option<Blob>, SettledProof)>>,
+    settled: Arc<BTreeMap<(JobId, u64), Settled>>,
     /// Rounds of sums that failed after somebody had uploaded: nothing where they are not void yet, else the declarations.
     failed: Arc<BTreeMap<(JobId, u64), Option<Blob>>>,
     /// Ciphertexts that openings were begun for.

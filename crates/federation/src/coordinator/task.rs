@@ -3,7 +3,10 @@
 use super::Coordinator;
 use super::progress::{Open, Progress, State};
 use crate::job::{Basis, KeyUse};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SettledProof, SettledRound, SiteId, Step, Task};
+use crate::{
+    Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SettledProof, SettledRound, SiteId, Step,
+    Task,
+};
 use blindscope_wire::Digest;
 
 impl Coordinator {

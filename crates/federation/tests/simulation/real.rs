@@ -10,8 +10,8 @@ use blindscope_ckks::{
 use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evaluation_keys};
 use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study, Task,
-    Work, combine, site_payload,
+    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study,
+    Task, Work, combine, site_payload,
 };
 use blindscope_wire::Digest;
 use chacha20::ChaCha20Rng;

@@ -1,7 +1,7 @@
 //! The sum of three sites' 768 values: three bodies with their dealt keys, their sum, and its opening by two.
 
 use super::super::clock::milliseconds;
-use super::{AREA, Error, Better, Figure, Peers, Report, plan};
+use super::{AREA, Better, Error, Figure, Peers, Report, plan};
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, SiteRound, ValuesDigest, open_sum, opens_first_chunk, recover_key, write_sum,
 };
@@ -92,11 +92,7 @@ impl Setup {
     }
 }
 
-pub(super) fn figures(
-    runs: usize,
-    peers: &Peers,
-    report: &mut Report,
-) -> std::result::Result<(), Error> {
+pub(super) fn figures(runs: usize, peers: &Peers, report: &mut Report) -> std::result::Result<(), Error> {
     let setup = Setup::new()?;
     if setup.sum()? != setup.clear() {
         return Err(Error::WrongSum { what: "3 × 768 values" });

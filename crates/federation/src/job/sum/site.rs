@@ -9,8 +9,8 @@ use super::messages::{read_agreed, read_bundle, read_commitment, read_headers};
 use crate::job::Making;
 use crate::payload::{self, keep, read_input};
 use crate::sums::{
-    Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite, Uploader, Void,
-    Vouch, open_parts, vouch_for, write_upload,
+    Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
+    Uploader, Void, Vouch, open_parts, vouch_for, write_upload,
 };
 use crate::{Blob, Blobs, Error, JobSpec, Mark, Result, SiteId};
 use blindscope_aggregate::one_round::write_sum;
@@ -139,7 +139,8 @@ pub(super) fn agree(
     } else if commitment.upload(tools.me).is_some() {
         let own = uploads.iter().find(|(site, _)| *site == tools.me);
         let (_, own) = own.ok_or(SumRefusal::Evaluation { site: tools.me })?;
-        evaluation = vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
+        evaluation =
+            vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
     }
     let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, tools.minimum_cohort);
     if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
