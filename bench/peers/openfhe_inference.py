@@ -5,8 +5,8 @@ ciphertext, weights encoded once, hoisted baby steps, giant steps, lazy rescalin
 N = 8192, moduli 40 + 3 x 30 and a special modulus of 60 bits, its own 128-bit classical check on. Prints medians with
 quartiles; times are CPU time of the process, which runs one thread. Results are checked against the clear head first.
 
-    python3.10 -m venv .venv-peers && .venv-peers/bin/pip install openfhe numpy
-    .venv-peers/bin/python bench/peers/openfhe_inference.py --json
+    python3 bench/peers/setup.py openfhe
+    ~/.cache/blindscope-peers/openfhe/bin/python bench/peers/openfhe_inference.py --json
 """
 import argparse
 import gc

@@ -26,7 +26,7 @@ p.add_argument("--json", action="store_true")
 p.add_argument("--weights", help="safetensors with timm's names, F32; without it weights are random")
 p.add_argument("--pixels", help="raw little-endian f32 [batch, 3, image, image]; without it pixels are random")
 p.add_argument("--serve", action="store_true",
-               help="say ready, then answer each line on stdin: run -> {wall, cpu} seconds of a pass, tokens -> class tokens")
+               help="say ready, then answer each line on stdin: run -> {wall, cpu} seconds of a pass, tokens -> CLS tokens")
 a = p.parse_args()
 
 

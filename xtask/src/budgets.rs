@@ -98,7 +98,7 @@ fn lengths_of_functions(sources: &[Source]) -> [Figure; 2] {
     };
     ranked(
         ["lines a function, p95", "lines a function, most"],
-        [30, 110],
+        [30, 80],
         sources.iter().flat_map(of).collect(),
     )
 }

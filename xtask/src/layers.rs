@@ -46,6 +46,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("learn", &["vision", "classify", "aggregate", "ckks", "federation"]),
     ("node", &["learn", "store", "transport", "federation", "classify", "threshold", "ckks", "ring", "wire"]),
     ("app", ALL_BELOW_APP),
+    ("blindscope", &["aggregate", "ckks", "classify", "threshold", "wire"]),
     ("cli", &["app", "node", "learn"]),
     ("python", &["app", "node", "learn"]),
 ];

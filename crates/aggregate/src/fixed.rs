@@ -16,7 +16,7 @@ impl FixedPoint {
     /// Integers of `bits` bits for values clipped to `clip` in size.
     ///
     /// # Errors
-    /// [`Error::FixedPoint`].
+    /// [`Error::FixedPoint`] for a clip that is not a positive number, or bits outside 2 to 32.
     pub fn new(clip: f64, bits: u32) -> Result<Self> {
         if clip.is_normal() && clip > 0.0 && (2..=32).contains(&bits) {
             Ok(Self { clip, bits })
@@ -43,7 +43,7 @@ impl FixedPoint {
     /// The integers of these values; larger ones are clipped.
     ///
     /// # Errors
-    /// [`Error::NotANumber`].
+    /// [`Error::NotANumber`] for a value that is not a number, with its index.
     pub fn encode(&self, values: &[f64]) -> Result<Vec<u64>> {
         values.iter().enumerate().map(|(index, &v)| self.encode_one(index, v)).collect()
     }
@@ -51,7 +51,7 @@ impl FixedPoint {
     /// The integer of one value, the one at `index` of its update.
     ///
     /// # Errors
-    /// [`Error::NotANumber`].
+    /// [`Error::NotANumber`] for a value that is not a number, with its index.
     #[inline]
     pub fn encode_one(&self, index: usize, value: f64) -> Result<u64> {
         if value.is_nan() {

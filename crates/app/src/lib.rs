@@ -5,5 +5,6 @@
 
 pub mod audit;
 pub mod bench;
+mod clock;
 pub mod demo;
 pub mod plan;

@@ -1,11 +1,12 @@
 //! Plans of encrypted inference: what a head would cost before any key exists.
 
 pub use blindscope_ckks::Security;
-pub use blindscope_classify::{KeyOwner as Key, Packing, PlanReport as Report, Policy};
+pub use blindscope_classify::{KeyOwner, Packing, PlanReport, Policy};
 
 use std::path::{Path, PathBuf};
 
-use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation, Plan};
+use crate::clock::milliseconds;
+use blindscope_classify::{Affine, Head, HeadLiteral, Machine, Map, Normalisation, Plan};
 
 /// Most bytes of a head's file: the reader refuses more.
 const MOST_BYTES: u64 = 1 << 28;
@@ -91,12 +92,27 @@ pub fn policy(batch: usize) -> Policy {
     Policy::new(batch)
 }
 
-/// The figures of a head under a policy.
+/// The costs of this machine on the path of a plan, from some transforms timed now: a few milliseconds.
+pub(crate) fn machine(plan: &Plan) -> Machine {
+    const SAMPLES: usize = 15;
+    let prime = plan.params().q().prime(0);
+    let mut limb = vec![1; plan.params().n()];
+    let mut times = milliseconds(SAMPLES, 1, || {
+        prime.forward(&mut limb);
+        prime.inverse(&mut limb);
+    });
+    times.sort_by(f64::total_cmp);
+    let transform_us = times[SAMPLES / 2] * 1e3 / 2.0;
+    Machine::measured(plan.arithmetic(), plan.params().n(), transform_us)
+}
+
+/// The figures of a head under a policy, with the time that this machine is predicted to take.
 ///
 /// # Errors
 /// [`Error::Classify`]
-pub fn report(head: &Head, policy: Policy) -> Result<Report, Error> {
-    Ok(Plan::new(head, policy)?.report())
+pub fn report(head: &Head, policy: Policy) -> Result<PlanReport, Error> {
+    let plan = Plan::new(head, policy)?;
+    Ok(plan.report_on(machine(&plan)))
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn a_search_brings_the_token_nearer() {
     let model = Vit::new(config, parameters).unwrap();
     let preprocess = Preprocess::imagenet(32);
     let pictures = tiles(32, 4);
-    let token = model.class_tokens(&pictures[0].normalised(&preprocess)).unwrap();
+    let token = model.cls_tokens(&pictures[0].normalised(&preprocess)).unwrap();
     let start = Picture::mean(&pictures[1..]).unwrap().normalised(&preprocess);
     let plan = InversionPlan { steps: 60, variation: 1e-3, ..InversionPlan::default() };
     let mut distances = Vec::new();

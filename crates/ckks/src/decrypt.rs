@@ -21,8 +21,11 @@ impl<'k> Decryptor<'k> {
 
     /// `Σ c_i·s^i`, for any number of components.
     ///
+    /// # Timing
+    /// Depends on the parameters, the level and the number of components alone.
+    ///
     /// # Errors
-    /// [`crate::Error::Parameters`].
+    /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn decrypt(&self, ciphertext: &Ciphertext) -> Result<Plaintext> {
         let params = &self.secret.params;
         params.check_same("decrypt", &ciphertext.params)?;

@@ -19,8 +19,11 @@ impl<'k> Encryptor<'k> {
 
     /// `c_0 = m + e - a·s`, with `a` expanded from a fresh seed that stands in for `c_1`.
     ///
+    /// # Timing
+    /// Depends on the parameters and the level alone: no branch and no index hangs on message, secret or errors.
+    ///
     /// # Errors
-    /// [`crate::Error::Parameters`].
+    /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<SeededCiphertext> {
         let params = &self.secret.params;
         params.check_same("encrypt", &plaintext.params)?;
@@ -50,8 +53,11 @@ impl<'k> PublicEncryptor<'k> {
 
     /// `(b·u + e_0 + m, a·u + e_1)` with fresh ternary `u`.
     ///
+    /// # Timing
+    /// Depends on the parameters and the level alone: no branch and no index hangs on message, secret or errors.
+    ///
     /// # Errors
-    /// [`crate::Error::Parameters`].
+    /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<Ciphertext> {
         let params = &self.key.params;
         params.check_same("encrypt", &plaintext.params)?;

@@ -22,6 +22,7 @@ mod plaintext;
 pub mod ring_switch;
 mod scale;
 
+pub use blindscope_ring::Arithmetic;
 pub use blindscope_ring::galois::{conjugation_element, rotation_element};
 pub use blindscope_ring::sample::{SecretSeed, Seed};
 pub use ciphertext::{Ciphertext, SeededCiphertext};

@@ -131,7 +131,7 @@ impl Eq for SmallBasis {}
 impl SmallBasis {
     fn new(params: &Parameters) -> Result<Self> {
         let primes = ntt_primes(MODULUS_BITS, params.log_n(), 1)?;
-        Ok(Self(Basis::new(&primes, params.log_n())?))
+        Ok(Self(Basis::on(params.ceiling(), &primes, params.log_n())?))
     }
 }
 
@@ -291,7 +291,8 @@ pub fn encode_key(key: &RingSwitchKey) -> Vec<u8> {
 /// A ring-switching key to this degree from its bytes.
 ///
 /// # Errors
-/// [`Error::Wire`], [`Error::Field`], [`Error::Residue`].
+/// [`Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters; [`Error::Field`] for a
+/// field with an impossible value; [`Error::Residue`] for a residue that is not below its prime.
 pub fn decode_key(params: &Parameters, degree: usize, bytes: &[u8]) -> Result<RingSwitchKey> {
     let mut r = fields::Source::open(params, "ring-switching key", RING_SWITCH_KEY, bytes)?;
     r.require_len(bytes, key_len(params))?;

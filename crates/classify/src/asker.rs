@@ -131,7 +131,7 @@ impl Asker {
     /// [`crate::Server::logits`].
     ///
     /// # Errors
-    /// [`Error::Count`], [`Error::Ckks`].
+    /// [`Error::Count`] for another number than the plan's; [`Error::Ckks`] where the scheme refuses, see there.
     pub fn open_ciphertexts(
         &self,
         tokens: usize,

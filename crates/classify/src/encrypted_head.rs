@@ -86,7 +86,7 @@ impl EncryptedHead {
     /// Levels of the ciphertexts in order: one a step, then the bias.
     ///
     /// # Errors
-    /// [`Error::OtherMode`].
+    /// [`Error::OtherMode`] where the plan does not offer it.
     pub fn levels(plan: &Plan) -> Result<Vec<Level>> {
         let steps = plan.encrypted_layout("encrypted head")?.steps;
         let weights = std::iter::repeat_n(plan.params().top_level(), steps);
@@ -112,7 +112,7 @@ impl EncryptedHead {
     /// Bytes of an encrypted head of this plan.
     ///
     /// # Errors
-    /// [`Error::OtherMode`].
+    /// [`Error::OtherMode`] where the plan does not offer it.
     pub fn wire_len(plan: &Plan) -> Result<usize> {
         let l = plan.encrypted_layout("encrypted head")?;
         let weight = codec::ciphertext_len(plan.params(), 2, plan.params().top_level());
@@ -122,7 +122,7 @@ impl EncryptedHead {
     /// The bytes of an encrypted head.
     ///
     /// # Errors
-    /// [`Error::OtherMode`].
+    /// [`Error::OtherMode`] where the plan does not offer it.
     pub fn to_bytes(&self, plan: &Plan) -> Result<Vec<u8>> {
         let len = Self::wire_len(plan)?;
         let mut out = Vec::new();
@@ -137,8 +137,9 @@ impl EncryptedHead {
     /// Reads an encrypted head of this plan.
     ///
     /// # Errors
-    /// [`Error::OtherMode`], [`Error::Wire`], [`Error::Count`], [`Error::OtherPlan`],
-    /// [`Error::Ckks`].
+    /// [`Error::OtherMode`] where the plan does not offer it; [`Error::Wire`] for bytes that are cut, longer or of
+    /// another kind; [`Error::Count`] for another number than the plan's; [`Error::OtherPlan`] for what was made
+    /// for another plan; [`Error::Ckks`] where the scheme refuses, see there.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let wire = |source| Error::Wire { object: "encrypted head", source };
         let len = Self::wire_len(plan)?;

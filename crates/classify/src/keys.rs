@@ -25,7 +25,7 @@ impl AskerSecret {
     /// Fresh secrets for a plan.
     ///
     /// # Errors
-    /// [`Error::Ckks`].
+    /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn generate(plan: &Plan, rng: &mut impl CryptoRng) -> Result<Self> {
         let secret = KeyGenerator::new(plan.params()).secret_key(rng);
         let small = if plan.switches_ring() {
@@ -57,7 +57,7 @@ impl EvaluationKeys {
     /// The keys of an asker.
     ///
     /// # Errors
-    /// [`Error::Ckks`].
+    /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn generate(plan: &Plan, secret: &AskerSecret, rng: &mut impl CryptoRng) -> Result<Self> {
         let mut keys = Self::for_secret(plan, &secret.secret, rng)?;
         if plan.switches_ring() {
@@ -70,7 +70,7 @@ impl EvaluationKeys {
     /// the same keys together.
     ///
     /// # Errors
-    /// [`Error::Ckks`].
+    /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn for_secret(plan: &Plan, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<Self> {
         let generator = KeyGenerator::new(plan.params());
         let mut keys = vec![generator.conjugation_key(secret, rng)?.at_level(plan.rotated_level())];

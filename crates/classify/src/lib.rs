@@ -56,7 +56,7 @@ pub use head::{Affine, Circuit, Clipped, Head, HeadLiteral, Map, Matrix, Normali
 pub use keys::{AskerSecret, EvaluationKeys};
 pub use layout::{Layout, Outer};
 pub use plan::{
-    Chain, Collective, KeyOwner, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,
+    Chain, Collective, KeyOwner, Machine, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,
 };
 pub use question::{announced, question_of};
 pub use server::Server;

@@ -3,6 +3,8 @@
 
 use std::io::{Read, Write};
 
+use rayon::prelude::*;
+
 use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::{Ciphertext, codec};
 use blindscope_wire::{Header, Kind, Reader, Writer};
@@ -102,14 +104,20 @@ impl<'p, R: Read> Pieces<'p, R> {
             return Ok(None);
         }
         self.left -= 1;
+        self.buffer.resize(self.plan.piece_len(), 0);
         read_exact(&mut self.source, &mut self.buffer)?;
-        let params = self.plan.params();
-        let c = match self.plan.literal().key {
-            KeyOwner::Asker => codec::decode_seeded(params, &self.buffer)?.into_ciphertext(),
-            KeyOwner::Collective => codec::decode_ciphertext(params, &self.buffer)?,
-        };
-        check(self.plan, &c)?;
-        Ok(Some(c))
+        decode(self.plan, &self.buffer).map(Some)
+    }
+
+    /// The next `most` ciphertexts, or what is left, decoded by several threads.
+    pub(crate) fn run(&mut self, most: usize) -> Result<Vec<Ciphertext>> {
+        let (count, each) = (most.min(self.left), self.plan.piece_len());
+        self.left -= count;
+        self.buffer.resize(count * each, 0);
+        read_exact(&mut self.source, &mut self.buffer)?;
+        let all: Vec<_> = self.buffer.par_chunks_exact(each).map(|bytes| decode(self.plan, bytes)).collect();
+        // The first that is refused, whichever thread was first.
+        all.into_iter().collect()
     }
 
     /// Refuses bytes after the last ciphertext.
@@ -124,6 +132,16 @@ impl<'p, R: Read> Pieces<'p, R> {
             Err(source) => Err(Error::Stream { op: "read question", source }),
         }
     }
+}
+
+fn decode(plan: &Plan, bytes: &[u8]) -> Result<Ciphertext> {
+    let params = plan.params();
+    let c = match plan.literal().key {
+        KeyOwner::Asker => codec::decode_seeded(params, bytes)?.into_ciphertext(),
+        KeyOwner::Collective => codec::decode_ciphertext(params, bytes)?,
+    };
+    check(plan, &c)?;
+    Ok(c)
 }
 
 /// A fresh ciphertext of this plan.

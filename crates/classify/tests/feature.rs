@@ -7,7 +7,7 @@ mod common;
 use blindscope_ckks::Security;
 use blindscope_classify::{Packing, Plan, Policy};
 use blindscope_testkit::rng;
-use common::{agrees, linear, polynomial, quadratic};
+use common::{agrees, case, linear, polynomial, quadratic, tokens};
 
 const SQUARE: [f64; 3] = [0.1, 0.5, 0.2];
 
@@ -22,6 +22,30 @@ fn degree_two() {
     agrees("192-32-3 of 4096", &head, feature(4096), 4096, &mut r);
     let head = polynomial(&mut r, [37, 20, 5], &SQUARE);
     agrees("37-20-5 of two groups", &head, feature(5000), 4100, &mut r);
+}
+
+/// However many threads share a batch, the answer is the same bytes, and of a damaged question the same ciphertext is refused.
+#[test]
+fn threads_do_not_change_an_answer() {
+    let mut r = rng(14);
+    let head = polynomial(&mut r, [40, 20, 3], &SQUARE);
+    let case = case(&head, feature(30), &mut r);
+    let asked = tokens(&mut r, 30, 40);
+    let question = case.asker.encrypt(&asked, &case.secret, &mut r).unwrap();
+    // Residues of ones alone, above every prime, in two of its ciphertexts: the first is named.
+    let mut damaged = question.clone();
+    let each = case.plan.upload_len(30) / 20;
+    for at in [7 * each, 15 * each] {
+        damaged[at..at + 64].fill(0xff);
+    }
+    let on = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let refused = case.server.answer_bytes(&case.keys, &damaged).unwrap_err().to_string();
+            (case.server.answer_bytes(&case.keys, &question).unwrap(), refused)
+        })
+    };
+    assert_eq!(on(1), on(3));
 }
 
 #[test]

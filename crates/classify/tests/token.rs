@@ -4,8 +4,8 @@
 
 mod common;
 
-use blindscope_ckks::Security;
-use blindscope_classify::{Packing, Policy};
+use blindscope_ckks::{Arithmetic, Security};
+use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Machine, Packing, Plan, Policy, Server};
 use blindscope_testkit::rng;
 use common::{agrees, linear, polynomial, quadratic};
 
@@ -70,5 +70,44 @@ fn degree_two_of_other_shapes() {
     {
         let head = polynomial(&mut r, shape, &SQUARE);
         agrees(&format!("{shape:?} of {batch}"), &head, token(batch), batch, &mut r);
+    }
+}
+
+/// Keys, questions and answers are the same bytes whatever they are computed with, and the plan says what with.
+#[test]
+fn every_path_gives_the_same_answer() {
+    let mut r = rng(9);
+    let head = polynomial(&mut r, [192, 16, 3], &SQUARE);
+    let plan = Plan::new(&head, token(2)).unwrap();
+    let tokens = common::tokens(&mut r, 2, 192);
+    let on = |path| {
+        let mut r = rng(10);
+        let plan = plan.clone().on(path).unwrap();
+        assert_eq!((plan.arithmetic(), plan.report().machine.path), (path, path.name()));
+        let secret = AskerSecret::generate(&plan, &mut r).unwrap();
+        let keys = EvaluationKeys::generate(&plan, &secret, &mut r).unwrap();
+        let question = Asker::new(&plan).encrypt(&tokens, &secret, &mut r).unwrap();
+        let answer = Server::new(&head, &plan).unwrap().answer_bytes(&keys, &question).unwrap();
+        (keys.to_bytes(&plan).unwrap(), question, answer)
+    };
+    let slow = on(Arithmetic::Portable);
+    for path in Arithmetic::available() {
+        assert!(on(path) == slow, "{path}");
+    }
+}
+
+/// A machine whose transforms take twice as long is predicted to take twice as long, in every packing and degree of ring.
+#[test]
+fn predictions_follow_the_machine() {
+    let mut r = rng(11);
+    let head = polynomial(&mut r, [192, 16, 3], &SQUARE);
+    for batch in [1, 4096] {
+        let plan = Plan::new(&head, Policy::new(batch)).unwrap();
+        let n = plan.params().n();
+        let on = |us| plan.report_on(Machine::measured(plan.arithmetic(), n, us)).predicted_ms;
+        assert!((on(20.0) / on(10.0) - 2.0).abs() < 1e-9 && on(10.0) > 0.0, "{batch}");
+        let reference = Machine::reference(plan.arithmetic());
+        assert!(!reference.calibrated && Machine::measured(plan.arithmetic(), n, 10.0).calibrated);
+        assert!((plan.report().predicted_ms - plan.report_on(reference).predicted_ms).abs() < 1e-12);
     }
 }

@@ -1,14 +1,16 @@
 //! Raw arguments.
 
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
 use crate::job::JobOptions;
 use crate::log::LogCommand;
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
 use crate::services::{CoordinatorCommand, SiteCommand};
 use crate::{data, features, model, train};
-use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
-use std::path::PathBuf;
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
 #[derive(Debug, Parser)]
@@ -29,7 +31,7 @@ pub(crate) enum Command {
     /// Make the page of a demo's results again.
     #[command(after_help = crate::report::EXAMPLES)]
     Report(crate::report::ReportArgs),
-    /// Turn tiles into class tokens, import and split them.
+    /// Turn tiles into CLS tokens, import and split them.
     #[command(subcommand)]
     Features(features::Command),
     /// Draw synthetic tiles, look through one's own.
@@ -102,7 +104,7 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
-    /// Of the core, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
+    /// Of the core and of inference, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
     #[arg(long)]
     pub(crate) arithmetic: Option<blindscope_app::bench::Arithmetic>,
     /// Folder with real tiles and weights, for the figures that need them.
@@ -111,7 +113,7 @@ pub(crate) struct BenchOptions {
     /// Folder with the peers' scripts.
     #[arg(long, default_value = "bench/peers")]
     pub(crate) peers: PathBuf,
-    /// Python that has the peers installed.
+    /// Python for peers that `bench/peers/setup.py` did not install.
     #[arg(long, env = "BLINDSCOPE_PEERS_PYTHON", default_value = ".venv-peers/bin/python")]
     pub(crate) python: PathBuf,
 }
@@ -120,7 +122,7 @@ pub(crate) struct BenchOptions {
 pub(crate) enum Area {
     /// Encryption, products, rotations, transforms.
     Core,
-    /// Class tokens: speed, agreement, memory, a linear probe.
+    /// CLS tokens: speed, agreement, memory, a linear probe.
     Vision,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
@@ -170,7 +172,7 @@ pub(crate) enum AuditTarget {
     Update,
     /// Batches, by spans and by gradient matching.
     Batch,
-    /// Class tokens and their means.
+    /// CLS tokens and their means.
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,

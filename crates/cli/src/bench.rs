@@ -1,20 +1,21 @@
 //! `blindscope bench`
 
+use std::io::{self, Write};
+use std::path::PathBuf;
+
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
 use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report};
-use std::io::{self, Write};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
-    let peers = Peers { folder, python: options.python.clone() };
+    let peers = Peers { folder, python: options.python.clone(), environments: environments() };
+    let path = options.arithmetic.unwrap_or(Arithmetic::fastest());
     let report = match options.area {
-        Area::Core => {
-            bench::core(options.arithmetic.unwrap_or(Arithmetic::fastest()), options.runs as usize, &peers)?
-        }
+        Area::Core => bench::core(path, options.runs as usize, &peers)?,
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
-        Area::Inference => bench::inference(options.runs as usize, &peers, options.data.as_deref())?,
+        Area::Inference => bench::inference(path, options.runs as usize, &peers, options.data.as_deref())?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Audit => audit(options)?,
         Area::Slides => bench::slides(options.runs as usize, options.data.as_deref(), &peers)?,
@@ -28,6 +29,13 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         table(&mut out, &report)?;
     }
     Ok(())
+}
+
+/// Where `bench/peers/setup.py` puts the peers, one environment each.
+fn environments() -> Option<PathBuf> {
+    let set = |name| std::env::var_os(name).filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| set("HOME").map(|home| home.join(".cache")))?;
+    Some(cache.join("blindscope-peers"))
 }
 
 fn audit(options: &BenchOptions) -> anyhow::Result<Report> {

@@ -1,23 +1,25 @@
 //! `blindscope features`
 
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
 use crate::interrupt;
 use crate::progress::{Bar, duration};
 use crate::shown::{print_json, show};
 use crate::slides::{self, MergeArgs, PoolArgs, SlideArgs};
 use crate::tiles::{ModelOptions, TileOptions};
-use anyhow::Context;
 use blindscope_learn::features::{
     self, Device, ExtractOptions, Features, ImportOptions, Progress, SplitRequest, SplitWays, Summary, unhex,
 };
-use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Turn tiles into class tokens.
+    /// Turn tiles into CLS tokens.
     #[command(
         after_help = "Ctrl-C stops after the batch at hand and exits with code 130; what was done stays in the cache, and the \
         same command takes up there.\n\nExamples: blindscope features extract tiles/ features.safetensors --model phikon/\n          \

@@ -5,14 +5,15 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
 use blindscope_node::JobStatus;
 use blindscope_node::JobView;
 use blindscope_node::Study;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
-use clap::{Args, Subcommand};
-use serde::Serialize;
 
 /// Jobs of a study, by its administrators.
 #[derive(Debug, Args)]

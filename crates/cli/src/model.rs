@@ -1,14 +1,16 @@
 //! `blindscope model`
 
+use std::io::{self, Write};
+
+use anyhow::Context;
+use clap::{Args, Subcommand};
+
 use crate::interrupt;
 use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, StoreOptions};
-use anyhow::Context;
 use blindscope_learn::features::{Backbone, Centre, Mlp, Pooling, Preprocess, Resize, hex, unhex};
 use blindscope_learn::models::{self, FetchRequest, ModelName};
-use clap::{Args, Subcommand};
-use std::io::{self, Write};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use blindscope_app::plan::{
-    Key, Packing, Policy, Report, Security, Shape, head_of_shape, policy, read_head, report,
+    KeyOwner, Packing, PlanReport, Policy, Security, Shape, head_of_shape, policy, read_head, report,
 };
 
 #[derive(Debug, Args)]
@@ -96,8 +96,8 @@ impl PlanOptions {
             SecurityName::Quantum128 => Security::Quantum128,
         };
         let key = match self.key {
-            KeyName::Asker => Key::Asker,
-            KeyName::Collective => Key::Collective,
+            KeyName::Asker => KeyOwner::Asker,
+            KeyName::Collective => KeyOwner::Collective,
         };
         Policy {
             packing,
@@ -128,7 +128,7 @@ pub(crate) fn run(options: &PlanOptions) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
+fn lines(out: &mut impl Write, r: &PlanReport) -> io::Result<()> {
     let bits = |e: f64| format!("{e:.2e} (2^{:.1})", e.log2());
     let batch = r.batch.max(1);
     writeln!(out, "plan             {}", r.plan)?;
@@ -153,6 +153,9 @@ fn lines(out: &mut impl Write, r: &Report) -> io::Result<()> {
     )?;
     writeln!(out, "question         {} bytes, {} a token", r.upload_bytes, r.upload_bytes / batch)?;
     writeln!(out, "answer           {} bytes, {} a token", r.answer_bytes, r.answer_bytes / batch)?;
-    writeln!(out, "predicted time   {:.2} ms on the reference machine, one thread", r.predicted_ms)?;
+    let (path, transform) = (r.machine.path, r.machine.transform_us);
+    let from = if r.machine.calibrated { "timed here just now" } else { "the reference machine's" };
+    writeln!(out, "predicted time   {:.2} ms, one thread, arithmetic in {path}", r.predicted_ms)?;
+    writeln!(out, "                 from a transform of degree 8192 in {transform:.1} us, {from}")?;
     writeln!(out, "logit error      at most {}, typically {}", bits(r.error_bound), bits(r.error_std))
 }

@@ -4,13 +4,14 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::ensure;
+use clap::Args;
+
 use blindscope_learn::features::{Features, draw_predictions};
 use blindscope_node::JobStatus;
 use blindscope_node::JobView;
 use blindscope_node::asker::{self, Prediction};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
-use clap::Args;
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictOptions {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use clap::{Args, Subcommand};
+
 use blindscope_learn::jobs::{self, SiteSettings};
 use blindscope_node::Limits;
 use blindscope_node::Stop;
@@ -14,7 +16,6 @@ use blindscope_node::kit::{Kit, PartySettings};
 use blindscope_node::plain::{Plain, Sums};
 use blindscope_node::site;
 use blindscope_node::system;
-use clap::{Args, Subcommand};
 
 /// The coordinator's service.
 #[derive(Debug, Subcommand)]

@@ -1,14 +1,16 @@
 //! Arguments that name tiles and the model that reads them, shared by the commands that take both.
 
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+
+use clap::{Args, ValueEnum};
+
 use crate::progress::Bar;
 use blindscope_learn::features::{
     self, Backbone, BackboneSource, Copies, CsvColumns, Dataset, Limits, Pooling, Preprocess, TileList,
 };
 use blindscope_learn::models::Store;
-use clap::{Args, ValueEnum};
-use std::fmt::Write as _;
-use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
 #[derive(Debug, Args)]
 pub(crate) struct TileOptions {

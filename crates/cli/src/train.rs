@@ -1,19 +1,21 @@
 //! `blindscope train`
 
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, Subcommand, ValueEnum};
+use serde::Serialize;
+
 use crate::interrupt;
 use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, TileOptions};
-use anyhow::Context;
 use blindscope_learn::features::{self, ExtractOptions, Features, SplitRequest, SplitWays};
 use blindscope_learn::training::{
     self, Activation, Evaluation, FitPlan, HeadKind, HeadRequest, TrainedHead, TrainingReport, TuneRequest,
     Tuning,
 };
-use clap::{Args, Subcommand, ValueEnum};
-use serde::Serialize;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

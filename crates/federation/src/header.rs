@@ -1,9 +1,9 @@
 //! What a site says in a step, signed: the name of its payload, or why there is none.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{Blob, JobId, PublicIdentity, Result, Rule, Signature, Signer, SiteId, Step, message};
+use blindscope_wire::Digest;
 
 /// A site's answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,7 +98,8 @@ impl SignedHeader {
     /// The header of these bytes; its signature is not judged here.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
+    /// are no such message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         message::from_text("header", bytes, Self::MAX_LEN)
     }

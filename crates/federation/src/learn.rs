@@ -1,10 +1,9 @@
 //! Where learning meets the protocol: what a site contributes, and what follows from a sum. Implemented by the application;
 //! this crate knows neither images nor models.
 
+use crate::{Blobs, Evaluation, JobSpec, Study};
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_wire::Digest;
-
-use crate::{Blobs, Evaluation, JobSpec, Study};
 
 /// What learning code says when it fails. It stays in the log of the machine where it happened.
 pub type LearnError = Box<dyn std::error::Error + Send + Sync>;

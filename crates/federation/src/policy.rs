@@ -61,7 +61,7 @@ impl Policy {
     /// The policy of this file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
     }
@@ -69,7 +69,7 @@ impl Policy {
     /// The file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
     }

@@ -1,13 +1,13 @@
 //! The coordinator's records: what happened, in order, each bound to the one before and signed. The audit log is exactly
 //! these records, and the coordinator's state is exactly their fold.
 
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Blob, Cause, JobId, JobSpec, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId, Sizes,
     Step, message,
 };
+use blindscope_wire::Digest;
 
 /// One record.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -253,7 +253,8 @@ impl Record {
     /// The record of a line; its place and signature are not judged here.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
+    /// are no such message.
     pub fn from_line(line: &[u8]) -> Result<Self> {
         message::from_text("record", line, Self::MAX_LEN)
     }

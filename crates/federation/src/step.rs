@@ -1,10 +1,10 @@
 //! Names of things: sites, jobs, steps.
 
-use blindscope_threshold::PartyId;
-use blindscope_wire::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::text;
+use blindscope_threshold::PartyId;
+use blindscope_wire::Digest;
 
 /// A site by its place in the study, from 0: the same number as its [`PartyId`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

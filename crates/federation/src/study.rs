@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use blindscope_aggregate::presets;
-use blindscope_ckks::Parameters;
-use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
-use blindscope_wire::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
 
 use crate::sums::{Epoch, EpochLiteral, Member};
 use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
+use blindscope_aggregate::presets;
+use blindscope_ckks::Parameters;
+use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
+use blindscope_wire::{Digest, Hasher};
 
 /// `study.toml`, as written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ impl StudyLiteral {
     /// The study of this file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
@@ -113,7 +113,7 @@ impl StudyLiteral {
     /// The file's text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }

@@ -213,7 +213,8 @@ impl Task {
     /// The task of these bytes.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
+    /// are no such message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         message::from_text("task", bytes, Self::MAX_LEN)
     }

@@ -1,8 +1,7 @@
 //! Checking a log from outside: nothing edited, removed, reordered or cut, and every step by the rules.
 
-use blindscope_wire::Digest;
-
 use crate::{Admission, Coordinator, Error, Event, Failure, Record, Result, Study};
+use blindscope_wire::Digest;
 
 /// What a log that holds together says.
 #[derive(Debug)]

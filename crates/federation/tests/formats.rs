@@ -4,12 +4,13 @@
 
 mod common;
 
+use proptest::prelude::*;
+
 use blindscope_federation::sums::SumMark;
 use blindscope_federation::{
     Deadlines, Error, JobKind, JobSpec, Mark, Policy, Record, SignedHeader, SiteId, StudyLiteral, Task,
 };
 use common::{Desk, fixture, job, willing};
-use proptest::prelude::*;
 
 /// One of each kind of message.
 fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {

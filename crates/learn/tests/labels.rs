@@ -3,13 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+use rand::rngs::ChaCha12Rng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
 use blindscope_federation::JobKind;
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{Examples, SiteData, StatisticsSettings, Terms, clear_twin, job};
 use blindscope_learn::training::comparable;
-use rand::rngs::ChaCha12Rng;
-use rand::seq::SliceRandom;
-use rand::{RngExt, SeedableRng};
 
 const WIDTH: usize = 3;
 const STUDY: [&str; 4] = ["squamous", "adeno", "normal", "small cell"];

@@ -4,6 +4,10 @@
 
 mod study;
 
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+use sha2::{Digest, Sha256};
+
 use blindscope_federation::{Contribution, JobKind, JobSpec};
 use blindscope_learn::jobs::{
     Counts, FedAvgSettings, MetricsSettings, Model, SiteData, StatisticsSettings, Tiles, UpdatePart,
@@ -14,9 +18,6 @@ use blindscope_vision::metrics::argmax;
 use blindscope_vision::synth::SyntheticPlan;
 use blindscope_vision::train::TrainingTile;
 use blindscope_vision::vit::{Config, Parameters, Vit};
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use sha2::{Digest, Sha256};
 use study::{CLASSES, Study, WIDTH, examples, learner, pooled, sites};
 
 fn statistics() -> StatisticsSettings {

@@ -1,4 +1,4 @@
-//! Real class tokens, asked under encryption: every predicted class is the clear head's.
+//! Real CLS tokens, asked under encryption: every predicted class is the clear head's.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -45,7 +45,7 @@ fn tiles(data: &Path) -> Dataset {
     tiles
 }
 
-fn class_tokens(data: &Path) -> Features {
+fn cls_tokens(data: &Path) -> Features {
     let weights = data.join("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors");
     let config = Config { image: SIDE, classes: 0, ..Config::deit_tiny() };
     let extraction = Extraction {
@@ -79,7 +79,7 @@ fn ask(head: &Head, policy: Policy, tokens: &[Vec<f64>], r: &mut chacha20::ChaCh
 fn a_thousand_real_tokens_get_their_clear_class() {
     let Some(data) = data() else { return };
     let mut r = rng(81);
-    let features = class_tokens(&data);
+    let features = cls_tokens(&data);
     let labels = features.known_labels().unwrap();
     let folds = k_fold(&labels, &features.groups, 2, 7).unwrap();
     let rows = |at: &[usize]| -> Vec<Vec<f64>> {

@@ -95,7 +95,7 @@ impl Processes {
     /// Starts the coordinator, unless it runs.
     ///
     /// # Errors
-    /// [`Error::File`]
+    /// [`Error::File`] where the file cannot be read or written.
     pub fn start_coordinator(&mut self) -> Result<()> {
         if self.coordinator.is_none() {
             self.coordinator = Some(self.spawn(&["coordinator", "serve"], "coordinator")?);
@@ -106,7 +106,7 @@ impl Processes {
     /// Starts a site, by its number, unless it runs.
     ///
     /// # Errors
-    /// [`Error::File`]
+    /// [`Error::File`] where the file cannot be read or written.
     pub fn start_site(&mut self, site: usize) -> Result<()> {
         let Some(name) = self.sites.get(site).cloned() else { return Ok(()) };
         if self.running.get(site).is_some_and(Option::is_some) {

@@ -17,7 +17,7 @@ pub fn now_ms() -> u64 {
 /// A generator seeded by the operating system.
 ///
 /// # Errors
-/// [`Error::Entropy`]
+/// [`Error::Entropy`] where the system gives no randomness.
 pub fn rng() -> Result<ChaCha20Rng> {
     let mut seed = Zeroizing::new([0; 32]);
     getrandom::fill(&mut *seed).map_err(|_| Error::Entropy)?;

@@ -64,7 +64,9 @@ impl Prime {
     /// The prime `value` with the transform of degree `2^log_n`, on the fastest path of this processor.
     ///
     /// # Errors
-    /// [`Error::Degree`], [`Error::ModulusSize`], [`Error::NotPrime`] or [`Error::NoRoot`].
+    /// [`Error::Degree`] for a degree outside what the transforms support; [`Error::ModulusSize`] for an even
+    /// number or one of more than 61 bits; [`Error::NotPrime`] for a composite one; [`Error::NoRoot`] where there
+    /// is no primitive 2N-th root of unity.
     pub fn new(value: u64, log_n: u32) -> Result<Self, Error> {
         Self::on(Arithmetic::fastest(), value, log_n)
     }

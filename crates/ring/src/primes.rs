@@ -32,7 +32,8 @@ pub fn is_prime_vartime(value: u64) -> bool {
 /// The `count` largest primes of exactly `bits` bits that are 1 modulo `2N`, descending.
 ///
 /// # Errors
-/// [`Error::Degree`] or [`Error::TooFewPrimes`].
+/// [`Error::Degree`] for a degree outside what the transforms support; [`Error::TooFewPrimes`] where fewer primes
+/// of that width exist.
 pub fn ntt_primes(bits: u32, log_n: u32, count: usize) -> Result<Vec<u64>, Error> {
     if !(MIN_LOG_N..=MAX_LOG_N).contains(&log_n) {
         return Err(Error::Degree { log_n, min: MIN_LOG_N, max: MAX_LOG_N });

@@ -140,6 +140,9 @@ fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u6
 /// Centred binomial coefficients: the difference of two counts of ones among 21 bits.
 ///
 /// Reference: Bossuat et al., "Security guidelines for implementing homomorphic encryption", ia.cr/2024/463, §2.
+///
+/// # Timing
+/// Depends on the number of coefficients alone.
 pub fn error(rng: &mut impl CryptoRng, out: &mut [i64]) {
     fill::<6>(rng, out, |w| {
         const SIDE: u64 = (1 << BINOMIAL_BITS) - 1;
@@ -155,6 +158,9 @@ pub fn error(rng: &mut impl CryptoRng, out: &mut [i64]) {
 }
 
 /// Uniform coefficients in `{-1, 0, 1}`, up to a bias below `2^-62`.
+///
+/// # Timing
+/// Depends on the number of coefficients alone.
 pub fn ternary(rng: &mut impl CryptoRng, out: &mut [i64]) {
     fill::<8>(rng, out, |w| ((u128::from(w) * 3) >> 64) as i64 - 1);
 }

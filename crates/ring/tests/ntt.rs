@@ -238,6 +238,28 @@ proptest! {
         }
     }
 
+    /// Sums for both halves of a key are what each is by itself, for any number of terms.
+    #[test]
+    fn two_sums_equal_one_and_one(seed: u64, bits in prop::sample::select(vec![25u32, 40, 46, 48, 50, 60]), terms in 0usize..20,
+        path in prop::sample::select(Arithmetic::available().collect::<Vec<_>>())) {
+        let p = Prime::on(path, ntt_primes(bits, 10, 1).unwrap()[0], 10).unwrap();
+        let vectors = |salt: u64| -> Vec<Vec<u64>> {
+            (0..terms as u64).map(|t| residues(p.value(), 1024, seed ^ salt ^ t)).collect()
+        };
+        let (x, y) = (vectors(0), [vectors(1 << 32), vectors(1 << 33)]);
+        let (mut first, mut second) = (vec![7; 1024], vec![7; 1024]);
+        let x_refs: Vec<&[u64]> = x.iter().map(Vec::as_slice).collect();
+        let y_refs = y.each_ref().map(|half| half.iter().map(Vec::as_slice).collect::<Vec<&[u64]>>());
+        p.mul_sums([&mut first, &mut second], &x_refs, [&y_refs[0], &y_refs[1]]);
+        for (got, half) in [first, second].iter().zip(&y) {
+            let mut want = vec![0; 1024];
+            for (x, y) in x.iter().zip(half) {
+                p.mul_add_assign(&mut want, x, y);
+            }
+            prop_assert_eq!(got, &want);
+        }
+    }
+
     #[test]
     fn vector_operations_equal_scalar_ones(seed: u64, bits in prop::sample::select(vec![25u32, 40, 46, 48, 50, 60]),
         path in prop::sample::select(Arithmetic::available().collect::<Vec<_>>())) {

@@ -21,7 +21,8 @@ impl Folder {
     /// cut left of small blobs that no entry names is removed.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Io`].
+    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
+    /// refuses.
     pub(crate) fn ride(&self, rows: &[Vec<u8>]) -> Result<()> {
         self.drop_torn()?;
         let journal = Journal::default();

@@ -40,7 +40,7 @@ impl Folder {
     /// One process at a time: the database beside it is what locks others out.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`] where the system refuses.
     pub fn open(root: &Path, limit: u64) -> Result<Self> {
         let unfinished = root.join(UNFINISHED);
         if unfinished.exists() {
@@ -120,7 +120,8 @@ impl Folder {
     /// Keeps these bytes.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Io`].
+    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
+    /// refuses.
     pub fn keep(&self, bytes: &[u8]) -> Result<Blob> {
         let mut unfinished = self.begin(bytes.len() as u64)?;
         unfinished.push(bytes)?;
@@ -130,7 +131,7 @@ impl Folder {
     /// Deletes every blob that is not needed; how many bytes that freed.
     ///
     /// # Errors
-    /// [`Error::Io`].
+    /// [`Error::Io`] where the system refuses.
     pub fn retain(&self, needed: &[Blob]) -> Result<u64> {
         let names: std::collections::BTreeSet<String> = needed.iter().map(|b| b.digest.to_string()).collect();
         let mut freed = 0;

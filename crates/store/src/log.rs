@@ -185,7 +185,8 @@ impl Records {
     /// The records in the database at `path`, made if it is not there.
     ///
     /// # Errors
-    /// [`Error::InUse`], [`Error::Owner`], [`Error::Database`].
+    /// [`Error::InUse`] where another process has it open; [`Error::Owner`] where it belongs to another study or
+    /// role; [`Error::Database`] where the database refuses.
     pub async fn open(path: &Path, study: &Study) -> Result<Self> {
         Ok(Self(Log::open(path, "coordinator", study).await?))
     }
@@ -207,7 +208,7 @@ impl Records {
     /// Lets the log grow to this many pages of 4 KiB (what it has already stays): a full disk that can be tried out.
     ///
     /// # Errors
-    /// [`Error::Database`].
+    /// [`Error::Database`] where the database refuses.
     pub async fn limit_pages(&self, pages: u32) -> Result<()> {
         self.0.limit_pages(pages).await
     }
@@ -216,7 +217,8 @@ impl Records {
     /// no flush of their own. Blobs that a power cut took from the folder are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Io`], [`Error::Database`].
+    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
+    /// refuses; [`Error::Database`] where the database refuses.
     pub async fn carry(&self, folder: &Folder) -> Result<()> {
         self.0.carry(folder).await
     }
@@ -229,7 +231,7 @@ impl Records {
     /// The log's lines from number `from` on.
     ///
     /// # Errors
-    /// [`Error::Gap`], [`Error::Database`].
+    /// [`Error::Gap`] where the log has a gap; [`Error::Database`] where the database refuses.
     pub async fn lines(&self, from: u64) -> Result<Vec<String>> {
         self.0.read(from).await
     }
@@ -273,7 +275,8 @@ impl Marks {
     /// no flush of their own. Blobs that a power cut took from the folder are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Io`], [`Error::Database`].
+    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
+    /// refuses; [`Error::Database`] where the database refuses.
     pub async fn carry(&self, folder: &Folder) -> Result<()> {
         self.0.carry(folder).await
     }
@@ -286,7 +289,8 @@ impl Marks {
     /// All marks.
     ///
     /// # Errors
-    /// [`Error::Gap`], [`Error::Entry`], [`Error::Database`].
+    /// [`Error::Gap`] where the log has a gap; [`Error::Entry`] for an entry that is none; [`Error::Database`]
+    /// where the database refuses.
     pub async fn all(&self) -> Result<Vec<Mark>> {
         let lines = self.0.read(0).await?;
         lines.iter().map(|line| Ok(Mark::from_text(line)?)).collect()

@@ -37,8 +37,9 @@ impl Collector {
     /// Adds one site's message. A refused one changes nothing.
     ///
     /// # Errors
-    /// [`Error::Transcript`], [`Error::ForeignParty`], [`Error::NotInCommittee`],
-    /// [`Error::Duplicate`], [`Error::Shape`].
+    /// [`Error::Transcript`] for what belongs to another session; [`Error::ForeignParty`] for a party that is not on
+    /// the roster; [`Error::NotInCommittee`] for one that is not in the committee; [`Error::Duplicate`] for a party
+    /// that contributed before; [`Error::Shape`] for a message of another shape.
     pub fn absorb(&mut self, message: &Message) -> Result<()> {
         let (op, party) = (self.op, message.party);
         message.check(op, &self.transcript, self.shape.tag)?;

@@ -145,7 +145,7 @@ impl Dealt {
     /// round. Another round gives others, so that no uniform half comes twice.
     ///
     /// # Errors
-    /// [`Error::Ckks`].
+    /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn encrypt(
         &self,
         key: &PublicKey,
@@ -220,7 +220,8 @@ impl Remainder {
     /// The remainder in exactly these bytes.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Residue`].
+    /// [`Error::Wire`] for bytes that are cut, longer or of another kind; [`Error::Residue`] for a residue that is
+    /// not below its prime.
     pub fn from_bytes(params: &Parameters, pieces: usize, bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes);
         let polys = (0..pieces).map(|_| read_poly(&mut r, params.q())).collect::<Result<_>>()?;

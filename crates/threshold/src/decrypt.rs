@@ -76,8 +76,9 @@ impl DecryptionSession {
     /// before the round is spent.
     ///
     /// # Errors
-    /// [`Error::NoRoom`], [`Error::NotInCommittee`], [`Error::Transcript`],
-    /// [`Error::Spent`], [`Error::Ledger`].
+    /// [`Error::NoRoom`] where the flooding outweighs the room under the message; [`Error::NotInCommittee`] for one
+    /// that is not in the committee; [`Error::Transcript`] for what belongs to another session; [`Error::Spent`] where
+    /// this job and round was opened before; [`Error::Ledger`] where that could not be written down for good.
     pub fn begin(
         ceremony: &Transcript,
         round: &Transcript,
@@ -149,6 +150,9 @@ impl DecryptionSession {
     }
 
     /// This site's `s_i·c_1 + pads + mask` for the next ciphertext. The same ciphertext in the same round gives the same bytes.
+    ///
+    /// # Timing
+    /// Depends on parameters, level and committee alone.
     ///
     /// # Errors
     /// [`Error::Exhausted`], [`Error::Shape`]; the session is gone either way.
@@ -285,7 +289,7 @@ impl Decryption {
     /// `c_0 + Σ shares`: message, noise and masks. Round it to its fixed point before it is shown.
     ///
     /// # Errors
-    /// [`Error::Missing`].
+    /// [`Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish(self, collector: Collector) -> Result<Plaintext> {
         let mut m = collector.finish()?.swap_remove(0);
         self.shape.basis.add_assign(&mut m, &self.ciphertext.components()[0]);
@@ -295,7 +299,7 @@ impl Decryption {
     /// The ciphertext under the asker's key.
     ///
     /// # Errors
-    /// [`Error::Missing`].
+    /// [`Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish_for(self, collector: Collector) -> Result<Ciphertext> {
         let mut halves = collector.finish()?;
         self.shape.basis.add_assign(&mut halves[0], &self.ciphertext.components()[0]);

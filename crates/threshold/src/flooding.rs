@@ -54,7 +54,7 @@ impl Flooding {
     /// message halves are opened in the study's life, by `committee` sites each.
     ///
     /// # Errors
-    /// [`Error::WeakFlooding`].
+    /// [`Error::WeakFlooding`] for fewer statistical bits than are accepted, or a budget of none.
     pub fn for_sums(
         params: &Parameters,
         sites: usize,
@@ -70,7 +70,7 @@ impl Flooding {
     /// coefficient's), `openings` results of which are opened in the study's life.
     ///
     /// # Errors
-    /// [`Error::WeakFlooding`].
+    /// [`Error::WeakFlooding`] for fewer statistical bits than are accepted, or a budget of none.
     pub fn for_circuit(
         params: &Parameters,
         noise: Noise,

@@ -25,8 +25,11 @@ pub struct SiteSecret {
 impl SiteSecret {
     /// Fresh summands for this site, as many as the session is wide.
     ///
+    /// # Timing
+    /// Depends on the parameters and the width alone.
+    ///
     /// # Errors
-    /// [`crate::Error::ForeignParty`].
+    /// [`crate::Error::ForeignParty`] for a party that is not on the roster.
     pub fn generate(transcript: &Transcript, party: PartyId, rng: &mut impl CryptoRng) -> Result<Self> {
         transcript.roster().check("generate secret", party)?;
         let secrets =
@@ -113,7 +116,7 @@ impl PublicKeyProtocol {
     /// The key for several messages beside one uniform half, as many as the session is wide.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`].
+    /// [`crate::Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish_wide(transcript: &Transcript, collector: Collector) -> Result<WideKey> {
         let seed = transcript.reference_string(Self::NAME, 0);
         Ok(WideKey::new(transcript.params(), seed, collector.finish()?))
@@ -122,7 +125,7 @@ impl PublicKeyProtocol {
     /// The key of the first secret.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`].
+    /// [`crate::Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish(transcript: &Transcript, collector: Collector) -> Result<PublicKey> {
         let b = collector.finish()?.swap_remove(0);
         Ok(PublicKey::from_seed(transcript.params(), b, transcript.reference_string(Self::NAME, 0)))
@@ -153,7 +156,7 @@ impl GaloisKeyProtocol {
     /// This site's `−a_j·σ⁻¹(s_i) + e_ij + P·g_j·s_i`, a row a digit.
     ///
     /// # Errors
-    /// [`blindscope_ckks::Error::NoSpecialPrime`].
+    /// [`blindscope_ckks::Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<Message> {
         let params = self.transcript.params();
         let log_n = params.log_n();
@@ -180,7 +183,7 @@ impl GaloisKeyProtocol {
     /// The key.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`].
+    /// [`crate::Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish(self, collector: Collector) -> Result<GaloisKey> {
         let seed = self.transcript.reference_string(Self::NAME, self.element as u64);
         let key = SwitchingKey::from_seed(self.transcript.params(), collector.finish()?, seed)?;
@@ -215,7 +218,7 @@ impl RelinKeyProtocol {
     /// This site's `−u_i·a_j + P·g_j·s_i + e` for each digit, then `s_i·a_j + e'` for each.
     ///
     /// # Errors
-    /// [`blindscope_ckks::Error::NoSpecialPrime`].
+    /// [`blindscope_ckks::Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<(Message, RelinKeyRoundTwo)> {
         let ephemeral = SecretKey::generate(self.0.params(), rng);
         self.share_under(site, ephemeral, rng)
@@ -268,7 +271,7 @@ impl RelinKeyProtocol {
     /// The sum that the second round needs.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`].
+    /// [`crate::Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish(collector: Collector) -> Result<Vec<Poly<Ntt>>> {
         collector.finish()
     }
@@ -296,7 +299,8 @@ impl RelinKeyProtocol {
     /// The sum of these bytes.
     ///
     /// # Errors
-    /// [`crate::Error::Wire`], [`crate::Error::Residue`].
+    /// [`crate::Error::Wire`] for bytes that are cut, longer or of another kind; [`crate::Error::Residue`] for a
+    /// residue that is not below its prime.
     pub fn sum_from_bytes(transcript: &Transcript, bytes: &[u8]) -> Result<Vec<Poly<Ntt>>> {
         let shape = Self::shape(transcript, Self::ONE);
         let mut r = Reader::new(bytes);

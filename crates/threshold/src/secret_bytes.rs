@@ -106,8 +106,9 @@ impl ShamirPart {
     /// A part of this ceremony. Who sent it has to be settled outside.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Transcript`],
-    /// [`Error::ForeignParty`], [`Error::Residue`].
+    /// [`Error::Wire`] for bytes that are cut, longer or of another kind; [`Error::Transcript`] for a message of
+    /// another session; [`Error::ForeignParty`] for a party that is not on the roster; [`Error::Residue`] for a
+    /// residue that is not below its prime.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         let Secrets { ends: [from, to], mut seeds, values } = read("read part", PART, ceremony, 1, bytes)?;
         Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), values })

@@ -83,6 +83,9 @@ impl SiteSecret {
     /// The parts of these summands, one for each site of the roster, its own included.
     ///
     /// *Cost*: for each summand `t − 1` uniform polynomials and `n·(t − 1)` multiplications by constants.
+    ///
+    /// # Timing
+    /// Depends on roster and parameters, and on how many words of a key stream are skipped, which says nothing of the secret.
     pub fn split(&self, transcript: &Transcript, rng: &mut impl CryptoRng) -> Vec<ShamirPart> {
         let roster = transcript.roster();
         let (session, from) = (transcript.digest(), self.party);
@@ -148,6 +151,9 @@ impl ShamirPart {
 
 impl KeyShare {
     /// This site's share, from one part of every site. The parts are consumed.
+    ///
+    /// # Timing
+    /// Depends on roster and parameters alone; what is refused is told by public fields.
     ///
     /// # Errors
     /// As [`PartCollector::absorb`] and [`PartCollector::finish`].
@@ -230,7 +236,7 @@ impl PartCollector {
     /// The share, once every site has given its part.
     ///
     /// # Errors
-    /// [`Error::Missing`].
+    /// [`Error::Missing`] where somebody who is needed has not contributed.
     pub fn finish(mut self) -> Result<KeyShare> {
         let roster = self.transcript.roster();
         let missing: Vec<_> = roster.iter().filter(|p| !self.seen.contains(p)).collect();

@@ -88,7 +88,7 @@ impl Transcript {
     /// The session of a key ceremony in which every site makes `width` secrets.
     ///
     /// # Errors
-    /// [`Error::Width`].
+    /// [`Error::Width`] for a width that is not supported or not the expected one.
     pub fn ceremony(params: &Parameters, roster: &Roster, purpose: &[u8], width: usize) -> Result<Self> {
         check_width("ceremony", width)?;
         Ok(Self::build(params, roster, purpose, 0, width))

@@ -102,7 +102,8 @@ impl WideKey {
     /// A key of this width from its bytes.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Width`], [`Error::Residue`].
+    /// [`Error::Wire`] for bytes that are cut, longer or of another kind; [`Error::Width`] for a width that is not
+    /// supported or not the expected one; [`Error::Residue`] for a residue that is not below its prime.
     pub fn from_bytes(params: &Parameters, width: usize, bytes: &[u8]) -> Result<Self> {
         check_width("read key", width)?;
         let mut r = Header::open(bytes, KIND, params.fingerprint())?;
@@ -153,7 +154,8 @@ impl SharedHalf {
     /// The half in exactly these bytes.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Residue`].
+    /// [`Error::Wire`] for bytes that are cut, longer or of another kind; [`Error::Residue`] for a residue that is
+    /// not below its prime.
     pub fn read(params: &Parameters, bytes: &[u8]) -> Result<Self> {
         let mut r = Reader::new(bytes);
         let poly = read_poly(params, &mut r)?;

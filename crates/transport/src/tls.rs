@@ -35,7 +35,7 @@ impl ServerTls {
     /// Serves with these credentials, and speaks only to certificates of the same authority.
     ///
     /// # Errors
-    /// [`Error::Tls`]
+    /// [`Error::Tls`] for a certificate or key that cannot be used.
     pub fn new(credentials: Credentials<'_>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let roots = Arc::new(credentials.roots()?);
@@ -59,7 +59,7 @@ impl ClientTls {
     /// Calls with these credentials, and only servers of the same authority.
     ///
     /// # Errors
-    /// [`Error::Tls`]
+    /// [`Error::Tls`] for a certificate or key that cannot be used.
     pub fn new(credentials: Credentials<'_>) -> Result<Self> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let mut config = ClientConfig::builder_with_provider(provider)

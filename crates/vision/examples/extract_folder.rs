@@ -1,4 +1,4 @@
-//! Class tokens of a folder of tiles: `extract_folder WEIGHTS FOLDER OUTPUT.safetensors [CACHE]`.
+//! CLS tokens of a folder of tiles: `extract_folder WEIGHTS FOLDER OUTPUT.safetensors [CACHE]`.
 #![allow(clippy::print_stdout, reason = "an example speaks")]
 
 use std::ops::ControlFlow;

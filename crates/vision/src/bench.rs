@@ -68,22 +68,22 @@ impl ExtractionBench {
         std::fs::write(pixels, bytes).map_err(Error::io("writing", pixels))
     }
 
-    /// Class tokens of the batch: `[b, d]`.
+    /// CLS tokens of the batch: `[b, d]`.
     ///
     /// # Errors
     /// None for a bench that was built; the result is passed on.
-    pub fn class_tokens(&self) -> Result<Vec<f32>> {
-        self.pool.install(|| self.model.class_tokens(&self.pixels))
+    pub fn cls_tokens(&self) -> Result<Vec<f32>> {
+        self.pool.install(|| self.model.cls_tokens(&self.pixels))
     }
 
-    /// One forward pass of the batch to class tokens.
+    /// One forward pass of the batch to CLS tokens.
     ///
     /// # Errors
     /// None for a bench that was built; the result is passed on.
     #[allow(clippy::disallowed_methods, reason = "a duration that is reported; no result depends on it")]
     pub fn once(&self) -> Result<Duration> {
         let start = Instant::now();
-        let class = self.class_tokens()?;
+        let class = self.cls_tokens()?;
         let elapsed = start.elapsed();
         if class.iter().all(|v| v.is_finite()) {
             Ok(elapsed)

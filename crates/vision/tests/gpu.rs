@@ -49,10 +49,10 @@ fn difference(config: Config, images: usize, batch: usize) -> Option<f32> {
     let pixels: Vec<f32> =
         (0..images * model.config().pixels()).map(|_| rng.random_range(-2.0..2.0)).collect();
     let there = bring(&model, batch)?;
-    let got = there.class_tokens(&model, &pixels).unwrap();
-    assert_eq!(got, there.class_tokens(&model, &pixels).unwrap(), "the same input gives the same bytes");
-    assert!(matches!(there.class_tokens(&model, &pixels[1..]), Err(Error::Shape { .. })));
-    Some(worst(&got, &model.class_tokens(&pixels).unwrap(), model.config().width))
+    let got = there.cls_tokens(&model, &pixels).unwrap();
+    assert_eq!(got, there.cls_tokens(&model, &pixels).unwrap(), "the same input gives the same bytes");
+    assert!(matches!(there.cls_tokens(&model, &pixels[1..]), Err(Error::Shape { .. })));
+    Some(worst(&got, &model.cls_tokens(&pixels).unwrap(), model.config().width))
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn deit_tiny_agrees_on_real_tiles() {
         Preprocess::imagenet(224).pixels(&decode(&jpeg, Limits::default()).unwrap())
     };
     let pixels: Vec<f32> = names.flat_map(tile).collect();
-    let got = there.class_tokens(&model, &pixels).unwrap();
-    let worst = worst(&got, &model.class_tokens(&pixels).unwrap(), 192);
+    let got = there.cls_tokens(&model, &pixels).unwrap();
+    let worst = worst(&got, &model.cls_tokens(&pixels).unwrap(), 192);
     println!("DeiT-Tiny on 3 real tiles: {worst:.1e}");
     assert!(worst <= 1e-4, "{worst}");
 }

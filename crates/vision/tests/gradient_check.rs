@@ -44,7 +44,7 @@ impl Case {
     }
 
     fn loss(&self, model: &Vit) -> f64 {
-        let logits = self.head.logits(&model.class_tokens(&self.pixels).unwrap()).unwrap();
+        let logits = self.head.logits(&model.cls_tokens(&self.pixels).unwrap()).unwrap();
         let rows = logits.chunks_exact(3).zip(&self.labels);
         let losses = rows.map(|(row, label)| {
             let total: f64 = row.iter().map(|z| f64::from(*z).exp()).sum();
@@ -130,7 +130,7 @@ fn adapters_and_the_last_block() {
         let recording = model.record(&case.pixels, tuning.first_block(config.depth)).unwrap();
         let whole = batch_gradient(&model, &case.head, &case.pixels, &case.labels).unwrap();
         let Classifier::Linear(head) = &case.head else { unreachable!() };
-        let d_class = head.gradient(recording.class_tokens(), &whole.logits).rows;
+        let d_class = head.gradient(recording.cls_tokens(), &whole.logits).rows;
         let mut gradient = tuning.gradient(model.parameters());
         model.backward(&recording, &d_class, &mut gradient).unwrap();
         assert!(!gradient.is_empty());

@@ -68,7 +68,7 @@ fn pooling_is_the_mean_of_patch_tokens_and_part_of_the_digest() {
         (model.features(&pixels).unwrap(), model.digest())
     };
     let (cls, digest) = pooled(Pooling::Cls);
-    assert_eq!((&cls, digest), (&plain.class_tokens(&pixels).unwrap(), plain.digest()));
+    assert_eq!((&cls, digest), (&plain.cls_tokens(&pixels).unwrap(), plain.digest()));
     let (means, other) = pooled(Pooling::Mean);
     assert!((f64::from(means[d + 5]) - mean(1, 5)).abs() < 1e-5 && other != digest);
     let (both, third) = pooled(Pooling::ClsMean);

@@ -32,7 +32,7 @@ fn a_small_vit_learns_structure() {
     let right = test
         .iter()
         .filter(|t| {
-            let class = model.class_tokens(&preprocess.pixels(&plan.draw(**t))).unwrap();
+            let class = model.cls_tokens(&preprocess.pixels(&plan.draw(**t))).unwrap();
             argmax(&head.logits(&class).unwrap()) == t.class
         })
         .count();

@@ -49,7 +49,7 @@ fn deit_tiny_equals_the_reference_from_its_pixels() {
     for (i, rgb) in pixels.data().chunks_exact(3 * 224 * 224).enumerate() {
         let image = i * 8;
         let input = normalised(rgb, 224);
-        let got = model.class_tokens(&input).unwrap();
+        let got = model.cls_tokens(&input).unwrap();
         let error = relative(&got, &class[image * 192..(image + 1) * 192]);
         let tokens = model.tokens(&input).unwrap();
         let mut mean = vec![0.0f32; 192];
@@ -59,7 +59,7 @@ fn deit_tiny_equals_the_reference_from_its_pixels() {
         let mean_error = relative(&mean, &mean_patch[image * 192..(image + 1) * 192]);
         let logit_error = relative(&model.logits(&got).unwrap(), &logits[image * 1000..(image + 1) * 1000]);
         println!("image {image}: cls {error:.2e}, mean patch {mean_error:.2e}, logits {logit_error:.2e}");
-        assert!(error <= 1e-5, "class token differs by {error}");
+        assert!(error <= 1e-5, "CLS token differs by {error}");
         assert!(mean_error <= 1e-5, "mean patch token differs by {mean_error}");
         assert!(logit_error <= 1e-5, "logits differ by {logit_error}");
         assert!(
@@ -70,7 +70,7 @@ fn deit_tiny_equals_the_reference_from_its_pixels() {
 }
 
 /// JPEG decoders differ by rounding in the inverse DCT and the colour conversion. The bounds, against libjpeg-turbo's
-/// pixels: 5 levels in any value, half a level on average, and 5 % of the class token's largest value.
+/// pixels: 5 levels in any value, half a level on average, and 5 % of the CLS token's largest value.
 #[test]
 fn deit_tiny_is_near_the_reference_from_jpeg() {
     let Some(folder) = common::deit() else { return };
@@ -99,9 +99,9 @@ fn deit_tiny_is_near_the_reference_from_jpeg() {
     for (name, expected) in names.into_iter().zip(class.chunks_exact(192)) {
         let jpeg = read_image(&tiles.join(name), Limits::default()).unwrap();
         let image = decode(&jpeg, Limits::default()).unwrap();
-        let got = model.class_tokens(&Preprocess::imagenet(224).pixels(&image)).unwrap();
+        let got = model.cls_tokens(&Preprocess::imagenet(224).pixels(&image)).unwrap();
         worst = worst.max(relative(&got, expected));
     }
     println!("worst of 24 from JPEG: {worst:.2e}");
-    assert!(worst <= 5e-2, "class token differs by {worst} from JPEG");
+    assert!(worst <= 5e-2, "CLS token differs by {worst} from JPEG");
 }

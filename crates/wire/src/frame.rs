@@ -57,7 +57,8 @@ impl Header {
     /// Reads a header. Kind, parameters and length are returned unjudged: see [`Header::require`].
     ///
     /// # Errors
-    /// [`Error::Short`], [`Error::Magic`], [`Error::Version`].
+    /// [`Error::Short`] for fewer bytes than a header; [`Error::Magic`] where the first bytes are not those of an
+    /// object; [`Error::Version`] for another format version.
     pub fn read(r: &mut Reader<'_>) -> Result<Self> {
         let found = r.array("magic")?;
         if found != Self::MAGIC {
@@ -77,7 +78,7 @@ impl Header {
     /// Refuses an object of another kind or of other parameters.
     ///
     /// # Errors
-    /// [`Error::Kind`], [`Error::Params`].
+    /// [`Error::Kind`] for an object of another kind; [`Error::Params`] for one made under other parameters.
     pub fn require(&self, kind: Kind, params: Fingerprint) -> Result<()> {
         if self.kind != kind {
             return Err(Error::Kind { expected: kind, found: self.kind });
@@ -92,7 +93,7 @@ impl Header {
     /// allocating for the payload.
     ///
     /// # Errors
-    /// [`Error::PayloadLen`].
+    /// [`Error::PayloadLen`] for a payload of another length.
     pub fn require_payload(&self, expected: usize) -> Result<()> {
         if self.payload_len != expected as u64 {
             return Err(Error::PayloadLen { expected: expected as u64, found: self.payload_len });

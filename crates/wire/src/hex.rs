@@ -9,7 +9,8 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// Appends the text of these bytes. Where they are secret, the caller hands a text in that it wipes, long enough not to grow.
 ///
-/// *Timing*: depends on the number of bytes alone.
+/// # Timing
+/// Depends on the number of bytes alone.
 pub fn hex_into(bytes: &[u8], text: &mut String) {
     // 10 or more: the distance from '9' + 1 to 'a' is added.
     let digit = |value: u8| char::from(b'0' + value + (9u8.wrapping_sub(value) >> 7) * (b'a' - b'9' - 1));
@@ -24,7 +25,8 @@ pub fn unhex<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
 
 /// Fills `bytes` with what `text` writes and says whether it could: another length, another alphabet or upper case cannot.
 ///
-/// *Timing*: depends on the lengths alone; whether the text was right is the only thing that is told of it.
+/// # Timing
+/// Depends on the lengths alone; whether the text was right is the only thing that is told of it.
 #[must_use]
 pub fn unhex_into(text: &[u8], bytes: &mut [u8]) -> bool {
     if text.len() != 2 * bytes.len() {

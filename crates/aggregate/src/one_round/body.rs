@@ -127,7 +127,8 @@ impl<'r, R: Read> Source<'r, R> {
 /// that is not below `q/2^d`.
 ///
 /// # Errors
-/// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`].
+/// [`Error::Wire`] for a stream of another kind, plan or length; [`Error::Coefficient`] for one that is not below
+/// its bound; [`Error::Io`] where the reader fails.
 pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
     let mut source = Source::body(plan, "check body", body)?;
     for index in 0..plan.chunks() {

@@ -6,7 +6,7 @@ use crate::{Error, Result};
 /// by Cholesky's factor.
 ///
 /// # Errors
-/// [`Error::Singular`].
+/// [`Error::Singular`] where the matrix is not positive definite.
 pub(super) fn solve(op: &'static str, a: &mut [f64], n: usize, right: &mut [f64]) -> Result<()> {
     for row in 0..n {
         let (above, rest) = a.split_at_mut(row * n);

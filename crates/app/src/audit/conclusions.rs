@@ -69,12 +69,12 @@ fn tokens(findings: &Findings) -> Option<String> {
         )
     });
     let judged = if retrieval.leaks || decoder.leaks {
-        "Class tokens in the clear are not safe: they must be treated as patients' data."
+        "CLS tokens in the clear are not safe: they must be treated as patients' data."
     } else {
-        "These attacks got nothing out of class tokens; stronger ones may."
+        "These attacks got nothing out of CLS tokens; stronger ones may."
     };
     Some(format!(
-        "A class token in the clear leads to another tile of the same tissue in {:.0} % of cases ({:.0} % for random tokens), and \
+        "A CLS token in the clear leads to another tile of the same tissue in {:.0} % of cases ({:.0} % for random tokens), and \
          a decoder's picture {pictures} the mean of other tiles ({:.1} dB against {:.1} dB).{search} {judged}",
         100.0 * retrieval.found.mean,
         100.0 * retrieval.control.mean,

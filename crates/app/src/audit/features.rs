@@ -1,4 +1,4 @@
-//! Tiles and their class tokens, cut into the parts that token attacks need: no group is in two of them, except that
+//! Tiles and their CLS tokens, cut into the parts that token attacks need: no group is in two of them, except that
 //! `relatives` are other tiles of the victims' groups among strangers.
 
 use rand::SeedableRng;
@@ -94,7 +94,7 @@ fn part(
         let pictures: Vec<Picture> =
             chunk.iter().map(|t| Picture::from_rgb(&t.fitted(preprocess.side))).collect();
         let pixels: Vec<f32> = pictures.iter().flat_map(|p| p.normalised(preprocess)).collect();
-        part.tokens.extend(model.class_tokens(&pixels)?);
+        part.tokens.extend(model.cls_tokens(&pixels)?);
         part.labels.extend(chunk.iter().map(|t| t.label));
         part.groups.extend(chunk.iter().map(|t| t.group));
         part.pictures.extend(pictures);

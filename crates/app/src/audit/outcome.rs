@@ -13,7 +13,7 @@ pub enum Point {
     Gradient,
     /// A model update after local steps.
     Update,
-    /// A class token.
+    /// A CLS token.
     Token,
     /// An aggregate over sites.
     Aggregate,

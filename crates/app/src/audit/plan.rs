@@ -17,7 +17,7 @@ pub enum Attack {
     Update,
     /// Batches, by spans and by gradient matching.
     Batch,
-    /// Class tokens and their means.
+    /// CLS tokens and their means.
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,

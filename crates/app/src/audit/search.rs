@@ -34,7 +34,7 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
     let row = |(i, ((o, p), s)): (usize, ((&Picture, &Picture), &Similarity))| {
         GalleryRow::new(format!("tile {}", i + 1), o, p, *s)
     };
-    let title = "Class token in the clear: search in pixel space".to_owned();
+    let title = "CLS token in the clear: search in pixel space".to_owned();
     findings.galleries.push(Gallery { title, rows: rows.map(row).collect() });
     let (sealed, random) = (look(&views.sealed)?.0, look(&views.random)?.0);
     let (sealed, random) = (similar(&sealed)?, similar(&random)?);

@@ -92,7 +92,7 @@ fn point(point: Point) -> &'static str {
     match point {
         Point::Gradient => "gradient",
         Point::Update => "model update",
-        Point::Token => "class token",
+        Point::Token => "CLS token",
         Point::Aggregate => "aggregate",
         Point::Head => "head",
     }

@@ -1,4 +1,4 @@
-//! Stage 3: class tokens, and their mean over sites.
+//! Stage 3: CLS tokens, and their mean over sites.
 
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
@@ -99,7 +99,7 @@ fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<()
     };
     findings
         .galleries
-        .push(Gallery { title: "Class token in the clear: decoder".into(), rows: rows.map(row).collect() });
+        .push(Gallery { title: "CLS token in the clear: decoder".into(), rows: rows.map(row).collect() });
     Ok(())
 }
 

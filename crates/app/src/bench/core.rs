@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::clock::milliseconds;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::milliseconds;
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator, Parameters,
     RelinKey, SecretKey, codec, presets,
@@ -285,10 +285,7 @@ fn against(name: &str, rows: &[Row], path: Arithmetic, ours: &[Times], peer: &Tu
         match ratios {
             Some(ratios) => {
                 let measured = Figure::of(AREA, row.figure, "x", Better::Higher, &ratios);
-                report.figures.push(match row.must(path) {
-                    Some((bar, aim)) => measured.must(bar, aim),
-                    None => measured,
-                });
+                report.figures.push(measured.must_if(row.must(path)));
             }
             None => report.missing.push(format!("{name}: no figure {}", row.theirs)),
         }

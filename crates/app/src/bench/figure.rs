@@ -63,6 +63,15 @@ impl Figure {
         }
     }
 
+    /// As [`Self::must`], where anything must hold.
+    #[must_use]
+    pub fn must_if(self, must: Option<(f64, f64)>) -> Self {
+        match must {
+            Some((bar, aim)) => self.must(bar, aim),
+            None => self,
+        }
+    }
+
     /// With what must hold and where it is to go.
     #[must_use]
     pub fn must(mut self, bar: f64, aim: f64) -> Self {

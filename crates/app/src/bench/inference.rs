@@ -11,8 +11,8 @@ use std::path::Path;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
-use super::clock::milliseconds;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::milliseconds;
 use blindscope_classify::{
     Affine, Asker, AskerSecret, EvaluationKeys, Head, HeadLiteral, Map, Normalisation, Packing, Plan, Policy,
     Server,
@@ -59,8 +59,9 @@ struct Case {
 }
 
 impl Case {
-    fn new(head: &Head, policy: Policy, rng: &mut ChaCha20Rng) -> Result<Self, Error> {
-        let plan = Plan::new(head, policy)?;
+    /// Evaluated on no faster path than `path`.
+    fn new(head: &Head, policy: Policy, path: Arithmetic, rng: &mut ChaCha20Rng) -> Result<Self, Error> {
+        let plan = Plan::new(head, policy)?.on(path)?;
         let secret = AskerSecret::generate(&plan, rng)?;
         let bytes = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
         let keys = EvaluationKeys::from_bytes(&plan, &bytes)?;
@@ -87,46 +88,62 @@ impl Case {
     }
 }
 
-pub(super) fn run(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, Error> {
+pub(super) fn run(
+    arithmetic: Arithmetic,
+    runs: usize,
+    peers: &Peers,
+    data: Option<&Path>,
+) -> Result<Report, Error> {
     let mut rng = ChaCha20Rng::from_seed([9; 32]);
     let head = head(&mut rng)?;
-    let path = arithmetic()?;
+    let path = reached(arithmetic)?;
     let words = format!("arithmetic path: {path}; thread CPU time");
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend: words };
     let bars = Bars::of(path);
-    let lone = Case::new(&head, Policy::new(1), &mut rng)?;
+    let lone = Case::new(&head, Policy::new(1), path, &mut rng)?;
     let ours = lone_token(&lone, &head, runs, peers, &bars, &mut rng, &mut report)?;
-    small_batches(&head, runs, &mut rng, &mut report)?;
+    small_batches(&head, path, runs, &mut rng, &mut report)?;
     thousands(&head, runs, &bars, &mut rng, &mut report)?;
-    precision::run(&head, runs, &mut rng, &mut report)?;
+    precision::run(&head, path, runs, &mut rng, &mut report)?;
     against_openfhe(&lone, &ours, &bars, &mut report);
     match data {
-        Some(folder) => agreement::run(folder, &mut rng, &mut report)?,
+        Some(folder) => agreement::run(folder, path, &mut rng, &mut report)?,
         None => report.missing.push("agreement on real tokens: BLINDSCOPE_DATA is not set".into()),
     }
     Ok(report)
 }
 
-/// Bar and aim of what depends on the arithmetic path.
+/// Bar and aim.
+type Must = Option<(f64, f64)>;
+
+/// Bar and aim of what depends on the arithmetic path; the portable one has none.
 struct Bars {
-    latency: (f64, f64),
-    throughput: (f64, f64),
-    over_openfhe: (f64, f64),
+    path: Arithmetic,
+    latency: Must,
+    throughput: Must,
+    over_openfhe: Must,
 }
 
 impl Bars {
     fn of(path: Arithmetic) -> Self {
-        if path == Arithmetic::Ifma {
-            return Self { latency: (4.0, 2.0), throughput: (24e3, 40e3), over_openfhe: (20.0, 40.0) };
+        let of = |latency, throughput, over_openfhe| Self {
+            path,
+            latency: Some(latency),
+            throughput: Some(throughput),
+            over_openfhe: Some(over_openfhe),
+        };
+        match path {
+            Arithmetic::Ifma => of((4.0, 2.0), (24e3, 40e3), (20.0, 40.0)),
+            Arithmetic::Doubles => of((9.0, 5.0), (12e3, 20e3), (12.0, 20.0)),
+            _ => Self { path, latency: None, throughput: None, over_openfhe: None },
         }
-        Self { latency: (9.0, 5.0), throughput: (12e3, 20e3), over_openfhe: (12.0, 20.0) }
     }
 }
 
-/// Which arithmetic a prime of the plans' kind runs on.
-fn arithmetic() -> Result<Arithmetic, Error> {
+/// Which path a prime of the plans' kind runs on under a ceiling.
+fn reached(ceiling: Arithmetic) -> Result<Arithmetic, Error> {
     let value = blindscope_ring::ntt_primes(44, 13, 1)?[0];
-    Ok(blindscope_ring::Prime::new(value, 13)?.arithmetic())
+    Ok(blindscope_ring::Prime::on(ceiling, value, 13)?.arithmetic())
 }
 
 /// Ours and the peer's figures of each turn.
@@ -156,8 +173,8 @@ fn lone_token(
     }
     let all: Vec<f64> = turns.latency.iter().flatten().copied().collect();
     let mut put = |f: Figure| report.figures.push(f);
-    put(lower("latency_one_token", "ms", &all).must(bars.latency.0, bars.latency.1));
-    let predicted = case.plan.report().predicted_ms;
+    put(lower("latency_one_token", "ms", &all).must_if(bars.latency));
+    let predicted = case.plan.report_on(crate::plan::machine(&case.plan)).predicted_ms;
     put(lower("latency_predicted", "ms", &[predicted]));
     // Whichever of the two is larger, over the other.
     let off: Vec<f64> = all.iter().map(|ms| (ms / predicted).max(predicted / ms)).collect();
@@ -183,10 +200,16 @@ fn lower(figure: &str, unit: &'static str, samples: &[f64]) -> Figure {
     Figure::of(AREA, figure, unit, Better::Lower, samples)
 }
 
-fn small_batches(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
+fn small_batches(
+    head: &Head,
+    path: Arithmetic,
+    runs: usize,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<(), Error> {
     for batch in [8, 256] {
         let policy = Policy { packing: Some(Packing::Token), ..Policy::new(batch) };
-        let case = Case::new(head, policy, rng)?;
+        let case = Case::new(head, policy, path, rng)?;
         let asked = tokens(rng, batch);
         let question = case.ask(&asked, rng)?;
         let answer = case.server.answer_bytes(&case.keys, &question)?;
@@ -215,7 +238,7 @@ fn thousands(
     report: &mut Report,
 ) -> Result<(), Error> {
     const BATCH: usize = 4096;
-    let case = Case::new(head, Policy::new(BATCH).precise(8), rng)?;
+    let case = Case::new(head, Policy::new(BATCH).precise(8), bars.path, rng)?;
     let asked = tokens(rng, BATCH);
     let mut file = tempfile()?;
     case.asker.encrypt_into(&asked, &case.secret, rng, &mut file)?;
@@ -234,7 +257,7 @@ fn thousands(
     let rate: Vec<f64> = times.iter().map(|ms| BATCH as f64 / ms * 1e3).collect();
     let mut put = |f: Figure| report.figures.push(f);
     put(Figure::of(AREA, "throughput_batch_of_4096", "tokens/s", Better::Higher, &rate)
-        .must(bars.throughput.0, bars.throughput.1));
+        .must_if(bars.throughput));
     put(lower("upload_token_in_batch_of_4096", "bytes", &[bytes / BATCH as f64]).must(10.5e3, 8e3));
     put(lower("answer_token_in_batch_of_4096", "bytes", &[first.len() as f64 / BATCH as f64])
         .must(200.0, 64.0));
@@ -274,11 +297,7 @@ fn against_openfhe(case: &Case, turns: &Turns, bars: &Bars, report: &mut Report)
     };
     let traffic = (case.plan.upload_len(1) + case.plan.answer_len(1)) as f64;
     let rows = [
-        (
-            "latency_over_openfhe",
-            ratios(&|i| median(&turns.latency[i]), &["inference"]),
-            Some(bars.over_openfhe),
-        ),
+        ("latency_over_openfhe", ratios(&|i| median(&turns.latency[i]), &["inference"]), bars.over_openfhe),
         ("bytes_over_openfhe", ratios(&|_| traffic, &["upload_bytes", "answer_bytes"]), Some((4.0, 10.0))),
         ("keys_over_openfhe", ratios(&|_| case.plan.keys_len() as f64, &["key_bytes"]), None),
     ];
@@ -287,10 +306,6 @@ fn against_openfhe(case: &Case, turns: &Turns, bars: &Bars, report: &mut Report)
             report.missing.push(format!("OpenFHE: no figures for {name}"));
             continue;
         };
-        let figure = Figure::of(AREA, name, "x", Better::Higher, &ratios);
-        report.figures.push(match must {
-            Some((bar, aim)) => figure.must(bar, aim),
-            None => figure,
-        });
+        report.figures.push(Figure::of(AREA, name, "x", Better::Higher, &ratios).must_if(must));
     }
 }

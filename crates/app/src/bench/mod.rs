@@ -4,7 +4,6 @@
 //! named in [`Report::missing`].
 
 mod audit;
-mod clock;
 mod core;
 pub mod federation;
 mod figure;
@@ -39,6 +38,9 @@ pub enum Error {
     /// The vision layer refused: real tiles that cannot be read, most often.
     #[error("bench: {0}")]
     Vision(#[from] blindscope_vision::Error),
+    /// No thread could be started.
+    #[error("bench: {0}")]
+    Threads(#[from] rayon::ThreadPoolBuildError),
     /// A temporary file could not be used.
     #[error("bench, temporary file: {0}")]
     File(#[from] std::io::Error),
@@ -107,7 +109,7 @@ pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report
     core::run(arithmetic, runs, peers)
 }
 
-/// Class tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
+/// CLS tokens: speed beside ONNX Runtime, agreement with reference outputs, a linear probe on real tiles, memory.
 ///
 /// `data` is a folder with `vit/deit-tiny-patch16-224` and `lung-histology`; without it the figures that need it are named as
 /// missing.
@@ -128,13 +130,20 @@ pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
     slides::run(runs, data, peers)
 }
 
-/// Encrypted inference, one thread: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
+/// Encrypted inference, one thread, on no faster path than `arithmetic`: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
 /// of `data`.
 ///
 /// # Errors
 /// [`Error`]
-pub fn inference(runs: usize, peers: &Peers, data: Option<&Path>) -> Result<Report, Error> {
-    inference::run(runs, peers, data)
+pub fn inference(
+    arithmetic: Arithmetic,
+    runs: usize,
+    peers: &Peers,
+    data: Option<&Path>,
+) -> Result<Report, Error> {
+    // One thread, also where a batch would be shared among several.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
+    pool.install(|| inference::run(arithmetic, runs, peers, data))
 }
 
 /// The attacks of the audit on real tiles, or on synthetic ones.

@@ -1,17 +1,20 @@
 //! Drives the peer scripts under `bench/peers` and reads their figures.
 
-use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
+
+use serde::Deserialize;
 
 /// Where the peers are.
 #[derive(Debug, Clone)]
 pub struct Peers {
     /// The folder with the scripts, or `None` to leave peers out.
     pub folder: Option<PathBuf>,
-    /// The Python that has them installed.
+    /// A Python for peers without an environment of their own.
     pub python: PathBuf,
+    /// Where `setup.py` puts one environment a peer.
+    pub environments: Option<PathBuf>,
 }
 
 #[derive(Deserialize)]
@@ -31,29 +34,35 @@ struct PeerFigure {
 type Figures = Result<BTreeMap<String, f64>, String>;
 
 impl Peers {
+    /// The Python of a peer's own environment, if there is one.
+    fn python_of(&self, peer: &str) -> PathBuf {
+        let own = self.environments.as_ref().map(|folder| folder.join(peer).join("bin/python"));
+        own.filter(|python| python.exists()).unwrap_or_else(|| self.python.clone())
+    }
+
     /// SEAL through TenSEAL, milliseconds and bytes.
     pub(super) fn tenseal(&self, rounds: usize) -> Figures {
         let folder = self.folder.as_ref().ok_or("SEAL: peers were left out")?;
-        let mut command = Command::new(&self.python);
+        let mut command = Command::new(self.python_of("tenseal"));
         command.arg(folder.join("tenseal_core.py")).args(["--json", "--rounds", &rounds.max(10).to_string()]);
-        read("SEAL (pip install tenseal, see bench/peers/README.md)", &mut command)
+        read("SEAL (python3 bench/peers/setup.py installs it)", &mut command)
     }
 
     /// OpenFHE on the head of the inference benchmark, milliseconds and bytes.
     pub(super) fn openfhe(&self, rounds: usize) -> Figures {
         let folder = self.folder.as_ref().ok_or("OpenFHE: peers were left out")?;
-        let mut command = Command::new(&self.python);
+        let mut command = Command::new(self.python_of("openfhe"));
         let rounds = rounds.clamp(5, 21).to_string();
         command.arg(folder.join("openfhe_inference.py")).args(["--json", "--rounds", &rounds]);
-        read("OpenFHE (pip install openfhe numpy, see bench/peers/README.md)", &mut command)
+        read("OpenFHE (python3 bench/peers/setup.py installs it)", &mut command)
     }
 
     /// TenSEAL's sum of 3 × 768 values: milliseconds, and bytes of one upload.
     pub(super) fn tenseal_sum(&self, rounds: usize) -> Figures {
         let folder = self.folder.as_ref().ok_or("TenSEAL: peers were left out")?;
-        let mut command = Command::new(&self.python);
+        let mut command = Command::new(self.python_of("tenseal"));
         command.arg(folder.join("tenseal_sum.py")).args(["--json", "--rounds", &rounds.max(10).to_string()]);
-        read("TenSEAL (pip install tenseal, see bench/peers/README.md)", &mut command)
+        read("TenSEAL (python3 bench/peers/setup.py installs it)", &mut command)
     }
 
     /// `tfhe-ntt`, microseconds.

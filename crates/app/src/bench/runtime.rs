@@ -58,7 +58,7 @@ impl OnnxRuntime {
         serde_json::from_str(&answer).map_err(|e| format!("ONNX Runtime: unreadable answer: {e}"))
     }
 
-    /// The batch's class tokens.
+    /// The batch's CLS tokens.
     pub(super) fn tokens(&mut self) -> Result<Vec<f32>, String> {
         let answer = self.ask("tokens")?;
         serde_json::from_str(&answer).map_err(|e| format!("ONNX Runtime: unreadable answer: {e}"))

@@ -8,10 +8,10 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
 use super::runtime::OnnxRuntime;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::slides::{
     Bags, Grid, Mpp, MppSource, Opener, OverviewPlan, Scale, Slide, SlideEntry, SlideFacts, SlideRun,
@@ -279,7 +279,7 @@ fn tokens(
         let tile = tile.map_err(|reason| Error::Slide { path: cut.path.clone(), reason })?;
         pixels.extend(preprocess.pixels(&tile));
     }
-    let ours = model.class_tokens(&pixels)?;
+    let ours = model.cls_tokens(&pixels)?;
     let peak = theirs.iter().fold(0.0f32, |m, v| m.max(v.abs()));
     let apart = ours.iter().zip(&theirs).fold(0.0f32, |m, (a, b)| m.max((a - b).abs()));
     let error = if ours.len() == theirs.len() { f64::from(apart / peak) } else { f64::INFINITY };

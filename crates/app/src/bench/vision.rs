@@ -1,12 +1,12 @@
-//! Figures of class tokens at 224 pixels, batches of eight, two threads.
+//! Figures of CLS tokens at 224 pixels, batches of eight, two threads.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
-use super::clock::of_process;
 use super::runtime::OnnxRuntime;
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_vision::bench::{ExtractionBench, linear_probe, peak_memory, reference_error};
 use blindscope_vision::data::{CsvColumns, Dataset, Limits, Preprocess, read_csv};
 use blindscope_vision::features::{Extraction, extract};
@@ -63,7 +63,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Highest memory of the whole process while ViT-B takes PNG tiles to class tokens.
+/// Highest memory of the whole process while ViT-B takes PNG tiles to CLS tokens.
 fn memory(scratch: &Scratch, report: &mut Report) -> Result<(), Error> {
     let plan = SyntheticPlan { side: 224, patients: 2, tiles: 4, sites: 1, seed: 1 };
     let tiles = plan.write(&scratch.0.join("tiles"))?;
@@ -136,7 +136,7 @@ fn speed(
     report.figures.push(Figure::of(AREA, figure("over"), "x", Better::Higher, &ratios).must(0.8, 1.1));
     // On a busy machine the clock on the wall measures the others too.
     report.figures.push(Figure::of(AREA, figure("cpu_time_over"), "x", Better::Higher, &cpu_ratios));
-    let error = relative(&bench.class_tokens()?, &tokens);
+    let error = relative(&bench.cls_tokens()?, &tokens);
     report
         .figures
         .push(Figure::of(AREA, figure("error_against"), "rel", Better::Lower, &[error]).must(1e-4, 1e-5));

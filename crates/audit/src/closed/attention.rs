@@ -8,7 +8,7 @@
 //! - dL/dW_qkv = Σ_k z_k·g_kᵀ with z_k = γ∘(x_k − mean)/σ_k + β, so every z_k lies in its column space S.
 //!
 //! With Π the projection off S and e_k known, Π·(γ∘centre(Wᵀ·B·c_k + b + e_k) + σ_k·β) = 0 is linear in (c_k, σ_k) and
-//! has one solution as long as patches, positions and class token are independent: 2n + 2 ≤ d. It tells the patches
+//! has one solution as long as patches, positions and CLS token are independent: 2n + 2 ≤ d. It tells the patches
 //! apart by their positions.
 
 use faer::Mat;

@@ -35,7 +35,7 @@ pub struct Recovered {
 pub(crate) fn check_patch_weight(attack: &'static str, config: &Config, gradient: &Parameters) -> Result<()> {
     let expected = config.patch_values() * config.width;
     if gradient.patch.weight.is_empty() {
-        let repair = "attack the class tokens or the head instead";
+        let repair = "attack the CLS tokens or the head instead";
         return Err(Error::NotShared { attack, missing: "patch embedding", repair });
     }
     if gradient.patch.weight.len() == expected {

@@ -1,4 +1,4 @@
-//! Search in pixel space for an image with a given class token (Mahendran and Vedaldi, arXiv 1412.0035, for a frozen
+//! Search in pixel space for an image with a given CLS token (Mahendran and Vedaldi, arXiv 1412.0035, for a frozen
 //! transformer): minimise |f(x) − t|²/|t|² + α·TV(x) by Adam.
 
 use std::ops::ControlFlow;
@@ -41,7 +41,7 @@ pub struct InversionStep {
     pub distance: f64,
 }
 
-/// Images `[b, 3, side, side]` whose class tokens come near `tokens: [b, d]`. The search starts at `start` (the mean of other
+/// Images `[b, 3, side, side]` whose CLS tokens come near `tokens: [b, d]`. The search starts at `start` (the mean of other
 /// tiles, say) plus noise. When `progress` breaks, what is found so far is returned.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ fn slope(model: &Vit, pixels: &[f32], tokens: &[f32]) -> Result<(f64, Vec<f32>)>
     let b = (tokens.len() / d) as f32;
     let mut distance = 0.0;
     let mut d_class = Vec::with_capacity(tokens.len());
-    for (seen, wanted) in recording.class_tokens().chunks_exact(d).zip(tokens.chunks_exact(d)) {
+    for (seen, wanted) in recording.cls_tokens().chunks_exact(d).zip(tokens.chunks_exact(d)) {
         let length: f32 = wanted.iter().map(|t| t * t).sum::<f32>().max(1e-12);
         let error: f32 = seen.iter().zip(wanted).map(|(s, t)| (s - t) * (s - t)).sum();
         distance += f64::from(error / length);

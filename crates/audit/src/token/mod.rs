@@ -1,4 +1,4 @@
-//! Attacks on class tokens, the features that leave a site in the paper's design.
+//! Attacks on CLS tokens, the features that leave a site in the paper's design.
 
 mod decode;
 mod invert;

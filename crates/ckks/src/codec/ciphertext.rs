@@ -23,7 +23,9 @@ pub fn encode_seeded(c: &SeededCiphertext) -> Vec<u8> {
 /// A fresh secret-key ciphertext from its bytes.
 ///
 /// # Errors
-/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
+/// [`crate::Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters;
+/// [`crate::Error::Field`] for a field with an impossible value; [`crate::Error::Residue`] for a residue that is
+/// not below its prime.
 pub fn decode_seeded(params: &Parameters, bytes: &[u8]) -> Result<SeededCiphertext> {
     let mut r = Source::open(params, "seeded ciphertext", SEEDED_CIPHERTEXT, bytes)?;
     let limbs = r.bounded("primes", 1, params.q().len())?;
@@ -57,7 +59,9 @@ pub fn encode_ciphertext(c: &Ciphertext) -> Vec<u8> {
 /// A ciphertext of two or three components from its bytes.
 ///
 /// # Errors
-/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
+/// [`crate::Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters;
+/// [`crate::Error::Field`] for a field with an impossible value; [`crate::Error::Residue`] for a residue that is
+/// not below its prime.
 pub fn decode_ciphertext(params: &Parameters, bytes: &[u8]) -> Result<Ciphertext> {
     let mut r = Source::open(params, "ciphertext", CIPHERTEXT, bytes)?;
     let limbs = r.bounded("primes", 1, params.q().len())?;

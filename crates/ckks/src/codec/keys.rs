@@ -22,7 +22,9 @@ pub fn encode_public_key(key: &PublicKey) -> Vec<u8> {
 /// A public key from its bytes.
 ///
 /// # Errors
-/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`].
+/// [`crate::Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters;
+/// [`crate::Error::Field`] for a field with an impossible value; [`crate::Error::Residue`] for a residue that is
+/// not below its prime.
 pub fn decode_public_key(params: &Parameters, bytes: &[u8]) -> Result<PublicKey> {
     let mut r = Source::open(params, "public key", PUBLIC_KEY, bytes)?;
     r.require_len(bytes, public_key_len(params))?;
@@ -100,8 +102,10 @@ pub fn encode_relin_key(key: &RelinKey) -> Vec<u8> {
 /// A relinearisation key from its bytes.
 ///
 /// # Errors
-/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`],
-/// [`crate::Error::NoSpecialPrime`].
+/// [`crate::Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters;
+/// [`crate::Error::Field`] for a field with an impossible value; [`crate::Error::Residue`] for a residue that is
+/// not below its prime; [`crate::Error::NoSpecialPrime`] where the parameters have no special prime to switch keys
+/// with.
 pub fn decode_relin_key(params: &Parameters, bytes: &[u8]) -> Result<RelinKey> {
     let mut r = Source::open(params, "relinearisation key", RELIN_KEY, bytes)?;
     let key = read_switching(&mut r, params, bytes, Header::LEN)?;
@@ -126,8 +130,10 @@ pub fn encode_galois_key(key: &GaloisKey) -> Vec<u8> {
 /// A Galois key from its bytes.
 ///
 /// # Errors
-/// [`crate::Error::Wire`], [`crate::Error::Field`], [`crate::Error::Residue`],
-/// [`crate::Error::NoSpecialPrime`].
+/// [`crate::Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters;
+/// [`crate::Error::Field`] for a field with an impossible value; [`crate::Error::Residue`] for a residue that is
+/// not below its prime; [`crate::Error::NoSpecialPrime`] where the parameters have no special prime to switch keys
+/// with.
 pub fn decode_galois_key(params: &Parameters, bytes: &[u8]) -> Result<GaloisKey> {
     let mut r = Source::open(params, "Galois key", GALOIS_KEY, bytes)?;
     let element = r.u32("Galois element")?;

@@ -84,7 +84,8 @@ pub fn encode_final(c: &Ciphertext, drop: DropBits) -> Result<Vec<u8>> {
 /// A final ciphertext from its bytes, at level 0.
 ///
 /// # Errors
-/// [`Error::Wire`], [`Error::Field`], [`Error::Residue`].
+/// [`Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters; [`Error::Field`] for a
+/// field with an impossible value; [`Error::Residue`] for a residue that is not below its prime.
 pub fn decode_final(params: &Parameters, bytes: &[u8]) -> Result<Ciphertext> {
     let mut r = Source::open(params, "final ciphertext", FINAL_CIPHERTEXT, bytes)?;
     let prime = params.q().prime(0);

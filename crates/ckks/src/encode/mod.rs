@@ -84,7 +84,7 @@ impl Encoder {
     /// The slots of a plaintext.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn decode_slots(&self, plaintext: &Plaintext) -> Result<Vec<Complex64>> {
         let mut coefficients = self.decode_coefficients(plaintext)?;
         let slots = self.embedding.slots(&coefficients);
@@ -108,7 +108,7 @@ impl Encoder {
     /// The real parts of a plaintext's slots.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn decode_real(&self, plaintext: &Plaintext) -> Result<Vec<f64>> {
         Ok(self.decode_slots(plaintext)?.into_iter().map(|z| z.re).collect())
     }
@@ -116,7 +116,7 @@ impl Encoder {
     /// The coefficients of a plaintext, divided by its scale.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn decode_coefficients(&self, plaintext: &Plaintext) -> Result<Vec<f64>> {
         self.params.check_same("decode", &plaintext.params)?;
         let mut poly = self.coefficients(plaintext);
@@ -132,7 +132,7 @@ impl Encoder {
     /// The exact centred integer coefficients of a plaintext, whatever its scale. Range: below `2^127` in size.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn decode_integers(&self, plaintext: &Plaintext) -> Result<Vec<i128>> {
         self.params.check_same("decode_integers", &plaintext.params)?;
         let mut poly = self.coefficients(plaintext);

@@ -10,7 +10,8 @@ impl Evaluator {
     /// `a + b`: slots add.
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`], [`crate::Error::LevelMismatch`], [`crate::Error::ScaleMismatch`].
+    /// [`crate::Error::Parameters`] for operands of other parameters; [`crate::Error::LevelMismatch`] for operands
+    /// at different levels; [`crate::Error::ScaleMismatch`] for operands at different scales.
     pub fn add(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.add_assign(&mut out, b)?;
@@ -72,7 +73,7 @@ impl Evaluator {
     /// `-a`
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`].
+    /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn neg(&self, a: &Ciphertext) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.neg_assign(&mut out)?;
@@ -82,7 +83,7 @@ impl Evaluator {
     /// `a = -a`
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`].
+    /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn neg_assign(&self, a: &mut Ciphertext) -> Result<()> {
         self.check_one("neg", a)?;
         a.components.iter_mut().for_each(|c| self.params.q().neg_assign(c));

@@ -3,10 +3,12 @@
 //! The polynomial `a + b·X^(N/2)` has the value `a + bi` in every slot. Its evaluations are `a + b·I` at half of the points
 //! and `a - b·I` at the others, where `I` is a square root of -1 modulo the prime: two constants a limb.
 
+use rayon::prelude::*;
+
 use super::{Evaluator, Shape};
 use crate::scale::Scale;
 use crate::{Ciphertext, Complex64, Error, Level, Parameters, Result};
-use blindscope_ring::{EvaluationOrder, Prime};
+use blindscope_ring::{EvaluationOrder, Poly, Prime};
 
 /// A matrix of Gaussian integers, prepared for one level.
 #[derive(Debug, Clone)]
@@ -83,7 +85,7 @@ impl Evaluator {
         (0..count).map(one).collect()
     }
 
-    /// `acc_r += Σ_j w_(r,j)·x_j`: slots multiply by complex constants, scales by the matrix's.
+    /// `acc_r += Σ_j w_(r,j)·x_j`, shared among threads: slots multiply by complex constants, scales by the matrix's.
     ///
     /// # Errors
     /// [`Error::Parameters`], [`Error::LevelMismatch`], [`Error::ScaleMismatch`],
@@ -117,24 +119,32 @@ impl Evaluator {
             self.check_scales(OP, scale, c.scale)?;
             Self::check_components(OP, c, components, "all results alike")?;
         }
-        for k in 0..components {
-            for (i, (prime, halves)) in self.params.q().primes().iter().zip(&w.residues).enumerate() {
-                for (half, w) in halves.iter().enumerate() {
-                    let range = half * self.params.slots()..(half + 1) * self.params.slots();
-                    let x: Vec<&[u64]> = x.iter().map(|c| &c.components[k].limb(i)[range.clone()]).collect();
-                    let mut acc: Vec<&mut [u64]> =
-                        acc.iter_mut().map(|c| &mut c.components[k].limb_mut(i)[range.clone()]).collect();
-                    prime.mul_rows_add_assign(&mut acc, &x, w);
+        // Half a limb of every sum is a task of its own.
+        let mut sums: Vec<Vec<&mut [u64]>> = Vec::new();
+        for c in acc {
+            let limbs = c.components.iter_mut().flat_map(Poly::limbs_mut);
+            for (task, half) in limbs.flat_map(|limb| limb.chunks_exact_mut(self.params.slots())).enumerate()
+            {
+                match sums.get_mut(task) {
+                    Some(rows) => rows.push(half),
+                    None => sums.push(vec![half]),
                 }
             }
         }
+        let halves = 2 * w.residues.len();
+        sums.into_par_iter().enumerate().for_each(|(task, mut rows)| {
+            let (k, i, half) = (task / halves, task % halves / 2, task % 2);
+            let range = half * self.params.slots()..(half + 1) * self.params.slots();
+            let x: Vec<&[u64]> = x.iter().map(|c| &c.components[k].limb(i)[range.clone()]).collect();
+            self.params.q().prime(i).mul_rows_add_assign(&mut rows, &x, &w.residues[i][half]);
+        });
         Ok(())
     }
 
     /// `i·a`: slots turn by a quarter. Exact and free of noise.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn mul_i(&self, a: &Ciphertext) -> Result<Ciphertext> {
         self.check_one("mul_i", a)?;
         let mut out = a.clone();

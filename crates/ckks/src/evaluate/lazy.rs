@@ -38,7 +38,9 @@ impl Evaluator {
     /// The start of a chain.
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`] for operands of other parameters; [`crate::Error::Components`] for a ciphertext
+    /// of another number of polynomials than is taken; [`crate::Error::NoSpecialPrime`] where the parameters have
+    /// no special prime to switch keys with.
     pub fn defer(&self, a: &Ciphertext) -> Result<LazyCiphertext> {
         const OP: &str = "defer";
         self.check_one(OP, a)?;
@@ -114,7 +116,7 @@ impl Evaluator {
     /// The end of a chain.
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`].
+    /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn settle(&self, sum: LazyCiphertext) -> Result<Ciphertext> {
         const OP: &str = "settle";
         self.params.check_same(OP, &sum.params)?;

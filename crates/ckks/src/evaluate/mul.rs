@@ -9,8 +9,9 @@ impl Evaluator {
     /// `a·b`: slots multiply. Three components; relinearise the result, or a sum of such results.
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`], [`crate::Error::LevelMismatch`], [`crate::Error::Components`],
-    /// [`crate::Error::ScaleOverflow`].
+    /// [`crate::Error::Parameters`] for operands of other parameters; [`crate::Error::LevelMismatch`] for operands
+    /// at different levels; [`crate::Error::Components`] for a ciphertext of another number of polynomials than is
+    /// taken; [`crate::Error::ScaleOverflow`] where the product's scale does not fit the level's modulus.
     pub fn mul(&self, a: &Ciphertext, b: &Ciphertext) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.mul_into(a, b, &mut out)?;
@@ -119,7 +120,9 @@ impl Evaluator {
     /// Back to two components: `c_2·s^2` is switched to a pair under `s`.
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`] for operands of other parameters; [`crate::Error::Components`] for a ciphertext
+    /// of another number of polynomials than is taken; [`crate::Error::NoSpecialPrime`] where the parameters have
+    /// no special prime to switch keys with.
     pub fn relinearise(&self, a: &Ciphertext, key: &RelinKey) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.relinearise_into(a, key, &mut out)?;

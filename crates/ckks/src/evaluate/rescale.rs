@@ -8,7 +8,7 @@ impl Evaluator {
     /// `a / q_l`, rounded: one level and one prime less, the scale divided by exactly that prime.
     ///
     /// # Errors
-    /// [`Error::Parameters`], [`Error::NoLevelLeft`].
+    /// [`Error::Parameters`] for operands of other parameters; [`Error::NoLevelLeft`] at level 0.
     pub fn rescale(&self, a: &Ciphertext) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.rescale_into(a, &mut out)?;

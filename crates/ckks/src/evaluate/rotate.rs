@@ -7,8 +7,9 @@ impl Evaluator {
     /// Slots moved left by `steps` (right if negative), cyclically.
     ///
     /// # Errors
-    /// [`Error::MissingGaloisKey`], [`Error::Parameters`], [`Error::Components`],
-    /// [`Error::NoSpecialPrime`].
+    /// [`Error::MissingGaloisKey`] where the key of this automorphism is not among the keys; [`Error::Parameters`]
+    /// for operands of other parameters; [`Error::Components`] for a ciphertext of another number of polynomials
+    /// than is taken; [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn rotate(&self, a: &Ciphertext, steps: i64, keys: &GaloisKeys) -> Result<Ciphertext> {
         let mut out = Ciphertext::empty(&self.params);
         self.rotate_into(a, steps, keys, &mut out)?;

@@ -7,7 +7,7 @@ impl Evaluator {
     /// `c·a` for an integer: slots and noise grow by `|c|`, the scale stays.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn mul_integer(&self, a: &Ciphertext, c: i64) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.mul_integer_assign(&mut out, c)?;
@@ -17,7 +17,7 @@ impl Evaluator {
     /// `a *= c` for an integer.
     ///
     /// # Errors
-    /// [`Error::Parameters`].
+    /// [`Error::Parameters`] for operands of other parameters.
     pub fn mul_integer_assign(&self, a: &mut Ciphertext, c: i64) -> Result<()> {
         self.check_one("mul_integer", a)?;
         a.components.iter_mut().for_each(|p| self.params.q().mul_integer_assign(p, c));

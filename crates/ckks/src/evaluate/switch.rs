@@ -3,12 +3,13 @@
 //! With `L` primes and one special prime a switch is `L^2 + 3L + 2` transforms: `L` back to coefficients, `L^2` for the
 //! digits modulo the other primes, `2(L + 1)` for the division.
 
+use std::ops::Range;
+
 use super::Evaluator;
 use crate::params::SwitchTables;
 use crate::{Ciphertext, Level, Result, SwitchingKey};
 use blindscope_ring::extend::{Extension, Scaled};
 use blindscope_ring::{Ntt, Poly};
-use std::ops::Range;
 
 /// The digits of a ciphertext's `c_1`, raised to the modulus with the special primes. Made once, it serves any number of
 /// rotations of that ciphertext.
@@ -27,7 +28,9 @@ impl Evaluator {
     /// The digits of a two-component ciphertext, for [`Self::rotate_decomposed`].
     ///
     /// # Errors
-    /// [`crate::Error::Parameters`], [`crate::Error::Components`], [`crate::Error::NoSpecialPrime`].
+    /// [`crate::Error::Parameters`] for operands of other parameters; [`crate::Error::Components`] for a ciphertext
+    /// of another number of polynomials than is taken; [`crate::Error::NoSpecialPrime`] where the parameters have
+    /// no special prime to switch keys with.
     pub fn decompose(&self, a: &Ciphertext) -> Result<Decomposed> {
         const OP: &str = "decompose";
         self.check_one(OP, a)?;

@@ -57,7 +57,7 @@ impl GaloisKeys {
     /// The key that rotates by `steps`.
     ///
     /// # Errors
-    /// [`Error::MissingGaloisKey`].
+    /// [`Error::MissingGaloisKey`] where the key of this automorphism is not among the keys.
     pub fn rotation(&self, params: &Parameters, op: &'static str, steps: i64) -> Result<&GaloisKey> {
         let element = galois::rotation_element(steps, params.log_n());
         self.0.get(&element).ok_or_else(|| {
@@ -69,7 +69,7 @@ impl GaloisKeys {
     /// The key that conjugates.
     ///
     /// # Errors
-    /// [`Error::MissingGaloisKey`].
+    /// [`Error::MissingGaloisKey`] where the key of this automorphism is not among the keys.
     pub fn conjugation(&self, params: &Parameters, op: &'static str) -> Result<&GaloisKey> {
         let element = galois::conjugation_element(params.log_n());
         self.0.get(&element).ok_or_else(|| Error::MissingGaloisKey {

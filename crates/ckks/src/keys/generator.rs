@@ -20,11 +20,17 @@ impl KeyGenerator {
     }
 
     /// A fresh secret key.
+    ///
+    /// # Timing
+    /// Depends on the parameters alone.
     pub fn secret_key(&self, rng: &mut impl CryptoRng) -> SecretKey {
         SecretKey::generate(&self.params, rng)
     }
 
     /// The public key of a secret key.
+    ///
+    /// # Timing
+    /// Depends on the parameters alone.
     pub fn public_key(&self, secret: &SecretKey, rng: &mut impl CryptoRng) -> PublicKey {
         let q = self.params.q();
         let seed = Seed::generate(rng);
@@ -38,8 +44,11 @@ impl KeyGenerator {
 
     /// The relinearisation key of a secret key.
     ///
+    /// # Timing
+    /// Depends on the parameters alone.
+    ///
     /// # Errors
-    /// [`Error::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn relin_key(&self, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<RelinKey> {
         let mut square = Zeroizing::new(secret.s.clone());
         self.params.qp().mul_assign(&mut square, &secret.s);
@@ -49,7 +58,7 @@ impl KeyGenerator {
     /// The key that rotates slots left by `steps` (right if negative).
     ///
     /// # Errors
-    /// [`Error::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn rotation_key(
         &self,
         secret: &SecretKey,
@@ -62,7 +71,7 @@ impl KeyGenerator {
     /// The key that conjugates slots.
     ///
     /// # Errors
-    /// [`Error::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn conjugation_key(&self, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<GaloisKey> {
         self.galois_key(secret, galois::conjugation_element(self.params.log_n()), rng)
     }
@@ -70,7 +79,7 @@ impl KeyGenerator {
     /// Rotation keys for each of `steps`.
     ///
     /// # Errors
-    /// [`Error::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn galois_keys(
         &self,
         secret: &SecretKey,
@@ -83,8 +92,11 @@ impl KeyGenerator {
 
     /// The key for `X -> X^element`. Range: odd element.
     ///
+    /// # Timing
+    /// Depends on the parameters and the element, which is public.
+    ///
     /// # Errors
-    /// [`Error::NoSpecialPrime`].
+    /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn galois_key(
         &self,
         secret: &SecretKey,

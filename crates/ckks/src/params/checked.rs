@@ -18,6 +18,7 @@ pub struct Parameters(Arc<Inner>);
 
 struct Inner {
     literal: ParametersLiteral,
+    ceiling: Arithmetic,
     q: Basis,
     special: Option<Basis>,
     /// All ciphertext primes, then the special ones: where keys live.
@@ -98,12 +99,17 @@ impl Parameters {
         if let Some(i) = (1..all.len()).find(|&i| all[..i].contains(&all[i])) {
             return Err(blindscope_ring::Error::RepeatedPrime { value: all[i] }.into());
         }
-        Ok(Self(Arc::new(Inner::new(literal, q, special))))
+        Ok(Self(Arc::new(Inner::new(literal, arithmetic, q, special))))
     }
 
     /// The literal these were made from.
     pub fn literal(&self) -> &ParametersLiteral {
         &self.0.literal
+    }
+
+    /// The fastest path that its primes may run on.
+    pub fn ceiling(&self) -> Arithmetic {
+        self.0.ceiling
     }
 
     /// `log2 N`
@@ -234,7 +240,7 @@ impl std::fmt::Debug for Parameters {
 }
 
 impl Inner {
-    fn new(literal: ParametersLiteral, q: Basis, special: Option<Basis>) -> Self {
+    fn new(literal: ParametersLiteral, ceiling: Arithmetic, q: Basis, special: Option<Basis>) -> Self {
         let qp = special.as_ref().map_or_else(|| q.clone(), |s| q.concat(s));
         let switching = match &special {
             Some(s) => (1..=q.len()).map(|limbs| SwitchTables::new(&q, s, limbs)).collect(),
@@ -255,7 +261,7 @@ impl Inner {
             hasher.absorb_u64(p.value());
         }
         let lift = Lift::new(&q);
-        Self { digest: hasher.finish(), literal, q, special, qp, lift, switching, rescaling }
+        Self { digest: hasher.finish(), literal, ceiling, q, special, qp, lift, switching, rescaling }
     }
 }
 

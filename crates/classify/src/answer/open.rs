@@ -11,7 +11,7 @@ impl Answer {
     /// The logits of every token, `classes` each.
     ///
     /// # Errors
-    /// [`crate::Error::Ckks`].
+    /// [`crate::Error::Ckks`] where the scheme refuses, see there.
     pub fn open(&self, plan: &Plan, encoder: &Encoder, secret: &SmallSecret) -> Result<Vec<Vec<f64>>> {
         let shapes = shape::pieces(plan, self.tokens);
         let values: Result<Vec<Vec<f64>>> =

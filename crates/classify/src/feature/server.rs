@@ -6,6 +6,8 @@
 
 use std::io::Read;
 
+use rayon::prelude::*;
+
 use super::FeatureLayout;
 use crate::answer::Lanes;
 use crate::question::Pieces;
@@ -42,7 +44,8 @@ impl FeatureServer {
     /// Prepares a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`], [`Error::OtherMode`], [`Error::Ckks`].
+    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
+    /// it; [`Error::Ckks`] where the scheme refuses, see there.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(layout) = plan.feature_layout().copied() else {
@@ -96,14 +99,10 @@ impl FeatureServer {
         let late = self.plan.literal().chain.rescale == Rescale::Late;
         let mut sums = ev.zeros(self.layout.units, 2, top, scale);
         for weights in &self.first {
-            let mut run = Vec::with_capacity(weights.shape().1);
-            while run.len() < weights.shape().1 {
-                let Some(c) = pieces.next()? else { break };
-                run.push(c);
-            }
+            let run = pieces.run(weights.shape().1)?;
             ev.mul_gaussian_add_assign(&mut sums, weights, &run)?;
         }
-        for (v, bias) in sums.iter_mut().zip(&self.first_bias) {
+        let finish = |(v, bias): (&mut Ciphertext, &f64)| -> Result<()> {
             if !late {
                 ev.rescale_assign(v)?;
             }
@@ -112,8 +111,9 @@ impl FeatureServer {
             if late {
                 ev.rescale_assign(v)?;
             }
-            ev.add_scalar_assign(v, *bias)?;
-        }
+            Ok(ev.add_scalar_assign(v, *bias)?)
+        };
+        sums.par_iter_mut().zip(&self.first_bias).try_for_each(finish)?;
         Ok(sums)
     }
 
@@ -186,7 +186,7 @@ impl OuterLayer {
             let v: Vec<Ciphertext> = units.by_ref().take(UNITS).collect();
             for (d, weights) in &self.terms {
                 let powers = v
-                    .iter()
+                    .par_iter()
                     .map(|v| match (d, degree) {
                         (1, _) => Ok(ev.drop_to_level(v, Level(1))?),
                         (2, 2) => Ok(ev.square(v)?),

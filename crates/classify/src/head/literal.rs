@@ -60,7 +60,8 @@ impl Normalisation {
     /// How often the clip acts on these tokens: what a user should hear of, since such a token is answered as the clipped one.
     ///
     /// # Errors
-    /// [`Error::Width`], [`Error::NotFinite`].
+    /// [`Error::Width`] for a token of another width; [`Error::NotFinite`] for a token that holds something that is
+    /// not a number.
     pub fn clipped<T: AsRef<[f64]>>(&self, tokens: &[T]) -> Result<Clipped> {
         let mut clipped = Clipped::default();
         for (i, token) in tokens.iter().enumerate() {

@@ -28,7 +28,8 @@ impl Head {
     /// Checks a literal.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Value`].
+    /// [`Error::Length`] for a part of another length than the rest asks for; [`Error::Value`] for a number that
+    /// cannot be used.
     pub fn new(literal: HeadLiteral) -> Result<Self> {
         literal.check()?;
         let circuit = Circuit::of(&literal.map);
@@ -57,7 +58,7 @@ impl Head {
     /// The head as JSON.
     ///
     /// # Errors
-    /// [`Error::Json`].
+    /// [`Error::Json`] where it cannot be written as JSON.
     pub fn to_json(&self) -> Result<Vec<u8>> {
         Ok(serde_json::to_vec(&self.literal)?)
     }
@@ -65,7 +66,7 @@ impl Head {
     /// SHA-256 of the head's JSON: its identity.
     ///
     /// # Errors
-    /// [`Error::Json`].
+    /// [`Error::Json`] where it cannot be written as JSON.
     pub fn digest(&self) -> Result<Digest> {
         Ok(Hasher::new("blindscope/classify/head/v1").absorb(&self.to_json()?).finish())
     }
@@ -118,7 +119,8 @@ impl Head {
     /// What the asker encrypts: `clamp((x_j - mean_j)·gain_j)` within the bound, shortened to the radius.
     ///
     /// # Errors
-    /// [`Error::Width`], [`Error::NotFinite`].
+    /// [`Error::Width`] for a token of another width; [`Error::NotFinite`] for a token that holds something that is
+    /// not a number.
     pub fn normalise(&self, index: usize, token: &[f64]) -> Result<Vec<f64>> {
         self.literal.normalisation.apply(index, token)
     }

@@ -50,7 +50,7 @@ impl Head {
     /// The head as `safetensors`.
     ///
     /// # Errors
-    /// [`Error::SafeTensors`].
+    /// [`Error::SafeTensors`] where the writer fails.
     pub fn to_safetensors(&self) -> Result<Vec<u8>> {
         let parts = parts(self.literal());
         let views = parts

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::PlanLiteral;
 use super::literal::within;
 use crate::Result;
-use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
+use blindscope_ckks::{Arithmetic, ModulusLiteral, Parameters, ParametersLiteral, Security};
 
 /// Rings that plans use, as `log2 N`.
 pub(super) const RINGS: std::ops::RangeInclusive<u32> = 12..=15;
@@ -105,15 +105,16 @@ impl Chain {
     }
 
     /// The scheme's parameters; refused above the row of the security table that the plan names.
-    pub(super) fn parameters(&self, plan: &PlanLiteral) -> Result<Parameters> {
+    pub(super) fn parameters(&self, plan: &PlanLiteral, ceiling: Arithmetic) -> Result<Parameters> {
         let first = self.moduli.first().copied().unwrap_or(0);
-        Ok(Parameters::new(ParametersLiteral {
+        let literal = ParametersLiteral {
             log_n: self.log_n,
             ciphertext: ModulusLiteral::bits(&self.moduli),
             special: ModulusLiteral::bits(&[self.special]),
             log2_scale: DEFAULT_LOG2.min(first.saturating_sub(2)),
             security: row(plan.quantum),
-        })?)
+        };
+        Ok(Parameters::on(ceiling, literal)?)
     }
 }
 

@@ -84,7 +84,7 @@ impl PlanLiteral {
     /// The bytes of the plan: JSON.
     ///
     /// # Errors
-    /// [`Error::Json`].
+    /// [`Error::Json`] where it cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         Ok(serde_json::to_vec(self)?)
     }

@@ -1,6 +1,7 @@
 //! Plans: everything that is decided before a key exists.
 
 mod chain;
+mod cost;
 mod joint;
 mod lengths;
 mod literal;
@@ -11,6 +12,7 @@ mod report;
 mod search;
 
 pub use chain::{Chain, Rescale};
+pub use cost::Machine;
 pub(crate) use lengths::COUNT_LEN;
 pub use literal::PlanLiteral;
 pub use policy::{Collective, KeyOwner, Packing, Policy, Release};
@@ -19,7 +21,7 @@ pub use report::PlanReport;
 use crate::feature::FeatureLayout;
 use crate::layout::{Demand, Layout};
 use crate::{Error, Head, Result};
-use blindscope_ckks::{Level, Parameters, Scale, Security};
+use blindscope_ckks::{Arithmetic, Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
 use noise::Noise;
@@ -52,7 +54,9 @@ impl Plan {
     /// Plans one head under one policy.
     ///
     /// # Errors
-    /// [`Error::NoPlan`], [`Error::Overflow`], [`Error::TooCoarse`], [`Error::Ckks`].
+    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest
+    /// modulus; [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where
+    /// the scheme refuses, see there.
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         if let Some(packing) = policy.packing {
             return Self::packed(head, policy, packing);
@@ -143,20 +147,31 @@ impl Plan {
     /// Checks a published plan and derives the rest.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Value`], [`Error::NoPlan`], [`Error::OtherMode`],
-    /// [`Error::Ckks`].
+    /// [`Error::Length`] for a part of another length than the rest asks for; [`Error::Value`] for a number that
+    /// cannot be used; [`Error::NoPlan`] where no parameters fit; [`Error::OtherMode`] where the plan does not
+    /// offer it; [`Error::Ckks`] where the scheme refuses, see there.
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
-        let params = literal.chain.parameters(&literal)?;
+        let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
         let layout = layout(&literal, literal.chain.log_n)?;
         let id = literal.digest()?;
         Ok(Self { literal, params, layout, id })
     }
 
+    /// The same plan, evaluated on no faster path than `ceiling`: to measure paths. Keys, questions and answers are the same
+    /// bytes on all of them.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn on(mut self, ceiling: Arithmetic) -> Result<Self> {
+        self.params = self.literal.chain.parameters(&self.literal, ceiling)?;
+        Ok(self)
+    }
+
     /// The bytes to publish.
     ///
     /// # Errors
-    /// [`Error::Json`].
+    /// [`Error::Json`] where it cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         self.literal.to_bytes()
     }

@@ -71,7 +71,7 @@ impl Release {
     /// Returns the new count.
     ///
     /// # Errors
-    /// [`Error::QueryLimit`].
+    /// [`Error::QueryLimit`] where the asker has asked enough.
     pub fn admit(self, used: u64, tokens: u64) -> Result<u64> {
         let total = used.saturating_add(tokens);
         match self.limit() {

@@ -1,12 +1,13 @@
 //! The server of the token packing: the first layer by diagonals, the activation, the outer layer.
 
+use std::io::Read;
+
 use super::outer::OuterLayer;
 use crate::answer::{Lanes, shape};
 use crate::layout::{Layout, Outer};
 use crate::question::Pieces;
 use crate::{EncryptedHead, Error, EvaluationKeys, Head, Plan, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, LazyCiphertext, Level, Plaintext};
-use std::io::Read;
 
 /// A first layer's weights, one plaintext or ciphertext a step, and its bias.
 enum First {
@@ -27,7 +28,8 @@ impl TokenServer {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`], [`Error::OtherMode`], [`Error::Ckks`].
+    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
+    /// it; [`Error::Ckks`] where the scheme refuses, see there.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(l) = plan.token_layout().filter(|_| !plan.literal().encrypted_head) else {

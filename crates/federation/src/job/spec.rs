@@ -83,7 +83,8 @@ impl JobSpec {
     /// The job of this TOML text.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Field`].
+    /// [`Error::File`] for text that is not the file's format; [`Error::Field`] for a field
+    /// out of its range.
     pub fn from_toml(text: &str) -> Result<Self> {
         Self::draft_from_toml(text)?.checked()
     }
@@ -91,7 +92,7 @@ impl JobSpec {
     /// The job of this TOML text, which may lack what the application derives from the rest.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn draft_from_toml(text: &str) -> Result<Self> {
         toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
@@ -99,7 +100,8 @@ impl JobSpec {
     /// The job of this JSON text.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Field`].
+    /// [`Error::File`] for text that is not the file's format; [`Error::Field`] for a field
+    /// out of its range.
     pub fn from_json(text: &str) -> Result<Self> {
         Self::draft_from_json(text)?.checked()
     }
@@ -107,7 +109,7 @@ impl JobSpec {
     /// As [`Self::draft_from_toml`], of JSON text.
     ///
     /// # Errors
-    /// [`Error::File`].
+    /// [`Error::File`] for text that is not the file's format.
     pub fn draft_from_json(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }

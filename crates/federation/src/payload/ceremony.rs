@@ -54,7 +54,8 @@ pub(crate) fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Res
 /// Writes a site's payload of phase key-share. The secret behind it is forgotten when this returns.
 ///
 /// # Errors
-/// [`Error::Seal`], [`Error::Threshold`], [`Error::Io`].
+/// [`Error::Seal`] where sealing fails; [`Error::Threshold`] where the protocols' layer refuses, see there;
+/// [`Error::Io`] where the writer fails.
 pub fn write_key_share(
     study: &Study,
     job: JobId,

@@ -74,7 +74,8 @@ const EPHEMERAL: &str = "blindscope/federation/inference/ephemeral/v1";
 /// Writes a site's payload of phase key-share in an inference ceremony.
 ///
 /// # Errors
-/// [`Error::Seal`], [`Error::Threshold`], [`Error::Io`].
+/// [`Error::Seal`] where sealing fails; [`Error::Threshold`] where the protocols' layer refuses, see there;
+/// [`Error::Io`] where the writer fails.
 pub fn write_inference_share(
     study: &Study,
     (job, circuit): (JobId, &Circuit),
@@ -264,7 +265,7 @@ pub(crate) fn read_exactly(op: &'static str, blobs: &dyn Blobs, blob: &Blob, len
 /// The evaluation keys of their bytes, as [`combine_relin`] made them.
 ///
 /// # Errors
-/// [`Error::Length`], [`Error::Ckks`].
+/// [`Error::Length`] for another length than the sizes say; [`Error::Ckks`] where the scheme refuses, see there.
 pub fn read_evaluation_keys(
     study: &Study,
     circuit: &Circuit,

@@ -116,7 +116,8 @@ impl Mark {
     /// The mark of a line.
     ///
     /// # Errors
-    /// [`Error::Oversize`], [`Error::Message`].
+    /// [`Error::Oversize`] for more bytes than such a message has; [`Error::Message`] for bytes that are no such
+    /// message.
     pub fn from_text(text: &str) -> Result<Self> {
         message::from_text("mark", text.as_bytes(), Self::MAX_LEN)
     }

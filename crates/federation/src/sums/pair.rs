@@ -43,7 +43,7 @@ fn context(epoch: &Epoch, from: SiteId, to: SiteId) -> Digest {
 /// A dealer's pair keys, sealed: [`PAIRING_LEN`] bytes for each holder but itself, in order. The same bytes in each call.
 ///
 /// # Errors
-/// [`Error::Seal`].
+/// [`Error::Seal`] where sealing fails.
 pub fn pairing(epoch: &Epoch, me: SiteId, sealing: &SealingKey) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(pairing_len(epoch, me));
     for to in others(epoch, me) {

@@ -4,7 +4,6 @@ use std::io::Read;
 
 use super::{Agreed, Commitment, SumOpening, SumRefusal, SumRound};
 use crate::{Error, Result, SiteId};
-use blindscope_aggregate::Result as Aggregated;
 use blindscope_aggregate::one_round::{evaluate_sum, open_sum, opens_first_chunk, recover_key};
 
 /// How a sum was opened.
@@ -27,7 +26,7 @@ pub fn read_result(
     agreed: &Agreed,
     openings: &[SumOpening],
     sum: &mut dyn FnMut() -> Result<Box<dyn Read + Send>>,
-    sink: &mut dyn FnMut(&[u64]) -> Aggregated<()>,
+    sink: &mut dyn FnMut(&[u64]) -> blindscope_aggregate::Result<()>,
 ) -> Result<SumResult> {
     let plan = round.plan();
     if commitment.digest(round) != agreed.commitment() {

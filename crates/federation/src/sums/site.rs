@@ -10,11 +10,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindscope_wire::Digest;
-
 use super::epoch::follows;
 use super::{Agreed, Commitment, Epoch, SignedUpload, SumMark, SumRefusal, SumRound, Void};
 use crate::{JobId, Result, SiteId};
+use blindscope_wire::Digest;
 
 /// A round that the site has uploaded in.
 #[derive(Debug, Clone, Copy)]

@@ -3,6 +3,11 @@
 use std::cell::RefCell;
 use std::io::{self, Cursor, Read, Write};
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
+use crate::common::circuit;
+use crate::toy::{Compute, Disk, Done, Held, contribution};
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, Scale,
     SecretKey, codec,
@@ -14,12 +19,6 @@ use blindscope_federation::{
     Task, Work, combine, site_payload,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
-
-use crate::common::circuit;
-
-use crate::toy::{Compute, Disk, Done, Held, contribution};
 
 pub(crate) struct Real<'a> {
     pub(crate) study: &'a Study,

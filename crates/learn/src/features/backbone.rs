@@ -1,4 +1,4 @@
-//! The model that turns tiles into class tokens.
+//! The model that turns tiles into CLS tokens.
 
 use std::path::{Path, PathBuf};
 

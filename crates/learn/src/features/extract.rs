@@ -45,7 +45,7 @@ pub struct Extracted {
     pub graphics: Option<String>,
 }
 
-/// Class tokens of every readable tile. `progress` is called after each batch; once `cancel` is set, extraction stops after
+/// CLS tokens of every readable tile. `progress` is called after each batch; once `cancel` is set, extraction stops after
 /// the batch at hand, and what was done stays in the cache.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Tiles to class tokens: list them, join their copies, take them through a backbone, split the result.
+//! Tiles to CLS tokens: list them, join their copies, take them through a backbone, split the result.
 //!
 //! ```no_run
 //! use blindscope_learn::features::{self, Backbone, BackboneSource, ExtractOptions, TileList};

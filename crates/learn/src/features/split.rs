@@ -1,11 +1,12 @@
 //! Splits of features that keep groups whole.
 
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
 use super::{Error, Features};
 use blindscope_vision::data::{
     Dataset, Split, SplitPlan, check_no_leak, connected_groups, dirichlet_sites, k_fold, split_by_site,
 };
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
 /// Into what features are split.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,14 +1,15 @@
 //! Lists of tiles.
 
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::Error;
 use blindscope_vision::data::{
     Copies, CsvColumns, Dataset, Duplicates, Limits, connected_groups, group_duplicates, open_all, read_csv,
     read_folder,
 };
 use blindscope_vision::synth::SyntheticPlan;
-use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A folder with one sub-folder a class, or a CSV file `path,label[,group][,patient][,site]`.
 #[derive(Debug, Clone)]

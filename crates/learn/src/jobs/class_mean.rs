@@ -1,4 +1,4 @@
-//! `cls-mean`: the mean class token of each class, the paper's own aggregate, for comparison.
+//! `cls-mean`: the mean CLS token of each class, the paper's own aggregate, for comparison.
 //!
 //! Its head names the nearest mean: `‖x − m_c‖²` is smallest where `m_c·x − ½‖m_c‖²` is largest.
 

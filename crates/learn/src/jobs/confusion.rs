@@ -1,11 +1,12 @@
 //! `metrics`: counts by true and predicted class, summed under encryption, so that nobody learns how well one site does.
 
+use serde::{Deserialize, Serialize};
+
 use super::integers::padded;
 use super::model::Model;
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_vision::metrics::{Confusion, argmax};
-use serde::{Deserialize, Serialize};
 
 /// The result of `metrics`: JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

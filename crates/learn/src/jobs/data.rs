@@ -7,7 +7,7 @@ use blindscope_vision::data::Preprocess;
 use blindscope_vision::train::TrainingTile;
 use blindscope_vision::vit::Vit;
 
-/// Class tokens in rows with their labels.
+/// CLS tokens in rows with their labels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Examples {
     /// `[n, width]`.

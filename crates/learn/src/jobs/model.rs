@@ -1,8 +1,9 @@
 //! The model that a job ends in.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
-use serde::{Deserialize, Serialize};
 
 const FORMAT: &str = "blindscope model 1";
 

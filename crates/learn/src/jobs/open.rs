@@ -1,16 +1,18 @@
 //! A site's data as its kit names it.
 
-use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
-use crate::features::{Backbone, BackboneSource, Features, TileList};
-use blindscope_vision::data::{Dataset, Limits, decode, read_image};
-use blindscope_vision::train::TrainingTile;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
+use crate::features::{Backbone, BackboneSource, Features, TileList};
+use blindscope_vision::data::{Dataset, Limits, decode, read_image};
+use blindscope_vision::train::TrainingTile;
 
 /// What a site learns from: `[learning]` of its settings. Paths are relative to the kit's folder.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

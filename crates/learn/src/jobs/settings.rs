@@ -1,9 +1,10 @@
 //! What a job file says to the learning code.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Error, Result};
 use blindscope_vision::head::{Activation, HeadPlan};
 use blindscope_vision::train::{FitPlan, Tuning};
-use serde::{Deserialize, Serialize};
 
 /// Share of clipped values that a job puts up with unless it says otherwise: outliers, not another unit.
 const CLIPPED: f64 = 0.001;
@@ -195,7 +196,7 @@ pub struct UpdateSettings {
     pub part: UpdatePart,
     /// Number of classes.
     pub classes: usize,
-    /// Width of a class token.
+    /// Width of a CLS token.
     pub width: usize,
     /// Hidden units of the polynomial head, 0 for a linear one.
     pub hidden: usize,
@@ -219,7 +220,7 @@ pub struct UpdateSettings {
     pub bits: u32,
     /// Changes are clipped to `±bound` a round.
     pub bound: f64,
-    /// Class tokens are clipped to `±token_bound` before the head.
+    /// CLS tokens are clipped to `±token_bound` before the head.
     pub token_bound: f32,
     /// Most tiles of one site.
     pub examples: u64,

@@ -4,6 +4,11 @@
 //! A round starts from the sum of all mean changes so far, applied to the backbone that every site has and to a head
 //! drawn from the job's seed. The coordinator needs neither.
 
+use std::ops::ControlFlow;
+
+use rand::SeedableRng;
+use rand::rngs::ChaCha12Rng;
+
 use super::fedavg::{parameters_of, seeded_head, set_parameters};
 use super::integers::{WeightedMean, bytes_of, floats};
 use super::settings::UpdateSettings;
@@ -13,9 +18,6 @@ use blindscope_classify::Head;
 use blindscope_vision::head::{Activation, HeadPlan, LinearHead};
 use blindscope_vision::train::{Classifier, Epoch, Tuning, fit};
 use blindscope_vision::vit::Vit;
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use std::ops::ControlFlow;
 
 const NAME: &str = "update";
 

@@ -49,7 +49,7 @@ pub fn tune(
     cancel: &AtomicBool,
 ) -> Result<TunedBackbone, Error> {
     let tokens =
-        |backbone: &Backbone, tiles: &Dataset| class_tokens(backbone, tiles, &request.extraction, cancel);
+        |backbone: &Backbone, tiles: &Dataset| cls_tokens(backbone, tiles, &request.extraction, cancel);
     let (rows, mut rejected) = tokens(&backbone, train)?;
     let test = held_out.map(|tiles| tokens(&backbone, tiles)).transpose()?;
     let started = train_head(&rows, test.as_ref().map(|(rows, _)| rows), &request.head)?;
@@ -68,14 +68,14 @@ pub fn tune(
 
     // What was reached is evaluated even when the caller wanted training to end early.
     let go_on = AtomicBool::new(false);
-    let last = |tiles: &Dataset| class_tokens(&backbone, tiles, &request.extraction, &go_on);
+    let last = |tiles: &Dataset| cls_tokens(&backbone, tiles, &request.extraction, &go_on);
     let (rows, _) = last(train)?;
     let test = held_out.map(last).transpose()?;
     let head = finish(classifier, &rows, test.as_ref().map(|(rows, _)| rows), epochs)?;
     Ok(TunedBackbone { backbone, head, before: started.report.held_out, rejected })
 }
 
-fn class_tokens(
+fn cls_tokens(
     backbone: &Backbone,
     tiles: &Dataset,
     options: &ExtractOptions,

@@ -120,7 +120,7 @@ impl Study {
 pub const WIDTH: usize = 12;
 pub const CLASSES: usize = 3;
 
-/// Class tokens around three centres, with features of different size and place, as transformers have them.
+/// CLS tokens around three centres, with features of different size and place, as transformers have them.
 pub fn examples(n: usize, seed: u64) -> Examples {
     let mut rng = ChaCha12Rng::seed_from_u64(seed);
     let mut out = Examples::default();

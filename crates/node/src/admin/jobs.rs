@@ -175,7 +175,8 @@ pub fn result(study: &Study, view: &JobView) -> Result<blindscope_federation::Bl
 /// A job file, TOML or JSON, as it was written: [`Admin::submit_draft`] fills in what follows.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::Federation`].
+/// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that is
+/// refused, see there.
 pub fn read_spec(path: &Path) -> Result<JobSpec> {
     let text = files::read_text(path, MAX)?;
     let json = path.extension().is_some_and(|extension| extension == "json");

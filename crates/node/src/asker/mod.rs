@@ -9,13 +9,13 @@ mod collective;
 
 use std::path::Path;
 
-use blindscope_learn::features::{Features, ImportOptions, import};
-use blindscope_learn::jobs::Terms;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::kit::Kit;
+use blindscope_learn::features::{Features, ImportOptions, import};
+use blindscope_learn::jobs::Terms;
 
 pub use asking::Asking;
 pub use collective::predict_encrypted;

@@ -4,12 +4,11 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
-use blindscope_federation::{SiteId, Study};
-use blindscope_transport::{Answer, Class, Peer, PeerId, Refusal};
-
 use crate::error::Result;
 use crate::kit::Kit;
 use crate::kit::certificates::Role;
+use blindscope_federation::{SiteId, Study};
+use blindscope_transport::{Answer, Class, Peer, PeerId, Refusal};
 
 /// Somebody the coordinator knows.
 #[derive(Debug, Clone, PartialEq, Eq)]

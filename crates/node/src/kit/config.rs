@@ -16,7 +16,8 @@ const MAX: u64 = 1 << 20;
 /// A value is read as TOML; what is none (`host:8443`, `/data`) is taken as text.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::Settings`], [`Error::Override`].
+/// [`Error::File`] where the file cannot be read or written; [`Error::Settings`] for text that is not the file's
+/// format; [`Error::Override`] for an override that is not `key=value`.
 pub fn load<T: DeserializeOwned>(path: &Path, overrides: &[String]) -> Result<T> {
     let text = files::read_text(path, MAX)?;
     let wrong = |reason: String| Error::Settings { path: path.to_owned(), reason };

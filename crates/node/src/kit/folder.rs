@@ -9,8 +9,6 @@
 
 use std::path::{Path, PathBuf};
 
-use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
-use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -19,6 +17,8 @@ use super::certificates::{self, Role};
 use super::config;
 use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::{IdentityKey, Policy, PublicIdentity, SealingKey, SiteId, Study, StudyLiteral};
+use blindscope_transport::{Client, ClientTls, Credentials, Limits, ServerTls};
 
 /// Longest certificate or study file.
 const MAX: u64 = 4 << 20;
@@ -181,7 +181,7 @@ impl Kit {
     /// Makes the folders that are missing.
     ///
     /// # Errors
-    /// [`Error::File`]
+    /// [`Error::File`] where the file cannot be read or written.
     pub fn create(&self) -> Result<()> {
         ["startup", "local", "transfer", "state"]
             .iter()
@@ -191,7 +191,8 @@ impl Kit {
     /// The study.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Federation`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that
+    /// is refused, see there.
     pub fn study(&self) -> Result<Study> {
         let text = files::read_text(&self.startup("study.toml"), MAX)?;
         Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
@@ -218,7 +219,8 @@ impl Kit {
     /// A site's policy. Nothing overrides it.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Federation`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that
+    /// is refused, see there.
     pub fn policy(&self) -> Result<Policy> {
         Ok(Policy::from_toml(&files::read_text(&self.local("policy.toml"), MAX)?)?)
     }
@@ -234,7 +236,8 @@ impl Kit {
     /// Its identity.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::KeyFile`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such
+    /// key.
     pub fn identity(&self) -> Result<IdentityKey> {
         certificates::read_identity(&self.local("identity.key"))
     }
@@ -242,7 +245,8 @@ impl Kit {
     /// A site's sealing key.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::KeyFile`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such
+    /// key.
     pub fn sealing(&self) -> Result<SealingKey> {
         certificates::read_sealing(&self.local("sealing.key"))
     }
@@ -278,7 +282,8 @@ impl Kit {
     /// A client of the coordinator with this kit's certificate.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Transport`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Transport`] for certificates that cannot
+    /// be used.
     pub fn client(&self, address: &str) -> Result<Client> {
         let (authority, certificate, key) = self.credentials()?;
         let tls =
@@ -289,7 +294,8 @@ impl Kit {
     /// The serving end's settings with this kit's certificate.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Transport`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Transport`] for certificates that cannot
+    /// be used.
     pub fn server(&self) -> Result<ServerTls> {
         let (authority, certificate, key) = self.credentials()?;
         Ok(ServerTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?)

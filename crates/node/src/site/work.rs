@@ -1,11 +1,10 @@
 //! What a task asks: its inputs fetched, its payload computed on a thread of its own.
 
-use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, SiteTools, Task, site_payload};
-use blindscope_store::Unfinished;
-
 use super::{Runner, bundle, dial, named};
 use crate::error::{Error, Result};
 use crate::system;
+use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, SiteTools, Task, site_payload};
+use blindscope_store::Unfinished;
 
 /// What became of a task's inputs.
 pub(super) enum Gathered {

@@ -1,7 +1,7 @@
 //! JPEG (ITU-T T.81) with the pixels of libjpeg-turbo, sample for sample: baseline, extended and progressive Huffman coding
 //! of eight bits, any whole subsampling, grey, YCbCr and RGB.
 //!
-//! A class token depends on every pixel, and PyTorch pipelines read tiles through libjpeg-turbo (Pillow, OpenSlide). Its
+//! A CLS token depends on every pixel, and PyTorch pipelines read tiles through libjpeg-turbo (Pillow, OpenSlide). Its
 //! defaults are what is followed here: the integer inverse transform of Loeffler, Ligtenberg and Moschytz (ICASSP 1989)
 //! at 13 bits, triangle-filter chroma upsampling, colours of JFIF in 16-bit fixed point.
 //!

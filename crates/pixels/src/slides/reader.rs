@@ -131,7 +131,7 @@ pub trait Container: Send + Sync + std::fmt::Debug {
     /// Digest that another file under the same name would not have.
     ///
     /// # Errors
-    /// [`SlideProblem::Unreadable`].
+    /// [`SlideProblem::Unreadable`] where the system refuses to read.
     fn fingerprint(&self) -> Result<[u8; 32], SlideProblem>;
 }
 

@@ -114,7 +114,7 @@ impl Slide {
     /// Digest that another file under the same name would not have.
     ///
     /// # Errors
-    /// [`SlideProblem::Unreadable`].
+    /// [`SlideProblem::Unreadable`] where the system refuses to read.
     pub fn fingerprint(&self) -> Result<[u8; 32], SlideProblem> {
         self.container.fingerprint()
     }

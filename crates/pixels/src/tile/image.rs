@@ -78,7 +78,7 @@ impl From<jpeg::Problem> for ImageProblem {
 /// The bytes of a file within `limits`.
 ///
 /// # Errors
-/// [`ImageProblem::Io`] and [`ImageProblem::FileTooLong`].
+/// [`ImageProblem::Io`] where the file cannot be read; [`ImageProblem::FileTooLong`] for more bytes than allowed.
 pub fn read_image(path: &Path, limits: Limits) -> Result<Vec<u8>, ImageProblem> {
     let io = |e: std::io::Error| ImageProblem::Io(e.to_string());
     let bytes = std::fs::metadata(path).map_err(io)?.len();
@@ -92,7 +92,8 @@ pub fn read_image(path: &Path, limits: Limits) -> Result<Vec<u8>, ImageProblem> 
 /// grey becomes RGB, sixteen bits become eight, transparency is dropped.
 ///
 /// # Errors
-/// [`ImageProblem::TooManyPixels`] and [`ImageProblem::Damaged`].
+/// [`ImageProblem::TooManyPixels`] for more pixels than allowed; [`ImageProblem::Damaged`] for one that breaks its
+/// format.
 pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     if jpeg::is_jpeg(bytes) {
         return jpeg::decode(bytes, limits).map_err(ImageProblem::from);

@@ -6,14 +6,15 @@
 //! `x - q·p` in `[0, 3p)`, by the argument in [`crate::Modulus`].
 #![allow(unsafe_code)]
 
-use super::{MAX_ROW_TERMS, MAX_TERMS, portable};
-use crate::{Modulus, Shoup};
 use std::arch::x86_64::{
     __m512i, _MM_HINT_T0, _mm_cvtsi64_si128, _mm_prefetch, _mm512_add_epi64, _mm512_and_si512,
     _mm512_loadu_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64, _mm512_min_epu64, _mm512_or_si512,
     _mm512_set1_epi64, _mm512_setzero_si512, _mm512_sll_epi64, _mm512_srl_epi64, _mm512_srli_epi64,
     _mm512_storeu_si512, _mm512_sub_epi64,
 };
+
+use super::{MAX_ROW_TERMS, MAX_TERMS, portable};
+use crate::{Modulus, Shoup};
 
 /// The constants of one prime. Built only where the processor has the instructions.
 #[derive(Clone, Copy)]

@@ -45,7 +45,7 @@ impl Server {
     /// Takes the port; nothing is answered before [`serve`](Self::serve).
     ///
     /// # Errors
-    /// [`Error::Listen`]
+    /// [`Error::Listen`] where the port cannot be had.
     pub async fn bind(address: SocketAddr, tls: ServerTls, limits: Limits) -> Result<Self> {
         let listening = async {
             let listener = TcpListener::bind(address).await?;
@@ -64,7 +64,7 @@ impl Server {
     /// Answers until `stop`, then lets calls under way end within [`Limits::drain`].
     ///
     /// # Errors
-    /// [`Error::Serve`]
+    /// [`Error::Serve`] where the service ends by a failure.
     pub async fn serve(self, handler: Arc<dyn Handler>, stop: Stop) -> Result<()> {
         let Self { listener, tls, limits, .. } = self;
         let incoming = ReceiverStream::new(accept::accept(listener, tls, &limits, stop.clone()));

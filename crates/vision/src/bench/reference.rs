@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::tensorfile::TensorFile;
 use crate::vit;
 
-/// Largest error of a class token's value relative to the token's largest value, over the images whose pixels are given.
+/// Largest error of a CLS token's value relative to the token's largest value, over the images whose pixels are given.
 ///
 /// `reference` is a `safetensors` file with `cls` (F32 `[n, d]`) and `pixels_rgb_u8_first3` (U8 `[k, side, side, 3]`): the pixels
 /// of every (n/k)-th image, in order.
@@ -22,7 +22,7 @@ pub fn reference_error(weights: &Path, reference: &Path) -> Result<f64> {
     let images: Vec<&[u8]> = pixels.chunks_exact(3 * side * side).collect();
     let stride = (class.len() / width).checked_div(images.len()).unwrap_or(0);
     if stride == 0 {
-        let got = format!("{} values of pixels and {} of class tokens", pixels.len(), class.len());
+        let got = format!("{} values of pixels and {} of CLS tokens", pixels.len(), class.len());
         return Err(Error::shape(
             "reference outputs",
             format!("images of {side}×{side}, tokens of {width}"),
@@ -33,7 +33,7 @@ pub fn reference_error(weights: &Path, reference: &Path) -> Result<f64> {
     let mut worst = 0.0f32;
     for (at, image) in images.into_iter().enumerate() {
         let image = Rgb { width: side, height: side, pixels: image.to_vec() };
-        let got = model.class_tokens(&preprocess.pixels(&image))?;
+        let got = model.cls_tokens(&preprocess.pixels(&image))?;
         worst = worst.max(relative_error(&got, &class[at * stride * width..][..width]));
     }
     Ok(f64::from(worst))

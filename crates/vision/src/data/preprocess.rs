@@ -107,7 +107,7 @@ impl Preprocess {
     /// Refuses a tile that does not cover the square that is cut out.
     ///
     /// # Errors
-    /// [`ImageProblem::TooSmall`].
+    /// [`ImageProblem::TooSmall`] for an image that does not cover the square that is cut out.
     pub fn admit(&self, image: &Rgb) -> Result<(), ImageProblem> {
         let (width, height) = self.resized(image.width, image.height);
         if width.min(height) < self.side {

@@ -1,4 +1,4 @@
-//! Tiles → class tokens, in batches; the next batch is read and decoded while the model works on this one.
+//! Tiles → CLS tokens, in batches; the next batch is read and decoded while the model works on this one.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::ControlFlow;
@@ -104,7 +104,7 @@ enum Outcome {
     Bad(Rejected),
 }
 
-/// Class tokens of every readable tile of `dataset`, in its order, and the tiles that were set aside.
+/// CLS tokens of every readable tile of `dataset`, in its order, and the tiles that were set aside.
 ///
 /// `progress` is called after every batch; when it breaks, extraction stops with what is done kept in the cache, and a
 /// later call takes up there.

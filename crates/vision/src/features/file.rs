@@ -2,7 +2,7 @@
 //!
 //! | tensor | type and shape | content |
 //! | --- | --- | --- |
-//! | `features` | F32 `[n, d]` | class tokens in rows |
+//! | `features` | F32 `[n, d]` | CLS tokens in rows |
 //! | `labels` | U64 `[n]` | class index, or 2⁶⁴−1 for none |
 //! | `groups` | U64 `[n]` | tiles that must stay together share a number |
 //! | `ids` | U8 `[bytes]` | row names, each ended by a newline |

@@ -1,4 +1,4 @@
-//! Classifiers on class tokens, made to be evaluated under encryption.
+//! Classifiers on CLS tokens, made to be evaluated under encryption.
 //!
 //! | head | form | cost under encryption |
 //! | --- | --- | --- |

@@ -57,7 +57,8 @@ fn matrix<T: H5WriteElement>(name: &str, width: usize, values: &[T]) -> hdf5_wri
 /// Writes coordinates, with features where there are any; the file is whole or not there.
 ///
 /// # Errors
-/// [`Error::Format`], [`Error::Io`].
+/// [`Error::Format`] for a file that its format does not allow; [`Error::Io`] where the file cannot be read or
+/// written.
 pub(super) fn write(
     path: &Path,
     facts: &TileFacts<'_>,

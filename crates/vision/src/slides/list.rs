@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 
 use crate::data::Rejected;
 use crate::error::{Error, Result};
-use blindscope_pixels::slides::series as series_of;
 
 /// File names that may be slides; others in a folder are passed over.
 const EXTENSIONS: [&str; 12] =
@@ -179,7 +178,7 @@ fn from_folder(folder: &Path) -> Result<SlideList> {
             list.slides.push(entry(path));
             continue;
         }
-        match series_of(&path) {
+        match blindscope_pixels::slides::series(&path) {
             // Files of one series are the levels of one slide, which is named after the finest.
             Ok(Some((uid, width))) if !uid.is_empty() => {
                 let key = (path.parent().unwrap_or(folder).to_owned(), uid);

@@ -19,14 +19,14 @@ pub enum Classifier {
     },
 }
 
-/// A head's gradient, and the loss's gradient with respect to the class tokens.
+/// A head's gradient, and the loss's gradient with respect to the CLS tokens.
 pub(super) enum HeadGradient {
     Linear { weight: Vec<f32>, bias: Vec<f32> },
     Polynomial(Box<PolynomialGradient>),
 }
 
 impl Classifier {
-    /// Logits `[n, classes]` of class tokens `[n, d]`.
+    /// Logits `[n, classes]` of CLS tokens `[n, d]`.
     ///
     /// # Errors
     /// [`Error::Shape`] for tokens of another width.
@@ -53,7 +53,7 @@ impl Classifier {
         if got == width { Ok(()) } else { Err(Error::shape("head on a backbone", width, got)) }
     }
 
-    /// The head's gradient and dL/d(class tokens); a token beyond the clipping range passes none on.
+    /// The head's gradient and dL/d(CLS tokens); a token beyond the clipping range passes none on.
     pub(super) fn backward(&self, class: &[f32], d_logits: &[f32]) -> (HeadGradient, Vec<f32>) {
         match self {
             Self::Linear(head) => {

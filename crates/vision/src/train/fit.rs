@@ -156,11 +156,11 @@ impl Run<'_> {
         let pixels: Vec<Vec<f32>> = batch.par_iter().enumerate().map(load).collect();
         let labels: Vec<usize> = batch.iter().map(|i| tiles[*i].label).collect();
         let recording = model.record(&pixels.concat(), plan.tuning.first_block(model.config().depth))?;
-        let logits = head.logits(recording.class_tokens())?;
+        let logits = head.logits(recording.cls_tokens())?;
         let answers = logits.chunks_exact(head.classes()).zip(&labels);
         let right = answers.filter(|(row, label)| argmax(row) == **label).count();
         let (loss, d_logits) = cross_entropy(&logits, &labels, head.classes());
-        let (head_gradient, d_class) = head.backward(recording.class_tokens(), &d_logits);
+        let (head_gradient, d_class) = head.backward(recording.cls_tokens(), &d_logits);
         if plan.tuning != Tuning::Head {
             let mut gradient = plan.tuning.gradient(model.parameters());
             model.backward(&recording, &d_class, &mut gradient)?;

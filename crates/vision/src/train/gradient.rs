@@ -55,7 +55,7 @@ pub fn pixel_gradient(model: &Vit, head: &Classifier, pixels: &[f32], labels: &[
 
 type Forward = (Recording, HeadGradient, Vec<f32>, (f32, Vec<f32>));
 
-/// The recorded pass with the head's gradient, dL/d(class tokens), the loss and dL/d(logits).
+/// The recorded pass with the head's gradient, dL/d(CLS tokens), the loss and dL/d(logits).
 fn forward(model: &Vit, head: &Classifier, pixels: &[f32], labels: &[usize]) -> Result<Forward> {
     head.check_width(model.config().width)?;
     if pixels.len() != labels.len() * model.config().pixels() {
@@ -66,8 +66,8 @@ fn forward(model: &Vit, head: &Classifier, pixels: &[f32], labels: &[usize]) -> 
         return Err(Error::data("batch gradient", format!("label {label} of {} classes", head.classes())));
     }
     let recording = model.record(pixels, 0)?;
-    let logits = head.logits(recording.class_tokens())?;
+    let logits = head.logits(recording.cls_tokens())?;
     let (loss, d_logits) = cross_entropy(&logits, labels, head.classes());
-    let (head_gradient, d_class) = head.backward(recording.class_tokens(), &d_logits);
+    let (head_gradient, d_class) = head.backward(recording.cls_tokens(), &d_logits);
     Ok((recording, head_gradient, d_class, (loss, d_logits)))
 }

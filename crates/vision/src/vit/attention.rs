@@ -57,7 +57,7 @@ pub(crate) fn attend(shape: Shape, qkv: &[f32], probabilities: &mut [f32], mixed
     }
 }
 
-/// As [`attend`] for the class token's query alone: `mixed: [d]` from `query: [d]` and `key_value: [t, 2d]`.
+/// As [`attend`] for the CLS token's query alone: `mixed: [d]` from `query: [d]` and `key_value: [t, 2d]`.
 pub(crate) fn attend_class(
     shape: Shape,
     query: &[f32],

@@ -33,7 +33,7 @@ pub struct Config {
     pub hidden: usize,
     /// The feed-forward half's kind.
     pub mlp: Mlp,
-    /// Register tokens between the class token and the patches (arXiv 2309.16588).
+    /// Register tokens between the CLS token and the patches (arXiv 2309.16588).
     pub registers: usize,
     /// Tokens before the patches that have positions of their own: none (timm's `no_embed_class`), the CLS token alone, or
     /// the registers as well (Virchow2).

@@ -64,21 +64,21 @@ impl Engine {
         }
     }
 
-    /// As [`Vit::class_tokens`] of the model that the engine was chosen for.
+    /// As [`Vit::cls_tokens`] of the model that the engine was chosen for.
     ///
     /// # Errors
-    /// As [`Vit::class_tokens`]; [`Error::Gpu`](crate::Error::Gpu) when a graphics processor fails.
-    pub fn class_tokens(&self, model: &Vit, pixels: &[f32]) -> Result<Vec<f32>> {
+    /// As [`Vit::cls_tokens`]; [`Error::Gpu`](crate::Error::Gpu) when a graphics processor fails.
+    pub fn cls_tokens(&self, model: &Vit, pixels: &[f32]) -> Result<Vec<f32>> {
         match self {
-            Self::Cpu => model.class_tokens(pixels),
+            Self::Cpu => model.cls_tokens(pixels),
             #[cfg(feature = "gpu")]
-            Self::Gpu(gpu) => gpu.class_tokens(model, pixels),
+            Self::Gpu(gpu) => gpu.cls_tokens(model, pixels),
         }
     }
     /// As [`Vit::features`] of the model that the engine was chosen for.
     ///
     /// # Errors
-    /// As [`Engine::class_tokens`]; [`Error::Gpu`](crate::Error::Gpu) for a pooling that graphics processors do not carry out.
+    /// As [`Engine::cls_tokens`]; [`Error::Gpu`](crate::Error::Gpu) for a pooling that graphics processors do not carry out.
     pub fn features(&self, model: &Vit, pixels: &[f32]) -> Result<Vec<f32>> {
         match self {
             Self::Cpu => model.features(pixels),
@@ -87,7 +87,7 @@ impl Engine {
                 Err(crate::error::Error::Gpu { reason: "only CLS tokens are made there".into() })
             }
             #[cfg(feature = "gpu")]
-            Self::Gpu(gpu) => gpu.class_tokens(model, pixels),
+            Self::Gpu(gpu) => gpu.cls_tokens(model, pixels),
         }
     }
 }

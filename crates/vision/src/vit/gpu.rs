@@ -1,5 +1,5 @@
 //! The forward pass on a graphics processor: the model's weights and one batch's activations live there, pixels go in and
-//! class tokens come out. Kernels are in `gpu/kernels.wgsl`; equality with the processor is tested.
+//! CLS tokens come out. Kernels are in `gpu/kernels.wgsl`; equality with the processor is tested.
 
 mod device;
 
@@ -53,7 +53,7 @@ impl GpuVit {
         }
         let Plan { mut steps, x, none, patches, .. } = plan;
         let class = gpu.room(batch * config.width);
-        // The class token is the first of each image's.
+        // The CLS token is the first of each image's.
         let stride = config.tokens() * config.width;
         steps.push(normalise(&gpu, config, &model.parameters().norm, (&x, stride, batch), &class, &none));
         gpu.check()?;
@@ -65,11 +65,11 @@ impl GpuVit {
         &self.gpu.name
     }
 
-    /// As [`Vit::class_tokens`] of the `model` that was brought here.
+    /// As [`Vit::cls_tokens`] of the `model` that was brought here.
     ///
     /// # Errors
     /// [`Error::Shape`] when `pixels` is no whole number of images, [`Error::Gpu`] when the device fails.
-    pub fn class_tokens(&self, model: &Vit, pixels: &[f32]) -> Result<Vec<f32>> {
+    pub fn cls_tokens(&self, model: &Vit, pixels: &[f32]) -> Result<Vec<f32>> {
         let (d, each) = (model.config().width, model.config().pixels());
         let mut out = Vec::with_capacity(model.images(pixels)? * d);
         for chunk in pixels.chunks(self.batch * each) {

@@ -1,17 +1,21 @@
 //! Vision Transformers (Dosovitskiy et al., arXiv 2010.11929) in the forms that pathology uses.
 //!
+//! To read it: `forward` is a block with its shapes, `attention` and `linear` are what it calls, `model` puts blocks between patches and
+//! CLS tokens, `backward` is the derivative of `forward`. What else is here reads weights and their names.
+//!
 //! Dimension letters: `b` images, `t` tokens, `d` width, `h` heads, `e = d/h` head width, `f` hidden width.
 
 mod attention;
+mod backward;
 mod block;
 pub mod card;
 mod config;
 mod engine;
+mod forward;
 #[cfg(feature = "gpu")]
 mod gpu;
 mod linear;
 mod locate;
-mod mlp;
 mod model;
 mod names;
 mod norm;

@@ -1,10 +1,11 @@
-//! The whole model: patches → tokens → blocks → class token.
+//! The whole model: patches → tokens → blocks → CLS token.
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::block::{Recorded, Workspace};
+use super::backward::Recorded;
 use super::config::Config;
+use super::forward::Workspace;
 use super::parameters::Parameters;
 use crate::error::{Error, Result};
 use crate::kernels::lanes::{add_scaled, add_to_rows, sum_rows};
@@ -41,8 +42,8 @@ struct Chunk {
 }
 
 impl Recording {
-    /// The class tokens `[b, d]`, as [`Vit::class_tokens`] gives them.
-    pub fn class_tokens(&self) -> &[f32] {
+    /// The CLS tokens `[b, d]`, as [`Vit::cls_tokens`] gives them.
+    pub fn cls_tokens(&self) -> &[f32] {
         &self.class
     }
 }
@@ -85,7 +86,7 @@ impl Vit {
     pub fn digest(&self) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(b"blindscope backbone 2\0");
-        // The model's own head and the way positions were resampled do not touch a class token.
+        // The model's own head and the way positions were resampled do not touch a CLS token.
         let shape =
             Config { classes: 0, interpolation: super::Interpolation::Bicubic, ..self.config.clone() };
         hash.update(format!("{shape:?}").as_bytes());
@@ -119,13 +120,13 @@ impl Vit {
         images.div_ceil(rayon::current_num_threads()).clamp(1, IMAGES_TOGETHER)
     }
 
-    /// Class tokens `[b, d]` after the final normalisation: the feature that the rest of the system works on.
+    /// CLS tokens `[b, d]` after the final normalisation: the feature that the rest of the system works on.
     ///
-    /// The last block is evaluated for the class token alone.
+    /// The last block is evaluated for the CLS token alone.
     ///
     /// # Errors
     /// [`Error::Shape`] when `pixels` is no whole number of images.
-    pub fn class_tokens(&self, pixels: &[f32]) -> Result<Vec<f32>> {
+    pub fn cls_tokens(&self, pixels: &[f32]) -> Result<Vec<f32>> {
         let images = self.images(pixels)?;
         let (d, each) = (self.config.width, self.config.pixels());
         let together = Self::together(images);
@@ -151,10 +152,10 @@ impl Vit {
     /// Features `[b, feature width]`: the tokens that [`Config::pooling`] names, after the final normalisation.
     ///
     /// # Errors
-    /// As [`Vit::class_tokens`].
+    /// As [`Vit::cls_tokens`].
     pub fn features(&self, pixels: &[f32]) -> Result<Vec<f32>> {
         if self.config.pooling == Pooling::Cls {
-            return self.class_tokens(pixels);
+            return self.cls_tokens(pixels);
         }
         let (d, first, patches) = (self.config.width, self.config.prefix(), self.config.patches());
         let mut out = Vec::new();
@@ -174,7 +175,7 @@ impl Vit {
     /// All tokens `[b, t, d]` after the final normalisation: class, registers, patches in rows.
     ///
     /// # Errors
-    /// As [`Vit::class_tokens`].
+    /// As [`Vit::cls_tokens`].
     pub fn tokens(&self, pixels: &[f32]) -> Result<Vec<f32>> {
         let images = self.images(pixels)?;
         let (row, each) = (self.config.tokens() * self.config.width, self.config.pixels());
@@ -193,7 +194,7 @@ impl Vit {
         Ok(out)
     }
 
-    /// The checkpoint's own head on class tokens: `[b, classes]`.
+    /// The checkpoint's own head on CLS tokens: `[b, classes]`.
     ///
     /// # Errors
     /// [`Error::Shape`] when the model has no head or `class` is no whole number of tokens.
@@ -277,7 +278,7 @@ impl Vit {
     /// the patches. Memory grows with the blocks kept: about 12 MB an image and block at ViT-B.
     ///
     /// # Errors
-    /// As [`Vit::class_tokens`]; [`Error::Shape`] when `first_block` exceeds the depth.
+    /// As [`Vit::cls_tokens`]; [`Error::Shape`] when `first_block` exceeds the depth.
     pub fn record(&self, pixels: &[f32], first_block: usize) -> Result<Recording> {
         let images = self.images(pixels)?;
         if first_block > self.config.depth {
@@ -308,7 +309,7 @@ impl Vit {
         Ok(Recording { chunks, class, first_block })
     }
 
-    /// Adds the gradient of every parameter that `gradient` holds, given dL/d(class tokens) `[b, d]`, and returns
+    /// Adds the gradient of every parameter that `gradient` holds, given dL/d(CLS tokens) `[b, d]`, and returns
     /// dL/d(pixels) `[b, 3, image, image]` when the recording began at block 0 (empty otherwise).
     ///
     /// # Errors

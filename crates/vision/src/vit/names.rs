@@ -20,11 +20,11 @@ enum Kind {
 const PREFIXES: [&str; 8] =
     ["", "vit.", "deit.", "dinov2.", "dinov2_with_registers.", "model.", "backbone.", "module."];
 
-/// Tensors that a class token never depends on: heads, poolers and the training-time mask token.
+/// Tensors that a CLS token never depends on: heads, poolers and the training-time mask token.
 const UNUSED: [&str; 6] = ["head.", "classifier.", "pooler.", "mask_token", "embeddings.mask_token", "fc."];
 
 impl Naming {
-    /// Recognises the scheme, or nothing when no class token is found under a known name.
+    /// Recognises the scheme, or nothing when no CLS token is found under a known name.
     pub(crate) fn detect<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Option<Self> {
         let has = |wanted: &str| names.clone().any(|n| n == wanted);
         for prefix in PREFIXES {

@@ -12,7 +12,7 @@ use super::norm::Norm;
 /// The parameters of a model, or a gradient with respect to them. In a gradient an empty tensor is not trained.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parameters {
-    /// Class token: `[d]`.
+    /// CLS token: `[d]`.
     pub class: Vec<f32>,
     /// Register tokens: `[registers, d]`.
     pub registers: Vec<f32>,

@@ -219,7 +219,7 @@ fn agree(told: &Told, config: &Config, json: &Path) -> Result<()> {
 fn naming(file: &TensorFile) -> Result<Naming> {
     Naming::detect(file.names()).ok_or_else(|| {
         let some: Vec<_> = file.names().take(5).collect();
-        let reason = format!("no class token under a timm, DINOv2 or Hugging Face name; it starts {some:?}");
+        let reason = format!("no CLS token under a timm, DINOv2 or Hugging Face name; it starts {some:?}");
         Error::format("ViT checkpoint", file.path(), reason)
     })
 }

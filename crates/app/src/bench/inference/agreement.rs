@@ -1,4 +1,4 @@
-//! Real tokens: a head trained on class tokens of real tiles, asked under encryption about tiles it has not seen.
+//! Real tokens: a head trained on CLS tokens of real tiles, asked under encryption about tiles it has not seen.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -10,6 +10,7 @@ use super::{AREA, Case, turned};
 use crate::bench::{Better, Error, Figure, Report};
 use blindscope_classify::{Head, Packing, Plan, Policy, class};
 use blindscope_learn::heads;
+use blindscope_ring::Arithmetic;
 use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
 use blindscope_vision::head::{HeadPlan, train_polynomial};
@@ -45,35 +46,38 @@ enum Precision {
     Finest,
 }
 
-pub(super) fn run(data: &Path, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
+pub(super) fn run(
+    data: &Path,
+    path: Arithmetic,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<(), Error> {
     let cache = std::env::temp_dir().join("blindscope-bench-features");
     let features = features(data, &cache)?;
     let both = [Packing::Token, Packing::Feature];
-    let asked = cross_validated(&features, &both, Precision::Default, rng)?;
+    let asked = cross_validated(&features, &both, (path, Precision::Default), rng)?;
     let mut put = |name: &str, unit, value: f64, must: Option<(f64, f64)>| {
         let figure = Figure::of(AREA, name, unit, Better::Higher, &[value]);
-        report.figures.push(match must {
-            Some((bar, aim)) => figure.must(bar, aim),
-            None => figure,
-        });
+        report.figures.push(figure.must_if(must));
     };
     put("class_agreement_real_tokens", "%", asked.share(asked.agree), Some((100.0, 100.0)));
     // Every token is asked in both packings.
     put("real_tokens_asked", "tokens", asked.answers as f64 / 2.0, Some((1e3, 1e4)));
     put("logit_bits_real_tokens", "bits", -asked.worst.log2(), None);
     put("accuracy_real_tokens", "%", asked.share(asked.right), None);
-    let finest = cross_validated(&features, &both, Precision::Finest, rng)?;
+    let finest = cross_validated(&features, &both, (path, Precision::Finest), rng)?;
     put("class_agreement_real_tokens_finest", "%", finest.share(finest.agree), Some((100.0, 100.0)));
     put("logit_bits_real_tokens_finest", "bits", -finest.worst.log2(), Some((12.0, 14.0)));
     put("logit_bits_promised_real_tokens_finest", "bits", -finest.bound.log2(), Some((12.0, 14.0)));
-    let turned = cross_validated(&turned::features(data, &cache)?, &both[1..], Precision::Finest, rng)?;
+    let turned =
+        cross_validated(&turned::features(data, &cache)?, &both[1..], (path, Precision::Finest), rng)?;
     put("class_agreement_turned_tiles", "%", turned.share(turned.agree), Some((100.0, 100.0)));
     put("turned_tiles_asked", "tokens", turned.answers as f64, Some((1e3, 1e4)));
     put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), None);
     Ok(())
 }
 
-/// Class tokens of real tiles; the manifest's groups hold augmented copies of one tile.
+/// CLS tokens of real tiles; the manifest's groups hold augmented copies of one tile.
 fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     let columns =
         CsvColumns { group: "tile_group".into(), groups_within_label: true, ..CsvColumns::default() };
@@ -99,7 +103,7 @@ fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
 fn cross_validated(
     features: &Features,
     packings: &[Packing],
-    precision: Precision,
+    (path, precision): (Arithmetic, Precision),
     rng: &mut ChaCha20Rng,
 ) -> Result<Asked, Error> {
     const FOLDS: usize = 3;
@@ -121,7 +125,7 @@ fn cross_validated(
         let tokens = rows(&test);
         let truth: Vec<usize> = test.iter().map(|&i| labels[i]).collect();
         for &packing in packings {
-            ask(&head, (packing, precision), &tokens, &truth, rng, &mut asked)?;
+            ask(&head, (packing, path, precision), &tokens, &truth, rng, &mut asked)?;
         }
     }
     Ok(asked)
@@ -140,7 +144,7 @@ fn finest(head: &Head, policy: Policy) -> Result<Policy, Error> {
 
 fn ask(
     head: &Head,
-    (packing, precision): (Packing, Precision),
+    (packing, path, precision): (Packing, Arithmetic, Precision),
     tokens: &[Vec<f64>],
     truth: &[usize],
     rng: &mut ChaCha20Rng,
@@ -151,7 +155,7 @@ fn ask(
         Precision::Default => policy,
         Precision::Finest => finest(head, policy)?,
     };
-    let case = Case::new(head, policy, rng)?;
+    let case = Case::new(head, policy, path, rng)?;
     asked.bound = asked.bound.max(case.plan.literal().error_bound);
     for (tokens, truth) in tokens.chunks(GROUP).zip(truth.chunks(GROUP)) {
         let answer = case.server.answer_bytes(&case.keys, &case.ask(tokens, rng)?)?;

@@ -3,10 +3,11 @@
 use chacha20::ChaCha20Rng;
 
 use super::{AREA, Case, lower, tokens};
-use crate::bench::clock::milliseconds;
 use crate::bench::{Better, Error, Figure, Report};
+use crate::clock::milliseconds;
 use blindscope_ckks::Security;
 use blindscope_classify::{Head, Packing, Policy};
+use blindscope_ring::Arithmetic;
 
 /// Bar and aim.
 type Must = Option<(f64, f64)>;
@@ -21,10 +22,16 @@ const ASKED: [(&str, usize, Security, u32, Must); 4] = [
 /// Questions whose worst logit is given.
 const QUESTIONS: usize = 8;
 
-pub(super) fn run(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut Report) -> Result<(), Error> {
+pub(super) fn run(
+    head: &Head,
+    path: Arithmetic,
+    runs: usize,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<(), Error> {
     for (name, batch, security, bits, must) in ASKED {
         let policy = Policy { packing: Some(Packing::Token), security, ..Policy::new(batch) };
-        let case = Case::new(head, policy.precise(bits), rng)?;
+        let case = Case::new(head, policy.precise(bits), path, rng)?;
         let mut worst = 0f64;
         for _ in 0..QUESTIONS {
             let asked = tokens(rng, batch);
@@ -35,10 +42,7 @@ pub(super) fn run(head: &Head, runs: usize, rng: &mut ChaCha20Rng, report: &mut 
         let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question));
         let bytes = question.len() as f64 / batch as f64;
         let row = lower(&of("upload", name), "bytes", &[bytes]);
-        report.figures.push(match must {
-            Some((bar, aim)) => row.must(bar, aim),
-            None => row,
-        });
+        report.figures.push(row.must_if(must));
         let promised = -case.plan.literal().error_bound.log2();
         report.figures.extend([
             lower(&of("latency", name), "ms", &time),

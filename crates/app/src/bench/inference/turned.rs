@@ -21,7 +21,7 @@ const WAYS: usize = 3;
 /// Images a batch.
 const BATCH: usize = 48;
 
-/// Class tokens of all tiles in all ways; unreadable tiles are left out. Copies of one tile share a group, in whatever way
+/// CLS tokens of all tiles in all ways; unreadable tiles are left out. Copies of one tile share a group, in whatever way
 /// they are turned.
 pub(super) fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     let columns =
@@ -66,14 +66,14 @@ impl Backbone {
         Ok(Self { model, preprocess, cache })
     }
 
-    /// Class tokens of images, one after the other.
+    /// CLS tokens of images, one after the other.
     fn tokens(&mut self, images: &[Rgb]) -> Result<Vec<f32>, Error> {
         let digests: Vec<[u8; 32]> = images.iter().map(digest).collect();
         let known = |d: &[u8; 32]| self.cache.find(d).map(<[f32]>::to_vec);
         let found: Vec<Option<Vec<f32>>> = digests.iter().map(known).collect();
         let missing: Vec<usize> = (0..images.len()).filter(|&i| found[i].is_none()).collect();
         let pixels: Vec<f32> = missing.iter().flat_map(|&i| self.preprocess.pixels(&images[i])).collect();
-        let new = if missing.is_empty() { Vec::new() } else { self.model.class_tokens(&pixels)? };
+        let new = if missing.is_empty() { Vec::new() } else { self.model.cls_tokens(&pixels)? };
         let rows = missing.iter().zip(new.chunks(self.model.config().width));
         self.cache.insert(rows.map(|(&i, row)| (digests[i], row.to_vec())).collect())?;
         Ok(digests.iter().filter_map(|d| self.cache.find(d)).flatten().copied().collect())

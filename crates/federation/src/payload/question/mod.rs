@@ -58,7 +58,8 @@ fn dealt_len(holding: &Holding) -> usize {
 /// Bytes of a public key of an asker, of a question's remainder and of its dealt seeds.
 ///
 /// # Errors
-/// [`Error::Threshold`], [`Error::Ckks`].
+/// [`Error::Threshold`] where the protocols' layer refuses, see there; [`Error::Ckks`] where the scheme refuses,
+/// see there.
 pub fn question_lengths(study: &Study, circuit: &Circuit, pieces: u32) -> Result<[u64; 3]> {
     let params = study.circuit_params(circuit)?;
     let remainder = Remainder::byte_len(&params, pieces as usize);

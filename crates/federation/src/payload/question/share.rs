@@ -13,7 +13,7 @@ use crate::{
     SignedHeader, SiteId, Study,
 };
 use blindscope_ckks::{Evaluator, Level, Plaintext, PublicEncryptor, Scale, codec};
-use blindscope_threshold::{Decryption, DecryptionSession, Opening as Masks};
+use blindscope_threshold::{Decryption, DecryptionSession};
 
 const ZEROS: &str = "write zeros";
 const SHARE: &str = "write share of an answer";
@@ -22,7 +22,8 @@ const SHARE: &str = "write share of an answer";
 /// rescaled, so that they bring the noise of a rounding and not that of an encryption.
 ///
 /// # Errors
-/// [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
+/// [`Error::Length`] for another length than the sizes say; [`Error::Ckks`] where the scheme refuses, see there;
+/// [`Error::Io`] where the writer fails.
 pub(crate) fn write_answer_zeros(
     study: &Study,
     QuestionOf { circuit, question }: QuestionOf<'_>,
@@ -101,7 +102,7 @@ pub(crate) fn write_answer_share(
     let ceremony = study.inference_ceremony(target.key, circuit)?;
     let round = study.opening_under(&params, step.job, step.round, step.attempt);
     let members = committee(study, target.committee)?;
-    let masks = Masks {
+    let masks = blindscope_threshold::Opening {
         flooding: circuit.flooding(study)?,
         room_log2: circuit.room_log2(),
         ciphertexts: u64::from(question.ciphertexts),

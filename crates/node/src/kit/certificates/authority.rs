@@ -72,7 +72,8 @@ impl Authority {
     /// The authority in these files.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Certificate`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Certificate`] for a certificate or key
+    /// that cannot be used.
     pub fn open(study: &str, certificate: &Path, key_file: &Path) -> Result<Self> {
         let pem = files::read_text(certificate, MAX)?;
         let key = files::read_text(key_file, MAX)?;
@@ -89,7 +90,7 @@ impl Authority {
     /// A certificate over `key`, PEM.
     ///
     /// # Errors
-    /// [`Error::Certificate`]
+    /// [`Error::Certificate`] for a certificate or key that cannot be used.
     pub fn issue(
         &self,
         name: &str,

@@ -53,7 +53,8 @@ impl Request {
     /// The request in a file, its signature checked.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Settings`], [`Error::Request`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Settings`] for text that is not the
+    /// file's format; [`Error::Request`] for a request that its key did not sign.
     pub fn read(path: &Path) -> Result<Self> {
         let request: Self = config::load(path, &[])?;
         let signed = request.identity.verifies(&request.digest(), &request.signature);
@@ -64,7 +65,8 @@ impl Request {
     /// Writes it.
     ///
     /// # Errors
-    /// [`Error::File`], [`Error::Settings`].
+    /// [`Error::File`] where the file cannot be read or written; [`Error::Settings`] for text that is not the
+    /// file's format.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = toml::to_string_pretty(self)
             .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })?;

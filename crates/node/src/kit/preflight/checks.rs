@@ -2,18 +2,17 @@
 
 use std::path::Path;
 
-use blindscope_federation::Study;
-use blindscope_learn::features::{Backbone, BackboneSource, hex};
-use blindscope_learn::jobs::{SiteSettings, Terms, open_site};
-use blindscope_ring::{Arithmetic, Prime, ntt_primes};
-use blindscope_transport::{Join, Joined};
-
 use super::{Check, Outcome};
 use crate::files;
 use crate::kit::certificates;
 use crate::kit::provision;
 use crate::kit::{Kit, PartySettings};
 use crate::system;
+use blindscope_federation::Study;
+use blindscope_learn::features::{Backbone, BackboneSource, hex};
+use blindscope_learn::jobs::{SiteSettings, Terms, open_site};
+use blindscope_ring::{Arithmetic, Prime, ntt_primes};
+use blindscope_transport::{Join, Joined};
 
 /// A certificate with fewer days left gives a warning.
 const SHORT_DAYS: i64 = 30;

@@ -8,8 +8,6 @@ mod write;
 
 use std::path::{Path, PathBuf};
 
-use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
-use blindscope_wire::Digest;
 use rand_core::CryptoRng;
 use serde::Serialize;
 
@@ -17,6 +15,8 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::certificates::{self, Authority, Request, Role, Usage};
 use crate::kit::{Kit, Member, Members};
+use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
+use blindscope_wire::Digest;
 
 pub use project::{Parties, Project};
 

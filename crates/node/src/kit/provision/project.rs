@@ -1,12 +1,12 @@
 //! The project file: what a study is to be, before its keys exist.
 
-use blindscope_federation::{Deadlines, PublicIdentity, PublicSealingKey, SiteEntry, StudyLiteral};
-use blindscope_wire::{Digest, unhex};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::kit::InferenceSettings;
 use crate::kit::certificates::{Request, Role};
+use blindscope_federation::{Deadlines, PublicIdentity, PublicSealingKey, SiteEntry, StudyLiteral};
+use blindscope_wire::{Digest, unhex};
 
 /// A project file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

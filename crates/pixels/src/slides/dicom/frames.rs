@@ -22,7 +22,8 @@ impl Frames {
     /// Finds the frames of a header's file.
     ///
     /// # Errors
-    /// [`SlideProblem::Truncated`], [`SlideProblem::Damaged`], [`SlideProblem::TooLarge`].
+    /// [`SlideProblem::Truncated`] for a file that ends before what it promises; [`SlideProblem::Damaged`] for one
+    /// that breaks its format; [`SlideProblem::TooLarge`] for more than a slide has.
     pub(super) fn find(source: &Source, header: &Header) -> Result<Self, SlideProblem> {
         let pixels = header.pixels.ok_or_else(|| SlideProblem::damaged("DICOM without pixel data"))?;
         bounded("frames", header.frames, MOST_TILES)?;

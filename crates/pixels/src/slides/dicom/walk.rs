@@ -69,7 +69,8 @@ pub(super) fn is_dicom(source: &Source) -> bool {
 /// Hands every short value before Pixel Data to `visit`; returns the transfer syntax and where Pixel Data is, if there is any.
 ///
 /// # Errors
-/// [`SlideProblem::Damaged`] and [`SlideProblem::Truncated`].
+/// [`SlideProblem::Damaged`] for one that breaks its format; [`SlideProblem::Truncated`] for a file that ends
+/// before what it promises.
 pub(super) fn walk(
     source: &Source,
     visit: impl FnMut(&Found<'_>),

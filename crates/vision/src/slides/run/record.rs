@@ -91,7 +91,8 @@ pub(super) const DONE: &str = "done";
 /// Records of a file; none when there is no file.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Format`].
+/// [`Error::Io`] where the file cannot be read or written; [`Error::Format`] for a file that its format does not
+/// allow.
 pub fn read_records(path: &Path) -> Result<Vec<SlideRecord>> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| Error::format("slides.json", path, e)),

@@ -9,13 +9,13 @@ fn now() -> f64 {
 }
 
 /// CPU seconds of this process, all threads together.
-pub(super) fn of_process() -> f64 {
+pub(crate) fn of_process() -> f64 {
     let t = clock_gettime(ClockId::ProcessCPUTime);
     t.tv_sec as f64 + t.tv_nsec as f64 * 1e-9
 }
 
 /// CPU milliseconds of each of `runs` runs, each the mean of `inner` calls; one call before them is not counted.
-pub(super) fn milliseconds<T>(runs: usize, inner: usize, mut f: impl FnMut() -> T) -> Vec<f64> {
+pub(crate) fn milliseconds<T>(runs: usize, inner: usize, mut f: impl FnMut() -> T) -> Vec<f64> {
     std::hint::black_box(f());
     (0..runs)
         .map(|_| {
