@@ -1,8 +1,8 @@
 //! Figures of encrypted sums under one-round keys.
 
-use super::clock::of_process;
 use super::memory::{peak_mib, reset_peak};
 use super::{Better, Error, Figure, Peers, Report};
+use crate::clock::of_process;
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{Plan, PlanLiteral, SiteRound, ValuesDigest, write_sum};
 use blindscope_wire::Digest;

@@ -1,7 +1,7 @@
 //! What a site sends and fetches in the real protocol, every byte counted, and what opening a whole update costs it.
 
-use super::super::clock::milliseconds;
 use super::{AREA, Better, Error, Figure, Report, UPDATE};
+use crate::clock::milliseconds;
 use blindscope_aggregate::one_round::{Checks, Part, PartSum, SiteRound};
 use blindscope_federation::sums::{
     Agreement, Epoch, EpochLiteral, Findings, Member, PAIRING_LEN, SignedUpload, SumOpening, SumRound,

@@ -1,7 +1,7 @@
 //! The sum of three sites' 768 values: three bodies with their dealt keys, their sum, and its opening by two.
 
-use super::super::clock::milliseconds;
 use super::{AREA, Better, Error, Figure, Peers, Report, plan};
+use crate::clock::milliseconds;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, SiteRound, ValuesDigest, open_sum, opens_first_chunk, recover_key, write_sum,
 };
