@@ -359,18 +359,19 @@ impl World {
         Ok(void)
     }
 
+    /// A set that every site signs, whatever its rules say.
+    fn agreed_lawless(&mut self, round: &SumRound, set: &[SiteId]) -> (Commitment, Agreed) {
+        let commitment = self.commit(round, set);
+        let sign = |a: &Actor| Agreement::sign(round, a.me, commitment.digest(round), [0; 32], &a.identity);
+        let words: Vec<_> = self.actors.iter().map(sign).collect();
+        let agreed = Agreed::new(round, &commitment, &words, &[]).unwrap();
+        (commitment, agreed)
+    }
+
     /// What a holder that keeps to no rule gives for a set: the sum of its parts, signed for whatever is asked.
     pub(crate) fn open_lawless(&mut self, round: &SumRound, set: &[SiteId], holder: SiteId) -> SumOpening {
-        let commitment = self.commit(round, set);
-        let words: Vec<_> = self
-            .actors
-            .iter()
-            .map(|a| Agreement::sign(round, a.me, commitment.digest(round), [0; 32], &a.identity))
-            .collect();
-        let agreed = Agreed::new(round, &commitment, &words, &[]).unwrap();
-        let parts = self.parts(round, holder).unwrap();
-        let signer = &self.actors[usize::from(holder.0)].identity;
-        SumOpening::sign(round, holder, (&commitment, &agreed), &parts, signer).unwrap()
+        let (commitment, agreed) = self.agreed_lawless(round, set);
+        self.open_lawless_of(round, &commitment, &agreed, holder)
     }
 
     /// A holder that opens for whatever list it is shown.
@@ -393,13 +394,7 @@ impl World {
         set: &[SiteId],
         openings: &[SumOpening],
     ) -> Result<Vec<u64>, String> {
-        let commitment = self.commit(round, set);
-        let words: Vec<_> = self
-            .actors
-            .iter()
-            .map(|a| Agreement::sign(round, a.me, commitment.digest(round), [0; 32], &a.identity))
-            .collect();
-        let agreed = Agreed::new(round, &commitment, &words, &[]).unwrap();
+        let (commitment, agreed) = self.agreed_lawless(round, set);
         Ok(self.read(round, &commitment, &agreed, openings)?.0)
     }
 }
