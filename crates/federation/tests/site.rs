@@ -154,7 +154,7 @@ fn a_share_is_made_once() {
     assert!(permit.spend(mark).is_err());
     // The process stops before the share is kept: it is lost, and the site says so.
     let mut again = Site::replay(&fixture.study, SiteId(0), willing(), marks).unwrap();
-    assert_eq!(again.opened(), 4, "a sum and a question");
+    assert_eq!(again.opened(), 5, "a sum, a known value and a question");
     assert!(again.permit(&task).is_err());
     assert_eq!(declined(again.take(&task).unwrap()), Cause::Spent);
 }

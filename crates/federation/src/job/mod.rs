@@ -167,8 +167,13 @@ pub(crate) trait Kind {
             Phase::Parts => crate::Confirmation::len(false),
             Phase::Upload | Phase::Ready => sizes.upload,
             Phase::Share | Phase::Open => sizes.share,
-            Phase::Commit | Phase::Promise | Phase::Trial => return None,
-            Phase::Void | Phase::Findings | Phase::Agree | Phase::Vouch => return None,
+            Phase::Commit
+            | Phase::Promise
+            | Phase::Trial
+            | Phase::Void
+            | Phase::Findings
+            | Phase::Agree
+            | Phase::Vouch => return None,
         })
     }
 

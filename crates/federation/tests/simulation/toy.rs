@@ -352,25 +352,7 @@ impl Compute for Toy<'_> {
                 Self::evaluate(evaluation, uploads.iter().map(|(s, b)| (Some(*s), *b)), disk)
             }
             Work::Intake { uploads, pairs, .. } => self.intake(uploads, pairs, disk),
-            Work::Name { uploads, findings, earlier, .. } => {
-                let all_zero = |b: &Blob| disk[&b.digest].iter().all(|x| *x == 0);
-                let bad: Vec<_> = findings.iter().filter(|(_, b)| !all_zero(b)).map(|(s, _)| *s).collect();
-                if !bad.is_empty() {
-                    return Done::Unusable(bad);
-                }
-                let of = |of: &[(SiteId, Blob)]| of.iter().map(|(s, _)| *s).collect::<Vec<_>>();
-                let sites = summable(&of(uploads), earlier);
-                if sites.len() < self.study.literal().minimum_cohort as usize {
-                    return Done::Spoiled;
-                }
-                let kept = uploads.iter().filter(|(s, _)| sites.contains(s));
-                let Done::Combined { shared: sum, .. } = Self::add(kept.map(|(s, b)| (Some(*s), *b)), disk)
-                else {
-                    return Done::Spoiled;
-                };
-                let shared = Blob::of(&sum).digest.0.to_vec();
-                Done::Named { shared, sum, sites, openers: of(findings) }
-            }
+            Work::Name { uploads, findings, earlier, .. } => self.name(uploads, findings, earlier, disk),
             Work::Agreements { commitment, words, .. } => {
                 let fits = |b: &Blob| disk[&b.digest][..32] == commitment.digest.0;
                 let bad: Vec<_> = words.iter().filter(|(_, b)| !fits(b)).map(|(s, _)| *s).collect();
@@ -443,6 +425,32 @@ impl Toy<'_> {
     /// What a holder is given of uploads with these headers.
     fn bundle(site: SiteId, headers: &[u8]) -> Vec<u8> {
         Hasher::new("test/given").absorb_u64(u64::from(site.0)).absorb(headers).finish().0.to_vec()
+    }
+
+    /// The set that goes on, if all findings are good.
+    fn name(
+        &self,
+        uploads: &[(SiteId, Blob)],
+        findings: &[(SiteId, Blob)],
+        earlier: &[Vec<SiteId>],
+        disk: &Disk,
+    ) -> Done {
+        let all_zero = |b: &Blob| disk[&b.digest].iter().all(|x| *x == 0);
+        let bad: Vec<_> = findings.iter().filter(|(_, b)| !all_zero(b)).map(|(s, _)| *s).collect();
+        if !bad.is_empty() {
+            return Done::Unusable(bad);
+        }
+        let of = |of: &[(SiteId, Blob)]| of.iter().map(|(s, _)| *s).collect::<Vec<_>>();
+        let sites = summable(&of(uploads), earlier);
+        if sites.len() < self.study.literal().minimum_cohort as usize {
+            return Done::Spoiled;
+        }
+        let kept = uploads.iter().filter(|(s, _)| sites.contains(s));
+        let Done::Combined { shared: sum, .. } = Self::add(kept.map(|(s, b)| (Some(*s), *b)), disk) else {
+            return Done::Spoiled;
+        };
+        let shared = Blob::of(&sum).digest.0.to_vec();
+        Done::Named { shared, sum, sites, openers: of(findings) }
     }
 
     /// Headers, a bundle a site, and the pair keys that came with uploads.
