@@ -1,15 +1,16 @@
 //! Figures of encrypted sums under one-round keys.
 
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
 use super::memory::{peak_mib, reset_peak};
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::of_process;
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{Plan, PlanLiteral, SiteRound, ValuesDigest, write_sum};
 use blindscope_wire::Digest;
-use std::fs::File;
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 mod protocol;
 mod small;

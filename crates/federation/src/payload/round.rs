@@ -1,8 +1,7 @@
 //! What a share of a question's answer is made of.
 
-use blindscope_threshold::{Committee, KeyShare, PartyId};
-
 use crate::{Blob, JobId, Opening, Result, SignedHeader, SiteId, Step, Study};
+use blindscope_threshold::{Committee, KeyShare, PartyId};
 
 pub(crate) fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
     let parties: Vec<PartyId> = members.iter().map(|s| s.party()).collect();

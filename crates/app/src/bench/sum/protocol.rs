@@ -1,5 +1,8 @@
 //! What a site sends and fetches in the real protocol, every byte counted, and what opening a whole update costs it.
 
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng;
+
 use super::{AREA, Better, Error, Figure, Report, UPDATE};
 use crate::clock::milliseconds;
 use blindscope_aggregate::one_round::{Checks, Part, PartSum, SiteRound};
@@ -10,8 +13,6 @@ use blindscope_federation::{
     Answer, Blob, Header, IdentityKey, JobId, Phase, SealingKey, SiteEntry, SiteId, Step,
 };
 use blindscope_wire::Digest;
-use chacha20::ChaCha20Rng;
-use rand_core::SeedableRng;
 
 fn epoch(sites: u16) -> Result<Epoch, Error> {
     let mut rng = ChaCha20Rng::from_seed([3; 32]);

@@ -1,13 +1,15 @@
 //! The sum of three sites' 768 values: three bodies with their dealt keys, their sum, and its opening by two.
 
+use std::collections::BTreeMap;
+
+use rand_core::{Rng, SeedableRng};
+
 use super::{AREA, Better, Error, Figure, Peers, Report, plan};
 use crate::clock::milliseconds;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, SiteRound, ValuesDigest, open_sum, opens_first_chunk, recover_key, write_sum,
 };
 use blindscope_wire::{Digest, Hasher};
-use rand_core::{Rng, SeedableRng};
-use std::collections::BTreeMap;
 
 const SITES: usize = 3;
 const VALUES: usize = 768;
