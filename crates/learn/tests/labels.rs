@@ -13,7 +13,7 @@ use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
     Examples, FedAvgSettings, MetricsSettings, SiteData, StatisticsSettings, Terms, clear_twin, job,
 };
-use blindscope_learn::training::comparable;
+use blindscope_learn::training::{HeadKind, HeadRequest, comparable, train_head};
 
 const WIDTH: usize = 3;
 const STUDY: [&str; 4] = ["squamous", "adeno", "normal", "small cell"];
@@ -212,6 +212,40 @@ fn a_job_that_contradicts_its_study_is_refused() {
     assert_eq!(terms().fill(JobSpec::ceremony("key")).settings, serde_json::json!({}));
     let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::ceremony("job") });
     assert!(metrics.settings.get("width").is_none() && metrics.settings["classes"] == STUDY.len());
+}
+
+/// A model of another study, or one that a site trained for itself, has its classes in an order of its own: its answers are counted
+/// by name, and it is refused where a name of it is none of the study's.
+#[test]
+fn a_model_is_measured_by_the_names_of_its_classes() {
+    let mut rng = ChaCha12Rng::seed_from_u64(6);
+    let study = STUDY.map(str::to_owned).to_vec();
+    let rows = terms().examples("rows", &file(&study, &STUDY, 10, &mut rng)).unwrap();
+    let counted = |order: &[&str], called: &str| {
+        let listed: Vec<String> = order.iter().map(|&name| name.to_owned()).collect();
+        let mut rng = ChaCha12Rng::seed_from_u64(7);
+        let train = file(&listed, &STUDY, 20, &mut rng);
+        let request = HeadRequest { kind: HeadKind::Linear, ..HeadRequest::default() };
+        let head = train_head(&train, None, &request).unwrap().head.to_json().unwrap();
+        let head = String::from_utf8(head).unwrap().replace("adeno", called).into_bytes();
+        let digest = blindscope_learn::features::hex(&Sha256::digest(&head));
+        let settings =
+            MetricsSettings { model: digest.clone(), classes: STUDY.len(), ..MetricsSettings::default() };
+        let site = SiteData {
+            classes: study.clone(),
+            validation: rows.clone(),
+            models: [(digest, head)].into(),
+            ..SiteData::default()
+        };
+        let result = ends(&job("job", JobKind::Metrics, &settings).unwrap(), &[site])?;
+        Ok::<_, blindscope_learn::jobs::Error>(result["counts"].clone())
+    };
+    let right = serde_json::json!([[10, 0, 0, 0], [0, 10, 0, 0], [0, 0, 10, 0], [0, 0, 0, 10]]);
+    let turned = ["small cell", "normal", "squamous", "adeno"];
+    assert_eq!(counted(&STUDY, "adeno").unwrap(), right);
+    assert_eq!(counted(&turned, "adeno").unwrap(), right);
+    let said = counted(&turned, "carcinoid").unwrap_err().to_string();
+    assert!(said.contains("carcinoid") && said.contains("some of the study's: squamous, adeno"), "{said}");
 }
 
 /// One image in another unit among many: the sum is opened over clipped values, and the result says how many of how many.
