@@ -18,13 +18,13 @@ fn heads() -> Vec<Head> {
     let short = linear(&mut r, 9, 3).within(&[[1.0; 9]], 1.5).unwrap();
     let names = ["aca", "n", "scc \u{e9}"].map(str::to_owned).to_vec();
     vec![
-        short.clone().of_classes(names).unwrap(),
-        short,
+        short.clone(),
         linear(&mut r, 9, 3),
         quadratic(&mut r, 8, 3, 2),
         polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2]),
         four,
         unstated,
+        short.of_classes(names).unwrap(),
     ]
 }
 

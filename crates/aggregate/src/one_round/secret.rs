@@ -87,6 +87,9 @@ pub struct SiteRound<'p> {
 
 impl<'p> SiteRound<'p> {
     /// Derives the site's secrets of a round. `values` is [`ValuesDigest`] of what will be encrypted, `fresh` 32 new random bytes.
+    ///
+    /// # Timing
+    /// Depends on the plan alone.
     pub fn new(
         plan: &'p Plan,
         round: RoundId,
