@@ -66,7 +66,11 @@ fn small_questions() {
         let report = plan.report();
         assert!(report.upload_bytes <= batch * each && report.security == "quantum-128", "{report:?}");
         assert_eq!(report.rescale, Rescale::Late);
-        println!("{bits} bits of {batch}: {} bytes a token, {:?}", report.upload_bytes / batch, plan.literal().chain);
+        println!(
+            "{bits} bits of {batch}: {} bytes a token, {:?}",
+            report.upload_bytes / batch,
+            plan.literal().chain
+        );
         // 768 features of each token, and nothing else.
         let coefficients = plan.token_layout().unwrap().question_coefficients();
         assert_eq!(coefficients, 768 * batch);
