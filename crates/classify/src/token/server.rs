@@ -169,7 +169,7 @@ pub(crate) fn raised(ev: &Evaluator, plan: &Plan, mut logits: Ciphertext) -> Res
 }
 
 /// Divides by one prime after the other, down to a level.
-pub(super) fn lower(ev: &Evaluator, c: &mut Ciphertext, level: Level) -> Result<()> {
+pub(crate) fn lower(ev: &Evaluator, c: &mut Ciphertext, level: Level) -> Result<()> {
     while c.level() > level {
         ev.rescale_assign(c)?;
     }
