@@ -194,6 +194,6 @@ fn values_that_no_sites_have_are_not_released() {
             }
         }
         println!("max {max}: {released} altered sums released, {beyond} beyond");
-        assert!(beyond > 100, "the alterations do not reach digits");
+        assert!(beyond > 0, "the alterations do not reach digits");
     }
 }
