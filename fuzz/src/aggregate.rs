@@ -3,11 +3,12 @@
 
 use zeroize::Zeroizing;
 
+use blindscope_aggregate::Result;
 use blindscope_aggregate::one_round::{
     Challenge, Checks, Evaluation, Part, PartSum, Plan, PlanLiteral, RoundId, SiteRound, SumKey,
-    ValuesDigest, check_body, evaluate_body, evaluate_sum, open_sum, opens_first_chunk, recover_key, write_sum,
+    ValuesDigest, check_body, evaluate_body, evaluate_sum, open_sum, opens_first_chunk, recover_key,
+    write_sum,
 };
-use blindscope_aggregate::Result;
 use blindscope_wire::Digest;
 
 const SITES: u32 = 3;
@@ -64,9 +65,16 @@ impl Toy {
         let key = recover_key(&plan, SITES.into(), &openings[..2], &mut probe)?.key;
         let value = evaluate_body(&plan, &Challenge::new(&round, &sent, &sent), &mut &bodies[0][..])?;
         let opening = openings.swap_remove(0);
-        let objects =
-            [bodies.swap_remove(0), part.to_vec(), checks, opening.to_bytes(&plan), value.to_bytes().to_vec(), sum.clone()];
-        let seeds = (0..).zip(&objects).map(|(which, object): (u8, _)| [&[which], object.as_slice()].concat());
+        let objects = [
+            bodies.swap_remove(0),
+            part.to_vec(),
+            checks,
+            opening.to_bytes(&plan),
+            value.to_bytes().to_vec(),
+            sum.clone(),
+        ];
+        let seeds =
+            (0..).zip(&objects).map(|(which, object): (u8, _)| [&[which], object.as_slice()].concat());
         let seeds = seeds.collect();
         Ok(Self { plan, round, sent, sum, key, opening, seeds })
     }
@@ -131,8 +139,7 @@ impl Toy {
     fn opening(&self, bytes: &[u8]) -> Result<()> {
         let opening = PartSum::from_bytes(&self.plan, bytes)?;
         assert!(opening.to_bytes(&self.plan) == bytes, "opening: decoded, but written differently");
-        let mut probe =
-            |key: &SumKey| opens_first_chunk(&self.plan, self.round, key, &mut &self.sum[..]);
+        let mut probe = |key: &SumKey| opens_first_chunk(&self.plan, self.round, key, &mut &self.sum[..]);
         drop(recover_key(&self.plan, SITES.into(), &[self.opening.clone(), opening], &mut probe));
         Ok(())
     }

@@ -5,7 +5,7 @@ use rand_core::SeedableRng;
 
 use blindscope_ckks::{Encoder, ModulusLiteral, Parameters, ParametersLiteral, Security};
 use blindscope_threshold::{
-    Dealt, KeyShare, Message, PartyId, PublicKeyProtocol, Remainder, Result, Roster, Shape, ShamirPart,
+    Dealt, KeyShare, Message, PartyId, PublicKeyProtocol, Remainder, Result, Roster, ShamirPart, Shape,
     SiteSecret, Transcript,
 };
 use blindscope_wire::Digest;
@@ -56,7 +56,8 @@ impl Toy {
         let dealt = [Dealt::generate(&mut rng), Dealt::generate(&mut rng)];
         let remainder = Remainder::of(&params, &[message], &dealt)?.to_bytes(&params);
         let objects = [share, part, key_share, remainder];
-        let seeds = (0..).zip(&objects).map(|(which, object): (u8, _)| [&[which], object.as_slice()].concat());
+        let seeds =
+            (0..).zip(&objects).map(|(which, object): (u8, _)| [&[which], object.as_slice()].concat());
         let seeds = seeds.collect();
         Ok(Self { ceremony, seeds })
     }

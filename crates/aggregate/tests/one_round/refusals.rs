@@ -3,10 +3,10 @@
 use rand_core::Rng;
 
 use crate::world::{World, literal, update};
+use blindscope_aggregate::Error;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, PlanLiteral, SiteRound, ValuesDigest, check_body, write_sum,
 };
-use blindscope_aggregate::Error;
 use blindscope_testkit as testkit;
 use blindscope_wire::Header;
 
