@@ -9,8 +9,8 @@ use blindscope_federation::sums::{
     SumOpening, SumRound, Uploader, Void, Vouch, bundle, open_parts, read_upload, write_upload,
 };
 use blindscope_federation::{
-    Blob, IdentityKey, JobId, JobKind, JobSpec, Mark, Policy, Record, Result, SealingKey, SignedHeader, SiteEntry,
-    SiteId, StudyLiteral, Task,
+    Blob, IdentityKey, JobId, JobKind, JobSpec, Mark, Policy, Record, Result, SealingKey, SignedHeader,
+    SiteEntry, SiteId, StudyLiteral, Task,
 };
 use blindscope_wire::Digest;
 
@@ -69,7 +69,8 @@ impl Toy {
     /// Four values of eight bits.
     pub(crate) fn new() -> Result<Self> {
         let mut rng = chacha20::ChaCha20Rng::seed_from_u64(1);
-        let site = |_| Site { identity: IdentityKey::generate(&mut rng), sealing: SealingKey::generate(&mut rng) };
+        let site =
+            |_| Site { identity: IdentityKey::generate(&mut rng), sealing: SealingKey::generate(&mut rng) };
         let sites: Vec<_> = (0..SITES).map(site).collect();
         let epoch = epoch(&sites)?;
         let round = SumRound::new(&epoch, JobId(Digest([1; 32])), 0, (VALUES.len() as u64, 255))?;
@@ -92,7 +93,8 @@ impl Toy {
         write_sum(round.plan(), &mut uploads.iter().map(|(b, _)| &b[..body]).collect::<Vec<_>>(), &mut sum)?;
         let commitment = Commitment { uploads: self.headers.clone(), sum: Blob::of(&sum) };
         let named = commitment.digest(round);
-        let sign = |(k, site): (u16, &Site)| Agreement::sign(round, SiteId(k), named, [0; 32], &site.identity);
+        let sign =
+            |(k, site): (u16, &Site)| Agreement::sign(round, SiteId(k), named, [0; 32], &site.identity);
         let words: Vec<_> = (0..).zip(&self.sites).map(sign).collect();
         let agreed = Agreed::new(round, &commitment, &words, &[])?;
         let given: Vec<_> = uploads.iter().map(|(_, r)| (r, r.pairing.as_deref().unwrap_or(&[]))).collect();
@@ -153,15 +155,16 @@ impl Toy {
             0 => return self.upload(bytes),
             1 => SignedUpload::from_bytes(round, bytes).map(|m| m.to_bytes()),
             2 => return self.parts(bytes).is_ok_and(|parts| parts.bad().len() < usize::from(SITES)),
-            3 => {
-                Findings::from_bytes(round, &self.headers, bytes).map(|m| m.to_bytes(round, &self.headers))
-            }
+            3 => Findings::from_bytes(round, &self.headers, bytes).map(|m| m.to_bytes(round, &self.headers)),
             4 => Commitment::from_bytes(round, bytes).map(|m| m.to_bytes()),
             5 => Agreement::from_bytes(round, bytes).map(|m| m.to_bytes(round)),
             6 => Vouch::from_bytes(round, bytes).map(|m| m.to_bytes(round)),
             7 => SumOpening::from_bytes(round, bytes).map(|m| m.to_bytes(round)),
             8 => Void::from_bytes(round, bytes).map(|m| m.to_bytes(round)),
-            9 => return Epoch::from_bytes(bytes).is_ok_and(|epoch| Epoch::from_bytes(&epoch.to_bytes()).is_ok()),
+            9 => {
+                return Epoch::from_bytes(bytes)
+                    .is_ok_and(|epoch| Epoch::from_bytes(&epoch.to_bytes()).is_ok());
+            }
             _ => return text(bytes),
         };
         if let Ok(again) = &again {
@@ -203,5 +206,8 @@ fn text(bytes: &[u8]) -> bool {
         same("mark", mark.to_text().as_bytes());
         accepted = true;
     }
-    accepted | StudyLiteral::from_toml(text).is_ok() | Policy::from_toml(text).is_ok() | JobSpec::from_json(text).is_ok()
+    accepted
+        | StudyLiteral::from_toml(text).is_ok()
+        | Policy::from_toml(text).is_ok()
+        | JobSpec::from_json(text).is_ok()
 }
