@@ -5,9 +5,9 @@ use std::io::Write;
 use rand_core::CryptoRng;
 
 use crate::answer::{self, Answer, shape};
-use crate::{AskerSecret, Error, KeyOwner, Plan, Result, question};
+use crate::{AskerSecret, Comb, Error, KeyOwner, Plan, Result, question};
 use blindscope_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey,
+    Ciphertext, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey, Strand,
     codec,
 };
 
@@ -30,6 +30,9 @@ impl Asker {
 
     /// A question under the asker's own key: [`Plan::upload_len`] bytes.
     ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone; a token that is refused is told by its place.
+    ///
     /// # Errors
     /// [`Error::Width`], [`Error::NotFinite`], [`Error::Count`] for more tokens than the
     /// plan's batch, [`Error::OtherMode`], [`Error::Ckks`].
@@ -46,6 +49,9 @@ impl Asker {
 
     /// As [`Self::encrypt`], written as it is made.
     ///
+    /// # Timing
+    /// As [`Self::encrypt`].
+    ///
     /// # Errors
     /// As [`Self::encrypt`], and [`Error::Stream`].
     pub fn encrypt_into<T: AsRef<[f64]>>(
@@ -57,7 +63,14 @@ impl Asker {
     ) -> Result<()> {
         self.plan.require_key("encrypt", KeyOwner::Asker)?;
         let encryptor = Encryptor::new(&secret.secret);
-        self.write(tokens, out, |m| Ok(codec::encode_seeded(&encryptor.encrypt(m, rng)?)))
+        let sparse = self.plan.sparse_question()?;
+        self.write(tokens, out, |m| {
+            let c = encryptor.encrypt(m, rng)?;
+            Ok(match &sparse {
+                Some(sparse) => codec::encode_sparse(&c, sparse),
+                None => codec::encode_seeded(&c),
+            })
+        })
     }
 
     /// A question under a collective public key.
@@ -106,19 +119,28 @@ impl Asker {
             .map(|(i, t)| normalisation.apply(i, t.as_ref()))
             .collect::<Result<_>>()?;
         question::write_head(&self.plan, tokens.len(), out)?;
-        let mut put = |slots: Vec<Complex64>| {
-            let m = self.encoder.encode_slots(&slots, self.plan.params().top_level(), self.plan.fresh())?;
-            question::write_all(&encrypt(&m)?, out)
-        };
+        let (top, fresh) = (self.plan.params().top_level(), self.plan.fresh());
+        let mut put = |m: Plaintext| question::write_all(&encrypt(&m)?, out);
         if let Some(l) = self.plan.token_layout() {
-            return x.chunks(l.tokens).try_for_each(|group| put(l.pack(group)));
+            return x.chunks(l.tokens).try_for_each(|group| {
+                let slots: Vec<_> = l.combs().map(|comb| l.pack(&comb, group)).collect();
+                let strand =
+                    |(comb, slots): (Comb, _)| Strand { slots, shift: comb.shift as i64, divisor: 1 };
+                let strands: Vec<_> = l.combs().zip(slots.iter().map(Vec::as_slice)).map(strand).collect();
+                put(self.encoder.encode_strands(&strands, top, fresh)?)
+            });
         }
         let Some(l) = self.plan.feature_layout() else { return Ok(()) };
-        let columns = |group| (0..l.columns).try_for_each(|j| put(l.pack(group, j)));
+        let columns = |group| {
+            (0..l.columns).try_for_each(|j| put(self.encoder.encode_slots(&l.pack(group, j), top, fresh)?))
+        };
         x.chunks(l.slots).try_for_each(columns)
     }
 
     /// The logits of every token of a question, `classes` each, from the bytes of its answer.
+    ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone.
     ///
     /// # Errors
     /// As [`Answer::from_bytes`] and [`Answer::open`].
@@ -130,8 +152,12 @@ impl Asker {
     /// The logits of every token, from ciphertexts that a committee has re-encrypted to this key; see
     /// [`crate::Server::logits`].
     ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone.
+    ///
     /// # Errors
-    /// [`Error::Count`] for another number than the plan's; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::OtherMode`] for a plan under the asker's own key; [`Error::Count`] for another number of ciphertexts or tokens
+    /// than the plan's; [`Error::Ckks`] for ciphertexts of other parameters.
     pub fn open_ciphertexts(
         &self,
         tokens: usize,

@@ -24,8 +24,11 @@ pub struct AskerSecret {
 impl AskerSecret {
     /// Fresh secrets for a plan.
     ///
+    /// # Timing
+    /// Depends on the plan alone.
+    ///
     /// # Errors
-    /// [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::Ckks`] where the degree of the plan's answers has no ring.
     pub fn generate(plan: &Plan, rng: &mut impl CryptoRng) -> Result<Self> {
         let secret = KeyGenerator::new(plan.params()).secret_key(rng);
         let small = if plan.switches_ring() {
@@ -56,18 +59,25 @@ pub struct EvaluationKeys {
 impl EvaluationKeys {
     /// The keys of an asker.
     ///
+    /// # Timing
+    /// Depends on the plan alone.
+    ///
     /// # Errors
     /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn generate(plan: &Plan, secret: &AskerSecret, rng: &mut impl CryptoRng) -> Result<Self> {
         let mut keys = Self::for_secret(plan, &secret.secret, rng)?;
         if plan.switches_ring() {
-            keys.ring_switch = Some(RingSwitchKey::generate(&secret.secret, &secret.small, rng)?);
+            let digits = plan.answer_digits();
+            keys.ring_switch = Some(RingSwitchKey::generate(&secret.secret, &secret.small, digits, rng)?);
         }
         Ok(keys)
     }
 
     /// Keys of one secret without a way to a smaller ring, as plans under a collective key need them; a committee makes
     /// the same keys together.
+    ///
+    /// # Timing
+    /// Depends on the plan alone.
     ///
     /// # Errors
     /// [`Error::Ckks`] where the scheme refuses, see there.
@@ -133,8 +143,9 @@ impl EvaluationKeys {
             None => None,
         };
         let ring_switch = if plan.switches_ring() {
-            let bytes = r.bytes("ring-switching key", ring_switch::key_len(params)).map_err(wire)?;
-            Some(ring_switch::decode_key(params, plan.answer_degree(), bytes)?)
+            let digits = plan.answer_digits();
+            let bytes = r.bytes("ring-switching key", ring_switch::key_len(params, digits)).map_err(wire)?;
+            Some(ring_switch::decode_key(params, plan.answer_degree(), digits, bytes)?)
         } else {
             None
         };

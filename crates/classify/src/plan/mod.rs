@@ -20,7 +20,10 @@ pub use report::PlanReport;
 
 use crate::feature::FeatureLayout;
 use crate::layout::{Demand, Layout};
+use crate::question::DROPPED;
 use crate::{Error, Head, Result};
+use blindscope_ckks::codec::Sparse;
+use blindscope_ckks::ring_switch::DigitBits;
 use blindscope_ckks::{Arithmetic, Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
@@ -41,6 +44,7 @@ pub struct Plan {
     literal: PlanLiteral,
     params: Parameters,
     layout: AnyLayout,
+    answer_digits: DigitBits,
     id: Digest,
 }
 
@@ -54,9 +58,9 @@ impl Plan {
     /// Plans one head under one policy.
     ///
     /// # Errors
-    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest
-    /// modulus; [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where
-    /// the scheme refuses, see there.
+    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest modulus;
+    /// [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where no primes of the
+    /// widths that it needs exist.
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         if let Some(packing) = policy.packing {
             return Self::packed(head, policy, packing);
@@ -147,15 +151,17 @@ impl Plan {
     /// Checks a published plan and derives the rest.
     ///
     /// # Errors
-    /// [`Error::Length`] for a part of another length than the rest asks for; [`Error::Value`] for a number that
-    /// cannot be used; [`Error::NoPlan`] where no parameters fit; [`Error::OtherMode`] where the plan does not
-    /// offer it; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::Length`] and [`Error::Value`] for fields that no plan has; [`Error::NoPlan`] for a shape that its ring has no
+    /// room for; [`Error::OtherMode`] for a packing that its policy excludes; [`Error::Ckks`] for primes that do not exist or
+    /// are beyond what its row of the security table allows.
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
         let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
-        let layout = layout(&literal, literal.chain.log_n)?;
+        let layout =
+            layout(&literal, literal.chain.log_n, (literal.chain.replicas, literal.chain.moduli.len()))?;
+        let answer_digits = literal.chain.answer_digit.map_or(Ok(DigitBits::WIDE), DigitBits::new)?;
         let id = literal.digest()?;
-        Ok(Self { literal, params, layout, id })
+        Ok(Self { literal, params, layout, answer_digits, id })
     }
 
     /// The same plan, evaluated on no faster path than `ceiling`: to measure paths. Keys, questions and answers are the same
@@ -212,6 +218,12 @@ impl Plan {
         }
     }
 
+    /// Which coefficients of a question's ciphertexts travel, if not all of them do.
+    pub(crate) fn sparse_question(&self) -> Result<Option<Sparse>> {
+        let sparse = |l: &Layout| Sparse::new(&self.params, l.question_places(), DROPPED);
+        Ok(self.token_layout().filter(|l| !l.is_whole()).map(sparse).transpose()?)
+    }
+
     /// The feature-major packing's layout, if it is the plan's.
     pub fn feature_layout(&self) -> Option<&FeatureLayout> {
         match &self.layout {
@@ -230,9 +242,14 @@ impl Plan {
         Scale::pow2(self.literal.chain.answer_log2)
     }
 
-    /// What raises a linear head's answer from the fresh scale to the answer's.
+    /// Scale of the first layer's units, once they are divided by the top prime.
+    pub(crate) fn unit(&self) -> Scale {
+        Scale::pow2(self.literal.chain.unit_log2)
+    }
+
+    /// What raises a linear head's answer from the units' scale to the answer's.
     pub(crate) fn raise(&self) -> i64 {
-        1 << (self.literal.chain.answer_log2 - self.literal.chain.fresh_log2).max(0)
+        1 << (self.literal.chain.answer_log2 - self.literal.chain.unit_log2).max(0)
     }
 
     /// Level at which the first layer's products are summed.
@@ -253,10 +270,11 @@ impl Plan {
         Level(self.literal.outer_primes())
     }
 
-    /// Scale of the first layer's weights: the primes that its products lose.
+    /// Scale of the first layer's weights: from the fresh scale to the units', and the primes that its products lose.
     pub(crate) fn first_weight(&self) -> Scale {
         let top = self.params.top_level().0;
-        (self.first_level().0 + 1..=top).fold(Scale::ONE, |scale, i| scale.times(Scale::prime(i)))
+        let raised = self.unit().over(self.fresh());
+        (self.first_level().0 + 1..=top).fold(raised, |scale, i| scale.times(Scale::prime(i)))
     }
 
     /// Level of the relinearisation key, if products of ciphertexts are taken.
@@ -267,7 +285,7 @@ impl Plan {
         (self.literal.degree > 1).then(|| self.first_level())
     }
 
-    /// `(steps, level)` of each rotation key; a key of a level serves those below.
+    /// `(steps, level)` of each rotation's Galois key; a key of a level serves those below.
     pub fn rotation_keys(&self) -> Vec<(i64, Level)> {
         let Some(l) = self.token_layout() else { return Vec::new() };
         let at = |steps: Vec<i64>, level| steps.into_iter().map(move |k| (k, level));
@@ -321,7 +339,12 @@ impl Plan {
 
     /// Degree of the ring of compacted answers.
     pub(crate) fn answer_degree(&self) -> usize {
-        answer_degree(self.literal.key, &self.layout, self.params.n())
+        answer_degree(&self.literal, &self.literal.chain, &self.layout)
+    }
+
+    /// Digits of the key that switches answers to a smaller ring.
+    pub(crate) fn answer_digits(&self) -> DigitBits {
+        self.answer_digits
     }
 
     /// Whether answers are switched to a smaller ring.
@@ -340,29 +363,27 @@ impl AnyLayout {
     }
 }
 
-/// The layout in a ring of degree `2^log_n`.
-fn layout(literal: &PlanLiteral, log_n: u32) -> Result<AnyLayout> {
+/// The layout in a ring of degree `2^log_n`, with so many copies of a token and so many primes.
+fn layout(literal: &PlanLiteral, log_n: u32, (replicas, limbs): (Option<usize>, usize)) -> Result<AnyLayout> {
     let (slots, width) = (1 << (log_n - 1), literal.normalisation.mean.len());
     let PlanLiteral { units, classes, degree, batch, .. } = *literal;
     Ok(match literal.packing {
         Packing::Token => {
-            AnyLayout::Token(Layout::new(Demand { slots, width, units, classes, degree, batch })?)
+            let demand = Demand { slots, width, units, classes, degree, batch, replicas };
+            AnyLayout::Token(Layout::new(demand)?)
         }
         Packing::Feature if literal.encrypted_head => {
             let (op, found, expected) = ("plan", "the feature-major packing", "an encrypted head");
             return Err(Error::OtherMode { op, found, expected });
         }
-        Packing::Feature => {
-            let limbs = chain::primes(literal);
-            AnyLayout::Feature(FeatureLayout::new(slots, limbs, width, units, classes)?)
-        }
+        Packing::Feature => AnyLayout::Feature(FeatureLayout::new(slots, limbs, width, units, classes)?),
     })
 }
 
 /// Degree of the ring of compacted answers.
-fn answer_degree(key: KeyOwner, layout: &AnyLayout, n: usize) -> usize {
-    match (key, layout) {
-        (KeyOwner::Asker, AnyLayout::Token(l)) => l.answer_degree(),
-        _ => n,
+fn answer_degree(plan: &PlanLiteral, chain: &Chain, layout: &AnyLayout) -> usize {
+    match (plan.key, layout, chain.answer_digit) {
+        (KeyOwner::Asker, AnyLayout::Token(l), Some(_)) => l.answer_degree(),
+        _ => 1 << chain.log_n,
     }
 }
