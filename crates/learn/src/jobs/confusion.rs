@@ -6,7 +6,9 @@ use super::integers::padded;
 use super::model::Model;
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_classify::Head;
 use blindscope_vision::metrics::{Confusion, argmax};
+use blindscope_vision::values::Values;
 
 /// The result of `metrics`: JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,9 +60,7 @@ impl Learning for Metrics {
         let head = Model::from_json(file)?.head()?;
         let rows = &data.validation;
         rows.check(OP, head.width(), self.0.classes.min(head.classes()))?;
-        let tokens: Vec<Vec<f64>> =
-            rows.rows.chunks_exact(head.width()).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
-        let logits: Vec<f32> = head.logits(&tokens)?.into_iter().flatten().map(|v| v as f32).collect();
+        let logits = logits_of(&head, &rows.rows)?;
         let counts = encode_counts(&confusion_of(&logits, &rows.labels, self.0.classes), self.0.examples)?;
         Ok(Box::new(padded(counts, self.values()).into_iter()))
     }
@@ -72,6 +72,27 @@ impl Learning for Metrics {
         let json = serde_json::to_vec_pretty(&result);
         json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
     }
+}
+
+/// Rows whose logits are made at a time.
+const AT_ONCE: usize = 1024;
+
+/// Logits of rows in the clear, one row's after another's. Range: rows have the head's width.
+///
+/// # Errors
+/// [`blindscope_classify::Error`] for a row that the head does not take, as [`Error::Head`]; [`Error::Vision`] when the file of rows
+/// cannot be read any more.
+pub(crate) fn logits_of(head: &Head, rows: &Values) -> Result<Vec<f32>> {
+    let width = head.width();
+    let mut logits = Vec::with_capacity(rows.len() / width.max(1) * head.classes());
+    for block in rows.blocks() {
+        for some in block?.chunks(AT_ONCE * width) {
+            let tokens: Vec<Vec<f64>> =
+                some.chunks_exact(width).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
+            logits.extend(head.logits(&tokens)?.iter().flatten().map(|v| *v as f32));
+        }
+    }
+    Ok(logits)
 }
 
 /// Counts of the answers `argmax(logits)`.
