@@ -9,13 +9,14 @@ use blindscope_ckks::{
 };
 use blindscope_wire::{Header, Kind, Writer};
 
-const KINDS: [Kind; 6] = [
+const KINDS: [Kind; 7] = [
     codec::SEEDED_CIPHERTEXT,
     codec::CIPHERTEXT,
     codec::FINAL_CIPHERTEXT,
     codec::PUBLIC_KEY,
     codec::RELIN_KEY,
     codec::GALOIS_KEY,
+    codec::SPARSE_CIPHERTEXT,
 ];
 
 /// Parameters, a key, and one valid object of each kind to start from.
@@ -56,6 +57,7 @@ impl Toy {
             codec::encode_public_key(&generator.public_key(&secret, &mut rng)),
             codec::encode_relin_key(&generator.relin_key(&secret, &mut rng)?),
             codec::encode_galois_key(&generator.rotation_key(&secret, 1, &mut rng)?),
+            codec::encode_sparse(&seeded, &sparse(&params)?),
         ];
         let seeds = objects.iter().map(|object| Self::input(object)).collect();
         Ok(Self { params, secret, encoder, evaluator, seeds })
@@ -119,6 +121,12 @@ impl Toy {
                 return Ok(None);
             }
             codec::PUBLIC_KEY => codec::encode_public_key(&codec::decode_public_key(p, bytes)?),
+            codec::SPARSE_CIPHERTEXT => {
+                let sparse = sparse(p)?;
+                let c = codec::decode_sparse(p, &sparse, bytes)?;
+                self.compute(&c.expand());
+                codec::encode_sparse(&c, &sparse)
+            }
             codec::RELIN_KEY => codec::encode_relin_key(&codec::decode_relin_key(p, bytes)?),
             _ => codec::encode_galois_key(&codec::decode_galois_key(p, bytes)?),
         }))
@@ -147,4 +155,9 @@ impl Toy {
         w.finish();
         bytes
     }
+}
+
+/// Every fourth coefficient without its three lowest bits.
+fn sparse(params: &Parameters) -> blindscope_ckks::Result<codec::Sparse> {
+    codec::Sparse::new(params, (1..params.n()).step_by(4).collect(), 3)
 }

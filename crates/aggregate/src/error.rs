@@ -72,6 +72,19 @@ pub enum Error {
         /// Most supported.
         max: u64,
     },
+    /// A sum that no values of these sites have.
+    #[error(
+        "open sum: a value of chunk {chunk} is {found}, the sites' largest values make {max}; a body or the sum was altered, \
+         or a site sent a value that the plan does not allow"
+    )]
+    Beyond {
+        /// Which chunk.
+        chunk: u64,
+        /// Value found.
+        found: u64,
+        /// Largest of so many sites.
+        max: u64,
+    },
     /// A coefficient on the wire that no ciphertext has.
     #[error("{op}: coefficient {index} of chunk {chunk} is above the modulus; the stream was altered")]
     Coefficient {

@@ -261,6 +261,22 @@ pub enum Error {
         /// What it may be.
         expected: String,
     },
+    /// Digits of a ring-switching key that are too narrow or too wide.
+    #[error("ring switch: digits of {found} bits; take two to eight")]
+    DigitBits {
+        /// Bits asked for.
+        found: u32,
+    },
+    /// A coefficient that the ring does not have.
+    #[error("{op}: there is no coefficient {found} in a ring of degree {degree}; they count from 0")]
+    NoSuchCoefficient {
+        /// The operation.
+        op: &'static str,
+        /// The coefficient.
+        found: usize,
+        /// Coefficients there are.
+        degree: usize,
+    },
     /// More low bits were to be dropped than the modulus has.
     #[error("{op}: cannot drop {drop} of {bits} bits; the noise allows far fewer")]
     DropBits {

@@ -27,14 +27,14 @@ pub use blindscope_ring::galois::{conjugation_element, rotation_element};
 pub use blindscope_ring::sample::{SecretSeed, Seed};
 pub use ciphertext::{Ciphertext, SeededCiphertext};
 pub use decrypt::Decryptor;
-pub use encode::{Encoder, join_pairs, split_pairs};
+pub use encode::{Encoder, Strand, join_pairs, split_pairs};
 pub use encrypt::{Encryptor, PublicEncryptor};
 pub use error::{Error, Result};
-pub use evaluate::{Decomposed, Evaluator, GaussianMatrix, LazyCiphertext};
+pub use evaluate::{Decomposed, Evaluator, GaussianMatrix, LazyCiphertext, RaisedCiphertext};
 pub use keys::{
     GaloisKey, GaloisKeys, KeyGenerator, PublicKey, RelinKey, SecretKey, SwitchingKey, UniformHalf,
 };
 pub use num_complex::Complex64;
 pub use params::{Level, ModulusLiteral, Parameters, ParametersLiteral, Security, presets};
-pub use plaintext::Plaintext;
+pub use plaintext::{Plaintext, RaisedPlaintext};
 pub use scale::Scale;

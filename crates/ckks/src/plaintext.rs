@@ -1,6 +1,7 @@
 //! Encoded messages.
 
 use crate::{Level, Parameters, Scale};
+use blindscope_ring::galois::{Automorphism, rotation_element};
 use blindscope_ring::{Ntt, Poly};
 
 /// An encoded message: a polynomial with its level and exact scale.
@@ -46,5 +47,30 @@ impl std::fmt::Debug for Plaintext {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let log2 = self.params.scale_log2(&self.scale);
         write!(f, "Plaintext(level {}, scale 2^{log2:.4})", self.level())
+    }
+}
+
+/// An encoded message over the primes of a level and the special ones: it multiplies what is not divided by these yet.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RaisedPlaintext {
+    pub(crate) params: Parameters,
+    pub(crate) poly: Poly<Ntt>,
+    pub(crate) level: Level,
+    pub(crate) scale: Scale,
+}
+
+impl RaisedPlaintext {
+    /// The message with its slots moved left by `steps`.
+    #[must_use]
+    pub fn rotated(&self, steps: i64) -> Self {
+        let log_n = self.params.log_n();
+        let poly = Automorphism::new(rotation_element(steps, log_n), log_n).apply(&self.poly);
+        Self { params: self.params.clone(), poly, ..*self }
+    }
+}
+
+impl std::fmt::Debug for RaisedPlaintext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RaisedPlaintext(level {})", self.level)
     }
 }

@@ -5,7 +5,7 @@
 //! `c_0 + c_1·s'(Y) ≈ m`; since `s'(Y)` and `m` have powers of `Y` alone, so much of `c_0` and `c_1` as has powers of
 //! `Y` alone decrypts by itself to `m`, in the ring of `Y`. The key encrypts `s` under a secret of the *smaller*
 //! degree, so its modulus must meet that degree's row of the security table: one prime of 40 bits is within the quantum
-//! row of degree 2048 and above. Without a special prime, `c_1` is cut into digits of 8 bits.
+//! row of degree 2048 and above. Without a special prime, `c_1` is cut into digits of a few bits.
 //!
 //! Reference: Gentry, Halevi, Peikert, Smart, "Ring switching in BGV-style homomorphic encryption", 2012.
 
@@ -21,15 +21,33 @@ use blindscope_wire::Header;
 pub const MODULUS_BITS: u32 = 40;
 /// Smallest degree to switch to: 40 bits are the quantum row of this degree.
 pub const MIN_DEGREE: usize = 2048;
-/// Bits of a digit.
-const DIGIT_BITS: u32 = 8;
-const DIGITS: usize = MODULUS_BITS.div_ceil(DIGIT_BITS) as usize;
+/// Bits of the digits that a key is made for: narrower ones make less noise and longer keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DigitBits(u32);
 
-/// Standard deviation of a coefficient's error, switching excluded of the rounding to its modulus.
-pub fn noise(n: usize) -> f64 {
-    // Digits are uniform in [-2^7, 2^7).
-    let digit = f64::from(DIGIT_BITS).exp2() / 12f64.sqrt();
-    (DIGITS as f64 * n as f64).sqrt() * digit * sample::ERROR_STD
+impl DigitBits {
+    /// Short keys.
+    pub const WIDE: Self = Self(8);
+
+    /// Digits of so many bits.
+    ///
+    /// # Errors
+    /// [`Error::DigitBits`] beyond two to eight.
+    pub fn new(bits: u32) -> Result<Self> {
+        if (2..=8).contains(&bits) { Ok(Self(bits)) } else { Err(Error::DigitBits { found: bits }) }
+    }
+
+    /// Digits of a residue.
+    fn count(self) -> usize {
+        MODULUS_BITS.div_ceil(self.0) as usize
+    }
+
+    /// Standard deviation of a coefficient's error in a ring of degree `n`, without the rounding to the modulus.
+    pub fn noise(self, n: usize) -> f64 {
+        // Digits are uniform in [-2^(bits-1), 2^(bits-1)).
+        let digit = f64::from(self.0).exp2() / 12f64.sqrt();
+        (self.count() as f64 * n as f64).sqrt() * digit * sample::ERROR_STD
+    }
 }
 
 /// A ternary secret of a smaller degree. Wiped on drop.
@@ -110,6 +128,7 @@ pub struct SmallCiphertext {
 pub struct RingSwitchKey {
     params: Parameters,
     degree: usize,
+    digits: DigitBits,
     basis: SmallBasis,
     b: Vec<Poly<Ntt>>,
     a: Vec<Poly<Ntt>>,
@@ -150,7 +169,12 @@ impl RingSwitchKey {
     ///
     /// # Errors
     /// [`Error::KeyShape`] if the small degree is above the parameters'.
-    pub fn generate(secret: &SecretKey, small: &SmallSecret, rng: &mut impl CryptoRng) -> Result<Self> {
+    pub fn generate(
+        secret: &SecretKey,
+        small: &SmallSecret,
+        digits: DigitBits,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Self> {
         let params = &secret.params;
         if small.degree() > params.n() {
             let (expected, found) = (params.n(), small.degree());
@@ -161,29 +185,29 @@ impl RingSwitchKey {
         let target = spread(q, small);
         let from = Zeroizing::new(q.signed_to_ntt(&SmallSecret::full(secret).coefficients));
         let seed = Seed::generate(rng);
-        let mut b = Vec::with_capacity(DIGITS);
-        for j in 0..DIGITS {
+        let mut b = Vec::with_capacity(digits.count());
+        for j in 0..digits.count() {
             let mut row = sample::uniform(q, &seed, j as u64);
             q.mul_assign(&mut row, &target);
             q.neg_assign(&mut row);
             let e = Zeroizing::new(sample::error_poly(q, rng));
             q.add_assign(&mut row, &e);
-            let gadget = q.prime(0).constant(1 << (DIGIT_BITS as usize * j));
+            let gadget = q.prime(0).constant(1 << (digits.0 as usize * j));
             q.prime(0).mul_constant_add_assign(row.limb_mut(0), from.limb(0), gadget);
             b.push(row);
         }
-        Ok(Self::from_parts(params, small.degree(), basis, b, seed))
+        Ok(Self::from_parts(params, (small.degree(), digits), basis, b, seed))
     }
 
     fn from_parts(
         params: &Parameters,
-        degree: usize,
+        (degree, digits): (usize, DigitBits),
         basis: SmallBasis,
         b: Vec<Poly<Ntt>>,
         seed: Seed,
     ) -> Self {
-        let a = (0..DIGITS as u64).map(|j| sample::uniform(&basis.0, &seed, j)).collect();
-        Self { params: params.clone(), degree, basis, b, a, seed }
+        let a = (0..digits.count() as u64).map(|j| sample::uniform(&basis.0, &seed, j)).collect();
+        Self { params: params.clone(), degree, digits, basis, b, a, seed }
     }
 
     /// The smaller degree.
@@ -234,15 +258,16 @@ impl RingSwitchKey {
     fn digits(&self, x: &[u64]) -> Vec<Poly<Ntt>> {
         let basis = &self.basis.0;
         let m = basis.prime(0).modulus();
-        let half = 1i64 << (DIGIT_BITS - 1);
+        let (count, bits) = (self.digits.count(), self.digits.0);
+        let half = 1i64 << (bits - 1);
         let mut rest: Vec<i64> = x.iter().map(|&x| m.centre(x)).collect();
-        (0..DIGITS)
+        (0..count)
             .map(|j| {
-                let last = j + 1 == DIGITS;
+                let last = j + 1 == count;
                 let cut = |r: &mut i64| {
                     // The last digit takes what is left, carry included.
                     let digit = if last { *r } else { ((*r + half) & (2 * half - 1)) - half };
-                    *r = (*r - digit) >> DIGIT_BITS;
+                    *r = (*r - digit) >> bits;
                     digit
                 };
                 basis.signed_to_ntt(&rest.iter_mut().map(cut).collect::<Vec<_>>())
@@ -275,34 +300,47 @@ pub fn coefficients(c: &Ciphertext) -> Result<(Poly<Coeff>, Poly<Coeff>, u64)> {
 }
 
 /// Bytes of a ring-switching key.
-pub fn key_len(params: &Parameters) -> usize {
-    Header::LEN + 4 + fields::SEED_LEN + DIGITS * blindscope_wire::packed_len(params.n(), MODULUS_BITS)
+pub fn key_len(params: &Parameters, digits: DigitBits) -> usize {
+    Header::LEN
+        + 5
+        + fields::SEED_LEN
+        + digits.count() * blindscope_wire::packed_len(params.n(), MODULUS_BITS)
 }
 
 /// The bytes of a ring-switching key.
 pub fn encode_key(key: &RingSwitchKey) -> Vec<u8> {
-    fields::object(&key.params, RING_SWITCH_KEY, key_len(&key.params), |w| {
+    fields::object(&key.params, RING_SWITCH_KEY, key_len(&key.params, key.digits), |w| {
         w.u32(key.degree as u32);
+        w.u8(key.digits.0 as u8);
         w.bytes(&key.seed.0);
         key.b.iter().for_each(|b| fields::write_poly(w, &key.basis.0, b));
     })
 }
 
-/// A ring-switching key to this degree from its bytes.
+/// A ring-switching key to this degree, with digits of these bits, from its bytes.
 ///
 /// # Errors
 /// [`Error::Wire`] for bytes that are cut, longer, of another kind or of other parameters; [`Error::Field`] for a
 /// field with an impossible value; [`Error::Residue`] for a residue that is not below its prime.
-pub fn decode_key(params: &Parameters, degree: usize, bytes: &[u8]) -> Result<RingSwitchKey> {
+pub fn decode_key(
+    params: &Parameters,
+    degree: usize,
+    digits: DigitBits,
+    bytes: &[u8],
+) -> Result<RingSwitchKey> {
     let mut r = fields::Source::open(params, "ring-switching key", RING_SWITCH_KEY, bytes)?;
-    r.require_len(bytes, key_len(params))?;
+    r.require_len(bytes, key_len(params, digits))?;
     let found = r.u32("degree")?;
     if found as usize != degree {
         return Err(r.field("degree", i64::from(found), degree.to_string()));
     }
+    let found = r.u8("digit bits")?;
+    if u32::from(found) != digits.0 {
+        return Err(r.field("digit bits", i64::from(found), digits.0.to_string()));
+    }
     let seed = r.seed()?;
     let basis = SmallBasis::new(params)?;
-    let b = (0..DIGITS).map(|_| r.poly(&basis.0, 1)).collect::<Result<_>>()?;
+    let b = (0..digits.count()).map(|_| r.poly(&basis.0, 1)).collect::<Result<_>>()?;
     r.finish()?;
-    Ok(RingSwitchKey::from_parts(params, degree, basis, b, seed))
+    Ok(RingSwitchKey::from_parts(params, (degree, digits), basis, b, seed))
 }

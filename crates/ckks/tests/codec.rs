@@ -23,6 +23,11 @@ use common::{Site, literals};
 /// Each object's name, its bytes, and its decoder followed by its encoder.
 type Object = (&'static str, Vec<u8>, fn(&Parameters, &[u8]) -> Result<Vec<u8>, Error>);
 
+/// Every fourth coefficient, from the second one, without its three lowest bits.
+fn sparse(p: &Parameters) -> codec::Sparse {
+    codec::Sparse::new(p, (1..p.n()).step_by(4).collect(), 3).unwrap()
+}
+
 fn objects(site: &mut Site) -> Vec<Object> {
     let z = complex_slots(&mut site.rng, site.params.slots(), 1.0);
     let m = site.encoder.encode_slots(&z, site.params.top_level(), site.params.default_scale()).unwrap();
@@ -43,6 +48,9 @@ fn objects(site: &mut Site) -> Vec<Object> {
     vec![
         ("seeded", codec::encode_seeded(&seeded), |p, b| {
             codec::decode_seeded(p, b).map(|o| codec::encode_seeded(&o))
+        }),
+        ("sparse", codec::encode_sparse(&seeded, &sparse(&site.params)), |p, b| {
+            codec::decode_sparse(p, &sparse(p), b).map(|o| codec::encode_sparse(&o, &sparse(p)))
         }),
         ("ciphertext", codec::encode_ciphertext(&c), |p, b| {
             codec::decode_ciphertext(p, b).map(|o| codec::encode_ciphertext(&o))
@@ -91,6 +99,33 @@ fn round_trips_and_stated_lengths() {
                 p.digits() * half - 32
             }
         );
+    }
+}
+
+/// What travels is off by no more than what is left out of it; in the other coefficients a ciphertext says nothing.
+#[test]
+fn sparse_ciphertexts_keep_the_coefficients_that_travel() {
+    for (name, literal) in literals() {
+        let mut site = Site::toy_or_real(name, literal, 77);
+        let n = site.params.n();
+        let m = site.encoder.encode_integers(&vec![1 << 20; n], site.params.top_level()).unwrap();
+        let sent = blindscope_ckks::Encryptor::new(&site.secret).encrypt(&m, &mut site.rng).unwrap();
+        let bytes = codec::encode_sparse(&sent, &sparse(&site.params));
+        let (p, level) = (&site.params, sent.level());
+        assert_eq!(bytes.len(), codec::sparse_len(p, level, n / 4, 3));
+        let got = codec::decode_sparse(p, &sparse(p), &bytes).unwrap().into_ciphertext();
+        let open = |c| {
+            let m = blindscope_ckks::Decryptor::new(&site.secret).decrypt(c).unwrap();
+            site.encoder.decode_integers(&m).unwrap()
+        };
+        let (whole, got) = (open(&sent.expand()), open(&got));
+        let off = |i: usize| (got[i] - whole[i]).unsigned_abs();
+        assert!((1..n).step_by(4).all(|i| off(i) <= 4), "{name}");
+        let large = (0..n).filter(|i| i % 4 != 1 && off(*i) > 1 << 30).count();
+        assert!(large > n / 2, "{name}: {large} of {n} coefficients are noise");
+        let refused = codec::Sparse::new(p, vec![0, n], 3).unwrap_err();
+        assert!(matches!(refused, Error::NoSuchCoefficient { found, .. } if found == n), "{refused}");
+        assert!(matches!(codec::Sparse::new(p, vec![0], 46), Err(Error::DropBits { .. })));
     }
 }
 
@@ -152,19 +187,19 @@ fn every_truncation_extension_and_foreign_parameter_set_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
     #[test]
-    fn flipped_bits_are_refused_or_decode_to_another_valid_object(which in 0usize..9, at: prop::sample::Index, bit in 0u8..8) {
+    fn flipped_bits_are_refused_or_decode_to_another_valid_object(which in 0usize..10, at: prop::sample::Index, bit in 0u8..8) {
         let mut site = Site::new(Parameters::insecure_for_tests(literals().remove(0).1).unwrap(), 74);
         let (_, mut bytes, again) = objects(&mut site).remove(which);
         let at = at.index(bytes.len());
         bytes[at] ^= 1 << bit;
         if let Ok(back) = again(&site.params, &bytes) {
             // Only fields that are data (seeds, residues, scales, dropped bits) can change and stay valid.
-            prop_assert!(back.len() == bytes.len() || which == 3);
+            prop_assert!(back.len() == bytes.len() || which == 4);
         }
     }
 
     #[test]
-    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), keep_header: bool, which in 0usize..9) {
+    fn arbitrary_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..400), keep_header: bool, which in 0usize..10) {
         let mut site = Site::new(Parameters::insecure_for_tests(literals().remove(0).1).unwrap(), 75);
         let (_, good, again) = objects(&mut site).remove(which);
         let mut hostile = bytes;

@@ -5,7 +5,8 @@
 mod common;
 
 use blindscope_ckks::ring_switch::{
-    self, MIN_DEGREE, MODULUS_BITS, RingSwitchKey, SmallSecret, coefficients, decode_key, encode_key, key_len,
+    DigitBits, MIN_DEGREE, MODULUS_BITS, RingSwitchKey, SmallSecret, coefficients, decode_key, encode_key,
+    key_len,
 };
 use blindscope_ckks::{Encryptor, Error, Level, Parameters, presets};
 use blindscope_testkit::rng;
@@ -39,10 +40,11 @@ fn messages_of_the_subring_survive() {
     let mut r = rng(82);
     let n = site.params.n();
     let q0 = site.params.q().prime(0).value();
-    for degree in [2048, 4096, 8192] {
+    for (degree, bits) in [(2048, 8), (2048, 4), (4096, 3), (8192, 8)] {
+        let digits = DigitBits::new(bits).unwrap();
         let stride = n / degree;
         let small = SmallSecret::generate(degree, &mut r).unwrap();
-        let key = RingSwitchKey::generate(&site.secret, &small, &mut r).unwrap();
+        let key = RingSwitchKey::generate(&site.secret, &small, digits, &mut r).unwrap();
         let mut message = vec![0i64; n];
         for (i, m) in message.iter_mut().step_by(stride).enumerate() {
             *m = ((i as i64 * 7_919) % 1_001 - 500) << 32;
@@ -59,14 +61,14 @@ fn messages_of_the_subring_survive() {
             got.iter().zip(message.iter().step_by(stride)).map(|(g, m)| *g as f64 - *m as f64 * ratio);
         let std = (errors.map(|e| e * e).sum::<f64>() / degree as f64).sqrt();
         // The fresh error is divided away; rounding to the switching modulus adds sqrt((1 + 2N/3)/12).
-        let stated = ring_switch::noise(n).hypot(((1.0 + 2.0 * n as f64 / 3.0) / 12.0).sqrt());
-        println!("degree {degree}: error {std:.0}, stated {stated:.0}");
+        let stated = digits.noise(n).hypot(((1.0 + 2.0 * n as f64 / 3.0) / 12.0).sqrt());
+        println!("degree {degree}, digits of {bits} bits: error {std:.0}, stated {stated:.0}");
         assert!(std < 1.2 * stated && std > 0.8 * stated);
         let bytes = encode_key(&key);
-        assert_eq!(bytes.len(), key_len(&site.params));
-        assert_eq!(decode_key(&site.params, degree, &bytes).unwrap(), key);
-        assert!(matches!(decode_key(&site.params, degree / 2, &bytes), Err(Error::Field { .. })));
-        assert!(matches!(decode_key(&site.params, degree, &bytes[1..]), Err(Error::Wire { .. })));
+        assert_eq!(bytes.len(), key_len(&site.params, digits));
+        assert_eq!(decode_key(&site.params, degree, digits, &bytes).unwrap(), key);
+        assert!(matches!(decode_key(&site.params, degree / 2, digits, &bytes), Err(Error::Field { .. })));
+        assert!(matches!(decode_key(&site.params, degree, digits, &bytes[1..]), Err(Error::Wire { .. })));
     }
 }
 
@@ -79,9 +81,10 @@ fn small_secrets_are_not_too_small() {
         let refused = SmallSecret::generate(degree, &mut rng(83));
         assert!(matches!(refused, Err(Error::NoSecurityRow { .. })));
     }
+    assert!(matches!(DigitBits::new(1), Err(Error::DigitBits { found: 1 })) && DigitBits::new(9).is_err());
     let site = Site::new(Parameters::new(presets::linear_head()).unwrap(), 84);
     let large = SmallSecret::generate(8192, &mut rng(85)).unwrap();
-    let refused = RingSwitchKey::generate(&site.secret, &large, &mut rng(86));
+    let refused = RingSwitchKey::generate(&site.secret, &large, DigitBits::WIDE, &mut rng(86));
     assert!(matches!(refused, Err(Error::KeyShape { .. })));
     assert_eq!(format!("{large:?}"), "SmallSecret(redacted)");
 }

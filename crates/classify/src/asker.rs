@@ -5,9 +5,9 @@ use std::io::Write;
 use rand_core::CryptoRng;
 
 use crate::answer::{self, Answer, shape};
-use crate::{AskerSecret, Error, KeyOwner, Plan, Result, question};
+use crate::{AskerSecret, Comb, Error, KeyOwner, Plan, Result, question};
 use blindscope_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey,
+    Ciphertext, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey, Strand,
     codec,
 };
 
@@ -57,7 +57,14 @@ impl Asker {
     ) -> Result<()> {
         self.plan.require_key("encrypt", KeyOwner::Asker)?;
         let encryptor = Encryptor::new(&secret.secret);
-        self.write(tokens, out, |m| Ok(codec::encode_seeded(&encryptor.encrypt(m, rng)?)))
+        let sparse = self.plan.sparse_question()?;
+        self.write(tokens, out, |m| {
+            let c = encryptor.encrypt(m, rng)?;
+            Ok(match &sparse {
+                Some(sparse) => codec::encode_sparse(&c, sparse),
+                None => codec::encode_seeded(&c),
+            })
+        })
     }
 
     /// A question under a collective public key.
@@ -106,15 +113,21 @@ impl Asker {
             .map(|(i, t)| normalisation.apply(i, t.as_ref()))
             .collect::<Result<_>>()?;
         question::write_head(&self.plan, tokens.len(), out)?;
-        let mut put = |slots: Vec<Complex64>| {
-            let m = self.encoder.encode_slots(&slots, self.plan.params().top_level(), self.plan.fresh())?;
-            question::write_all(&encrypt(&m)?, out)
-        };
+        let (top, fresh) = (self.plan.params().top_level(), self.plan.fresh());
+        let mut put = |m: Plaintext| question::write_all(&encrypt(&m)?, out);
         if let Some(l) = self.plan.token_layout() {
-            return x.chunks(l.tokens).try_for_each(|group| put(l.pack(group)));
+            return x.chunks(l.tokens).try_for_each(|group| {
+                let slots: Vec<_> = l.combs().map(|comb| l.pack(&comb, group)).collect();
+                let strand =
+                    |(comb, slots): (Comb, _)| Strand { slots, shift: comb.shift as i64, divisor: 1 };
+                let strands: Vec<_> = l.combs().zip(slots.iter().map(Vec::as_slice)).map(strand).collect();
+                put(self.encoder.encode_strands(&strands, top, fresh)?)
+            });
         }
         let Some(l) = self.plan.feature_layout() else { return Ok(()) };
-        let columns = |group| (0..l.columns).try_for_each(|j| put(l.pack(group, j)));
+        let columns = |group| {
+            (0..l.columns).try_for_each(|j| put(self.encoder.encode_slots(&l.pack(group, j), top, fresh)?))
+        };
         x.chunks(l.slots).try_for_each(columns)
     }
 

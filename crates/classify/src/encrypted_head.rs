@@ -6,11 +6,9 @@
 
 use rand_core::CryptoRng;
 
-use crate::token::first_step;
+use crate::token::FirstLayer;
 use crate::{Error, Head, Plan, Result};
-use blindscope_ckks::{
-    Ciphertext, Complex64, Encoder, Evaluator, Level, Plaintext, PublicEncryptor, PublicKey, codec,
-};
+use blindscope_ckks::{Ciphertext, Evaluator, Level, Plaintext, PublicEncryptor, PublicKey, codec};
 use blindscope_wire::{Header, Kind, Writer};
 
 /// An encrypted first layer.
@@ -51,13 +49,9 @@ impl EncryptedHead {
     pub fn encode(head: &Head, plan: &Plan, share: f64) -> Result<Vec<Plaintext>> {
         let l = plan.encrypted_layout("encrypt head")?;
         plan.require_shape(head)?;
-        let (encoder, top) = (Encoder::new(plan.params()), plan.params().top_level());
-        let scaled = |slots: Vec<Complex64>| slots.iter().map(|z| z * share).collect::<Vec<_>>();
-        let mut plain = Vec::with_capacity(l.steps + 1);
-        for g in 0..l.steps {
-            plain.push(encoder.encode_slots(&scaled(first_step(head, l, g)), top, plan.first_weight())?);
-        }
-        plain.push(encoder.encode_slots(&scaled(l.first_bias(head)), plan.first_level(), plan.fresh())?);
+        let first = FirstLayer::new(plan, l);
+        let mut plain = first.weights(head, share)?;
+        plain.push(first.bias(head, share)?);
         Ok(plain)
     }
 
@@ -73,7 +67,7 @@ impl EncryptedHead {
             return Err(Error::Count { op: OP, what, found, expected: levels.len().to_string() });
         }
         for (i, (c, level)) in ciphertexts.iter().zip(&levels).enumerate() {
-            let scale = if i + 1 < levels.len() { plan.first_weight() } else { plan.fresh() };
+            let scale = if i + 1 < levels.len() { plan.first_weight() } else { plan.unit() };
             if c.params() != plan.params() || c.level() != *level || c.scale() != scale {
                 let (found, expected) = (format!("{c:?}"), format!("level {level} of plan {}", plan.id()));
                 return Err(Error::OtherPlan { op: OP, found, expected });

@@ -61,7 +61,8 @@ impl EvaluationKeys {
     pub fn generate(plan: &Plan, secret: &AskerSecret, rng: &mut impl CryptoRng) -> Result<Self> {
         let mut keys = Self::for_secret(plan, &secret.secret, rng)?;
         if plan.switches_ring() {
-            keys.ring_switch = Some(RingSwitchKey::generate(&secret.secret, &secret.small, rng)?);
+            let digits = plan.answer_digits();
+            keys.ring_switch = Some(RingSwitchKey::generate(&secret.secret, &secret.small, digits, rng)?);
         }
         Ok(keys)
     }
@@ -133,8 +134,9 @@ impl EvaluationKeys {
             None => None,
         };
         let ring_switch = if plan.switches_ring() {
-            let bytes = r.bytes("ring-switching key", ring_switch::key_len(params)).map_err(wire)?;
-            Some(ring_switch::decode_key(params, plan.answer_degree(), bytes)?)
+            let digits = plan.answer_digits();
+            let bytes = r.bytes("ring-switching key", ring_switch::key_len(params, digits)).map_err(wire)?;
+            Some(ring_switch::decode_key(params, plan.answer_degree(), digits, bytes)?)
         } else {
             None
         };

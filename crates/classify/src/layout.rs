@@ -23,6 +23,8 @@ pub enum Outer {
 /// rotated right by `r·steps`. Column `c` of block `r` in the product of step `g` then belongs to the unit congruent
 /// to `c + r·steps + g` modulo `period`: the replicas are the giant steps of the diagonal method, made by the asker.
 ///
+/// Fewer replicas than slots hold make shorter questions: see [`Comb`].
+///
 /// Reference: Halevi and Shoup, "Algorithms in `HElib`", 2014 (diagonals); Juvekar et al., "Gazelle", 2018 (hybrid).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
@@ -38,12 +40,38 @@ pub struct Layout {
     pub period: usize,
     /// Logits.
     pub classes: usize,
-    /// Copies of a token.
+    /// Copies of a token in a question.
     pub replicas: usize,
+    /// Where its columns stand among a question's coefficients.
+    combs: [Option<Comb>; 2],
     /// Products of the first layer: `replicas·steps = period`.
     pub steps: usize,
+    /// Rotations of the question itself, so that sums of that many products are rotated at once: one, itself, where it is whole.
+    pub babies: usize,
     /// How the outer layer sums.
     pub outer: Outer,
+}
+
+/// Some of a token's columns, and the coefficients of a question that hold them: from `shift` on, every `stride`-th.
+///
+/// Slots that repeat `stride` times are those of a polynomial in `X^stride`: one coefficient in `stride` is message, and no
+/// other has to travel. What a server puts in their place is noise of the size of the modulus, outside of `Z[X^stride]`; the
+/// sums over repeated slots at the end of the first layer are traces onto that subring, and take it away.
+///
+/// Columns that are no power of two stand in two combs, the second one shifted by one coefficient: multiplied by `X^-1` it is in
+/// a subring of its own, and the first is not. Their products are added up, and then they are one.
+///
+/// Reference: Chen, Dai, Kim, Song, "Efficient homomorphic conversion between (ring) LWE ciphertexts", 2020 (traces).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Comb {
+    /// The first column.
+    pub column: usize,
+    /// Columns, padded to a power of two.
+    pub columns: usize,
+    /// The first coefficient: 0 or 1.
+    pub shift: usize,
+    /// From one coefficient to the next, a power of two; the message's slots repeat as often.
+    pub stride: usize,
 }
 
 /// What a layout has to hold.
@@ -55,6 +83,8 @@ pub(crate) struct Demand {
     pub(crate) classes: usize,
     pub(crate) degree: u32,
     pub(crate) batch: usize,
+    /// Most copies of a token; none for as many as there is room for.
+    pub(crate) replicas: Option<usize>,
 }
 
 impl Layout {
@@ -82,9 +112,40 @@ impl Layout {
             return Err(Error::NoPlan { what: "a token's slots", needed: least, most: slots, hint });
         }
         let tokens = d.batch.max(1).next_power_of_two().min(slots / least);
-        let replicas = (slots / tokens / columns.next_power_of_two()).min(period);
+        let room = (slots / tokens / columns.next_power_of_two()).min(period);
+        let (replicas, columns_of) = match d.replicas {
+            None => (room, vec![(0, slots / tokens / room)]),
+            Some(most) => (most.clamp(1, room), split(columns, period)),
+        };
+        let mut combs = [None; 2];
+        for (shift, (place, (column, columns))) in combs.iter_mut().zip(columns_of).enumerate() {
+            let stride = slots / (tokens * replicas * columns);
+            *place = Some(Comb { column, columns, shift, stride });
+        }
         let steps = period / replicas;
-        Ok(Self { slots, width, columns, tokens, period, classes, replicas, steps, outer })
+        let babies = if d.replicas.is_some() { 1 << (steps.ilog2() / 2) } else { 1 };
+        Ok(Self { slots, width, columns, tokens, period, classes, replicas, combs, steps, babies, outer })
+    }
+
+    /// Where a token's columns stand.
+    pub fn combs(&self) -> impl Iterator<Item = Comb> + Clone + use<> {
+        self.combs.into_iter().flatten()
+    }
+
+    /// Whether every coefficient of a question travels.
+    pub fn is_whole(&self) -> bool {
+        self.question_coefficients() == 2 * self.slots
+    }
+
+    /// Coefficients of a question's ciphertext that travel.
+    pub fn question_coefficients(&self) -> usize {
+        self.combs().map(|c| 2 * self.slots / c.stride).sum()
+    }
+
+    /// Places of those coefficients, one comb after the other.
+    pub(crate) fn question_places(&self) -> Vec<usize> {
+        let n = 2 * self.slots;
+        self.combs().flat_map(|c| (c.shift..n).step_by(c.stride)).collect()
     }
 
     /// Cyclic length of one token's positions.
@@ -95,10 +156,6 @@ impl Layout {
     /// Logits, padded to a power of two.
     pub fn folded(&self) -> usize {
         self.classes.next_power_of_two()
-    }
-
-    fn block(&self) -> usize {
-        self.positions() / self.replicas
     }
 
     /// Coefficients of a ciphertext that its message can occupy before extraction or after folding: the slots repeat.
@@ -128,24 +185,38 @@ impl Layout {
         }
     }
 
-    /// `(position, unit)` of column `c` in block `r` at step `g`.
-    pub(crate) fn place(&self, r: usize, c: usize, g: usize) -> (usize, usize) {
-        let block = self.block();
+    /// `(position, unit)` of column `c` of a comb in its block `r` at step `g`.
+    pub(crate) fn place(&self, comb: &Comb, r: usize, c: usize, g: usize) -> (usize, usize) {
+        let block = comb.columns;
         (r * block + (c + r * self.steps) % block, (c + r * self.steps + g) % self.period)
     }
 
-    /// Slots of up to `tokens` normalised tokens.
-    pub(crate) fn pack(&self, tokens: &[Vec<f64>]) -> Vec<Complex64> {
-        let mut slots = vec![Complex64::default(); self.slots];
+    /// Slots of a comb's columns of up to `tokens` normalised tokens.
+    pub(crate) fn pack(&self, comb: &Comb, tokens: &[Vec<f64>]) -> Vec<Complex64> {
+        let mut slots = vec![Complex64::default(); self.slots / comb.stride];
         for (t, token) in tokens.iter().enumerate() {
             let pairs = blindscope_ckks::join_pairs(token);
             for r in 0..self.replicas {
-                for (c, z) in pairs.iter().enumerate() {
-                    slots[self.place(r, c, 0).0 * self.tokens + t] = *z;
+                for (c, z) in pairs.iter().skip(comb.column).take(comb.columns).enumerate() {
+                    slots[self.place(comb, r, c, 0).0 * self.tokens + t] = *z;
                 }
             }
         }
-        slots
+        slots.repeat(comb.stride)
+    }
+
+    /// Slots of a comb's weights in step `g`, `weights` a unit, the same for every token.
+    pub(crate) fn pack_step(&self, comb: &Comb, weights: &[Vec<Complex64>], g: usize) -> Vec<Complex64> {
+        let mut positions = vec![Complex64::default(); self.replicas * comb.columns];
+        for r in 0..self.replicas {
+            for c in 0..comb.columns.min(self.columns - comb.column) {
+                let (p, unit) = self.place(comb, r, c, g);
+                if let Some(row) = weights.get(unit) {
+                    positions[p] = row[comb.column + c];
+                }
+            }
+        }
+        self.spread(|p| positions[p % positions.len()])
     }
 
     /// A value a position, the same for every token.
@@ -153,10 +224,21 @@ impl Layout {
         (0..self.slots).map(|s| f(s / self.tokens)).collect()
     }
 
-    /// Strides that fold all positions onto `period`, and the step of the diagonals.
+    /// Strides that fold all positions onto `period`, and the steps of the diagonals.
     pub(crate) fn first_rotations(&self) -> Vec<i64> {
-        let step = (self.steps > 1).then_some(-(self.tokens as i64));
-        step.into_iter().chain(self.folds(self.period, self.positions())).collect()
+        let giant = (self.steps > self.babies).then_some(self.giant());
+        let folds = self.folds(self.period, self.positions());
+        (1..self.babies).map(|j| self.baby(j)).chain(giant).chain(folds).collect()
+    }
+
+    /// The rotation of the question that products of steps congruent to `j` modulo `babies` take.
+    pub(crate) fn baby(&self, j: usize) -> i64 {
+        -((j * self.tokens) as i64)
+    }
+
+    /// The rotation from one sum of `babies` products to the next.
+    pub(crate) fn giant(&self) -> i64 {
+        self.baby(self.babies)
     }
 
     /// Strides that fold `period` onto the classes, and the step of the diagonals.
@@ -173,4 +255,12 @@ impl Layout {
         let tokens = self.tokens;
         (from.trailing_zeros()..to.trailing_zeros()).map(move |k| (tokens << k) as i64)
     }
+}
+
+/// `(first column, columns)` of each comb: powers of two of at least `least`, as few columns as two combs can have in all.
+fn split(columns: usize, least: usize) -> Vec<(usize, usize)> {
+    let whole = columns.next_power_of_two().max(least);
+    let half = whole / 2;
+    let rest = columns.saturating_sub(half).next_power_of_two().max(least);
+    if half >= least && rest < half { vec![(0, half), (half, rest)] } else { vec![(0, whole)] }
 }

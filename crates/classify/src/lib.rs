@@ -54,7 +54,7 @@ pub use error::{Error, Result};
 pub use feature::FeatureLayout;
 pub use head::{Affine, Circuit, Clipped, Head, HeadLiteral, Map, Matrix, Normalisation, Powers};
 pub use keys::{AskerSecret, EvaluationKeys};
-pub use layout::{Layout, Outer};
+pub use layout::{Comb, Layout, Outer};
 pub use plan::{
     Chain, Collective, KeyOwner, Machine, Packing, Plan, PlanLiteral, PlanReport, Policy, Release, Rescale,
 };

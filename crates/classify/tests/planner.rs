@@ -61,14 +61,22 @@ fn precision_of_other_heads() {
 fn small_questions() {
     let mut r = rng(43);
     let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
-    let lone = Policy { security: Security::Classical128, ..Policy::new(1) }.precise(2);
-    let report = Plan::new(&head, lone).unwrap().report();
-    assert!(report.upload_bytes <= 40_000 && report.log_n == 12, "{report:?}");
-    let eight = Plan::new(&head, Policy::new(8).precise(4)).unwrap().report();
-    assert!(eight.upload_bytes <= 8 * 11_000 && eight.security == "quantum-128", "{eight:?}");
-    let exact = Plan::new(&head, Policy::new(1).precise(12)).unwrap().report();
-    assert!(exact.upload_bytes <= 120_000 && exact.security == "quantum-128", "{exact:?}");
-    assert_eq!(exact.rescale, Rescale::Late);
+    for (batch, bits, each) in [(1, 8, 8_500), (1, 12, 10_100), (1, 14, 10_900), (8, 8, 9_000)] {
+        let plan = Plan::new(&head, Policy::new(batch).precise(bits)).unwrap();
+        let report = plan.report();
+        assert!(report.upload_bytes <= batch * each && report.security == "quantum-128", "{report:?}");
+        assert_eq!(report.rescale, Rescale::Late);
+        println!(
+            "{bits} bits of {batch}: {} bytes a token, {:?}",
+            report.upload_bytes / batch,
+            plan.literal().chain
+        );
+        // 768 features of each token, and nothing else.
+        let coefficients = plan.token_layout().unwrap().question_coefficients();
+        assert_eq!(coefficients, 768 * batch);
+        let bits = plan.params().log_q(plan.params().top_level()).ceil() as usize;
+        assert!(report.upload_bytes <= coefficients * bits / 8 + 128, "{report:?}");
+    }
 }
 
 /// A head without a stated range: what the ball gives back, and tokens far outside it, all along the worst unit or drawn, are
@@ -150,7 +158,7 @@ fn plans_of_another_version_are_refused_by_their_version() {
     fields.insert("fresh_log2".into(), 30.into());
     fields.insert("answer_log2".into(), 36.into());
     let refused = PlanLiteral::from_bytes(&serde_json::to_vec(&old).unwrap()).unwrap_err();
-    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 3; plan again");
+    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 4; plan again");
 }
 
 /// The narrowest primes that a search may name exist in every ring, as many as a plan takes.
@@ -167,5 +175,28 @@ fn narrow_primes_exist() {
         };
         let made = Parameters::insecure_for_tests(literal);
         assert!(made.is_ok(), "{width} bits in a ring of 2^{log_n}: {made:?}");
+    }
+}
+
+/// Of many questions: a term that is forgotten, or counted twice, is seen.
+#[test]
+fn errors_are_as_large_as_estimated() {
+    let mut r = rng(48);
+    let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
+    for (batch, bits, questions) in [(1, 8, 100), (1, 13, 100), (8, 8, 12)] {
+        let c = case(&head, Policy::new(batch).precise(bits), &mut r);
+        let mut errors = Vec::new();
+        for _ in 0..questions {
+            let asked = tokens(&mut r, batch, 768);
+            let question = c.asker.encrypt(&asked, &c.secret, &mut r).unwrap();
+            let answer = c.server.answer_bytes(&c.keys, &question).unwrap();
+            let got = c.asker.open(batch, &answer, &c.secret).unwrap();
+            let want = head.logits(&asked).unwrap();
+            errors.extend(got.iter().flatten().zip(want.iter().flatten()).map(|(g, w)| (g - w) * (g - w)));
+        }
+        let rms = (errors.iter().sum::<f64>() / errors.len() as f64).sqrt();
+        let over = rms / c.plan.literal().error_std;
+        println!("{bits} bits of {batch}: {over:.2} times the estimate");
+        assert!((0.7..1.3).contains(&over), "{bits} bits of {batch}: {over} times the estimate");
     }
 }

@@ -78,9 +78,8 @@ fn degree_two_of_other_shapes() {
 fn every_path_gives_the_same_answer() {
     let mut r = rng(9);
     let head = polynomial(&mut r, [192, 16, 3], &SQUARE);
-    let plan = Plan::new(&head, token(2)).unwrap();
     let tokens = common::tokens(&mut r, 2, 192);
-    let on = |path| {
+    let on = |plan: &Plan, path| {
         let mut r = rng(10);
         let plan = plan.clone().on(path).unwrap();
         assert_eq!((plan.arithmetic(), plan.report().machine.path), (path, path.name()));
@@ -90,9 +89,14 @@ fn every_path_gives_the_same_answer() {
         let answer = Server::new(&head, &plan).unwrap().answer_bytes(&keys, &question).unwrap();
         (keys.to_bytes(&plan).unwrap(), question, answer)
     };
-    let slow = on(Arithmetic::Portable);
-    for path in Arithmetic::available() {
-        assert!(on(path) == slow, "{path}");
+    // A whole question and a sparse one.
+    for policy in [token(2), token(2).precise(8)] {
+        let plan = Plan::new(&head, policy).unwrap();
+        assert_eq!(plan.token_layout().unwrap().is_whole(), policy.max_error.is_none());
+        let slow = on(&plan, Arithmetic::Portable);
+        for path in Arithmetic::available() {
+            assert!(on(&plan, path) == slow, "{path}");
+        }
     }
 }
 
@@ -109,5 +113,54 @@ fn predictions_follow_the_machine() {
         let reference = Machine::reference(plan.arithmetic());
         assert!(!reference.calibrated && Machine::measured(plan.arithmetic(), n, 10.0).calibrated);
         assert!((plan.report().predicted_ms - plan.report_on(reference).predicted_ms).abs() < 1e-12);
+    }
+}
+
+/// However few coefficients of a question travel and however its columns fall into combs: copies or rotations, one comb or two,
+/// shapes that fill a ring and shapes that do not.
+#[test]
+fn questions_without_what_the_server_can_make() {
+    let mut r = rng(12);
+    for (shape, batch, combs) in [
+        ([768, 32, 3], 1, 2),
+        ([192, 16, 3], 3, 2),
+        ([256, 8, 2], 2, 1),
+        ([130, 40, 5], 20, 1),
+        ([5, 3, 2], 7, 1),
+    ] {
+        let head = polynomial(&mut r, shape, &SQUARE);
+        let policy = token(batch).precise(6);
+        let plan = Plan::new(&head, policy).unwrap();
+        let l = plan.token_layout().unwrap();
+        assert!(!l.is_whole() && l.combs().count() == combs, "{shape:?}: {l:?}");
+        assert!(l.question_coefficients() < 2 * l.slots);
+        agrees(&format!("{shape:?} of {batch}, {} copies", l.replicas), &head, policy, batch, &mut r);
+    }
+    let head = linear(&mut r, 768, 40);
+    agrees("a linear head", &head, token(1).precise(8), 1, &mut r);
+}
+
+/// The same head and chain, with one copy of a token in a question and with as many as there are steps of diagonals.
+#[test]
+fn copies_and_rotations_give_the_same_logits() {
+    let mut r = rng(13);
+    let head = polynomial(&mut r, [192, 16, 3], &SQUARE);
+    let plan = Plan::new(&head, token(1).precise(8)).unwrap();
+    for copies in [1usize, 2, 4, 8, 16] {
+        let mut literal = plan.literal().clone();
+        literal.chain.replicas = Some(copies);
+        let plan = Plan::open(literal).unwrap();
+        assert_eq!(plan.token_layout().unwrap().replicas, copies);
+        let secret = AskerSecret::generate(&plan, &mut r).unwrap();
+        let keys = EvaluationKeys::generate(&plan, &secret, &mut r).unwrap();
+        let (asker, server) = (Asker::new(&plan), Server::new(&head, &plan).unwrap());
+        let asked = common::tokens(&mut r, 1, 192);
+        let question = asker.encrypt(&asked, &secret, &mut r).unwrap();
+        assert_eq!(question.len(), plan.upload_len(1));
+        let answer = server.answer_bytes(&keys, &question).unwrap();
+        let got = asker.open(1, &answer, &secret).unwrap();
+        for (g, w) in got[0].iter().zip(&head.logits(&asked).unwrap()[0]) {
+            assert!((g - w).abs() < (-8f64).exp2(), "{copies} copies: {g} for {w}");
+        }
     }
 }

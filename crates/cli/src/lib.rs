@@ -13,6 +13,7 @@ mod interrupt;
 mod job;
 mod log;
 mod model;
+mod owner;
 mod plan;
 mod predict;
 mod preflight;
@@ -73,6 +74,7 @@ fn described(e: &anyhow::Error) -> String {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
+    owner::keep_to_the_owner();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -118,8 +118,9 @@ pub(crate) fn run(options: &ProvisionOptions) -> anyhow::Result<()> {
 }
 
 fn show(out: &mut impl io::Write, founded: &Founded, all_local: bool) -> anyhow::Result<()> {
-    let Founded { study, digest, coordinator, kits } = founded;
+    let Founded { study, digest, sums, coordinator, kits } = founded;
     writeln!(out, "study {study}, digest {digest}")?;
+    writeln!(out, "{sums}")?;
     writeln!(out, "coordinator: blindscope coordinator serve --kit {}", coordinator.display())?;
     for (name, folder) in kits {
         writeln!(out, "{name}: {}", folder.display())?;

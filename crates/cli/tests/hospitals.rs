@@ -130,12 +130,9 @@ fn hospitals_found_a_study_and_add_up() {
     assert!(code == 4, "{code} {said}");
     let running = serve(&world);
 
-    std::fs::write(world.path("key.toml"), "name = \"key\"\nkind = \"ceremony\"\n").unwrap();
     let totals = "name = \"totals\"\nkind = \"sum\"\nrounds = 1\nvalues = 100\nmax = 1000\n";
     std::fs::write(world.path("totals.toml"), totals).unwrap();
-    for file in ["key.toml", "totals.toml"] {
-        world.says(&format!("job submit {file} --kit office --wait"));
-    }
+    world.says("job submit totals.toml --kit office --wait");
     world.says("job download totals --out totals.bin --kit office");
     assert_eq!(std::fs::read(world.path("totals.bin")).unwrap().len(), 800);
     let preflight: serde_json::Value =
@@ -173,6 +170,39 @@ fn hospitals_found_a_study_and_add_up() {
         assert!(code == 3 && said.contains("nowhere"), "{line}: {code} {said}");
     }
     drop(running);
+}
+
+/// A job that is submitted again gives the same sum; while a hospital is away it says why it cannot, and what is possible.
+#[test]
+fn a_job_that_is_submitted_again_works_or_says_what_to_change() {
+    let world = founded();
+    let mut running = serve(&world);
+    let submit = |name: &str, more: &str| {
+        let totals = format!("name = \"{name}\"\nkind = \"sum\"\nvalues = 100\nmax = 1000\n{more}");
+        std::fs::write(world.path("job.toml"), totals).unwrap();
+        world.output("job submit job.toml --kit office --wait")
+    };
+    let sum = |name: &str| {
+        world.says(&format!("job download {name} --out {name}.bin --kit office"));
+        std::fs::read(world.path(&format!("{name}.bin"))).unwrap()
+    };
+    assert!(submit("totals", "").status.success());
+    assert!(submit("again", "").status.success());
+    let all = sum("totals");
+    assert!(all == sum("again"));
+
+    running.0[3].kill().unwrap();
+    running.0[3].wait().unwrap();
+    let refused = submit("lost", "upload_seconds = 4\n");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success(), "{said}");
+    for word in ["hospital-a", "hospital-b", "an earlier job summed the same values", "data_version"] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    // Newer data: a sum over whoever is there.
+    assert!(submit("newer", "upload_seconds = 4\ndata_version = \"2026-12\"\n").status.success());
+    let two = sum("newer");
+    assert!(two.len() == all.len() && two != all);
 }
 
 #[test]

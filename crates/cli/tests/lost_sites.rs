@@ -1,4 +1,4 @@
-//! Eight sites, five of which decrypt; three are killed in each phase. The round ends soon after the deadline, and the sum is
+//! Eight sites, five of which open; three are killed in each phase. The round ends soon after the deadline, and the sum is
 //! that of the sites whose contributions were committed.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
@@ -11,7 +11,7 @@ use blindscope_node::JobStatus;
 use blindscope_node::Phase;
 use blindscope_node::admin::jobs;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial::{ceremony, expected, project, sums};
+use blindscope_node::trial::{expected, project, sums};
 use common::processes;
 
 const DEADLINE: u64 = 4;
@@ -53,9 +53,6 @@ async fn three_of_eight_sites_may_be_lost_in_any_phase() {
     let mut study = processes(folder.path(), project);
     study.start().await.unwrap();
     let admin = study.admin().unwrap();
-    admin.submit(&ceremony()).await.unwrap();
-    wait_for(&study, "key").await;
-
     // Before they contribute: the sum is that of the five others.
     for site in [1, 4, 6] {
         study.kill_site(site);
@@ -69,26 +66,26 @@ async fn three_of_eight_sites_may_be_lost_in_any_phase() {
         study.start_site(site).unwrap();
     }
 
-    // While they decrypt: all eight are in the sum, others take over the opening.
-    let spec = sums("share", VALUES, 1);
-    admin.submit(&spec).await.unwrap();
-    kill_in(&mut study, "share", Phase::Share, &[0, 1, 2]).await;
-    let found = result(&study, "share").await;
-    let view = admin.status("share").await.unwrap();
-    println!("share: missing {:?}", view.missing);
-    assert!(found == expected(&spec, 0..8), "the committed set never changes");
-    for site in [0, 1, 2] {
-        study.start_site(site).unwrap();
+    // Later all eight are in the sum, and stay in it.
+    for (name, phase) in [("findings", Phase::Findings), ("agree", Phase::Agree), ("open", Phase::Open)] {
+        let spec = sums(name, VALUES, 1);
+        admin.submit(&spec).await.unwrap();
+        kill_in(&mut study, name, phase, &[0, 1, 2]).await;
+        let found = result(&study, name).await;
+        println!("{name}: missing {:?}", admin.status(name).await.unwrap().missing);
+        assert!(found == expected(&spec, 0..8), "the committed set never changes");
+        for site in [0, 1, 2] {
+            study.start_site(site).unwrap();
+        }
     }
 
-    // One while it decrypts, two more and the coordinator when the others make ready for another attempt.
-    let spec = sums("ready", VALUES, 1);
+    // Three while they open, and the coordinator with them.
+    let spec = sums("both", VALUES, 1);
     admin.submit(&spec).await.unwrap();
-    kill_in(&mut study, "ready", Phase::Share, &[0]).await;
-    kill_in(&mut study, "ready", Phase::Ready, &[1, 2]).await;
+    kill_in(&mut study, "both", Phase::Open, &[0, 1, 2]).await;
     study.kill_coordinator();
     study.start_coordinator().unwrap();
     study.ready().await.unwrap();
-    let found = result(&study, "ready").await;
+    let found = result(&study, "both").await;
     assert!(found == expected(&spec, 0..8), "the committed set never changes");
 }

@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::sums::SumRefusal;
 use crate::{Cause, JobKind, Phase, SiteId};
 
 /// `std::result::Result` with this crate's error.
@@ -205,7 +206,7 @@ pub enum Error {
     },
     /// A step of a sum's round that is not taken.
     #[error(transparent)]
-    Sum(crate::sums::SumRefusal),
+    Sum(SumRefusal),
     /// From the sums' layer.
     #[error(transparent)]
     Aggregate(#[from] blindscope_aggregate::Error),
@@ -230,6 +231,13 @@ impl Error {
             Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
             Self::OtherKey { .. } => Cause::OtherKey,
             Self::Permit { .. } => Cause::Spent,
+            Self::Sum(refusal) => match refusal {
+                SumRefusal::SpentInput | SumRefusal::OtherSetOfInput => Cause::SpentInput,
+                SumRefusal::Copied | SumRefusal::Stopped => Cause::Copied,
+                SumRefusal::OtherSet { .. } | SumRefusal::Uploaded => Cause::OtherOpening,
+                SumRefusal::Part { .. } => Cause::Payload,
+                _ => Cause::Task,
+            },
             _ => Cause::Task,
         }
     }

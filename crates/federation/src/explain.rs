@@ -15,6 +15,13 @@ impl std::fmt::Display for Cause {
             Self::Task => f.write_str("was asked for something that does not hold together"),
             Self::Payload => f.write_str("sent what cannot be used"),
             Self::Trial => f.write_str("opened no known value under the new key"),
+            Self::SpentInput => {
+                f.write_str("has these values in an earlier sum, over other sites or still open")
+            }
+            Self::OtherCohort => f.write_str(
+                "was left out: an earlier job summed the same values over other sites, and two such sums would tell a site apart",
+            ),
+            Self::Copied => f.write_str("has seen a second copy of itself at work"),
             Self::Store => f.write_str("could not keep its files"),
         }
     }
@@ -49,6 +56,13 @@ impl Cause {
                 "run a new ceremony; if it stays, one of these sites or a peer that gave it a part deviates"
             }
             Self::Payload => "use the same release everywhere; if it stays, ask the site",
+            Self::SpentInput => {
+                "start every site of the earlier sum and submit the job again: it is summed over the same sites; of newer data give it a `data_version`"
+            }
+            Self::OtherCohort => {
+                "take the result over the earlier job's sites; a sum of newer data says so in the job's `data_version`"
+            }
+            Self::Copied => "find the copy, then enrol the site with new keys",
             Self::Store => "make room on the site's disk, then submit again",
         }
     }
@@ -93,6 +107,11 @@ impl Failure {
                 "the job that it starts from or asks has no result of that kind; run that one first"
                     .to_owned()
             }
+            Self::Spoiled { step, made } => format!(
+                "the sum of round {} did not open in {made} attempts: an upload or an opening was none, and nothing was released; \
+                 use the same release everywhere, then submit the job again",
+                step.round + 1
+            ),
             Self::Advance { round } => format!(
                 "the coordinator could not make the result of round {}; read the coordinator's log, which says why",
                 round + 1
@@ -131,6 +150,9 @@ mod tests {
             Cause::Task,
             Cause::Payload,
             Cause::Trial,
+            Cause::SpentInput,
+            Cause::OtherCohort,
+            Cause::Copied,
             Cause::Store,
         ];
         for cause in causes {

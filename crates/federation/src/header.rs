@@ -57,6 +57,13 @@ pub enum Cause {
     Payload,
     /// No committee with the site opened a known value under a new key: its share is wrong, or a part that a peer gave it.
     Trial,
+    /// The same values are in an earlier sum that may still be opened over other sites, or was.
+    SpentInput,
+    /// The sum's values were summed over an earlier set, which is summed again as a whole or not at all, and the site is not in it, or
+    /// others of it are missing.
+    OtherCohort,
+    /// A second copy of the site was seen at work: it takes part in no sum any more.
+    Copied,
     /// The site could not keep what it has to keep.
     Store,
 }

@@ -34,12 +34,14 @@ pub mod sums;
 mod task;
 mod text;
 mod verify;
+mod withstand;
 
 pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
 pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
-    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView, Work,
+    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView,
+    SumWork, Work,
 };
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
@@ -48,11 +50,11 @@ pub use job::{JobKind, JobSpec, SiteTools, Sizes, combine, site_payload};
 pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use promise::{Promised, common_string, promise_of};
-pub use record::{Body, Event, Failure, Missing, Output, Record, SecondRound};
+pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};
 pub use refusal::Refusal;
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
-pub use task::{Ask, EvaluationShares, Opening, Task};
+pub use task::{Ask, EvaluationShares, Opening, SettledProof, SettledRound, Task};
 pub use verify::{Verified, verify};

@@ -138,6 +138,24 @@ pub struct Output {
     /// What the second round of an inference ceremony starts from.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub second: Option<SecondRound>,
+    /// Of a sum's uploads: pair keys that came with them, by site.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<(SiteId, Blob)>,
+    /// Of a sum's findings: the set that is named, whose headers `shared` holds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub named: Option<NamedSet>,
+}
+
+/// The set of a sum, as it is named once and for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NamedSet {
+    /// The sum of its bodies.
+    pub sum: Blob,
+    /// Its sites in order.
+    pub sites: Vec<SiteId>,
+    /// Who can open it, in order.
+    pub openers: Vec<SiteId>,
 }
 
 /// What the second round of a relinearisation key starts from.
@@ -155,7 +173,7 @@ pub struct SecondRound {
 impl Output {
     /// An outcome that is the same for everybody.
     pub fn shared(shared: Blob) -> Self {
-        Self { shared, each: Vec::new(), second: None }
+        Self { shared, each: Vec::new(), second: None, pairs: Vec::new(), named: None }
     }
 }
 
@@ -197,6 +215,13 @@ pub enum Failure {
     NoKey,
     /// The job that this one starts from has no result, or the head that is asked is none.
     NoStart,
+    /// Whoever opened, the sum did not: an upload or an opening was none. Nothing of it was released.
+    Spoiled {
+        /// The last step.
+        step: Step,
+        /// Attempts made.
+        made: u32,
+    },
     /// The step from one round to the next failed at the coordinator.
     Advance {
         /// The round.

@@ -69,11 +69,20 @@ pub enum Phase {
     Trial,
     /// Sum: the encrypted contribution.
     Upload,
-    /// Sum, after a failed opening, and every question: fresh encryptions of zero, and with them the word that the site is
-    /// there.
+    /// Every question: fresh encryptions of zero, and with them the word that the site is there.
     Ready,
-    /// Sum: the site's decryption share. Question: its share of the re-encryption.
+    /// Question: the site's share of the re-encryption.
     Share,
+    /// Sum, after another one of the same input failed: the site declares that one void.
+    Void,
+    /// Sum: whether the parts that the site holds are on their dealers' polynomials.
+    Findings,
+    /// Sum: the site signs the set that is summed.
+    Agree,
+    /// Sum too large to be added up by everybody: the site evaluates uploads of sites that are gone.
+    Vouch,
+    /// Sum: the site opens the sum of its parts over the agreed set.
+    Open,
 }
 
 impl Phase {
@@ -89,6 +98,11 @@ impl Phase {
             Self::Upload => "upload",
             Self::Ready => "ready",
             Self::Share => "share",
+            Self::Void => "void",
+            Self::Findings => "findings",
+            Self::Agree => "agree",
+            Self::Vouch => "vouch",
+            Self::Open => "open",
         }
     }
 }

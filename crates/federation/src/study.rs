@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::sums::{Epoch, EpochLiteral, Member};
 use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 use blindscope_aggregate::presets;
 use blindscope_ckks::Parameters;
@@ -22,6 +23,9 @@ pub struct StudyLiteral {
     pub threshold: u32,
     /// Fewest contributions that a sum is opened over, at least `threshold`.
     pub minimum_cohort: u32,
+    /// Sites that may collude with a coordinator that does anything, in sums; [`StudyLiteral::colluders`] unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colluders: Option<u32>,
     /// Names of the classes, in order.
     pub classes: Vec<String>,
     /// Digest of the shared backbone, its preprocessing and pooling, as `blindscope model show` prints it.
@@ -117,6 +121,19 @@ impl StudyLiteral {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
     }
 
+    /// Sites, `z`, that may collude with a coordinator that does anything, in sums. Unless the file says it: as many as leave a cohort of
+    /// the study's minimum able to agree by itself, and no more than is possible.
+    pub fn colluders(&self) -> u32 {
+        let (n, cohort) = (self.sites.len() as u32, self.minimum_cohort);
+        let agreeing = (2 * cohort).saturating_sub(n + 1);
+        self.colluders.unwrap_or_else(|| agreeing.min(self.most_colluders()))
+    }
+
+    /// `t` colluding sites would open keys, and a sum has to keep two sites that do not collude.
+    fn most_colluders(&self) -> u32 {
+        self.threshold.saturating_sub(1).min(self.minimum_cohort.saturating_sub(2))
+    }
+
     fn check(&self) -> Result<()> {
         const NAME: &str = "1 to 64 of a-z, 0-9, -, _ and .";
         let sites = self.sites.len();
@@ -130,6 +147,13 @@ impl StudyLiteral {
             "minimum_cohort",
             cohort,
             "threshold to the number of sites",
+        )?;
+        let colluders = self.colluders.unwrap_or(0);
+        require(
+            colluders <= self.most_colluders(),
+            "colluders",
+            colluders,
+            "less than threshold, and at most minimum_cohort less two",
         )?;
         require(
             (2..=1000).contains(&self.classes.len()),
@@ -256,6 +280,39 @@ impl Study {
         self.sites().find(|&s| self.site(s).is_some_and(|e| e.name == name))
     }
 
+    /// The roster of sums: all sites hold parts.
+    ///
+    /// # Errors
+    /// [`Error::Sum`], [`Error::Aggregate`] for studies that cannot add up: of one site, or with a threshold of 1.
+    pub fn epoch(&self) -> Result<Epoch> {
+        let literal = self.literal();
+        let (cohort, colluders) = (literal.minimum_cohort, literal.colluders());
+        let member =
+            |(k, entry): (usize, &SiteEntry)| Member { site: SiteId(k as u16), entry: entry.clone() };
+        Epoch::new(EpochLiteral {
+            study: self.digest(),
+            version: 0,
+            members: literal.sites.iter().enumerate().map(member).collect(),
+            holders: self.sites().collect(),
+            threshold: literal.threshold,
+            colluders,
+            colluding_holders: colluders,
+            minimum_cohort: cohort.max(2),
+            coins: 168,
+        })
+    }
+
+    /// Signatures that settle the set of a sum: more than half of the sites and the colluders together.
+    pub fn agreement(&self) -> u32 {
+        (self.0.literal.sites.len() as u32).midpoint(self.0.literal.colluders()) + 1
+    }
+
+    /// Declarations that make a round of sums void: `m − t + f + 1`.
+    pub(crate) fn void_quorum(&self) -> u32 {
+        let literal = &self.0.literal;
+        literal.sites.len() as u32 - literal.threshold + literal.colluders() + 1
+    }
+
     /// The session of one ceremony.
     ///
     /// # Errors
@@ -303,14 +360,8 @@ impl Study {
         self.opening_under(self.params(), job, round, attempt)
     }
 
-    /// The same under a circuit's parameters.
-    pub(crate) fn opening_under(
-        &self,
-        params: &Parameters,
-        job: JobId,
-        round: u64,
-        attempt: u32,
-    ) -> Transcript {
+    /// The same under parameters of a circuit ([`Self::circuit_params`]).
+    pub fn opening_under(&self, params: &Parameters, job: JobId, round: u64, attempt: u32) -> Transcript {
         let purpose = Hasher::new("blindscope/federation/opening/v1")
             .absorb(&self.digest().0)
             .absorb(&job.0.0)
@@ -327,7 +378,7 @@ impl Study {
                 d.ceremony_seconds
             }
             Phase::Upload => d.upload_seconds,
-            Phase::Ready | Phase::Share => d.opening_seconds,
+            _ => d.opening_seconds,
         }
     }
 }

@@ -83,10 +83,60 @@ pub enum Ask {
     },
     /// Contribute.
     Upload {
-        /// The collective public key.
-        public_key: Blob,
+        /// The public key of encrypted inference; nothing in a sum, whose keys live for the round.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        public_key: Option<Blob>,
         /// What the round starts from; nothing in the first.
         input: Option<Blob>,
+        /// Whether the site's pair keys are to go with it: the coordinator has none of it yet.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pairs: bool,
+        /// Rounds of the same input that failed, by job file and round, and the declarations that make each void.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        voids: Vec<(JobSpec, u64, Blob)>,
+        /// Rounds of the same input that were opened, so that a site which did not open them knows of which set.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        settled: Vec<SettledRound>,
+    },
+    /// Declare these rounds void, which failed.
+    Void {
+        /// By job file and round.
+        rounds: Vec<(JobSpec, u64)>,
+    },
+    /// Look at the parts of a sum's keys, before its set is named.
+    Findings {
+        /// The signed headers of all uploads.
+        headers: Blob,
+        /// What this site is given of them.
+        bundle: Blob,
+    },
+    /// Sign the set that is summed.
+    Agree {
+        /// The signed headers of the set, and the sum's name.
+        commitment: Blob,
+        /// Uploads that this site looks at: all of the set where it adds them up, else its own.
+        uploads: Vec<(SiteId, Blob)>,
+    },
+    /// Evaluate uploads of sites that did not agree in time.
+    Vouch {
+        /// As in agree.
+        commitment: Blob,
+        /// Whose uploads.
+        uploads: Vec<(SiteId, Blob)>,
+    },
+    /// Open the sum of this site's parts.
+    Open {
+        /// As in findings.
+        headers: Blob,
+        /// As in findings.
+        bundle: Blob,
+        /// The signed headers of the set, and the sum's name.
+        commitment: Blob,
+        /// The signatures on it.
+        agreements: Blob,
+        /// Evaluations of uploads whose sites are gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        vouches: Option<Blob>,
     },
     /// Send encryptions of zero.
     Ready {
@@ -109,6 +159,38 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evaluation: Option<Box<Evaluation>>,
     },
+}
+
+/// A round of a sum that was opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledRound {
+    /// The job's file.
+    pub spec: JobSpec,
+    /// Its round.
+    pub round: u64,
+    /// That a quorum signed its set.
+    pub proof: SettledProof,
+}
+
+/// A set, and the signatures on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettledProof {
+    /// The signed headers of the set, and the sum's name.
+    pub commitment: Blob,
+    /// The signatures on it.
+    pub agreements: Blob,
+    /// Evaluations of uploads whose sites are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouches: Option<Blob>,
+}
+
+impl SettledProof {
+    /// Its blobs.
+    pub fn blobs(&self) -> impl Iterator<Item = Blob> + use<> {
+        [self.commitment, self.agreements].into_iter().chain(self.vouches)
+    }
 }
 
 /// What the evaluation keys of an inference key are made of, beside the shares of phase key-share.
@@ -189,7 +271,7 @@ impl Ask {
     /// The blobs that it names, as far as most kinds need them.
     pub(crate) fn blobs(&self) -> Vec<Blob> {
         match self {
-            Self::KeyShare | Self::Commit => Vec::new(),
+            Self::KeyShare | Self::Commit | Self::Void { .. } => Vec::new(),
             Self::Promise { bundle, .. } | Self::Reveal { bundle, .. } => vec![*bundle],
             Self::Parts { public_key, bundle, shares, evaluation } => {
                 let second = evaluation.iter().flat_map(|e| &e.shares);
@@ -197,7 +279,18 @@ impl Ask {
                 let sum = evaluation.iter().map(|e| e.sum);
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
-            Self::Upload { public_key, input } => [Some(*public_key), *input].into_iter().flatten().collect(),
+            Self::Upload { public_key, input, voids, settled, .. } => {
+                let voids = voids.iter().map(|(_, _, blob)| *blob);
+                let settled = settled.iter().flat_map(|s| s.proof.blobs());
+                public_key.iter().chain(input).copied().chain(voids).chain(settled).collect()
+            }
+            Self::Findings { headers, bundle } => vec![*headers, *bundle],
+            Self::Agree { commitment, uploads } | Self::Vouch { commitment, uploads } => {
+                std::iter::once(*commitment).chain(uploads.iter().map(|(_, b)| *b)).collect()
+            }
+            Self::Open { headers, bundle, commitment, agreements, vouches } => {
+                [*headers, *bundle, *commitment, *agreements].into_iter().chain(*vouches).collect()
+            }
             Self::Relin { sum, bundle, shares, .. } => {
                 [*sum, *bundle].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
             }

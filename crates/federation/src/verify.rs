@@ -77,7 +77,9 @@ fn follows(coordinator: &Coordinator, record: &Record) -> Result<()> {
         }
         Event::Done { .. } if coordinator.work().is_some() => Ok(()),
         Event::Opened { .. } | Event::Closed { .. } | Event::Done { .. } | Event::Failed { .. } => {
-            let derived = coordinator.next_event(body.at_ms);
+            // What the sum's own failure to open leads to is derived; that it failed is said.
+            let derived =
+                coordinator.next_event(body.at_ms).or_else(|| coordinator.after_spoiled(body.at_ms));
             require(
                 derived.as_ref() == Some(&body.event),
                 body.seq,

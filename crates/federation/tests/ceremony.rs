@@ -117,9 +117,12 @@ impl<'a> Play<'a> {
             learning: &Idle,
             blobs: &self.memory,
             checked: false,
+            sums: self.sites[k].sums(),
+            minimum_cohort: 1,
+            signer: &fixture.sites[k],
         };
         let bundle = self.sites[k].bundle(task);
-        site_payload(&tools, task, bundle, None, &mut rng(u64::from(site) + 40))
+        site_payload(&tools, task, bundle, None, &mut Vec::new(), &mut rng(u64::from(site) + 40))
     }
 
     fn store(&mut self, site: u16, marks: &[Mark]) {

@@ -6,6 +6,7 @@ mod common;
 
 use proptest::prelude::*;
 
+use blindscope_federation::sums::SumMark;
 use blindscope_federation::{
     Deadlines, Error, JobKind, JobSpec, Mark, Policy, Record, SignedHeader, SiteId, StudyLiteral, Task,
 };
@@ -49,6 +50,8 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
             evaluation_keys: Some(sum),
         },
         Mark::Start { head: step.job, input: sum },
+        Mark::Sum { mark: SumMark::Void { round: opened }, openings: 0 },
+        Mark::Sum { mark: SumMark::Opened { round: opened, commitment: opened, list: opened }, openings: 3 },
         Mark::Checked { opening: opened, kept: vec![sum, sum] },
         Mark::Receipt { record: desk.log[3].clone() },
     ];

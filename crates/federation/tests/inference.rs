@@ -47,7 +47,8 @@ impl<'a> Play<'a> {
             Order::Decline(objection) => Answer::Declined(objection.cause()),
             Order::Send(_) => panic!("staged already"),
         };
-        let marks = self.site.answer(&task, answer, &self.desk.fixture.sites[0]);
+        let mut marks = common::remembers(&task);
+        marks.extend(self.site.answer(&task, answer, &self.desk.fixture.sites[0]));
         self.store(&marks);
         let Some(Mark::Staged { answer: signed }) = marks.last() else { panic!("nothing staged") };
         self.desk.handle(Input::Answer(signed.clone())).unwrap();

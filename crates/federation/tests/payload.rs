@@ -11,6 +11,7 @@ use std::io::{self, Cursor, Read, Write};
 use proptest::prelude::*;
 
 use blindscope_federation::payload::{combine_key, open_bundle, write_key_share};
+use blindscope_federation::sums::SumSite;
 use blindscope_federation::{
     Answer, Ask, Blob, Blobs, Cause, Contribution, Error, Header, JobId, JobKind, JobSpec, LearnError, Phase,
     Result, SEAL_OVERHEAD, SealingKey, SignedHeader, SiteId, SiteTools, Sizes, Step, Task, site_payload,
@@ -74,10 +75,10 @@ fn lengths_are_known_beforehand() {
     let sizes = Sizes::of(&fixture.study, &JobSpec::ceremony("key")).unwrap();
     assert!(key_shares(&fixture, 1).iter().all(|s| s.len() as u64 == sizes.key_share));
     let sum = Sizes::of(&fixture.study, &job("sum", JobKind::Statistics, 1)).unwrap();
-    assert!(sum.openings == 1 && sum.upload > 0 && sum.share > 0 && sum.sum >= sum.upload);
+    assert!(sum.openings == 1 && sum.upload > 2048 && sum.share > 1024 && sum.sum > 192 && !sum.evaluated);
     // Integers without room are refused with the numbers.
     let wide = JobSpec { max: 1 << 62, ..job("sum", JobKind::Statistics, 1) };
-    assert!(Sizes::of(&fixture.study, &wide).unwrap_err().to_string().contains("fewer bits"));
+    assert!(Sizes::of(&fixture.study, &wide).unwrap_err().to_string().contains("no ring holds"));
 }
 
 #[test]
@@ -206,8 +207,11 @@ fn site_zero(fixture: &Fixture, memory: &Memory, spec: &JobSpec, phase: Phase, a
         learning: &Idle,
         blobs: memory,
         checked: false,
+        sums: &SumSite::default(),
+        minimum_cohort: 1,
+        signer: &fixture.sites[0],
     };
-    site_payload(&tools, &task, None, None, &mut rng(70))
+    site_payload(&tools, &task, None, None, &mut Vec::new(), &mut rng(70))
 }
 
 /// The signed answers that name these payloads.
@@ -250,11 +254,22 @@ fn an_announced_size_that_differs_is_named() {
     let (study, step) =
         (&fixture.study, Step { job: spec.id(&fixture.study), round: 0, attempt: 0, phase: Phase::Upload });
     let other = Sizes { share: sizes.share + 1, ..sizes };
-    let ask = Ask::Upload { public_key: Blob::of(&[]), input: None };
+    let ask =
+        Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new(), settled: Vec::new() };
     let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
     let sealing = &fixture.sealing[0];
-    let tools = SiteTools { study, me: SiteId(0), sealing, learning: &Idle, blobs: &memory, checked: false };
-    let error = site_payload(&tools, &task, None, None, &mut rng(72)).unwrap_err();
+    let tools = SiteTools {
+        study,
+        me: SiteId(0),
+        sealing,
+        learning: &Idle,
+        blobs: &memory,
+        checked: false,
+        sums: &SumSite::default(),
+        minimum_cohort: 1,
+        signer: &fixture.sites[0],
+    };
+    let error = site_payload(&tools, &task, None, None, &mut Vec::new(), &mut rng(72)).unwrap_err();
     let (expected, found) = (sizes.share, other.share);
     assert!(
         matches!(error, Error::Announced { field: "share", expected: e, found: f } if (e, f) == (expected, found)),

@@ -77,11 +77,13 @@ fn answers_to_other_steps_and_keys() {
         let refusal = refuse(&mut desk, resign(&|h| h.step = asked));
         assert_eq!(refusal, Refusal::NotOpen { asked, open: Some(good.header.step) });
     }
-    let refusal = refuse(&mut desk, resign(&|h| h.key = job));
-    assert_eq!(refusal, Refusal::KeyEpoch { expected: good.header.key, found: job });
-    for len in [0, SIZES.upload - 1, SIZES.upload + 1, u64::MAX] {
+    let other = JobId(Digest([5; 32]));
+    let refusal = refuse(&mut desk, resign(&|h| h.key = other));
+    assert_eq!(refusal, Refusal::KeyEpoch { expected: job, found: other });
+    let expected = desk.upload(1).len;
+    for len in [0, expected - 1, expected + 1, SIZES.upload, u64::MAX] {
         let refusal = refuse(&mut desk, resign(&|h| h.answer = Answer::Payload(blob(1, len))));
-        assert_eq!(refusal, Refusal::Length { step: good.header.step, expected: SIZES.upload, found: len });
+        assert_eq!(refusal, Refusal::Length { step: good.header.step, expected, found: len });
     }
 }
 
@@ -125,10 +127,21 @@ fn late_and_uninvited_answers() {
     desk.handle(Input::Tick).unwrap();
     let refusal = refuse(&mut desk, Input::Answer(late.clone()));
     assert_eq!(refusal, Refusal::NotOpen { asked: late.header.step, open: None });
+    // Everybody is asked what it finds and whether it agrees; of those who found something out, whoever can opens.
     desk.work();
-    // The committee is the first two; the third is not asked.
+    for site in 0..2 {
+        let answer = desk.answer(site, 1);
+        desk.handle(Input::Answer(answer)).unwrap();
+    }
+    desk.work();
+    for site in 1..3 {
+        let answer = desk.answer(site, 1);
+        desk.handle(Input::Answer(answer)).unwrap();
+    }
+    desk.work();
     assert!(desk.coordinator.task_for(SiteId(2)).is_none());
     let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    assert_eq!(task.step.phase, Phase::Open);
     let uninvited = desk.sign(2, &task, Answer::Payload(blob(1, SIZES.share)));
     assert_eq!(
         refuse(&mut desk, Input::Answer(uninvited)),
@@ -202,7 +215,10 @@ fn work_that_nobody_asked_for() {
     ] {
         assert!(matches!(refuse(&mut desk, input), Refusal::NoSuchWork { .. }));
     }
-    desk.handle(Input::Combined { step, output }).unwrap();
+    // A sum's uploads are laid together for each site.
+    assert!(matches!(refuse(&mut desk, Input::Combined { step, output }), Refusal::NoSuchWork { .. }));
+    desk.work();
+    assert_eq!(desk.coordinator.task_for(SiteId(0)).unwrap().step.phase, Phase::Findings);
 }
 
 #[test]
@@ -227,10 +243,111 @@ fn too_few_fail_the_round_with_causes() {
     assert_eq!(desk.coordinator.opened(), 0);
 }
 
+/// A sum needs no ceremony; an encrypted head needs its key.
 #[test]
-fn a_sum_without_a_key_fails() {
+fn a_sum_needs_no_ceremony_and_a_head_its_key() {
     let fixture = fixture(3, 2, 2, 19);
     let mut desk = Desk::new(&fixture);
     let id = desk.submit(&job("sum", JobKind::Statistics, 1));
+    while !desk.coordinator.job(id).unwrap().is_over() {
+        desk.answer_all();
+        desk.work();
+    }
+    assert!(matches!(desk.coordinator.job(id).unwrap().status, JobStatus::Done { .. }));
+    let id = desk.submit(&common::encrypted_head("head", "sum"));
     assert_eq!(desk.coordinator.job(id).unwrap().status, JobStatus::Failed { failure: Failure::NoKey });
+}
+
+/// A sum that does not open is opened by everybody who can, then fails; nothing is released.
+#[test]
+fn a_sum_that_does_not_open_fails() {
+    let fixture = fixture(4, 2, 3, 20);
+    let (mut desk, id) = open(&fixture);
+    for _ in 0..3 {
+        desk.answer_all();
+        desk.work();
+    }
+    let mut asked = Vec::new();
+    while let Some(task) = desk.coordinator.task_for(SiteId(0)) {
+        asked.push((task.step.phase, task.step.attempt));
+        desk.answer_all();
+        let step = task.step;
+        desk.handle(Input::Spoiled { step }).unwrap();
+    }
+    assert_eq!(asked, [(Phase::Open, 0), (Phase::Open, 1), (Phase::Open, 2)]);
+    let status = desk.coordinator.job(id).unwrap().status;
+    assert!(matches!(status, JobStatus::Failed { failure: Failure::Spoiled { made: 3, .. } }), "{status:?}");
+    let lines: Vec<String> = desk.log.iter().map(blindscope_federation::Record::to_line).collect();
+    blindscope_federation::verify(&fixture.study, lines.iter().map(String::as_bytes), &[]).unwrap();
+}
+
+/// Of a large sum a site that is gone before it has evaluated its upload is replaced: one of those who signed does it.
+#[test]
+fn a_site_that_is_gone_is_evaluated_by_another() {
+    let fixture = fixture(4, 2, 3, 21);
+    let mut desk = Desk::new(&fixture);
+    let spec = job("sum", JobKind::Statistics, 1);
+    let sizes = blindscope_federation::Sizes { evaluated: true, ..SIZES };
+    desk.handle(Input::Submit { spec: spec.clone(), sizes }).unwrap();
+    for _ in 0..2 {
+        desk.answer_all();
+        desk.work();
+    }
+    for site in 0..3 {
+        assert_eq!(desk.coordinator.task_for(SiteId(site)).unwrap().step.phase, Phase::Agree);
+        let answer = desk.answer(site, 9);
+        desk.handle(Input::Answer(answer)).unwrap();
+    }
+    assert!(desk.coordinator.work().is_none(), "a quorum has signed, an evaluation is waited for");
+    desk.now += 10_000;
+    desk.handle(Input::Tick).unwrap();
+    desk.work();
+    assert!(desk.coordinator.task_for(SiteId(3)).is_none());
+    let task = desk.coordinator.task_for(SiteId(1)).unwrap();
+    let blindscope_federation::Ask::Vouch { uploads, .. } = &task.ask else { panic!("{:?}", task.step) };
+    assert!(matches!(uploads[..], [(SiteId(3), _)]));
+    let answer = desk.answer(1, 9);
+    desk.handle(Input::Answer(answer)).unwrap();
+    desk.work();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    assert!(matches!(task.ask, blindscope_federation::Ask::Open { vouches: Some(_), .. }));
+    desk.answer_all();
+    desk.work();
+    let status = desk.coordinator.job(spec.id(&fixture.study)).unwrap().status;
+    assert!(matches!(status, JobStatus::Done { .. }), "{status:?}");
+}
+
+/// A sum that failed after somebody had uploaded is declared void before another of the same kind and settings begins; another's settings
+/// are no matter of it.
+#[test]
+fn a_failed_sum_is_void_before_its_input_goes_on() {
+    let fixture = fixture(4, 2, 3, 22);
+    let (mut desk, failed) = open(&fixture);
+    let answer = desk.answer(0, 1);
+    desk.handle(Input::Answer(answer)).unwrap();
+    desk.handle(Input::Abort { job: failed }).unwrap();
+    let other = JobSpec { settings: 7.into(), ..job("other", JobKind::Fedavg, 1) };
+    desk.submit(&other);
+    assert_eq!(desk.coordinator.task_for(SiteId(0)).unwrap().step.phase, Phase::Upload);
+    while !desk.coordinator.is_idle() {
+        desk.answer_all();
+        desk.work();
+    }
+    let again = job("again", JobKind::Fedavg, 1);
+    desk.submit(&again);
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    let blindscope_federation::Ask::Void { rounds } = &task.ask else { panic!("{:?}", task.step) };
+    assert!(matches!(&rounds[..], [(spec, 0)] if spec.name == "sum"));
+    desk.answer_all();
+    desk.work();
+    let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+    let blindscope_federation::Ask::Upload { voids, .. } = &task.ask else { panic!("{:?}", task.step) };
+    assert_eq!(voids.len(), 1);
+    assert!(task.inputs().contains(&voids[0].2), "sites see the declarations themselves");
+    while !desk.coordinator.is_idle() {
+        desk.answer_all();
+        desk.work();
+    }
+    let lines: Vec<String> = desk.log.iter().map(blindscope_federation::Record::to_line).collect();
+    blindscope_federation::verify(&fixture.study, lines.iter().map(String::as_bytes), &[]).unwrap();
 }

@@ -13,7 +13,9 @@ use rand_core::{Rng as _, SeedableRng as _};
 use serde::{Deserialize, Serialize};
 
 use blindscope_ckks::Ciphertext;
-use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
+use blindscope_federation::{
+    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
+};
 
 /// Where a site's integers come from: the table `learning.plain` of its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +63,9 @@ impl Plain {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         bytes[8..16].copy_from_slice(&round.to_le_bytes());
+        // Integers of their own for each trial: the same ones are never summed over two sets of sites.
+        let trial = job.settings.get("trial").and_then(serde_json::Value::as_str).unwrap_or_default();
+        bytes[16..].copy_from_slice(&Blob::of(trial.as_bytes()).digest.0[..16]);
         let mut rng = ChaCha20Rng::from_seed(bytes);
         let span = job.max.saturating_add(1).max(1);
         (0..job.values).map(move |_| rng.next_u64() % span)

@@ -21,6 +21,7 @@ pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
         askers: Vec::new(),
         threshold,
         minimum_cohort: cohort,
+        colluders: None,
         decryptions: 1 << 24,
         statistical_bits: 40,
         attempts: 4,
@@ -45,9 +46,10 @@ pub fn ceremony() -> JobSpec {
     JobSpec::ceremony("key")
 }
 
-/// Rounds of plain sums of `values` integers up to 1000.
+/// Rounds of plain sums of `values` integers up to 1000, others in each job of another name.
 pub fn sums(name: &str, values: u64, rounds: u64) -> JobSpec {
-    JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, ..JobSpec::ceremony(name) }
+    let settings = serde_json::json!({ "trial": name });
+    JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, settings, ..JobSpec::ceremony(name) }
 }
 
 /// The result of such a job over these sites.

@@ -57,6 +57,7 @@ fn found(folder: &Path) {
         askers: vec!["asker".to_owned()],
         threshold: 2,
         minimum_cohort: 2,
+        colluders: None,
         decryptions: 1 << 20,
         statistical_bits: 40,
         attempts: 3,
@@ -141,7 +142,6 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let (stop, leaves) = (Stop::new(), Stop::new());
     let sites = [run(0, &stop), run(1, &stop), run(2, &leaves)];
 
-    admin.submit(&JobSpec::ceremony("key")).await.unwrap();
     let start = FedAvgSettings {
         width: WIDTH,
         classes: CLASSES,

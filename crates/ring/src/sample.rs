@@ -100,18 +100,39 @@ fn uniform_limb(limb: &mut [u64], q: u64, seed: &[u8; 32], domain: u64, index: u
         let run = &mut bytes[..WORDS * width];
         run.fill(0);
         stream.apply_keystream(run);
-        for k in 0..WORDS {
-            let mut word = [0; 8];
-            word.copy_from_slice(&bytes[k * width..k * width + 8]);
-            let x = u64::from_le_bytes(word) & mask;
-            // A word not below q is overwritten by the next. Public data: time may depend on it.
-            limb[filled] = x;
-            filled += usize::from(x < q);
-            if filled == limb.len() {
-                break;
-            }
+        filled += take_below(q, (width, mask), &bytes, &mut limb[filled..]);
+    }
+}
+
+/// Fills `out` with the words below `q` of a run of key stream; how many there were and fit.
+///
+/// Public data: time may depend on it. As good as every run has no other words, and is copied without a look at each.
+fn take_below(q: u64, (width, mask): (usize, u64), bytes: &[u8; WORDS * 8 + 8], out: &mut [u64]) -> usize {
+    let word = |k: usize| {
+        let mut word = [0; 8];
+        word.copy_from_slice(&bytes[k * width..k * width + 8]);
+        u64::from_le_bytes(word) & mask
+    };
+    if let Some(run) = out.get_mut(..WORDS) {
+        let mut most = 0;
+        for (k, x) in run.iter_mut().enumerate() {
+            *x = word(k);
+            most = most.max(*x);
+        }
+        if most < q {
+            return WORDS;
         }
     }
+    let mut filled = 0;
+    for k in 0..WORDS {
+        if filled == out.len() {
+            break;
+        }
+        // A word not below q is overwritten by the next.
+        out[filled] = word(k);
+        filled += usize::from(out[filled] < q);
+    }
+    filled
 }
 
 /// Key stream of a fresh one-time seed.

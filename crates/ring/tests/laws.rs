@@ -12,7 +12,8 @@
     reason = "formulas read better with their indices"
 )]
 
-use chacha20::ChaCha20Rng;
+use chacha20::cipher::{KeyIvInit, StreamCipher};
+use chacha20::{ChaCha20, ChaCha20Rng};
 use num_bigint::BigInt;
 use proptest::prelude::*;
 use rand_core::SeedableRng;
@@ -223,10 +224,29 @@ fn uniform_is_reproducible_separated_and_flat() {
     assert!(sample::uniform(&r.prefix(2), &seed, 1) == a.prefix(2));
 }
 
+/// Word for word by the definition, for primes far below their power of two and for ones just below it.
+#[test]
+fn uniform_skips_words_that_are_not_below_the_prime() {
+    let seed = Seed([7; 32]);
+    for (bits, log_n) in [(17, 10), (20, 13), (23, 12), (40, 13), (46, 10)] {
+        let value = ntt_primes(bits, log_n, 3).unwrap()[2];
+        let basis = Basis::new(&[value], log_n).unwrap();
+        let width = bits.div_ceil(8) as usize;
+        let mut stream = vec![0; 3 * width * basis.n()];
+        let mut nonce = [0; 12];
+        nonce[0] = 5;
+        ChaCha20::new(&seed.0.into(), &nonce.into()).apply_keystream(&mut stream);
+        let word = |b: &[u8]| b.iter().rev().fold(0, |x, b| x << 8 | u64::from(*b)) % (1 << bits);
+        let words = stream.chunks_exact(width).map(word);
+        let want: Vec<u64> = words.filter(|x| *x < value).take(basis.n()).collect();
+        assert!(sample::uniform(&basis, &seed, 5).limb(0) == want, "{bits} bits");
+    }
+}
+
 /// Every tile shape, every path: full tiles, left-over rows, half a tile, one term, more terms than one reduction takes.
 #[test]
 fn rows_of_constants_are_sums_of_products() {
-    for bits in [17, 26, 44, 46, 48, 50] {
+    for bits in [17, 20, 23, 24, 26, 27, 44, 46, 48, 50] {
         // A degree that every path serves.
         let value = ntt_primes(bits, 10, 1).unwrap()[0];
         let paths = Arithmetic::available().map(|path| Prime::on(path, value, 10).unwrap());
@@ -240,7 +260,9 @@ fn rows_of_constants_are_sums_of_products() {
             };
             let x: Vec<Vec<u64>> =
                 (0..columns).map(|j| (0..words).map(|i| residue(5 * j + i)).collect()).collect();
-            let w: Vec<u64> = (0..rows * columns).map(|i| residue(10 * i)).collect();
+            // The largest residue, and the largest one where constants are centred.
+            let constant = |i: usize| [value - 1, value / 2, value / 2 + 1, residue(5 * i + 1)][i % 4];
+            let w: Vec<u64> = (0..rows * columns).map(constant).collect();
             let start: Vec<Vec<u64>> =
                 (0..rows).map(|r| (0..words).map(|i| residue(r + i)).collect()).collect();
             let run = |prime: &Prime| {

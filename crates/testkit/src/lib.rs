@@ -5,8 +5,10 @@
     reason = "tests print their seeds and figures, and stop by panic"
 )]
 
+mod altered;
 mod precision;
 mod random;
 
+pub use altered::altered;
 pub use precision::{Precision, assert_bits};
 pub use random::{complex_slots, real_values, rng};

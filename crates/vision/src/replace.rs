@@ -37,7 +37,7 @@ fn part_of(path: &Path, process: u32) -> PathBuf {
 /// An empty part that is locked: whoever finds it locked knows that its writer lives.
 fn begin(part: &Path) -> io::Result<File> {
     loop {
-        let file = OpenOptions::new().write(true).create(true).truncate(false).open(part)?;
+        let file = owners_alone(OpenOptions::new().write(true).create(true).truncate(false)).open(part)?;
         file.lock()?;
         // Between the two somebody may have cleared it away, or another thread may have renamed it. What is in it is of a process
         // that had the same number and was killed.
@@ -46,6 +46,18 @@ fn begin(part: &Path) -> io::Result<File> {
             return Ok(file);
         }
     }
+}
+
+/// A file that it makes can be read and written by its owner alone: features tell much of the patients that they come from.
+#[cfg(unix)]
+fn owners_alone(options: &mut OpenOptions) -> &mut OpenOptions {
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600)
+}
+
+/// Where the system has no such rights, folders decide.
+#[cfg(not(unix))]
+fn owners_alone(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
 }
 
 /// Whether an open file is still the one of that name.

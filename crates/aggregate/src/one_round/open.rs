@@ -24,7 +24,8 @@ const PER_THREAD: usize = 2;
 ///
 /// # Errors
 /// [`Error::Noise`] where key, sum and round do not belong together or a body was no body: nothing of that chunk is
-/// released, and nothing of any may be used. [`Error::Mismatch`] for a sum of another number of bodies than keys;
+/// released, and nothing of any may be used. [`Error::Beyond`] for values that so many sites' cannot add up to: somebody encrypted
+/// what the plan does not allow, or altered the sum. [`Error::Mismatch`] for a sum of another number of bodies than keys;
 /// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`] for altered, cut, padded or foreign streams;
 /// whatever `sink` answers.
 pub fn open_sum(
@@ -74,7 +75,8 @@ pub fn opens_first_chunk(plan: &Plan, round: RoundId, key: &SumKey, sum: &mut im
     let mut numbers = vec![0; shape.coefficients * width];
     source.chunk(shape, 0, |c, v| numbers[c * width..(c + 1) * width].copy_from_slice(v))?;
     match opening.chunk(0, numbers) {
-        Ok(_) => Ok(true),
+        // Values that no sites have stand above noise that only the right key leaves.
+        Ok(_) | Err(Error::Beyond { .. }) => Ok(true),
         Err(Error::Noise { .. }) => Ok(false),
         Err(e) => Err(e),
     }
@@ -95,7 +97,7 @@ pub(super) fn body_opens_to(
     source.chunk(shape, 0, |c, v| numbers[c * width..c * width + v.len()].copy_from_slice(v))?;
     match opening.chunk(0, numbers) {
         Ok(found) => Ok(found.iter().eq(values.iter().take(shape.values))),
-        Err(Error::Noise { .. }) => Ok(false),
+        Err(Error::Noise { .. } | Error::Beyond { .. }) => Ok(false),
         Err(e) => Err(e),
     }
 }
@@ -154,13 +156,34 @@ impl<'p> Opening<'p> {
             return Err(Error::Noise { chunk: index, found: f64::INFINITY, expected: 0.0 });
         }
         digits.truncate(used);
+        self.values(index, digits)
+    }
+
+    /// The values of these digits, as long as the sites' values can add up to them.
+    fn values(&self, chunk: u64, digits: Vec<u64>) -> Result<Vec<u64>> {
+        let layout = self.plan.layout();
+        let max = self.plan.literal().max;
+        let within = |values: &[u64], each: u64| {
+            let max = each.saturating_mul(self.terms);
+            match values.iter().find(|&&v| v > max) {
+                Some(&found) => Err(Error::Beyond { chunk, found, max }),
+                None => Ok(()),
+            }
+        };
         if layout.pieces == 1 {
+            within(&digits, max)?;
             return Ok(digits);
         }
+        within(&digits, (1 << layout.piece_bits) - 1)?;
+        // Pieces that are each within their bound can still make more than a word holds, which is more than `max` too.
         let value = |pieces: &[u64]| {
-            pieces.iter().enumerate().map(|(j, p)| p << (j as u32 * layout.piece_bits)).sum()
+            (0..).zip(pieces).fold(0u64, |v, (j, p): (u32, _)| {
+                v.saturating_add(p.saturating_mul(1 << (j * layout.piece_bits)))
+            })
         };
-        Ok(digits.chunks_exact(layout.pieces).map(value).collect())
+        let values: Vec<u64> = digits.chunks_exact(layout.pieces).map(value).collect();
+        within(&values, max)?;
+        Ok(values)
     }
 
     /// Whether the noise is that of a sum of bodies under these keys.

@@ -3,10 +3,12 @@
 use rand_core::Rng;
 
 use crate::world::{World, literal, update};
+use blindscope_aggregate::Error;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, PlanLiteral, SiteRound, ValuesDigest, check_body, write_sum,
 };
 use blindscope_testkit as testkit;
+use blindscope_wire::Header;
 
 fn plan() -> Plan {
     Plan::new(literal(900, 1000, 4, 2)).unwrap()
@@ -161,4 +163,37 @@ fn a_body_is_of_the_values_that_were_named() {
     assert!(write(&[&named[..], &[1]].concat()).unwrap_err().to_string().contains("number of values is 901"));
     other[3] = 1001;
     assert!(write(&other).unwrap_err().to_string().contains("integer is 1001, at most 1000"));
+}
+
+/// Noise tells a wrong key, not a digit that somebody put in: `2^b·d` is a message like any other. What the sites cannot have added up
+/// to is refused, in one piece and in several.
+#[test]
+fn values_that_no_sites_have_are_not_released() {
+    for max in [1000, (1 << 56) + 1] {
+        let plan = Plan::new(literal(40, max, 4, 2)).unwrap();
+        let mut rng = testkit::rng(max);
+        let updates: Vec<_> = (0..4).map(|_| update(40, max, &mut rng)).collect();
+        let world = World::upload(&plan, &updates, &mut rng);
+        let sum = world.sum().unwrap();
+        let openings = [world.opening(0, &[0, 1, 2, 3]), world.opening(2, &[0, 1, 2, 3])];
+        let (key, _) = world.recover(&sum, 4, &openings).unwrap();
+        let (mut released, mut beyond) = (0, 0);
+        for bit in 8 * (Header::LEN + 4)..8 * sum.len() {
+            let mut altered = sum.clone();
+            altered[bit / 8] ^= 1 << (bit % 8);
+            match world.read(&altered, &key) {
+                Ok(values) => {
+                    assert!(values.iter().all(|&v| v <= 4 * max), "bit {bit}");
+                    released += 1;
+                }
+                Err(Error::Beyond { found, max: most, .. }) => {
+                    assert!(found > most && most <= 4 * max, "bit {bit}");
+                    beyond += 1;
+                }
+                Err(_) => {}
+            }
+        }
+        println!("max {max}: {released} altered sums released, {beyond} beyond");
+        assert!(beyond > 0, "the alterations do not reach digits");
+    }
 }

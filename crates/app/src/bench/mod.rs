@@ -59,6 +59,9 @@ pub enum Error {
     /// The protocols refused; a defect likewise.
     #[error("bench: {0}")]
     Threshold(#[from] blindscope_threshold::Error),
+    /// The state machines refused; a defect likewise.
+    #[error("bench: {0}")]
+    Federation(#[from] blindscope_federation::Error),
     /// The sums refused; a defect likewise.
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::Error),
@@ -93,7 +96,7 @@ pub enum Error {
     },
 }
 
-/// Encrypted sums: bytes, a whole update of 86.6 million values with its memory, the key ceremony, a small sum beside TenSEAL.
+/// Encrypted sums: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
 ///
 /// # Errors
 /// [`Error`]

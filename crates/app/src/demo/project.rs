@@ -27,6 +27,7 @@ pub(super) fn project(backbone: &Backbone, classes: &[String]) -> Project {
         askers: vec![ASKER.into()],
         threshold: THRESHOLD,
         minimum_cohort: SITES.len() as u32,
+        colluders: None,
         decryptions: 1 << 20,
         statistical_bits: 40,
         attempts: 4,

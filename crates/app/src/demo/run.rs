@@ -156,15 +156,14 @@ impl Demo<'_> {
             let learning = toml::Table::try_from(demo.site_settings()).map_err(|e| {
                 blindscope_node::Error::Settings { path: kits.to_owned(), reason: e.to_string() }
             })?;
-            let mut study = Study::start(demo.options, kits, project, &vec![learning; SITES.len()])?;
+            let study = Study::start(demo.options, kits, project, &vec![learning; SITES.len()])?;
             demo.note(format!(
                 "coordinator and {} sites run as processes of their own; logs in {}",
                 SITES.len(),
                 kits.join("logs").display()
             ));
-            demo.job(&mut study, &JobSpec::ceremony("ceremony"))?;
             demo.note(format!(
-                "the sites hold a key together: any {THRESHOLD} of {} can open a sum",
+                "every round of sums has keys of its own: any {THRESHOLD} of {} sites open what most of them have signed",
                 SITES.len()
             ));
             Ok(study)

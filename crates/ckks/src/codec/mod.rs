@@ -10,6 +10,7 @@ mod ciphertext;
 pub(crate) mod fields;
 mod keys;
 mod last;
+mod sparse;
 
 pub use ciphertext::{
     ciphertext_len, decode_ciphertext, decode_seeded, encode_ciphertext, encode_seeded, seeded_len,
@@ -19,6 +20,7 @@ pub use keys::{
     encode_relin_key, galois_key_len, public_key_len, relin_key_len,
 };
 pub use last::{DropBits, decode_final, encode_final, final_len};
+pub use sparse::{Sparse, decode_sparse, encode_sparse, sparse_len};
 
 use blindscope_wire::Kind;
 
@@ -28,6 +30,8 @@ pub const SEEDED_CIPHERTEXT: Kind = Kind(0x0101);
 pub const CIPHERTEXT: Kind = Kind(0x0102);
 /// Final ciphertext at level 0, low bits dropped.
 pub const FINAL_CIPHERTEXT: Kind = Kind(0x0103);
+/// Fresh secret-key ciphertext, some of its coefficients alone.
+pub const SPARSE_CIPHERTEXT: Kind = Kind(0x0104);
 /// Public key.
 pub const PUBLIC_KEY: Kind = Kind(0x0111);
 /// Relinearisation key.

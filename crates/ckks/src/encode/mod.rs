@@ -3,13 +3,15 @@
 mod embedding;
 mod pairs;
 mod rounding;
+mod strands;
 
 pub use pairs::{join_pairs, split_pairs};
+pub use strands::Strand;
 
 use zeroize::Zeroize;
 
 use crate::{Complex64, Error, Level, Parameters, Plaintext, Result, Scale};
-use blindscope_ring::{Coeff, Poly};
+use blindscope_ring::{Basis, Coeff, Ntt, Poly};
 use embedding::Embedding;
 
 /// Encodes and decodes slots and coefficients.
@@ -31,11 +33,25 @@ impl Encoder {
     /// `level` at this scale; [`Error::NoSuchLevel`].
     pub fn encode_slots(&self, values: &[Complex64], level: Level, scale: Scale) -> Result<Plaintext> {
         const OP: &str = "encode_slots";
-        check_count(OP, values.len(), self.params.slots())?;
+        self.params.check_level(OP, level)?;
+        let poly = self.slots_over(OP, values, &self.params.q().prefix(level.limbs()), level, scale)?;
+        Ok(Plaintext { params: self.params.clone(), poly, scale })
+    }
+
+    /// The evaluations over a basis of what has to fit the modulus of `level`.
+    fn slots_over(
+        &self,
+        op: &'static str,
+        values: &[Complex64],
+        basis: &Basis,
+        level: Level,
+        scale: Scale,
+    ) -> Result<Poly<Ntt>> {
+        check_count(op, values.len(), self.params.slots())?;
         let mut coefficients = self.embedding.coefficients(values, self.params.scale_value(&scale));
-        let plaintext = self.encode_scaled(OP, &coefficients, level, scale);
+        let poly = self.scaled_over(op, &coefficients, basis, level, scale);
         coefficients.zeroize();
-        plaintext
+        poly
     }
 
     /// As [`Self::encode_slots`], for real values.
@@ -153,7 +169,18 @@ impl Encoder {
         scale: Scale,
     ) -> Result<Plaintext> {
         self.params.check_level(op, level)?;
-        let basis = self.params.q().prefix(level.limbs());
+        let poly = self.scaled_over(op, scaled, &self.params.q().prefix(level.limbs()), level, scale)?;
+        Ok(Plaintext { params: self.params.clone(), poly, scale })
+    }
+
+    fn scaled_over(
+        &self,
+        op: &'static str,
+        scaled: &[f64],
+        basis: &Basis,
+        level: Level,
+        scale: Scale,
+    ) -> Result<Poly<Ntt>> {
         // Half the modulus, and what the rounding below represents exactly.
         let log2_room = (self.params.log_q(level) - 1.0).min(rounding::MAX_LOG2);
         let room = log2_room.exp2();
@@ -161,8 +188,7 @@ impl Encoder {
         {
             return Err(Error::ValueOutOfRange { op, index, value, log2_room });
         }
-        let poly = rounding::round(&basis, scaled, self.params.scale_log2(&scale));
-        Ok(Plaintext { params: self.params.clone(), poly, scale })
+        Ok(rounding::round(basis, scaled, self.params.scale_log2(&scale)))
     }
 }
 

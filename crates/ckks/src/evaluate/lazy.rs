@@ -14,11 +14,11 @@ use blindscope_ring::{Ntt, Poly};
 /// A two-component ciphertext along a chain of rotations, `c_0` not yet divided by the special primes.
 #[derive(Clone)]
 pub struct LazyCiphertext {
-    params: Parameters,
+    pub(super) params: Parameters,
     /// `P·c_0` over the primes of the level and the special ones.
-    raised: Poly<Ntt>,
-    c1: Poly<Ntt>,
-    scale: Scale,
+    pub(super) raised: Poly<Ntt>,
+    pub(super) c1: Poly<Ntt>,
+    pub(super) scale: Scale,
 }
 
 impl LazyCiphertext {
@@ -92,6 +92,32 @@ impl Evaluator {
             prime.mul_constant_add_assign(limb, a.components[0].limb(i), *p);
         }
         self.params.q().add_assign(&mut sum.c1, &a.components[1]);
+        Ok(())
+    }
+
+    /// As [`Self::rotate_then_add`], plus the start of another chain.
+    ///
+    /// # Errors
+    /// As [`Self::rotate_then_add`].
+    pub fn rotate_then_add_lazy(
+        &self,
+        sum: &mut LazyCiphertext,
+        steps: i64,
+        keys: &GaloisKeys,
+        a: &LazyCiphertext,
+    ) -> Result<()> {
+        const OP: &str = "rotate_then_add_lazy";
+        self.params.check_same(OP, &a.params)?;
+        self.check_scales(OP, sum.scale, a.scale)?;
+        if sum.level() != a.level() {
+            return Err(crate::Error::LevelMismatch { op: OP, left: sum.level(), right: a.level() });
+        }
+        let key = keys.rotation(&self.params, OP, steps)?;
+        let (raised, c1) = self.link(OP, sum, key)?;
+        key.automorphism.apply_into(&mut sum.raised, &raised);
+        key.automorphism.apply_into(&mut sum.c1, &c1);
+        self.params.switching(a.level(), OP)?.raised.add_assign(&mut sum.raised, &a.raised);
+        self.params.q().add_assign(&mut sum.c1, &a.c1);
         Ok(())
     }
 

@@ -6,6 +6,7 @@
 
 mod add;
 mod gaussian;
+mod hoist;
 mod lazy;
 mod mul;
 mod rescale;
@@ -14,6 +15,7 @@ mod scalar;
 mod switch;
 
 pub use gaussian::GaussianMatrix;
+pub use hoist::RaisedCiphertext;
 pub use lazy::LazyCiphertext;
 pub use switch::Decomposed;
 

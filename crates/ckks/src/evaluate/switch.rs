@@ -66,12 +66,22 @@ impl Evaluator {
         digits: &[Poly<Ntt>],
         key: &SwitchingKey,
     ) -> [Poly<Ntt>; 2] {
+        self.weigh_all(tables, digits, key).map(|sum| self.divide_by_special(tables, sum))
+    }
+
+    /// `(Σ d_j·b_j, Σ d_j·a_j)` over the raised basis, for digits made earlier.
+    pub(super) fn weigh_all(
+        &self,
+        tables: &SwitchTables,
+        digits: &[Poly<Ntt>],
+        key: &SwitchingKey,
+    ) -> [Poly<Ntt>; 2] {
         let mut sums = self.raised_pair(tables);
         for i in 0..tables.raised.len() {
             let digits: Vec<&[u64]> = digits.iter().map(|d| d.limb(i)).collect();
             weigh(tables, i, &digits, key, &mut sums);
         }
-        sums.map(|sum| self.divide_by_special(tables, sum))
+        sums
     }
 
     /// `(Σ d_j·b_j, Σ d_j·a_j)` over the raised basis, for the digits of `x`: each limb of them is used as soon as it is made,

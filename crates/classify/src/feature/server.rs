@@ -60,7 +60,7 @@ impl FeatureServer {
             pairs
         };
         let rows: Vec<Vec<Complex64>> = layer.weights.iter().map(halves).collect();
-        let first = runs(plan, top, &rows, Scale::prime(top.0), RUN)?;
+        let first = runs(plan, top, &rows, plan.first_weight(), RUN)?;
         let outer = match head.circuit() {
             Circuit::Linear(_) => None,
             Circuit::Powers(powers) => Some(OuterLayer::new(plan, &layout, powers)?),
@@ -95,7 +95,7 @@ impl FeatureServer {
     fn units(&self, keys: &EvaluationKeys, pieces: &mut Pieces<'_, impl Read>) -> Result<Vec<Ciphertext>> {
         let ev = &self.evaluator;
         let top = self.plan.params().top_level();
-        let scale = self.plan.fresh().times(Scale::prime(top.0));
+        let scale = self.plan.fresh().times(self.plan.first_weight());
         let late = self.plan.literal().chain.rescale == Rescale::Late;
         let mut sums = ev.zeros(self.layout.units, 2, top, scale);
         for weights in &self.first {

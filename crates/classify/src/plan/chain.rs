@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::PlanLiteral;
 use super::literal::within;
+use super::{KeyOwner, Packing, PlanLiteral};
 use crate::Result;
 use blindscope_ckks::{Arithmetic, ModulusLiteral, Parameters, ParametersLiteral, Security};
 
@@ -15,7 +15,11 @@ pub(super) const WIDEST: u32 = 46;
 const WIDEST_OF_ALL: u32 = 61;
 /// Most ciphertext primes of a plan.
 pub(super) const MOST_PRIMES: usize = 6;
-/// `log2` of the scales of fresh ciphertexts.
+/// Bits of a digit of the ring-switching key, the shortest key first.
+pub(super) const ANSWER_DIGITS: [u32; 3] = [8, 4, 2];
+/// Most copies of a token in a question.
+const MOST_REPLICAS: usize = 1 << 14;
+/// `log2` of the scales of fresh ciphertexts and of units.
 pub(super) const FRESH: std::ops::RangeInclusive<i16> = 12..=40;
 /// The same where a committee re-encrypts.
 pub(super) const WIDE_FRESH: std::ops::RangeInclusive<i16> = 40..=72;
@@ -48,8 +52,15 @@ pub struct Chain {
     pub rescale: Rescale,
     /// `log2` of the scale of fresh ciphertexts.
     pub fresh_log2: i16,
+    /// `log2` of the scale of the first layer's units, once they are divided by the top prime.
+    pub unit_log2: i16,
+    /// Most copies of a token in a question of the token packing, of which only the coefficients that hold them travel; none
+    /// where all do.
+    pub replicas: Option<usize>,
     /// `log2` of the scale of an answer before it is compacted.
     pub answer_log2: i16,
+    /// Bits of a digit of the key that switches answers to a smaller ring: narrower ones make less noise and longer keys.
+    pub answer_digit: u32,
 }
 
 /// Ciphertext primes that a plan's circuit takes.
@@ -79,7 +90,16 @@ impl Chain {
     /// What stands in a literal before the search.
     pub(super) fn unchosen() -> Self {
         let (log_n, special, rescale) = (*RINGS.start(), WIDEST, Rescale::Early);
-        Self { log_n, moduli: Vec::new(), special, rescale, fresh_log2: *FRESH.start(), answer_log2: 8 }
+        let (fresh_log2, unit_log2) = (*FRESH.start(), *FRESH.start());
+        let (moduli, replicas, answer_log2, answer_digit) = (Vec::new(), None, 8, ANSWER_DIGITS[0]);
+        Self { log_n, moduli, special, rescale, fresh_log2, unit_log2, replicas, answer_log2, answer_digit }
+    }
+
+    /// Whether a plan's questions may leave coefficients out: what stands in their place would go through products with
+    /// encrypted weights, and through a rescaling before the traces that take it away.
+    pub(super) fn may_leave_out(plan: &PlanLiteral, rescale: Rescale) -> bool {
+        let clear = plan.key == KeyOwner::Asker && !plan.encrypted_head;
+        clear && plan.packing == Packing::Token && rescale == Rescale::Late
     }
 
     /// Bits of the ciphertext primes.
@@ -101,6 +121,13 @@ impl Chain {
         let positive = |x: i16| x.max(0) as usize;
         let (least, most) = (positive(*fresh.start()), positive(*fresh.end()));
         within("plan.chain.fresh_log2", positive(self.fresh_log2), least, most)?;
+        within("plan.chain.unit_log2", positive(self.unit_log2), least, most)?;
+        if let Some(replicas) = self.replicas {
+            // None in plans whose questions are whole.
+            let most = if Self::may_leave_out(plan, self.rescale) { MOST_REPLICAS } else { 0 };
+            within("plan.chain.replicas", replicas, 1, most)?;
+        }
+        within("plan.chain.answer_digit", self.answer_digit as usize, 2, 8)?;
         within("plan.chain.answer_log2", positive(self.answer_log2), 8, answer)
     }
 

@@ -62,7 +62,7 @@ impl Plan {
     /// Rotations for one ciphertext of tokens, or conjugations for one group.
     pub(super) fn rotations(&self) -> usize {
         let Some(l) = self.token_layout() else { return self.literal.units };
-        first_rotations(l) + self.outer_rotations(l)
+        first_rotations(l) + l.babies - 1 + self.outer_rotations(l)
     }
 
     fn outer_rotations(&self, l: &Layout) -> usize {
@@ -99,7 +99,7 @@ impl Plan {
         let early = self.literal.chain.rescale == Rescale::Early;
         let dropped = |from: usize, to: usize| (to + 1..=from).map(rescale).sum::<usize>();
         let rescaled = if early { l.steps } else { 1 } * dropped(top, first);
-        let inner = rescaled + chain(first_rotations(l), rotated);
+        let inner = rescaled + chain(first_rotations(l), rotated) + hoisted(l, rotated);
         let small = if self.switches_ring() { 7 } else { 0 };
         if self.literal.degree == 1 {
             return inner + 2 + small;
@@ -136,9 +136,14 @@ fn rescale(limbs: usize) -> usize {
     2 * limbs
 }
 
-/// Steps, folds and the conjugation of the first layer.
+/// Links of the first layer's chain: sums of products, folds and the conjugation.
 fn first_rotations(l: &Layout) -> usize {
-    l.steps - 1 + log2(l.positions() / l.period) + 1
+    l.steps / l.babies - 1 + log2(l.positions() / l.period) + 1
+}
+
+/// Digits of a question that is rotated before it is multiplied, made once; each sum of products is divided.
+fn hoisted(l: &Layout, limbs: usize) -> usize {
+    if l.babies == 1 { 0 } else { limbs * (limbs + 1) + l.steps / l.babies * (limbs + 1) }
 }
 
 fn log2(x: usize) -> usize {

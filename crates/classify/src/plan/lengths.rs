@@ -2,7 +2,9 @@
 
 use super::{KeyOwner, Plan};
 use crate::answer::shape;
-use blindscope_ckks::{Level, Seed, UniformHalf, codec, ring_switch};
+use crate::question::DROPPED;
+use blindscope_ckks::ring_switch;
+use blindscope_ckks::{Level, Seed, UniformHalf, codec};
 use blindscope_wire::Header;
 
 /// Bytes between a question's header and its first ciphertext: the number of tokens.
@@ -13,7 +15,10 @@ impl Plan {
     pub fn piece_len(&self) -> usize {
         let top = self.params.top_level();
         match self.literal.key {
-            KeyOwner::Asker => codec::seeded_len(&self.params, top),
+            KeyOwner::Asker => match self.token_layout().filter(|l| !l.is_whole()) {
+                Some(l) => codec::sparse_len(&self.params, top, l.question_coefficients(), DROPPED),
+                None => codec::seeded_len(&self.params, top),
+            },
             KeyOwner::Collective => codec::ciphertext_len(&self.params, 2, top),
         }
     }
@@ -60,7 +65,8 @@ impl Plan {
         let galois = |level: Level| codec::galois_key_len(&self.params, level, seeded);
         let rotations: usize = self.rotation_keys().iter().map(|k| galois(k.1)).sum();
         let relin = self.relin_level().map_or(0, |l| codec::relin_key_len(&self.params, l, seeded));
-        let small = if self.switches_ring() { ring_switch::key_len(&self.params) } else { 0 };
+        let small =
+            if self.switches_ring() { ring_switch::key_len(&self.params, self.answer_digits) } else { 0 };
         Header::LEN + galois(self.rotated_level()) + rotations + relin + small
     }
 }

@@ -20,7 +20,10 @@ pub use report::PlanReport;
 
 use crate::feature::FeatureLayout;
 use crate::layout::{Demand, Layout};
+use crate::question::DROPPED;
 use crate::{Error, Head, Result};
+use blindscope_ckks::codec::Sparse;
+use blindscope_ckks::ring_switch::DigitBits;
 use blindscope_ckks::{Arithmetic, Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
@@ -41,6 +44,7 @@ pub struct Plan {
     literal: PlanLiteral,
     params: Parameters,
     layout: AnyLayout,
+    answer_digits: DigitBits,
     id: Digest,
 }
 
@@ -153,9 +157,10 @@ impl Plan {
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
         let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
-        let layout = layout(&literal, literal.chain.log_n)?;
+        let layout = layout(&literal, literal.chain.log_n, literal.chain.replicas)?;
+        let answer_digits = DigitBits::new(literal.chain.answer_digit)?;
         let id = literal.digest()?;
-        Ok(Self { literal, params, layout, id })
+        Ok(Self { literal, params, layout, answer_digits, id })
     }
 
     /// The same plan, evaluated on no faster path than `ceiling`: to measure paths. Keys, questions and answers are the same
@@ -212,6 +217,12 @@ impl Plan {
         }
     }
 
+    /// Which coefficients of a question's ciphertexts travel, if not all of them do.
+    pub(crate) fn sparse_question(&self) -> Result<Option<Sparse>> {
+        let sparse = |l: &Layout| Sparse::new(&self.params, l.question_places(), DROPPED);
+        Ok(self.token_layout().filter(|l| !l.is_whole()).map(sparse).transpose()?)
+    }
+
     /// The feature-major packing's layout, if it is the plan's.
     pub fn feature_layout(&self) -> Option<&FeatureLayout> {
         match &self.layout {
@@ -230,9 +241,14 @@ impl Plan {
         Scale::pow2(self.literal.chain.answer_log2)
     }
 
-    /// What raises a linear head's answer from the fresh scale to the answer's.
+    /// Scale of the first layer's units, once they are divided by the top prime.
+    pub(crate) fn unit(&self) -> Scale {
+        Scale::pow2(self.literal.chain.unit_log2)
+    }
+
+    /// What raises a linear head's answer from the units' scale to the answer's.
     pub(crate) fn raise(&self) -> i64 {
-        1 << (self.literal.chain.answer_log2 - self.literal.chain.fresh_log2).max(0)
+        1 << (self.literal.chain.answer_log2 - self.literal.chain.unit_log2).max(0)
     }
 
     /// Level at which the first layer's products are summed.
@@ -253,10 +269,11 @@ impl Plan {
         Level(self.literal.outer_primes())
     }
 
-    /// Scale of the first layer's weights: the primes that its products lose.
+    /// Scale of the first layer's weights: from the fresh scale to the units', and the primes that its products lose.
     pub(crate) fn first_weight(&self) -> Scale {
         let top = self.params.top_level().0;
-        (self.first_level().0 + 1..=top).fold(Scale::ONE, |scale, i| scale.times(Scale::prime(i)))
+        let raised = self.unit().over(self.fresh());
+        (self.first_level().0 + 1..=top).fold(raised, |scale, i| scale.times(Scale::prime(i)))
     }
 
     /// Level of the relinearisation key, if products of ciphertexts are taken.
@@ -324,6 +341,11 @@ impl Plan {
         answer_degree(self.literal.key, &self.layout, self.params.n())
     }
 
+    /// Digits of the key that switches answers to a smaller ring.
+    pub(crate) fn answer_digits(&self) -> DigitBits {
+        self.answer_digits
+    }
+
     /// Whether answers are switched to a smaller ring.
     pub(crate) fn switches_ring(&self) -> bool {
         self.answer_degree() < self.params.n()
@@ -340,13 +362,14 @@ impl AnyLayout {
     }
 }
 
-/// The layout in a ring of degree `2^log_n`.
-fn layout(literal: &PlanLiteral, log_n: u32) -> Result<AnyLayout> {
+/// The layout in a ring of degree `2^log_n`, with so many copies of a token.
+fn layout(literal: &PlanLiteral, log_n: u32, replicas: Option<usize>) -> Result<AnyLayout> {
     let (slots, width) = (1 << (log_n - 1), literal.normalisation.mean.len());
     let PlanLiteral { units, classes, degree, batch, .. } = *literal;
     Ok(match literal.packing {
         Packing::Token => {
-            AnyLayout::Token(Layout::new(Demand { slots, width, units, classes, degree, batch })?)
+            let demand = Demand { slots, width, units, classes, degree, batch, replicas };
+            AnyLayout::Token(Layout::new(demand)?)
         }
         Packing::Feature if literal.encrypted_head => {
             let (op, found, expected) = ("plan", "the feature-major packing", "an encrypted head");

@@ -11,8 +11,10 @@ use super::magnitude::Magnitudes;
 use super::{AnyLayout, answer_degree};
 use crate::PlanLiteral;
 use crate::layout::{Layout, Outer};
+use crate::question::DROPPED;
+use blindscope_ckks::Parameters;
 use blindscope_ckks::noise::{ERROR_STD, KeyVariances};
-use blindscope_ckks::{Parameters, ring_switch};
+use blindscope_ckks::ring_switch::{self, DigitBits};
 
 /// Standard deviations that the stated bound allows.
 pub(super) const TAIL: f64 = 7.0;
@@ -35,6 +37,8 @@ pub(super) struct Noise<'p> {
     rounding: f64,
     /// Scale of fresh ciphertexts.
     delta: f64,
+    /// Scale of units.
+    unit: f64,
 }
 
 /// `sqrt((1 + n·v)/12)` for a secret of variance `v`
@@ -78,13 +82,26 @@ impl<'p> Noise<'p> {
         } else {
             (KeyVariances::own(), ERROR_STD)
         };
-        let delta = f64::from(chain.fresh_log2).exp2();
+        let (delta, unit) = (f64::from(chain.fresh_log2).exp2(), f64::from(chain.unit_log2).exp2());
         let rounding = rounding(n, keys.secret);
-        Self { plan, layout, chain, n, q, limbs, special, fresh, keys, rounding, delta }
+        Self { plan, layout, chain, n, q, limbs, special, fresh, keys, rounding, delta, unit }
     }
 
     fn slot(&self, coefficient: f64) -> f64 {
         coefficient * (self.n / 2.0).sqrt()
+    }
+
+    /// As [`Self::slot`], where no more coefficients than those of one comb are off.
+    fn question_slot(&self, l: &Layout, coefficient: f64) -> f64 {
+        let stride = l.combs().map(|c| c.stride).min().unwrap_or(1);
+        self.slot(coefficient) / (stride as f64).sqrt()
+    }
+
+    /// An error of a question's coefficient, with what is dropped of it and what rotations of the question add.
+    fn question(&self, l: &Layout) -> f64 {
+        let dropped = if l.is_whole() { 0.0 } else { f64::from(DROPPED).exp2() / 12f64.sqrt() };
+        let hoisted = if l.babies > 1 { self.digits(self.limbs, self.keys.error) } else { 0.0 };
+        self.fresh.hypot(dropped).hypot(hoisted)
     }
 
     /// One rotation with so many ciphertext primes left.
@@ -94,8 +111,13 @@ impl<'p> Noise<'p> {
 
     /// One key switch under a key whose error has this variance.
     fn switch_under(&self, limbs: usize, error: f64) -> f64 {
+        self.digits(limbs, error).hypot(self.rounding)
+    }
+
+    /// The same before it is rounded.
+    fn digits(&self, limbs: usize, error: f64) -> f64 {
         let digits: f64 = self.q.iter().take(limbs).map(|q| (2.0 * (q - self.special)).exp2()).sum();
-        (digits * self.n / 12.0 * error).sqrt().hypot(self.rounding)
+        (digits * self.n / 12.0 * error).sqrt()
     }
 
     /// Ciphertext primes behind the first layer.
@@ -115,14 +137,13 @@ impl<'p> Noise<'p> {
 
     /// Scale of the first layer's weights.
     fn weight(&self) -> f64 {
-        self.q[self.first_limbs()..self.limbs].iter().sum::<f64>().exp2()
+        self.unit / self.delta * self.q[self.first_limbs()..self.limbs].iter().sum::<f64>().exp2()
     }
 
     /// `log2` of the scale of the highest power.
     fn power_log2(&self) -> f64 {
-        let delta = self.delta.log2();
         match self.plan.degree {
-            1 => delta,
+            1 => self.unit.log2(),
             2 => self.square_log2(),
             _ => 2.0 * self.square_log2(),
         }
@@ -131,7 +152,7 @@ impl<'p> Noise<'p> {
     /// `log2` of the scale of squares.
     fn square_log2(&self) -> f64 {
         let lost = if self.plan.rescales_square() { self.q[self.plan.outer_primes() + 1] } else { 0.0 };
-        2.0 * self.delta.log2() - lost
+        2.0 * self.unit.log2() - lost
     }
 
     /// Scale of the outer layer's weights.
@@ -153,19 +174,21 @@ impl<'p> Noise<'p> {
 
     /// Whether every value stays within the modulus of its level.
     pub(super) fn holds(&self, m: &Magnitudes) -> bool {
-        let (delta, unit) = (self.delta.log2(), m.unit.log2());
+        let (scale, unit) = (self.unit.log2(), m.unit.log2());
         let at = |limbs: usize| self.q.iter().take(limbs).sum::<f64>() - 2.0;
         let degree = self.plan.degree;
         let powers = if degree == 1 {
-            self.chain.answer_log2 >= self.chain.fresh_log2
+            self.chain.answer_log2 >= self.chain.unit_log2
         } else {
             let highest = self.power_log2() + f64::from(degree) * unit;
-            2.0 * (delta + unit) <= at(self.first_limbs())
+            2.0 * (scale + unit) <= at(self.first_limbs())
                 && highest <= at(self.plan.outer_primes() + 1)
                 && self.square_log2() >= 1.0
                 && self.outer_weight() >= 1.0
         };
-        powers && f64::from(self.chain.answer_log2) + m.logit.log2() <= self.answer_room()
+        powers
+            && self.weight() >= 1.0
+            && f64::from(self.chain.answer_log2) + m.logit.log2() <= self.answer_room()
     }
 
     /// Standard deviation of a logit's error before the answer's last bits are dropped.
@@ -203,29 +226,39 @@ impl<'p> Noise<'p> {
         // A unit is a sum over all columns, in whichever copy and step each of them stands; where there is no feature, a
         // weight's error is multiplied by zero.
         let terms = (l.columns * 2) as f64;
-        let products = self.slot(self.fresh) / self.delta * m.first_norm;
-        let encoding = terms.sqrt() * m.feature * self.slot(1.0 / 12f64.sqrt()) / self.weight();
+        let products = self.question_slot(l, self.question(l)) / self.delta * m.first_norm;
+        let encoding = terms.sqrt() * m.feature * self.question_slot(l, 1.0 / 12f64.sqrt()) / self.weight();
         let encrypted = self.encrypted_weights(terms, m);
         let (rescaled, rotated) = self.rotations(l);
-        // The real part is z + conj z.
-        2.0 * products.hypot(encoding).hypot(rescaled).hypot(rotated).hypot(encrypted)
+        // The real part is z + conj z; a question's own errors are weighed with halves of weights.
+        products.hypot(2.0 * encoding.hypot(rescaled).hypot(rotated).hypot(encrypted))
     }
 
     /// What rescaling and rotations add to half a unit.
     fn rotations(&self, l: &Layout) -> (f64, f64) {
         let added = (l.steps * l.positions() / l.period) as f64;
-        let delta = self.delta;
         match self.chain.rescale {
             Rescale::Early => (
-                self.slot(self.rounding) / delta * added.sqrt(),
-                self.slot(self.switch(self.first_limbs())) / delta * (added + 1.0).sqrt(),
+                self.slot(self.rounding) / self.unit * added.sqrt(),
+                self.slot(self.switch(self.first_limbs())) / self.unit * (added + 1.0).sqrt(),
             ),
             // The one rounding comes after the conjugate was added, and is not doubled.
             Rescale::Late => (
-                self.slot(self.rounding) / delta / 2.0,
-                self.slot(self.switch(self.limbs)) / (delta * self.weight()) * (added + 1.0).sqrt(),
+                self.slot(self.rounding) / self.unit / 2.0 * self.averaged(l),
+                self.slot(self.switch(self.limbs)) / (self.delta * self.weight()) * (added + 1.0).sqrt(),
             ),
         }
+    }
+
+    /// What is left in a logit of errors that no two copies of a unit share, where the logit is the mean over all copies: classes
+    /// beside it in one product bring theirs, since such errors lie in all coefficients. At most one, as a product holds no
+    /// more classes than a ciphertext copies.
+    fn averaged(&self, l: &Layout) -> f64 {
+        if l.outer == Outer::Folded || self.plan.degree == 1 {
+            return 1.0;
+        }
+        let classes = l.lanes(l.answer_degree()).min(l.classes);
+        ((classes * l.period) as f64 / l.positions() as f64).sqrt()
     }
 
     fn token_outer(&self, l: &Layout, m: &Magnitudes) -> f64 {
@@ -260,14 +293,14 @@ impl<'p> Noise<'p> {
     fn feature_unit(&self, m: &Magnitudes) -> f64 {
         let products = self.slot(self.fresh) / self.delta * m.first_norm;
         let encoding = (self.plan.normalisation.mean.len() as f64 / 12.0).sqrt() * m.feature / self.weight();
-        let rounded = self.slot(self.rounding) / self.delta;
+        let rounded = self.slot(self.rounding) / self.unit;
         let divided = match self.chain.rescale {
-            Rescale::Early => rounded.hypot(self.slot(self.switch(self.first_limbs())) / self.delta),
+            Rescale::Early => rounded.hypot(self.slot(self.switch(self.first_limbs())) / self.unit),
             Rescale::Late => {
                 (rounded / 2.0).hypot(self.slot(self.switch(self.limbs)) / (self.delta * self.weight()))
             }
         };
-        2.0 * products.hypot(encoding).hypot(divided)
+        products.hypot(2.0 * encoding.hypot(divided))
     }
 
     fn feature_outer(&self, m: &Magnitudes) -> f64 {
@@ -287,7 +320,8 @@ impl<'p> Noise<'p> {
         }
         let scale =
             (f64::from(self.chain.answer_log2) + f64::from(ring_switch::MODULUS_BITS) - self.q[0]).exp2();
-        let coefficient = self.rounding.hypot(ring_switch::noise(n));
+        let digits = DigitBits::new(self.chain.answer_digit).unwrap_or(DigitBits::WIDE);
+        let coefficient = self.rounding.hypot(digits.noise(n));
         coefficient * self.answer_coefficients().sqrt() / scale
     }
 

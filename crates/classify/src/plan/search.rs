@@ -5,16 +5,35 @@
 //! next to the best. From there one bit is taken away, wherever it is missed least, and so on to the narrowest primes.
 //! Everything is arithmetic on the head's sizes and the policy: the same head and policy give the same plan.
 
-use super::chain::{Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, primes, row, wide};
+use super::chain::{
+    ANSWER_DIGITS, Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, primes, row, wide,
+};
 use super::magnitude::Magnitudes;
 use super::noise::{Noise, TAIL};
 use super::{AnyLayout, MOST_ANSWER_BITS, PlanLiteral, layout};
+use crate::question::DROPPED;
 use crate::{Error, Result};
 
 /// Largest `log2` of an answer's scale: beyond it the answer's own roundings are nothing beside other errors.
 const FINEST_ANSWER: i16 = 38;
 /// The same where a committee's masks come on top.
 const FINEST_WIDE_ANSWER: i16 = 56;
+/// By how much the scales of fresh ciphertexts and of units move at once.
+const SCALES: [(i16, i16); 13] = [
+    (0, 0),
+    (0, 1),
+    (0, -1),
+    (1, 0),
+    (-1, 0),
+    (1, 1),
+    (-1, -1),
+    (1, -1),
+    (-1, 1),
+    (2, 2),
+    (-2, -2),
+    (0, 2),
+    (0, -2),
+];
 /// What plans without an asked precision do not go beyond.
 const FINEST: f64 = 1.0 / 4096.0;
 /// Where they rescale early, which is faster and takes shorter keys, if that promises so much.
@@ -45,19 +64,42 @@ fn suggested(plan: &PlanLiteral) -> u32 {
     }
 }
 
-/// Chains whose logits are off by at most `most`, the smallest question first.
+/// Chains whose logits are off by at most `most`, the smallest question first. Keys are longer only where no chain has enough
+/// with short ones.
 ///
 /// # Errors
 /// [`Error::TooCoarse`] with the most exact chain's error if there are none.
 pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
-    let (mut enough, mut finest): (Vec<Found>, _) = (Vec::new(), f64::INFINITY);
+    let mut finest = f64::INFINITY;
     let mut refused = None;
-    let rings = if plan.is_wide() { suggested(plan)..=suggested(plan) } else { RINGS };
-    for (log_n, rescale) in rings.flat_map(|n| [Rescale::Early, Rescale::Late].map(|r| (n, r))) {
-        let ring = match Ring::new(plan, worst, log_n, rescale) {
+    for digit in ANSWER_DIGITS {
+        let enough = exact_enough(plan, worst, (digit, most), &mut finest, &mut refused);
+        if !enough.is_empty() {
+            return Ok(enough);
+        }
+    }
+    match refused {
+        Some(e) if finest.is_infinite() => Err(e),
+        _ if finest.is_infinite() => Err(overflow(worst)),
+        _ => Err(Error::TooCoarse { found: finest, most, hint: TOO_COARSE }),
+    }
+}
+
+/// Chains with ring-switching digits of so many bits whose logits are off by at most `most`; the error of the most exact one that
+/// was looked at, and why a ring was refused, if one was.
+fn exact_enough(
+    plan: &PlanLiteral,
+    worst: &Magnitudes,
+    (digit, most): (u32, f64),
+    finest: &mut f64,
+    refused: &mut Option<Error>,
+) -> Vec<Found> {
+    let mut enough: Vec<Found> = Vec::new();
+    for way in ways(plan, digit) {
+        let ring = match Ring::new(plan, worst, way) {
             Ok(ring) => ring,
             Err(e) => {
-                refused = refused.or(Some(e));
+                *refused = refused.take().or(Some(e));
                 continue;
             }
         };
@@ -65,41 +107,48 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
             continue;
         }
         let chains = ring.chains();
-        finest = chains.iter().fold(finest, |least, f| least.min(f.error));
+        *finest = chains.iter().fold(*finest, |least, f| least.min(f.error));
         enough.extend(chains.into_iter().filter(|f| f.error <= most));
     }
     enough.sort_by_key(|f| f.cost);
-    match refused {
-        _ if !enough.is_empty() => Ok(enough),
-        Some(e) if finest.is_infinite() => Err(e),
-        _ if finest.is_infinite() => Err(overflow(worst)),
-        _ => Err(Error::TooCoarse { found: finest, most, hint: TOO_COARSE }),
-    }
+    enough
+}
+
+/// Rings, ways to rescale, and copies of a token where coefficients of its question may be left out: from one, as few as there
+/// can be.
+fn ways(plan: &PlanLiteral, digit: u32) -> impl Iterator<Item = Way> + use<> {
+    let rings = if plan.is_wide() { suggested(plan)..=suggested(plan) } else { RINGS };
+    let may = Chain::may_leave_out(plan, Rescale::Late);
+    let copies = if may { plan.units.next_power_of_two().ilog2() + 1 } else { 0 };
+    let whole = [(Rescale::Early, None), (Rescale::Late, None)];
+    let ways = whole.into_iter().chain((0..copies).map(|k| (Rescale::Late, Some(1 << k))));
+    rings.flat_map(move |log_n| {
+        ways.clone().map(move |(rescale, replicas)| Way { log_n, rescale, replicas, digit })
+    })
 }
 
 /// The most exact chain of one ring, cut to the bits that [`FINEST`] takes; rescaled late where rescaling early does not promise
-/// [`FINE`] logits.
+/// [`FINE`] logits, and with longer keys where that is more exact.
 ///
 /// # Errors
 /// [`Error::TooCoarse`] if it is off by more than `most`, [`Error::Overflow`] if there is none.
 pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
-    let chains =
-        |rescale| -> Result<Vec<Found>> { Ok(Ring::new(plan, worst, suggested(plan), rescale)?.chains()) };
     let finer = |a: Found, b: Found| if b.error < a.error * 0.99 { b } else { a };
-    // From the fewest bits upwards.
-    let best = |chains: Vec<Found>| {
+    let best = |rescale, digit| -> Result<Option<Found>> {
+        let way = Way { log_n: suggested(plan), rescale, replicas: None, digit };
+        // From the fewest bits upwards.
+        let chains = Ring::new(plan, worst, way)?.chains();
         let enough = chains.iter().find(|f| f.error <= FINEST).cloned();
-        enough.or_else(|| chains.into_iter().reduce(finer))
+        Ok(enough.or_else(|| chains.into_iter().reduce(finer)))
     };
-    let early = best(chains(Rescale::Early)?);
-    let best = match early {
-        Some(early) if early.error <= FINE => early,
-        early => early
-            .into_iter()
-            .chain(best(chains(Rescale::Late)?))
-            .reduce(finer)
-            .ok_or_else(|| overflow(worst))?,
-    };
+    let mut found = best(Rescale::Early, ANSWER_DIGITS[0])?;
+    for digit in ANSWER_DIGITS {
+        if found.as_ref().is_some_and(|f| f.error <= FINE) {
+            break;
+        }
+        found = found.into_iter().chain(best(Rescale::Late, digit)?).reduce(finer);
+    }
+    let best = found.ok_or_else(|| overflow(worst))?;
     if best.error > most {
         return Err(Error::TooCoarse { found: best.error, most, hint: TOO_COARSE });
     }
@@ -110,31 +159,44 @@ fn overflow(worst: &Magnitudes) -> Error {
     Error::Overflow { largest: worst.logit, room: f64::from(WIDEST - 2 - 8).exp2() }
 }
 
-/// One ring and one way to rescale.
+/// What a search goes through one by one.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    log_n: u32,
+    rescale: Rescale,
+    replicas: Option<usize>,
+    /// Bits of a ring-switching digit.
+    digit: u32,
+}
+
+/// One ring and one way to use it.
 struct Ring<'p> {
     plan: &'p PlanLiteral,
     worst: &'p Magnitudes,
     layout: AnyLayout,
-    log_n: u32,
-    rescale: Rescale,
+    way: Way,
     /// Bits that the security table allows, the special prime's included.
     limit: u32,
 }
 
 impl<'p> Ring<'p> {
-    fn new(plan: &'p PlanLiteral, worst: &'p Magnitudes, log_n: u32, rescale: Rescale) -> Result<Self> {
-        let limit = row(plan.quantum).max_log_qp(log_n).unwrap_or(0);
-        Ok(Self { plan, worst, layout: layout(plan, log_n)?, log_n, rescale, limit })
+    fn new(plan: &'p PlanLiteral, worst: &'p Magnitudes, way: Way) -> Result<Self> {
+        let limit = row(plan.quantum).max_log_qp(way.log_n).unwrap_or(0);
+        Ok(Self { plan, worst, layout: layout(plan, way.log_n, way.replicas)?, way, limit })
     }
 
     /// Fewest bits of the ciphertext primes.
     fn low(&self) -> u32 {
-        narrowest(self.log_n) * primes(self.plan) as u32
+        narrowest(self.way.log_n) * primes(self.plan) as u32
     }
 
     /// Bits of all ciphertexts of a question.
     fn cost(&self, log_q: u32) -> usize {
-        self.layout.pieces(self.plan.batch) * log_q as usize * (1 << self.log_n)
+        let (coefficients, dropped) = match &self.layout {
+            AnyLayout::Token(l) if !l.is_whole() => (l.question_coefficients(), DROPPED),
+            _ => (1 << self.way.log_n, 0),
+        };
+        self.layout.pieces(self.plan.batch) * (log_q - dropped) as usize * coefficients
     }
 
     /// The most exact chain of each number of bits, from the fewest.
@@ -147,7 +209,9 @@ impl<'p> Ring<'p> {
         for bits in (self.low()..=high.min(self.limit)).rev() {
             let start = match chains.last() {
                 Some(wider) => self.shorter(wider),
-                None => FRESH.filter_map(|fresh| self.valued(self.even(bits), fresh)).reduce(exacter),
+                None => {
+                    FRESH.filter_map(|fresh| self.valued(self.even(bits), (fresh, fresh))).reduce(exacter)
+                }
             };
             match start.map(|f| self.climb(f)) {
                 Some(best) => chains.push(best),
@@ -180,45 +244,56 @@ impl<'p> Ring<'p> {
         (0..count).map(|i| bits / count + u32::from(i < bits % count)).collect()
     }
 
-    /// One bit taken from a prime, `given` bits given to another, the fresh scale moved by up to two.
+    /// One bit taken from a prime, `given` bits given to another, the scales moved by up to two.
     fn moved<'a>(&'a self, at: &'a Found, given: u32) -> impl Iterator<Item = Found> + 'a {
         let count = at.chain.moduli.len();
         let to = if given == 0 { 1 } else { count };
         let pairs = (0..count).flat_map(move |i| (0..to).map(move |j| (i, j)));
         pairs.flat_map(move |(i, j)| {
-            (-2..=2).filter_map(move |shift| {
+            SCALES.into_iter().filter_map(move |(fresh, unit)| {
                 let mut moduli = at.chain.moduli.clone();
                 moduli[j] += given;
                 moduli[i] -= 1;
-                self.valued(moduli, at.chain.fresh_log2 + shift)
+                self.valued(moduli, (at.chain.fresh_log2 + fresh, at.chain.unit_log2 + unit))
             })
         })
     }
 
     /// A chain with the widest special prime that security allows and the finest answer that fits, if there is one.
-    fn valued(&self, moduli: Vec<u32>, fresh_log2: i16) -> Option<Found> {
+    fn valued(&self, moduli: Vec<u32>, scales: (i16, i16)) -> Option<Found> {
         let special = WIDEST.min(self.limit.checked_sub(moduli.iter().sum())?);
         let (narrowest, widest) = (moduli.iter().min()?, moduli.iter().max()?);
-        let fits =
-            special >= *widest && *narrowest >= self::narrowest(self.log_n) && FRESH.contains(&fresh_log2);
-        if !fits {
+        let wide_enough = special >= *widest && *narrowest >= self::narrowest(self.way.log_n);
+        if !wide_enough || !FRESH.contains(&scales.0) || !FRESH.contains(&scales.1) {
             return None;
         }
-        self.stated(moduli, special, fresh_log2, FINEST_ANSWER)
+        self.stated(moduli, special, scales, FINEST_ANSWER)
     }
 
     /// The chain that answers which a committee re-encrypts take.
     fn wide(&self) -> Option<Found> {
         let (_, moduli, special) = wide(self.plan.degree);
         let fits = moduli.iter().sum::<u32>() + special <= self.limit;
-        let stated = |fresh| self.stated(moduli.to_vec(), special, fresh, FINEST_WIDE_ANSWER);
+        let stated = |fresh| self.stated(moduli.to_vec(), special, (fresh, fresh), FINEST_WIDE_ANSWER);
         WIDE_FRESH.filter(|_| fits).filter_map(stated).reduce(exacter)
     }
 
     /// A chain with the finest answer that fits, up to `finest`.
-    fn stated(&self, moduli: Vec<u32>, special: u32, fresh_log2: i16, finest: i16) -> Option<Found> {
-        let (log_n, rescale) = (self.log_n, self.rescale);
-        let mut chain = Chain { log_n, moduli, special, rescale, fresh_log2, answer_log2: finest };
+    fn stated(&self, moduli: Vec<u32>, special: u32, scales: (i16, i16), finest: i16) -> Option<Found> {
+        let Way { log_n, rescale, replicas, digit } = self.way;
+        let (fresh_log2, unit_log2) = scales;
+        let (answer_log2, answer_digit) = (finest, digit);
+        let mut chain = Chain {
+            log_n,
+            moduli,
+            special,
+            rescale,
+            fresh_log2,
+            unit_log2,
+            replicas,
+            answer_log2,
+            answer_digit,
+        };
         let room = Noise::nominal(self.plan, &self.layout, &chain).answer_room() - self.worst.logit.log2();
         chain.answer_log2 = finest.min(room.floor() as i16);
         let noise = Noise::nominal(self.plan, &self.layout, &chain);

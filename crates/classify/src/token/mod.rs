@@ -1,6 +1,8 @@
 //! The token packing: few tokens, low latency.
 
+mod first;
 mod outer;
 mod server;
 
-pub(crate) use server::{TokenServer, first_step, raised};
+pub(crate) use first::FirstLayer;
+pub(crate) use server::{TokenServer, raised};

@@ -114,8 +114,8 @@ pub(crate) fn powers(
 impl Plan {
     /// Scale of `v^d` at the level of the outer layer.
     pub(crate) fn power_scale(&self, d: u32) -> Scale {
-        let fresh = self.fresh();
-        let square = fresh.times(fresh);
+        let unit = self.unit();
+        let square = unit.times(unit);
         // With another level left, the square is rescaled once.
         let square = if self.literal().rescales_square() {
             square.over(Scale::prime(self.outer_level().0 + 1))
@@ -123,7 +123,7 @@ impl Plan {
             square
         };
         match d {
-            1 => fresh,
+            1 => unit,
             2 => square,
             _ => square.times(square),
         }

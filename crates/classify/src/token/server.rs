@@ -2,16 +2,19 @@
 
 use std::io::Read;
 
+use super::first::FirstLayer;
 use super::outer::OuterLayer;
 use crate::answer::{Lanes, shape};
 use crate::layout::{Layout, Outer};
 use crate::question::Pieces;
 use crate::{EncryptedHead, Error, EvaluationKeys, Head, Plan, Rescale, Result};
-use blindscope_ckks::{Ciphertext, Complex64, Encoder, Evaluator, LazyCiphertext, Level, Plaintext};
+use blindscope_ckks::{Ciphertext, Complex64, Evaluator, LazyCiphertext, Level, Plaintext, RaisedPlaintext};
 
 /// A first layer's weights, one plaintext or ciphertext a step, and its bias.
 enum First {
     Clear(Vec<Plaintext>, Plaintext),
+    /// For products with rotations of the question.
+    Hoisted(Vec<RaisedPlaintext>, Plaintext),
     Encrypted(EncryptedHead),
 }
 
@@ -36,13 +39,14 @@ impl TokenServer {
             let (found, expected) = ("an encrypted head", "a head in the clear");
             return Err(Error::OtherMode { op: "serve", found, expected });
         };
-        let encoder = Encoder::new(plan.params());
-        let top = plan.params().top_level();
-        let weights = (0..l.steps)
-            .map(|g| encoder.encode_slots(&first_step(head, l, g), top, plan.first_weight()))
-            .collect::<std::result::Result<_, _>>()?;
-        let bias = encoder.encode_slots(&l.first_bias(head), plan.first_level(), plan.fresh())?;
-        Self::with(head, plan, First::Clear(weights, bias))
+        let encode = FirstLayer::new(plan, l);
+        let bias = encode.bias(head, 1.0)?;
+        let first = if l.babies > 1 {
+            First::Hoisted(encode.raised(head)?, bias)
+        } else {
+            First::Clear(encode.weights(head, 1.0)?, bias)
+        };
+        Self::with(head, plan, first)
     }
 
     /// As [`Self::new`], with an encrypted first layer: whoever holds this server without the secret learns nothing of
@@ -101,11 +105,14 @@ impl TokenServer {
     fn units(&self, tokens: &Ciphertext, keys: &EvaluationKeys) -> Result<Ciphertext> {
         let (l, ev) = (&self.layout, &self.evaluator);
         let level = self.plan.first_level();
-        let mut products = self.products(tokens, keys)?;
-        if self.plan.literal().chain.rescale == Rescale::Early {
-            products.iter_mut().try_for_each(|p| lower(ev, p, level))?;
-        }
-        let mut sum = horner(ev, &products, -(l.tokens as i64), keys)?;
+        let mut sum = match &self.first {
+            First::Clear(w, _) => self.chain(w.iter().map(|w| Ok(ev.mul_plain(tokens, w)?)), keys)?,
+            First::Hoisted(w, _) => self.hoisted(tokens, w, keys)?,
+            First::Encrypted(head) => {
+                let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "encrypted head" })?;
+                self.chain(head.weights.iter().map(|w| Ok(ev.mul_relin(tokens, w, relin)?)), keys)?
+            }
+        };
         for stride in l.folds(l.period, l.positions()) {
             ev.add_rotated(&mut sum, stride, &keys.galois)?;
         }
@@ -113,22 +120,44 @@ impl TokenServer {
         let mut v = ev.settle(sum)?;
         lower(ev, &mut v, level)?;
         match &self.first {
-            First::Clear(_, bias) => ev.add_plain_assign(&mut v, bias)?,
+            First::Clear(_, bias) | First::Hoisted(_, bias) => ev.add_plain_assign(&mut v, bias)?,
             First::Encrypted(head) => ev.add_assign(&mut v, &head.bias)?,
         }
         Ok(v)
     }
 
-    /// One product a step, at the top level.
-    fn products(&self, x: &Ciphertext, keys: &EvaluationKeys) -> Result<Vec<Ciphertext>> {
-        let ev = &self.evaluator;
-        match &self.first {
-            First::Clear(w, _) => w.iter().map(|w| Ok(ev.mul_plain(x, w)?)).collect(),
-            First::Encrypted(head) => {
-                let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "encrypted head" })?;
-                head.weights.iter().map(|w| Ok(ev.mul_relin(x, w, relin)?)).collect()
-            }
+    /// One product a step, summed along a chain.
+    fn chain(
+        &self,
+        products: impl Iterator<Item = Result<Ciphertext>>,
+        keys: &EvaluationKeys,
+    ) -> Result<LazyCiphertext> {
+        let (ev, level) = (&self.evaluator, self.plan.first_level());
+        let mut products = products.collect::<Result<Vec<_>>>()?;
+        if self.plan.literal().chain.rescale == Rescale::Early {
+            products.iter_mut().try_for_each(|p| lower(ev, p, level))?;
         }
+        horner(ev, &products, self.layout.giant(), keys)
+    }
+
+    /// As [`Self::chain`], of products with a few rotations of the question.
+    fn hoisted(
+        &self,
+        tokens: &Ciphertext,
+        weights: &[RaisedPlaintext],
+        keys: &EvaluationKeys,
+    ) -> Result<LazyCiphertext> {
+        let (l, ev) = (&self.layout, &self.evaluator);
+        let steps: Vec<i64> = (0..l.babies).map(|j| l.baby(j)).collect();
+        let babies = ev.rotate_raised(tokens, &steps, &keys.galois)?;
+        let link = |w: &[RaisedPlaintext]| ev.mul_raised_sum(&babies.iter().zip(w).collect::<Vec<_>>());
+        let mut links = weights.chunks(l.babies).rev().map(link);
+        let Some(last) = links.next() else { return Ok(ev.defer(&Ciphertext::empty(ev.params()))?) };
+        let mut sum = last?;
+        for a in links {
+            ev.rotate_then_add_lazy(&mut sum, l.giant(), &keys.galois, &a?)?;
+        }
+        Ok(sum)
     }
 }
 
@@ -162,30 +191,6 @@ pub(super) fn horner(
         ev.rotate_then_add(&mut sum, step, &keys.galois, p)?;
     }
     Ok(sum)
-}
-
-/// The weights of step `g`: half of `w_j - i·w_(j+h)`, since the real part is taken as `z + conj z`.
-pub(crate) fn first_step(head: &Head, l: &Layout, g: usize) -> Vec<Complex64> {
-    let rows: Vec<Vec<Complex64>> =
-        head.circuit().first().weights.iter().map(|w| blindscope_ckks::join_pairs(w)).collect();
-    let mut positions = vec![Complex64::default(); l.positions()];
-    for r in 0..l.replicas {
-        for c in 0..l.columns {
-            let (p, unit) = l.place(r, c, g);
-            if let Some(row) = rows.get(unit) {
-                positions[p] = row[c].conj() * 0.5;
-            }
-        }
-    }
-    l.spread(|p| positions[p])
-}
-
-impl Layout {
-    /// The first layer's biases, in slots.
-    pub(crate) fn first_bias(&self, head: &Head) -> Vec<Complex64> {
-        let b = &head.circuit().first().bias;
-        self.spread(|p| real(b.get(p % self.period).copied().unwrap_or(0.0)))
-    }
 }
 
 pub(super) fn real(re: f64) -> Complex64 {

@@ -2,6 +2,7 @@
 
 use super::progress::{Open, Progress};
 use super::{Coordinator, MAX_WAITING};
+use crate::sums::{Findings, Void, Vouch};
 use crate::{
     Blob, Confirmation, Event, Failure, JobId, JobSpec, Phase, Record, Refusal, SignedHeader, SiteId, Sizes,
     Study,
@@ -54,7 +55,8 @@ impl Coordinator {
         }
         let payload = answer.payload();
         if let Some(blob) = payload {
-            job.check_payload(&self.study, open, site, &blob)?;
+            let pairs = !self.pairs.contains_key(&site);
+            job.check_payload(&self.study, (open, pairs), site, &blob)?;
         }
         Ok(Admission::Expected { payload })
     }
@@ -109,8 +111,15 @@ impl Progress {
         Err(Refusal::Answered { step, site, accepted: accepted.header.answer })
     }
 
-    fn check_payload(&self, study: &Study, open: &Open, site: SiteId, found: &Blob) -> Result<(), Refusal> {
-        let expected = self.kind().payload_len(study, &self.sizes, open.step.phase, site).unwrap_or(0);
+    fn check_payload(
+        &self,
+        study: &Study,
+        (open, pairs): (&Open, bool),
+        site: SiteId,
+        found: &Blob,
+    ) -> Result<(), Refusal> {
+        let asked = if pairs && open.step.phase == Phase::Upload { self.kind().pairs_len(study) } else { 0 };
+        let expected = self.payload_len(study, open, site) + asked;
         if found.len != expected {
             return Err(Refusal::Length { step: open.step, expected, found: found.len });
         }
@@ -122,6 +131,21 @@ impl Progress {
             return Err(Refusal::BrokenPromise { site });
         }
         Ok(())
+    }
+
+    /// Bytes of a site's payload of the open step.
+    fn payload_len(&self, study: &Study, open: &Open, site: SiteId) -> u64 {
+        let phase = open.step.phase;
+        if let (Phase::Findings, Some(sum)) = (phase, &self.sum) {
+            return Findings::len(sum.uploads.len()) as u64;
+        }
+        if let (Phase::Void, Some(rounds)) = (phase, &self.voiding) {
+            return (rounds.len() * Void::LEN) as u64;
+        }
+        if let (Phase::Vouch, Some(sum)) = (phase, &self.sum) {
+            return (sum.without(&open.expected).len() * Vouch::LEN) as u64;
+        }
+        self.kind().payload_len(study, &self.sizes, phase, site).unwrap_or(0)
     }
 
     fn confirmation(&self, site: SiteId) -> Option<Blob> {

@@ -8,8 +8,13 @@
 //! | relin | parts, to everybody |
 //! | parts | done; in an inference ceremony trial, to everybody |
 //! | trial | done |
-//! | upload | share, to the `t` committed sites whose uploads came first; of an encrypted head: done |
-//! | share | the next round's upload, or done; ready, where a member is missing |
+//! | void | upload |
+//! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: done |
+//! | findings | agree, to everybody |
+//! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
+//! | vouch | open |
+//! | open | the next round's upload, or done; open again, where too few opened or the sum did not open |
+//! | share | done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
 //!
 //! A question's upload is asked of the holders of its shares, all of whom are needed; its sum is the answer, evaluated.
@@ -48,8 +53,7 @@ impl Coordinator {
     fn open_round(&self, job: &Progress, now_ms: u64) -> Event {
         let kind = job.kind();
         let has_key = match kind.key() {
-            KeyUse::Makes => true,
-            KeyUse::Sums => self.key.is_some(),
+            KeyUse::Makes | KeyUse::Rounds => true,
             KeyUse::Inference => self.inference.as_deref().map(|k| &k.circuit) == kind.circuit(),
         };
         let has_basis = match kind.basis() {
@@ -61,6 +65,9 @@ impl Coordinator {
         match (has_key, has_basis) {
             (false, _) => failed(Failure::NoKey),
             (true, false) => failed(Failure::NoStart),
+            (true, true) if job.voiding.is_none() && !self.to_void(job).is_empty() => {
+                self.open_to_all(job, Phase::Void, now_ms)
+            }
             (true, true) => self.over_budget(job).unwrap_or_else(|| {
                 let asked = kind.holders().map_or_else(|| self.study.sites().collect(), <[SiteId]>::to_vec);
                 self.open(job, Phase::Upload, 0, asked, now_ms)
@@ -104,9 +111,9 @@ impl Coordinator {
 
     fn open(&self, job: &Progress, phase: Phase, attempt: u32, expected: Vec<SiteId>, now_ms: u64) -> Event {
         let step = Step { job: job.id, round: job.round, attempt, phase };
-        let key = match (job.kind().key(), &self.inference, self.key) {
-            (KeyUse::Inference, Some(key), _) => key.ceremony,
-            (KeyUse::Sums, _, Some(key)) => key.ceremony,
+        // Ceremonies, and sums, whose rounds have keys of their own, name themselves.
+        let key = match (job.kind().key(), &self.inference) {
+            (KeyUse::Inference, Some(key)) => key.ceremony,
             _ => job.id,
         };
         let own = job.spec.upload_seconds.filter(|_| phase == Phase::Upload);
@@ -126,7 +133,10 @@ impl Coordinator {
                 let cohort = self.study.literal().minimum_cohort as usize;
                 job.kind().holders().map_or(cohort, <[SiteId]>::len)
             }
-            Phase::Ready | Phase::Share => self.study.roster().threshold(),
+            Phase::Ready | Phase::Share | Phase::Findings | Phase::Open => self.study.roster().threshold(),
+            Phase::Agree => self.study.agreement() as usize,
+            Phase::Vouch => 1,
+            Phase::Void => self.study.void_quorum() as usize,
         }
     }
 
@@ -136,7 +146,8 @@ impl Coordinator {
         let payloads = open.payloads().count();
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
-            Phase::Ready => payloads >= needed,
+            Phase::Ready | Phase::Void => payloads >= needed,
+            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => sum_step_closes(job, open, needed),
             // Here everybody is needed: one who declines ends it.
             Phase::Commit
             | Phase::Promise
@@ -151,8 +162,12 @@ impl Coordinator {
             return None;
         }
         // The first `needed` are enough to open; others that may still come are not missing.
-        let enough = phase == Phase::Ready && payloads >= needed;
-        let take = if enough { needed } else { usize::MAX };
+        let early = matches!(
+            phase,
+            Phase::Ready | Phase::Void | Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open
+        );
+        let enough = early && payloads >= needed;
+        let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
         let mut committed: Vec<SiteId> = open.payloads().take(take).map(|a| a.header.site).collect();
         committed.sort_unstable();
         let missing = if enough { Vec::new() } else { open.missing() };
@@ -176,9 +191,54 @@ impl Coordinator {
         if step.phase == Phase::Share {
             return Some(self.try_again(job, step, &closed.missing, now_ms));
         }
+        if step.phase == Phase::Void {
+            // Sites whose input stays spent say so.
+            return Some(self.open_round(job, now_ms));
+        }
+        if step.phase == Phase::Open {
+            return Some(self.open_again(job, step, &closed.missing, now_ms));
+        }
         let (needed, found) = (needed as u32, found as u32);
         let failure = Failure::TooFew { step, needed, found, missing: closed.missing.clone() };
         Some(Event::Failed { job: job.id, failure })
+    }
+
+    /// What follows if the work at hand is a sum's and comes to nothing.
+    pub(crate) fn after_spoiled(&self, now_ms: u64) -> Option<Event> {
+        let step = self.work().map(|work| work.step())?;
+        let sums = self.running().is_some_and(|job| job.kind().key() == KeyUse::Rounds);
+        if sums { self.spoiled(step, now_ms) } else { None }
+    }
+
+    /// What follows where a sum's set is too small after the findings, or did not open: everybody who can is asked again.
+    pub(super) fn spoiled(&self, step: Step, now_ms: u64) -> Option<Event> {
+        let job = self.running()?;
+        if step.phase == Phase::Open && step.attempt + 1 < self.study.literal().attempts.min(3) {
+            return Some(self.open_again(job, step, &[], now_ms));
+        }
+        let missing = self.bound_elsewhere(job);
+        let needed = self.needed(job, Phase::Upload) as u32;
+        let found = job.sum.as_ref().map_or(0, |sum| sum.uploads.len() - missing.len()) as u32;
+        let failure = if step.phase == Phase::Findings && found < needed {
+            Failure::TooFew { step, needed, found, missing }
+        } else {
+            Failure::Spoiled { step, made: step.attempt + 1 }
+        };
+        Some(Event::Failed { job: job.id, failure })
+    }
+
+    fn open_again(&self, job: &Progress, step: Step, missing: &[Missing], now_ms: u64) -> Event {
+        let made = step.attempt + 1;
+        let openers = job.sum.as_ref().and_then(|s| s.named.as_ref()).map(|(named, _)| named.openers.clone());
+        match openers {
+            Some(openers) if made < self.study.literal().attempts => {
+                self.open(job, Phase::Open, made, openers, now_ms)
+            }
+            _ => {
+                let failure = Failure::Attempts { step, made, missing: missing.to_vec() };
+                Event::Failed { job: job.id, failure }
+            }
+        }
     }
 
     /// The next attempt at opening a round, over the same committed set.
@@ -196,6 +256,16 @@ impl Coordinator {
         let Some(closed) = closed else { return Some(self.open_round(job, now_ms)) };
         Some(match job.kind().next(closed.step.phase) {
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
+            Next::Begin => self.open_round(job, now_ms),
+            Next::OpenSum => {
+                let (sum, signed) = (job.sum.as_ref()?, closed.sites());
+                let gone = !sum.without(&signed).is_empty();
+                if job.sizes.evaluated && closed.step.phase == Phase::Agree && gone {
+                    return Some(self.open(job, Phase::Vouch, 0, signed, now_ms));
+                }
+                let openers = sum.named.as_ref()?.0.openers.clone();
+                self.open(job, Phase::Open, 0, openers, now_ms)
+            }
             Next::Done => done(job)?,
             Next::Open => {
                 // Who answered first is there, and fast.
@@ -213,4 +283,20 @@ fn done(job: &Progress) -> Option<Event> {
     let sum = job.opening.as_ref().map(|o| o.sum);
     let result = sum.or_else(|| job.output.as_ref().map(|o| o.shared))?;
     Some(Event::Done { job: job.id, result })
+}
+
+/// Whether a step of a sum needs no further answers. Those who uploaded are there: their findings are waited for. Agreement is
+/// reached with a quorum, and, where each site evaluates its own upload, all evaluations. The first opening takes whoever is first;
+/// one that did not succeed asks everybody, so that wrong openings are outvoted.
+fn sum_step_closes(job: &Progress, open: &Open, needed: usize) -> bool {
+    let Some(sum) = &job.sum else { return true };
+    let payloads = open.payloads().count();
+    let answered = |sites: &[SiteId]| sites.iter().all(|s| open.answer(*s).is_some());
+    let of = |uploads: &[(SiteId, Blob)]| uploads.iter().map(|(site, _)| *site).collect::<Vec<_>>();
+    payloads >= needed
+        && match open.step.phase {
+            Phase::Findings => answered(&of(&sum.uploads)),
+            Phase::Agree => !job.sizes.evaluated || answered(&of(&sum.committed())),
+            _ => open.step.attempt == 0,
+        }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::progress::{Closed, Open, Progress, State};
-use super::{Coordinator, InferenceKey, Key};
+use super::progress::{Closed, Open, Progress, State, SumProgress};
+use super::{Coordinator, InferenceKey, Key, Settled};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{Blob, Event, JobId, Missing, Opening, Output, Phase, Record, SiteId, Step};
+use crate::{Blob, Cause, Event, JobId, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step};
 
 type Folded = Result<(), &'static str>;
 
@@ -49,17 +49,19 @@ impl Coordinator {
             Event::Excluded { step, missing } => self.exclude(*step, missing)?,
             Event::Combined { step, output } => self.combine(*step, output)?,
             Event::Advanced { job, round, input } => {
+                self.settle(*job);
                 let job = self.closed_share(*job, *round)?;
                 require(round + 1 < job.spec.rounds, "the job has no further round")?;
                 (job.round, job.input) = (round + 1, Some(*input));
                 (job.opening, job.target, job.state) = (None, None, State::Between(None));
+                job.sum = None;
                 job.receipts.retain(|(step, _), _| step.round >= *round);
             }
             Event::Done { job, result } => {
                 let job_now = self.running_mut(*job)?;
                 let kind = job_now.kind();
                 let at_end = match &job_now.state {
-                    State::Closed(c) if c.step.phase == Phase::Share => true,
+                    State::Closed(c) if matches!(c.step.phase, Phase::Share | Phase::Open) => true,
                     State::Closed(c) => c.step.phase == Phase::Parts && kind.next(Phase::Parts) == Next::Done,
                     State::Between(Some(c)) => kind.next(c.step.phase) == Next::Done,
                     _ => false,
@@ -87,17 +89,27 @@ impl Coordinator {
         }
         self.follows_commitments(step)?;
         let begins = self.begins_with(step)?;
+        let to_void = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.to_void(job));
+        let rounds = self.jobs.get(&step.job).is_some_and(|job| job.kind().key() == KeyUse::Rounds);
+        require(
+            !rounds || key == step.job,
+            "its sums are of the former kind, which this version does not run on; found a new study",
+        )?;
         let job = self.running_mut(step.job)?;
         require(!matches!(job.state, State::Open(_)), "another step is open")?;
         if let Some(input) = begins {
             job.input = Some(input);
         }
         let mut openings = 0;
-        if step.phase == Phase::Share {
+        // Every attempt at a sum opens the same: it counts once.
+        if step.phase == Phase::Share || (step.phase == Phase::Open && step.attempt == 0) {
             openings = job.sizes.openings;
             if step.attempt == 0 {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
+        }
+        if step.phase == Phase::Void {
+            job.voiding = Some(to_void);
         }
         let expected = expected.to_vec();
         job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
@@ -156,6 +168,23 @@ impl Coordinator {
         let State::Closed(closed) = &job.state else { return Err("no step is closed") };
         require(closed.step == step, "another step is closed")?;
         let closed = closed.clone();
+        if job.kind().key() == KeyUse::Rounds {
+            if step.phase == Phase::Void {
+                let rounds = job.voiding.iter().flatten().copied();
+                let void = |(at, blob): (_, &Blob)| (at, (blob.len > 0).then_some(*blob));
+                let voids: Vec<_> = rounds.zip(&output.each).map(void).collect();
+                job.state = State::Between(Some(closed));
+                Arc::make_mut(&mut self.failed).extend(voids);
+                return Ok(());
+            }
+            let bound = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.bound_elsewhere(job));
+            let job = self.running_mut(step.job)?;
+            job.combine_sum(&closed, output, &bound)?;
+            job.state = State::Between(Some(closed));
+            let pairs = output.pairs.iter().copied();
+            Arc::make_mut(&mut self.pairs).extend(pairs);
+            return Ok(());
+        }
         if !output.each.is_empty() {
             job.bundles.clone_from(&output.each);
         }
@@ -168,7 +197,7 @@ impl Coordinator {
                 job.opening = Some(Opening { committed: closed.in_order(), sum: output.shared });
             }
             Phase::Ready => job.target = Some(output.shared),
-            Phase::Promise | Phase::Parts | Phase::Share => return Err("this phase combines nothing"),
+            _ => return Err("this phase combines nothing"),
         }
         job.state = State::Between(Some(closed));
         Ok(())
@@ -176,9 +205,20 @@ impl Coordinator {
 
     fn closed_share(&mut self, job: JobId, round: u64) -> Result<&mut Progress, &'static str> {
         let job = self.running_mut(job)?;
-        let fine =
-            matches!(&job.state, State::Closed(c) if c.step.phase == Phase::Share && c.step.round == round);
+        let fine = matches!(&job.state, State::Closed(c) if matches!(c.step.phase, Phase::Share | Phase::Open) && c.step.round == round);
         if fine { Ok(job) } else { Err("no shares wait to be combined") }
+    }
+
+    /// Keeps what shows over which set the round at work is opened, if it is.
+    fn settle(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        let Some(sum) = &job.sum else { return };
+        if let (Some((_, commitment)), Some(agreements)) = (&sum.named, sum.agreements) {
+            let proof = SettledProof { commitment: *commitment, agreements, vouches: sum.vouches };
+            let sites = sum.committed().iter().map(|(site, _)| *site).collect();
+            let of = Settled { input: job.input, proof, sites };
+            Arc::make_mut(&mut self.settled).insert((id, job.round), of);
+        }
     }
 
     fn end(&mut self, id: JobId, state: State, at_ms: u64) -> Folded {
@@ -186,12 +226,22 @@ impl Coordinator {
         if self.running == Some(id) {
             self.running = None;
         }
+        // A round that failed may have been opened by some of its holders, over this set and no other.
+        self.settle(id);
         let job = self.jobs.get_mut(&id).map(Arc::make_mut).ok_or("the job is unknown")?;
         require(!job.is_over(), "the job has ended already")?;
         let done = matches!(state, State::Done(_));
+        let uploaded = |((step, _), record): (&(Step, SiteId), &Record)| {
+            let sent = matches!(&record.body.event, Event::Accepted { answer } if answer.payload().is_some());
+            sent && step.phase == Phase::Upload && step.round == job.round
+        };
+        if !done && job.kind().key() == KeyUse::Rounds && job.receipts.iter().any(uploaded) {
+            let at = (id, job.round);
+            Arc::make_mut(&mut self.failed).insert(at, None);
+        }
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
-        job.target = None;
+        (job.target, job.sum) = (None, None);
         if !done || job.kind().next(Phase::Upload) != Next::Done {
             job.opening = None;
         }
@@ -208,6 +258,50 @@ impl Coordinator {
                 let key = InferenceKey { ceremony: id, public_key, evaluation_keys, circuit, answered: 0 };
                 self.inference = Some(Arc::new(key));
             }
+        }
+        Ok(())
+    }
+}
+
+impl Progress {
+    /// What combining a step of a sum's round does to it.
+    fn combine_sum(&mut self, closed: &Closed, output: &Output, bound: &[Missing]) -> Folded {
+        match (closed.step.phase, &mut self.sum) {
+            (Phase::Upload, _) => {
+                let (uploads, headers, bundles) = (closed.blobs(), output.shared, output.each.clone());
+                self.sum = Some(SumProgress {
+                    uploads,
+                    headers,
+                    bundles,
+                    named: None,
+                    agreements: None,
+                    vouches: None,
+                });
+            }
+            (Phase::Findings, Some(sum)) => {
+                let named = output.named.clone().ok_or("no set is named")?;
+                let sums = named.sum;
+                sum.named = Some((named, output.shared));
+                let sites: Vec<SiteId> = sum.committed().iter().map(|(site, _)| *site).collect();
+                let header = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
+                    Event::Accepted { answer } if step.phase == Phase::Upload && sites.contains(site) => {
+                        (step.round == closed.step.round).then(|| answer.clone())
+                    }
+                    _ => None,
+                };
+                let out = sum.uploads.iter().map(|(site, _)| *site).filter(|site| !sites.contains(site));
+                self.missing.extend(out.map(|site| {
+                    // Else its parts were found wanting.
+                    let unusable = Missing { site, cause: Cause::Payload };
+                    let missing = bound.iter().find(|m| m.site == site).copied().unwrap_or(unusable);
+                    (closed.step, missing)
+                }));
+                let committed = self.receipts.iter().filter_map(header).collect();
+                self.opening = Some(Opening { committed, sum: sums });
+            }
+            (Phase::Agree, Some(sum)) => sum.agreements = Some(output.shared),
+            (Phase::Vouch, Some(sum)) => sum.vouches = Some(output.shared),
+            _ => return Err("this phase combines nothing"),
         }
         Ok(())
     }

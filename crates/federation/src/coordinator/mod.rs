@@ -5,6 +5,7 @@
 //! the old one, then acknowledges. A store that fails leaves everything as it was.
 
 mod answer;
+mod cohort;
 mod decide;
 mod fold;
 mod progress;
@@ -16,18 +17,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
-    SiteId, Sizes, Step, Study,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SettledProof,
+    SignedHeader, Signer, SiteId, Sizes, Step, Study,
 };
 use blindscope_wire::Digest;
 use progress::Progress;
 
 pub use answer::Admission;
 pub use view::{JobStatus, JobView, StepView};
-pub use work::{Outcome, Work};
+pub use work::{Outcome, SumWork, Work};
 
 /// Most jobs that wait at a time.
 const MAX_WAITING: usize = 1000;
+
+/// A round of a sum whose one set a quorum has signed.
+#[derive(Debug, Clone)]
+struct Settled {
+    /// What the round started from.
+    input: Option<Blob>,
+    /// The signatures.
+    proof: SettledProof,
+    /// The set.
+    sites: Vec<SiteId>,
+}
 
 /// A study's coordinator.
 #[derive(Debug, Clone)]
@@ -44,6 +56,12 @@ pub struct Coordinator {
     running: Option<JobId>,
     key: Option<Key>,
     inference: Option<Arc<InferenceKey>>,
+    /// Pair keys of sums, by the site that sealed them.
+    pairs: Arc<BTreeMap<SiteId, Blob>>,
+    /// Rounds of sums whose set a quorum has signed.
+    settled: Arc<BTreeMap<(JobId, u64), Settled>>,
+    /// Rounds of sums that failed after somebody had uploaded: nothing where they are not void yet, else the declarations.
+    failed: Arc<BTreeMap<(JobId, u64), Option<Blob>>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
 }
@@ -110,6 +128,11 @@ pub enum Input {
         /// Whose payloads.
         sites: Vec<SiteId>,
     },
+    /// Of a sum: whoever's fault it is, its set is too small, or it did not open. Nothing was released.
+    Spoiled {
+        /// The work's step.
+        step: Step,
+    },
     /// The learning code could not go on from the opened sum.
     Stuck {
         /// The work's step.
@@ -146,6 +169,9 @@ impl Coordinator {
             running: None,
             key: None,
             inference: None,
+            pairs: Arc::default(),
+            settled: Arc::default(),
+            failed: Arc::default(),
             opened: 0,
         }
     }
@@ -201,8 +227,12 @@ impl Coordinator {
                 }
             }
             Input::Answer(answer) => decision.answer(answer, now_ms, signer)?,
-            Input::Combined { .. } | Input::Opened { .. } | Input::Unusable { .. } | Input::Stuck { .. } => {
-                let event = self.work_done(input)?;
+            Input::Combined { .. }
+            | Input::Opened { .. }
+            | Input::Unusable { .. }
+            | Input::Spoiled { .. }
+            | Input::Stuck { .. } => {
+                let event = self.work_done(input, now_ms)?;
                 decision.record(event, now_ms, signer);
             }
             Input::Tick => {}

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::job::{Basis, Job, Kind};
 use crate::{
-    Answer, Blob, Cause, Event, Failure, JobId, JobSpec, Missing, Opening, Output, Phase, Promised, Record,
-    SignedHeader, SiteId, Sizes, Step, common_string,
+    Answer, Blob, Cause, Event, Failure, JobId, JobSpec, Missing, NamedSet, Opening, Output, Phase, Promised,
+    Record, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 
@@ -33,10 +33,52 @@ pub(super) struct Progress {
     pub(super) output: Option<Output>,
     /// An inference ceremony's evaluation keys.
     pub(super) evaluation_keys: Option<Blob>,
+    /// Failed rounds that this job has asked its sites to declare void, once it has.
+    pub(super) voiding: Option<Vec<(JobId, u64)>>,
+    /// The round of a sum at work, once its uploads were read.
+    pub(super) sum: Option<SumProgress>,
     /// Who was missing when, oldest first.
     pub(super) missing: Vec<(Step, Missing)>,
     /// Receipts of this round and the one before.
     pub(super) receipts: BTreeMap<(Step, SiteId), Record>,
+}
+
+/// How far a round of a sum is.
+#[derive(Debug, Clone)]
+pub(super) struct SumProgress {
+    /// Payloads of the uploads that were read, by site.
+    pub(super) uploads: Vec<(SiteId, Blob)>,
+    /// Their signed headers.
+    pub(super) headers: Blob,
+    /// What each site is given of them, in the sites' order.
+    pub(super) bundles: Vec<Blob>,
+    /// The set that is named, and its headers.
+    pub(super) named: Option<(NamedSet, Blob)>,
+    /// The signatures on it.
+    pub(super) agreements: Option<Blob>,
+    /// Evaluations of uploads whose sites did not sign.
+    pub(super) vouches: Option<Blob>,
+}
+
+impl SumProgress {
+    /// Uploads of the named set.
+    pub(super) fn committed(&self) -> Vec<(SiteId, Blob)> {
+        let sites = self.named.iter().flat_map(|(named, _)| &named.sites);
+        sites.filter_map(|s| self.uploads.iter().find(|(u, _)| u == s).copied()).collect()
+    }
+
+    /// Uploads of the named set whose sites are not among these.
+    pub(super) fn without(&self, signed: &[SiteId]) -> Vec<(SiteId, Blob)> {
+        let mut uploads = self.committed();
+        uploads.retain(|(site, _)| !signed.contains(site));
+        uploads
+    }
+
+    fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
+        let named = self.named.iter().flat_map(|(named, headers)| [named.sum, *headers]);
+        let own = std::iter::once(self.headers).chain(self.agreements).chain(self.vouches);
+        own.chain(self.bundles.iter().copied()).chain(named)
+    }
 }
 
 /// Where a job is.
@@ -132,6 +174,8 @@ impl Progress {
             bundles: Vec::new(),
             output: None,
             evaluation_keys: None,
+            voiding: None,
+            sum: None,
             missing: Vec::new(),
             receipts: BTreeMap::new(),
         }
@@ -140,6 +184,11 @@ impl Progress {
     /// What its kind does.
     pub(super) fn kind(&self) -> &dyn Kind {
         self.job.kind()
+    }
+
+    /// Blobs of the round of a sum at work.
+    pub(super) fn sum_blobs(&self) -> impl Iterator<Item = Blob> + '_ {
+        self.sum.iter().flat_map(SumProgress::blobs)
     }
 
     /// Whether it asks an encrypted head.

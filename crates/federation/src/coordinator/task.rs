@@ -1,9 +1,9 @@
 //! What each site is asked, and which blobs it may fetch for it.
 
-use super::Coordinator;
 use super::progress::{Open, Progress, State};
+use super::{Coordinator, Settled};
 use crate::job::{Basis, KeyUse};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, Phase, SiteId, Step, Task};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SettledRound, SiteId, Step, Task};
 use blindscope_wire::Digest;
 
 impl Coordinator {
@@ -27,8 +27,7 @@ impl Coordinator {
 
     fn ask(&self, job: &Progress, open: &Open, site: SiteId) -> Option<Ask> {
         let public_key = match job.kind().key() {
-            KeyUse::Makes => None,
-            KeyUse::Sums => self.key.map(|k| k.public_key),
+            KeyUse::Makes | KeyUse::Rounds => None,
             KeyUse::Inference => self.inference.as_deref().map(|k| k.public_key),
         };
         let bundle = job.bundles.get(usize::from(site.0)).copied();
@@ -60,7 +59,24 @@ impl Coordinator {
             Phase::Trial => {
                 Ask::Trial { public_key: job.output.as_ref()?.shared, string: job.string(open.step) }
             }
-            Phase::Upload => Ask::Upload { public_key: public_key?, input: job.input },
+            Phase::Upload => {
+                let pairs = job.kind().key() == KeyUse::Rounds && !self.pairs.contains_key(&site);
+                let void = |((id, round), void): ((JobId, u64), Option<Blob>)| {
+                    Some((self.jobs.get(&id)?.spec.clone(), round, void?))
+                };
+                let voids = self.failed_like(job).filter_map(void).collect();
+                let round = |((id, round), settled): ((JobId, u64), &Settled)| {
+                    let spec = self.jobs.get(&id)?.spec.clone();
+                    Some(SettledRound { spec, round, proof: settled.proof })
+                };
+                let settled = self.settled_like(job).filter_map(round).collect();
+                Ask::Upload { public_key, input: job.input, pairs, voids, settled }
+            }
+            Phase::Void => {
+                let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
+                Ask::Void { rounds: job.voiding.iter().flatten().filter_map(of).collect() }
+            }
+            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => job.ask_of_sum(open, site)?,
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
             Phase::Share => Ask::Share {
                 opening: job.opening.clone()?,
@@ -105,6 +121,9 @@ impl Coordinator {
     /// The blobs that are still needed. Any other may be deleted.
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
+        needed.extend(self.pairs.values().copied());
+        needed.extend(self.failed.values().flatten().copied());
+        needed.extend(self.settled.values().flat_map(|settled| settled.proof.blobs()));
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {
@@ -125,6 +144,29 @@ impl Coordinator {
 }
 
 impl Progress {
+    /// What a site is asked of a sum whose uploads were read.
+    fn ask_of_sum(&self, open: &Open, site: SiteId) -> Option<Ask> {
+        let sum = self.sum.as_ref()?;
+        let (headers, bundle) = (sum.headers, *sum.bundles.get(usize::from(site.0))?);
+        if open.step.phase == Phase::Findings {
+            return Some(Ask::Findings { headers, bundle });
+        }
+        let commitment = sum.named.as_ref()?.1;
+        if open.step.phase == Phase::Open {
+            let (agreements, vouches) = (sum.agreements?, sum.vouches);
+            return Some(Ask::Open { headers, bundle, commitment, agreements, vouches });
+        }
+        if open.step.phase == Phase::Vouch {
+            // Asked of those who signed.
+            return Some(Ask::Vouch { commitment, uploads: sum.without(&open.expected) });
+        }
+        let mut uploads = sum.committed();
+        if self.sizes.evaluated {
+            uploads.retain(|(of, _)| *of == site);
+        }
+        Some(Ask::Agree { commitment, uploads })
+    }
+
     /// The zeros that went into the attempt that `open` is of, in the members' order.
     fn zeros(&self, open: &Open) -> Vec<crate::SignedHeader> {
         let ready = Step { phase: Phase::Ready, ..open.step };
@@ -151,6 +193,13 @@ impl Progress {
         let second = self.output.iter().filter_map(|o| o.second.as_ref()).map(|s| s.sum);
         let opening = self.opening.iter().map(|o| o.sum);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
-        accepted.chain(output).chain(second).chain(opening).chain(self.kind().attached()).chain(own)
+        let sums = self.sum_blobs();
+        accepted
+            .chain(output)
+            .chain(second)
+            .chain(opening)
+            .chain(self.kind().attached())
+            .chain(own)
+            .chain(sums)
     }
 }

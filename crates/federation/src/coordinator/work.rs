@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::progress::{Closed, Progress, State};
+use crate::job::KeyUse;
 use crate::{
-    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Phase, Refusal, SiteId, Step,
+    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Output, Phase, Refusal, SiteId,
+    Step,
 };
 use blindscope_wire::Digest;
 
@@ -74,6 +76,69 @@ pub enum Work {
         /// Of a question: what its answer is computed from. The sum is that answer.
         evaluation: Option<Box<Evaluation>>,
     },
+    /// Lay the declarations together that make failed rounds void.
+    Voids {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The rounds, by job file and number.
+        rounds: Vec<(JobSpec, u64)>,
+        /// The declarations, in the sites' order.
+        words: Vec<(SiteId, Blob)>,
+    },
+    /// Read the uploads of a sum and lay together what each holder is given of them.
+    Intake {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The uploads, in the sites' order.
+        uploads: Vec<(SiteId, Blob)>,
+        /// Pair keys that are here from rounds before.
+        pairs: Vec<(SiteId, Blob)>,
+    },
+    /// Name the set of a sum after its holders' findings, and add it up.
+    Name {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The uploads, in the sites' order.
+        uploads: Vec<(SiteId, Blob)>,
+        /// Their signed headers.
+        headers: Blob,
+        /// The findings, in the holders' order.
+        findings: Vec<(SiteId, Blob)>,
+        /// Sets that earlier rounds of the same input are opened over: a site of one is in no other.
+        earlier: Vec<Vec<SiteId>>,
+    },
+    /// Lay the signatures on a set together.
+    Agreements {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// What is signed.
+        commitment: Blob,
+        /// The signatures, in the sites' order.
+        words: Vec<(SiteId, Blob)>,
+    },
+    /// Complete the agreement with evaluations of uploads whose sites are gone.
+    Vouches {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// What is signed.
+        commitment: Blob,
+        /// The signatures on it.
+        agreements: Blob,
+        /// The evaluations, in the sites' order.
+        vouches: Vec<(SiteId, Blob)>,
+    },
+    /// Open an agreed sum and take the next step from it.
+    Result(Box<SumWork>),
     /// Add the members' zeros to the sum.
     Refresh {
         /// The closed step.
@@ -104,6 +169,29 @@ pub enum Work {
     },
 }
 
+/// An agreed sum and its openings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SumWork {
+    /// The closed step.
+    pub step: Step,
+    /// The job's file.
+    pub spec: JobSpec,
+    /// What the round started from.
+    pub input: Option<Blob>,
+    /// The set and its sum's name.
+    pub commitment: Blob,
+    /// The sum.
+    pub sum: Blob,
+    /// The signatures on it.
+    pub agreements: Blob,
+    /// Evaluations of uploads whose sites are gone.
+    pub vouches: Option<Blob>,
+    /// The openings, in the holders' order.
+    pub openings: Vec<(SiteId, Blob)>,
+    /// Sites whose contributions are in the sum.
+    pub committed: usize,
+}
+
 /// What an opened sum gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -124,7 +212,13 @@ impl Work {
             | Self::Relin { step, .. }
             | Self::Sum { step, .. }
             | Self::Refresh { step, .. }
+            | Self::Voids { step, .. }
+            | Self::Intake { step, .. }
+            | Self::Name { step, .. }
+            | Self::Agreements { step, .. }
+            | Self::Vouches { step, .. }
             | Self::Open { step, .. } => *step,
+            Self::Result(work) => work.step,
         }
     }
 
@@ -137,7 +231,13 @@ impl Work {
             | Self::Relin { spec, .. }
             | Self::Sum { spec, .. }
             | Self::Refresh { spec, .. }
+            | Self::Voids { spec, .. }
+            | Self::Intake { spec, .. }
+            | Self::Name { spec, .. }
+            | Self::Agreements { spec, .. }
+            | Self::Vouches { spec, .. }
             | Self::Open { spec, .. } => spec,
+            Self::Result(work) => &work.spec,
         }
     }
 }
@@ -164,6 +264,31 @@ impl Coordinator {
                 Some(Work::Relin { step, spec, first, sum, shares: blobs, string })
             }
             Phase::Promise | Phase::Parts => None,
+            Phase::Upload if job.kind().key() == KeyUse::Rounds => {
+                let pairs = self.pairs.iter().map(|(site, blob)| (*site, *blob)).collect();
+                Some(Work::Intake { step, spec, uploads: blobs, pairs })
+            }
+            Phase::Void => {
+                let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
+                let rounds = job.voiding.iter().flatten().filter_map(of).collect();
+                Some(Work::Voids { step, spec, rounds, words: blobs })
+            }
+            Phase::Findings => {
+                let sum = job.sum.as_ref()?;
+                let (uploads, headers) = (sum.uploads.clone(), sum.headers);
+                let earlier = self.earlier_sets(step.job);
+                Some(Work::Name { step, spec, uploads, headers, findings: blobs, earlier })
+            }
+            Phase::Agree => {
+                let commitment = job.sum.as_ref()?.named.as_ref()?.1;
+                Some(Work::Agreements { step, spec, commitment, words: blobs })
+            }
+            Phase::Vouch => {
+                let sum = job.sum.as_ref()?;
+                let (commitment, agreements) = (sum.named.as_ref()?.1, sum.agreements?);
+                Some(Work::Vouches { step, spec, commitment, agreements, vouches: blobs })
+            }
+            Phase::Open => job.sum_work(step, blobs).map(|work| Work::Result(work.into())),
             Phase::Upload => {
                 let evaluation = self.evaluation(job).map(Box::new);
                 Some(Work::Sum { step, spec, uploads: blobs, evaluation })
@@ -190,10 +315,11 @@ impl Coordinator {
     }
 
     /// What the end of work records.
-    pub(super) fn work_done(&self, input: &Input) -> Result<Event, Refusal> {
+    pub(super) fn work_done(&self, input: &Input, now_ms: u64) -> Result<Event, Refusal> {
         let (Input::Combined { step, .. }
         | Input::Opened { step, .. }
         | Input::Unusable { step, .. }
+        | Input::Spoiled { step }
         | Input::Stuck { step }) = input
         else {
             return Err(Refusal::NoSuchWork { step: self.nowhere() });
@@ -203,14 +329,11 @@ impl Coordinator {
         let closed = self.pending().filter(|c| c.step == step).ok_or_else(|| refusal.clone())?;
         let job = step.job;
         let last = self.running().is_some_and(|j| j.round + 1 >= j.spec.rounds);
-        let opens = step.phase == Phase::Share;
+        let opens = matches!(step.phase, Phase::Share | Phase::Open);
+        let sums = self.running().is_some_and(|j| j.kind().key() == KeyUse::Rounds);
         match input {
             Input::Combined { output, .. } if !opens => {
-                let parties = self.study.roster().parties();
-                let commits = self.running().is_some_and(|j| j.kind().first() == Phase::Commit);
-                let lays = step.phase == if commits { Phase::Commit } else { Phase::KeyShare };
-                let second = commits && step.phase == Phase::KeyShare;
-                if output.each.len() != if lays { parties } else { 0 } || output.second.is_some() != second {
+                if !self.fits(step, output) {
                     return Err(refusal);
                 }
                 Ok(Event::Combined { step, output: output.clone() })
@@ -228,6 +351,7 @@ impl Coordinator {
             Input::Opened { .. } | Input::Stuck { .. } if opens => {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
+            Input::Spoiled { .. } if sums => self.spoiled(step, now_ms).ok_or(refusal),
             Input::Unusable { sites, .. } => {
                 let cause = if step.phase == Phase::Trial { Cause::Trial } else { Cause::Payload };
                 let missing: Vec<Missing> = closed
@@ -242,9 +366,44 @@ impl Coordinator {
         }
     }
 
+    /// Whether an output has what its step combines, and nothing else.
+    fn fits(&self, step: Step, output: &Output) -> bool {
+        let Some(job) = self.running() else { return false };
+        let (parties, kind) = (self.study.roster().parties(), job.kind());
+        let commits = kind.first() == Phase::Commit;
+        let each = match step.phase {
+            Phase::Commit => parties,
+            Phase::KeyShare if !commits => parties,
+            Phase::Upload if kind.key() == KeyUse::Rounds => parties,
+            Phase::Void => job.voiding.as_ref().map_or(0, Vec::len),
+            _ => 0,
+        };
+        output.each.len() == each
+            && output.second.is_some() == (commits && step.phase == Phase::KeyShare)
+            && output.named.is_some() == (step.phase == Phase::Findings)
+    }
+
     /// A step that no job has, for a refusal about no step.
     fn nowhere(&self) -> Step {
         let job = JobId(self.study.digest());
         Step { job, round: 0, attempt: 0, phase: Phase::KeyShare }
+    }
+}
+
+impl Progress {
+    fn sum_work(&self, step: Step, openings: Vec<(SiteId, Blob)>) -> Option<SumWork> {
+        let sum = self.sum.as_ref()?;
+        let (named, commitment) = sum.named.as_ref()?;
+        Some(SumWork {
+            step,
+            spec: self.spec.clone(),
+            input: self.input,
+            commitment: *commitment,
+            sum: named.sum,
+            agreements: sum.agreements?,
+            vouches: sum.vouches,
+            openings,
+            committed: named.sites.len(),
+        })
     }
 }

@@ -43,7 +43,9 @@ impl Kind for EncryptedHeadJob {
     }
 
     fn payload(&self, making: Making<'_>, mut rng: &mut dyn CryptoRng) -> Result<Blob> {
-        let Ask::Upload { public_key, input } = &making.task.ask else { return Err(making.foreign()) };
+        let Ask::Upload { public_key: Some(public_key), input, .. } = &making.task.ask else {
+            return Err(making.foreign());
+        };
         let (study, blobs, spec) = (making.tools.study, making.tools.blobs, &making.task.spec);
         let input = payload::read_input(input.as_ref(), blobs)?;
         let plain = making.tools.learning.plaintexts(spec, &input);

@@ -139,7 +139,7 @@ impl Kind for InferenceKeys {
             Work::Commit { commitments, string, .. } => {
                 let each = lay_commitments(study, (step.job, &self.circuit), commitments, blobs)?;
                 let shared = payload::keep("keep common string", blobs, &string.0)?;
-                Output { shared, each, second: None }
+                Output { each, ..Output::shared(shared) }
             }
             Work::Key { shares, string, .. } => combine_first(study, of(string)?, shares, blobs)?,
             Work::Relin { first, sum, shares, string, .. } => {
@@ -169,7 +169,7 @@ impl Kind for InferenceKeys {
             Phase::KeyShare => Next::Ask(Phase::Relin),
             Phase::Relin => Next::Ask(Phase::Parts),
             Phase::Parts => Next::Ask(Phase::Trial),
-            Phase::Trial | Phase::Upload | Phase::Ready | Phase::Share => Next::Done,
+            _ => Next::Done,
         }
     }
 
@@ -185,7 +185,7 @@ impl Kind for InferenceKeys {
             Phase::Relin => Some(sizes.relin),
             Phase::Parts => Some(crate::Confirmation::len(true)),
             Phase::Trial => Some(sizes.trial * payload::committees_of(study, site)),
-            Phase::Upload | Phase::Ready | Phase::Share => None,
+            _ => None,
         }
     }
 }

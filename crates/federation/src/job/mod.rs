@@ -29,7 +29,7 @@ pub(crate) use sum::SumJob;
 use rand_core::CryptoRng;
 
 use crate::{
-    Advance, Ask, Blob, Blobs, Circuit, Input, JobId, Permit, Phase, Result, SiteId, Study, Task, Work,
+    Advance, Ask, Blob, Blobs, Circuit, Input, JobId, Mark, Permit, Phase, Result, SiteId, Study, Task, Work,
 };
 use blindscope_ckks::Parameters;
 
@@ -85,8 +85,8 @@ impl Job {
 pub(crate) enum KeyUse {
     /// It makes one.
     Makes,
-    /// It works under the collective key of sums.
-    Sums,
+    /// Each of its rounds has keys of its own.
+    Rounds,
     /// It works under the inference key of its circuit.
     Inference,
 }
@@ -109,6 +109,10 @@ pub(crate) enum Next {
     Ask(Phase),
     /// A committee of those who answered first opens it.
     Open,
+    /// Whoever can opens it.
+    OpenSum,
+    /// Its round begins.
+    Begin,
     /// The job is done; the combination is its result.
     Done,
 }
@@ -162,9 +166,20 @@ pub(crate) trait Kind {
             Phase::Relin => sizes.relin,
             Phase::Parts => crate::Confirmation::len(false),
             Phase::Upload | Phase::Ready => sizes.upload,
-            Phase::Share => sizes.share,
-            Phase::Commit | Phase::Promise | Phase::Trial => return None,
+            Phase::Share | Phase::Open => sizes.share,
+            Phase::Commit
+            | Phase::Promise
+            | Phase::Trial
+            | Phase::Void
+            | Phase::Findings
+            | Phase::Agree
+            | Phase::Vouch => return None,
         })
+    }
+
+    /// Bytes of a site's pair keys, where they go with an upload.
+    fn pairs_len(&self, _study: &Study) -> u64 {
+        0
     }
 
     /// The blobs that a site fetches before it can do what it is asked.
@@ -192,6 +207,8 @@ pub(crate) struct Making<'a> {
     pub(crate) bundle: Option<Blob>,
     /// The right to make a share.
     pub(crate) permit: Option<Permit>,
+    /// What the site remembers from then on, stored with its answer whatever that is.
+    pub(crate) marks: &'a mut Vec<Mark>,
 }
 
 impl Making<'_> {

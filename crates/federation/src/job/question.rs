@@ -75,7 +75,7 @@ impl Kind for QuestionJob {
     fn payload(&self, making: Making<'_>, mut rng: &mut dyn CryptoRng) -> Result<Blob> {
         let (study, blobs, task) = (making.tools.study, making.tools.blobs, making.task);
         match &task.ask {
-            Ask::Upload { public_key, .. } => {
+            Ask::Upload { public_key: Some(public_key), .. } => {
                 let me = making.tools.me;
                 let len = self.payload_len(study, &making.sizes, Phase::Upload, me);
                 let len = len.ok_or(Error::ForeignSite { op: "encrypt shares of a question", site: me })?;
@@ -146,9 +146,7 @@ impl Kind for QuestionJob {
             Phase::Upload => payload::upload_len(study, &self.question, site, sizes.upload),
             Phase::Ready => Some(sizes.sum),
             Phase::Share => Some(sizes.share),
-            Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
-                None
-            }
+            _ => None,
         }
     }
 

@@ -3,9 +3,10 @@
 use rand_core::CryptoRng;
 
 use super::{Combining, Job, Making};
+use crate::sums::SumSite;
 use crate::{
-    Advance, Blob, Blobs, Contribution, Error, Input, Permit, Result, SealingKey, SiteId, Sizes, Study, Task,
-    Work,
+    Advance, Blob, Blobs, Contribution, Error, Input, Mark, Permit, Result, SealingKey, Signer, SiteId,
+    Sizes, Study, Task, Work,
 };
 
 /// What a site works with.
@@ -22,10 +23,18 @@ pub struct SiteTools<'a> {
     pub blobs: &'a dyn Blobs,
     /// Whether the site has added up the head that a question is for before ([`crate::Site::has_checked`]).
     pub checked: bool,
+    /// What the site remembers of sums ([`crate::Site::sums`]).
+    pub sums: &'a SumSite,
+    /// Fewest contributions of a sum that the site's policy allows.
+    pub minimum_cohort: u32,
+    /// Signs what the site says in sums.
+    pub signer: &'a dyn Signer,
 }
 
 /// Computes what a task asks, into a blob. `bundle` is the sealed parts of the key in use ([`crate::Site::key`]) and `permit`
 /// the right to share ([`crate::Site::permit`]); both are needed in phase share only.
+///
+/// `marks` are to be stored with the answer, whatever that is, and before it leaves.
 ///
 /// # Errors
 /// [`Error`]; [`Error::cause`] is what the site then answers.
@@ -34,13 +43,14 @@ pub fn site_payload(
     task: &Task,
     bundle: Option<Blob>,
     permit: Option<Permit>,
+    marks: &mut Vec<Mark>,
     rng: &mut impl CryptoRng,
 ) -> Result<Blob> {
     // The coordinator's sizes are a convenience; the job's file decides.
     let job = Job::of(&task.spec)?;
     let sizes = Sizes::of(tools.study, &task.spec)?;
     sizes.require(&task.sizes)?;
-    job.kind().payload(Making { tools, task, sizes, bundle, permit }, rng)
+    job.kind().payload(Making { tools, task, sizes, bundle, permit, marks }, rng)
 }
 
 /// Does the coordinator's work: the input that reports its end.

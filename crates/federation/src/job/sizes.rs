@@ -23,11 +23,14 @@ pub struct Sizes {
     pub upload: u64,
     /// Bytes of a sum.
     pub sum: u64,
-    /// Bytes in phase share.
+    /// Bytes in phases share and open.
     pub share: u64,
     /// Bytes in phase trial for each trial committee that the site is in (inference ceremony).
     #[serde(default, skip_serializing_if = "is_zero")]
     pub trial: u64,
+    /// Whether each site of a sum evaluates its own upload, instead of adding up everybody's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub evaluated: bool,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
@@ -60,6 +63,7 @@ impl Sizes {
                 ("sum", s.sum),
                 ("share", s.share),
                 ("trial", s.trial),
+                ("evaluated", u64::from(s.evaluated)),
             ]
         };
         let both = of(self).into_iter().zip(of(announced));

@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::Job;
 use crate::study::is_name;
-use crate::{Circuit, Error, JobId, JobKind, Question, Result, Study};
-use blindscope_wire::Hasher;
+use crate::{Blob, Circuit, Error, JobId, JobKind, Question, Result, Study};
+use blindscope_wire::{Digest, Hasher};
 
 /// A job's file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +28,10 @@ pub struct JobSpec {
     /// Seconds that contributions are waited for; the study's unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload_seconds: Option<u64>,
+    /// Of sums: which data of the sites it is of, where an earlier job of the same kind and settings was of other data. It tells
+    /// inputs of rounds apart: under one word values are summed over one set of sites.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_version: Option<String>,
     /// What the learning code reads. Never a secret: the file goes to every site and into the log.
     #[serde(default)]
     pub settings: Value,
@@ -72,6 +76,7 @@ impl JobSpec {
             values: 0,
             max: 0,
             upload_seconds: None,
+            data_version: None,
             settings: Value::Null,
             start: None,
             circuit: None,
@@ -131,6 +136,9 @@ impl JobSpec {
             spec.rounds.to_string(),
             "1 to 100000 for sum, fedavg and update, otherwise 1",
         )?;
+        let version = spec.data_version.as_deref();
+        let found = version.unwrap_or_default().to_owned();
+        require(version.is_none_or(is_name), "data_version", found, "1 to 64 of a-z, 0-9, -, _ and .")?;
         Job::of(&spec)?;
         let wait = spec.upload_seconds.unwrap_or(1);
         require((1..=604_800).contains(&wait), "upload_seconds", wait.to_string(), "1 to 604800")?;
@@ -147,6 +155,22 @@ impl JobSpec {
         if self.is_former() { JobKind::Sum } else { self.kind }
     }
 
+    /// Whether rounds of both jobs that start from the same sum the same values, whatever their digits: the same kind, settings and
+    /// version of the data.
+    pub(crate) fn same_input(&self, other: &Self) -> bool {
+        let of = |s: &Self| (s.runs(), s.data_version.clone());
+        of(self) == of(other) && self.settings == other.settings
+    }
+
+    /// What stands for these values in a site's memory, of a round that starts from `start`.
+    pub(crate) fn input(&self, start: &[u8]) -> Digest {
+        let mut h = Hasher::new("blindscope/federation/sum-input/v1");
+        h.absorb(self.runs().name().as_bytes()).absorb(self.settings.to_string().as_bytes());
+        h.absorb(self.data_version.as_deref().unwrap_or_default().as_bytes());
+        h.absorb(&Blob::of(start).digest.0);
+        h.finish()
+    }
+
     /// Whether it is a file of plain sums in the form before [`JobKind::Sum`] was a kind.
     pub fn is_former(&self) -> bool {
         let plain = self.settings.get("plain").and_then(Value::as_bool) == Some(true);
@@ -158,6 +182,7 @@ impl JobSpec {
         let numbers = [("values", self.values), ("max", self.max), ("rounds", self.rounds.saturating_sub(1))];
         let others = [
             ("start", self.start.is_some()),
+            ("data_version", self.data_version.is_some()),
             ("circuit", self.circuit.is_some()),
             ("levels", !self.levels.is_empty()),
             ("question", self.question.is_some()),

@@ -121,7 +121,7 @@ pub fn combine_key(
     let key = PublicKeyProtocol::finish_wide(&ceremony, collector)?.to_bytes();
     let shared = keep(COMBINE, blobs, &key)?;
     let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
-    Ok(Output { shared, each, second: None })
+    Ok(Output { each, ..Output::shared(shared) })
 }
 
 /// Refuses a public key that is not the one that these payloads make.

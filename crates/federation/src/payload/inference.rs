@@ -103,7 +103,8 @@ pub fn combine_first(
     let key = PublicKeyProtocol::finish(&session, collector)?;
     let shared = keep(COMBINE, blobs, &codec::encode_public_key(&key))?;
     let sum = keep(COMBINE, blobs, &first_sum(&session, &mut readers)?)?;
-    Ok(Output { shared, each: Vec::new(), second: Some(SecondRound { sum, seeds: Vec::new() }) })
+    let second = Some(SecondRound { sum, seeds: Vec::new() });
+    Ok(Output { second, ..Output::shared(shared) })
 }
 
 /// Refuses a public key that is not the one that these payloads of phase key-share make.

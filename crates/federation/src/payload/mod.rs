@@ -17,7 +17,6 @@ pub use commit::{lay_commitments, write_commitment};
 pub use encrypted::read_ciphertexts;
 pub use inference::{combine_first, combine_relin, read_evaluation_keys};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
-pub use round::{combine_sum, open_round, write_contribution, write_refresh};
 pub use session::KeySession;
 
 pub(crate) use ceremony::{check_public_key, key_share_len};
@@ -31,7 +30,7 @@ pub(crate) use question::{
     Answering, QuestionOf, evaluate_question, open_answers, question_sizes, refresh_answers,
     write_answer_share, write_answer_zeros, write_encryptions,
 };
-pub(crate) use round::{Target, write_share_of};
+pub(crate) use round::Target;
 pub(crate) use trial::{check_trials, committees_of, write_trial_shares};
 
 use std::cell::Cell;
@@ -69,10 +68,10 @@ pub(crate) fn payloads(headers: &[SignedHeader]) -> Vec<(SiteId, Blob)> {
 }
 
 /// Several sites' payloads, read side by side; remembers which was read last, so that an error has a name.
-struct Side<'a> {
-    last: &'a Cell<Option<SiteId>>,
-    site: Option<SiteId>,
-    reader: Box<dyn Read + Send>,
+pub(crate) struct Side<'a> {
+    pub(crate) last: &'a Cell<Option<SiteId>>,
+    pub(crate) site: Option<SiteId>,
+    pub(crate) reader: Box<dyn Read + Send>,
 }
 
 impl Read for Side<'_> {
@@ -83,7 +82,7 @@ impl Read for Side<'_> {
 }
 
 /// Names the site whose payload was read last, if it was a site's and not the disk that failed.
-fn blame(op: &'static str, last: &Cell<Option<SiteId>>, error: Error) -> Error {
+pub(crate) fn blame(op: &'static str, last: &Cell<Option<SiteId>>, error: Error) -> Error {
     use blindscope_aggregate::Error::Io;
     let disk = match &error {
         Error::Io { .. } => true,

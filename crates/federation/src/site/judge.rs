@@ -38,11 +38,14 @@ impl Site {
         let kind = job.kind();
         let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened);
         policy.map_err(Objection::Policy)?;
+        if kind.key() == KeyUse::Rounds {
+            return judge_sum(task).map(|()| Vec::new());
+        }
         if kind.key() == KeyUse::Makes {
             return self.judge_ceremony(task, kind);
         }
         match (&task.ask, step.phase) {
-            (Ask::Upload { public_key, input }, Phase::Upload) => {
+            (Ask::Upload { public_key: Some(public_key), input, .. }, Phase::Upload) => {
                 require(step.attempt == 0, Objection::NoSuchStep { step })?;
                 require(kind.holders().is_none_or(|h| h.contains(&self.me)), Objection::NoHolder)?;
                 self.holds(task, kind, Some(public_key))?;
@@ -203,6 +206,23 @@ impl Site {
         let len = kind.payload_len(&self.study, &task.sizes, Phase::Ready, self.me);
         self.judge_headers(task, zeros, ready, len)
     }
+}
+
+/// A step of a sum: of its own keys, and what is asked belongs to the phase. The rest is judged where its messages are read.
+fn judge_sum(task: &Task) -> Judged {
+    let step = task.step;
+    require(task.key == step.job, Objection::OtherKey)?;
+    require(step.attempt == 0 || step.phase == Phase::Open, Objection::NoSuchStep { step })?;
+    let fits = matches!(
+        (&task.ask, step.phase),
+        (Ask::Upload { .. }, Phase::Upload)
+            | (Ask::Void { .. }, Phase::Void)
+            | (Ask::Findings { .. }, Phase::Findings)
+            | (Ask::Agree { .. }, Phase::Agree)
+            | (Ask::Vouch { .. }, Phase::Vouch)
+            | (Ask::Open { .. }, Phase::Open)
+    );
+    require(fits, Objection::OtherPhase { step })
 }
 
 /// Refuses ciphertexts of another length than the job's.

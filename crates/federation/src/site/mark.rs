@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::sums::SumMark;
 use crate::{Blob, JobId, Record, Result, SignedHeader, Step, message};
 use blindscope_wire::Digest;
 
@@ -62,6 +63,14 @@ pub enum Mark {
         /// What is kept to evaluate it again: start, sum and evaluation keys.
         kept: Vec<Blob>,
     },
+    /// Something of a sum ([`SumMark`]), stored with the answer that it goes before.
+    Sum {
+        /// What.
+        mark: SumMark,
+        /// Chunks that it opens.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        openings: u64,
+    },
     /// An answer, signed and about to be sent. Its payload is kept until the receipt is there.
     Staged {
         /// The answer.
@@ -87,6 +96,11 @@ pub enum Mark {
         /// The record.
         record: Record,
     },
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Mark {

@@ -10,8 +10,10 @@ mod mark;
 mod objection;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::job::Job;
+use crate::sums::SumSite;
 use crate::{
     Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
     Signer, SiteId, Step, Study, Task,
@@ -56,6 +58,8 @@ pub struct Site {
     /// Encrypted heads that this site has added up, by uploads and sum, and what is kept of each.
     checked: BTreeMap<Digest, Vec<Blob>>,
     opened: u64,
+    /// What it remembers of sums.
+    in_sums: Arc<SumSite>,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
     answered: BTreeMap<JobId, u64>,
     receipt: Option<Record>,
@@ -129,6 +133,7 @@ impl Site {
             starts: BTreeMap::new(),
             checked: BTreeMap::new(),
             opened: 0,
+            in_sums: Arc::default(),
             answered: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
@@ -167,6 +172,13 @@ impl Site {
                 if let Some(key) = key {
                     let answered = self.answered.entry(*key).or_default();
                     *answered = answered.saturating_add(*openings);
+                }
+            }
+            Mark::Sum { mark, openings } => {
+                let before = self.in_sums.opened_rounds();
+                Arc::make_mut(&mut self.in_sums).apply(mark)?;
+                if self.in_sums.opened_rounds() > before {
+                    self.opened = self.opened.saturating_add(*openings);
                 }
             }
             Mark::Staged { answer } => {
@@ -282,6 +294,16 @@ impl Site {
         &self.study
     }
 
+    /// What this site remembers of sums.
+    pub fn sums(&self) -> &Arc<SumSite> {
+        &self.in_sums
+    }
+
+    /// Fewest contributions of a sum that its policy allows.
+    pub fn minimum_cohort(&self) -> u32 {
+        self.policy.minimum_cohort
+    }
+
     /// This site's number.
     pub fn me(&self) -> SiteId {
         self.me
@@ -335,7 +357,10 @@ impl Site {
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let own = |k: &HeldKey| [Some(k.public_key), Some(k.bundle), k.evaluation_keys];
         let keys = self.keys.values().flat_map(own).flatten();
-        let keys = keys.chain(self.checked.values().flatten().copied());
+        // Of a large sum the site evaluates what it uploaded.
+        let own = self.newest.map(|(job, round)| Step { job, round, attempt: 0, phase: Phase::Upload });
+        let own = own.and_then(|step| self.staged.get(&step)?.payload());
+        let keys = keys.chain(self.checked.values().flatten().copied()).chain(own);
         let mut needed: Vec<Blob> =
             keys.chain(self.unacknowledged().filter_map(SignedHeader::payload)).collect();
         needed.sort_unstable();

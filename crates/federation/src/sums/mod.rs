@@ -17,6 +17,7 @@
 //! Claims and their proofs: `docs/notes/one-round-sums.md`.
 
 mod agreement;
+mod cohort;
 mod commitment;
 mod epoch;
 mod findings;
@@ -34,6 +35,7 @@ mod upload;
 mod void;
 
 pub use agreement::{Agreed, Agreement, Vouch, vouch_for};
+pub use cohort::summable;
 pub use commitment::Commitment;
 pub use epoch::{Epoch, EpochLiteral, Member, Succession, sign_successor};
 pub use findings::{Findings, Parts, Sorted, open_parts, sort_findings};

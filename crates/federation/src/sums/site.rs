@@ -94,6 +94,11 @@ impl SumSite {
         }
     }
 
+    /// Rounds that were opened here.
+    pub fn opened_rounds(&self) -> usize {
+        self.opened.len()
+    }
+
     /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
     fn new_under(&self, epoch: &Epoch) -> Judged<()> {
         if self.copied {
@@ -181,7 +186,7 @@ impl SumSite {
         let own = own.ok_or(SumRefusal::Copied)?;
         let sites = commitment.sites();
         let other = |earlier: Digest| {
-            let settled = self.settled.get(&earlier);
+            let settled = self.settled.get(&earlier).filter(|_| !self.voided.contains(&earlier));
             settled.is_some_and(|s| s.contains(&me) && *s != sites)
         };
         if self.earlier(round, &own.input).any(other) { Err(SumRefusal::OtherSetOfInput) } else { Ok(()) }

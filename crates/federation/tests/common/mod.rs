@@ -11,10 +11,11 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark, Void, Vouch, summable};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
-    JobKind, JobSpec, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound, SignedHeader, Site,
-    SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload, promise_of,
+    JobKind, JobSpec, Mark, NamedSet, Outcome, Output, Policy, Record, Refusal, SealingKey, SecondRound,
+    SignedHeader, Site, SiteEntry, SiteId, Sizes, Study, StudyLiteral, Task, Work, payload, promise_of,
 };
 use blindscope_wire::Digest;
 
@@ -53,6 +54,7 @@ pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> F
         coordinator: coordinator.public(),
         threshold,
         minimum_cohort: cohort,
+        colluders: None,
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
         backbone: Digest([7; 32]),
         allow_unknown_backbone: false,
@@ -117,6 +119,15 @@ pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
     spec.checked().unwrap()
 }
 
+/// What a site remembers before it answers this, where it has to do with opening a sum.
+pub(crate) fn remembers(task: &Task) -> Vec<Mark> {
+    let Ask::Open { commitment, .. } = &task.ask else { return Vec::new() };
+    let round = Digest(Blob::of(format!("{}", task.step.job).as_bytes()).digest.0);
+    let round = Digest(Blob::of(&[&round.0[..], &task.step.round.to_le_bytes()].concat()).digest.0);
+    let (commitment, list) = (commitment.digest, Digest([0; 32]));
+    vec![Mark::Sum { mark: SumMark::Opened { round, commitment, list }, openings: task.sizes.openings }]
+}
+
 /// A coordinator that stores in memory and never stops.
 pub(crate) struct Desk<'a> {
     pub(crate) fixture: &'a Fixture,
@@ -126,8 +137,17 @@ pub(crate) struct Desk<'a> {
 }
 
 /// Sizes without encryption behind them.
-pub(crate) const SIZES: Sizes =
-    Sizes { openings: 2, commit: 30, key_share: 24, relin: 26, upload: 48, sum: 50, share: 40, trial: 12 };
+pub(crate) const SIZES: Sizes = Sizes {
+    openings: 2,
+    commit: 30,
+    key_share: 24,
+    relin: 26,
+    upload: 48,
+    sum: 50,
+    share: 40,
+    trial: 12,
+    evaluated: false,
+};
 
 /// A payload's name, of this length.
 pub(crate) fn blob(seed: u64, len: u64) -> Blob {
@@ -173,13 +193,24 @@ impl<'a> Desk<'a> {
                     let len = payload::upload_len(&self.fixture.study, q, SiteId(site), SIZES.upload);
                     blob(seed, len.unwrap())
                 }
-                None => blob(seed, SIZES.upload),
+                None => self.upload(seed),
             },
+            Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
+            Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),
+            Ask::Void { rounds } => blob(seed, (rounds.len() * Void::LEN) as u64),
+            Ask::Vouch { uploads, .. } => blob(seed, (uploads.len() * Vouch::LEN) as u64),
             Ask::Ready { .. } if task.spec.question.is_some() => blob(seed, SIZES.sum),
             Ask::Ready { .. } => blob(seed, SIZES.upload),
-            Ask::Share { .. } => blob(seed, SIZES.share),
+            Ask::Share { .. } | Ask::Open { .. } => blob(seed, SIZES.share),
         };
         self.sign(site, &task, Answer::Payload(payload))
+    }
+
+    /// A name of an upload: of a sum with its pair keys, of which the desk keeps none.
+    pub(crate) fn upload(&self, seed: u64) -> Blob {
+        let pairs = (self.fixture.sites.len() as u64 - 1) * PAIRING_LEN as u64;
+        let id = self.coordinator.jobs().into_iter().find(|j| !j.is_over()).map(|j| j.kind);
+        blob(seed, SIZES.upload + if id.is_some_and(JobKind::is_sum) { pairs } else { 0 })
     }
 
     pub(crate) fn sign(&self, site: u16, task: &Task, answer: Answer) -> SignedHeader {
@@ -203,15 +234,15 @@ impl<'a> Desk<'a> {
         let step = work.step();
         let input = match work {
             Work::Commit { .. } => {
-                let output = Output { shared: blob(399, 9), each: self.bundles(), second: None };
+                let output = Output { each: self.bundles(), ..Output::shared(blob(399, 9)) };
                 Input::Combined { step, output }
             }
             Work::Key { spec, .. } if spec.circuit.is_some() => {
                 let second = Some(SecondRound { sum: blob(402, 9), seeds: Vec::new() });
-                Input::Combined { step, output: Output { shared: blob(400, 9), each: Vec::new(), second } }
+                Input::Combined { step, output: Output { second, ..Output::shared(blob(400, 9)) } }
             }
             Work::Key { .. } => {
-                let output = Output { shared: blob(400, 9), each: self.bundles(), second: None };
+                let output = Output { each: self.bundles(), ..Output::shared(blob(400, 9)) };
                 Input::Combined { step, output }
             }
             Work::Trial { public_key, .. } => Input::Combined { step, output: Output::shared(public_key) },
@@ -220,6 +251,38 @@ impl<'a> Desk<'a> {
                 // A question's own answer.
                 let shared = Blob { len: SIZES.sum, ..spec.question.unwrap().remainder };
                 Input::Combined { step, output: Output::shared(shared) }
+            }
+            Work::Voids { rounds, .. } => {
+                let each: Vec<Blob> = (0..rounds.len() as u64).map(|k| blob(k + 660, 9)).collect();
+                Input::Combined {
+                    step,
+                    output: Output { shared: each[0], each, ..Output::shared(blob(1, 1)) },
+                }
+            }
+            Work::Intake { uploads, .. } => {
+                let each = (0..self.fixture.sites.len() as u64).map(|k| blob(k + 510, 8)).collect();
+                let shared = blob(step.round * 10 + 620, uploads.len() as u64);
+                Input::Combined { step, output: Output { each, ..Output::shared(shared) } }
+            }
+            Work::Name { uploads, findings, earlier, .. } => {
+                let of = |of: &[(SiteId, Blob)]| of.iter().map(|(s, _)| *s).collect::<Vec<_>>();
+                let (sum, sites) =
+                    (blob(step.round * 10 + 630, SIZES.sum), summable(&of(&uploads), &earlier));
+                if sites.len() < self.fixture.study.literal().minimum_cohort as usize {
+                    self.handle(Input::Spoiled { step }).unwrap();
+                    return;
+                }
+                let named = Some(NamedSet { sum, sites, openers: of(&findings) });
+                let shared = blob(step.round * 10 + 640, 60);
+                Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
+            }
+            Work::Agreements { .. } | Work::Vouches { .. } => {
+                Input::Combined { step, output: Output::shared(blob(step.round * 10 + 650, 70)) }
+            }
+            Work::Result(work) => {
+                let next = blob(step.round + 700, 5);
+                let last = step.round + 1 >= work.spec.rounds;
+                Input::Opened { step, outcome: if last { Outcome::Final(next) } else { Outcome::Next(next) } }
             }
             Work::Sum { .. } | Work::Refresh { .. } => {
                 let shared = blob(step.round * 10 + u64::from(step.attempt) + 600, SIZES.sum);

@@ -39,6 +39,7 @@ fn jobs() -> Vec<blindscope_federation::JobSpec> {
         common::job("rounds", JobKind::Fedavg, 3),
         common::encrypted_head("head", "pooled"),
         blindscope_federation::JobSpec::ceremony(world::ASK),
+        common::job("again", JobKind::Statistics, 1),
     ]
 }
 
@@ -62,8 +63,14 @@ fn check<C: Compute>(
         assert!(known.is_none_or(|k| k == share.opening), "seed {seed}: two openings of {}", share.step);
         assert!(shared.insert((share.site, share.target)), "seed {seed}: {} shared twice", share.site);
     }
+    let mut sets = BTreeMap::new();
+    for (_, step, set) in &world.opened {
+        let known = sets.insert((step.job, step.round), *set);
+        assert!(known.is_none_or(|k| k == *set), "seed {seed}: two sets of {step} are opened");
+    }
     // The result is that of exactly the committed sites, each counted once.
     let views = verified.coordinator.jobs();
+    check_again(&world.log, &views, seed);
     for view in &views {
         if let (JobStatus::Done { result }, false) = (&view.status, view.kind.is_ceremony()) {
             // Of a question, whose head it is that was asked.
@@ -81,6 +88,16 @@ fn check<C: Compute>(
     views
 }
 
+/// The same values are summed over one set, or over sets that share no site.
+fn check_again(log: &[Record], views: &[JobView], seed: u64) {
+    let set = |name: &str| {
+        let view = views.iter().find(|v| v.name == name)?;
+        matches!(view.status, JobStatus::Done { .. }).then(|| committed(log, view.id)[0].clone())
+    };
+    let (Some(one), Some(other)) = (set("pooled"), set("again")) else { return };
+    assert!(one == other || one.iter().all(|site| !other.contains(site)), "seed {seed}: {one:?} {other:?}");
+}
+
 fn named<'v>(views: &'v [JobView], name: &str) -> &'v JobView {
     views.iter().find(|v| v.name == name).unwrap()
 }
@@ -96,6 +113,12 @@ fn bytes_of<C>(world: &World<'_, C>, view: &JobView) -> Vec<u8> {
 fn answered(views: &[JobView]) -> u64 {
     let done = |v: &&JobView| matches!(v.status, JobStatus::Done { .. }) && v.kind == JobKind::Question;
     views.iter().filter(done).count() as u64
+}
+
+/// Whether something was opened again.
+fn again<C>(world: &World<'_, C>) -> bool {
+    let steps = world.shares.iter().map(|s| s.step).chain(world.opened.iter().map(|(_, step, _)| *step));
+    steps.into_iter().any(|step| step.attempt > 0)
 }
 
 fn done(views: &[JobView]) -> usize {
@@ -144,12 +167,12 @@ fn storm(range: std::ops::Range<u64>) {
         finished += done(&views);
         questions += answered(&views);
         crashes += world.crashes;
-        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+        attempts += u64::from(again(&world));
         world.refusals.iter().for_each(|(k, n)| *refusals.entry(k).or_default() += n);
     }
     println!(
         "{count} seeds: {finished} of {} jobs done, {crashes} crashes, {attempts} runs with refreshed openings",
-        6 * count
+        7 * count
     );
     println!("refusals: {refusals:?}");
     // The faults have to bite, and most of the work has to be done all the same.
@@ -182,7 +205,7 @@ fn with_real_encryption_too() {
         let views = check(&world, &fixture.study, &compute, seed);
         finished += done(&views) as u64;
         questions += answered(&views);
-        attempts += u64::from(world.shares.iter().any(|s| s.step.attempt > 0));
+        attempts += u64::from(again(&world));
     }
     println!(
         "{count} seeds: {finished} of {} jobs done, {questions} questions answered, {attempts} runs with refreshed openings",
@@ -199,7 +222,7 @@ fn without_faults_everything_is_done() {
         let mut world =
             World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
         assert!(world.run(LIMIT_MS));
-        assert_eq!(done(&check(&world, &fixture.study, &compute, seed)), 6);
+        assert_eq!(done(&check(&world, &fixture.study, &compute, seed)), 7);
         assert!(world.shares.iter().all(|s| s.step.attempt == 0), "{:#?}", world.coordinator().jobs());
     }
 }
@@ -228,15 +251,15 @@ fn crashes_alone_change_no_byte() {
         assert!(still.run(LIMIT_MS) && stormy.run(LIMIT_MS));
         // A committee that loses its spent marks four times in a row fails the round; it never gives other bytes.
         let (calm, torn) = (results(&still), results(&stormy));
-        assert_eq!(calm.len(), 2, "seed {seed}");
+        assert_eq!(calm.len(), 3, "seed {seed}");
         for (name, bytes) in &torn {
             assert_eq!(calm.get(name), Some(bytes), "seed {seed}: {name}");
         }
         finished += torn.len() as u64;
         check(&stormy, &fixture.study, &compute, seed);
     }
-    println!("{count} seeds: {finished} of {} sums done", 2 * count);
-    assert!(finished > count * 19 / 10);
+    println!("{count} seeds: {finished} of {} sums done", 3 * count);
+    assert!(finished > count * 28 / 10);
 }
 
 /// A prefix of a log replays to the state that the coordinator had then.

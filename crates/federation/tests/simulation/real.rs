@@ -7,7 +7,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use crate::common::circuit;
-use crate::toy::{Compute, Disk, Done, contribution};
+use crate::toy::{Compute, Disk, Done, Held, contribution};
 use blindscope_ckks::{
     Ciphertext, Complex64, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Parameters, Plaintext, Scale,
     SecretKey, codec,
@@ -15,8 +15,8 @@ use blindscope_ckks::{
 use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evaluation_keys};
 use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, LearnError, Outcome, Output, Permit, Question, Result, SealingKey, SiteId, SiteTools, Sizes,
-    Study, Task, Work, combine, site_payload,
+    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study,
+    Task, Work, combine, site_payload,
 };
 use blindscope_wire::Digest;
 
@@ -219,16 +219,26 @@ impl Compute for Real<'_> {
         &self,
         site: SiteId,
         task: &Task,
-        held: (Option<Blob>, Option<Permit>),
+        held: Held<'_>,
         disk: &Disk,
         rng: &mut ChaCha20Rng,
     ) -> std::result::Result<Vec<u8>, Cause> {
         let (blobs, learning) = (Layered::new(disk), Learner(site, self.study));
         let sealing = &self.sealing[usize::from(site.0)];
         let (study, checked) = (self.study, false);
-        let tools = SiteTools { study, me: site, sealing, learning: &learning, blobs: &blobs, checked };
-        let (bundle, permit) = held;
-        let blob = site_payload(&tools, task, bundle, permit, rng).map_err(|e| {
+        let Held { bundle, permit, sums, signer, marks } = held;
+        let tools = SiteTools {
+            study,
+            me: site,
+            sealing,
+            learning: &learning,
+            blobs: &blobs,
+            checked,
+            sums,
+            minimum_cohort: 1,
+            signer,
+        };
+        let blob = site_payload(&tools, task, bundle, permit, marks, rng).map_err(|e| {
             println!("{site}: {e}");
             e.cause()
         })?;
@@ -238,6 +248,18 @@ impl Compute for Real<'_> {
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         let blobs = Layered::new(disk);
         match combine(self.study, work, &Server, &blobs).unwrap() {
+            Input::Combined { output: Output { shared, named: Some(named), .. }, .. } => Done::Named {
+                shared: blobs.bytes(&shared),
+                sum: blobs.bytes(&named.sum),
+                sites: named.sites,
+                openers: named.openers,
+            },
+            Input::Combined { output, .. } if matches!(work, Work::Intake { .. }) => Done::Received {
+                shared: blobs.bytes(&output.shared),
+                each: output.each.iter().map(|b| blobs.bytes(b)).collect(),
+                pairs: output.pairs.iter().map(|(s, b)| (*s, blobs.bytes(b))).collect(),
+            },
+            Input::Spoiled { .. } => Done::Spoiled,
             Input::Combined { output: Output { shared, second: Some(second), .. }, .. } => {
                 Done::First { shared: blobs.bytes(&shared), sum: blobs.bytes(&second.sum) }
             }

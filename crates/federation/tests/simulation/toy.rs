@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use chacha20::ChaCha20Rng;
 use rand_core::Rng;
 
+use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumSite, Void, summable};
 use blindscope_federation::{
-    Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Permit, Phase,
-    Question, SignedHeader, SiteId, Sizes, Study, Task, Work, common_string, payload, promise_of,
+    Ask, Blob, Cause, Confirmation, Coordinator, Evaluation, JobId, JobKind, JobSpec, JobView, Mark, Permit,
+    Phase, Question, SignedHeader, Signer, SiteId, Sizes, Study, Task, Work, common_string, payload,
+    promise_of,
 };
 use blindscope_wire::{Digest, Hasher};
 
@@ -17,11 +19,41 @@ pub(crate) type Disk = BTreeMap<Digest, Vec<u8>>;
 
 /// What work gave.
 pub(crate) enum Done {
-    Combined { shared: Vec<u8>, each: Vec<Vec<u8>> },
-    First { shared: Vec<u8>, sum: Vec<u8> },
+    Combined {
+        shared: Vec<u8>,
+        each: Vec<Vec<u8>>,
+    },
+    First {
+        shared: Vec<u8>,
+        sum: Vec<u8>,
+    },
     Next(Vec<u8>),
     Final(Vec<u8>),
     Unusable(Vec<SiteId>),
+    /// Of a sum's uploads: what each holder is given, and pair keys.
+    Received {
+        shared: Vec<u8>,
+        each: Vec<Vec<u8>>,
+        pairs: Vec<(SiteId, Vec<u8>)>,
+    },
+    /// Of a sum's findings: the set, its sum, its sites and who can open it.
+    Named {
+        shared: Vec<u8>,
+        sum: Vec<u8>,
+        sites: Vec<SiteId>,
+        openers: Vec<SiteId>,
+    },
+    Spoiled,
+}
+
+/// What a site brings to a payload besides its blobs.
+pub(crate) struct Held<'a> {
+    pub(crate) bundle: Option<Blob>,
+    pub(crate) permit: Option<Permit>,
+    pub(crate) sums: &'a SumSite,
+    pub(crate) signer: &'a dyn Signer,
+    /// What it remembers from then on.
+    pub(crate) marks: &'a mut Vec<Mark>,
 }
 
 /// Computes payloads: here, or with real encryption.
@@ -36,7 +68,7 @@ pub(crate) trait Compute {
         &self,
         site: SiteId,
         task: &Task,
-        held: (Option<Blob>, Option<Permit>),
+        held: Held<'_>,
         disk: &Disk,
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Cause>;
@@ -48,8 +80,17 @@ pub(crate) struct Toy<'a> {
     pub(crate) sites: u16,
 }
 
-const SIZES: Sizes =
-    Sizes { openings: 1, commit: 30, key_share: 24, relin: 20, upload: 48, sum: 48, share: 40, trial: 12 };
+const SIZES: Sizes = Sizes {
+    openings: 1,
+    commit: 30,
+    key_share: 24,
+    relin: 20,
+    upload: 48,
+    sum: 48,
+    share: 40,
+    trial: 12,
+    evaluated: false,
+};
 
 /// What a site contributes to a round.
 pub(crate) fn contribution(site: SiteId, job: JobId, round: u64, input: &[u8]) -> u64 {
@@ -170,7 +211,7 @@ impl Compute for Toy<'_> {
         &self,
         site: SiteId,
         task: &Task,
-        held: (Option<Blob>, Option<Permit>),
+        held: Held<'_>,
         disk: &Disk,
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Cause> {
@@ -215,13 +256,41 @@ impl Compute for Toy<'_> {
                 bytes.resize(len, 7);
                 bytes
             }
-            Ask::Upload { input, .. } => {
+            Ask::Upload { input, pairs, .. } => {
                 let input = input.map(|b| disk[&b.digest].clone()).unwrap_or_default();
-                tagged(SUMMAND, contribution(site, task.step.job, task.step.round, &input), &fresh)
+                let mut bytes =
+                    tagged(SUMMAND, contribution(site, task.step.job, task.step.round, &input), &fresh);
+                if *pairs {
+                    bytes.resize(48 + (usize::from(self.sites) - 1) * PAIRING_LEN, site.0 as u8 + 1);
+                }
+                bytes
+            }
+            Ask::Findings { headers, bundle } => {
+                assert_eq!(disk[&bundle.digest], Self::bundle(site, &disk[&headers.digest]));
+                vec![0; Findings::len(disk[&headers.digest].len() / 32)]
+            }
+            Ask::Agree { commitment, uploads } => {
+                // Everybody adds up what is named.
+                let all = uploads.iter().map(|(s, b)| (Some(*s), *b));
+                let Done::Combined { shared, .. } = Self::add(all, disk) else { return Err(Cause::Task) };
+                if disk[&commitment.digest] != Blob::of(&shared).digest.0 {
+                    return Err(Cause::Task);
+                }
+                let mut bytes = vec![site.0 as u8; Agreement::LEN];
+                bytes[..32].copy_from_slice(&commitment.digest.0);
+                bytes
+            }
+            Ask::Void { rounds } => vec![1; rounds.len() * Void::LEN],
+            Ask::Vouch { .. } => panic!("every toy sum is small"),
+            Ask::Open { commitment, agreements, .. } => {
+                let words = disk[&agreements.digest].chunks(Agreement::LEN);
+                assert!(words.len() as u32 > u32::from(self.sites) / 2);
+                assert!(words.into_iter().all(|w| w[..32] == commitment.digest.0));
+                [&u64::from(site.0).to_le_bytes()[..], &commitment.digest.0].concat()
             }
             Ask::Ready { .. } => tagged(SUMMAND, 0, &fresh),
             Ask::Share { opening, zeros, target, evaluation, .. } => {
-                assert_eq!(held.1.map(|p| p.step()), Some(task.step), "a share without a permit");
+                assert_eq!(held.permit.map(|p| p.step()), Some(task.step), "a share without a permit");
                 let mut disk = disk.clone();
                 if let Some(evaluation) = evaluation {
                     // The answer is computed, not fetched.
@@ -282,6 +351,38 @@ impl Compute for Toy<'_> {
             Work::Sum { uploads, evaluation: Some(evaluation), .. } => {
                 Self::evaluate(evaluation, uploads.iter().map(|(s, b)| (Some(*s), *b)), disk)
             }
+            Work::Intake { uploads, pairs, .. } => self.intake(uploads, pairs, disk),
+            Work::Name { uploads, findings, earlier, .. } => self.name(uploads, findings, earlier, disk),
+            Work::Agreements { commitment, words, .. } => {
+                let fits = |b: &Blob| disk[&b.digest][..32] == commitment.digest.0;
+                let bad: Vec<_> = words.iter().filter(|(_, b)| !fits(b)).map(|(s, _)| *s).collect();
+                if !bad.is_empty() {
+                    return Done::Unusable(bad);
+                }
+                let shared = words.iter().flat_map(|(_, b)| disk[&b.digest].clone()).collect();
+                Done::Combined { shared, each: Vec::new() }
+            }
+            Work::Voids { rounds, words, .. } => {
+                let all_one = |b: &Blob| disk[&b.digest].iter().all(|x| *x == 1);
+                let bad: Vec<_> = words.iter().filter(|(_, b)| !all_one(b)).map(|(s, _)| *s).collect();
+                if !bad.is_empty() {
+                    return Done::Unusable(bad);
+                }
+                Done::Combined { shared: b"void".to_vec(), each: vec![b"void".to_vec(); rounds.len()] }
+            }
+            Work::Vouches { .. } => panic!("every toy sum is small"),
+            Work::Result(work) => {
+                let fits = |b: &Blob| disk[&b.digest][8..] == work.commitment.digest.0;
+                let bad: Vec<_> = work.openings.iter().filter(|(_, b)| !fits(b)).map(|(s, _)| *s).collect();
+                if !bad.is_empty() {
+                    return Done::Unusable(bad);
+                }
+                let (_, sum, _) = parse(&disk[&work.sum.digest]).unwrap();
+                let input = work.input.map(|b| disk[&b.digest].clone()).unwrap_or_default();
+                let bytes = advance(&input, sum, work.committed);
+                let last = work.step.round + 1 >= work.spec.rounds;
+                if last { Done::Final(bytes) } else { Done::Next(bytes) }
+            }
             Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
             Work::Refresh { sum, zeros, .. } => {
                 let zeros = zeros.iter().map(|(s, b)| (Some(*s), *b));
@@ -319,6 +420,60 @@ impl Toy<'_> {
         }
         let all = all.finish().0;
         (0..self.sites).map(|k| [&u64::from(k).to_le_bytes()[..], &all].concat()).collect()
+    }
+
+    /// What a holder is given of uploads with these headers.
+    fn bundle(site: SiteId, headers: &[u8]) -> Vec<u8> {
+        Hasher::new("test/given").absorb_u64(u64::from(site.0)).absorb(headers).finish().0.to_vec()
+    }
+
+    /// The set that goes on, if all findings are good.
+    fn name(
+        &self,
+        uploads: &[(SiteId, Blob)],
+        findings: &[(SiteId, Blob)],
+        earlier: &[Vec<SiteId>],
+        disk: &Disk,
+    ) -> Done {
+        let all_zero = |b: &Blob| disk[&b.digest].iter().all(|x| *x == 0);
+        let bad: Vec<_> = findings.iter().filter(|(_, b)| !all_zero(b)).map(|(s, _)| *s).collect();
+        if !bad.is_empty() {
+            return Done::Unusable(bad);
+        }
+        let of = |of: &[(SiteId, Blob)]| of.iter().map(|(s, _)| *s).collect::<Vec<_>>();
+        let sites = summable(&of(uploads), earlier);
+        if sites.len() < self.study.literal().minimum_cohort as usize {
+            return Done::Spoiled;
+        }
+        let kept = uploads.iter().filter(|(s, _)| sites.contains(s));
+        let Done::Combined { shared: sum, .. } = Self::add(kept.map(|(s, b)| (Some(*s), *b)), disk) else {
+            return Done::Spoiled;
+        };
+        let shared = Blob::of(&sum).digest.0.to_vec();
+        Done::Named { shared, sum, sites, openers: of(findings) }
+    }
+
+    /// Headers, a bundle a site, and the pair keys that came with uploads.
+    fn intake(&self, uploads: &[(SiteId, Blob)], known: &[(SiteId, Blob)], disk: &Disk) -> Done {
+        let (mut headers, mut pairs, mut bad) = (Vec::new(), Vec::new(), Vec::new());
+        for (site, blob) in uploads {
+            let bytes = &disk[&blob.digest];
+            let paired = bytes.len() > 48 || known.iter().any(|(s, _)| s == site);
+            match parse(bytes) {
+                Some((SUMMAND, ..)) if paired => {
+                    headers.extend_from_slice(&blob.digest.0);
+                    if bytes.len() > 48 {
+                        pairs.push((*site, bytes[48..].to_vec()));
+                    }
+                }
+                _ => bad.push(*site),
+            }
+        }
+        if !bad.is_empty() {
+            return Done::Unusable(bad);
+        }
+        let each = (0..self.sites).map(|k| Self::bundle(SiteId(k), &headers)).collect();
+        Done::Received { shared: headers, each, pairs }
     }
 
     /// The final bytes that follow from what each round's committed sites contributed.

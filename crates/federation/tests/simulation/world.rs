@@ -7,10 +7,10 @@ use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
 use crate::common::{Fixture, willing};
-use crate::toy::{Compute, Disk, Done};
+use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, Order, Outcome, Output,
-    Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, NamedSet, Order, Outcome,
+    Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
 };
 use blindscope_wire::Digest;
 
@@ -77,6 +77,8 @@ pub(crate) struct World<'a, C> {
     sites: Vec<SiteNode>,
     pending: Vec<JobSpec>,
     pub(crate) shares: Vec<Share>,
+    /// Sums that sites opened their parts of: who, when, which set.
+    pub(crate) opened: Vec<(SiteId, Step, Digest)>,
     pub(crate) crashes: u64,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
 }
@@ -104,6 +106,7 @@ impl<'a, C: Compute> World<'a, C> {
             sites: (0..count).map(|_| SiteNode::default()).collect(),
             pending: jobs,
             shares: Vec::new(),
+            opened: Vec::new(),
             crashes: 0,
             refusals: BTreeMap::new(),
         };
@@ -278,16 +281,29 @@ impl<'a, C: Compute> World<'a, C> {
             Done::Combined { shared, each } => {
                 let shared = self.keep(shared)?;
                 let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
-                Input::Combined { step, output: Output { shared, each, second: None } }
+                Input::Combined { step, output: Output { each, ..Output::shared(shared) } }
             }
             Done::First { shared, sum } => {
                 let (shared, sum) = (self.keep(shared)?, self.keep(sum)?);
                 let second = Some(SecondRound { sum, seeds: Vec::new() });
-                Input::Combined { step, output: Output { shared, each: Vec::new(), second } }
+                Input::Combined { step, output: Output { second, ..Output::shared(shared) } }
             }
             Done::Next(bytes) => Input::Opened { step, outcome: Outcome::Next(self.keep(bytes)?) },
             Done::Final(bytes) => Input::Opened { step, outcome: Outcome::Final(self.keep(bytes)?) },
             Done::Unusable(sites) => Input::Unusable { step, sites },
+            Done::Spoiled => Input::Spoiled { step },
+            Done::Received { shared, each, pairs } => {
+                let shared = self.keep(shared)?;
+                let each = each.into_iter().map(|bytes| self.keep(bytes)).collect::<Option<_>>()?;
+                let pairs = pairs.into_iter().map(|(s, bytes)| Some((s, self.keep(bytes)?)));
+                let pairs = pairs.collect::<Option<_>>()?;
+                Input::Combined { step, output: Output { each, pairs, ..Output::shared(shared) } }
+            }
+            Done::Named { shared, sum, sites, openers } => {
+                let (shared, sum) = (self.keep(shared)?, self.keep(sum)?);
+                let named = Some(NamedSet { sum, sites, openers });
+                Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
+            }
         })
     }
 
@@ -384,6 +400,7 @@ impl<'a, C: Compute> World<'a, C> {
 
     fn receive_task(&mut self, site: SiteId, task: &Task) {
         let Some(up) = self.node(site).up.as_ref() else { return };
+        let mut marks = Vec::new();
         let answer = match up.take(task).unwrap() {
             Order::Send(answer) => return self.send_answer(site, &answer),
             Order::Decline(objection) => Answer::Declined(objection.cause()),
@@ -392,7 +409,7 @@ impl<'a, C: Compute> World<'a, C> {
                 if !self.fetch(site, task) || !self.mark(site, &before) {
                     return;
                 }
-                match self.site_payload(site, task) {
+                match self.site_payload(site, task, &mut marks) {
                     Ok(Some(blob)) => Answer::Payload(blob),
                     Ok(None) => return,
                     Err(cause) => Answer::Declined(cause),
@@ -400,7 +417,7 @@ impl<'a, C: Compute> World<'a, C> {
             }
         };
         let identity = &self.fixture.sites[usize::from(site.0)];
-        let marks = self.node(site).up.as_ref().unwrap().answer(task, answer, identity);
+        marks.extend(self.node(site).up.as_ref().unwrap().answer(task, answer, identity));
         if self.mark(site, &marks) {
             let Some(Mark::Staged { answer }) = marks.last() else { panic!("nothing staged") };
             self.send_answer(site, answer);
@@ -408,16 +425,27 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     /// Computes and keeps a payload; nothing where the machine stops.
-    fn site_payload(&mut self, site: SiteId, task: &Task) -> Result<Option<Blob>, Cause> {
+    fn site_payload(
+        &mut self,
+        site: SiteId,
+        task: &Task,
+        marks: &mut Vec<Mark>,
+    ) -> Result<Option<Blob>, Cause> {
         let mut permit = None;
         if let Ask::Share { opening, target, .. } = &task.ask {
             permit = Some(self.node(site).up.as_mut().unwrap().permit(task).unwrap());
             let (opening, target) = (opening.digest(), target.digest);
             self.shares.push(Share { site, step: task.step, opening, target });
         }
-        let bundle = self.node(site).up.as_ref().and_then(|s| s.bundle(task));
+        if let Ask::Open { commitment, .. } = &task.ask {
+            self.opened.push((site, task.step, commitment.digest));
+        }
+        let up = self.node(site).up.as_ref().unwrap();
+        let (bundle, sums) = (up.bundle(task), up.sums().clone());
         let disk = std::mem::take(&mut self.node(site).disk);
-        let payload = self.compute.payload(site, task, (bundle, permit), &disk, &mut self.rng);
+        let signer = &self.fixture.sites[usize::from(site.0)];
+        let held = Held { bundle, permit, sums: &sums, signer, marks };
+        let payload = self.compute.payload(site, task, held, &disk, &mut self.rng);
         self.node(site).disk = disk;
         let mut payload = payload?;
         if task.step.phase != Phase::Parts && self.chance(self.faults.rubbish) {
@@ -468,6 +496,11 @@ pub(crate) fn committed(log: &[Record], job: JobId) -> Vec<Vec<SiteId>> {
             }
             Event::Excluded { step, missing } if step.job == job && step.phase == Phase::Upload => {
                 rounds.last_mut().unwrap().retain(|s| missing.iter().all(|m| m.site != *s));
+            }
+            Event::Combined { step, output } if step.job == job => {
+                if let Some(named) = &output.named {
+                    rounds.last_mut().unwrap().clone_from(&named.sites);
+                }
             }
             _ => {}
         }

@@ -35,7 +35,7 @@ struct Runner {
     site: Site,
     marks: Marks,
     blobs: Folder,
-    signer: IdentityKey,
+    signer: Arc<IdentityKey>,
     sealing: Arc<SealingKey>,
     learning: Learning,
     client: Client,
@@ -65,7 +65,7 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
         site,
         marks,
         blobs,
-        signer: kit.identity()?,
+        signer: Arc::new(kit.identity()?),
         sealing: Arc::new(kit.sealing()?),
         learning,
         client: kit.client(&settings.coordinator)?,
@@ -123,26 +123,27 @@ impl Runner {
             Order::Send(staged) => *staged,
             Order::Decline(objection) => {
                 tracing::warn!(step = %task.step, %objection, "declined");
-                self.stage(&task, Answer::Declined(objection.cause())).await?
+                self.stage(&task, Answer::Declined(objection.cause()), Vec::new()).await?
             }
             Order::Work { before } => {
-                let answer = match self.gather(&task).await? {
+                let (answer, marks) = match self.gather(&task).await? {
                     Gathered::All => {
                         self.keep(before).await?;
                         self.work(&task).await?
                     }
-                    Gathered::Gone(cause) => Answer::Declined(cause),
+                    Gathered::Gone(cause) => (Answer::Declined(cause), Vec::new()),
                     Gathered::Stopped => return Ok(()),
                 };
-                self.stage(&task, answer).await?
+                self.stage(&task, answer, marks).await?
             }
         };
         self.send(&staged).await
     }
 
-    /// Signs an answer and keeps it.
-    async fn stage(&mut self, task: &Task, answer: Answer) -> Result<SignedHeader> {
-        let marks = self.site.answer(task, answer, &self.signer);
+    /// Signs an answer and keeps it, with the marks that go before it.
+    async fn stage(&mut self, task: &Task, answer: Answer, before: Vec<Mark>) -> Result<SignedHeader> {
+        let mut marks = before;
+        marks.extend(self.site.answer(task, answer, &*self.signer));
         let staged = marks.iter().find_map(|mark| match mark {
             Mark::Staged { answer } => Some(answer.clone()),
             _ => None,

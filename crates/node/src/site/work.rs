@@ -3,7 +3,7 @@
 use super::{Runner, dial, named};
 use crate::error::{Error, Result};
 use crate::system;
-use blindscope_federation::{Answer, Blob, Cause, Phase, SiteTools, Task, site_payload};
+use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, SiteTools, Task, site_payload};
 use blindscope_store::Unfinished;
 
 /// What became of a task's inputs.
@@ -33,8 +33,9 @@ impl Runner {
         Ok(Gathered::All)
     }
 
-    /// The answer to a task whose inputs are here: a payload that is kept, or why there is none.
-    pub(super) async fn work(&mut self, task: &Task) -> Result<Answer> {
+    /// The answer to a task whose inputs are here: a payload that is kept, or why there is none; and the marks that are stored with
+    /// it.
+    pub(super) async fn work(&mut self, task: &Task) -> Result<(Answer, Vec<Mark>)> {
         let permit = match task.step.phase {
             Phase::Share => Some(self.site.permit(task)?),
             _ => None,
@@ -42,6 +43,8 @@ impl Runner {
         let (bundle, checked) = (self.site.bundle(task), self.site.has_checked(task));
         let (study, me, blobs) = (self.site.study().clone(), self.site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
+        let (sums, signer, minimum_cohort) =
+            (self.site.sums().clone(), self.signer.clone(), self.site.minimum_cohort());
         let step = task.step;
         let started = std::time::Instant::now();
         let mut rng = system::rng()?;
@@ -53,19 +56,27 @@ impl Runner {
                 learning: &*learning,
                 blobs: &blobs,
                 checked,
+                sums: &sums,
+                minimum_cohort,
+                signer: &*signer,
             };
-            site_payload(&tools, &task, bundle, permit, &mut rng)
+            let mut marks = Vec::new();
+            let made = site_payload(&tools, &task, bundle, permit, &mut marks, &mut rng);
+            (made, marks)
         });
-        match computing.await.map_err(|_| Error::Defect { what: "the computation of a payload" })? {
+        let defect = |_| Error::Defect { what: "the computation of a payload" };
+        let (made, marks) = computing.await.map_err(defect)?;
+        let answer = match made {
             Ok(blob) => {
                 tracing::info!(%step, bytes = blob.len, took = ?started.elapsed(), "computed");
-                Ok(Answer::Payload(blob))
+                Answer::Payload(blob)
             }
             Err(error) => {
                 tracing::error!(%step, %error, "not computed");
-                Ok(Answer::Declined(error.cause()))
+                Answer::Declined(error.cause())
             }
-        }
+        };
+        Ok((answer, marks))
     }
 
     /// A blob of the coordinator's, unless it is here already; whether it is, which it is not after a stop.

@@ -42,6 +42,7 @@ pub fn found(folder: &Path, name: &str, inference: Option<InferenceSettings>) {
         askers: vec!["asker".to_owned()],
         threshold: 2,
         minimum_cohort: 2,
+        colluders: None,
         decryptions: 1 << 20,
         statistical_bits: 40,
         attempts: 3,

@@ -26,7 +26,7 @@
 //!
 //! No value is ever subnormal, infinite or NaN, and no branch or address depends on a residue.
 //!
-//! The [decision](../../../docs/decisions/0010-doubles.md) has figures and alternatives.
+//! The [decision](../../../docs/decisions/0011-doubles.md) has figures and alternatives.
 #![allow(clippy::large_types_passed_by_value, reason = "constants that live in registers")]
 
 pub(crate) mod avx2;

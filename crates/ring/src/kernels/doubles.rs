@@ -5,7 +5,7 @@
 #![allow(unsafe_code)]
 #![allow(clippy::large_types_passed_by_value, reason = "constants that live in registers")]
 
-use crate::doubles::vector::{self, V, add, broadcast, or, splat, sub, zero};
+use crate::doubles::vector::{self, V, add, broadcast, mul_add, or, splat, sub, zero};
 use crate::doubles::{
     Lane, Pair, accumulate, both, centred, enter, finish, fold, is_wide, lane, leave, multiply, product,
     settle,
@@ -18,6 +18,10 @@ const MAX_TERMS: [usize; 2] = [16, 4];
 const ROW_TERMS: [usize; 2] = [32, 4];
 /// Rows of a tile.
 const ROWS: usize = 4;
+/// Widest prime of which [`SHORT_TERMS`] products of a residue and a centred one are summed without an error: to less than
+/// `64·2^45 = 2^51`, and a settled sum before them.
+const SHORT_BITS: u32 = 23;
+const SHORT_TERMS: usize = 64;
 
 /// The constants of one prime. Built only where the processor has the instructions.
 #[derive(Clone, Copy)]
@@ -186,7 +190,6 @@ fn mul_rows_add_assign<const WIDE: bool>(k: Kernels, acc: &mut [&mut [u64]], x: 
     if x.is_empty() {
         return;
     }
-    let c = lane(k.p);
     let mut weights = Vec::with_capacity(w.len());
     for w in w.chunks(ROWS * x.len()) {
         // Column by column of a tile: the order in which they are read.
@@ -194,13 +197,29 @@ fn mul_rows_add_assign<const WIDE: bool>(k: Kernels, acc: &mut [&mut [u64]], x: 
             weights.extend(w[j..].iter().step_by(x.len()).map(|&w| centred(w, k.p)));
         }
     }
-    for at in (0..len).step_by(4) {
+    if k.bits <= SHORT_BITS {
+        tiles::<WIDE, true>(k, acc, x, &weights);
+    } else {
+        tiles::<WIDE, false>(k, acc, x, &weights);
+    }
+}
+
+#[inline]
+#[target_feature(enable = "avx2,fma")]
+fn tiles<const WIDE: bool, const SHORT: bool>(
+    k: Kernels,
+    acc: &mut [&mut [u64]],
+    x: &[&[u64]],
+    weights: &[f64],
+) {
+    let c = lane(k.p);
+    for at in (0..acc.first().map_or(0, |row| row.len())).step_by(4) {
         for (rows, w) in acc.chunks_mut(ROWS).zip(weights.chunks(ROWS * x.len())) {
             match rows.len() {
-                ROWS => tile::<ROWS, WIDE>(k, c, rows, x, w, at),
-                3 => tile::<3, WIDE>(k, c, rows, x, w, at),
-                2 => tile::<2, WIDE>(k, c, rows, x, w, at),
-                _ => tile::<1, WIDE>(k, c, rows, x, w, at),
+                ROWS => tile::<ROWS, WIDE, SHORT>(k, c, rows, x, w, at),
+                3 => tile::<3, WIDE, SHORT>(k, c, rows, x, w, at),
+                2 => tile::<2, WIDE, SHORT>(k, c, rows, x, w, at),
+                _ => tile::<1, WIDE, SHORT>(k, c, rows, x, w, at),
             }
         }
     }
@@ -209,7 +228,7 @@ fn mul_rows_add_assign<const WIDE: bool>(k: Kernels, acc: &mut [&mut [u64]], x: 
 /// `R` rows from word `at`; weights column after column.
 #[inline]
 #[target_feature(enable = "avx2,fma")]
-fn tile<const R: usize, const WIDE: bool>(
+fn tile<const R: usize, const WIDE: bool, const SHORT: bool>(
     k: Kernels,
     c: Lane,
     rows: &mut [&mut [u64]],
@@ -217,7 +236,7 @@ fn tile<const R: usize, const WIDE: bool>(
     w: &[f64],
     at: usize,
 ) {
-    let most = ROW_TERMS[usize::from(WIDE)];
+    let most = if SHORT { SHORT_TERMS } else { ROW_TERMS[usize::from(WIDE)] };
     // Sums have either sign: the middle of the binade, with half as many terms to a side.
     let base = splat(1.5 * k.base(most));
     let mut sum = [zero(); R];
@@ -229,11 +248,16 @@ fn tile<const R: usize, const WIDE: bool>(
         for (x, w) in x.iter().zip(w.chunks_exact(R)) {
             let x = get(&x[at..at + 4], c);
             for r in 0..R {
-                accumulate(&mut high[r], &mut low[r], x, broadcast(&w[r]));
+                if SHORT {
+                    low[r] = mul_add(x, broadcast(&w[r]), low[r]);
+                } else {
+                    accumulate(&mut high[r], &mut low[r], x, broadcast(&w[r]));
+                }
             }
         }
         for r in 0..R {
-            sum[r] = settle(fold(sub(high[r], base), low[r], c), c);
+            let folded = if SHORT { low[r] } else { fold(sub(high[r], base), low[r], c) };
+            sum[r] = settle(folded, c);
         }
     }
     for (sum, row) in sum.iter().zip(rows.iter_mut()) {

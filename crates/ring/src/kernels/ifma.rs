@@ -273,12 +273,20 @@ fn mul_sums_of<const T: usize>(k: Kernels, out: [&mut [u64]; 2], x: [&[u64]; T],
 const TILE: usize = 16;
 /// Rows of a tile.
 const ROWS: usize = 4;
+/// Widest prime of which a product of two residues has no high half.
+const SHORT_BITS: u32 = 26;
+
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]) {
+    if k.bits <= SHORT_BITS { rows::<true>(k, acc, x, w) } else { rows::<false>(k, acc, x, w) }
+}
 
 /// Sums of products stay as pairs of halves in registers over all of `x`, then are reduced once. With at most
 /// [`MAX_ROW_TERMS`] products of residues below `2^46` and one residue, the low halves sum up to less than `2^64`, the
-/// high ones with the carry of the low ones to less than `2^52`.
+/// high ones with the carry of the low ones to less than `2^52`. High halves of `SHORT` primes are zero before the carry.
+#[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]) {
+fn rows<const SHORT: bool>(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u64]) {
     let len = acc.first().map_or(0, |row| row.len());
     assert!(x.len() <= MAX_ROW_TERMS && w.len() == acc.len() * x.len());
     assert!(acc.iter().all(|a| a.len() == len) && x.iter().all(|x| x.len() == len));
@@ -287,12 +295,12 @@ fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u6
         let end = (at + TILE).min(len);
         for (rows, w) in acc.chunks_mut(ROWS).zip(w.chunks(ROWS * x.len().max(1))) {
             match (rows.len(), end - at) {
-                (ROWS, TILE) => tile::<ROWS, 2>(&c, fold, rows, x, w, at),
+                (ROWS, TILE) => tile::<ROWS, 2, SHORT>(&c, fold, rows, x, w, at),
                 (_, TILE) => rows.chunks_mut(1).zip(w.chunks(x.len())).for_each(|(row, w)| {
-                    tile::<1, 2>(&c, fold, row, x, w, at);
+                    tile::<1, 2, SHORT>(&c, fold, row, x, w, at);
                 }),
                 _ => rows.chunks_mut(1).zip(w.chunks(x.len())).for_each(|(row, w)| {
-                    tile::<1, 1>(&c, fold, row, x, w, at);
+                    tile::<1, 1, SHORT>(&c, fold, row, x, w, at);
                 }),
             }
         }
@@ -302,7 +310,7 @@ fn mul_rows_add_assign(k: Kernels, acc: &mut [&mut [u64]], x: &[&[u64]], w: &[u6
 /// `R` rows by `V` vectors from word `at`; weights row after row.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
-fn tile<const R: usize, const V: usize>(
+fn tile<const R: usize, const V: usize, const SHORT: bool>(
     c: &Lane,
     fold: (__m512i, __m512i),
     rows: &mut [&mut [u64]],
@@ -325,7 +333,9 @@ fn tile<const R: usize, const V: usize>(
         for r in 0..R {
             let weight = splat(w[r * (w.len() / R) + j]);
             for v in 0..V {
-                hi[r][v] = _mm512_madd52hi_epu64(hi[r][v], values[v], weight);
+                if !SHORT {
+                    hi[r][v] = _mm512_madd52hi_epu64(hi[r][v], values[v], weight);
+                }
                 lo[r][v] = _mm512_madd52lo_epu64(lo[r][v], values[v], weight);
             }
         }

@@ -17,6 +17,7 @@ pub fn study(name: &str) -> (Study, IdentityKey) {
         coordinator: key(9).public(),
         threshold: 2,
         minimum_cohort: 2,
+        colluders: None,
         classes: vec!["a".to_owned(), "b".to_owned()],
         backbone: Digest([0; 32]),
         allow_unknown_backbone: false,

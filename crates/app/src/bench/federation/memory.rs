@@ -28,8 +28,6 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
         running.spawn(async move { blindscope_node::site::run(&kit, &[], learning, 1 << 40, stop).await });
     }
     let admin = study.admin()?;
-    admin.submit(&trial::ceremony()).await?;
-    finish(&admin, "key").await?;
     let spec = round::of_bytes(&study.study()?, "update", 1, BYTES)?;
     admin.submit(&spec).await?;
     finish(&admin, "update").await?;

@@ -1,4 +1,4 @@
-//! A durable round: three sites, about 300 KB each, from the question to the opened sum, by the coordinator's records.
+//! A durable round: three sites, 100,000 values each, from the question to the opened sum, by the coordinator's records.
 
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
@@ -6,17 +6,17 @@ use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Sizes, Study};
 use blindscope_node::Result;
 use blindscope_node::trial;
 
-const BYTES: u64 = 300_000;
+const VALUES: u64 = 100_000;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
     let study = options.study("round", trial::project(3, 2, 3)).await?;
     let admin = study.admin()?;
-    let spec = of_bytes(&study.study()?, "rounds", options.rounds.max(3), BYTES)?;
+    let spec = trial::sums("rounds", VALUES, options.rounds.max(3));
     let sizes = Sizes::of(&study.study()?, &spec)?;
     let job = admin.submit(&spec).await?;
     finish(&admin, "rounds").await?;
     let times = times(&records(&admin).await?, job);
-    let figure = Figure::of(AREA, "durable-round", "ms", Better::Lower, &times).must(100.0, 30.0);
+    let figure = Figure::of(AREA, "durable-round", "ms", Better::Lower, &times).must(60.0, 25.0);
     let bytes = Figure::of(AREA, "durable-round-upload", "bytes", Better::Lower, &[sizes.upload as f64]);
     Ok(vec![figure, bytes])
 }

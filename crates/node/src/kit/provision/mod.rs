@@ -30,6 +30,8 @@ pub struct Founded {
     pub study: String,
     /// Its digest, hexadecimal: what everybody compares.
     pub digest: String,
+    /// Whom its sums withstand and who may be missing, in words.
+    pub sums: String,
     /// The coordinator's kit.
     pub coordinator: PathBuf,
     /// Everybody else's: name and folder.
@@ -78,8 +80,13 @@ pub fn found(
         write.party(&kit, request)?;
         kits.push((request.name.clone(), kit.folder().to_owned()));
     }
-    let digest = study.digest().to_string();
-    Ok(Founded { study: project.name.clone(), digest, coordinator: coordinator.folder().to_owned(), kits })
+    Ok(Founded {
+        study: project.name.clone(),
+        digest: study.digest().to_string(),
+        sums: study.literal().sums_in_words(),
+        coordinator: coordinator.folder().to_owned(),
+        kits,
+    })
 }
 
 /// A whole study on one machine: everybody's keys are made here too.

@@ -48,6 +48,12 @@ documented! {
         /// Fewest contributions in a sum that is opened.
         /// Unit: sites.
         pub minimum_cohort: u32,
+        /// Sites that may collude with a coordinator that does anything and still learn no other site's values from a sum; each set of sites that
+        /// is summed is signed by more than half of all sites and these together.
+        /// Unit: sites.
+        /// Default: as many as leave a cohort of `minimum_cohort` able to sign by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub colluders: Option<u32>,
         /// Ciphertexts opened in the study's life.
         /// Unit: ciphertexts.
         #[serde(default = "decryptions")]
@@ -176,6 +182,7 @@ impl Project {
             coordinator,
             threshold: self.threshold,
             minimum_cohort: self.minimum_cohort,
+            colluders: self.colluders,
             classes: self.classes.clone(),
             backbone,
             allow_unknown_backbone: self.allow_unknown_backbone,

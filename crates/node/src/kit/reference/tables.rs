@@ -80,6 +80,14 @@ pub(super) const JOB: &[Key] = &[
         &["How long contributions are waited for, 1 to 604800.", "Unit: seconds", "Default: the study's"],
     ),
     key(
+        "data_version",
+        "Option<String>",
+        &[
+            "Of sums: which data of the sites it is of, in a word, where an earlier job of the same kind and settings was of other data. Values under one word are summed over one set of sites.",
+            "Default: none",
+        ],
+    ),
+    key(
         "settings",
         "Value",
         &[

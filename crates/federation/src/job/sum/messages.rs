@@ -1,0 +1,77 @@
+//! What a sum's parties say to each other, as it stands in blobs: bounded before it is read, checked once.
+
+use std::io::Read as _;
+
+use crate::payload;
+use crate::sums::{Agreed, Agreement, Commitment, SignedUpload, SumRefusal, SumRound, SumSite, Void, Vouch};
+use crate::{Blob, Blobs, Error, Mark, Result, SettledProof};
+
+/// The bytes of a blob that is small by the round's own numbers.
+pub(super) fn read(blobs: &dyn Blobs, blob: &Blob, max: u64) -> Result<Vec<u8>> {
+    const OP: &str = "read a sum's message";
+    if blob.len > max {
+        return Err(Error::Length { op: OP, expected: max, found: blob.len });
+    }
+    let mut bytes = Vec::with_capacity(blob.len as usize);
+    payload::open(OP, blobs, blob)?.take(max).read_to_end(&mut bytes).map_err(Error::io(OP))?;
+    Ok(bytes)
+}
+
+pub(super) fn max_headers(round: &SumRound) -> u64 {
+    (round.epoch().literal().members.len() * SignedUpload::len(round)) as u64
+}
+
+pub(super) fn read_headers(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<SignedUpload>> {
+    let bytes = read(blobs, blob, max_headers(round))?;
+    let uploads: Vec<_> = bytes
+        .chunks(SignedUpload::len(round))
+        .map(|h| SignedUpload::from_bytes(round, h))
+        .collect::<Result<_>>()?;
+    for pair in uploads.windows(2) {
+        if let [a, b] = pair
+            && a.header.site >= b.header.site
+        {
+            return Err(SumRefusal::Order { site: b.header.site }.into());
+        }
+    }
+    Ok(uploads)
+}
+
+pub(super) fn read_commitment(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Commitment> {
+    Commitment::from_bytes(round, &read(blobs, blob, Commitment::max_len(round) as u64)?)
+}
+
+pub(super) fn read_bundle(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>> {
+    let one = crate::sums::PAIRING_LEN + round.sealed_len();
+    read(blobs, blob, (round.epoch().literal().members.len() * one) as u64)
+}
+
+pub(super) fn read_agreed(
+    round: &SumRound,
+    blobs: &dyn Blobs,
+    commitment: &Commitment,
+    (agreements, vouches): (&Blob, Option<&Blob>),
+) -> Result<Agreed> {
+    let members = round.epoch().literal().members.len();
+    let bytes = read(blobs, agreements, (members * Agreement::LEN) as u64)?;
+    let words = bytes.chunks(Agreement::LEN).map(|w| Agreement::from_bytes(round, w));
+    let words = words.collect::<Result<Vec<_>>>()?;
+    let bytes = vouches.map_or(Ok(Vec::new()), |v| read(blobs, v, (members * Vouch::LEN) as u64))?;
+    let vouches = bytes.chunks(Vouch::LEN).map(|v| Vouch::from_bytes(round, v));
+    Agreed::new(round, commitment, &words, &vouches.collect::<Result<Vec<_>>>()?)
+}
+
+/// The mark of a round whose set a quorum has signed.
+pub(super) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<Mark> {
+    let commitment = read_commitment(round, blobs, &proof.commitment)?;
+    let agreed = read_agreed(round, blobs, &commitment, (&proof.agreements, proof.vouches.as_ref()))?;
+    Ok(Mark::Sum { mark: SumSite::settled(round, &commitment, &agreed)?, openings: 0 })
+}
+
+/// The mark of a round that these declarations make void.
+pub(super) fn voided(round: &SumRound, blobs: &dyn Blobs, declared: &Blob) -> Result<Mark> {
+    let members = round.epoch().literal().members.len();
+    let bytes = read(blobs, declared, (members * Void::LEN) as u64)?;
+    let voids = bytes.chunks(Void::LEN).map(|v| Void::from_bytes(round, v)).collect::<Result<Vec<_>>>()?;
+    Ok(Mark::Sum { mark: SumSite::voided(round, &voids)?, openings: 0 })
+}

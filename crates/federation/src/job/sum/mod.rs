@@ -1,0 +1,145 @@
+//! Rounds of sums: `sum`, and every kind whose learning is a sum of integers. What the integers mean is the learning code's.
+//!
+//! Each round has keys of its own ([`crate::sums`]): upload, findings, agreement, opening. Here the steps of the protocol meet the
+//! state machines' blobs.
+
+mod messages;
+mod round;
+mod site;
+
+use rand_core::CryptoRng;
+
+use super::spec::refused;
+use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
+use crate::sums::{Agreement, PAIRING_LEN, SumOpening, SumRound};
+use crate::{Ask, Blob, Input, JobId, JobSpec, Phase, Result, SiteId, Study, Work};
+
+/// What each round sums.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SumJob {
+    /// Integers that each site contributes a round.
+    values: u64,
+    /// Largest of these integers, weight included.
+    max: u64,
+}
+
+impl SumJob {
+    pub(super) fn of(spec: &JobSpec) -> Result<Self> {
+        let rounds: &[&str] = if spec.kind.has_rounds() { &["rounds"] } else { &[] };
+        spec.has_only(&[rounds, &["values", "max", "data_version"]].concat())?;
+        let expected = "1 to 4294967296 for a sum, otherwise 0";
+        if !(1..=1 << 32).contains(&spec.values) {
+            return Err(refused("values", spec.values.to_string(), expected));
+        }
+        if spec.max == 0 {
+            return Err(refused("max", "0".to_owned(), "at least 1 for a sum, otherwise 0"));
+        }
+        Ok(Self { values: spec.values, max: spec.max })
+    }
+
+    /// A round of it, as each party computes it from its own study.
+    fn round(&self, study: &Study, job: JobId, number: u64) -> Result<SumRound> {
+        SumRound::new(&study.epoch()?, job, number, (self.values, self.max))
+    }
+}
+
+/// A round of another sum, by its file.
+fn of_spec(study: &Study, spec: &JobSpec, number: u64) -> Result<SumRound> {
+    SumJob::of(spec)?.round(study, spec.id(study), number)
+}
+
+impl Kind for SumJob {
+    fn sizes(&self, study: &Study, id: JobId) -> Result<Sizes> {
+        let round = self.round(study, id, 0)?;
+        Ok(Sizes {
+            openings: round.plan().chunks(),
+            upload: round.upload_len(SiteId(0), false),
+            sum: round.plan().sum_len(),
+            share: SumOpening::len(&round) as u64,
+            evaluated: !round.is_small(),
+            ..Sizes::default()
+        })
+    }
+
+    fn payload(&self, making: Making<'_>, rng: &mut dyn CryptoRng) -> Result<Blob> {
+        let task = making.task;
+        let round = self.round(making.tools.study, task.step.job, task.step.round)?;
+        match &task.ask {
+            Ask::Upload { input, pairs, voids, settled, .. } => {
+                let blobs = making.tools.blobs;
+                for one in settled {
+                    let opened = of_spec(making.tools.study, &one.spec, one.round)?;
+                    making.marks.push(messages::settled(&opened, blobs, &one.proof)?);
+                }
+                for (spec, number, declared) in voids {
+                    let failed = of_spec(making.tools.study, spec, *number)?;
+                    making.marks.push(messages::voided(&failed, blobs, declared)?);
+                }
+                site::upload(&round, making, (input.as_ref(), *pairs), rng)
+            }
+            Ask::Void { rounds } => {
+                let of = |(spec, number): &(JobSpec, u64)| of_spec(making.tools.study, spec, *number);
+                let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
+                site::void(&rounds, making)
+            }
+            Ask::Findings { headers, bundle } => site::findings(&round, &making, (headers, bundle)),
+            Ask::Agree { commitment, uploads } => site::agree(&round, making, commitment, uploads),
+            Ask::Vouch { commitment, uploads } => site::vouch(&round, &making, commitment, uploads),
+            Ask::Open { headers, bundle, commitment, agreements, vouches } => {
+                let agreed = (commitment, agreements, vouches.as_ref());
+                site::open(&round, making, (headers, bundle), agreed)
+            }
+            _ => Err(making.foreign()),
+        }
+    }
+
+    fn combine(&self, combining: &Combining<'_>) -> Result<Input> {
+        let step = combining.work.step();
+        let round = self.round(combining.study, step.job, step.round)?;
+        match combining.work {
+            Work::Voids { rounds, words, .. } => {
+                let of = |(spec, number): &(JobSpec, u64)| of_spec(combining.study, spec, *number);
+                let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
+                round::voids(&rounds, combining, words)
+            }
+            Work::Intake { uploads, pairs, .. } => round::intake(&round, combining, uploads, pairs),
+            Work::Name { uploads, headers, findings, earlier, .. } => {
+                round::name(&round, combining, (uploads, earlier), (headers, findings))
+            }
+            Work::Agreements { commitment, words, .. } => {
+                round::agreements(&round, combining, commitment, words)
+            }
+            Work::Vouches { commitment, agreements, vouches, .. } => {
+                round::vouches(&round, combining, (commitment, agreements), vouches)
+            }
+            Work::Result(result) => round::result(&round, combining, result),
+            _ => Err(combining.foreign()),
+        }
+    }
+
+    fn key(&self) -> KeyUse {
+        KeyUse::Rounds
+    }
+
+    fn next(&self, phase: Phase) -> Next {
+        match phase {
+            Phase::Void => Next::Begin,
+            Phase::Upload => Next::Ask(Phase::Findings),
+            Phase::Findings => Next::Ask(Phase::Agree),
+            _ => Next::OpenSum,
+        }
+    }
+
+    fn payload_len(&self, _: &Study, sizes: &Sizes, phase: Phase, _: SiteId) -> Option<u64> {
+        match phase {
+            Phase::Upload => Some(sizes.upload),
+            Phase::Agree => Some(Agreement::LEN as u64),
+            Phase::Open => Some(sizes.share),
+            _ => None,
+        }
+    }
+
+    fn pairs_len(&self, study: &Study) -> u64 {
+        (study.roster().parties() as u64 - 1) * PAIRING_LEN as u64
+    }
+}

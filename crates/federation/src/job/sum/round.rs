@@ -1,0 +1,233 @@
+//! What the coordinator makes of the payloads of each step of a sum.
+
+use std::cell::Cell;
+use std::io::{Read as _, Write};
+
+use super::messages::{read, read_agreed, read_commitment, read_headers};
+use crate::job::Combining;
+use crate::payload::{self, Side, blame, keep, read_input};
+use crate::sums::{
+    Agreed, Agreement, Commitment, Findings, Received, SignedUpload, SumOpening, SumRefusal, SumRound, Void,
+    bundle, read_result, read_upload, sort_findings, summable,
+};
+use crate::{Advanced, Blob, Blobs, Error, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork};
+use blindscope_aggregate::one_round::write_sum;
+
+const SUM: &str = "add contributions";
+
+/// Lays the declarations together: a blob a round, empty where they are too few.
+pub(super) fn voids(
+    rounds: &[SumRound],
+    combining: &Combining<'_>,
+    words: &[(SiteId, Blob)],
+) -> Result<Input> {
+    const OP: &str = "read declarations";
+    let (blobs, step) = (combining.blobs, combining.work.step());
+    let mut of_round = vec![Vec::new(); rounds.len()];
+    for (site, blob) in words {
+        let last = Cell::new(Some(*site));
+        let bytes = read(blobs, blob, (rounds.len() * Void::LEN) as u64)?;
+        for ((round, all), word) in rounds.iter().zip(&mut of_round).zip(bytes.chunks(Void::LEN)) {
+            if word.iter().all(|b| *b == 0) {
+                continue;
+            }
+            let void = Void::from_bytes(round, word).and_then(|v| {
+                let stranger = SumRefusal::Stranger { what: "void", site: v.holder, role: "sender" };
+                if v.holder == *site { Ok(v) } else { Err(stranger.into()) }
+            });
+            all.push(void.map_err(|e| blame(OP, &last, e))?);
+        }
+    }
+    let one = |(round, all): (&SumRound, &Vec<Void>)| {
+        let enough = Void::quorum(round, all).is_ok();
+        let bytes: Vec<u8> = all.iter().filter(|_| enough).flat_map(|v| v.to_bytes(round)).collect();
+        keep(OP, blobs, &bytes)
+    };
+    let each = rounds.iter().zip(&of_round).map(one).collect::<Result<Vec<_>>>()?;
+    let shared = each.first().copied().unwrap_or_else(|| Blob::of(&[]));
+    Ok(Input::Combined { step, output: Output { each, ..Output::shared(shared) } })
+}
+
+/// Reads uploads to their end; lays headers and each holder's parts together.
+pub(super) fn intake(
+    round: &SumRound,
+    combining: &Combining<'_>,
+    uploads: &[(SiteId, Blob)],
+    known: &[(SiteId, Blob)],
+) -> Result<Input> {
+    const OP: &str = "read upload";
+    let (blobs, mut received) = (combining.blobs, Vec::with_capacity(uploads.len()));
+    let mut pairs = Vec::new();
+    for (site, blob) in uploads {
+        let last = Cell::new(Some(*site));
+        let mut from = payload::open(OP, blobs, blob)?;
+        let one = read_upload(round, *site, blob.len, &mut from).map_err(|e| blame(OP, &last, e))?;
+        let paired = match (&one.pairing, known.iter().find(|(s, _)| s == site)) {
+            (Some(bytes), _) => {
+                pairs.push((*site, keep(OP, blobs, bytes)?));
+                bytes.clone()
+            }
+            (None, Some((_, blob))) => read(blobs, blob, blob.len)?,
+            (None, None) => {
+                let source = Box::new(Error::Seal { op: "find pair keys" });
+                return Err(Error::Payload { op: OP, site: *site, source });
+            }
+        };
+        received.push((one, paired));
+    }
+    let given: Vec<(&Received, &[u8])> = received.iter().map(|(r, p)| (r, &p[..])).collect();
+    let headers: Vec<u8> = received.iter().flat_map(|(r, _)| r.upload.to_bytes()).collect();
+    let shared = keep(OP, blobs, &headers)?;
+    let each = combining
+        .study
+        .sites()
+        .map(|holder| keep(OP, blobs, &bundle(round, holder, &given)?))
+        .collect::<Result<_>>()?;
+    let output = Output { each, pairs, ..Output::shared(shared) };
+    Ok(Input::Combined { step: combining.work.step(), output })
+}
+
+/// The holders' findings, each of which is its sender's.
+fn read_findings(
+    round: &SumRound,
+    blobs: &dyn Blobs,
+    all: &[SignedUpload],
+    findings: &[(SiteId, Blob)],
+) -> Result<Vec<Findings>> {
+    let mut found = Vec::with_capacity(findings.len());
+    for (site, blob) in findings {
+        let last = Cell::new(Some(*site));
+        let bytes = read(blobs, blob, Findings::len(all.len()) as u64)?;
+        let one = Findings::from_bytes(round, all, &bytes).and_then(|f| {
+            let stranger = SumRefusal::Stranger { what: "findings", site: f.holder, role: "sender" };
+            if f.holder == *site { Ok(f) } else { Err(stranger.into()) }
+        });
+        found.push(one.map_err(|e| blame(SUM, &last, e))?);
+    }
+    Ok(found)
+}
+
+/// Names the set that goes on after the findings, and its sum.
+pub(super) fn name(
+    round: &SumRound,
+    combining: &Combining<'_>,
+    (uploads, earlier): (&[(SiteId, Blob)], &[Vec<SiteId>]),
+    (headers, findings): (&Blob, &[(SiteId, Blob)]),
+) -> Result<Input> {
+    let (blobs, step) = (combining.blobs, combining.work.step());
+    let all = read_headers(round, blobs, headers)?;
+    let found = read_findings(round, blobs, &all, findings)?;
+    let sorted = sort_findings(round, &found);
+    let left = |site: &SiteId| sorted.convicted.contains(site) || sorted.left_out.contains(site);
+    let fine: Vec<_> = uploads.iter().map(|(site, _)| *site).filter(|site| !left(site)).collect();
+    let sites = summable(&fine, earlier);
+    let kept: Vec<_> = uploads.iter().filter(|(site, _)| sites.contains(site)).copied().collect();
+    if (kept.len() as u32) < round.least_cohort()
+        || (sorted.holders.len() as u32) < round.plan().literal().threshold
+    {
+        return Ok(Input::Spoiled { step });
+    }
+    let sum = blobs.create(round.plan().sum_len(), &mut |out| add(round, &kept, blobs, out))?;
+    let uploads = all.into_iter().filter(|u| sites.contains(&u.header.site)).collect();
+    let commitment = keep(SUM, blobs, &Commitment { uploads, sum }.to_bytes())?;
+    let named = Some(NamedSet { sum, sites, openers: sorted.holders });
+    Ok(Input::Combined { step, output: Output { named, ..Output::shared(commitment) } })
+}
+
+/// The sum of the bodies of these uploads: one chunk of each is in memory.
+fn add(round: &SumRound, uploads: &[(SiteId, Blob)], blobs: &dyn Blobs, out: &mut dyn Write) -> Result<()> {
+    let last = Cell::new(None);
+    let side = |(site, blob): &(SiteId, Blob)| {
+        let reader = Box::new(payload::open(SUM, blobs, blob)?.take(round.plan().body_len()));
+        Ok(Side { last: &last, site: Some(*site), reader })
+    };
+    let mut inputs = uploads.iter().map(side).collect::<Result<Vec<_>>>()?;
+    write_sum(round.plan(), &mut inputs, &mut { out }).map_err(|e| blame(SUM, &last, e.into()))
+}
+
+/// Lays the signatures on the set together, once they are enough.
+pub(super) fn agreements(
+    round: &SumRound,
+    combining: &Combining<'_>,
+    commitment: &Blob,
+    words: &[(SiteId, Blob)],
+) -> Result<Input> {
+    const OP: &str = "read agreement";
+    let blobs = combining.blobs;
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let named = commitment.digest(round);
+    let (mut all, mut bytes) = (Vec::new(), Vec::new());
+    for (site, blob) in words {
+        let last = Cell::new(Some(*site));
+        let word = read(blobs, blob, Agreement::LEN as u64)?;
+        let one = Agreement::from_bytes(round, &word).and_then(|a| {
+            let other = SumRefusal::OtherSet { what: "agree" };
+            if a.site == *site && a.commitment == named { Ok(a) } else { Err(other.into()) }
+        });
+        all.push(one.map_err(|e| blame(OP, &last, e))?);
+        bytes.extend_from_slice(&word);
+    }
+    match Agreed::new(round, &commitment, &all, &[]) {
+        // Where a site is gone before it has evaluated its body, another one is asked for it.
+        Ok(_) | Err(Error::Sum(SumRefusal::Evaluation { .. })) => {
+            let output = Output::shared(keep(OP, blobs, &bytes)?);
+            Ok(Input::Combined { step: combining.work.step(), output })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Takes the first site's evaluations that complete the agreement.
+pub(super) fn vouches(
+    round: &SumRound,
+    combining: &Combining<'_>,
+    (commitment, agreements): (&Blob, &Blob),
+    vouches: &[(SiteId, Blob)],
+) -> Result<Input> {
+    const OP: &str = "read evaluations";
+    let (blobs, step) = (combining.blobs, combining.work.step());
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let Some((site, first)) = vouches.first() else { return Ok(Input::Spoiled { step }) };
+    let last = Cell::new(Some(*site));
+    read_agreed(round, blobs, &commitment, (agreements, Some(first))).map_err(|e| blame(OP, &last, e))?;
+    Ok(Input::Combined { step, output: Output::shared(*first) })
+}
+
+/// Opens the agreed sum and takes the next step from it.
+pub(super) fn result(round: &SumRound, combining: &Combining<'_>, work: &SumWork) -> Result<Input> {
+    const OP: &str = "open sum";
+    let (blobs, step) = (combining.blobs, work.step);
+    let commitment = read_commitment(round, blobs, &work.commitment)?;
+    let agreed = read_agreed(round, blobs, &commitment, (&work.agreements, work.vouches.as_ref()))?;
+    let mut openings = Vec::with_capacity(work.openings.len());
+    for (site, blob) in &work.openings {
+        let last = Cell::new(Some(*site));
+        let bytes = read(blobs, blob, SumOpening::len(round) as u64)?;
+        let one = SumOpening::from_bytes(round, &bytes).and_then(|o| {
+            let other = SumRefusal::OtherSet { what: "open" };
+            let fits = o.holder == *site && o.commitment == agreed.commitment() && o.list == agreed.list();
+            if fits { Ok(o) } else { Err(other.into()) }
+        });
+        openings.push(one.map_err(|e| blame(OP, &last, e))?);
+    }
+    let mut values = Vec::with_capacity(round.plan().literal().values as usize);
+    let mut sum = || payload::open(OP, blobs, &commitment.sum);
+    let read = read_result(round, &commitment, &agreed, &openings, &mut sum, &mut |run| {
+        values.extend_from_slice(run);
+        Ok(())
+    });
+    match read {
+        Ok(_) => {}
+        Err(error @ Error::Io { .. }) => return Err(error),
+        Err(_) => return Ok(Input::Spoiled { step }),
+    }
+    let input = read_input(work.input.as_ref(), blobs)?;
+    let advanced =
+        combining.learning.advance(&work.spec, step.round, &input, &values, commitment.uploads.len());
+    let advanced = advanced.map_err(|source| Error::Learning { op: "advance", source })?;
+    let outcome = match advanced {
+        Advanced::Next(bytes) => Outcome::Next(keep("advance", blobs, &bytes)?),
+        Advanced::Final(bytes) => Outcome::Final(keep("advance", blobs, &bytes)?),
+    };
+    Ok(Input::Opened { step, outcome })
+}

@@ -1,0 +1,223 @@
+//! What a site makes in each step of a sum.
+
+use std::io::Read as _;
+
+use rand_core::CryptoRng;
+use zeroize::{Zeroize as _, Zeroizing};
+
+use super::messages::{read_agreed, read_bundle, read_commitment, read_headers};
+use crate::job::Making;
+use crate::payload::{self, keep, read_input};
+use crate::sums::{
+    Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
+    Uploader, Void, Vouch, open_parts, vouch_for, write_upload,
+};
+use crate::{Blob, Blobs, Error, JobSpec, Mark, Result, SiteId};
+use blindscope_aggregate::one_round::write_sum;
+
+const SUM: &str = "add contributions";
+
+fn remember(making: &mut Making<'_>, mark: SumMark) {
+    let openings = if matches!(mark, SumMark::Opened { .. }) { making.sizes.openings } else { 0 };
+    making.marks.push(Mark::Sum { mark, openings });
+}
+
+/// A site's integers, packed, so that they can be gone through twice. Zeroed on drop.
+struct Packed {
+    bytes: Zeroizing<Vec<u8>>,
+    width: usize,
+}
+
+impl Packed {
+    fn new(values: impl Iterator<Item = u64>, spec: &JobSpec) -> Result<Self> {
+        let width = (64 - spec.max.leading_zeros()).div_ceil(8).max(1) as usize;
+        let mut bytes = Zeroizing::new(Vec::with_capacity((spec.values as usize).saturating_mul(width)));
+        // One more than there should be is refused where they are counted; without end it does not go on.
+        for value in values.take(spec.values as usize + 1) {
+            if value > spec.max {
+                let (what, found, max) = ("integer", value, spec.max);
+                return Err(blindscope_aggregate::Error::Range { what, found, max }.into());
+            }
+            let mut all = value.to_le_bytes();
+            bytes.extend_from_slice(&all[..width]);
+            all.zeroize();
+        }
+        Ok(Self { bytes, width })
+    }
+
+    fn iter(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
+        Box::new(self.bytes.chunks_exact(self.width).map(|chunk| {
+            let mut all = [0; 8];
+            all[..chunk.len()].copy_from_slice(chunk);
+            u64::from_le_bytes(all)
+        }))
+    }
+}
+
+/// A site's upload.
+pub(super) fn upload(
+    round: &SumRound,
+    mut making: Making<'_>,
+    (input, pairs): (Option<&Blob>, bool),
+    rng: &mut dyn CryptoRng,
+) -> Result<Blob> {
+    let (tools, task) = (making.tools, making.task);
+    let start = read_input(input, tools.blobs)?;
+    let spent = task.spec.input(&start);
+    let mut remembered = tools.sums.clone();
+    for mark in making.marks.iter() {
+        if let Mark::Sum { mark, .. } = mark {
+            let reason = |reason| Error::Corrupt { seq: 0, reason };
+            remembered.apply(mark).map_err(reason)?;
+        }
+    }
+    remembered.may_upload(round, &spent)?;
+    let values = tools.learning.values(&task.spec, task.step.round, &start);
+    let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
+    let packed = Packed::new(values, &task.spec)?;
+    let mut random = Zeroizing::new([0; 64]);
+    rng.fill_bytes(&mut *random);
+    let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer };
+    let mut header = None;
+    let blob = tools.blobs.create(round.upload_len(tools.me, pairs), &mut |out| {
+        header = Some(write_upload(&by, pairs, &|| packed.iter(), &random, out)?);
+        Ok(())
+    })?;
+    if let Some(header) = header {
+        remember(&mut making, SumSite::uploaded(round, &header, spent));
+    }
+    Ok(blob)
+}
+
+/// Declares rounds void that were not opened here; zeros stand for one that was.
+pub(super) fn void(rounds: &[SumRound], mut making: Making<'_>) -> Result<Blob> {
+    let (tools, mut bytes) = (making.tools, Vec::new());
+    for round in rounds {
+        match tools.sums.judge_void(round) {
+            Ok(mark) => {
+                remember(&mut making, mark);
+                bytes.extend_from_slice(&Void::sign(round, tools.me, tools.signer).to_bytes(round));
+            }
+            Err(SumRefusal::Opened) => bytes.extend_from_slice(&[0; Void::LEN]),
+            Err(other) => return Err(other.into()),
+        }
+    }
+    keep("declare void", tools.blobs, &bytes)
+}
+
+/// What a holder finds in its parts.
+pub(super) fn findings(
+    round: &SumRound,
+    making: &Making<'_>,
+    (headers, given): (&Blob, &Blob),
+) -> Result<Blob> {
+    let tools = making.tools;
+    let uploads = read_headers(round, tools.blobs, headers)?;
+    let given = read_bundle(round, tools.blobs, given)?;
+    let parts = open_parts(round, (tools.me, tools.sealing), &uploads, &given)?;
+    let findings = Findings::sign(round, tools.me, &uploads, &parts, tools.signer);
+    keep("say what was found", tools.blobs, &findings.to_bytes(round, &uploads))
+}
+
+/// A site's signature on the set: it has added the bodies up, or evaluated its own.
+pub(super) fn agree(
+    round: &SumRound,
+    mut making: Making<'_>,
+    commitment: &Blob,
+    uploads: &[(SiteId, Blob)],
+) -> Result<Blob> {
+    let (tools, blobs) = (making.tools, making.tools.blobs);
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let mut evaluation = [0; 32];
+    if round.is_small() {
+        check_sum(round, blobs, &commitment, uploads)?;
+    } else if commitment.upload(tools.me).is_some() {
+        let own = uploads.iter().find(|(site, _)| *site == tools.me);
+        let (_, own) = own.ok_or(SumRefusal::Evaluation { site: tools.me })?;
+        evaluation =
+            vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
+    }
+    let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, tools.minimum_cohort);
+    if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
+        remember(&mut making, SumMark::Copied { round: round.name() });
+    }
+    let mark = judged?;
+    if let SumMark::Agreed { evaluation: signed, .. } = &mark {
+        evaluation = *signed;
+    }
+    remember(&mut making, mark);
+    let word = Agreement::sign(round, tools.me, commitment.digest(round), evaluation, tools.signer);
+    keep("agree", blobs, &word.to_bytes(round))
+}
+
+/// Adds up the bodies of a set: its named sum is theirs.
+fn check_sum(
+    round: &SumRound,
+    blobs: &dyn Blobs,
+    commitment: &Commitment,
+    uploads: &[(SiteId, Blob)],
+) -> Result<()> {
+    if !uploads.iter().map(|(site, _)| *site).eq(commitment.sites()) {
+        return Err(SumRefusal::OtherSum.into());
+    }
+    let mut bodies = Vec::with_capacity(uploads.len());
+    for ((site, blob), upload) in uploads.iter().zip(&commitment.uploads) {
+        let mut body = Vec::new();
+        let from = payload::open(SUM, blobs, blob)?.take(round.plan().body_len());
+        let mut from = from;
+        from.read_to_end(&mut body).map_err(Error::io(SUM))?;
+        if Blob::of(&body).digest != upload.header.body {
+            return Err(SumRefusal::OtherBytes { site: *site, what: "the body" }.into());
+        }
+        bodies.push(body);
+    }
+    let mut readers: Vec<&[u8]> = bodies.iter().map(|b| &b[..]).collect();
+    let mut sum = Vec::new();
+    write_sum(round.plan(), &mut readers, &mut sum)?;
+    if Blob::of(&sum) == commitment.sum { Ok(()) } else { Err(SumRefusal::OtherSum.into()) }
+}
+
+/// Evaluations, in this site's name, of uploads whose sites are gone.
+pub(super) fn vouch(
+    round: &SumRound,
+    making: &Making<'_>,
+    commitment: &Blob,
+    uploads: &[(SiteId, Blob)],
+) -> Result<Blob> {
+    const OP: &str = "evaluate upload";
+    let (tools, blobs) = (making.tools, making.tools.blobs);
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let (named, mut bytes) = (commitment.digest(round), Vec::new());
+    for (site, blob) in uploads {
+        let y = vouch_for(round, &commitment, *site, &mut payload::open(OP, blobs, blob)?)?;
+        let vouch = Vouch::sign(round, (tools.me, *site), named, y, tools.signer);
+        bytes.extend_from_slice(&vouch.to_bytes(round));
+    }
+    keep(OP, blobs, &bytes)
+}
+
+/// A holder's opening of the agreed set.
+pub(super) fn open(
+    round: &SumRound,
+    mut making: Making<'_>,
+    (headers, given): (&Blob, &Blob),
+    (commitment, agreements, vouches): (&Blob, &Blob, Option<&Blob>),
+) -> Result<Blob> {
+    let (tools, blobs) = (making.tools, making.tools.blobs);
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let agreed = read_agreed(round, blobs, &commitment, (agreements, vouches))?;
+    let uploads = read_headers(round, blobs, headers)?;
+    // Parts of the very uploads that are agreed, not of others in their sites' names.
+    let same = |u: &SignedUpload| uploads.contains(u);
+    if !commitment.uploads.iter().all(same) {
+        return Err(SumRefusal::OtherSet { what: "open" }.into());
+    }
+    let given = read_bundle(round, blobs, given)?;
+    let parts = open_parts(round, (tools.me, tools.sealing), &uploads, &given)?;
+    let marks = tools.sums.judge_opening(tools.me, round, &commitment, &agreed)?;
+    let opening = SumOpening::sign(round, tools.me, (&commitment, &agreed), &parts, tools.signer)?;
+    for mark in marks {
+        remember(&mut making, mark);
+    }
+    keep("open", blobs, &opening.to_bytes(round))
+}
