@@ -269,14 +269,12 @@ impl Parts {
 
     /// Rows that follow one another.
     fn range(&self, from: usize, to: usize) -> Result<Vec<f32>> {
-        match &self.chosen {
-            Some(chosen) => self.at(&chosen[from..to]),
-            None => {
-                let mut out = Vec::with_capacity((to - from) * self.width);
-                self.run(from, to - from, &mut out)?;
-                Ok(out)
-            }
+        if let Some(chosen) = &self.chosen {
+            return self.at(&chosen[from..to]);
         }
+        let mut out = Vec::with_capacity((to - from) * self.width);
+        self.run(from, to - from, &mut out)?;
+        Ok(out)
     }
 
     fn some(&self, rows: &[usize]) -> Result<Vec<f32>> {

@@ -67,13 +67,12 @@ impl Scratch {
     pub(crate) fn begin(&self, rows: usize, width: usize) -> Result<Begun> {
         let mut inner = self.inner();
         let (start, path) = (inner.length, inner.folder.clone());
-        let file = match &inner.file {
-            Some(file) => file.clone(),
-            None => {
-                let file = tempfile::tempfile_in(&path)
-                    .map_err(Error::io("making a file for features that do not fit into memory in", &path))?;
-                inner.file.insert(Arc::new(Mutex::new(file))).clone()
-            }
+        let file = if let Some(file) = &inner.file {
+            file.clone()
+        } else {
+            let file = tempfile::tempfile_in(&path)
+                .map_err(Error::io("making a file for features that do not fit into memory in", &path))?;
+            inner.file.insert(Arc::new(Mutex::new(file))).clone()
         };
         inner.length += 4 * rows as u64 * width as u64;
         let (kind, big, by_columns) = (Kind::Single, false, false);
