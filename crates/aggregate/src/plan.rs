@@ -171,6 +171,9 @@ impl SumPlan {
     /// Begins this site's part in opening one sum of this plan: masks, room and number of chunks are the plan's own. The round is
     /// spent once this returns.
     ///
+    /// # Timing
+    /// As [`DecryptionSession::begin`]: what is compared here is public.
+    ///
     /// # Errors
     /// As [`DecryptionSession::begin`]; [`Error::Mismatch`] for a roster or key of another size than planned.
     pub fn begin(

@@ -10,6 +10,9 @@ use crate::scale::Scale;
 use crate::{Ciphertext, Complex64, Error, Level, Parameters, Result};
 use blindscope_ring::{EvaluationOrder, Poly, Prime};
 
+/// `log2` of the largest entry of a matrix, times its scale.
+const LOG2_ROOM: f64 = 100.0;
+
 /// A matrix of Gaussian integers, prepared for one level.
 #[derive(Debug, Clone)]
 pub struct GaussianMatrix {
@@ -34,7 +37,7 @@ impl GaussianMatrix {
     /// The matrix `round(scale·w)`, `w` row after row, for ciphertexts at `level`.
     ///
     /// # Errors
-    /// [`Error::NoSuchLevel`], [`Error::ValueOutOfRange`] above 62 bits, [`Error::KeyShape`] for rows of
+    /// [`Error::NoSuchLevel`], [`Error::ValueOutOfRange`] above 100 bits, [`Error::KeyShape`] for rows of
     /// different lengths.
     pub fn new(params: &Parameters, level: Level, w: &[Vec<Complex64>], scale: Scale) -> Result<Self> {
         const OP: &str = "gaussian matrix";
@@ -50,15 +53,15 @@ impl GaussianMatrix {
         for (index, z) in w.iter().flatten().enumerate() {
             let (re, im) = ((z.re * factor).round(), (z.im * factor).round());
             let value = re.abs().max(im.abs());
-            if value.is_nan() || re.is_nan() || im.is_nan() || value >= 62f64.exp2() {
-                return Err(Error::ValueOutOfRange { op: OP, index, value, log2_room: 62.0 });
+            if value.is_nan() || re.is_nan() || im.is_nan() || value >= LOG2_ROOM.exp2() {
+                return Err(Error::ValueOutOfRange { op: OP, index, value, log2_room: LOG2_ROOM });
             }
-            integers.push((re as i64, im as i64));
+            integers.push((re as i128, im as i128));
         }
         let limb = |prime: &std::sync::Arc<Prime>| {
             let m = prime.modulus();
             let half = |i: u64| {
-                let one = |(a, b): &(i64, i64)| m.add(m.from_i64(*a), m.mul(m.from_i64(*b), i));
+                let one = |(a, b): &(i128, i128)| m.add(m.from_i128(*a), m.mul(m.from_i128(*b), i));
                 integers.iter().map(one).collect::<Vec<_>>()
             };
             imaginary(prime).map(half)

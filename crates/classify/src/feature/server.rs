@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::FeatureLayout;
 use crate::answer::Lanes;
 use crate::question::Pieces;
-use crate::token::raised;
+use crate::token::{lower, raised};
 use crate::{Circuit, Error, EvaluationKeys, Head, Plan, Powers, Rescale, Result};
 use blindscope_ckks::{
     Ciphertext, Complex64, Encoder, Evaluator, GaussianMatrix, Level, Plaintext, Scale, join_pairs,
@@ -44,8 +44,8 @@ impl FeatureServer {
     /// Prepares a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
-    /// it; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::OtherPlan`] for another head than the plan's; [`Error::OtherMode`] for a plan of the token packing;
+    /// [`Error::Ckks`] for a weight that its scale cannot hold.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(layout) = plan.feature_layout().copied() else {
@@ -155,7 +155,7 @@ impl OuterLayer {
         };
         let term = |(d, a): &(u32, Vec<Vec<f64>>)| {
             let rows: Vec<_> = a.chunks(2).map(|rows| pair(&rows[0], rows.get(1))).collect();
-            Ok((*d, runs(plan, Level(1), &rows, plan.outer_scale(*d), UNITS)?))
+            Ok((*d, runs(plan, plan.outer_level(), &rows, plan.outer_scale(*d), UNITS)?))
         };
         let encoder = Encoder::new(plan.params());
         let bias = |b: &[f64]| {
@@ -176,10 +176,11 @@ impl OuterLayer {
     ) -> Result<Vec<Ciphertext>> {
         let ev = &server.evaluator;
         let relin = keys.relin.as_ref().ok_or(Error::MissingRelinKey { op: "square" })?;
-        let scale = server.plan.answer().times(Scale::prime(1));
+        let level = server.plan.outer_level();
+        let scale = (1..=level.0).fold(server.plan.answer(), |scale, i| scale.times(Scale::prime(i)));
         // The highest power is a product still: it is relinearised once, after the sum.
-        let mut top = ev.zeros(self.bias.len(), 3, Level(1), scale);
-        let mut low = ev.zeros(self.bias.len(), 2, Level(1), scale);
+        let mut top = ev.zeros(self.bias.len(), 3, level, scale);
+        let mut low = ev.zeros(self.bias.len(), 2, level, scale);
         let degree = server.plan.literal().degree;
         let mut units = units.into_iter();
         for run in 0..server.layout.units.div_ceil(UNITS) {
@@ -188,7 +189,7 @@ impl OuterLayer {
                 let powers = v
                     .par_iter()
                     .map(|v| match (d, degree) {
-                        (1, _) => Ok(ev.drop_to_level(v, Level(1))?),
+                        (1, _) => Ok(ev.drop_to_level(v, level)?),
                         (2, 2) => Ok(ev.square(v)?),
                         (2, _) => square_rescaled(ev, v, relin),
                         _ => Ok(ev.square(&square_rescaled(ev, v, relin)?)?),
@@ -201,7 +202,7 @@ impl OuterLayer {
         let finish = |((top, low), bias): ((&Ciphertext, &Ciphertext), &Plaintext)| {
             let mut y = ev.relinearise(top, relin)?;
             ev.add_assign(&mut y, low)?;
-            ev.rescale_assign(&mut y)?;
+            lower(ev, &mut y, Level(0))?;
             ev.add_plain_assign(&mut y, bias)?;
             Ok(y)
         };

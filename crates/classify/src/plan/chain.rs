@@ -15,8 +15,8 @@ pub(super) const WIDEST: u32 = 46;
 const WIDEST_OF_ALL: u32 = 61;
 /// Most ciphertext primes of a plan.
 pub(super) const MOST_PRIMES: usize = 6;
-/// Bits of a digit of the ring-switching key, the shortest key first.
-pub(super) const ANSWER_DIGITS: [u32; 3] = [8, 4, 2];
+/// Bits of a digit of the ring-switching key, the shortest key first; at last, answers that are not switched.
+pub(super) const ANSWER_DIGITS: [Option<u32>; 4] = [Some(8), Some(4), Some(2), None];
 /// Most copies of a token in a question.
 const MOST_REPLICAS: usize = 1 << 14;
 /// `log2` of the scales of fresh ciphertexts and of units.
@@ -59,15 +59,30 @@ pub struct Chain {
     pub replicas: Option<usize>,
     /// `log2` of the scale of an answer before it is compacted.
     pub answer_log2: i16,
-    /// Bits of a digit of the key that switches answers to a smaller ring: narrower ones make less noise and longer keys.
-    pub answer_digit: u32,
+    /// Bits of a digit of the key that switches answers to a smaller ring: narrower ones make less noise and longer keys. None
+    /// where answers stay in the ring of the questions.
+    pub answer_digit: Option<u32>,
 }
 
-/// Ciphertext primes that a plan's circuit takes.
-pub(super) fn primes(plan: &PlanLiteral) -> usize {
+/// Most primes that the outer layer's products lose.
+const MOST_OUTER: usize = 2;
+
+/// Ciphertext primes that a plan's circuit takes if the outer layer's products lose `outer` of them.
+pub(super) fn primes(plan: &PlanLiteral, outer: usize) -> usize {
     let squares = usize::from(plan.rescales_square());
-    let outer = if plan.degree == 1 { 0 } else { plan.outer_primes() };
+    let outer = if plan.degree == 1 { 0 } else { outer };
     1 + plan.first_primes() + outer + squares
+}
+
+/// How many primes the outer layer's products lose in a chain of so many; zero where there is no outer layer.
+pub(super) fn outer(plan: &PlanLiteral, primes: usize) -> usize {
+    primes.saturating_sub(self::primes(plan, 0))
+}
+
+/// Counts of primes that the outer layer's products may lose: one, two where weights and units together need more than the widest.
+pub(super) fn outers(plan: &PlanLiteral) -> std::ops::RangeInclusive<usize> {
+    let least = if plan.is_wide() { MOST_OUTER } else { 1 };
+    least..=if plan.degree == 1 { least } else { MOST_OUTER }
 }
 
 /// Ring, ciphertext primes and special prime of answers that a committee re-encrypts. Its masks lie some forty bits
@@ -110,8 +125,8 @@ impl Chain {
     pub(super) fn check(&self, plan: &PlanLiteral) -> Result<()> {
         let (least, most) = (*RINGS.start() as usize, *RINGS.end() as usize);
         within("plan.chain.log_n", self.log_n as usize, least, most)?;
-        let count = primes(plan);
-        within("plan.chain.moduli", self.moduli.len(), count, count)?;
+        let (least, most) = (primes(plan, *outers(plan).start()), primes(plan, *outers(plan).end()));
+        within("plan.chain.moduli", self.moduli.len(), least, most)?;
         let (widest, fresh, answer) =
             if plan.is_wide() { (WIDEST_OF_ALL, WIDE_FRESH, 56) } else { (WIDEST, FRESH, 45) };
         let width = |bits: &u32| {
@@ -127,7 +142,9 @@ impl Chain {
             let most = if Self::may_leave_out(plan, self.rescale) { MOST_REPLICAS } else { 0 };
             within("plan.chain.replicas", replicas, 1, most)?;
         }
-        within("plan.chain.answer_digit", self.answer_digit as usize, 2, 8)?;
+        if let Some(bits) = self.answer_digit {
+            within("plan.chain.answer_digit", bits as usize, 2, 8)?;
+        }
         within("plan.chain.answer_log2", positive(self.answer_log2), 8, answer)
     }
 

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `Σ a_h·v_h² + Σ l_h·v_h + b` | `R²·‖WᵀDW‖ + R·‖Wᵀ(2Dc + l)‖ + |cᵀDc + l·c + b|` |
 //! | its slope in `v` | `2R·‖DW‖ + ‖2Dc + l‖` |
+//! | `‖v‖` | `R·‖W‖ + ‖c‖` |
 //!
 //! Spectral norms come from above: with `W = T·O`, rows of `O` orthonormal, `‖WᵀDW‖ = ‖TᵀDT‖` is a matrix as small as there
 //! are units, and `‖B‖ <= tr(B^64)^(1/64)` for a symmetric one, at most `r^(1/64)` too much.
@@ -49,6 +50,11 @@ impl<'h> Ball<'h> {
         let size = r * r * self.form(|h| squares[h]) + r * pulled + constant.abs();
         let moved = 2.0 * r * self.form(|h| squares[h] * squares[h]).sqrt() + norm(&slope);
         (size * SLACK, moved * SLACK)
+    }
+
+    /// The largest `‖v‖`: `R·‖W‖ + ‖c‖`.
+    pub(super) fn units(&self) -> f64 {
+        (self.radius * self.form(|_| 1.0).sqrt() + norm(self.bias)) * SLACK
     }
 
     /// A bound of `‖Tᵀ·diag(d)·T‖`.
@@ -132,6 +138,9 @@ mod tests {
         let (size, slope) = ball.logit(&[0.0, 0.0, 1.0], &[0.0; 3], 0.0);
         // v = ‖w‖·R = √10·2.
         assert!((40.0..42.0).contains(&size), "{size}");
+        // WᵀW has the eigenvalues 10 ± √2; row by row it would be √80.
+        let (units, largest) = (ball.units(), 2.0 * (10.0 + 2f64.sqrt()).sqrt());
+        assert!((largest..largest * 1.01).contains(&units), "{units} for {largest}");
         let reached = 2.0 * 40f64.sqrt();
         assert!((reached..reached * 1.02).contains(&slope), "{slope}");
         assert!(Ball::new(&vec![vec![1.0]; MOST_UNITS + 1], &[0.0], 1.0).is_none());

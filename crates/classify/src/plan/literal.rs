@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Chain, Collective, KeyOwner, MOST_ANSWER_BITS, Packing, Release};
+use super::{Chain, Collective, KeyOwner, MOST_ANSWER_BITS, Packing, Release, chain};
 use crate::head::{MOST, Normalisation};
 use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
@@ -71,9 +71,9 @@ impl PlanLiteral {
         if self.is_wide() { 2 } else { 1 }
     }
 
-    /// Primes that the outer layer's products lose.
+    /// Primes that the outer layer's products lose: what the chain has beside the last one, the first layer's and the square's.
     pub(crate) fn outer_primes(&self) -> usize {
-        if self.is_wide() { 2 } else { 1 }
+        chain::outer(self, self.chain.moduli.len())
     }
 
     /// Whether a square is rescaled before the outer layer.

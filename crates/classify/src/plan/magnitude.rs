@@ -16,7 +16,7 @@ pub(super) struct Magnitudes {
     pub(super) square_gain: f64,
     /// Size of the largest unit, at least one.
     pub(super) unit: f64,
-    /// Size of the largest power that the outer layer multiplies.
+    /// Root mean square, over units, of the powers that the outer layer multiplies.
     pub(super) power: f64,
     /// Norm of the largest row of the first layer.
     pub(super) first_norm: f64,
@@ -42,9 +42,11 @@ impl Magnitudes {
         // A feature's root mean square over a token is what its encoding errors weigh with.
         let feature = bound.min(longest / (head.width() as f64).sqrt());
         let mut worst = Self::of(head, &units, feature);
-        if let Some((logit, gain)) = together(head, longest).filter(|_| !encrypted) {
-            worst.logit = worst.logit.min(logit.max(1.0));
-            worst.gain = worst.gain.min(gain.max(1e-9));
+        if let Some(ball) = together(head, longest).filter(|_| !encrypted) {
+            worst.logit = worst.logit.min(ball.logit.max(1.0));
+            worst.gain = worst.gain.min(ball.gain.max(1e-9));
+            // Squares: their root mean square is at most the largest unit's size times that of all units.
+            worst.power = worst.power.min(worst.unit * ball.units).max(1.0);
         }
         worst
     }
@@ -74,15 +76,26 @@ impl Magnitudes {
         let Circuit::Powers(powers) = head.circuit() else { return linear };
         let (logit, gain) = outer(powers, units, 1);
         let (_, square_gain) = outer(powers, units, 2);
-        let power = units.iter().map(|v| v.powi(head.circuit().degree() as i32)).fold(1.0, f64::max);
+        let degree = head.circuit().degree() as i32;
+        let squares: f64 = units.iter().map(|v| v.powi(2 * degree)).sum();
+        let power = (squares / units.len().max(1) as f64).sqrt().max(1.0);
         let frobenius = |a: &Vec<Vec<f64>>| a.iter().map(|row| norm(row).powi(2)).sum::<f64>().sqrt();
         let outer_norm = powers.terms.iter().map(|t| frobenius(&t.1)).fold(1e-9, f64::max);
         Self { logit, gain, square_gain, power, outer_norm, ..linear }
     }
 }
 
-/// Largest logit and slope of a head of degree two over all tokens of this length.
-fn together(head: &Head, longest: f64) -> Option<(f64, f64)> {
+/// What no token of a length takes all units of a head of degree two beyond together.
+struct Together {
+    /// The largest logit.
+    logit: f64,
+    /// Its largest slope.
+    gain: f64,
+    /// The largest root mean square of the units.
+    units: f64,
+}
+
+fn together(head: &Head, longest: f64) -> Option<Together> {
     let Circuit::Powers(powers) = head.circuit() else { return None };
     if head.circuit().degree() != 2 {
         return None;
@@ -92,7 +105,9 @@ fn together(head: &Head, longest: f64) -> Option<(f64, f64)> {
     let none = vec![0.0; first.bias.len()];
     let of = |d: u32, k: usize| powers.terms.iter().find(|t| t.0 == d).map_or(&none, |t| &t.1[k]);
     let each = powers.bias.iter().enumerate().map(|(k, b)| ball.logit(of(2, k), of(1, k), *b));
-    Some(each.fold((0.0, 0.0), |(size, slope), (s, g)| (size.max(s), slope.max(g))))
+    let largest = |(size, slope): (f64, f64), (s, g)| (size.max(s), slope.max(g));
+    let (logit, gain) = each.fold((0.0, 0.0), largest);
+    Some(Together { logit, gain, units: ball.units() / (first.bias.len().max(1) as f64).sqrt() })
 }
 
 /// The largest logit and by how much it moves with the `of`-th powers of its units.

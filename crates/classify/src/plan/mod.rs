@@ -58,9 +58,9 @@ impl Plan {
     /// Plans one head under one policy.
     ///
     /// # Errors
-    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest
-    /// modulus; [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where
-    /// the scheme refuses, see there.
+    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest modulus;
+    /// [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where no primes of the
+    /// widths that it needs exist.
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         if let Some(packing) = policy.packing {
             return Self::packed(head, policy, packing);
@@ -151,14 +151,15 @@ impl Plan {
     /// Checks a published plan and derives the rest.
     ///
     /// # Errors
-    /// [`Error::Length`] for a part of another length than the rest asks for; [`Error::Value`] for a number that
-    /// cannot be used; [`Error::NoPlan`] where no parameters fit; [`Error::OtherMode`] where the plan does not
-    /// offer it; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::Length`] and [`Error::Value`] for fields that no plan has; [`Error::NoPlan`] for a shape that its ring has no
+    /// room for; [`Error::OtherMode`] for a packing that its policy excludes; [`Error::Ckks`] for primes that do not exist or
+    /// are beyond what its row of the security table allows.
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
         let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
-        let layout = layout(&literal, literal.chain.log_n, literal.chain.replicas)?;
-        let answer_digits = DigitBits::new(literal.chain.answer_digit)?;
+        let layout =
+            layout(&literal, literal.chain.log_n, (literal.chain.replicas, literal.chain.moduli.len()))?;
+        let answer_digits = literal.chain.answer_digit.map_or(Ok(DigitBits::WIDE), DigitBits::new)?;
         let id = literal.digest()?;
         Ok(Self { literal, params, layout, answer_digits, id })
     }
@@ -284,7 +285,7 @@ impl Plan {
         (self.literal.degree > 1).then(|| self.first_level())
     }
 
-    /// `(steps, level)` of each rotation key; a key of a level serves those below.
+    /// `(steps, level)` of each rotation's Galois key; a key of a level serves those below.
     pub fn rotation_keys(&self) -> Vec<(i64, Level)> {
         let Some(l) = self.token_layout() else { return Vec::new() };
         let at = |steps: Vec<i64>, level| steps.into_iter().map(move |k| (k, level));
@@ -338,7 +339,7 @@ impl Plan {
 
     /// Degree of the ring of compacted answers.
     pub(crate) fn answer_degree(&self) -> usize {
-        answer_degree(self.literal.key, &self.layout, self.params.n())
+        answer_degree(&self.literal, &self.literal.chain, &self.layout)
     }
 
     /// Digits of the key that switches answers to a smaller ring.
@@ -362,8 +363,8 @@ impl AnyLayout {
     }
 }
 
-/// The layout in a ring of degree `2^log_n`, with so many copies of a token.
-fn layout(literal: &PlanLiteral, log_n: u32, replicas: Option<usize>) -> Result<AnyLayout> {
+/// The layout in a ring of degree `2^log_n`, with so many copies of a token and so many primes.
+fn layout(literal: &PlanLiteral, log_n: u32, (replicas, limbs): (Option<usize>, usize)) -> Result<AnyLayout> {
     let (slots, width) = (1 << (log_n - 1), literal.normalisation.mean.len());
     let PlanLiteral { units, classes, degree, batch, .. } = *literal;
     Ok(match literal.packing {
@@ -375,17 +376,14 @@ fn layout(literal: &PlanLiteral, log_n: u32, replicas: Option<usize>) -> Result<
             let (op, found, expected) = ("plan", "the feature-major packing", "an encrypted head");
             return Err(Error::OtherMode { op, found, expected });
         }
-        Packing::Feature => {
-            let limbs = chain::primes(literal);
-            AnyLayout::Feature(FeatureLayout::new(slots, limbs, width, units, classes)?)
-        }
+        Packing::Feature => AnyLayout::Feature(FeatureLayout::new(slots, limbs, width, units, classes)?),
     })
 }
 
 /// Degree of the ring of compacted answers.
-fn answer_degree(key: KeyOwner, layout: &AnyLayout, n: usize) -> usize {
-    match (key, layout) {
-        (KeyOwner::Asker, AnyLayout::Token(l)) => l.answer_degree(),
-        _ => n,
+fn answer_degree(plan: &PlanLiteral, chain: &Chain, layout: &AnyLayout) -> usize {
+    match (plan.key, layout, chain.answer_digit) {
+        (KeyOwner::Asker, AnyLayout::Token(l), Some(_)) => l.answer_degree(),
+        _ => 1 << chain.log_n,
     }
 }

@@ -6,7 +6,7 @@
 //! deviations is then exceeded with probability below `3·10^-12` a logit. What is *not* statistical: sizes of units and
 //! logits come from [`Magnitudes`], which are worst cases when a bound is asked for.
 
-use super::chain::{Chain, MOST_PRIMES, Rescale};
+use super::chain::{self, Chain, MOST_PRIMES, Rescale};
 use super::magnitude::Magnitudes;
 use super::{AnyLayout, answer_degree};
 use crate::PlanLiteral;
@@ -125,6 +125,11 @@ impl<'p> Noise<'p> {
         self.limbs - self.plan.first_primes()
     }
 
+    /// Primes that the outer layer's products lose.
+    fn outer_primes(&self) -> usize {
+        chain::outer(self.plan, self.limbs)
+    }
+
     /// One relinearisation where the square is taken.
     fn square_switch(&self) -> f64 {
         self.switch_under(self.first_limbs(), self.keys.relin)
@@ -151,7 +156,7 @@ impl<'p> Noise<'p> {
 
     /// `log2` of the scale of squares.
     fn square_log2(&self) -> f64 {
-        let lost = if self.plan.rescales_square() { self.q[self.plan.outer_primes() + 1] } else { 0.0 };
+        let lost = if self.plan.rescales_square() { self.q[self.outer_primes() + 1] } else { 0.0 };
         2.0 * self.unit.log2() - lost
     }
 
@@ -162,7 +167,7 @@ impl<'p> Noise<'p> {
 
     /// `log2` of the primes that the outer layer's products lose.
     fn outer_log2(&self) -> f64 {
-        self.q[1..=self.plan.outer_primes()].iter().sum()
+        self.q[1..=self.outer_primes()].iter().sum()
     }
 
     /// `log2` of the most by which an answer's scale may multiply its logits. A bit is for the sign, half a bit for
@@ -182,7 +187,7 @@ impl<'p> Noise<'p> {
         } else {
             let highest = self.power_log2() + f64::from(degree) * unit;
             2.0 * (scale + unit) <= at(self.first_limbs())
-                && highest <= at(self.plan.outer_primes() + 1)
+                && highest <= at(self.outer_primes() + 1)
                 && self.square_log2() >= 1.0
                 && self.outer_weight() >= 1.0
         };
@@ -205,7 +210,7 @@ impl<'p> Noise<'p> {
         if !self.plan.rescales_square() {
             return 0.0;
         }
-        let switch = self.square_switch() / self.q[self.plan.outer_primes() + 1].exp2();
+        let switch = self.square_switch() / self.q[self.outer_primes() + 1].exp2();
         self.slot(self.rounding.hypot(switch)) / self.square_log2().exp2()
     }
 
@@ -257,7 +262,7 @@ impl<'p> Noise<'p> {
         if l.outer == Outer::Folded || self.plan.degree == 1 {
             return 1.0;
         }
-        let classes = l.lanes(l.answer_degree()).min(l.classes);
+        let classes = l.lanes(self.answer_degree()).min(l.classes);
         ((classes * l.period) as f64 / l.positions() as f64).sqrt()
     }
 
@@ -280,12 +285,12 @@ impl<'p> Noise<'p> {
             * match self.chain.rescale {
                 Rescale::Early => self.slot(self.switch(1)) / self.answer(),
                 Rescale::Late => {
-                    let limbs = self.plan.outer_primes() + 1;
+                    let limbs = self.outer_primes() + 1;
                     self.slot(self.switch(limbs)) / (self.answer() * self.outer_log2().exp2())
                 }
             };
         // Rounded after the sum, so in every coefficient: those of other lanes too.
-        let lanes = l.lanes(l.answer_degree()).min(self.plan.batch.div_ceil(l.tokens)) as f64;
+        let lanes = l.lanes(self.answer_degree()).min(self.plan.batch.div_ceil(l.tokens)) as f64;
         let rescaled = self.rounding * (lanes * self.answer_coefficients()).sqrt() / self.answer();
         encoding.hypot(squared).hypot(summed).hypot(rescaled)
     }
@@ -315,14 +320,19 @@ impl<'p> Noise<'p> {
     /// What the way to a smaller ring adds.
     fn small_ring(&self) -> f64 {
         let n = self.n as usize;
-        if answer_degree(self.plan.key, self.layout, n) == n {
+        if self.answer_degree() == n {
             return 0.0;
         }
         let scale =
             (f64::from(self.chain.answer_log2) + f64::from(ring_switch::MODULUS_BITS) - self.q[0]).exp2();
-        let digits = DigitBits::new(self.chain.answer_digit).unwrap_or(DigitBits::WIDE);
+        let digits = self.chain.answer_digit.and_then(|bits| DigitBits::new(bits).ok());
+        let digits = digits.unwrap_or(DigitBits::WIDE);
         let coefficient = self.rounding.hypot(digits.noise(n));
         coefficient * self.answer_coefficients().sqrt() / scale
+    }
+
+    fn answer_degree(&self) -> usize {
+        answer_degree(self.plan, self.chain, self.layout)
     }
 
     fn answer_coefficients(&self) -> f64 {
@@ -338,7 +348,7 @@ impl<'p> Noise<'p> {
             return 0.0;
         }
         let scale = (f64::from(self.chain.answer_log2) + f64::from(bits) - self.q[0]).exp2();
-        let degree = answer_degree(self.plan.key, self.layout, self.n as usize) as f64;
+        let degree = self.answer_degree() as f64;
         rounding(degree, self.keys.secret) * self.answer_coefficients().sqrt() / scale
     }
 }

@@ -6,11 +6,11 @@
 //! Everything is arithmetic on the head's sizes and the policy: the same head and policy give the same plan.
 
 use super::chain::{
-    ANSWER_DIGITS, Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, primes, row, wide,
+    ANSWER_DIGITS, Chain, FRESH, RINGS, Rescale, WIDE_FRESH, WIDEST, narrowest, outers, primes, row, wide,
 };
 use super::magnitude::Magnitudes;
 use super::noise::{Noise, TAIL};
-use super::{AnyLayout, MOST_ANSWER_BITS, PlanLiteral, layout};
+use super::{AnyLayout, KeyOwner, MOST_ANSWER_BITS, Packing, PlanLiteral, layout};
 use crate::question::DROPPED;
 use crate::{Error, Result};
 
@@ -38,6 +38,9 @@ const SCALES: [(i16, i16); 13] = [
 const FINEST: f64 = 1.0 / 4096.0;
 /// Where they rescale early, which is faster and takes shorter keys, if that promises so much.
 const FINE: f64 = 1.0 / 256.0;
+
+/// How far from enough a chain is when a search stops taking bits away.
+const FAR: f64 = 16.0;
 
 const TOO_COARSE: &str =
     "state the head's range (Head::calibrated), lower the normalisation's bound, or ask for fewer bits";
@@ -72,8 +75,8 @@ fn suggested(plan: &PlanLiteral) -> u32 {
 pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
     let mut finest = f64::INFINITY;
     let mut refused = None;
-    for digit in ANSWER_DIGITS {
-        let enough = exact_enough(plan, worst, (digit, most), &mut finest, &mut refused);
+    for (outer, digit) in outers(plan).flat_map(|outer| digits(plan).map(move |digit| (outer, digit))) {
+        let enough = exact_enough(plan, worst, (outer, digit, most), &mut finest, &mut refused);
         if !enough.is_empty() {
             return Ok(enough);
         }
@@ -90,12 +93,12 @@ pub(super) fn asked(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result
 fn exact_enough(
     plan: &PlanLiteral,
     worst: &Magnitudes,
-    (digit, most): (u32, f64),
+    (outer, digit, most): (usize, Option<u32>, f64),
     finest: &mut f64,
     refused: &mut Option<Error>,
 ) -> Vec<Found> {
     let mut enough: Vec<Found> = Vec::new();
-    for way in ways(plan, digit) {
+    for way in ways(plan, outer, digit) {
         let ring = match Ring::new(plan, worst, way) {
             Ok(ring) => ring,
             Err(e) => {
@@ -106,7 +109,7 @@ fn exact_enough(
         if enough.iter().any(|f| f.cost <= ring.cost(ring.low())) {
             continue;
         }
-        let chains = ring.chains();
+        let chains = ring.chains(most);
         *finest = chains.iter().fold(*finest, |least, f| least.min(f.error));
         enough.extend(chains.into_iter().filter(|f| f.error <= most));
     }
@@ -114,16 +117,22 @@ fn exact_enough(
     enough
 }
 
+/// Ways to switch answers that make a difference, the shortest key first.
+fn digits(plan: &PlanLiteral) -> impl Iterator<Item = Option<u32>> + use<> {
+    let switched = plan.key == KeyOwner::Asker && plan.packing == Packing::Token;
+    ANSWER_DIGITS.into_iter().take(if switched { ANSWER_DIGITS.len() } else { 1 })
+}
+
 /// Rings, ways to rescale, and copies of a token where coefficients of its question may be left out: from one, as few as there
 /// can be.
-fn ways(plan: &PlanLiteral, digit: u32) -> impl Iterator<Item = Way> + use<> {
+fn ways(plan: &PlanLiteral, outer: usize, digit: Option<u32>) -> impl Iterator<Item = Way> + use<> {
     let rings = if plan.is_wide() { suggested(plan)..=suggested(plan) } else { RINGS };
     let may = Chain::may_leave_out(plan, Rescale::Late);
     let copies = if may { plan.units.next_power_of_two().ilog2() + 1 } else { 0 };
     let whole = [(Rescale::Early, None), (Rescale::Late, None)];
     let ways = whole.into_iter().chain((0..copies).map(|k| (Rescale::Late, Some(1 << k))));
     rings.flat_map(move |log_n| {
-        ways.clone().map(move |(rescale, replicas)| Way { log_n, rescale, replicas, digit })
+        ways.clone().map(move |(rescale, replicas)| Way { log_n, rescale, replicas, outer, digit })
     })
 }
 
@@ -135,9 +144,10 @@ fn ways(plan: &PlanLiteral, digit: u32) -> impl Iterator<Item = Way> + use<> {
 pub(super) fn most_exact(plan: &PlanLiteral, worst: &Magnitudes, most: f64) -> Result<Vec<Found>> {
     let finer = |a: Found, b: Found| if b.error < a.error * 0.99 { b } else { a };
     let best = |rescale, digit| -> Result<Option<Found>> {
-        let way = Way { log_n: suggested(plan), rescale, replicas: None, digit };
+        let (log_n, outer) = (suggested(plan), *outers(plan).start());
+        let way = Way { log_n, rescale, replicas: None, outer, digit };
         // From the fewest bits upwards.
-        let chains = Ring::new(plan, worst, way)?.chains();
+        let chains = Ring::new(plan, worst, way)?.chains(f64::INFINITY);
         let enough = chains.iter().find(|f| f.error <= FINEST).cloned();
         Ok(enough.or_else(|| chains.into_iter().reduce(finer)))
     };
@@ -165,8 +175,10 @@ struct Way {
     log_n: u32,
     rescale: Rescale,
     replicas: Option<usize>,
+    /// Primes that the outer layer's products lose.
+    outer: usize,
     /// Bits of a ring-switching digit.
-    digit: u32,
+    digit: Option<u32>,
 }
 
 /// One ring and one way to use it.
@@ -182,12 +194,18 @@ struct Ring<'p> {
 impl<'p> Ring<'p> {
     fn new(plan: &'p PlanLiteral, worst: &'p Magnitudes, way: Way) -> Result<Self> {
         let limit = row(plan.quantum).max_log_qp(way.log_n).unwrap_or(0);
-        Ok(Self { plan, worst, layout: layout(plan, way.log_n, way.replicas)?, way, limit })
+        Ok(Self {
+            plan,
+            worst,
+            layout: layout(plan, way.log_n, (way.replicas, primes(plan, way.outer)))?,
+            way,
+            limit,
+        })
     }
 
     /// Fewest bits of the ciphertext primes.
     fn low(&self) -> u32 {
-        narrowest(self.way.log_n) * primes(self.plan) as u32
+        narrowest(self.way.log_n) * primes(self.plan, self.way.outer) as u32
     }
 
     /// Bits of all ciphertexts of a question.
@@ -199,13 +217,14 @@ impl<'p> Ring<'p> {
         self.layout.pieces(self.plan.batch) * (log_q - dropped) as usize * coefficients
     }
 
-    /// The most exact chain of each number of bits, from the fewest.
-    fn chains(&self) -> Vec<Found> {
+    /// The most exact chain of each number of bits, from the fewest; none of those far less exact than `most` and than wider ones.
+    fn chains(&self, most: f64) -> Vec<Found> {
         if self.plan.is_wide() {
             return self.wide().into_iter().collect();
         }
-        let high = WIDEST * primes(self.plan) as u32;
+        let high = WIDEST * primes(self.plan, self.way.outer) as u32;
         let mut chains: Vec<Found> = Vec::new();
+        let mut finest = f64::INFINITY;
         for bits in (self.low()..=high.min(self.limit)).rev() {
             let start = match chains.last() {
                 Some(wider) => self.shorter(wider),
@@ -214,7 +233,12 @@ impl<'p> Ring<'p> {
                 }
             };
             match start.map(|f| self.climb(f)) {
-                Some(best) => chains.push(best),
+                // A bit less is about a bit less exact: nothing behind this one has enough.
+                Some(best) if best.error > FAR * most.max(finest) => break,
+                Some(best) => {
+                    finest = finest.min(best.error);
+                    chains.push(best);
+                }
                 None if chains.is_empty() => {}
                 None => break,
             }
@@ -240,7 +264,7 @@ impl<'p> Ring<'p> {
 
     /// Widths as equal as they can be.
     fn even(&self, bits: u32) -> Vec<u32> {
-        let count = primes(self.plan) as u32;
+        let count = primes(self.plan, self.way.outer) as u32;
         (0..count).map(|i| bits / count + u32::from(i < bits % count)).collect()
     }
 
@@ -280,7 +304,7 @@ impl<'p> Ring<'p> {
 
     /// A chain with the finest answer that fits, up to `finest`.
     fn stated(&self, moduli: Vec<u32>, special: u32, scales: (i16, i16), finest: i16) -> Option<Found> {
-        let Way { log_n, rescale, replicas, digit } = self.way;
+        let Way { log_n, rescale, replicas, digit, .. } = self.way;
         let (fresh_log2, unit_log2) = scales;
         let (answer_log2, answer_digit) = (finest, digit);
         let mut chain = Chain {

@@ -5,4 +5,4 @@ mod outer;
 mod server;
 
 pub(crate) use first::FirstLayer;
-pub(crate) use server::{TokenServer, raised};
+pub(crate) use server::{TokenServer, lower, raised};
