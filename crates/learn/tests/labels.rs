@@ -209,7 +209,7 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let spec = job("means", JobKind::ClsMean, &settings).unwrap();
     let said = terms().check_job(&spec).unwrap_err().to_string();
     assert!(said.contains("classes = 3") && said.contains("the study has 4"), "{said}");
-    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::ceremony("job") });
+    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::named("job") });
     terms().check_job(&other).unwrap();
     assert_eq!(other.settings["width"], WIDTH);
     assert_eq!(other.settings["names"], serde_json::json!(STUDY));
@@ -217,8 +217,8 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let said = terms().check_job(&other).unwrap_err().to_string();
     assert!(said.contains("names = [\"squamous\",\"normal\""), "{said}");
     // A kind is given only what it asks for.
-    assert_eq!(terms().fill(JobSpec::ceremony("key")).settings, serde_json::json!({}));
-    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::ceremony("job") });
+    assert_eq!(terms().fill(JobSpec::named("key")).settings, serde_json::json!({}));
+    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::named("job") });
     assert!(metrics.settings.get("width").is_none() && metrics.settings["classes"] == STUDY.len());
 }
 
