@@ -37,6 +37,7 @@ const SERVICES: &[Table<'_>] = &[
             ("submit_job", "SubmitJob", Flow::Call, "Document", "Document"),
             ("list_jobs", "ListJobs", Flow::Call, "Document", "Document"),
             ("abort_job", "AbortJob", Flow::Call, "Document", "Document"),
+            ("list_sites", "ListSites", Flow::Call, "Document", "Document"),
             ("watch_job", "WatchJob", Flow::Down, "Document", "Document"),
             ("log", "Log", Flow::Down, "Document", "Document"),
         ],

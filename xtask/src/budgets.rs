@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use crate::sources::{self, Source};
-use crate::{documented, folders, functions, layers};
+use crate::{documented, folders, functions, layers, promises};
 
 /// Files over this are listed for a reader, over [`REFUSED`] they must be split.
 const LISTED: usize = 600;
@@ -66,6 +66,10 @@ fn figures(sources: &[Source], arrows: Vec<String>) -> Vec<Figure> {
     found.extend(lengths_of_functions(sources));
     found.push(counted("public items without a sentence", bare));
     found.push(counted("files without module documentation", silent));
+    let errors = sources.iter().flat_map(promises::silent_errors).collect();
+    found.push(counted("`# Errors` that do not say when", errors));
+    let untimed = sources.iter().flat_map(promises::untimed).collect();
+    found.push(counted("functions on secrets without `# Timing`", untimed));
     found
 }
 

@@ -9,6 +9,7 @@ mod functions;
 mod imports;
 mod layers;
 mod links;
+mod promises;
 mod sources;
 mod words;
 

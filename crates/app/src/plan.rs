@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::clock::milliseconds;
 use blindscope_classify::{Affine, Head, HeadLiteral, Machine, Map, Normalisation, Plan};
+use blindscope_learn::jobs::head_in;
 
 /// Most bytes of a head's file: the reader refuses more.
 const MOST_BYTES: u64 = 1 << 28;
@@ -34,6 +35,14 @@ pub enum Error {
     /// The head or the policy was refused.
     #[error(transparent)]
     Classify(#[from] blindscope_classify::Error),
+    /// The file holds no head.
+    #[error("head {}: {source}", path.display())]
+    NoHead {
+        /// Where.
+        path: PathBuf,
+        /// Why not.
+        source: blindscope_learn::jobs::Error,
+    },
 }
 
 /// A head by its shape alone: weights of the size that training starts from, features clipped to four deviations.
@@ -49,23 +58,24 @@ pub struct Shape {
     pub degree: u32,
 }
 
-/// Reads a head's JSON or `safetensors`.
+/// Reads the head of a file: of `train head`, JSON or `safetensors`, or of a job's model.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::File`] where it cannot be read; [`Error::TooLarge`] beyond what is read; [`Error::NoHead`] for other bytes.
 pub fn read_head(path: &Path) -> Result<Head, Error> {
     let file = |source| Error::File { path: path.to_owned(), source };
     let found = std::fs::metadata(path).map_err(file)?.len();
     if found > MOST_BYTES {
         return Err(Error::TooLarge { path: path.to_owned(), found });
     }
-    Ok(Head::from_bytes(&std::fs::read(path).map_err(file)?)?)
+    let bytes = std::fs::read(path).map_err(file)?;
+    head_in(&bytes).map_err(|source| Error::NoHead { path: path.to_owned(), source })
 }
 
 /// A stand-in for a head of this shape; its units are taken to stay within eight deviations.
 ///
 /// # Errors
-/// [`Error::Classify`]
+/// [`Error::Classify`] for a shape without features, units or classes, or with too many.
 pub fn head_of_shape(shape: Shape) -> Result<Head, Error> {
     let Shape { width, hidden, classes, degree } = shape;
     let polynomial = match degree {
@@ -109,7 +119,7 @@ pub(crate) fn machine(plan: &Plan) -> Machine {
 /// The figures of a head under a policy, with the time that this machine is predicted to take.
 ///
 /// # Errors
-/// [`Error::Classify`]
+/// [`Error::Classify`] where no plan serves the head under this policy.
 pub fn report(head: &Head, policy: Policy) -> Result<PlanReport, Error> {
     let plan = Plan::new(head, policy)?;
     Ok(plan.report_on(machine(&plan)))

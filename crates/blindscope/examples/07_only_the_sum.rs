@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         colluding_holders: 0,
         coins: 168,
     })?;
-    // A round's name is a hash of everything that its parties agree on; the public polynomials are expanded from it.
+    // A round's name is a digest of everything that its parties agree on; the public polynomials are expanded from it.
     let round = plan.round(&Digest([7; 32]));
     let values = [[1, 2, 3], [10, 20, 30], [100, 200, 300]];
     let mut bodies: Vec<Vec<u8>> = Vec::new();

@@ -58,6 +58,9 @@ pub struct SmallSecret {
 impl SmallSecret {
     /// A fresh secret of this degree.
     ///
+    /// # Timing
+    /// Depends on the degree alone.
+    ///
     /// # Errors
     /// [`Error::NoSecurityRow`] below the smallest degree or if it is no power of two.
     pub fn generate(degree: usize, rng: &mut impl CryptoRng) -> Result<Self> {
@@ -70,6 +73,9 @@ impl SmallSecret {
     }
 
     /// The secret of a full-size key, for ciphertexts that are not switched.
+    ///
+    /// # Timing
+    /// Depends on the parameters alone.
     pub fn full(secret: &SecretKey) -> Self {
         let first = secret.params.q().prefix(1);
         let mut s = first.to_coeff(secret.s.prefix(1));
@@ -85,6 +91,9 @@ impl SmallSecret {
     }
 
     /// Coefficients `places` of `c·s` modulo `2^64`, in time that depends on the sizes alone.
+    ///
+    /// # Timing
+    /// Depends on the sizes and the places, which are public.
     ///
     /// # Errors
     /// [`Error::KeyShape`] if `c` is of another degree.
@@ -166,6 +175,9 @@ fn spread(basis: &Basis, small: &SmallSecret) -> Zeroizing<Poly<Ntt>> {
 
 impl RingSwitchKey {
     /// The key from `secret` to `small`.
+    ///
+    /// # Timing
+    /// Depends on the parameters and the degrees alone.
     ///
     /// # Errors
     /// [`Error::KeyShape`] if the small degree is above the parameters'.

@@ -30,6 +30,9 @@ impl Asker {
 
     /// A question under the asker's own key: [`Plan::upload_len`] bytes.
     ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone; a token that is refused is told by its place.
+    ///
     /// # Errors
     /// [`Error::Width`], [`Error::NotFinite`], [`Error::Count`] for more tokens than the
     /// plan's batch, [`Error::OtherMode`], [`Error::Ckks`].
@@ -45,6 +48,9 @@ impl Asker {
     }
 
     /// As [`Self::encrypt`], written as it is made.
+    ///
+    /// # Timing
+    /// As [`Self::encrypt`].
     ///
     /// # Errors
     /// As [`Self::encrypt`], and [`Error::Stream`].
@@ -133,6 +139,9 @@ impl Asker {
 
     /// The logits of every token of a question, `classes` each, from the bytes of its answer.
     ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone.
+    ///
     /// # Errors
     /// As [`Answer::from_bytes`] and [`Answer::open`].
     pub fn open(&self, tokens: usize, answer: &[u8], secret: &AskerSecret) -> Result<Vec<Vec<f64>>> {
@@ -143,8 +152,12 @@ impl Asker {
     /// The logits of every token, from ciphertexts that a committee has re-encrypted to this key; see
     /// [`crate::Server::logits`].
     ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone.
+    ///
     /// # Errors
-    /// [`Error::Count`] for another number than the plan's; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::OtherMode`] for a plan under the asker's own key; [`Error::Count`] for another number of ciphertexts or tokens
+    /// than the plan's; [`Error::Ckks`] for ciphertexts of other parameters.
     pub fn open_ciphertexts(
         &self,
         tokens: usize,

@@ -131,9 +131,9 @@ impl EncryptedHead {
     /// Reads an encrypted head of this plan.
     ///
     /// # Errors
-    /// [`Error::OtherMode`] where the plan does not offer it; [`Error::Wire`] for bytes that are cut, longer or of
-    /// another kind; [`Error::Count`] for another number than the plan's; [`Error::OtherPlan`] for what was made
-    /// for another plan; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::OtherMode`] for a plan whose heads are in the clear; [`Error::Wire`] for bytes that are cut or of another kind;
+    /// [`Error::Count`] for another length than the plan's; [`Error::OtherPlan`] for a ciphertext of another level;
+    /// [`Error::Ckks`] for a residue that is not below its prime.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let wire = |source| Error::Wire { object: "encrypted head", source };
         let len = Self::wire_len(plan)?;

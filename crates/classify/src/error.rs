@@ -43,6 +43,16 @@ pub enum Error {
         /// What it should be.
         expected: String,
     },
+    /// A class of a head cannot be called that.
+    #[error("head: class {index} is called `{name}`, expected a name of its own of 1 to {most} bytes")]
+    ClassName {
+        /// Which class.
+        index: usize,
+        /// Its name, cut where it is long.
+        name: String,
+        /// Most bytes of a name.
+        most: usize,
+    },
     /// A number in a head cannot be used.
     #[error("{field} holds {value}, expected {expected}")]
     Value {

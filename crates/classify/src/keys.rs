@@ -24,8 +24,11 @@ pub struct AskerSecret {
 impl AskerSecret {
     /// Fresh secrets for a plan.
     ///
+    /// # Timing
+    /// Depends on the plan alone.
+    ///
     /// # Errors
-    /// [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::Ckks`] where the degree of the plan's answers has no ring.
     pub fn generate(plan: &Plan, rng: &mut impl CryptoRng) -> Result<Self> {
         let secret = KeyGenerator::new(plan.params()).secret_key(rng);
         let small = if plan.switches_ring() {
@@ -56,6 +59,9 @@ pub struct EvaluationKeys {
 impl EvaluationKeys {
     /// The keys of an asker.
     ///
+    /// # Timing
+    /// Depends on the plan alone.
+    ///
     /// # Errors
     /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn generate(plan: &Plan, secret: &AskerSecret, rng: &mut impl CryptoRng) -> Result<Self> {
@@ -69,6 +75,9 @@ impl EvaluationKeys {
 
     /// Keys of one secret without a way to a smaller ring, as plans under a collective key need them; a committee makes
     /// the same keys together.
+    ///
+    /// # Timing
+    /// Depends on the plan alone.
     ///
     /// # Errors
     /// [`Error::Ckks`] where the scheme refuses, see there.

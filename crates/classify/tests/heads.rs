@@ -16,13 +16,15 @@ fn heads() -> Vec<Head> {
     let four = polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2, 0.02, 0.01]);
     let unstated = Head::new(HeadLiteral { range: None, ..four.literal().clone() }).unwrap();
     let short = linear(&mut r, 9, 3).within(&[[1.0; 9]], 1.5).unwrap();
+    let names = ["aca", "n", "scc \u{e9}"].map(str::to_owned).to_vec();
     vec![
-        short,
+        short.clone(),
         linear(&mut r, 9, 3),
         quadratic(&mut r, 8, 3, 2),
         polynomial(&mut r, [7, 4, 2], &[0.1, 0.5, 0.2]),
         four,
         unstated,
+        short.of_classes(names).unwrap(),
     ]
 }
 
@@ -34,6 +36,30 @@ fn both_forms_are_the_same_head() {
             assert_eq!(read, head);
             assert_eq!(read.digest().unwrap(), head.digest().unwrap());
         }
+    }
+}
+
+#[test]
+fn names_of_classes_travel_with_the_file_and_change_no_plan() {
+    let bare = linear(&mut rng(62), 4, 3);
+    let names = ["aca", "n", "scc"].map(str::to_owned).to_vec();
+    let named = bare.clone().of_classes(names.clone()).unwrap();
+    assert_eq!(named.digest().unwrap(), bare.digest().unwrap());
+    assert_eq!(named.within(&[[1.0; 4]], 2.0).unwrap().class_names(), names);
+    assert_eq!(named.calibrated(&[[1.0; 4]], 2.0).unwrap().class_names(), names);
+    // A file without names is the one that was written before there were any.
+    assert_eq!(bare.to_json().unwrap(), serde_json::to_vec(bare.literal()).unwrap());
+    for (wrong, word) in [
+        (vec!["aca", "n"], "expected 3"),
+        (vec!["aca", "n", "aca"], "`aca`"),
+        (vec!["aca", "", "n"], "class 1"),
+    ] {
+        let names: Vec<String> = wrong.into_iter().map(str::to_owned).collect();
+        let said = bare.clone().of_classes(names.clone()).unwrap_err().to_string();
+        assert!(said.contains(word), "{said}");
+        let mut file: serde_json::Value = serde_json::from_slice(&bare.to_json().unwrap()).unwrap();
+        file["classes"] = names.into();
+        assert_eq!(Head::from_bytes(file.to_string().as_bytes()).unwrap_err().to_string(), said);
     }
 }
 

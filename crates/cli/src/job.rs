@@ -1,17 +1,16 @@
 //! `blindscope job`
 
-use std::fs::File;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use blindscope_learn::jobs::Clips;
+use blindscope_node::admin::Downloaded;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::kit::Kit;
-use blindscope_node::{JobStatus, JobView, SiteId, StepView, Study, system};
+use blindscope_node::{JobStatus, JobView, SiteId, SiteView, StepView, Study, system};
 
 /// Jobs of a study, by its administrators.
 #[derive(Debug, Args)]
@@ -71,6 +70,9 @@ enum JobCommand {
         #[arg(long)]
         follow: bool,
     },
+    /// How each site was last heard.
+    #[command(after_help = "Example: blindscope job sites --kit admin")]
+    Sites,
     /// Fetch a job's result.
     #[command(after_help = "Example: blindscope job download statistics --out head.json --kit admin")]
     Download {
@@ -110,6 +112,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
                 admin.log(*from, *follow, &mut io::stdout()).await?;
                 Ok(())
             }
+            JobCommand::Sites => sites(&admin, options.json).await,
             JobCommand::Download { job, out } => download(&admin, job, out, options.json).await,
         }
     })
@@ -117,13 +120,12 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
 
 async fn finished(admin: &Admin, job: &str, json: bool) -> anyhow::Result<()> {
     let mut broken = Ok(());
-    let last = admin
-        .watch(job, |view| {
-            if broken.is_ok() {
-                broken = show(admin.study(), view, None, json);
-            }
-        })
-        .await?;
+    let seen = |view: &JobView| {
+        if broken.is_ok() {
+            broken = show(admin.study(), view, None, json);
+        }
+    };
+    let last = admin.watch_with_sites(job, seen, absent).await?;
     broken?;
     jobs::result(admin.study(), &last)?;
     match admin.clips(&last).await? {
@@ -132,23 +134,37 @@ async fn finished(admin: &Admin, job: &str, json: bool) -> anyhow::Result<()> {
     }
 }
 
-/// One job, with what its result says of clipped values.
+/// One job, with what its result says of clipped values, or which sites it waits for in vain.
 async fn show_whole(admin: &Admin, view: &JobView, json: bool) -> anyhow::Result<()> {
-    show(admin.study(), view, admin.clips(view).await?, json)
+    show(admin.study(), view, admin.clips(view).await?, json)?;
+    if !view.is_over() {
+        admin.sites().await?.iter().filter_map(SiteView::absence).for_each(|words| absent(&words));
+    }
+    Ok(())
 }
 
-async fn download(admin: &Admin, job: &str, out: &PathBuf, json: bool) -> anyhow::Result<()> {
-    // Whole or not at all: a part of a result must not look like one.
-    let part = out.with_extension("part");
-    let file = File::create(&part).with_context(|| format!("create {}", part.display()))?;
-    let (file, len) = admin.download(job, file).await?;
-    file.sync_all().context("flush the result")?;
-    std::fs::rename(&part, out).with_context(|| format!("place {}", out.display()))?;
-    let clips = admin.clips(&admin.status(job).await?).await?;
+/// Says on standard error that nothing is to be expected of a site.
+fn absent(words: &str) {
+    // A reader that is gone is no reason to stop.
+    let _ = writeln!(io::stderr(), "{words}");
+}
+
+/// How each site was last heard.
+async fn sites(admin: &Admin, json: bool) -> anyhow::Result<()> {
+    let all = admin.sites().await?;
     if json {
-        return print(&serde_json::json!({ "file": out, "bytes": len, "clipped": clips }));
+        return print(&all);
     }
-    writeln!(io::stdout(), "{}: {len} bytes", out.display())?;
+    let said = |site: &SiteView| site.absence().unwrap_or_else(|| format!("{} asks for work", site.name));
+    all.iter().try_for_each(|site| Ok(writeln!(io::stdout(), "{}", said(site))?))
+}
+
+async fn download(admin: &Admin, job: &str, out: &Path, json: bool) -> anyhow::Result<()> {
+    let Downloaded { result, clips } = admin.download_to(job, out).await?;
+    if json {
+        return print(&serde_json::json!({ "file": out, "bytes": result.len, "clipped": clips }));
+    }
+    writeln!(io::stdout(), "{}: {} bytes", out.display(), result.len)?;
     clips.map_or(Ok(()), |clips| Ok(writeln!(io::stdout(), "{clips}")?))
 }
 

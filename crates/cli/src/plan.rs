@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use serde::Serialize;
 
 use blindscope_app::plan::{
     KeyOwner, Packing, PlanReport, Policy, Security, Shape, head_of_shape, policy, read_head, report,
@@ -11,7 +12,7 @@ use blindscope_app::plan::{
 
 #[derive(Debug, Args)]
 pub(crate) struct PlanOptions {
-    /// A head, JSON or safetensors; without one, a head of the shape below.
+    /// A head, JSON or safetensors, or a job's model; without one, a head of the shape below.
     #[arg(long, conflicts_with_all = ["width", "hidden", "classes", "degree"])]
     head: Option<PathBuf>,
     /// Features a token has.
@@ -118,14 +119,27 @@ pub(crate) fn run(options: &PlanOptions) -> anyhow::Result<()> {
         head_of_shape(Shape { width, hidden, classes, degree })?
     };
     let report = report(&head, options.policy())?;
+    let classes = head.class_names();
     let mut out = io::stdout().lock();
     if options.json {
-        serde_json::to_writer_pretty(&mut out, &report)?;
+        serde_json::to_writer_pretty(&mut out, &Shown { report: &report, classes })?;
         writeln!(out)?;
     } else {
+        if !classes.is_empty() {
+            writeln!(out, "classes          {}", classes.join(", "))?;
+        }
         lines(&mut out, &report)?;
     }
     Ok(())
+}
+
+/// A plan as a program reads it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    report: &'a PlanReport,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    classes: &'a [String],
 }
 
 fn lines(out: &mut impl Write, r: &PlanReport) -> io::Result<()> {

@@ -167,8 +167,18 @@ fn init(options: &InitOptions) -> anyhow::Result<()> {
 fn run_site(options: &ServiceOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let settings: PartySettings = kit.settings(&options.overrides)?;
-    let learning = learning(&kit, &settings)?;
-    Ok(system::runtime()?.block_on(async {
+    let runtime = system::runtime()?;
+    let learning = match learning(&kit, &settings) {
+        Ok(learning) => learning,
+        Err(refused) => {
+            // The coordinator hears that it is so; why is for this machine alone, and said whoever hears.
+            if let Err(unheard) = runtime.block_on(site::decline(&kit, &options.overrides)) {
+                tracing::warn!(error = %unheard, "the coordinator does not hear that this site ends");
+            }
+            return Err(refused);
+        }
+    };
+    Ok(runtime.block_on(async {
         let stop = options.stop();
         site::run(&kit, &options.overrides, learning, options.disk, stop).await
     })?)

@@ -8,6 +8,7 @@ use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use sha2::{Digest, Sha256};
 
+use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::{JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
@@ -201,7 +202,7 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let spec = job("means", JobKind::ClsMean, &settings).unwrap();
     let said = terms().check_job(&spec).unwrap_err().to_string();
     assert!(said.contains("classes = 3") && said.contains("the study has 4"), "{said}");
-    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::ceremony("job") });
+    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::named("job") });
     terms().check_job(&other).unwrap();
     assert_eq!(other.settings["width"], WIDTH);
     assert_eq!(other.settings["names"], serde_json::json!(STUDY));
@@ -209,9 +210,52 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let said = terms().check_job(&other).unwrap_err().to_string();
     assert!(said.contains("names = [\"squamous\",\"normal\""), "{said}");
     // A kind is given only what it asks for.
-    assert_eq!(terms().fill(JobSpec::ceremony("key")).settings, serde_json::json!({}));
-    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::ceremony("job") });
+    assert_eq!(terms().fill(JobSpec::named("key")).settings, serde_json::json!({}));
+    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::named("job") });
     assert!(metrics.settings.get("width").is_none() && metrics.settings["classes"] == STUDY.len());
+}
+
+/// The head whose largest logit is of the nearest of the centres that [`file`] draws rows about.
+fn nearest_centre(order: &[&str]) -> Head {
+    let centre = |name: &&str| {
+        let at = STUDY.iter().position(|class| class == name).unwrap() as f64;
+        (0..WIDTH).map(|j| at * (j as f64 - 1.0)).collect::<Vec<f64>>()
+    };
+    let weights: Vec<Vec<f64>> = order.iter().map(centre).collect();
+    let bias = weights.iter().map(|m| -0.5 * m.iter().map(|x| x * x).sum::<f64>()).collect();
+    let map = Map::Linear { layer: Affine { weights, bias } };
+    Head::new(HeadLiteral { normalisation: Normalisation::identity(WIDTH, 16.0), map, range: None }).unwrap()
+}
+
+/// A model of another study, or one that a site trained for itself, has its classes in an order of its own: its answers are counted
+/// by name, and it is refused where a name of it is none of the study's.
+#[test]
+fn a_model_is_measured_by_the_names_of_its_classes() {
+    let mut rng = ChaCha12Rng::seed_from_u64(6);
+    let study = STUDY.map(str::to_owned).to_vec();
+    let rows = terms().examples("rows", &file(&study, &STUDY, 10, &mut rng)).unwrap();
+    let counted = |order: &[&str], called: &str| {
+        let head = nearest_centre(order).of_classes(order.iter().map(|&name| name.to_owned()).collect());
+        let head = String::from_utf8(head.unwrap().to_json().unwrap()).unwrap();
+        let head = head.replace("adeno", called).into_bytes();
+        let digest = blindscope_learn::features::hex(&Sha256::digest(&head));
+        let settings =
+            MetricsSettings { model: digest.clone(), classes: STUDY.len(), ..MetricsSettings::default() };
+        let site = SiteData {
+            classes: study.clone(),
+            validation: rows.clone(),
+            models: [(digest, head)].into(),
+            ..SiteData::default()
+        };
+        let result = ends(&job("job", JobKind::Metrics, &settings).unwrap(), &[site])?;
+        Ok::<_, blindscope_learn::jobs::Error>(result["counts"].clone())
+    };
+    let right = serde_json::json!([[10, 0, 0, 0], [0, 10, 0, 0], [0, 0, 10, 0], [0, 0, 0, 10]]);
+    let turned = ["small cell", "normal", "squamous", "adeno"];
+    assert_eq!(counted(&STUDY, "adeno").unwrap(), right);
+    assert_eq!(counted(&turned, "adeno").unwrap(), right);
+    let said = counted(&turned, "carcinoid").unwrap_err().to_string();
+    assert!(said.contains("carcinoid") && said.contains("some of the study's: squamous, adeno"), "{said}");
 }
 
 /// One image in another unit among many: the sum is opened over clipped values, and the result says how many of how many.

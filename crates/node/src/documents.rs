@@ -24,6 +24,60 @@ pub(crate) struct LogQuery {
     pub(crate) follow: bool,
 }
 
+/// How a site was last heard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteView {
+    /// Its name.
+    pub name: String,
+    /// What it did then.
+    pub presence: Presence,
+    /// Milliseconds since then; nothing where it was not heard since the coordinator started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_ms: Option<u64>,
+}
+
+/// A site that asks for work is heard at least this often, in milliseconds.
+const HEARD_WITHIN: u64 = 60_000;
+
+impl SiteView {
+    /// Why nothing is to be expected of the site, in words; nothing where it asks for work.
+    pub fn absence(&self) -> Option<String> {
+        let name = &self.name;
+        match (self.presence, self.silent_ms) {
+            (Presence::Refused, _) => Some(format!(
+                "{name} has ended at its start: its data do not fit the study; its own log says why"
+            )),
+            (Presence::Unheard, _) | (_, None) => {
+                Some(format!("{name} has not been heard since the coordinator started"))
+            }
+            (Presence::Asks, Some(ms)) if ms > HEARD_WITHIN => {
+                let seconds = ms / 1000;
+                Some(format!(
+                    "{name} has not been heard for {seconds} seconds: it is at work on a task, or away"
+                ))
+            }
+            (Presence::Asks, _) => None,
+        }
+    }
+}
+
+/// What a site did when it was last heard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Presence {
+    /// It was not heard.
+    #[default]
+    Unheard,
+    /// It asked for something to do.
+    Asks,
+    /// It ended at its start, since what it was given does not fit the study. Its own log says what.
+    Refused,
+}
+
+/// What a site says with its question for work when it ends at its start.
+pub(crate) const REFUSED: &[u8] = b"refused";
+
 /// The answer to a submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -19,4 +19,5 @@ pub use blindscope_federation::{
     Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
 };
 pub use blindscope_transport::{Limits, Stop};
+pub use documents::{Presence, SiteView};
 pub use error::{Error, Result, is_absent};

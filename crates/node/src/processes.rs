@@ -36,7 +36,7 @@ impl Processes {
     /// `admin`, and the table `learning` of each site's settings. Nothing runs yet.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::File`] where no port is free or `folder` cannot be written; as [`provision::all_local`].
     pub fn provision(
         binary: &Path,
         folder: &Path,
@@ -85,7 +85,7 @@ impl Processes {
     /// Starts everything.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::File`] where the command cannot be started; as [`Self::ready`].
     pub async fn start(&mut self) -> Result<()> {
         self.start_coordinator()?;
         (0..self.sites.len()).try_for_each(|site| self.start_site(site))?;
@@ -95,7 +95,7 @@ impl Processes {
     /// Starts the coordinator, unless it runs.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written.
+    /// [`Error::File`] where the command cannot be started, or its log cannot be written.
     pub fn start_coordinator(&mut self) -> Result<()> {
         if self.coordinator.is_none() {
             self.coordinator = Some(self.spawn(&["coordinator", "serve"], "coordinator")?);
@@ -106,7 +106,7 @@ impl Processes {
     /// Starts a site, by its number, unless it runs.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written.
+    /// [`Error::File`] where the command cannot be started, or its log cannot be written.
     pub fn start_site(&mut self, site: usize) -> Result<()> {
         let Some(name) = self.sites.get(site).cloned() else { return Ok(()) };
         if self.running.get(site).is_some_and(Option::is_some) {
@@ -134,7 +134,7 @@ impl Processes {
     /// Waits until the coordinator answers.
     ///
     /// # Errors
-    /// [`Error`] after a minute.
+    /// [`Error::Transport`] where nobody has answered after a minute.
     pub async fn ready(&self) -> Result<()> {
         let admin = self.admin()?;
         let begun = Instant::now();
@@ -150,7 +150,7 @@ impl Processes {
     /// The administrator.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::File`] or [`Error::Settings`] where the kit of `admin` cannot be read.
     pub fn admin(&self) -> Result<Admin> {
         Admin::of(&self.kit("admin"), &[])
     }
@@ -158,7 +158,7 @@ impl Processes {
     /// Where the coordinator is, `HOST:PORT`.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::File`] or [`Error::Settings`] where the settings of `admin` cannot be read.
     pub fn address(&self) -> Result<String> {
         let settings: crate::kit::PartySettings = self.kit("admin").settings(&[])?;
         Ok(settings.coordinator)
@@ -167,7 +167,7 @@ impl Processes {
     /// The study.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::File`] where the study of `admin` cannot be read; [`Error::Federation`] for one that is none.
     pub fn study(&self) -> Result<Study> {
         self.kit("admin").study()
     }

@@ -28,6 +28,9 @@ pub struct SecretSeed(Zeroizing<[u8; 32]>);
 
 impl SecretSeed {
     /// A fresh seed.
+    ///
+    /// # Timing
+    /// The same for any seed.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *bytes);

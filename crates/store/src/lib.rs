@@ -9,6 +9,7 @@ mod error;
 mod folder;
 mod journal;
 mod log;
+mod migrations;
 
 pub use error::{Error, Result};
 pub use folder::{Checked, Folder, Unfinished};

@@ -11,6 +11,7 @@ use sqlx::sqlite::{
 use sqlx::{Row, Sqlite, SqlitePool, Transaction};
 
 use crate::journal::{Journal, Riding};
+use crate::migrations::migrations;
 use crate::{Error, Folder, Result};
 use blindscope_federation::{Mark, Record, SiteId, Study};
 
@@ -53,7 +54,7 @@ impl Log {
         let pool = pool.connect_with(options).await.map_err(in_use)?;
         // The lock is taken by the first statement that writes.
         sqlx::query("PRAGMA user_version = 1").execute(&pool).await.map_err(in_use)?;
-        sqlx::migrate!().run(&pool).await?;
+        migrations().run(&pool).await?;
         let log = Self { pool, folder: Arc::default() };
         log.own(role, &study.digest().to_string()).await?;
         Ok(log)

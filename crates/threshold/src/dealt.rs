@@ -145,7 +145,7 @@ impl Dealt {
     /// round. Another round gives others, so that no uniform half comes twice.
     ///
     /// # Errors
-    /// [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::Ckks`] for a key of other parameters than the share is for.
     pub fn encrypt(
         &self,
         key: &PublicKey,

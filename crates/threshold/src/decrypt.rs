@@ -75,6 +75,9 @@ impl DecryptionSession {
     /// Begins an opening in the round of `round`, with the key made in the session `ceremony`. Whatever is refused is refused
     /// before the round is spent.
     ///
+    /// # Timing
+    /// Depends on parameters and committee alone; what is refused is told by public fields.
+    ///
     /// # Errors
     /// [`Error::NoRoom`] where the flooding outweighs the room under the message; [`Error::NotInCommittee`] for one
     /// that is not in the committee; [`Error::Transcript`] for what belongs to another session; [`Error::Spent`] where

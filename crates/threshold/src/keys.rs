@@ -101,6 +101,9 @@ impl PublicKeyProtocol {
     }
 
     /// This site's `−a·s_i + e_i` for each of its secrets.
+    ///
+    /// # Timing
+    /// Depends on the parameters and the width alone.
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Message {
         let q = self.0.params().q();
         let a = sample::uniform(q, &self.0.reference_string(Self::NAME, 0), 0);
@@ -154,6 +157,9 @@ impl GaloisKeyProtocol {
     }
 
     /// This site's `−a_j·σ⁻¹(s_i) + e_ij + P·g_j·s_i`, a row a digit.
+    ///
+    /// # Timing
+    /// Depends on the parameters and the element, which is public.
     ///
     /// # Errors
     /// [`blindscope_ckks::Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
@@ -217,6 +223,9 @@ impl RelinKeyProtocol {
 
     /// This site's `−u_i·a_j + P·g_j·s_i + e` for each digit, then `s_i·a_j + e'` for each.
     ///
+    /// # Timing
+    /// Depends on the parameters alone.
+    ///
     /// # Errors
     /// [`blindscope_ckks::Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Result<(Message, RelinKeyRoundTwo)> {
@@ -226,6 +235,9 @@ impl RelinKeyProtocol {
 
     /// As [`Self::share`], with the ephemeral secret drawn from a generator of its own, so that [`RelinKeyRoundTwo::resume`]
     /// draws the same one when the second round comes.
+    ///
+    /// # Timing
+    /// Depends on the parameters alone.
     ///
     /// # Errors
     /// As [`Self::share`].
@@ -323,6 +335,9 @@ impl RelinKeyRoundTwo {
     }
 
     /// This site's `s_i·h0_j + e` for each digit, then `(u_i − s_i)·h1_j + e'` for each.
+    ///
+    /// # Timing
+    /// Depends on the parameters alone.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] where the sum is not the first round's.

@@ -9,7 +9,7 @@
 //! its mask alone hides the noise.
 //!
 //! References: Mouchet, Troncoso-Pastoriza, Bossuat, Hubaux, ia.cr/2020/304 (protocols); Mouchet, Bertrand, Hubaux,
-//! ia.cr/2022/780 (t-of-n); Li, Micciancio, Schultz, Sorrell, ia.cr/2022/816 (flooding). Independent smudging by each
+//! ia.cr/2022/780 (t-of-n); Li, Micciancio, Schultz, Sorrell, ia.cr/2022/816 (flooding). Independent flooding by each
 //! party gives no simulation-based security in general (ia.cr/2025/395).
 
 mod collect;

@@ -92,6 +92,9 @@ impl ShamirPart {
     }
 
     /// The part as bytes: secret, to be sealed to [`Self::to`] before it leaves.
+    ///
+    /// # Timing
+    /// Depends on roster and parameters alone.
     pub fn to_bytes(&self, ceremony: &Transcript) -> Zeroizing<Vec<u8>> {
         write(
             PART,
@@ -104,6 +107,9 @@ impl ShamirPart {
     }
 
     /// A part of this ceremony. Who sent it has to be settled outside.
+    ///
+    /// # Timing
+    /// Depends on roster and parameters alone for bytes that are a part; where they are none, what is wrong is told.
     ///
     /// # Errors
     /// [`Error::Wire`] for bytes that are cut, longer or of another kind; [`Error::Transcript`] for a message of
@@ -127,6 +133,9 @@ impl KeyShare {
     }
 
     /// A key share of this ceremony.
+    ///
+    /// # Timing
+    /// As [`ShamirPart::from_bytes`].
     ///
     /// # Errors
     /// As [`ShamirPart::from_bytes`]; [`Error::NotInCommittee`] where the two owners differ.

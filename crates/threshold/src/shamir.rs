@@ -212,6 +212,9 @@ impl PartCollector {
 
     /// Adds one site's part. A refused one changes nothing.
     ///
+    /// # Timing
+    /// Depends on the parameters alone; what is refused is told by public fields.
+    ///
     /// # Errors
     /// [`Error::Transcript`], [`Error::ForeignParty`], [`Error::NotInCommittee`] for somebody
     /// else's part, [`Error::Duplicate`].
@@ -234,6 +237,9 @@ impl PartCollector {
     }
 
     /// The share, once every site has given its part.
+    ///
+    /// # Timing
+    /// Depends on the roster alone.
     ///
     /// # Errors
     /// [`Error::Missing`] where somebody who is needed has not contributed.

@@ -80,6 +80,9 @@ impl Trial {
 
     /// A member's share, as bytes. The same whenever it is made: no ledger has to know of it.
     ///
+    /// # Timing
+    /// As [`DecryptionSession::begin`] and [`DecryptionSession::share`].
+    ///
     /// # Errors
     /// As [`DecryptionSession::begin`].
     pub fn share(&self, key: &KeyShare, flooding: Flooding, room_log2: f64) -> Result<Vec<u8>> {

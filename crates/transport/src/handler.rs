@@ -145,6 +145,8 @@ pub enum Command {
     ListJobs,
     /// Ends a job without a result.
     AbortJob,
+    /// How each site was last heard.
+    ListSites,
 }
 
 /// An administrator's call with a row of answers.

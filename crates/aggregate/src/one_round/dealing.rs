@@ -170,6 +170,9 @@ pub struct Part(Zeroizing<Vec<u16>>);
 impl Part {
     /// The part of these bytes.
     ///
+    /// # Timing
+    /// Depends on the plan alone for bytes that are a part; where they are none, that is told, and the largest number with it.
+    ///
     /// # Errors
     /// As [`Checks::from_bytes`].
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
@@ -177,6 +180,9 @@ impl Part {
     }
 
     /// The part that a holder makes itself.
+    ///
+    /// # Timing
+    /// Depends on the plan, and on how many words of a key stream are skipped, which says nothing of the seed.
     pub fn derived(plan: &Plan, seed: &PartSeed) -> Self {
         let mut numbers = Zeroizing::new(vec![0; plan.part_numbers()]);
         shamir::uniform(plan.prime(), &seed.0, 0, &mut numbers);
@@ -184,6 +190,9 @@ impl Part {
     }
 
     /// Whether the part lies on the dealer's check polynomials at the point of `holder`, from 0. `sent` as for [`Dealing::checks`].
+    ///
+    /// # Timing
+    /// Depends on the plan alone, and so do the branches: the answer is made of all comparisons.
     pub fn satisfies(&self, plan: &Plan, holder: u32, sent: &Digest, checks: &Checks) -> bool {
         let (p, t) = (plan.prime(), plan.literal().threshold as usize);
         let powers: Vec<u16> =
@@ -215,6 +224,9 @@ impl PartSum {
     }
 
     /// Adds one dealer's part.
+    ///
+    /// # Timing
+    /// Depends on sizes alone.
     pub fn add(&mut self, plan: &Plan, part: &Part) {
         let p = plan.prime();
         for (sum, &x) in self.numbers.iter_mut().zip(part.0.iter()) {

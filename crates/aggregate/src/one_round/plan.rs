@@ -82,7 +82,7 @@ pub struct Plan {
     digest: Digest,
 }
 
-/// `ρ`: the name of a round, from which its public polynomials are expanded. Nobody chooses it: it is a hash of everything that the
+/// `ρ`: the name of a round, from which its public polynomials are expanded. Nobody chooses it: it is a digest of everything that the
 /// round's parties agree on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RoundId(pub Digest);

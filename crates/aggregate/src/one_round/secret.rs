@@ -87,6 +87,9 @@ pub struct SiteRound<'p> {
 
 impl<'p> SiteRound<'p> {
     /// Derives the site's secrets of a round. `values` is [`ValuesDigest`] of what will be encrypted, `fresh` 32 new random bytes.
+    ///
+    /// # Timing
+    /// Depends on the plan alone.
     pub fn new(
         plan: &'p Plan,
         round: RoundId,
@@ -105,6 +108,10 @@ impl<'p> SiteRound<'p> {
     /// The key in Shamir form. `derived` names at most `t − 1` holders, from 0, that make their parts themselves; parts are
     /// distributed as without them.
     ///
+    /// # Timing
+    /// Depends on the plan, the holders named, and on how many words of a key stream are skipped, which says nothing of the
+    /// key.
+    ///
     /// # Errors
     /// [`Error::Range`] for more of them, one twice, or one that is no holder.
     pub fn dealing(&self, derived: &[(u32, PartSeed)]) -> Result<Dealing<'p>> {
@@ -114,6 +121,9 @@ impl<'p> SiteRound<'p> {
 
     /// Whether the first chunk of a body, given with the stream's header, decrypts to the values that begin with `values`: what a
     /// site looks at before it sends.
+    ///
+    /// # Timing
+    /// Depends on the plan alone where the answer is yes; a no is told.
     ///
     /// # Errors
     /// As [`super::check_body`].

@@ -26,20 +26,14 @@ pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Res
         } else {
             "closed form from attention, positions fixed"
         };
-        attack(
-            &mut findings,
-            &format!("gradient_{key}"),
-            &format!("{what}, {name}"),
-            &target,
-            &chosen,
-            learned,
-            stage,
-        )?;
+        let (key, name) = (format!("gradient_{key}"), format!("{what}, {name}"));
+        attack(&mut findings, &Attack { key: &key, name: &name, target: &target, learned }, &chosen, stage)?;
     }
     if let Some(model) = plan.load_model()? {
         let target = ClosedTarget::with_new_head(model, classes, plan.seed);
         let name = "closed form, the study's backbone";
-        attack(&mut findings, "gradient_backbone", name, &target, &chosen, true, stage)?;
+        let backbone = Attack { key: "gradient_backbone", name, target: &target, learned: true };
+        attack(&mut findings, &backbone, &chosen, stage)?;
     }
     let target = ClosedTarget::at_random_start(plan.paper_shape(), classes, plan.seed)?;
     sealed(plan, &target, &chosen, &mut findings, stage)?;
@@ -76,15 +70,22 @@ pub(super) fn mean_control(originals: &[Picture]) -> Result<Vec<Similarity>, Err
     Ok(out)
 }
 
+/// A closed-form attack on one target.
+struct Attack<'a> {
+    key: &'a str,
+    name: &'a str,
+    target: &'a ClosedTarget,
+    /// Whether the positions' gradients are shared.
+    learned: bool,
+}
+
 fn attack(
     findings: &mut Findings,
-    key: &str,
-    name: &str,
-    target: &ClosedTarget,
+    attack: &Attack<'_>,
     tiles: &[Tile],
-    learned: bool,
     stage: &mut Stage<'_>,
 ) -> Result<(), Error> {
+    let Attack { key, name, target, learned } = *attack;
     let mut found: Vec<ClosedForm> = Vec::new();
     for (i, tile) in tiles.iter().enumerate() {
         found.push(closed_form(target, tile, learned)?);

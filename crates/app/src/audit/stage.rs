@@ -71,7 +71,8 @@ pub(super) fn keep(plan: &AuditPlan, name: &str, findings: &Findings) -> Result<
     let kept = Kept { plan: plan.fingerprint(), findings: findings.clone() };
     let io = |source| Error::Io { operation: "writing", path: path.clone(), source };
     let bytes = serde_json::to_vec(&kept).map_err(|e| io(e.into()))?;
-    let partial = path.with_extension("partial");
+    let mut partial = path.clone();
+    partial.as_mut_os_string().push(".partial");
     std::fs::write(&partial, bytes).map_err(io)?;
     std::fs::rename(&partial, &path).map_err(io)
 }

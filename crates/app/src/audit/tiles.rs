@@ -93,7 +93,7 @@ impl Tiles {
     /// The first `count` readable tiles that each come from another group, after passing over `skip` groups.
     ///
     /// # Errors
-    /// [`Error::TooFewTiles`]
+    /// [`Error::TooFewTiles`] where fewer groups than that have a readable tile behind the skipped ones.
     pub fn of_different_groups(&self, skip: usize, count: usize) -> Result<Vec<Tile>, Error> {
         let firsts = self.entries.iter().filter(|e| e.turn == 0).skip(skip);
         let tiles: Vec<Tile> = firsts.filter_map(|e| self.open(e)).take(count).collect();

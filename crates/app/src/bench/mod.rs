@@ -99,7 +99,8 @@ pub enum Error {
 /// Encrypted sums: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Io`] where the temporary folder is too small or read-only; [`Error::WrongSum`] for an opened sum that is not the
+/// clear one; an error of the layer that refuses.
 pub fn sum(runs: usize, peers: &Peers) -> Result<Report, Error> {
     sum::run(runs, peers)
 }
@@ -108,7 +109,7 @@ pub fn sum(runs: usize, peers: &Peers) -> Result<Report, Error> {
 /// precision.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Wrong`] for a product or rotation with fewer correct bits than promised; an error of the scheme where it refuses.
 pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, Error> {
     core::run(arithmetic, runs, peers)
 }
@@ -119,7 +120,7 @@ pub fn core(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report
 /// missing.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error`] for a model or tiles of `data` that cannot be read, and for a peer that was asked for and cannot be run.
 pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     vision::run(runs, data, peers)
 }
@@ -128,7 +129,7 @@ pub fn vision(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
 /// of decoding and resizing.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error`] where the tiles that are drawn cannot be decoded again, and for a peer that was asked for and cannot be run.
 pub fn input(runs: usize, peers: &Peers) -> Result<Report, Error> {
     input::run(runs, peers)
 }
@@ -138,7 +139,7 @@ pub fn input(runs: usize, peers: &Peers) -> Result<Report, Error> {
 /// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error`] where `data` is missing or holds a slide or model that cannot be read, and for a peer that cannot be run.
 pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
     slides::run(runs, data, peers)
 }
@@ -147,7 +148,8 @@ pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report,
 /// of `data`.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Wrong`] for logits with fewer correct bits than promised; [`Error`] for tiles of `data` that cannot be read, and
+/// where the scheme refuses.
 pub fn inference(
     arithmetic: Arithmetic,
     runs: usize,
@@ -162,7 +164,7 @@ pub fn inference(
 /// The attacks of the audit on real tiles, or on synthetic ones.
 ///
 /// # Errors
-/// [`Error::Audit`]
+/// [`Error::Audit`] where tiles or model cannot be read, or an attack cannot be run on them.
 pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, Error> {
     audit::run(plan, progress)
 }

@@ -22,13 +22,19 @@ pub(super) struct Answered {
     pub(super) agreement: Vec<Agreement>,
 }
 
-/// What the asker works with.
-pub(super) struct Asking<'a> {
-    pub(super) study: &'a Study,
+/// What the steps before left for the asker.
+#[derive(Clone, Copy)]
+pub(super) struct Brought<'a> {
     pub(super) jobs: &'a Jobs,
     pub(super) backbone: &'a Backbone,
     pub(super) lists: &'a Lists,
     pub(super) set: &'a TestSet,
+}
+
+/// What the asker works with.
+pub(super) struct Asking<'a> {
+    pub(super) study: &'a Study,
+    pub(super) brought: Brought<'a>,
     pub(super) seed: u64,
     pub(super) tell: &'a mut dyn FnMut(&DemoEvent),
     pub(super) cancel: &'a AtomicBool,
@@ -37,7 +43,7 @@ pub(super) struct Asking<'a> {
 impl Asking<'_> {
     /// {clear, encrypted} × {gradients, CLS}, and the other heads.
     pub(super) fn all(&mut self, encrypted: &Learned, clear: &Learned) -> Result<Answered> {
-        let set = self.set;
+        let set = self.brought.set;
         let clear_head = Model::from_json(&clear.fedavg)?.head()?;
         let head = Model::from_json(&encrypted.fedavg)?.head()?;
         let cls = self.study.ask("fedavg", &head, &set.rows)?;
@@ -59,19 +65,23 @@ impl Asking<'_> {
         let statistics = Model::from_json(&encrypted.statistics)?;
         let means = Model::from_json(&encrypted.means)?.head()?;
         Ok(vec![
-            self.set.evaluate_head("ridge from statistics", &statistics.head_named("ridge")?, None)?,
-            self.set.evaluate_head("LDA from statistics", &statistics.head_named("lda")?, None)?,
-            self.set.evaluate_head("nearest mean CLS token", &means, None)?,
+            self.brought.set.evaluate_head(
+                "ridge from statistics",
+                &statistics.head_named("ridge")?,
+                None,
+            )?,
+            self.brought.set.evaluate_head("LDA from statistics", &statistics.head_named("lda")?, None)?,
+            self.brought.set.evaluate_head("nearest mean CLS token", &means, None)?,
         ])
     }
 
     /// The held-out tiles through the backbone that an update tuned, and its head.
     fn updated(&mut self, update: &[u8]) -> Result<(TestSet, Head)> {
-        let settings = &self.jobs.update_settings;
+        let settings = &self.brought.jobs.update_settings;
         let state = UpdateState::from_bytes(update, settings.values)?;
-        let (model, head) = state.apply(&self.backbone.model, settings)?;
-        let tuned = Backbone { model, ..self.backbone.clone() };
-        let dataset = TileList::new(&self.lists.test).open()?;
+        let (model, head) = state.apply(&self.brought.backbone.model, settings)?;
+        let tuned = Backbone { model, ..self.brought.backbone.clone() };
+        let dataset = TileList::new(&self.brought.lists.test).open()?;
         let tell = &mut *self.tell;
         let mut progress = |now: &features::Progress| {
             let (done, total) = (now.done as u64, now.total as u64);

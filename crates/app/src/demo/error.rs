@@ -122,7 +122,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
 
 /// Writes a file; a reader sees the old one or the new one.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let beside = path.with_extension("part");
+    let mut beside = path.to_owned();
+    beside.as_mut_os_string().push(".part");
     std::fs::write(&beside, bytes).map_err(Error::file("writing", &beside))?;
     std::fs::rename(&beside, path).map_err(Error::file("writing", path))
 }

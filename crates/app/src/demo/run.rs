@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::ask::{Answered, Asking};
+use super::ask::{Answered, Asking, Brought};
 use super::error::{Error, Result, make_folder, write};
 use super::evaluate::TestSet;
 use super::event::DemoEvent;
@@ -17,7 +17,6 @@ use super::options::{DemoOptions, SITES, Size, THRESHOLD};
 use super::project::project;
 use super::results::{DemoResults, LogFigures};
 use super::study::Study;
-use super::tiles::Lists;
 use super::traffic;
 use blindscope_federation::{JobSpec, JobStatus, JobView};
 use blindscope_learn::features::{Backbone, Features};
@@ -91,8 +90,8 @@ impl Demo<'_> {
         let encrypted = self.learn(&mut study, &jobs)?;
         let clear = self.twins(&kits, &jobs)?;
         let set = TestSet::new(&test, self.options.seed)?;
-        let Answered { configurations, others, agreement } =
-            self.ask(&study, &jobs, &backbone, &lists, &set, &encrypted, &clear)?;
+        let brought = Brought { jobs: &jobs, backbone: &backbone, lists: &lists, set: &set };
+        let Answered { configurations, others, agreement } = self.ask(&study, brought, &encrypted, &clear)?;
         let validation = Model::from_json(&encrypted.fedavg)?.validation;
         let records = study.records()?;
         let results = DemoResults {
@@ -239,20 +238,16 @@ impl Demo<'_> {
         })
     }
 
-    #[allow(clippy::too_many_arguments, reason = "what came out of every step before")]
     fn ask(
         &mut self,
         study: &Study,
-        jobs: &Jobs,
-        backbone: &Backbone,
-        lists: &Lists,
-        set: &TestSet,
+        brought: Brought<'_>,
         encrypted: &Learned,
         clear: &Learned,
     ) -> Result<Answered> {
         self.step(8, |demo| {
             let (tell, cancel, seed) = (&mut *demo.tell, demo.cancel, demo.options.seed);
-            let mut asking = Asking { study, jobs, backbone, lists, set, seed, tell, cancel };
+            let mut asking = Asking { study, brought, seed, tell, cancel };
             asking.all(encrypted, clear)
         })
     }

@@ -57,6 +57,9 @@ impl KeyGenerator {
 
     /// The key that rotates slots left by `steps` (right if negative).
     ///
+    /// # Timing
+    /// Depends on the parameters and the step, which is public.
+    ///
     /// # Errors
     /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn rotation_key(
@@ -70,13 +73,19 @@ impl KeyGenerator {
 
     /// The key that conjugates slots.
     ///
+    /// # Timing
+    /// Depends on the parameters alone.
+    ///
     /// # Errors
     /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.
     pub fn conjugation_key(&self, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<GaloisKey> {
         self.galois_key(secret, galois::conjugation_element(self.params.log_n()), rng)
     }
 
-    /// Rotation keys for each of `steps`.
+    /// Galois keys of rotations by each of `steps`.
+    ///
+    /// # Timing
+    /// Depends on the parameters and the steps, which are public.
     ///
     /// # Errors
     /// [`Error::NoSpecialPrime`] where the parameters have no special prime to switch keys with.

@@ -14,12 +14,18 @@ pub struct SecretKey {
 
 impl SecretKey {
     /// A fresh secret.
+    ///
+    /// # Timing
+    /// Depends on the parameters alone.
     pub fn generate(params: &Parameters, rng: &mut impl CryptoRng) -> Self {
         let s = sample::ternary_poly(params.qp(), rng);
         Self { params: params.clone(), s }
     }
 
     /// The secret with these evaluations over all primes, consumed: for protocols that add or share secrets.
+    ///
+    /// # Timing
+    /// The same for any secret.
     pub fn from_evaluations(params: &Parameters, s: Poly<Ntt>) -> Self {
         debug_assert_eq!(s.limb_count(), params.qp().len());
         Self { params: params.clone(), s }

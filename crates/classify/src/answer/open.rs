@@ -10,8 +10,11 @@ use blindscope_ckks::{Complex64, Encoder};
 impl Answer {
     /// The logits of every token, `classes` each.
     ///
+    /// # Timing
+    /// Depends on the plan and the number of tokens alone.
+    ///
     /// # Errors
-    /// [`crate::Error::Ckks`] where the scheme refuses, see there.
+    /// [`crate::Error::Ckks`] for a secret of another degree than the plan's answers have.
     pub fn open(&self, plan: &Plan, encoder: &Encoder, secret: &SmallSecret) -> Result<Vec<Vec<f64>>> {
         let shapes = shape::pieces(plan, self.tokens);
         let values: Result<Vec<Vec<f64>>> =

@@ -44,8 +44,8 @@ impl FeatureServer {
     /// Prepares a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
-    /// it; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::OtherPlan`] for another head than the plan's; [`Error::OtherMode`] for a plan of the token packing;
+    /// [`Error::Ckks`] for a weight that its scale cannot hold.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(layout) = plan.feature_layout().copied() else {

@@ -1,6 +1,7 @@
 //! Classifier heads as data: what a training run hands over, checked once.
 
 mod circuit;
+mod file;
 mod literal;
 mod tensors;
 mod twin;
@@ -15,6 +16,10 @@ use blindscope_wire::{Digest, Hasher};
 pub(crate) const MOST: usize = 4096;
 /// Largest file that is read.
 const MOST_BYTES: usize = 1 << 28;
+/// Most bytes of a class's name.
+const MOST_NAME: usize = 256;
+/// Characters of a refused name that are shown.
+const SHOWN: usize = 64;
 
 /// A checked head. Invariants: every length agrees, every number is finite, gains and bound are positive, a
 /// polynomial has degree 2 or 4 with a leading coefficient that is not zero.
@@ -22,6 +27,8 @@ const MOST_BYTES: usize = 1 << 28;
 pub struct Head {
     literal: HeadLiteral,
     circuit: Circuit,
+    /// Names of the classes, one a logit; empty where nobody said them.
+    names: Vec<String>,
 }
 
 impl Head {
@@ -33,7 +40,28 @@ impl Head {
     pub fn new(literal: HeadLiteral) -> Result<Self> {
         literal.check()?;
         let circuit = Circuit::of(&literal.map);
-        Ok(Self { literal, circuit })
+        Ok(Self { literal, circuit, names: Vec::new() })
+    }
+
+    /// The same with the names of its classes, in the order of the logits. They travel with its file and are no part of what is
+    /// evaluated: plans and the digest stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Length`] unless there is one a logit; [`Error::ClassName`] for one that is empty, too long, or there twice.
+    pub fn of_classes(self, names: Vec<String>) -> Result<Self> {
+        let (found, classes) = (names.len(), self.classes());
+        if found != classes {
+            return Err(Error::Length { field: "classes", found, expected: classes.to_string() });
+        }
+        let usable = |(at, name): (usize, &String)| {
+            !name.is_empty() && name.len() <= MOST_NAME && !names[..at].contains(name)
+        };
+        match names.iter().enumerate().find(|named| !usable(*named)) {
+            Some((index, name)) => {
+                Err(Error::ClassName { index, name: name.chars().take(SHOWN).collect(), most: MOST_NAME })
+            }
+            None => Ok(Self { names, ..self }),
+        }
     }
 
     /// Reads a head from JSON or `safetensors`, whichever the bytes are.
@@ -44,31 +72,13 @@ impl Head {
         if tensors::is_tensors(bytes) { Self::from_safetensors(bytes) } else { Self::from_json(bytes) }
     }
 
-    /// Reads a head from JSON.
-    ///
-    /// # Errors
-    /// [`Error::TooLarge`], [`Error::Json`], or as [`Self::new`].
-    pub fn from_json(bytes: &[u8]) -> Result<Self> {
-        if bytes.len() > MOST_BYTES {
-            return Err(Error::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
-        }
-        Self::new(serde_json::from_slice(bytes)?)
-    }
-
-    /// The head as JSON.
-    ///
-    /// # Errors
-    /// [`Error::Json`] where it cannot be written as JSON.
-    pub fn to_json(&self) -> Result<Vec<u8>> {
-        Ok(serde_json::to_vec(&self.literal)?)
-    }
-
-    /// SHA-256 of the head's JSON: its identity.
+    /// SHA-256 of the literal's JSON: its identity, whatever its classes are called.
     ///
     /// # Errors
     /// [`Error::Json`] where it cannot be written as JSON.
     pub fn digest(&self) -> Result<Digest> {
-        Ok(Hasher::new("blindscope/classify/head/v1").absorb(&self.to_json()?).finish())
+        let json = serde_json::to_vec(&self.literal)?;
+        Ok(Hasher::new("blindscope/classify/head/v1").absorb(&json).finish())
     }
 
     /// The head with a stated range of its units: `margin` times the largest size that these tokens reach.
@@ -77,7 +87,8 @@ impl Head {
     /// As [`Self::normalise`] and [`Self::new`].
     pub fn calibrated<T: AsRef<[f64]>>(&self, tokens: &[T], margin: f64) -> Result<Self> {
         let range = self.unit_range(tokens)? * margin;
-        Self::new(HeadLiteral { range: Some(range), ..self.literal.clone() })
+        let stated = Self::new(HeadLiteral { range: Some(range), ..self.literal.clone() })?;
+        Ok(Self { names: self.names.clone(), ..stated })
     }
 
     /// The head with a ball that tokens are shortened to: `margin` times the longest of these, so that with a margin of one
@@ -93,7 +104,7 @@ impl Head {
         }
         let mut literal = self.literal.clone();
         literal.normalisation.radius = Some(longest * margin);
-        Self::new(literal)
+        Ok(Self { names: self.names.clone(), ..Self::new(literal)? })
     }
 
     /// The head as it was given.
@@ -114,6 +125,11 @@ impl Head {
     /// Number of logits.
     pub fn classes(&self) -> usize {
         self.circuit.classes()
+    }
+
+    /// Names of the classes, in the order of the logits; empty where the head does not say them.
+    pub fn class_names(&self) -> &[String] {
+        &self.names
     }
 
     /// What the asker encrypts: `clamp((x_j - mean_j)·gain_j)` within the bound, shortened to the radius.

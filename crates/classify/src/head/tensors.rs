@@ -14,10 +14,12 @@
 //! | `polynomial` | `[3]` or `[5]`, lowest coefficient first | polynomial heads |
 //! | `outer.weights`, `outer.bias` | `[classes, hidden]`, `[classes]` | polynomial heads |
 //!
+//! Names of the classes are a list in JSON under `classes` of the file's notes (`__metadata__`).
+//!
 //! `F64` or `F32`, little-endian, rows one after the other; `F64` is written. Names tell the kind of head; other names are
 //! refused. The result is checked as JSON is.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -44,7 +46,7 @@ impl Head {
         let mut tensors = Tensors { file: SafeTensors::deserialize(bytes)?, read: BTreeSet::new() };
         let literal = tensors.literal()?;
         tensors.nothing_else()?;
-        Self::new(literal)
+        Self::new(literal)?.of_known_classes(names(bytes)?)
     }
 
     /// The head as `safetensors`.
@@ -57,8 +59,21 @@ impl Head {
             .iter()
             .map(|p| Ok((p.name, TensorView::new(Dtype::F64, p.shape.clone(), &p.bytes)?)))
             .collect::<Result<Vec<_>>>()?;
-        Ok(safetensors::serialize(views, None)?)
+        let names = self.class_names();
+        let notes = (!names.is_empty()).then(|| serde_json::to_string(names));
+        let notes = notes.transpose()?.map(|json| HashMap::from([(CLASSES.to_owned(), json)]));
+        Ok(safetensors::serialize(views, notes)?)
     }
+}
+
+/// The note that names the classes.
+const CLASSES: &str = "classes";
+
+/// Names of the classes in a file's notes; none where they say nothing of them.
+fn names(bytes: &[u8]) -> Result<Vec<String>> {
+    let (_, header) = SafeTensors::read_metadata(bytes)?;
+    let json = header.metadata().as_ref().and_then(|notes| notes.get(CLASSES));
+    Ok(json.map(|json| serde_json::from_str(json)).transpose()?.unwrap_or_default())
 }
 
 /// One tensor to write.

@@ -58,9 +58,9 @@ impl Plan {
     /// Plans one head under one policy.
     ///
     /// # Errors
-    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest
-    /// modulus; [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where
-    /// the scheme refuses, see there.
+    /// [`Error::NoPlan`] where no parameters fit; [`Error::Overflow`] where answers could overflow the smallest modulus;
+    /// [`Error::TooCoarse`] where the error that was asked for cannot be promised; [`Error::Ckks`] where no primes of the
+    /// widths that it needs exist.
     pub fn new(head: &Head, policy: Policy) -> Result<Self> {
         if let Some(packing) = policy.packing {
             return Self::packed(head, policy, packing);
@@ -151,9 +151,9 @@ impl Plan {
     /// Checks a published plan and derives the rest.
     ///
     /// # Errors
-    /// [`Error::Length`] for a part of another length than the rest asks for; [`Error::Value`] for a number that
-    /// cannot be used; [`Error::NoPlan`] where no parameters fit; [`Error::OtherMode`] where the plan does not
-    /// offer it; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::Length`] and [`Error::Value`] for fields that no plan has; [`Error::NoPlan`] for a shape that its ring has no
+    /// room for; [`Error::OtherMode`] for a packing that its policy excludes; [`Error::Ckks`] for primes that do not exist or
+    /// are beyond what its row of the security table allows.
     pub fn open(literal: PlanLiteral) -> Result<Self> {
         literal.check()?;
         let params = literal.chain.parameters(&literal, Arithmetic::fastest())?;
@@ -285,7 +285,7 @@ impl Plan {
         (self.literal.degree > 1).then(|| self.first_level())
     }
 
-    /// `(steps, level)` of each rotation key; a key of a level serves those below.
+    /// `(steps, level)` of each rotation's Galois key; a key of a level serves those below.
     pub fn rotation_keys(&self) -> Vec<(i64, Level)> {
         let Some(l) = self.token_layout() else { return Vec::new() };
         let at = |steps: Vec<i64>, level| steps.into_iter().map(move |k| (k, level));

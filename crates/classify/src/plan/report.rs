@@ -33,7 +33,7 @@ pub struct PlanReport {
     pub tokens: usize,
     /// Rotations and conjugations run for one ciphertext or group.
     pub rotations: usize,
-    /// Steps of the rotation keys.
+    /// Steps of the rotations that have a Galois key.
     pub rotation_keys: Vec<i64>,
     /// All keys: rotations, conjugation, relinearisation, ring switch.
     pub keys: usize,

@@ -31,8 +31,8 @@ impl TokenServer {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`] for what was made for another plan; [`Error::OtherMode`] where the plan does not offer
-    /// it; [`Error::Ckks`] where the scheme refuses, see there.
+    /// [`Error::OtherPlan`] for another head than the plan's; [`Error::OtherMode`] for a plan of the feature packing, or of
+    /// encrypted heads; [`Error::Ckks`] for a weight that its scale cannot hold.
     pub(crate) fn new(head: &Head, plan: &Plan) -> Result<Self> {
         plan.require_head(head)?;
         let Some(l) = plan.token_layout().filter(|_| !plan.literal().encrypted_head) else {

@@ -96,7 +96,7 @@ impl Backbone {
     /// Writes the weights, with their configuration, and the preprocessing beside them.
     ///
     /// # Errors
-    /// [`Error::Vision`].
+    /// [`Error::Vision`] where the folder cannot be written.
     pub fn save(&self, weights: &Path) -> Result<(), Error> {
         vit::save(&self.model, weights)?;
         Ok(card::save_preprocess(&self.preprocess, weights)?)

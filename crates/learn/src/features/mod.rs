@@ -129,7 +129,7 @@ impl Error {
 /// Refuses to write over what is read, under whatever name.
 ///
 /// # Errors
-/// [`Error::SameFile`].
+/// [`Error::SameFile`] where both are one file, under one name or through a link.
 pub fn refuse_same(input: &Path, output: &Path) -> Result<(), Error> {
     let same = matches!((input.canonicalize(), output.canonicalize()), (Ok(a), Ok(b)) if a == b);
     if same { Err(Error::SameFile { path: output.to_owned() }) } else { Ok(()) }

@@ -3,9 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::integers::floats;
-use super::{Model, Result, settings::UpdateSettings};
-use blindscope_federation::{JobKind, JobSpec};
+use super::Model;
+use blindscope_federation::JobKind;
 
 /// How many of how many values were clipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,19 +67,16 @@ impl std::fmt::Display for Clips {
     }
 }
 
-/// How much the sites clipped on the way to a job's result; nothing for kinds that clip nothing.
-///
-/// # Errors
-/// [`super::Error::Bytes`], [`super::Error::Head`], [`super::Error::Settings`] for a result that is not its job's.
-pub fn clips_in(spec: &JobSpec, result: &[u8]) -> Result<Option<Clips>> {
-    match spec.kind {
-        JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg => Ok(Model::from_json(result)?.clipped),
+/// How much the sites clipped on the way to a job's result; nothing for kinds that clip nothing, and for results of logs from
+/// before plain sums were a kind of their own.
+pub fn clips_in(kind: JobKind, result: &[u8]) -> Option<Clips> {
+    match kind {
+        JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg => Model::from_json(result).ok()?.clipped,
+        // Values of four bytes, then the count: `UpdateState::to_bytes`.
         JobKind::Update => {
-            let settings: UpdateSettings = super::job::settings(spec)?;
-            let Some((rest, clips)) = Clips::split_from(result) else { return Ok(None) };
-            floats("model update", rest, settings.values as usize)?;
-            Ok(Some(clips))
+            let (values, clips) = Clips::split_from(result)?;
+            (values.len().is_multiple_of(4) && clips.clipped <= clips.values).then_some(clips)
         }
-        _ => Ok(None),
+        _ => None,
     }
 }

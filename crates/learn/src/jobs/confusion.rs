@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::integers::padded;
-use super::model::Model;
+use super::model::head_in;
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_classify::Head;
 use blindscope_vision::metrics::{Confusion, argmax};
 
 /// The result of `metrics`: JSON.
@@ -55,13 +56,17 @@ impl Learning for Metrics {
             found: "not at this site".into(),
             expected: self.0.model.clone(),
         })?;
-        let head = Model::from_json(file)?.head()?;
+        let head = head_in(file)?;
         let rows = &data.validation;
-        rows.check(OP, head.width(), self.0.classes.min(head.classes()))?;
+        rows.check(OP, head.width(), self.0.classes)?;
+        let numbers = numbers_of(&self.0.model, &head, &data.classes, self.0.classes)?;
         let tokens: Vec<Vec<f64>> =
             rows.rows.chunks_exact(head.width()).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
         let logits: Vec<f32> = head.logits(&tokens)?.into_iter().flatten().map(|v| v as f32).collect();
-        let counts = encode_counts(&confusion_of(&logits, &rows.labels, self.0.classes), self.0.examples)?;
+        let predicted: Vec<usize> =
+            logits.chunks_exact(head.classes()).map(|logits| numbers[argmax(logits)]).collect();
+        let confusion = Confusion::new(&rows.labels, &predicted, self.0.classes);
+        let counts = encode_counts(&confusion, self.0.examples)?;
         Ok(Box::new(padded(counts, self.values()).into_iter()))
     }
 
@@ -72,6 +77,31 @@ impl Learning for Metrics {
         let json = serde_json::to_vec_pretty(&result);
         json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
     }
+}
+
+/// The study's number of each class of a head, joined by name where both sides have names: a model of another study, or one that a
+/// site trained, may order its classes otherwise or lack some.
+fn numbers_of(model: &str, head: &Head, study: &[String], classes: usize) -> Result<Vec<usize>> {
+    const WHAT: &str = "the model's classes";
+    let (operation, names) = ("metrics", head.class_names());
+    if names.is_empty() || study.is_empty() {
+        let (found, expected) = (head.classes().to_string(), format!("{classes}, as many as the job has"));
+        return if head.classes() == classes {
+            tracing::warn!(
+                model,
+                "classes are taken in the job's order: the model file, or the site's data, does not name them"
+            );
+            Ok((0..classes).collect())
+        } else {
+            Err(Error::Data { operation, what: WHAT, found, expected })
+        };
+    }
+    let numbers =
+        names.iter().map(|name| study.iter().take(classes).position(|c| c == name)).collect::<Option<_>>();
+    numbers.ok_or_else(|| {
+        let (found, expected) = (names.join(", "), format!("some of the study's: {}", study.join(", ")));
+        Error::Data { operation, what: WHAT, found, expected }
+    })
 }
 
 /// Counts of the answers `argmax(logits)`.

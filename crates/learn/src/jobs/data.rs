@@ -30,7 +30,7 @@ impl Examples {
     /// Refuses rows of another width, labels beyond the classes, values that are not finite.
     ///
     /// # Errors
-    /// [`Error::Data`].
+    /// [`Error::Data`] with what is wrong of the rows and what the job takes.
     pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
         let refuse =
             |what, found: String, expected: String| Err(Error::Data { operation, what, found, expected });
@@ -81,6 +81,8 @@ pub struct Tiles {
 /// Everything a site may learn from.
 #[derive(Debug, Clone, Default)]
 pub struct SiteData {
+    /// Names of the classes that labels number; empty where the data belong to no study.
+    pub classes: Vec<String>,
     /// What is learned from.
     pub train: Examples,
     /// What is held back at the site to measure on.

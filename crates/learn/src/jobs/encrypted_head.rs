@@ -129,7 +129,7 @@ impl Agreed {
     /// The head that the sum over `committed` sites is evaluated as: only what stands behind the first layer is read.
     ///
     /// # Errors
-    /// [`Error::Head`].
+    /// [`Error::Head`] where the factor makes a polynomial that no head may have: one whose leading coefficient is zero.
     pub fn served(&self, committed: usize) -> Result<Head> {
         let factor = f64::from(self.settings.sites) / committed.max(1) as f64;
         Ok(Head::new(with_factor(&self.start, factor)?)?)

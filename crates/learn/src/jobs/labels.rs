@@ -48,7 +48,7 @@ impl Terms {
     /// Refuses rows of another width or another backbone than the study's.
     ///
     /// # Errors
-    /// [`Error::Data`].
+    /// [`Error::Data`] with both widths, or both digests.
     pub fn check_rows(&self, operation: &'static str, features: &Features) -> Result<()> {
         if features.width != self.width {
             let found = features.width.to_string();
@@ -65,7 +65,7 @@ impl Terms {
     /// Refuses another backbone than the study's, and an unknown one unless the study allows it.
     ///
     /// # Errors
-    /// [`Error::Data`].
+    /// [`Error::Data`] with both digests, or with how to state the one that is unknown.
     pub fn check_backbone(&self, operation: &'static str, found: Option<[u8; 32]>) -> Result<()> {
         const WHAT: &str = "the backbone";
         match found {
@@ -90,7 +90,7 @@ impl Terms {
     /// Refuses a job whose settings say another number of classes, other names of them, or another width than the study has.
     ///
     /// # Errors
-    /// [`Error::Contradiction`].
+    /// [`Error::Contradiction`] with the first setting that differs, what the job says and what the study has.
     pub fn check_job(&self, job: &JobSpec) -> Result<()> {
         for (field, expected) in self.facts() {
             // What a kind of job does not ask for, and an empty list, say nothing.

@@ -40,7 +40,7 @@ pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
 pub use job::{Coordinator, SiteLearner, check_sizes, job, served_head, sized, values_of_update};
 pub use labels::{Terms, in_classes};
-pub use model::{Model, NamedHead};
+pub use model::{Model, NamedHead, head_in};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
 pub use reference::{defaults, keys};
 pub use settings::{

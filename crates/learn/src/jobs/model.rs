@@ -74,7 +74,7 @@ impl Model {
         let first = self.heads.first();
         let first =
             first.ok_or_else(|| Error::Bytes { what: "model file", reason: "it holds no head".into() })?;
-        Ok(Head::new(first.head.clone())?)
+        self.checked(first)
     }
 
     /// The head of a name.
@@ -88,13 +88,20 @@ impl Model {
             what: "model file",
             reason: format!("no head `{name}`, there are: {}", names()),
         })?;
-        Ok(Head::new(found.head.clone())?)
+        self.checked(found)
+    }
+
+    /// One of its heads, with the names of the classes where the model has them.
+    fn checked(&self, named: &NamedHead) -> Result<Head> {
+        let head = Head::new(named.head.clone())?;
+        Ok(if self.classes.is_empty() { head } else { head.of_classes(self.classes.clone())? })
     }
 
     /// Reads a model file.
     ///
     /// # Errors
-    /// [`Error::Bytes`], [`Error::Head`].
+    /// [`Error::Bytes`] for bytes that are no model file of this format, or too many; [`Error::Head`] for a head whose parts do not
+    /// agree, or that has another number of classes than the file names.
     pub fn from_json(bytes: &[u8]) -> Result<Self> {
         let bad = |reason: String| Error::Bytes { what: "model file", reason };
         if bytes.len() > MOST_BYTES {
@@ -104,12 +111,7 @@ impl Model {
         if model.format != FORMAT {
             return Err(bad(format!("format `{}`, expected `{FORMAT}`", model.format)));
         }
-        for head in &model.heads {
-            let (head, named) = (Head::new(head.head.clone())?, model.classes.len());
-            if named != 0 && named != head.classes() {
-                return Err(bad(format!("{named} names of classes for a head of {}", head.classes())));
-            }
-        }
+        model.heads.iter().try_for_each(|head| model.checked(head).map(drop))?;
         Ok(model)
     }
 
@@ -121,6 +123,20 @@ impl Model {
         serde_json::to_vec_pretty(self)
             .map_err(|e| Error::Bytes { what: "model file", reason: e.to_string() })
     }
+}
+
+/// The head in a file: of a job's model, the recommended one; or of `train head`, JSON or `safetensors`.
+///
+/// # Errors
+/// As [`Model::from_json`] for a file that says it is a model; otherwise [`Error::Head`] for one that is no head.
+pub fn head_in(bytes: &[u8]) -> Result<Head> {
+    #[derive(Deserialize)]
+    struct Marked {
+        format: Option<serde::de::IgnoredAny>,
+    }
+    let marked = bytes.len() <= MOST_BYTES
+        && serde_json::from_slice::<Marked>(bytes).is_ok_and(|file| file.format.is_some());
+    if marked { Model::from_json(bytes)?.head() } else { Ok(Head::from_bytes(bytes)?) }
 }
 
 /// Rows of `width` values.

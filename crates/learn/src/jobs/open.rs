@@ -76,6 +76,7 @@ pub fn open_site(kit: &Path, settings: &SiteSettings, terms: &Terms) -> Result<S
         (None, _) => None,
     };
     let data = SiteData {
+        classes: terms.classes.clone(),
         train: examples("the rows of train", &at(&settings.train), terms)?,
         validation: settings
             .validation
@@ -121,7 +122,7 @@ fn open_tiles(tiles: &Path, backbone: &Path, terms: &Terms) -> Result<Tiles> {
 /// Every tile of a data set; one that cannot be read is an error here, since it was read when features were extracted.
 ///
 /// # Errors
-/// [`Error::Vision`], [`Error::File`].
+/// [`Error::Data`] with the first tile that cannot be read, and why.
 pub fn decode_all(dataset: &Dataset) -> Result<Vec<TrainingTile>> {
     let limits = Limits::default();
     let one = |sample: &blindscope_vision::data::Sample| {

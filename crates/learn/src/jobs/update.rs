@@ -80,7 +80,7 @@ impl UpdateState {
 /// A trained classifier as it is evaluated under encryption.
 ///
 /// # Errors
-/// [`Error::Head`].
+/// [`Error::Head`] for a head whose trained values are not finite.
 pub fn encrypted_form(trained: &Classifier, settings: &UpdateSettings) -> Result<Head> {
     let bound = settings.token_bound;
     Ok(match trained {

@@ -178,7 +178,7 @@ impl Download<'_> {
         };
         match inner {
             Some(rustls::Error::InvalidCertificate(reason)) => {
-                Error::Certificate { url: self.url.clone(), reason: format!("{reason:?}") }
+                Error::Certificate { url: self.url.clone(), reason: reason.to_string() }
             }
             _ => self.interrupted(done, None, e.to_string()),
         }

@@ -129,7 +129,7 @@ pub(super) fn finish(
     // No training row is shortened, so the head is the one that was trained.
     let rows = train.values.chunks_exact(train.width.max(1));
     let rows: Vec<Vec<f64>> = rows.map(|row| row.iter().map(|x| f64::from(*x)).collect()).collect();
-    let head = unbounded.within(&rows, REACH)?;
+    let head = unbounded.within(&rows, REACH)?.of_classes(train.classes.clone())?;
     let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
     let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out };
     Ok(TrainedHead { head, classifier, report })

@@ -7,11 +7,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::documents::{JobQuery, LogQuery, Submitted};
+use crate::documents::{JobQuery, LogQuery, SiteView, Submitted};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
-use blindscope_federation::{JobId, JobKind, JobSpec, JobStatus, JobView, Sizes, Study};
+use blindscope_federation::{Blob, JobId, JobKind, JobSpec, JobStatus, JobView, Sizes, Study};
 use blindscope_learn::features::{Backbone, BackboneSource};
 use blindscope_learn::jobs;
 use blindscope_transport::{Client, Command, Stream};
@@ -33,7 +33,8 @@ impl Admin {
     /// The administrator of a kit. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::File`] or [`Error::Settings`] for a kit whose settings or study cannot be read; [`Error::Transport`] for
+    /// certificates that cannot be used.
     pub fn of(kit: &Kit, overrides: &[String]) -> Result<Self> {
         let settings: PartySettings = kit.settings(overrides)?;
         let client = kit.client(&settings.coordinator)?;
@@ -49,7 +50,8 @@ impl Admin {
     /// Puts a job in the queue. The same file again gives the same job.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::Transport`] where the coordinator cannot be reached or refuses the job; [`Error::Document`] for an answer that
+    /// is none.
     pub async fn submit(&self, spec: &JobSpec) -> Result<JobId> {
         let submitted: Submitted = self.call("submit-job", Command::SubmitJob, spec).await?;
         Ok(submitted.job)
@@ -59,7 +61,8 @@ impl Admin {
     /// filled in. What contradicts the study is refused here, before anything is sent.
     ///
     /// # Errors
-    /// [`Error`]; [`Error::Unknown`] where the job that it starts from is not done.
+    /// [`Error::Learning`] for a job that contradicts its study or whose settings are out of range; [`Error::Unknown`] for an
+    /// update without the model that it changes, or a start that is not done; as [`Self::submit`].
     pub async fn submit_draft(&self, draft: JobSpec) -> Result<JobId> {
         let terms = jobs::Terms::of(self.study.literal());
         terms.check_job(&draft)?;
@@ -115,25 +118,24 @@ impl Admin {
         Ok(())
     }
 
-    /// How much the sites clipped on the way to a job's result, where its kind says so and the result is short enough to be read.
+    /// How much the sites clipped on the way to a job's result, where its kind says so and the result is short enough to be fetched
+    /// for it: `job download` says it of any.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::Transport`] where the result cannot be fetched.
     pub async fn clips(&self, view: &JobView) -> Result<Option<jobs::Clips>> {
         let JobStatus::Done { result } = view.status else { return Ok(None) };
-        let model = matches!(view.kind, JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg);
-        if !model || result.len > MAX_SHOWN {
+        if !clips(view.kind) || result.len > MAX_SHOWN {
             return Ok(None);
         }
         let found = self.client.fetch(result.digest, result.len, Vec::new()).await?;
-        // Logs from before plain sums were a kind of their own have sums of these kinds, and no model.
-        Ok(jobs::Model::from_json(&found.sink).ok().and_then(|model| model.clipped))
+        Ok(jobs::clips_in(view.kind, &found.sink))
     }
 
     /// All jobs, oldest first.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::Transport`] where the coordinator cannot be reached or does not know this administrator.
     pub async fn list(&self) -> Result<Vec<JobView>> {
         self.call("list-jobs", Command::ListJobs, &JobQuery::default()).await
     }
@@ -141,17 +143,25 @@ impl Admin {
     /// One job, by name, id, or the first digits of its id.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::Transport`] where the coordinator cannot be reached, or no job is called that, or several begin so.
     pub async fn status(&self, job: &str) -> Result<JobView> {
         let mut found: Vec<JobView> =
             self.call("list-jobs", Command::ListJobs, &JobQuery { job: job.to_owned() }).await?;
         found.pop().ok_or_else(|| Error::Document { call: "list-jobs", reason: "no job in it".to_owned() })
     }
 
+    /// How each site of the study was last heard.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] where the coordinator cannot be reached or does not know this administrator.
+    pub async fn sites(&self) -> Result<Vec<SiteView>> {
+        self.call("list-sites", Command::ListSites, &JobQuery::default()).await
+    }
+
     /// Ends a job without a result.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::Transport`] where the coordinator cannot be reached, knows no such job, or has ended it already.
     pub async fn abort(&self, job: &str) -> Result<JobView> {
         self.call("abort-job", Command::AbortJob, &JobQuery { job: job.to_owned() }).await
     }
@@ -159,7 +169,7 @@ impl Admin {
     /// Follows a job to its end; `seen` gets each change. Returns the last.
     ///
     /// # Errors
-    /// [`Error`]; a connection that breaks is an error, the job goes on.
+    /// [`Error::Transport`] where the coordinator knows no such job, or the connection breaks: the job goes on.
     pub async fn watch(&self, job: &str, mut seen: impl FnMut(&JobView) + Send) -> Result<JobView> {
         let mut row = self.open(Stream::WatchJob, &JobQuery { job: job.to_owned() }).await?;
         let mut last = None;
@@ -174,7 +184,7 @@ impl Admin {
     /// Records of the audit log from number `from` on, one line each into `out`; how many.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`Error::Transport`] where the connection breaks; [`Error::File`] where `out` takes no more.
     pub async fn log(&self, from: u64, follow: bool, out: &mut (dyn Write + Send)) -> Result<u64> {
         let mut row = self.open(Stream::Log, &LogQuery { from, follow }).await?;
         let mut count = 0;
@@ -190,12 +200,23 @@ impl Admin {
     /// The result of a job that is done, into `out`; its bytes. The digest is checked before this returns.
     ///
     /// # Errors
-    /// [`Error::JobFailed`], [`Error::Unknown`] for a job without a result yet.
+    /// [`Error::JobFailed`] for a job that ended without a result; [`Error::Unknown`] for one that has none yet;
+    /// [`Error::Transport`] where the coordinator cannot be reached, knows no such job, or sends other bytes.
     pub async fn download<W: Write + Send + 'static>(&self, job: &str, out: W) -> Result<(W, u64)> {
         let view = self.status(job).await?;
-        let result = result(&self.study, &view)?;
+        let (out, result) = self.result_of(&view, out).await?;
+        Ok((out, result.len))
+    }
+
+    /// The result of a job that is done, into `out`.
+    pub(super) async fn result_of<W: Write + Send + 'static>(
+        &self,
+        view: &JobView,
+        out: W,
+    ) -> Result<(W, Blob)> {
+        let result = result(&self.study, view)?;
         let found = self.client.fetch(result.digest, result.len, out).await?;
-        Ok((found.sink, found.len))
+        Ok((found.sink, result))
     }
 
     async fn call<T: DeserializeOwned>(
@@ -216,11 +237,16 @@ impl Admin {
     }
 }
 
+/// Whether results of a kind say how much was clipped.
+fn clips(kind: JobKind) -> bool {
+    matches!(kind, JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg | JobKind::Update)
+}
+
 /// The result of a finished job.
 ///
 /// # Errors
-/// [`Error::JobFailed`], [`Error::Unknown`].
-pub fn result(study: &Study, view: &JobView) -> Result<blindscope_federation::Blob> {
+/// [`Error::JobFailed`] for a job that ended without one, with the cause; [`Error::Unknown`] for one that has not ended.
+pub fn result(study: &Study, view: &JobView) -> Result<Blob> {
     match &view.status {
         JobStatus::Done { result } => Ok(*result),
         JobStatus::Failed { failure } => {
@@ -238,8 +264,8 @@ pub fn result(study: &Study, view: &JobView) -> Result<blindscope_federation::Bl
 /// A job file, TOML or JSON, as it was written: [`Admin::submit_draft`] fills in what follows.
 ///
 /// # Errors
-/// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that is
-/// refused, see there.
+/// [`Error::File`] for a file that cannot be read or is too long; [`Error::Federation`] for one that is no job: a key that jobs
+/// do not have, a kind that there is not.
 pub fn read_spec(path: &Path) -> Result<JobSpec> {
     let text = files::read_text(path, MAX)?;
     let json = path.extension().is_some_and(|extension| extension == "json");

@@ -22,7 +22,8 @@ impl Asking {
     /// Fetches the plan of a job's head, makes keys for it and sends the public ones.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`crate::Error::Transport`] where the coordinator cannot be reached or does not release this head to this asker;
+    /// [`crate::Error::Classify`] for a plan that is none.
     pub async fn begin(
         kit: &Kit,
         overrides: &[String],
@@ -50,7 +51,8 @@ impl Asking {
     /// The logits of these tokens, a row each, asked in as many questions as the plan needs.
     ///
     /// # Errors
-    /// [`Error`]
+    /// [`crate::Error::Classify`] for tokens of another width or with values that are not finite; [`crate::Error::Transport`]
+    /// where the coordinator cannot be reached, or this asker has used up its tokens for now.
     pub async fn ask(&self, tokens: &[Vec<f64>], rng: &mut (impl CryptoRng + Send)) -> Result<Vec<Vec<f64>>> {
         warn_of_clips(self.plan(), tokens)?;
         let mut logits = Vec::with_capacity(tokens.len());

@@ -55,7 +55,7 @@ pub fn tokens(kit: &Kit, features: &Features) -> Result<Vec<Vec<f64>>> {
 /// Refuses a model that is not the study's, before tiles go through it.
 ///
 /// # Errors
-/// [`crate::Error::Learning`]
+/// [`crate::Error::Learning`] for another model, with both digests.
 pub fn check_model(kit: &Kit, model: &Backbone) -> Result<()> {
     let terms = Terms::of(kit.study()?.literal());
     Ok(terms.check_backbone("the model that tiles go through", Some(model.digest()))?)
@@ -64,7 +64,7 @@ pub fn check_model(kit: &Kit, model: &Backbone) -> Result<()> {
 /// Asks for these tokens in one session: keys are made, sent, used, and forgotten.
 ///
 /// # Errors
-/// [`crate::Error`]
+/// [`crate::Error::File`] for a kit that cannot be read; as [`Asking::begin`] and [`Asking::ask`].
 pub async fn predict(
     kit: &Kit,
     overrides: &[String],

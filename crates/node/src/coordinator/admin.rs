@@ -28,6 +28,7 @@ pub(super) async fn command(desk: &Arc<Desk>, command: Command, document: &Bytes
             desk.handle(Input::Abort { job: id }).await?;
             write(&view(&desk.now(), &job)?)
         }
+        Command::ListSites => write(&desk.presences.views(&desk.study)),
     }
 }
 

@@ -1,16 +1,16 @@
 //! The one writer of the study's state: decide, store, then show the new state. Inputs that come while the disk is busy are decided one
 //! after the other and stored together, so that many answers at once cost one flush.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use tokio::sync::{Mutex, RwLock, oneshot, watch};
 
+use super::presence::Presences;
 use super::refusal;
 use crate::error::Result;
 use crate::system;
-use blindscope_federation::{Coordinator, IdentityKey, Input, JobId, Record, SiteId, Study};
+use blindscope_federation::{Coordinator, IdentityKey, Input, JobId, Record, Study};
 use blindscope_store::{Folder, Records};
 use blindscope_transport::{Answer, Stop};
 
@@ -25,8 +25,8 @@ pub(super) struct Desk {
     waiting: std::sync::Mutex<Vec<Waiting>>,
     /// Held for reading between a blob's arrival and its record, for writing while blobs without one are deleted.
     pub(super) arrivals: RwLock<()>,
-    /// When each site asked for work last.
-    heard: std::sync::Mutex<BTreeMap<SiteId, u64>>,
+    /// How each site was last heard.
+    pub(super) presences: Presences,
     stop: Stop,
     broken: AtomicBool,
 }
@@ -44,22 +44,6 @@ pub(super) struct Done {
 }
 
 impl Desk {
-    /// A site asks for work.
-    pub(super) fn hear(&self, site: SiteId) {
-        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        heard.insert(site, system::now_ms());
-    }
-
-    /// So many sites, those that asked for work last, in the study's order.
-    pub(super) fn newest_heard(&self, count: usize) -> Vec<SiteId> {
-        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut sites: Vec<SiteId> = self.study.sites().collect();
-        sites.sort_by_key(|site| std::cmp::Reverse(heard.get(site).copied().unwrap_or(0)));
-        sites.truncate(count);
-        sites.sort_unstable();
-        sites
-    }
-
     /// The desk of a coordinator that went as far as `records` say.
     pub(super) async fn open(
         study: Study,
@@ -80,7 +64,7 @@ impl Desk {
             turn,
             waiting: std::sync::Mutex::default(),
             arrivals,
-            heard: std::sync::Mutex::default(),
+            presences: Presences::default(),
             stop,
             broken: AtomicBool::new(false),
         })

@@ -9,6 +9,7 @@ use super::callers::{Caller, Callers};
 use super::desk::Desk;
 use super::inference::{Oracle, Questions, wish};
 use super::{admin, refusal, uploads};
+use crate::documents::{Presence, REFUSED};
 use crate::system;
 use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
 use blindscope_transport::{
@@ -47,9 +48,14 @@ impl Handler for Coordinating {
         Ok(Joined { software, now_ms: system::now_ms(), study: self.study_file.clone() })
     }
 
-    async fn next(&self, peer: Peer, _: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
+    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
         let site = self.callers.site(peer)?;
-        self.desk.hear(site);
+        if state == REFUSED {
+            tracing::warn!(%site, "a site has ended at its start; its own log says why");
+            self.desk.presences.hear(site, Presence::Refused);
+            return Ok(None);
+        }
+        self.desk.presences.hear(site, Presence::Asks);
         Ok(tokio::time::timeout(wait, self.task(site)).await.ok().flatten())
     }
 

@@ -8,6 +8,7 @@ mod callers;
 mod desk;
 mod handler;
 mod inference;
+mod presence;
 mod refusal;
 mod uploads;
 mod worker;
@@ -46,7 +47,9 @@ pub struct Parts {
 /// Serves a kit until `stop`. `ready` is called once, with the address, when sites can call.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Kit`] for the folder of somebody else, or one whose files do not belong together; [`Error::Store`] for a database
+/// of another study or one that another process holds; [`Error::Transport`] for an address that cannot be listened on, or
+/// certificates that cannot be used.
 pub async fn serve(
     kit: &Kit,
     overrides: &[String],

@@ -84,7 +84,7 @@ impl Kit {
     /// Makes the folders that are missing.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written.
+    /// [`Error::File`] where a folder cannot be made.
     pub fn create(&self) -> Result<()> {
         ["startup", "local", "transfer", "state"]
             .iter()
@@ -94,8 +94,7 @@ impl Kit {
     /// The study.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that
-    /// is refused, see there.
+    /// [`Error::File`] where `startup/study.toml` cannot be read; [`Error::Federation`] for one that is no study.
     pub fn study(&self) -> Result<Study> {
         let text = files::read_text(&self.startup("study.toml"), MAX)?;
         Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
@@ -122,8 +121,7 @@ impl Kit {
     /// A site's policy. Nothing overrides it.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::Federation`] for a study or policy that
-    /// is refused, see there.
+    /// [`Error::File`] where `local/policy.toml` is there and cannot be read; [`Error::Federation`] for one that is no policy.
     pub fn policy(&self) -> Result<Policy> {
         Ok(Policy::from_toml(&files::read_text(&self.local("policy.toml"), MAX)?)?)
     }
@@ -139,8 +137,7 @@ impl Kit {
     /// Its identity.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such
-    /// key.
+    /// [`Error::File`] where `local/identity.key` cannot be read; [`Error::KeyFile`] where it holds no identity.
     pub fn identity(&self) -> Result<IdentityKey> {
         certificates::read_identity(&self.local("identity.key"))
     }
@@ -148,8 +145,7 @@ impl Kit {
     /// A site's sealing key.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such
-    /// key.
+    /// [`Error::File`] where `local/sealing.key` cannot be read; [`Error::KeyFile`] where it holds no sealing key.
     pub fn sealing(&self) -> Result<SealingKey> {
         certificates::read_sealing(&self.local("sealing.key"))
     }
@@ -185,8 +181,8 @@ impl Kit {
     /// A client of the coordinator with this kit's certificate.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::Transport`] for certificates that cannot
-    /// be used.
+    /// [`Error::File`] where a certificate or key of the kit cannot be read; [`Error::Transport`] where they do not belong
+    /// together, or the address is none.
     pub fn client(&self, address: &str) -> Result<Client> {
         let (authority, certificate, key) = self.credentials()?;
         let tls =
@@ -197,8 +193,8 @@ impl Kit {
     /// The serving end's settings with this kit's certificate.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::Transport`] for certificates that cannot
-    /// be used.
+    /// [`Error::File`] where a certificate or key of the kit cannot be read; [`Error::Transport`] where they do not belong
+    /// together.
     pub fn server(&self) -> Result<ServerTls> {
         let (authority, certificate, key) = self.credentials()?;
         Ok(ServerTls::new(Credentials { authority: &authority, certificate: &certificate, key: &key })?)

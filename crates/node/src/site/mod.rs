@@ -4,8 +4,11 @@
 //! it spends, the answer that it signed. A site that was killed anywhere goes on from its marks: an answer that was
 //! signed is sent again as it was, a share that was spent but not kept is never made again.
 
+mod decline;
 mod dial;
 mod work;
+
+pub use decline::decline;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -72,7 +72,8 @@ pub(crate) fn is_jpeg(bytes: &[u8]) -> bool {
 /// The picture of a stream that brings its own tables. Its frame is checked against `limits` before anything is decoded.
 ///
 /// # Errors
-/// [`Problem`].
+/// [`Problem`] for bytes that break the format, a kind of JPEG that is not decoded (arithmetic, lossless, twelve bits), or a
+/// frame beyond `limits`.
 pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Outcome<Rgb> {
     decode_with(None, bytes, Colours::Guess, limits)
 }
@@ -81,7 +82,7 @@ pub(crate) fn decode(bytes: &[u8], limits: Limits) -> Outcome<Rgb> {
 /// them for all tiles.
 ///
 /// # Errors
-/// [`Problem`].
+/// [`Problem`] as [`decode`], for tables that break the format as well.
 pub(crate) fn decode_with(
     tables: Option<&[u8]>,
     bytes: &[u8],

@@ -125,7 +125,7 @@ pub trait Container: Send + Sync + std::fmt::Debug {
     /// Pixels of a native tile, of full size also at the right and lower edge.
     ///
     /// # Errors
-    /// [`TileProblem`].
+    /// [`TileProblem`] where the tile is not on the level, is missing in the file, or its bytes are damaged.
     fn tile(&self, level: usize, column: u64, row: u64) -> Result<Rgb, TileProblem>;
 
     /// Digest that another file under the same name would not have.

@@ -122,7 +122,7 @@ impl Slide {
     /// A native tile, from the cache where it is there.
     ///
     /// # Errors
-    /// [`TileProblem`]
+    /// [`TileProblem`] where the tile is not on the level, is missing in the file, or its bytes are damaged.
     pub fn native_tile(&self, level: usize, column: u64, row: u64) -> Result<Arc<Rgb>, TileProblem> {
         let key = (level, column, row);
         let found = self.cache.lock().unwrap_or_else(PoisonError::into_inner).find(key);

@@ -65,7 +65,7 @@ impl Client {
     /// Says hello.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, the certificate is of no party of the study, or this version is not spoken there.
     pub async fn join(&self, join: Join) -> Result<Joined> {
         let study = join.study.map_or_else(Bytes::new, |digest| Bytes::copy_from_slice(&digest.0));
         let request = self.timed(Hello { version: VERSION, software: join.software, study });
@@ -76,7 +76,7 @@ impl Client {
     /// Something to do, waited for up to `wait`.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers in `wait` and the limit of an answer, or the site has not said hello.
     pub async fn next(&self, state: Bytes, wait: Duration) -> Result<Option<Bytes>> {
         let mut request = Request::new(Poll { wait_ms: wait.as_millis() as u64, state });
         request.set_timeout(wait + self.limits.answer);
@@ -101,7 +101,7 @@ impl Client {
     /// Sends a blob; returns the coordinator's note once it is on its disk.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, `body` ends early or late, the bytes have another digest, or nobody waits for them.
     pub async fn submit(&self, upload: Upload, body: Box<dyn Read + Send>) -> Result<Bytes> {
         let len = upload.len;
         let (pieces, sent) = up::send(upload, body);
@@ -113,7 +113,7 @@ impl Client {
     /// How a head is asked.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, or the head is not released to this asker.
     pub async fn offer(&self, json: Bytes) -> Result<Bytes> {
         let request = self.timed(Document { json });
         Ok(self.answer("offer", self.predict().offer(request).await)?.json)
@@ -122,7 +122,8 @@ impl Client {
     /// Sends an asker's evaluation keys.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, `body` ends early or late, the bytes have another digest, or they are no keys of the
+    /// plan.
     pub async fn put_keys(&self, upload: Upload, body: Box<dyn Read + Send>) -> Result<Bytes> {
         let len = upload.len;
         let (pieces, sent) = up::send(upload, body);
@@ -134,7 +135,8 @@ impl Client {
     /// Sends encrypted tokens and receives at most `max` bytes of encrypted answers.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, the keys are not there any more, the asker has used up its tokens, or the answer is
+    /// longer than `max`.
     pub async fn infer(&self, upload: Upload, body: Box<dyn Read + Send>, max: u64) -> Result<Vec<u8>> {
         let len = upload.len;
         let (pieces, sent) = up::send(upload, body);
@@ -147,7 +149,7 @@ impl Client {
     /// An administrator's call.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, the caller is no administrator, or the coordinator refuses the document.
     pub async fn command(&self, command: Command, json: Bytes) -> Result<Bytes> {
         let request = self.timed(Document { json });
         let mut admin = AdminClient::new(self.channel.clone()).max_decoding_message_size(LONGEST);
@@ -155,6 +157,7 @@ impl Client {
             Command::SubmitJob => ("submit-job", admin.submit_job(request).await),
             Command::ListJobs => ("list-jobs", admin.list_jobs(request).await),
             Command::AbortJob => ("abort-job", admin.abort_job(request).await),
+            Command::ListSites => ("list-sites", admin.list_sites(request).await),
         };
         Ok(self.answer(name, answer)?.json)
     }
@@ -162,7 +165,8 @@ impl Client {
     /// An administrator's call with a row of answers; the channel closes after the last.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers, the caller is no administrator, or the coordinator refuses the document; later ones come
+    /// through the channel.
     pub async fn stream(&self, stream: Stream, json: Bytes) -> Result<mpsc::Receiver<Result<Bytes>>> {
         let request = Request::new(Document { json });
         let mut admin = AdminClient::new(self.channel.clone()).max_decoding_message_size(LONGEST);
@@ -187,7 +191,7 @@ impl Client {
     /// Whether the coordinator says that it works.
     ///
     /// # Errors
-    /// [`Error`] where nobody answers, the other side refuses, or its answer does not follow the protocol.
+    /// [`Error`] where nobody answers.
     pub async fn healthy(&self) -> Result<bool> {
         let request = self.timed(HealthQuery::default());
         Ok(self.answer("health", HealthClient::new(self.channel.clone()).check(request).await)?.status == 1)

@@ -150,6 +150,10 @@ impl Admin for Service {
         self.command(Command::AbortJob, request).await
     }
 
+    async fn list_sites(&self, request: Request<Document>) -> Reply<Document> {
+        self.command(Command::ListSites, request).await
+    }
+
     type WatchJobStream = Row;
 
     async fn watch_job(&self, request: Request<Document>) -> Reply<Row> {

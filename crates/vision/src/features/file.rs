@@ -151,6 +151,10 @@ impl Features {
         if let Some(label) = self.labels.iter().flatten().find(|l| **l >= self.classes.len()) {
             return Err(Error::data("features", format!("label {label} of {} classes", self.classes.len())));
         }
+        let twice = |(at, name): &(usize, &String)| self.classes[..*at].contains(name);
+        if let Some((_, name)) = self.classes.iter().enumerate().find(twice) {
+            return Err(Error::data("features", format!("class `{name}` is listed twice")));
+        }
         let named = self.patients.iter().chain(&self.sites).flatten();
         if let Some(name) = self.ids.iter().chain(named).find(|name| name.contains(['\n', '\r'])) {
             return Err(Error::data("features", format!("the name {name:?} holds a line break")));

@@ -57,8 +57,7 @@ fn matrix<T: H5WriteElement>(name: &str, width: usize, values: &[T]) -> hdf5_wri
 /// Writes coordinates, with features where there are any; the file is whole or not there.
 ///
 /// # Errors
-/// [`Error::Format`] for a file that its format does not allow; [`Error::Io`] where the file cannot be read or
-/// written.
+/// [`Error::Format`] for features of more bytes than the format holds; [`Error::Io`] where the file cannot be written.
 pub(super) fn write(
     path: &Path,
     facts: &TileFacts<'_>,

@@ -1,11 +1,13 @@
 //! Encrypted predictions: released heads, askers' keys, questions, and how many tokens were answered.
 
+mod asked;
 mod heads;
 mod kept;
 mod oracle;
 mod questions;
 mod usage;
 
+pub(super) use asked::wish;
 pub use heads::HeadReader;
-pub(super) use oracle::{Oracle, wish};
+pub(super) use oracle::Oracle;
 pub(super) use questions::Questions;

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::super::refusal::{self, internal};
+use super::asked::{exact, in_batch, no_head, wish};
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
@@ -14,7 +15,7 @@ use crate::documents::Wish;
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
-use blindscope_federation::{Blob, Coordinator, JobStatus};
+use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{Folder, Unfinished};
 use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
 
@@ -64,7 +65,7 @@ impl Oracle {
     ) -> Answer<Admission<Bytes>> {
         let offered = self.offered(now, &wish(&upload.header)?.job)?;
         let keys = Blob { digest: upload.digest, len: upload.len };
-        exact("put-keys", offered.plan.keys_len(), upload.len)?;
+        exact("put-keys", offered.plan.keys_len() as u64, upload.len)?;
         if self.kept.owns(peer.id, &keys) {
             return Ok(Admission::Already(Bytes::new()));
         }
@@ -81,12 +82,8 @@ impl Oracle {
     ) -> Answer<Admission<Source>> {
         let Wish { job, keys, tokens, .. } = wish(&upload.header)?;
         let offered = self.offered(now, &job)?;
-        let most = offered.plan.literal().batch;
-        if !(1..=most).contains(&tokens) {
-            let message = format!("infer: {tokens} tokens in a question, 1 to {most} are taken");
-            return Err(Refusal::new(Class::Invalid, "batch", message).fact("most", most as u64));
-        }
-        exact("infer", offered.plan.upload_len(tokens), upload.len)?;
+        in_batch(&offered.plan, tokens)?;
+        exact("infer", offered.plan.upload_len(tokens) as u64, upload.len)?;
         let Some(keys) = keys.filter(|keys| self.kept.owns(peer.id, keys)) else {
             let message = "infer: the coordinator has no such keys of this asker; send them first";
             return Err(Refusal::new(Class::Missing, "no-keys", message));
@@ -96,9 +93,12 @@ impl Oracle {
         Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
     }
 
-    /// Whether the settings release a job's head.
-    pub(in crate::coordinator) fn releases(&self, job: &str) -> bool {
-        self.settings.jobs.iter().any(|released| released == job)
+    /// The job of a head that the settings release, by its name.
+    pub(super) fn released(&self, now: &Coordinator, name: &str) -> Answer<JobId> {
+        if !self.settings.jobs.iter().any(|released| released == name) {
+            return Err(no_head(name, "the coordinator's settings do not release it"));
+        }
+        now.job_named(name).ok_or_else(|| no_head(name, "there is no such job"))
     }
 
     /// Questions of one asker to encrypted heads at a time.
@@ -112,14 +112,9 @@ impl Oracle {
     }
 
     fn offered(&self, now: &Coordinator, name: &str) -> Answer<Arc<Offered>> {
-        let missing = |why: &str| {
-            Refusal::new(Class::Missing, "no-head", format!("no head of {name} is offered: {why}"))
-        };
-        if !self.releases(name) {
-            return Err(missing("the coordinator's settings do not release it"));
-        }
-        let job =
-            now.job_named(name).and_then(|id| now.job(id)).ok_or_else(|| missing("there is no such job"))?;
+        let id = self.released(now, name)?;
+        let missing = |why: &str| no_head(name, why);
+        let job = now.job(id).ok_or_else(|| missing("there is no such job"))?;
         let JobStatus::Done { result } = job.status else { return Err(missing("the job is not done")) };
         if let Some(ready) = self.heads.ready(job.id) {
             return Ok(ready);
@@ -129,20 +124,6 @@ impl Oracle {
         tokio::task::block_in_place(|| self.heads.make(job.id, spec, &bytes))
             .map_err(|e| missing(&e.to_string()))
     }
-}
-
-pub(in crate::coordinator) fn wish(document: &Bytes) -> Answer<Wish> {
-    serde_json::from_slice(document).map_err(|e| Refusal::new(Class::Invalid, "document", e.to_string()))
-}
-
-pub(in crate::coordinator) fn exact(call: &str, expected: usize, found: u64) -> Answer<()> {
-    if found == expected as u64 {
-        return Ok(());
-    }
-    let message = format!("{call}: {found} bytes, the plan says {expected}; fetch the plan again");
-    Err(Refusal::new(Class::Invalid, "length", message)
-        .fact("found", found)
-        .fact("expected", expected as u64))
 }
 
 struct Keys {

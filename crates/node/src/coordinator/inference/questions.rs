@@ -11,7 +11,8 @@ use rand_core::Rng as _;
 
 use super::super::desk::Desk;
 use super::super::refusal;
-use super::oracle::{Oracle, exact};
+use super::asked::{exact, in_batch, no_head};
+use super::oracle::Oracle;
 use super::usage::Usage;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::system;
@@ -55,14 +56,16 @@ impl Questions {
         let now = desk.now();
         if let Some(question) = wish.question {
             let view = now.job(question).filter(|view| view.kind == JobKind::Question);
-            return json(&view.ok_or_else(|| missing("infer", "there is no such question"))?);
+            let gone =
+                || Refusal::new(Class::Missing, "no-question", "infer: there is no such question; ask again");
+            return json(&view.ok_or_else(gone)?);
         }
         let offered = self.offered(desk, &now, oracle, &wish.job)?;
         let plan = offered.plan.to_bytes().map_err(|e| refusal::internal(&e))?;
         let plan = String::from_utf8(plan).map_err(|e| refusal::internal(&e))?;
         let (public_key, ceremony, head) = (offered.public_key, offered.key, offered.head);
-        let count = payload::holding(&desk.study).map_err(|e| missing(&wish.job, &e.to_string()))?.holders();
-        let holders = desk.newest_heard(count);
+        let count = payload::holding(&desk.study).map_err(|e| no_head(&wish.job, &e.to_string()))?.holders();
+        let holders = desk.presences.newest(&desk.study, count);
         json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed(), head, holders })
     }
 
@@ -75,15 +78,12 @@ impl Questions {
         (wish, upload): (&Wish, &Upload),
     ) -> Answer<Admission<Source>> {
         let offered = this.offered(desk, &desk.now(), oracle, &wish.job)?;
-        let (tokens, most) = (wish.tokens, offered.plan.literal().batch);
-        if !(1..=most).contains(&tokens) {
-            let message = format!("infer: {tokens} tokens in a question, 1 to {most} are taken");
-            return Err(Refusal::new(Class::Invalid, "batch", message).fact("most", most as u64));
-        }
+        let tokens = wish.tokens;
+        in_batch(&offered.plan, tokens)?;
         let pieces = offered.plan.pieces(tokens) as u32;
         let lengths = payload::question_lengths(&desk.study, &offered.circuit, pieces);
-        let lengths = lengths.map_err(|e| missing(&wish.job, &e.to_string()))?;
-        exact("infer", lengths.iter().sum::<u64>() as usize, upload.len)?;
+        let lengths = lengths.map_err(|e| no_head(&wish.job, &e.to_string()))?;
+        exact("infer", lengths.iter().sum(), upload.len)?;
         this.few_enough(&desk.now(), peer, oracle.questions_each())?;
         let (questions, desk, usage) = (this.clone(), desk.clone(), oracle.usage());
         let (holders, bytes) = (wish.holders.clone(), Vec::with_capacity(upload.len as usize));
@@ -119,13 +119,10 @@ impl Questions {
     }
 
     fn offered(&self, desk: &Desk, now: &Coordinator, oracle: &Oracle, name: &str) -> Answer<Arc<Offered>> {
-        if !oracle.releases(name) {
-            return Err(missing(name, "the coordinator's settings do not release it"));
-        }
-        let id = now.job_named(name).ok_or_else(|| missing(name, "there is no such job"))?;
+        let id = oracle.released(now, name)?;
         let head = now.encrypted_head(id);
-        head.ok_or_else(|| missing(name, "no encrypted head under the key in use came of it yet"))?;
-        let key = now.inference_key().ok_or_else(|| missing(name, "there is no inference key"))?;
+        head.ok_or_else(|| no_head(name, "no encrypted head under the key in use came of it yet"))?;
+        let key = now.inference_key().ok_or_else(|| no_head(name, "there is no inference key"))?;
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&id).filter(|found| found.key == key.ceremony) {
             return Ok(found.clone());
@@ -137,7 +134,7 @@ impl Questions {
             let (circuit, public_key) = (key.circuit.clone(), key.public_key);
             Ok(Offered { head: id, key: key.ceremony, circuit, public_key, plan })
         });
-        let made = Arc::new(made.map_err(|e: LearnError| missing(name, &e.to_string()))?);
+        let made = Arc::new(made.map_err(|e: LearnError| no_head(name, &e.to_string()))?);
         if ready.len() >= READY {
             ready.pop_first();
         }
@@ -152,10 +149,6 @@ fn start(now: &Coordinator, spec: &JobSpec) -> Option<Blob> {
         JobStatus::Done { result } => Some(result),
         _ => None,
     }
-}
-
-fn missing(name: &str, why: &str) -> Refusal {
-    Refusal::new(Class::Missing, "no-head", format!("no encrypted head of {name} is offered: {why}"))
 }
 
 fn json(value: &impl serde::Serialize) -> Answer<Bytes> {
@@ -237,7 +230,7 @@ impl Asking {
         };
         let name = format!("question-{}", question.digest().fingerprint());
         let (circuit, question) = (Some(Box::new(circuit.clone())), Some(Box::new(question)));
-        let spec = JobSpec { kind: JobKind::Question, circuit, question, ..JobSpec::ceremony(&name) };
+        let spec = JobSpec { kind: JobKind::Question, circuit, question, ..JobSpec::named(&name) };
         spec.checked().map_err(|e| bad(&e))
     }
 }

@@ -35,7 +35,7 @@ pub fn identity_pem(key: &IdentityKey) -> Result<Zeroizing<String>> {
 /// Writes a new identity; an existing file is not replaced.
 ///
 /// # Errors
-/// [`Error::File`] where the file cannot be read or written.
+/// [`Error::File`] where the file is there already, or cannot be written.
 pub fn write_identity(path: &Path, key: &IdentityKey) -> Result<()> {
     files::write_secret(path, identity_pem(key)?.as_bytes())
 }
@@ -43,7 +43,7 @@ pub fn write_identity(path: &Path, key: &IdentityKey) -> Result<()> {
 /// The identity in a file.
 ///
 /// # Errors
-/// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such key.
+/// [`Error::File`] where the file cannot be read; [`Error::KeyFile`] for one that holds no Ed25519 key in PKCS#8 PEM.
 pub fn read_identity(path: &Path) -> Result<IdentityKey> {
     let pem = files::read_text(path, MAX)?;
     let wrong = || Error::KeyFile { path: path.to_owned(), reason: "no Ed25519 key in PKCS#8 PEM" };
@@ -56,7 +56,7 @@ pub fn read_identity(path: &Path) -> Result<IdentityKey> {
 /// Writes a new sealing key; an existing file is not replaced.
 ///
 /// # Errors
-/// [`Error::File`] where the file cannot be read or written.
+/// [`Error::File`] where the file is there already, or cannot be written.
 pub fn write_sealing(path: &Path, key: &SealingKey) -> Result<()> {
     let mut text = Zeroizing::new(String::with_capacity(65));
     hex_into(&key.to_bytes()[..], &mut text);
@@ -67,7 +67,7 @@ pub fn write_sealing(path: &Path, key: &SealingKey) -> Result<()> {
 /// The sealing key in a file.
 ///
 /// # Errors
-/// [`Error::File`] where the file cannot be read or written; [`Error::KeyFile`] for a file that holds no such key.
+/// [`Error::File`] where the file cannot be read; [`Error::KeyFile`] for one that holds no 64 hexadecimal digits.
 pub fn read_sealing(path: &Path) -> Result<SealingKey> {
     let text = files::read_text(path, MAX)?;
     let wrong =

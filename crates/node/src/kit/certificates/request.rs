@@ -65,8 +65,7 @@ impl Request {
     /// Writes it.
     ///
     /// # Errors
-    /// [`Error::File`] where the file cannot be read or written; [`Error::Settings`] for text that is not the
-    /// file's format.
+    /// [`Error::File`] where the file cannot be written; [`Error::Settings`] for a name that TOML cannot hold.
     pub fn write(&self, path: &Path) -> Result<()> {
         let text = toml::to_string_pretty(self)
             .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })?;

@@ -41,7 +41,8 @@ pub struct Founded {
 /// Makes a party's keys and its request in the kit `kit`. Keys that are there already are used again.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Project`] for a name that cannot be a folder; [`Error::File`] where the kit cannot be written; [`Error::KeyFile`]
+/// for a key that is there and is none.
 pub fn request(kit: &Kit, name: &str, role: Role, rng: &mut impl CryptoRng) -> Result<Request> {
     check_name("--name", name)?;
     kit.create()?;
@@ -55,8 +56,8 @@ pub fn request(kit: &Kit, name: &str, role: Role, rng: &mut impl CryptoRng) -> R
 /// Founds the study of `project` over these requests, below the folder `out`: one kit a party, named after it.
 ///
 /// # Errors
-/// [`Error`]; [`Error::Project`] names what is wrong with the project, [`Error::Unknown`] a party without a request.
-/// Nothing is written then.
+/// [`Error::Project`] for what is wrong with the project, and [`Error::Unknown`] for a party without a request: nothing is
+/// written then. [`Error::File`] where a kit cannot be written.
 pub fn found(
     project: &Project,
     requests: &[Request],
@@ -92,7 +93,7 @@ pub fn found(
 /// A whole study on one machine: everybody's keys are made here too.
 ///
 /// # Errors
-/// [`Error`]
+/// As [`request`] for each name of the project, and [`found`].
 pub fn all_local(project: &Project, out: &Path, now_ms: u64, rng: &mut impl CryptoRng) -> Result<Founded> {
     project.check()?;
     let mut requests = Vec::new();
@@ -108,7 +109,8 @@ pub fn all_local(project: &Project, out: &Path, now_ms: u64, rng: &mut impl Cryp
 /// A site that the study does not name is refused: a study's sites are for good.
 ///
 /// # Errors
-/// [`Error`]
+/// [`Error::Unknown`] for a site that the study does not name, or names with other keys; [`Error::File`] or
+/// [`Error::Certificate`] where the kit has no authority that can be used.
 pub fn sign(coordinator: &Kit, request: &Request, days: u32, now_ms: u64) -> Result<String> {
     let study = coordinator.study()?;
     let entry = study.site_named(&request.name).and_then(|site| study.site(site));

@@ -143,7 +143,7 @@ impl Project {
     /// One request for each name, of the right role.
     ///
     /// # Errors
-    /// [`Error::Unknown`]
+    /// [`Error::Unknown`] for the first name without a request of its role.
     pub fn parties(&self, requests: &[Request]) -> Result<Parties> {
         let (mut sites, mut others) = (Vec::new(), Vec::new());
         for (name, role) in self.names() {

@@ -40,7 +40,7 @@ impl Header {
     /// Reads a file's header up to its pixels.
     ///
     /// # Errors
-    /// [`SlideProblem`]
+    /// [`SlideProblem`] for a file that is cut or breaks the format, or has more frames than a slide.
     pub(super) fn read(source: &Source) -> Result<Self, SlideProblem> {
         let mut header = Self { samples: 1, frames: 1, focal_planes: 1, optical_paths: 1, ..Self::default() };
         let mut too_many = false;

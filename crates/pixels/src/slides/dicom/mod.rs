@@ -65,7 +65,7 @@ impl DicomSlide {
     /// Opens the slide that a file belongs to: with it, the files of the same series in its folder. None when it is no DICOM.
     ///
     /// # Errors
-    /// [`SlideProblem`]
+    /// [`SlideProblem`] for a file that cannot be read, as [`Self::open_files`] for it and the others of its series.
     pub fn open(path: &Path) -> Result<Option<Self>, SlideProblem> {
         let source = Source::open(path)?;
         if !walk::is_dicom(&source) {
@@ -91,7 +91,7 @@ impl DicomSlide {
     /// Opens the files of one slide.
     ///
     /// # Errors
-    /// [`SlideProblem`]
+    /// [`SlideProblem`] for a file that is cut or breaks the format, pixels that are not decoded, and a series without a level.
     pub fn open_files(paths: &[PathBuf]) -> Result<Self, SlideProblem> {
         let mut found: Vec<(Level, Instance, Header)> = Vec::new();
         for path in paths {

@@ -46,7 +46,8 @@ impl TiffSlide {
     /// Opens a file; none when it is no TIFF.
     ///
     /// # Errors
-    /// [`SlideProblem`]
+    /// [`SlideProblem`] for a file that is cut or breaks the format, is stored in strips, or is of a vendor or compression that
+    /// is not read.
     pub fn open(path: &Path) -> Result<Option<Self>, SlideProblem> {
         let source = Source::open(path)?;
         let Some((layout, first)) = Layout::read(&source)? else { return Ok(None) };

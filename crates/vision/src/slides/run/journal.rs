@@ -92,7 +92,7 @@ impl Journal {
     /// All outcomes so far.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read or written.
+    /// [`Error::Io`] where the journal cannot be read again.
     pub(super) fn outcomes(&mut self, take: &mut dyn FnMut(Outcome)) -> Result<()> {
         let mut header = vec![0; MAGIC.len() + 36];
         self.file.seek(SeekFrom::Start(0)).map_err(Error::io("reading", &self.path))?;
@@ -132,7 +132,7 @@ impl Journal {
     /// Removes the file: its slide is whole elsewhere.
     ///
     /// # Errors
-    /// [`Error::Io`] where the file cannot be read or written.
+    /// [`Error::Io`] where the system refuses to remove it.
     pub(super) fn remove(self) -> Result<()> {
         std::fs::remove_file(&self.path).map_err(Error::io("removing", &self.path))
     }

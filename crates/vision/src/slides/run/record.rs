@@ -91,8 +91,7 @@ pub(super) const DONE: &str = "done";
 /// Records of a file; none when there is no file.
 ///
 /// # Errors
-/// [`Error::Io`] where the file cannot be read or written; [`Error::Format`] for a file that its format does not
-/// allow.
+/// [`Error::Io`] where the file is there and cannot be read; [`Error::Format`] for one that is no list of slides.
 pub fn read_records(path: &Path) -> Result<Vec<SlideRecord>> {
     match std::fs::read(path) {
         Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| Error::format("slides.json", path, e)),

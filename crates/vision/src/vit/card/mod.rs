@@ -115,7 +115,7 @@ impl Card {
 /// Writes `preprocessor_config.json` beside the weights, as [`crate::vit::describe`] reads it back.
 ///
 /// # Errors
-/// [`Error::Io`] where the file cannot be read or written.
+/// [`Error::Io`] where the file cannot be written.
 pub fn save_preprocess(preprocess: &Preprocess, weights: &Path) -> Result<()> {
     let path = weights.with_file_name("preprocessor_config.json");
     let text = format!("{:#}\n", processor::write(preprocess));

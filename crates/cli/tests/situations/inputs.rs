@@ -88,6 +88,29 @@ pub(crate) fn jpeg_tiff(width: u32, height: u32) -> Vec<u8> {
     out
 }
 
+/// A file that h5py wrote, from the vectors of `vision`, beside the other inputs.
+pub(crate) fn hdf5(folder: &Path, name: &str) {
+    let vectors = Path::new(env!("CARGO_MANIFEST_DIR")).join("../vision/tests/vectors/hdf5");
+    std::fs::copy(vectors.join(format!("{name}.h5")), folder.join(format!("{name}.h5"))).unwrap();
+}
+
+/// A JPEG whose colours have half the resolution, and a PNG of the pixels that libjpeg-turbo makes of it: the tests of `pixels` hold
+/// its digest.
+pub(crate) fn subsampled() -> [Vec<u8>; 2] {
+    let vectors =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../pixels/tests/vectors/pixels/pixels.safetensors");
+    let bytes = std::fs::read(vectors).unwrap();
+    let (header, data) = header(&bytes);
+    let offsets = &header["jpeg/420-47x65"]["data_offsets"];
+    let at = |i: usize| data + offsets[i].as_u64().unwrap() as usize;
+    let coded = bytes[at(0)..at(1)].to_vec();
+    let pixels = blindscope_pixels::tile::decode(&coded, blindscope_pixels::Limits::default()).unwrap();
+    let picture = image::RgbImage::from_raw(47, 65, pixels.pixels).unwrap();
+    let mut png = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut png, image::ImageFormat::Png).unwrap();
+    [coded, png.into_inner()]
+}
+
 /// numpy's file of these values in a type of its own: `<f4`, `>f4` or `<f2`.
 pub(crate) fn npy(values: &[f32], shape: &str, dtype: &str) -> Vec<u8> {
     let mut header = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}");
