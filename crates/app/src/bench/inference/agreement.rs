@@ -73,7 +73,7 @@ pub(super) fn run(
         cross_validated(&turned::features(data, &cache)?, &both[1..], (path, Precision::Finest), rng)?;
     put("class_agreement_turned_tiles", "%", turned.share(turned.agree), Some((100.0, 100.0)));
     put("turned_tiles_asked", "tokens", turned.answers as f64, Some((1e3, 1e4)));
-    put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), None);
+    put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), Some((12.0, 14.0)));
     Ok(())
 }
 
