@@ -4,12 +4,13 @@
 
 mod common;
 
+use rand::rngs::ChaCha12Rng;
+use rand::{RngExt as _, SeedableRng as _};
+
 use blindscope_vision::features::{Features, ImportOptions, import};
 use blindscope_vision::head::{HeadPlan, LogisticPlan, Scaling, train_logistic, train_polynomial};
 use blindscope_vision::metrics::argmax;
 use blindscope_vision::values::Source;
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt as _, SeedableRng as _};
 
 const WIDTH: usize = 8;
 const CLASSES: usize = 3;
