@@ -75,7 +75,9 @@ fn a_machine_without_data_goes_from_nothing_to_a_head() {
     assert_eq!(text["plan"], tensors["plan"]);
     assert!(text["error_bound"].as_f64().unwrap() <= 0.125);
     std::fs::remove_file(folder.join("tiles/glands/broken.png")).unwrap();
-    std::fs::read_dir(&folder).unwrap().for_each(|made| owners_alone(&made.unwrap().path()));
+    for made in std::fs::read_dir(&folder).unwrap() {
+        owners_alone(&made.unwrap().path());
+    }
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -86,7 +88,9 @@ fn owners_alone(path: &Path) {
     let rights = path.symlink_metadata().unwrap().permissions().mode();
     assert_eq!(rights & 0o077, 0, "{} has the rights {rights:o}", path.display());
     if path.is_dir() {
-        std::fs::read_dir(path).unwrap().for_each(|inner| owners_alone(&inner.unwrap().path()));
+        for inner in std::fs::read_dir(path).unwrap() {
+            owners_alone(&inner.unwrap().path());
+        }
     }
 }
 

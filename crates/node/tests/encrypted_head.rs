@@ -163,7 +163,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let (kit, mut rng) = (Kit::at(folder.path().join("asker")), system::rng().unwrap());
     let test = examples(10, 77);
     let tokens: Vec<Vec<f64>> =
-        test.rows.chunks(WIDTH).map(|r| r.iter().map(|x| f64::from(*x)).collect()).collect();
+        test.rows.whole().unwrap().chunks(WIDTH).map(|r| r.iter().map(|x| f64::from(*x)).collect()).collect();
     let spec = blindscope_learn::jobs::complete(
         draft("head", JobKind::EncryptedHead),
         &Kit::at(folder.path().join("one")).study().unwrap(),

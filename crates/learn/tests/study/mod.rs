@@ -65,7 +65,7 @@ pub fn examples(n: usize, seed: u64) -> Examples {
         for j in 0..WIDTH {
             let centre = if j % CLASSES == label { 1.2 } else { -0.4 };
             let noise: f32 = (0..6).map(|_| rng.random_range(-0.7..0.7)).sum();
-            out.rows.push((centre + noise) * (0.5 + j as f32 * 0.2) + j as f32 * 0.3 - 1.0);
+            out.rows.extend([(centre + noise) * (0.5 + j as f32 * 0.2) + j as f32 * 0.3 - 1.0]);
         }
     }
     out
@@ -89,7 +89,7 @@ pub fn sites() -> Vec<SiteLearner> {
 pub fn pooled(sites: &[SiteLearner]) -> SiteData {
     let mut all = SiteData::default();
     for site in sites {
-        all.train.rows.extend(&site.data().train.rows);
+        all.train.rows.extend(site.data().train.rows.whole().unwrap().iter().copied());
         all.train.labels.extend(&site.data().train.labels);
     }
     all
