@@ -50,9 +50,14 @@ impl Features {
         backbone: Option<&str>,
     ) -> PyResult<Self> {
         let backbone = backbone.map(digest).transpose()?;
-        let options = ImportOptions { labels, dataset, backbone };
-        let read = py.detach(|| import(&path, &options).map_err(features::Error::from)).or_raise()?;
-        Ok(Self { inner: read.features, notes: read.notes })
+        let options = ImportOptions { labels, dataset, backbone, scratch: None };
+        // `x` is a view of memory.
+        let whole = || -> Result<_, features::Error> {
+            let read = import(&path, &options)?;
+            Ok((read.features.into_memory()?, read.notes))
+        };
+        let (inner, notes) = py.detach(whole).or_raise()?;
+        Ok(Self { inner, notes })
     }
 
     /// Features from a matrix `[n, width]`, one copied to float32.
@@ -79,7 +84,7 @@ impl Features {
         let numbers = labels.iter().map(|name| name.as_ref().map(|name| number(name, &classes)).transpose());
         let inner = features::Features {
             width,
-            values,
+            values: values.into(),
             ids: ids.unwrap_or_else(|| (0..n).map(|i| i.to_string()).collect()),
             labels: numbers.collect::<PyResult<_>>()?,
             groups: groups.unwrap_or_else(|| (0..n).collect()),
@@ -114,7 +119,8 @@ impl Features {
     #[allow(unsafe_code, reason = "numpy's arrays over foreign memory have no safe constructor")]
     fn x<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let inner = &slf.get().inner;
-        let view = ArrayView2::from_shape((inner.len(), inner.width), &inner.values)
+        let values = inner.values.in_memory().unwrap_or_default();
+        let view = ArrayView2::from_shape((inner.len(), inner.width), values)
             .map_err(|e| DataError::new_err(e.to_string()))?;
         // SAFETY: the array keeps `slf` alive, a frozen class whose rows nobody moves or changes, and is made read-only at once.
         let array = unsafe { PyArray2::borrow_from_array(&view, slf.clone().into_any()) };

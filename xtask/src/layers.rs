@@ -37,7 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("ring", &["wire"]),
     ("ckks", &["ring", "wire"]),
     ("threshold", &["ckks", "ring", "wire"]),
-    ("aggregate", &["threshold", "ckks", "ring", "wire"]),
+    ("aggregate", &["ckks", "ring", "wire"]),
     ("classify", &["ckks", "wire"]),
     ("federation", &["threshold", "aggregate", "ckks", "wire"]),
     ("store", &["federation", "wire"]),

@@ -21,23 +21,6 @@ pub enum Error {
         /// Its place.
         index: usize,
     },
-    /// Not even one digit fits between masks and modulus.
-    #[error(
-        "plan sum: {sites} sites × {max} need digits of {digit} bits, masks {base} bits, the modulus has {modulus:.1}; \
-         take fewer sites, fewer bits a value, a smaller decryption budget or a larger modulus"
-    )]
-    Headroom {
-        /// Sites of the cohort.
-        sites: u64,
-        /// Largest integer of one site, weight included.
-        max: u64,
-        /// Bits of a digit.
-        digit: u32,
-        /// Bits below the digits.
-        base: u32,
-        /// `log2` of the modulus.
-        modulus: f64,
-    },
     /// More values than a ciphertext holds, or an integer above what headroom was proved for.
     #[error("encode: {what} is {found}, at most {max} was planned for; split the update or plan again")]
     Range {
@@ -94,26 +77,6 @@ pub enum Error {
         chunk: u64,
         /// Place within it.
         index: usize,
-    },
-    /// A share that answers another sum.
-    #[error("open sum: {party} answered another ciphertext in chunk {chunk}; fetch its shares again")]
-    ForeignShare {
-        /// Who sent it.
-        party: blindscope_threshold::PartyId,
-        /// Which chunk.
-        chunk: u64,
-    },
-    /// A stream of another plan or round.
-    #[error("{op}: {what} is {found}, expected {expected}; the stream is of another plan or round")]
-    Foreign {
-        /// The operation.
-        op: &'static str,
-        /// What differs.
-        what: &'static str,
-        /// Fingerprint planned.
-        expected: String,
-        /// Fingerprint found.
-        found: String,
     },
     /// No ring holds the sum.
     #[error("plan sum: no ring holds sums of {sites} sites × {max}; take fewer sites or fewer bits a value")]
@@ -212,10 +175,11 @@ pub enum Error {
     /// From the bytes.
     #[error(transparent)]
     Wire(#[from] blindscope_wire::Error),
-    /// From the protocols' layer.
-    #[error(transparent)]
-    Threshold(#[from] blindscope_threshold::Error),
     /// From the scheme's layer.
     #[error(transparent)]
     Ckks(#[from] blindscope_ckks::Error),
+}
+
+pub(crate) fn io(op: &'static str) -> impl Fn(std::io::Error) -> Error {
+    move |e| Error::Io { op, kind: e.kind() }
 }

@@ -8,15 +8,17 @@
     reason = "a test says what it saw and stops"
 )]
 
-mod common;
+#[path = "one_round/world.rs"]
+#[allow(dead_code, reason = "a part of it is needed")]
+mod world;
 
 use rand_core::Rng;
 
+use blindscope_aggregate::one_round::Plan;
 use blindscope_aggregate::statistics::{Head, QuadraticFeatures, Statistics, StatisticsPlan, lda, ridge};
 use blindscope_aggregate::{Error, FixedPoint, WeightedMean};
 use blindscope_testkit as testkit;
-use blindscope_threshold::PartyId;
-use common::Study;
+use world::{World, literal};
 
 /// Three classes around different means, their features correlated.
 fn samples(count: usize, width: usize, rng: &mut impl Rng) -> Vec<(Vec<f64>, usize)> {
@@ -43,7 +45,6 @@ fn logit(head: &Head, z: &[f64], class: usize) -> f64 {
 #[test]
 fn heads_from_encrypted_statistics_are_the_pooled_ones() {
     let mut rng = testkit::rng(31);
-    let study = Study::new(&common::toy(), 5, 3, 4, &mut rng);
     let quadratic = QuadraticFeatures::new([7; 32], 10, 6).unwrap();
     let plan = StatisticsPlan::new(16, 3, FixedPoint::new(1.5, 14).unwrap(), 200).unwrap();
     let data = samples(300, 10, &mut rng);
@@ -58,9 +59,8 @@ fn heads_from_encrypted_statistics_are_the_pooled_ones() {
         sites[site].add(x, *class).unwrap();
     }
     let updates: Vec<Vec<u64>> = sites.into_iter().map(|s| s.into_values().collect()).collect();
-    let sum_plan = study.plan(plan.values(), plan.max());
-    let members = [PartyId(1), PartyId(2), PartyId(4)];
-    let opened = study.sum(&sum_plan, &updates, &members, &study.round(b"statistics", 1), &mut rng);
+    let sum_plan = Plan::new(literal(plan.values(), plan.max(), 5, 3)).unwrap();
+    let opened = World::upload(&sum_plan, &updates, &mut rng).open(&[1, 2, 4]).unwrap();
     let opened = plan.decode(&opened).unwrap();
     assert_eq!(
         (opened.counts(), opened.sums(), opened.gram()),
@@ -197,15 +197,13 @@ fn statistics_refuse_what_they_were_not_planned_for() {
 #[test]
 fn weighted_means_keep_the_weights_in_the_sum() {
     let mut rng = testkit::rng(33);
-    let study = Study::new(&common::toy(), 4, 2, 2, &mut rng);
     let mean = WeightedMean::new(FixedPoint::new(1.0, 16).unwrap(), 50, 10_000).unwrap();
-    let plan = study.plan(mean.values(), mean.max());
+    let plan = Plan::new(literal(mean.values(), mean.max(), 4, 2)).unwrap();
     let weights = [10_000, 1, 0, 777];
     let vectors: Vec<_> = weights.iter().map(|_| testkit::real_values(&mut rng, 50, 0.9)).collect();
     let updates: Vec<Vec<u64>> =
         vectors.iter().zip(weights).map(|(v, w)| mean.encode(v, w).unwrap().collect()).collect();
-    let members = [PartyId(0), PartyId(3)];
-    let opened = study.sum(&plan, &updates, &members, &study.round(b"mean", 1), &mut rng);
+    let opened = World::upload(&plan, &updates, &mut rng).open(&[0, 3]).unwrap();
     let got = mean.decode(&opened).unwrap();
     assert_eq!(got.weight, 10_778);
     for j in 0..50 {

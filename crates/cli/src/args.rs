@@ -134,7 +134,7 @@ pub(crate) enum Area {
     Input,
     /// Encrypted inference: latency, throughput, bytes, agreement.
     Inference,
-    /// Encrypted sums: bytes, whole updates, the key ceremony.
+    /// Encrypted sums: bytes, whole updates, what opening one costs.
     Sum,
     /// Attacks on gradients, tokens, aggregates and ciphertexts.
     Audit,

@@ -256,7 +256,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
             "a folder of slides takes --slides-csv"
         );
         let (features, rejected) =
-            slides::bags(&args.input, args.slides_csv.as_deref(), features::Pooled::Tiles)?;
+            slides::bags(&args.input, args.slides_csv.as_deref(), &args.out, features::Pooled::Tiles)?;
         save(&features, &args.out)?;
         slides::tell(&rejected);
         return show(&Summary::new(&features), Some(&args.out), None, args.json);
@@ -269,6 +269,7 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
         labels: args.labels.clone(),
         dataset: args.dataset.clone(),
         backbone: args.backbone.as_ref().map(digest).transpose()?,
+        scratch: Some(slides::beside(&args.out)),
     };
     features::refuse_same(&args.input, &args.out)?;
     let features::Imported { features, notes } = features::import(&args.input, &options)?;

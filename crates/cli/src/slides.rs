@@ -217,22 +217,29 @@ pub(crate) struct PoolArgs {
 
 /// Mean-pooled slides.
 pub(crate) fn pool(args: &PoolArgs) -> anyhow::Result<()> {
-    let (features, rejected) = bags(&args.folder, args.slides_csv.as_deref(), features::Pooled::Mean)?;
+    let (features, rejected) =
+        bags(&args.folder, args.slides_csv.as_deref(), &args.out, features::Pooled::Mean)?;
     features.save(&args.out).with_context(|| format!("saving features to {}", args.out.display()))?;
     tell(&rejected);
     crate::shown::show(&features::Summary::new(&features), Some(&args.out), None, args.json)
 }
 
-/// The slides of a folder as rows.
+/// The slides of a folder as rows of a file `out` that is to be written.
 pub(crate) fn bags(
     folder: &Path,
     csv: Option<&Path>,
+    out: &Path,
     pooled: features::Pooled,
 ) -> anyhow::Result<(features::Features, Vec<features::Rejected>)> {
     let table = csv.map(features::SlideTable::read).transpose()?;
-    let bags = features::Bags::open(folder)?;
+    let bags = features::Bags::open(folder)?.with_scratch(&beside(out));
     let mut bar = Bar::new("slides");
     Ok(bags.collect(pooled, table.as_ref(), &mut |done| bar.show(done as u64, bags.len() as u64, "read"))?)
+}
+
+/// The folder of a file that is to be written: what does not fit into memory is set aside there.
+pub(crate) fn beside(out: &Path) -> PathBuf {
+    out.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Names slides that were set aside, on standard error.

@@ -40,8 +40,8 @@ pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
 pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
-    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Key, Outcome, StepView,
-    SumWork, Work,
+    Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Outcome, StepView, SumWork,
+    Work,
 };
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};

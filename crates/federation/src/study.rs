@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::sums::{Epoch, EpochLiteral, Member};
 use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
-use blindscope_aggregate::presets;
 use blindscope_ckks::Parameters;
 use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
 use blindscope_wire::{Digest, Hasher};
@@ -79,7 +78,6 @@ pub struct Study(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     literal: StudyLiteral,
-    params: Parameters,
     roster: Roster,
     digest: Digest,
     /// Whether parameters below the security table are taken: in tests.
@@ -207,23 +205,23 @@ impl Deadlines {
 }
 
 impl Study {
-    /// The study of this file, under the parameters for sums.
+    /// The study of this file.
     ///
     /// # Errors
     /// [`Error::Field`] names what does not hold together.
     pub fn new(literal: StudyLiteral) -> Result<Self> {
-        Self::build(literal, Parameters::new(presets::sum())?, false)
+        Self::build(literal, false)
     }
 
-    /// The study under other parameters: for tests, where small ones are fast. Their security is the caller's to judge.
+    /// The study, whose circuits may have parameters below the security table: for tests, where small ones are fast.
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn insecure_with_parameters(literal: StudyLiteral, params: Parameters) -> Result<Self> {
-        Self::build(literal, params, true)
+    pub fn insecure(literal: StudyLiteral) -> Result<Self> {
+        Self::build(literal, true)
     }
 
-    fn build(literal: StudyLiteral, params: Parameters, insecure: bool) -> Result<Self> {
+    fn build(literal: StudyLiteral, insecure: bool) -> Result<Self> {
         literal.check()?;
         let identity = |s: &SiteEntry| {
             Hasher::new("blindscope/federation/identity/v1")
@@ -235,9 +233,8 @@ impl Study {
         let roster = Roster::new(identities, literal.threshold as usize)?;
         let json =
             serde_json::to_vec(&literal).map_err(|e| Error::File { file: FILE, reason: e.to_string() })?;
-        let digest =
-            Hasher::new("blindscope/federation/study/v1").absorb(&params.digest().0).absorb(&json).finish();
-        Ok(Self(Arc::new(Inner { literal, params, roster, digest, insecure })))
+        let digest = Hasher::new("blindscope/federation/study/v2").absorb(&json).finish();
+        Ok(Self(Arc::new(Inner { literal, roster, digest, insecure })))
     }
 
     /// What the file says.
@@ -250,17 +247,7 @@ impl Study {
         self.0.digest
     }
 
-    /// Parameters of the key and of sums.
-    pub fn params(&self) -> &Parameters {
-        &self.0.params
-    }
-
-    /// Messages beside one uniform half that the key is made for.
-    pub fn key_width(&self) -> usize {
-        presets::SUM_WIDTH
-    }
-
-    /// The holders of the key.
+    /// The holders of the inference key.
     pub fn roster(&self) -> &Roster {
         &self.0.roster
     }
@@ -313,14 +300,6 @@ impl Study {
         literal.sites.len() as u32 - literal.threshold + literal.colluders() + 1
     }
 
-    /// The session of one ceremony.
-    ///
-    /// # Errors
-    /// [`Error::Threshold`] for a width that no ceremony has.
-    pub fn ceremony(&self, job: JobId) -> Result<Transcript> {
-        Ok(Transcript::ceremony(self.params(), self.roster(), &job.0.0, self.key_width())?)
-    }
-
     /// The session of the ceremony of an inference key: no share of it opens under another circuit.
     ///
     /// # Errors
@@ -355,13 +334,8 @@ impl Study {
         Ok(if self.0.insecure { Parameters::insecure_for_tests(literal)? } else { Parameters::new(literal)? })
     }
 
-    /// The session of one attempt at opening a round.
-    pub fn opening(&self, job: JobId, round: u64, attempt: u32) -> Transcript {
-        self.opening_under(self.params(), job, round, attempt)
-    }
-
-    /// The same under parameters of a circuit ([`Self::circuit_params`]).
-    pub fn opening_under(&self, params: &Parameters, job: JobId, round: u64, attempt: u32) -> Transcript {
+    /// The session of one attempt at opening a round, under parameters of a circuit ([`Self::circuit_params`]).
+    pub fn opening(&self, params: &Parameters, job: JobId, round: u64, attempt: u32) -> Transcript {
         let purpose = Hasher::new("blindscope/federation/opening/v1")
             .absorb(&self.digest().0)
             .absorb(&job.0.0)

@@ -47,8 +47,6 @@ pub enum Ask {
         /// What everybody has said before.
         promised: Promised,
     },
-    /// Draw a secret, send a share of the public key and a sealed part to each site.
-    KeyShare,
     /// Send a share of the relinearisation key's second round.
     Relin {
         /// The sum of the first.
@@ -66,10 +64,9 @@ pub enum Ask {
         public_key: Blob,
         /// The parts sealed to this site, one a sender.
         bundle: Blob,
-        /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself, unless they are
-        /// more than [`Task::CHECKED_SITES`].
+        /// Everybody's signed answer in phase key-share, in order: the site makes the public key of them itself.
         shares: Vec<SignedHeader>,
-        /// An inference key's evaluation keys, which the site makes itself too.
+        /// The evaluation keys, which the site makes itself too.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evaluation: Option<Box<EvaluationShares>>,
     },
@@ -247,15 +244,6 @@ impl Task {
         message::from_text("task", bytes, Self::MAX_LEN)
     }
 
-    /// Most sites of a sum key whose signed shares each site adds up itself. A payload holds a part for every site, so all of them
-    /// grow with the square of their number: at sixteen a site fetches 240 MB, at sixty-four it would be 3.7 GB.
-    pub const CHECKED_SITES: usize = 16;
-
-    /// Whether each site of a ceremony makes the public key of everybody's signed shares itself.
-    pub(crate) fn checks_key(shares: &[SignedHeader]) -> bool {
-        shares.len() <= Self::CHECKED_SITES
-    }
-
     /// The uploads that the head of a question is the sum of: a site that has added them up before needs them no more.
     pub fn head_uploads(&self) -> Vec<Blob> {
         self.ask.head_uploads()
@@ -271,7 +259,7 @@ impl Ask {
     /// The blobs that it names, as far as most kinds need them.
     pub(crate) fn blobs(&self) -> Vec<Blob> {
         match self {
-            Self::KeyShare | Self::Commit | Self::Void { .. } => Vec::new(),
+            Self::Commit | Self::Void { .. } => Vec::new(),
             Self::Promise { bundle, .. } | Self::Reveal { bundle, .. } => vec![*bundle],
             Self::Parts { public_key, bundle, shares, evaluation } => {
                 let second = evaluation.iter().flat_map(|e| &e.shares);

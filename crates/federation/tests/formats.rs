@@ -17,7 +17,7 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
     let fixture = fixture(3, 2, 2, 40);
     let mut desk = Desk::new(&fixture);
     let (mut tasks, mut answers) = (Vec::new(), Vec::new());
-    desk.submit(&JobSpec::ceremony("key"));
+    desk.submit(&common::inference_keys("key"));
     desk.submit(&job("sum", JobKind::Fedavg, 2));
     while let Some(task) = desk.coordinator.task_for(SiteId(0)) {
         tasks.push(task);
@@ -100,7 +100,6 @@ fn files_round_trip_and_name_what_is_wrong() {
     assert_eq!(Policy::from_toml(&willing().to_toml().unwrap()).unwrap(), willing());
     assert!(StudyLiteral::from_toml(&format!("surprise = 1\n{text}")).is_err());
 
-    let params = common::toy();
     let cases: [(&str, StudyLiteral); 8] = [
         ("name", StudyLiteral { name: "a/b".to_owned(), ..literal.clone() }),
         ("threshold", StudyLiteral { threshold: 4, ..literal.clone() }),
@@ -118,8 +117,7 @@ fn files_round_trip_and_name_what_is_wrong() {
         ("sites", StudyLiteral { sites: vec![literal.sites[0].clone(); 3], ..literal.clone() }),
     ];
     for (field, literal) in cases {
-        let error =
-            blindscope_federation::Study::insecure_with_parameters(literal, params.clone()).unwrap_err();
+        let error = blindscope_federation::Study::insecure(literal).unwrap_err();
         assert!(error.to_string().contains(field), "{field}: {error}");
     }
     let spec = "name = \"head\"\nkind = \"fedavg\"\nrounds = 3\nvalues = 10\nmax = 7\n[settings]\nb = 1\na = [0.1, 2]\n";

@@ -73,7 +73,6 @@ impl<'a> Play<'a> {
     /// Everything before the first question.
     fn head(&mut self) {
         let jobs = [
-            JobSpec::ceremony("key"),
             job("start", JobKind::Statistics, 1),
             inference_keys("inference"),
             encrypted_head("head", "start"),
@@ -97,9 +96,7 @@ impl<'a> Play<'a> {
             masks: blindscope_wire::Digest([3; 32]),
         };
         let (kind, circuit) = (JobKind::Question, Some(circuit().into()));
-        JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony(name) }
-            .checked()
-            .unwrap()
+        JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named(name) }.checked().unwrap()
     }
 }
 
@@ -116,7 +113,6 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
     let mut play = Play::new(&fixture, willing());
     play.head();
     let key = play.desk.coordinator.inference_key().unwrap().clone();
-    assert_ne!(key.ceremony, play.desk.coordinator.key().unwrap().ceremony);
     assert!(play.site.key(key.ceremony).is_some_and(|held| held.inference));
     assert!(play.desk.coordinator.may_ask_for(&key.public_key.digest));
     // An asker believes a public key that every site has signed, and no other.
@@ -180,7 +176,7 @@ fn a_head_is_never_opened() {
         // An upload of the head was sent once and is sent again as it was; nothing of it is opened.
         assert!(declined || task.step.phase == Phase::Upload, "{}", task.step);
     }
-    // A sum's share under the inference key, and an answer's under the sums' key.
+    // A sum's share under the inference key, and an answer's under another.
     let sum = job("other", JobKind::Statistics, 1);
     let id = sum.id(&fixture.study);
     let under = |key, spec: &JobSpec, job| Task {
@@ -190,8 +186,7 @@ fn a_head_is_never_opened() {
         ..share.clone()
     };
     assert_eq!(declined(&play, &under(share.key, &sum, id)), Cause::KeyEpoch);
-    let sums = play.desk.coordinator.key().unwrap().ceremony;
-    assert_eq!(declined(&play, &under(sums, &share.spec, share.step.job)), Cause::KeyEpoch);
+    assert_eq!(declined(&play, &under(id, &share.spec, share.step.job)), Cause::KeyEpoch);
     // The ciphertexts of another question, or none of the members' zeros.
     let change = |change: &dyn Fn(&mut Opening, &mut Vec<_>, &mut Blob)| {
         let mut task = share.clone();
@@ -275,7 +270,6 @@ fn a_key_answers_as_often_as_its_masks_were_made_for() {
     let few = Circuit { answers: 3, ..circuit() };
     let of = |spec: JobSpec| JobSpec { circuit: Some(few.clone().into()), ..spec };
     for spec in [
-        JobSpec::ceremony("key"),
         job("start", JobKind::Statistics, 1),
         of(inference_keys("inference")),
         of(encrypted_head("head", "start")),
@@ -297,7 +291,6 @@ fn a_key_answers_as_often_as_its_masks_were_made_for() {
 fn jobs_without_what_they_need_fail_by_name() {
     let fixture = fixture(3, 2, 2, 65);
     let mut play = Play::new(&fixture, willing());
-    play.run(&JobSpec::ceremony("key"));
     let failed = |status: JobStatus| match status {
         JobStatus::Failed { failure } => failure,
         other => panic!("{other:?}"),

@@ -12,7 +12,6 @@ use common::{Desk, Fixture, SIZES, fixture, job};
 /// A finished study's log, and the receipts that its sites hold.
 fn log(fixture: &Fixture) -> (Vec<Record>, Vec<Record>) {
     let mut desk = Desk::new(fixture);
-    desk.ceremony();
     desk.submit(&job("sum", JobKind::Fedavg, 2));
     while !desk.coordinator.is_idle() {
         desk.answer_all();
@@ -138,7 +137,8 @@ fn former(name: &str) -> JobSpec {
 fn plain_sums_of_an_old_log_are_sums_and_run_on() {
     let fixture = fixture(3, 2, 2, 27);
     let mut desk = Desk::new(&fixture);
-    desk.ceremony();
+    desk.submit(&job("first", JobKind::Metrics, 1));
+    desk.answer_all();
     let spec = former("totals");
     let id = spec.id(&fixture.study);
     let mut log = desk.log.clone();
@@ -162,4 +162,41 @@ fn plain_sums_of_an_old_log_are_sums_and_run_on() {
     let refusal = desk.handle(Input::Submit { spec: former("more"), sizes: SIZES }).unwrap_err();
     assert_eq!(refusal, Refusal::FormerJob { kind: JobKind::Fedavg });
     assert!(refusal.to_string().contains("write kind = \"sum\""), "{refusal}");
+}
+
+/// A study of an earlier release, whose sums had a key that outlived their rounds: what to do stands in the refusal.
+#[test]
+fn a_log_with_sums_of_the_former_kind_is_refused_in_a_sentence() {
+    let fixture = fixture(3, 2, 2, 27);
+    let mut desk = Desk::new(&fixture);
+    let sum = desk.submit(&job("sum", JobKind::Fedavg, 1));
+    let log = desk.log;
+    let with = |event: Event| {
+        let mut log = log[..2].to_vec();
+        let body = Body { seq: 2, previous: log[1].digest(), at_ms: 1, event };
+        let signature = fixture.coordinator.sign(&body.digest());
+        log.push(Record { body, signature });
+        check(&fixture, &log, &[]).unwrap_err()
+    };
+    let spec = JobSpec { kind: JobKind::Ceremony, ..JobSpec::named("key") };
+    let key = spec.id(&fixture.study);
+    let said = with(Event::Submitted { job: key, spec: spec.clone(), sizes: SIZES });
+    assert!(said.contains("earlier release") && said.contains("found a new study"), "{said}");
+    // A sum under that key.
+    let with = |event: Event| {
+        let mut log = log[..2].to_vec();
+        let body = Body { seq: 2, previous: log[1].digest(), at_ms: 1, event };
+        let signature = fixture.coordinator.sign(&body.digest());
+        log.push(Record { body, signature });
+        Coordinator::replay(&fixture.study, log).unwrap_err().to_string()
+    };
+    let Event::Opened { step, expected, deadline_ms, .. } = log[2].body.event.clone() else {
+        panic!("{:?}", log[2])
+    };
+    assert_eq!(step.job, sum);
+    let said = with(Event::Opened { step, key, expected, deadline_ms });
+    assert!(said.contains("former kind") && said.contains("found a new study"), "{said}");
+    // Nor is such a job taken.
+    let said = spec.checked().unwrap_err().to_string();
+    assert!(said.contains("sums need no key beforehand"), "{said}");
 }

@@ -13,7 +13,6 @@ use common::{Desk, Fixture, SIZES, blob, fixture, job};
 /// A desk whose second job is open for uploads.
 fn open(fixture: &Fixture) -> (Desk<'_>, JobId) {
     let mut desk = Desk::new(fixture);
-    desk.ceremony();
     let job = desk.submit(&job("sum", JobKind::Fedavg, 3));
     (desk, job)
 }
@@ -162,11 +161,15 @@ fn late_and_uninvited_answers() {
 fn a_confirmation_of_other_parts() {
     let fixture = fixture(3, 2, 2, 15);
     let mut desk = Desk::new(&fixture);
-    desk.submit(&JobSpec::ceremony("key"));
-    desk.answer_all();
-    desk.work();
+    desk.submit(&common::inference_keys("key"));
+    while desk.coordinator.task_for(SiteId(1)).unwrap().step.phase != Phase::Parts {
+        desk.answer_all();
+        if desk.coordinator.work().is_some() {
+            desk.work();
+        }
+    }
     let task = desk.coordinator.task_for(SiteId(1)).unwrap();
-    let wrong = desk.sign(1, &task, Answer::Payload(Blob::of(&[0; 80])));
+    let wrong = desk.sign(1, &task, Answer::Payload(Blob::of(&[0; 120])));
     assert_eq!(refuse(&mut desk, Input::Answer(wrong)), Refusal::OtherParts { site: SiteId(1) });
 }
 

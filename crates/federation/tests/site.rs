@@ -12,21 +12,12 @@ use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
 use common::{Desk, Fixture, SIZES, blob, encrypted_head, fixture, inference_keys, job, willing};
 
-/// A site that went through the ceremony and, if asked, uploaded; its marks, and the desk.
+/// A site that is asked for its first upload; its marks, and the desk.
 fn site(fixture: &Fixture, policy: Policy) -> (Desk<'_>, Site, Vec<Mark>) {
     let mut desk = Desk::new(fixture);
-    desk.submit(&JobSpec::ceremony("key"));
-    let mut site = Site::replay(&fixture.study, SiteId(0), policy, []).unwrap();
-    let mut marks = Vec::new();
-    for _ in 0..2 {
-        answer(&mut desk, &mut site, &mut marks);
-        desk.answer_all();
-        if desk.coordinator.work().is_some() {
-            desk.work();
-        }
-    }
+    let site = Site::replay(&fixture.study, SiteId(0), policy, []).unwrap();
     desk.submit(&job("sum", JobKind::Fedavg, 2));
-    (desk, site, marks)
+    (desk, site, Vec::new())
 }
 
 /// The site does what it is asked, with a payload out of thin air; what it answered.
@@ -67,7 +58,7 @@ fn declined(order: Order) -> Cause {
 fn policy_is_asked_before_anything_else() {
     let fixture = fixture(3, 2, 2, 30);
     let cases = [
-        (Policy { jobs: vec![JobKind::Ceremony], ..willing() }, Rule::JobKind { kind: JobKind::Fedavg }),
+        (Policy { jobs: vec![JobKind::Metrics], ..willing() }, Rule::JobKind { kind: JobKind::Fedavg }),
         (Policy { maximum_rounds: 1, ..willing() }, Rule::MaximumRounds { found: 2, most: 1 }),
         (Policy { maximum_decryptions: 1, ..willing() }, Rule::MaximumDecryptions { found: 2, most: 1 }),
         (Policy { minimum_cohort: 3, ..willing() }, Rule::MinimumCohort { found: 2, least: 3 }),
@@ -78,7 +69,7 @@ fn policy_is_asked_before_anything_else() {
     }
     let other = Policy { backbone: Digest([8; 32]), ..willing() };
     let mut desk = Desk::new(&fixture);
-    desk.submit(&JobSpec::ceremony("key"));
+    desk.submit(&job("sum", JobKind::Fedavg, 2));
     let site = Site::replay(&fixture.study, SiteId(0), other, []).unwrap();
     let task = desk.coordinator.task_for(SiteId(0)).unwrap();
     assert_eq!(declined(site.take(&task).unwrap()), Cause::Policy(Rule::Backbone));
@@ -115,7 +106,7 @@ fn sharing(fixture: &Fixture) -> (Desk<'_>, Site, Vec<Mark>, Task) {
         masks: Digest([3; 32]),
     };
     let (kind, circuit) = (JobKind::Question, Some(common::circuit().into()));
-    let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
+    let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named("question") };
     desk.submit(&spec.checked().unwrap());
     answer(&mut desk, &mut site, &mut marks);
     desk.answer_all();
@@ -128,7 +119,7 @@ fn sharing(fixture: &Fixture) -> (Desk<'_>, Site, Vec<Mark>, Task) {
 /// What a permit for this task is spent on.
 fn permit_mark(fixture: &Fixture, task: &Task) -> Digest {
     let params = fixture.study.circuit_params(task.spec.circuit.as_deref().unwrap()).unwrap();
-    fixture.study.opening_under(&params, task.step.job, 0, 0).digest()
+    fixture.study.opening(&params, task.step.job, 0, 0).digest()
 }
 
 fn apply(site: &mut Site, order: Order) -> Vec<Mark> {
@@ -286,7 +277,9 @@ fn a_later_attempt_needs_this_sites_own_zeros() {
 #[test]
 fn receipts_are_checked() {
     let fixture = fixture(3, 2, 2, 35);
-    let (desk, site, _) = site(&fixture, willing());
+    let (mut desk, mut site, mut marks) = site(&fixture, willing());
+    answer(&mut desk, &mut site, &mut marks);
+    desk.answer_all();
     let last = site.last_receipt().unwrap().clone();
     let mut forged = last.clone();
     forged.body.at_ms += 1;

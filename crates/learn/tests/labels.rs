@@ -91,11 +91,18 @@ fn model_file(rows: &Examples) -> Vec<u8> {
     clear_twin(&job("model", JobKind::ClsMean, &settings).unwrap(), &[&site], &|_| {}).unwrap()
 }
 
+/// Puts the first `count` numbers beyond any bound.
+fn beyond(rows: &mut Examples, count: usize) {
+    let mut numbers = rows.rows.whole().unwrap().into_owned();
+    numbers[..count].fill(1e8);
+    rows.rows = numbers.into();
+}
+
 /// The reference joins by name on its own: a class's number is its place in the study.
 fn pooled(files: &[Features]) -> Examples {
     let mut all = Examples::default();
     for file in files {
-        all.rows.extend(&file.values);
+        all.rows.extend(file.values.whole().unwrap().iter().copied());
         let name = |label: &Option<usize>| &file.classes[label.unwrap()];
         all.labels.extend(file.labels.iter().map(|l| STUDY.iter().position(|c| c == name(l)).unwrap()));
     }
@@ -202,7 +209,7 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let spec = job("means", JobKind::ClsMean, &settings).unwrap();
     let said = terms().check_job(&spec).unwrap_err().to_string();
     assert!(said.contains("classes = 3") && said.contains("the study has 4"), "{said}");
-    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::ceremony("job") });
+    let mut other = terms().fill(JobSpec { kind: JobKind::Statistics, ..JobSpec::named("job") });
     terms().check_job(&other).unwrap();
     assert_eq!(other.settings["width"], WIDTH);
     assert_eq!(other.settings["names"], serde_json::json!(STUDY));
@@ -210,8 +217,8 @@ fn a_job_that_contradicts_its_study_is_refused() {
     let said = terms().check_job(&other).unwrap_err().to_string();
     assert!(said.contains("names = [\"squamous\",\"normal\""), "{said}");
     // A kind is given only what it asks for.
-    assert_eq!(terms().fill(JobSpec::ceremony("key")).settings, serde_json::json!({}));
-    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::ceremony("job") });
+    assert_eq!(terms().fill(JobSpec::named("key")).settings, serde_json::json!({}));
+    let metrics = terms().fill(JobSpec { kind: JobKind::Metrics, ..JobSpec::named("job") });
     assert!(metrics.settings.get("width").is_none() && metrics.settings["classes"] == STUDY.len());
 }
 
@@ -267,7 +274,7 @@ fn clipped_values_are_counted_in_the_result() {
     for site in 0..3 {
         let file = file(&names, &STUDY, 500, &mut rng);
         let mut rows = terms().examples("rows", &file).unwrap();
-        rows.rows.iter_mut().take(site).for_each(|v| *v = 1e8);
+        beyond(&mut rows, site);
         sites.push(rows);
     }
     for kind in [JobKind::ClsMean, JobKind::Statistics] {
@@ -302,9 +309,7 @@ fn a_site_whose_values_the_job_would_clip_is_refused_with_the_share() {
     let file = file(&STUDY.map(str::to_owned), &STUDY, 50, &mut rng);
     let mut rows = terms().examples("rows", &file).unwrap();
     result(JobKind::ClsMean, &[rows.clone()]).unwrap();
-    for v in rows.rows.iter_mut().take(6) {
-        *v = 1e8;
-    }
+    beyond(&mut rows, 6);
     for kind in [JobKind::ClsMean, JobKind::Statistics] {
         let said = result(kind, &[rows.clone()]).unwrap_err().to_string();
         assert!(said.contains("1.000 % (6 of 600") && said.contains("at most 0.100 %"), "{said}");

@@ -54,7 +54,7 @@ fn ends_alike(spec: &JobSpec, sites: &[blindscope_learn::jobs::SiteLearner]) -> 
 fn accuracy(model: &Model, name: &str) -> f64 {
     let test = examples(600, 999);
     let rows: Vec<Vec<f64>> =
-        test.rows.chunks(WIDTH).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
+        test.rows.whole().unwrap().chunks(WIDTH).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
     let logits = model.head_named(name).unwrap().logits(&rows).unwrap();
     let answer = |row: &Vec<f64>| argmax(&row.iter().map(|v| *v as f32).collect::<Vec<_>>());
     let right = logits.iter().zip(&test.labels).filter(|(row, label)| answer(row) == **label).count();

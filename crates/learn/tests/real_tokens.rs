@@ -83,7 +83,7 @@ fn a_thousand_real_tokens_get_their_clear_class() {
     let labels = features.known_labels().unwrap();
     let folds = k_fold(&labels, &features.groups, 2, 7).unwrap();
     let rows = |at: &[usize]| -> Vec<Vec<f64>> {
-        at.iter().map(|&i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect()
+        at.iter().map(|&i| features.row(i).unwrap().iter().map(|&x| f64::from(x)).collect()).collect()
     };
     let mut asked = 0;
     for fold in 0..2 {
@@ -92,7 +92,8 @@ fn a_thousand_real_tokens_get_their_clear_class() {
         let y: Vec<usize> = train.iter().map(|&i| labels[i]).collect();
         let (classes, plan) = (features.classes.len(), HeadPlan { epochs: 15, ..HeadPlan::default() });
         let trained =
-            train_polynomial(&features.rows(&train), features.width, &y, classes, &plan, None).unwrap();
+            train_polynomial(&features.rows(&train).unwrap(), features.width, &y, classes, &plan, None)
+                .unwrap();
         let head = heads::polynomial(&trained.head).unwrap().within(&rows(&train), 1.25).unwrap();
         let tokens = rows(&test);
         let many = Policy { packing: Some(Packing::Feature), ..Policy::new(tokens.len()) };

@@ -32,7 +32,7 @@ fn site(kit: &Path, terms: &Terms, present: &[&str], renamed: bool, seed: u64) {
     }
     let features = Features {
         width: terms.width,
-        values: vec![0.5; terms.width],
+        values: vec![0.5; terms.width].into(),
         ids: vec!["row".into()],
         labels: vec![Some(0)],
         groups: vec![0],

@@ -41,15 +41,10 @@ pub fn learning(sites: usize) -> Vec<toml::Table> {
     (0..sites).map(table).collect()
 }
 
-/// The ceremony, a job named `key`.
-pub fn ceremony() -> JobSpec {
-    JobSpec::ceremony("key")
-}
-
 /// Rounds of plain sums of `values` integers up to 1000, others in each job of another name.
 pub fn sums(name: &str, values: u64, rounds: u64) -> JobSpec {
     let settings = serde_json::json!({ "trial": name });
-    JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, settings, ..JobSpec::ceremony(name) }
+    JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, settings, ..JobSpec::named(name) }
 }
 
 /// The result of such a job over these sites.

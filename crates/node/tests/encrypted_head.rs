@@ -91,7 +91,7 @@ fn draft(name: &str, kind: JobKind) -> JobSpec {
         ..EncryptedHeadSettings::default()
     };
     let (settings, start) = (serde_json::to_value(settings).unwrap(), Some("start".to_owned()));
-    JobSpec { kind, settings, start, ..JobSpec::ceremony(name) }
+    JobSpec { kind, settings, start, ..JobSpec::named(name) }
 }
 
 async fn done(admin: &Admin, name: &str) -> Vec<u8> {
@@ -152,7 +152,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
         ..FedAvgSettings::default()
     };
     let settings = serde_json::to_value(&start).unwrap();
-    let start = JobSpec { kind: JobKind::Fedavg, settings, ..JobSpec::ceremony("start") };
+    let start = JobSpec { kind: JobKind::Fedavg, settings, ..JobSpec::named("start") };
     admin.submit_draft(start).await.unwrap();
     let start = done(&admin, "start").await;
     admin.submit_draft(draft("inference", JobKind::InferenceKeys)).await.unwrap();
@@ -163,7 +163,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let (kit, mut rng) = (Kit::at(folder.path().join("asker")), system::rng().unwrap());
     let test = examples(10, 77);
     let tokens: Vec<Vec<f64>> =
-        test.rows.chunks(WIDTH).map(|r| r.iter().map(|x| f64::from(*x)).collect()).collect();
+        test.rows.whole().unwrap().chunks(WIDTH).map(|r| r.iter().map(|x| f64::from(*x)).collect()).collect();
     let spec = blindscope_learn::jobs::complete(
         draft("head", JobKind::EncryptedHead),
         &Kit::at(folder.path().join("one")).study().unwrap(),

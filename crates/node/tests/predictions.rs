@@ -63,7 +63,7 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     let stop = Stop::new();
     let sites = [run_site(folder.path(), "one", 1, &stop), run_site(folder.path(), "two", 2, &stop)];
     for name in ["released", "kept"] {
-        let spec = JobSpec { values: 10, max: 9, kind: JobKind::Sum, ..JobSpec::ceremony(name) };
+        let spec = JobSpec { values: 10, max: 9, kind: JobKind::Sum, ..JobSpec::named(name) };
         admin.submit(&spec).await.unwrap();
         jobs::result(admin.study(), &admin.watch(name, |_| {}).await.unwrap()).unwrap();
     }

@@ -32,7 +32,7 @@ fn client(folder: &Path, name: &str) -> Client {
 }
 
 fn sum(name: &str) -> JobSpec {
-    JobSpec { values: 500, max: 9, kind: JobKind::Sum, ..JobSpec::ceremony(name) }
+    JobSpec { values: 500, max: 9, kind: JobKind::Sum, ..JobSpec::named(name) }
 }
 
 fn refused(answer: Result<Bytes, blindscope_transport::Error>) -> Refusal {
@@ -59,7 +59,7 @@ async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
     found(foreign.path(), "trial", None);
     let serving = serve(folder.path(), ENOUGH).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
-    let job = admin.submit(&JobSpec::ceremony("key")).await.unwrap();
+    let job = admin.submit(&sum("total")).await.unwrap();
     let mut before = Vec::new();
     admin.log(0, false, &mut before).await.unwrap();
     let (one, study) = (client(folder.path(), "one"), Kit::at(folder.path().join("one")).study().unwrap());
@@ -87,7 +87,7 @@ async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
     let garbage = Upload { header: Bytes::from_static(b"{}"), len: 0, digest: Blob::of(&[]).digest };
     assert_eq!(refused(one.submit(garbage, Box::new(std::io::empty())).await).code, "bad-header");
     let identity = Kit::at(folder.path().join("one")).identity().unwrap();
-    let step = Step { job, round: 0, attempt: 0, phase: Phase::KeyShare };
+    let step = Step { job, round: 0, attempt: 0, phase: Phase::Upload };
     let good = Header {
         study: study.digest(),
         key: job,
@@ -129,17 +129,18 @@ async fn a_full_disk_refuses_and_the_job_goes_on_when_there_is_room() {
     found(folder.path(), "full", None);
     let serving = serve(folder.path(), 1_000_000).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
-    admin.submit(&JobSpec::ceremony("key")).await.unwrap();
+    let large = JobSpec { values: 1_000_000, max: 1000, ..sum("large") };
+    admin.submit(&large).await.unwrap();
     let stop = Stop::new();
     let sites = [run_site(folder.path(), "one", 1, &stop), run_site(folder.path(), "two", 2, &stop)];
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let view = admin.status("key").await.unwrap();
+    let view = admin.status("large").await.unwrap();
     assert!(!view.is_over(), "{view:?}");
     serving.end().await;
 
     let serving = serve(folder.path(), ENOUGH).await;
     admin.submit(&sum("total")).await.unwrap();
-    for job in ["key", "total"] {
+    for job in ["large", "total"] {
         let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(job, |_| {})).await;
         jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
     }

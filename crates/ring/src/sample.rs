@@ -93,6 +93,17 @@ fn uniform_limb(limb: &mut [u64], q: u64, seed: &[u8; 32], domain: u64, index: u
     let bits = 64 - q.leading_zeros();
     let width = bits.div_ceil(8) as usize;
     let mask = (1 << bits) - 1;
+    // The width as a constant: words are then taken without a check each.
+    let take = match width {
+        1 => take_below::<1>,
+        2 => take_below::<2>,
+        3 => take_below::<3>,
+        4 => take_below::<4>,
+        5 => take_below::<5>,
+        6 => take_below::<6>,
+        7 => take_below::<7>,
+        _ => take_below::<8>,
+    };
     let mut nonce = [0; 12];
     nonce[..8].copy_from_slice(&domain.to_le_bytes());
     nonce[8..].copy_from_slice(&index.to_le_bytes());
@@ -103,17 +114,17 @@ fn uniform_limb(limb: &mut [u64], q: u64, seed: &[u8; 32], domain: u64, index: u
         let run = &mut bytes[..WORDS * width];
         run.fill(0);
         stream.apply_keystream(run);
-        filled += take_below(q, (width, mask), &bytes, &mut limb[filled..]);
+        filled += take(q, mask, &bytes, &mut limb[filled..]);
     }
 }
 
-/// Fills `out` with the words below `q` of a run of key stream; how many there were and fit.
+/// Fills `out` with the words of `WIDTH` bytes below `q` of a run of key stream; how many there were and fit.
 ///
 /// Public data: time may depend on it. As good as every run has no other words, and is copied without a look at each.
-fn take_below(q: u64, (width, mask): (usize, u64), bytes: &[u8; WORDS * 8 + 8], out: &mut [u64]) -> usize {
+fn take_below<const WIDTH: usize>(q: u64, mask: u64, bytes: &[u8; WORDS * 8 + 8], out: &mut [u64]) -> usize {
     let word = |k: usize| {
         let mut word = [0; 8];
-        word.copy_from_slice(&bytes[k * width..k * width + 8]);
+        word.copy_from_slice(&bytes[k * WIDTH..k * WIDTH + 8]);
         u64::from_le_bytes(word) & mask
     };
     if let Some(run) = out.get_mut(..WORDS) {

@@ -5,8 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Blob, Coordinator, Header, IdentityKey, Input, JobKind, JobSpec, Mark, Phase, Record, Signer,
-    SiteId, Sizes, Step, Study,
+    Answer, Blob, Coordinator, Header, IdentityKey, Input, JobSpec, Mark, Phase, Record, Signer, SiteId,
+    Sizes, Step, Study,
 };
 use blindscope_store::{Error, Marks, Records};
 use blindscope_wire::Digest;
@@ -18,7 +18,7 @@ fn records(study: &Study, signer: &dyn Signer) -> Vec<Record> {
     let mut all = Vec::new();
     let sizes = Sizes { openings: 1, key_share: 1, upload: 1, sum: 1, share: 1, ..Sizes::default() };
     for name in ["key", "again"] {
-        let spec = JobSpec { kind: JobKind::Ceremony, ..JobSpec::ceremony(name) };
+        let spec = JobSpec { values: 1, max: 1, ..JobSpec::named(name) };
         let decision = coordinator.handle(&Input::Submit { spec, sizes }, 5, signer).unwrap();
         all.extend(decision.records);
         coordinator = decision.next;
@@ -94,7 +94,7 @@ async fn a_full_disk_appends_nothing() {
     let mut huge = all[1].clone();
     huge.body.event = blindscope_federation::Event::Submitted {
         job: blindscope_federation::JobId(Digest([1; 32])),
-        spec: JobSpec { settings: "x".repeat(200_000).into(), ..JobSpec::ceremony("huge") },
+        spec: JobSpec { settings: "x".repeat(200_000).into(), ..JobSpec::named("huge") },
         sizes: Sizes { openings: 1, key_share: 1, upload: 1, sum: 1, share: 1, ..Sizes::default() },
     };
     let refused = log.append(&[huge]).await;

@@ -20,6 +20,7 @@ pub mod slides;
 pub mod synth;
 mod tensorfile;
 pub mod train;
+pub mod values;
 pub mod vit;
 
 pub use error::{Error, Result};

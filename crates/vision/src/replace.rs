@@ -10,17 +10,21 @@ use crate::error::{Error, Result};
 /// Writes a whole file beside `path` (`NAME.PID.part`), makes it durable and renames it over `path`. What killed writers left
 /// beside it goes first.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
+    replace_by(path, |file| file.write_all(bytes).map_err(Error::io("writing", path)))
+}
+
+/// As [`replace`], for files that are not in memory: `write` writes them. Where it fails, the old file stays.
+pub(crate) fn replace_by(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     clear(path);
     let part = part_of(path, std::process::id());
-    let written = begin(&part).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
+    let failed = || Error::io("writing", path);
+    let written = begin(&part).map_err(failed()).and_then(|mut file| {
+        write(&mut file)?;
         // The lock falls with the file, after the rename: until then nobody takes it for a leftover.
-        std::fs::rename(&part, path)
+        file.sync_all().and_then(|()| std::fs::rename(&part, path)).map_err(failed())
     });
-    written.map_err(|e| {
+    written.inspect_err(|_| {
         let _ = std::fs::remove_file(&part);
-        Error::io("writing", path)(e)
     })
 }
 

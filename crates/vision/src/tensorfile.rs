@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
-use safetensors::tensor::{Dtype, Metadata, TensorView};
+use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
-use crate::replace::replace;
+use crate::replace::replace_by;
+use crate::values::{Kind, Numbers};
 use crate::vit::CONVERT;
 
 const FORMAT: &str = "safetensors";
@@ -161,15 +163,23 @@ impl TensorFile {
     /// The values of a floating tensor as f32.
     pub(crate) fn floats(&mut self, name: &str) -> Result<Vec<f32>> {
         let (entry, bytes) = self.bytes(name)?;
-        let halves =
-            |f: fn(u16) -> f32| bytes.chunks_exact(2).map(|b| f(u16::from_le_bytes([b[0], b[1]]))).collect();
-        Ok(match entry.dtype {
-            Dtype::F32 => little_endian(&bytes, f32::from_le_bytes),
-            Dtype::F64 => little_endian(&bytes, f64::from_le_bytes).into_iter().map(|v| v as f32).collect(),
-            Dtype::BF16 => halves(|b| f32::from_bits(u32::from(b) << 16)),
-            Dtype::F16 => halves(half_to_f32),
-            other => return Err(self.wrong_type(name, "a floating type", other)),
-        })
+        let kind = kind(entry.dtype).ok_or_else(|| self.wrong_type(name, "a floating type", entry.dtype))?;
+        let mut values = Vec::with_capacity(bytes.len() / kind.bytes());
+        kind.decode(&bytes, false, &mut values);
+        Ok(values)
+    }
+
+    /// A floating tensor of rank 2, which is left in the file.
+    pub(crate) fn numbers(mut self, name: &str) -> Result<Numbers> {
+        let entry = self.entries.remove(name);
+        let entry = entry.ok_or_else(|| Error::format(FORMAT, &self.path, format!("no tensor `{name}`")))?;
+        let kind = kind(entry.dtype).ok_or_else(|| self.wrong_type(name, "a floating type", entry.dtype))?;
+        let &[rows, width] = entry.shape.as_slice() else {
+            return Err(Error::format(FORMAT, &self.path, format!("tensor `{name}` is not of rank 2")));
+        };
+        let shard = self.shards.swap_remove(entry.shard);
+        let (start, file) = (shard.data_start + entry.start, Arc::new(Mutex::new(shard.file)));
+        Ok(Numbers { path: shard.path, file, start, rows, width, kind, big: false, by_columns: false })
     }
 
     /// The values of an integer tensor.
@@ -238,6 +248,17 @@ fn little_endian<T, const N: usize>(bytes: &[u8], from: fn([u8; N]) -> T) -> Vec
     bytes.as_chunks::<N>().0.iter().map(|b| from(*b)).collect()
 }
 
+/// How a floating type is written.
+fn kind(dtype: Dtype) -> Option<Kind> {
+    match dtype {
+        Dtype::F32 => Some(Kind::Single),
+        Dtype::F64 => Some(Kind::Double),
+        Dtype::BF16 => Some(Kind::Bfloat),
+        Dtype::F16 => Some(Kind::Half),
+        _ => None,
+    }
+}
+
 /// IEEE 754 binary16 to binary32, exact.
 pub(crate) fn half_to_f32(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
@@ -251,37 +272,87 @@ pub(crate) fn half_to_f32(bits: u16) -> f32 {
     }
 }
 
-/// Writes tensors (name, shape, type, little-endian bytes) and notes to `path`; the same input makes the same bytes.
-pub(crate) fn write(
-    path: &Path,
-    tensors: &[(String, Vec<usize>, Dtype, &[u8])],
-    notes: BTreeMap<String, String>,
-) -> Result<()> {
-    let mut views = Vec::with_capacity(tensors.len());
-    for (name, shape, dtype, bytes) in tensors {
-        let view = TensorView::new(*dtype, shape.clone(), bytes);
-        views.push((name, view.map_err(|e| Error::format(FORMAT, path, format!("{name}: {e}")))?));
-    }
-    // The crate keeps notes in a map of random order: it is given a place holder of the right length for them.
-    let bytes = safetensors::serialize(views, None).map_err(|e| Error::format(FORMAT, path, e))?;
-    replace(
-        path,
-        &with_notes(&bytes, &notes).ok_or_else(|| Error::format(FORMAT, path, "no header was made"))?,
-    )
+/// A tensor to be written.
+pub(crate) struct Tensor<'a> {
+    pub(crate) name: String,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) dtype: Dtype,
+    pub(crate) content: Content<'a>,
 }
 
-/// A file without notes with some, in the order of their keys.
-fn with_notes(bytes: &[u8], notes: &BTreeMap<String, String>) -> Option<Vec<u8>> {
-    let (length, rest) = bytes.split_first_chunk::<8>()?;
-    let (header, data) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-    let tensors = std::str::from_utf8(header).ok()?.trim_end().strip_prefix('{')?;
-    let notes = serde_json::to_string(notes).ok()?;
-    let comma = if tensors == "}" { "" } else { "," };
-    let mut header = format!("{{\"__metadata__\":{notes}{comma}{tensors}");
+/// Little-endian bytes: in memory, or from a function that hands them to its argument piece by piece.
+pub(crate) enum Content<'a> {
+    Bytes(&'a [u8]),
+    Pieces(&'a dyn Fn(Take<'_>) -> Result<()>),
+}
+
+/// Takes bytes to be written.
+pub(crate) type Take<'a> = &'a mut dyn FnMut(&[u8]) -> Result<()>;
+
+/// Writes tensors and notes to `path`; the same input makes the same bytes.
+pub(crate) fn write(
+    path: &Path,
+    mut tensors: Vec<Tensor<'_>>,
+    notes: &BTreeMap<String, String>,
+) -> Result<()> {
+    // The order of the format's own library: widest types first, then by name.
+    tensors.sort_by(|a, b| b.dtype.cmp(&a.dtype).then_with(|| a.name.cmp(&b.name)));
+    let header = header(&tensors, notes).map_err(|reason| Error::format(FORMAT, path, reason))?;
+    replace_by(path, |file| {
+        let mut put = |bytes: &[u8]| file.write_all(bytes).map_err(Error::io("writing", path));
+        put(&header)?;
+        for tensor in &tensors {
+            let expected = bytes_of(tensor).unwrap_or_default();
+            let mut written = 0usize;
+            let mut take = |bytes: &[u8]| {
+                written += bytes.len();
+                put(bytes)
+            };
+            match tensor.content {
+                Content::Bytes(bytes) => take(bytes)?,
+                Content::Pieces(all) => all(&mut take)?,
+            }
+            if written != expected {
+                let name = &tensor.name;
+                let reason =
+                    format!("tensor `{name}` {:?} got {written} bytes, not {expected}", tensor.shape);
+                return Err(Error::format(FORMAT, path, reason));
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Bytes of a tensor of this type and shape.
+fn bytes_of(tensor: &Tensor<'_>) -> Option<usize> {
+    let values = tensor.shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d))?;
+    Some(values.checked_mul(tensor.dtype.bitsize())? / 8)
+}
+
+/// The length of the header and the header: notes in the order of their keys, then the tensors.
+fn header(tensors: &[Tensor<'_>], notes: &BTreeMap<String, String>) -> std::result::Result<Vec<u8>, String> {
+    let mut listed = Vec::with_capacity(tensors.len());
+    let mut start = 0usize;
+    for tensor in tensors {
+        let end = bytes_of(tensor).and_then(|bytes| start.checked_add(bytes));
+        let end = end.ok_or_else(|| format!("tensor `{}` {:?} is too large", tensor.name, tensor.shape))?;
+        let info =
+            TensorInfo { dtype: tensor.dtype, shape: tensor.shape.clone(), data_offsets: (start, end) };
+        listed.push((tensor.name.clone(), info));
+        start = end;
+    }
+    // The crate keeps notes in a map of random order, so they are put before what it writes.
+    let text = |e: &dyn std::fmt::Display| e.to_string();
+    let metadata = Metadata::new(None, listed).map_err(|e| text(&e))?;
+    let tensors = serde_json::to_string(&metadata).map_err(|e| text(&e))?;
+    let notes = serde_json::to_string(notes).map_err(|e| text(&e))?;
+    let rest = tensors.strip_prefix('{').unwrap_or("}");
+    let comma = if rest == "}" { "" } else { "," };
+    let mut header = format!("{{\"__metadata__\":{notes}{comma}{rest}");
     while !header.len().is_multiple_of(8) {
         header.push(' ');
     }
-    Some([&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat())
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat())
 }
 
 #[cfg(test)]

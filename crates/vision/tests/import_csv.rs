@@ -30,7 +30,7 @@ fn columns_are_what_their_names_say() {
         ("\u{feff}id,label,area,perimeter,solidity", "t,a,1,2,3", Some("a"), ""),
     ] {
         let Imported { features, notes } = case.read(&format!("{header}\n{row}\n{row}\n")).unwrap();
-        assert_eq!((features.width, features.row(0)), (3, &[1.0, 2.0, 3.0][..]), "{header}");
+        assert_eq!((features.width, &*features.row(0).unwrap()), (3, &[1.0, 2.0, 3.0][..]), "{header}");
         assert_eq!(features.classes.first().map(String::as_str), label, "{header}");
         assert!(notes[0].contains("3 columns are features"), "{notes:?}");
         let said = notes[0].split("not taken: ").nth(1).unwrap_or("");

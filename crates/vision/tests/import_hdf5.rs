@@ -32,7 +32,7 @@ fn expected(factor: f32) -> Vec<f32> {
 #[test]
 fn a_contiguous_matrix_comes_with_the_columns_beside_it() {
     let features = read("contiguous", None).unwrap();
-    assert_eq!((features.width, features.values.as_slice()), (5, expected(1.0).as_slice()));
+    assert_eq!((features.width, &features.values), (5, &expected(1.0).into()));
     assert_eq!((features.ids[0].as_str(), features.ids[6].as_str()), ("tile-0", "tile-6"));
     assert_eq!(features.classes, ["2", "9", "10"], "integers are ordered by value");
     assert_eq!(features.labels, [2, 0, 2, 0, 2, 1, 1].map(Some));
@@ -63,12 +63,12 @@ fn a_contiguous_matrix_comes_with_the_columns_beside_it() {
 #[test]
 fn chunks_filters_byte_orders_and_half_precision_are_read() {
     let features = read("chunked", None).unwrap();
-    assert_eq!(features.values, expected(1.0));
+    assert_eq!(features.values, expected(1.0).into());
     assert_eq!(features.classes, ["fat", "stroma", "tumour"]);
     assert_eq!(features.labels, [2, 1, 2, 1, 2, 0, 0].map(Some));
     assert_eq!(features.sites[5].as_deref(), Some("s1"));
-    assert_eq!(read("latest", Some("a/features")).unwrap().values, expected(1.0));
-    assert_eq!(read("latest", Some("/b/features")).unwrap().values, expected(-1.0));
+    assert_eq!(read("latest", Some("a/features")).unwrap().values, expected(1.0).into());
+    assert_eq!(read("latest", Some("/b/features")).unwrap().values, expected(-1.0).into());
     assert_eq!(read("several", Some("test")).unwrap().ids[1], "row-1");
 }
 

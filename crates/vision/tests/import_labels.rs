@@ -13,11 +13,11 @@ fn a_list_of_labels_serves_a_csv_too_and_is_never_ignored() {
 
     let plain = import(&rows, &ImportOptions::default()).unwrap().features;
     assert!(plain.labels.iter().all(Option::is_none));
-    let options = ImportOptions { labels: Some(list), dataset: None, backbone: None };
+    let options = ImportOptions { labels: Some(list), ..ImportOptions::default() };
     let features = import(&rows, &options).unwrap().features;
     assert_eq!(features.classes, ["aca", "scc"]);
     assert_eq!(features.labels, [Some(1), Some(0), Some(1)]);
-    assert_eq!((features.width, features.values[4]), (2, 5.0));
+    assert_eq!((features.width, features.row(2).unwrap()[0].to_bits()), (2, 5.0f32.to_bits()));
 
     let ours = folder.join("ours.safetensors");
     features.save(&ours).unwrap();

@@ -49,7 +49,7 @@ fn cross_validate(features: &Features, groups: &[usize], fit: Fit<'_>) -> Metric
     for fold in 0..5 {
         let (train, test) = (folds.others(fold), folds.members(fold));
         let y: Vec<usize> = train.iter().map(|i| labels[*i]).collect();
-        let logits = fit(&features.rows(&train), &y)(&features.rows(&test));
+        let logits = fit(&features.rows(&train).unwrap(), &y)(&features.rows(&test).unwrap());
         for (row, i) in logits.chunks_exact(3).zip(test) {
             scores[i * 3..i * 3 + 3].copy_from_slice(row);
         }

@@ -10,8 +10,8 @@
 use std::io::{Read, Write};
 
 use super::plan::{Plan, Shape};
+use crate::error::io;
 use crate::fields::{Packer, Unpacker, packed_len};
-use crate::stream::io;
 use crate::{Error, Result, words};
 use blindscope_wire::{Header, Kind, Reader};
 

@@ -18,9 +18,10 @@ pub(super) struct TestSet {
 
 impl TestSet {
     pub(super) fn new(features: &Features, seed: u64) -> Result<Self> {
-        let row = |i: usize| features.row(i).iter().map(|v| f64::from(*v)).collect();
+        let values = features.values.whole()?;
+        let rows = values.chunks_exact(features.width.max(1));
         Ok(Self {
-            rows: (0..features.len()).map(row).collect(),
+            rows: rows.map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect(),
             labels: features.known_labels()?,
             groups: features.groups.clone(),
             classes: features.classes.len(),

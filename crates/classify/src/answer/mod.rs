@@ -109,7 +109,7 @@ impl Lanes {
 
 impl Piece {
     fn of(c0: &[u64], c1: &[u64], q: u64, bits: u32, shape: &PieceShape) -> Self {
-        // At most 2^40, off by at most 2^-12.
+        // At most 2^46, off by at most 2^-6: a hair more than the rounding itself.
         let ratio = f64::from(bits).exp2() / q as f64;
         let switch = |x: u64| (x as f64 * ratio + 0.5) as u64 & ((1 << bits) - 1);
         Self {

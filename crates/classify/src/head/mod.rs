@@ -99,11 +99,26 @@ impl Head {
     pub fn within<T: AsRef<[f64]>>(&self, tokens: &[T], margin: f64) -> Result<Self> {
         let mut longest = f64::MIN_POSITIVE;
         for (i, token) in tokens.iter().enumerate() {
-            let x = self.normalise(i, token.as_ref())?;
-            longest = longest.max(x.iter().map(|x| x * x).sum::<f64>().sqrt());
+            longest = longest.max(self.norm(i, token.as_ref())?);
         }
+        self.shortening_to(longest * margin)
+    }
+
+    /// The norm of a token as it is evaluated: normalised and clipped.
+    ///
+    /// # Errors
+    /// As [`Self::normalise`].
+    pub fn norm(&self, index: usize, token: &[f64]) -> Result<f64> {
+        Ok(self.normalise(index, token)?.iter().map(|x| x * x).sum::<f64>().sqrt())
+    }
+
+    /// The head with a ball of this radius that normalised tokens are shortened to.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn shortening_to(&self, radius: f64) -> Result<Self> {
         let mut literal = self.literal.clone();
-        literal.normalisation.radius = Some(longest * margin);
+        literal.normalisation.radius = Some(radius);
         Ok(Self { names: self.names.clone(), ..Self::new(literal)? })
     }
 

@@ -30,7 +30,7 @@ use magnitude::Magnitudes;
 use noise::Noise;
 
 /// Most bits of a coefficient of a compacted answer.
-const MOST_ANSWER_BITS: u32 = 40;
+const MOST_ANSWER_BITS: u32 = 46;
 /// Bytes a token that make the feature-major packing worth its upload.
 const FEATURE_BYTES: usize = 30_000;
 

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::progress::{Closed, Open, Progress, State, SumProgress};
-use super::{Coordinator, InferenceKey, Key, Settled};
+use super::{Coordinator, InferenceKey, Settled};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{Blob, Cause, Event, JobId, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step};
+use crate::{
+    Blob, Cause, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step,
+};
 
 type Folded = Result<(), &'static str>;
 
@@ -28,6 +30,10 @@ impl Coordinator {
                 require(!self.names.contains_key(&spec.name), "the job's name stands twice")?;
                 Arc::make_mut(&mut self.names).insert(spec.name.clone(), *job);
                 self.waiting.push(*job);
+                require(
+                    spec.kind != JobKind::Ceremony,
+                    "a ceremony of sums of an earlier release: sums need no key now, so verify it with that release and found a new study",
+                )?;
                 let parsed = Job::of(spec).map_err(|_| "its job file lacks what its kind needs")?;
                 let file = (spec.clone(), parsed);
                 self.jobs.insert(*job, Arc::new(Progress::new(*job, file, *sizes, at_ms)));
@@ -124,9 +130,8 @@ impl Coordinator {
     /// Refuses a ceremony of an earlier release, in which a last site could choose its share after it had seen the others'.
     fn follows_commitments(&self, step: Step) -> Folded {
         let job = self.jobs.get(&step.job).ok_or("the job is unknown")?;
-        let bare = step.phase == Phase::KeyShare && job.bundles.is_empty();
         require(
-            !(bare && job.kind().first() == Phase::Commit),
+            step.phase != Phase::KeyShare || !job.bundles.is_empty(),
             "an inference key of an earlier release, made without commitments: verify it with that release, and make a new key in a new study",
         )
     }
@@ -251,14 +256,10 @@ impl Coordinator {
             return Ok(());
         }
         let public_key = job.output.as_ref().ok_or("a ceremony without a key")?.shared;
-        match job.kind().circuit().cloned() {
-            None => self.key = Some(Key { ceremony: id, public_key }),
-            Some(circuit) => {
-                let evaluation_keys = job.evaluation_keys.ok_or("a ceremony without evaluation keys")?;
-                let key = InferenceKey { ceremony: id, public_key, evaluation_keys, circuit, answered: 0 };
-                self.inference = Some(Arc::new(key));
-            }
-        }
+        let circuit = job.kind().circuit().cloned().ok_or("a ceremony without a circuit")?;
+        let evaluation_keys = job.evaluation_keys.ok_or("a ceremony without evaluation keys")?;
+        let key = InferenceKey { ceremony: id, public_key, evaluation_keys, circuit, answered: 0 };
+        self.inference = Some(Arc::new(key));
         Ok(())
     }
 }

@@ -54,7 +54,6 @@ pub struct Coordinator {
     /// Jobs that wait, oldest first, and the one that runs.
     waiting: Vec<JobId>,
     running: Option<JobId>,
-    key: Option<Key>,
     inference: Option<Arc<InferenceKey>>,
     /// Pair keys of sums, by the site that sealed them.
     pairs: Arc<BTreeMap<SiteId, Blob>>,
@@ -64,15 +63,6 @@ pub struct Coordinator {
     failed: Arc<BTreeMap<(JobId, u64), Option<Blob>>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
-}
-
-/// The collective key in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Key {
-    /// Its ceremony.
-    pub ceremony: JobId,
-    /// The public key.
-    pub public_key: Blob,
 }
 
 /// The key of encrypted inference in use.
@@ -167,7 +157,6 @@ impl Coordinator {
             names: Arc::default(),
             waiting: Vec::new(),
             running: None,
-            key: None,
             inference: None,
             pairs: Arc::default(),
             settled: Arc::default(),
@@ -246,11 +235,6 @@ impl Coordinator {
     /// The study.
     pub fn study(&self) -> &Study {
         &self.study
-    }
-
-    /// The collective key, once a ceremony is done.
-    pub fn key(&self) -> Option<Key> {
-        self.key
     }
 
     /// The key of encrypted inference, once its ceremony is done.

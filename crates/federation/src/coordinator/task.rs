@@ -32,10 +32,7 @@ impl Coordinator {
         };
         let bundle = job.bundles.get(usize::from(site.0)).copied();
         Some(match open.step.phase {
-            Phase::KeyShare if job.kind().first() == Phase::Commit => {
-                Ask::Reveal { bundle: bundle?, promised: job.promised(open.step) }
-            }
-            Phase::KeyShare => Ask::KeyShare,
+            Phase::KeyShare => Ask::Reveal { bundle: bundle?, promised: job.promised(open.step) },
             Phase::Commit => Ask::Commit,
             Phase::Promise => {
                 Ask::Promise { bundle: bundle?, commitments: job.answers(Phase::Commit, open.step) }
@@ -101,8 +98,7 @@ impl Coordinator {
     pub fn may_fetch(&self, site: SiteId, digest: &Digest) -> bool {
         let named = |blob: &Blob| blob.digest == *digest;
         let result = |job: &Progress| matches!(&job.state, State::Done(blob) if named(blob));
-        self.key.is_some_and(|k| named(&k.public_key))
-            || self.inference.as_deref().is_some_and(|k| named(&k.public_key))
+        self.inference.as_deref().is_some_and(|k| named(&k.public_key))
             || self.jobs.values().any(|job| result(job))
             || self.task_for(site).is_some_and(|task| task.inputs().iter().any(named))
     }
@@ -120,8 +116,7 @@ impl Coordinator {
 
     /// The blobs that are still needed. Any other may be deleted.
     pub fn needed_blobs(&self) -> Vec<Blob> {
-        let mut needed: Vec<Blob> = self.key.iter().map(|k| k.public_key).collect();
-        needed.extend(self.pairs.values().copied());
+        let mut needed: Vec<Blob> = self.pairs.values().copied().collect();
         needed.extend(self.failed.values().flatten().copied());
         needed.extend(self.settled.values().flat_map(|settled| settled.proof.blobs()));
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));

@@ -26,7 +26,7 @@ pub enum Work {
         /// The common string that follows.
         string: Digest,
     },
-    /// Add up key shares into the public key, and in a ceremony of sums lay the sealed parts together by receiver.
+    /// Add up key shares into the public key.
     Key {
         /// The closed step.
         step: Step,
@@ -34,8 +34,8 @@ pub enum Work {
         spec: JobSpec,
         /// Everybody's payload, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
-        /// The common string of an inference ceremony.
-        string: Option<Digest>,
+        /// The common string.
+        string: Digest,
     },
     /// Make the evaluation keys of an inference ceremony.
     Relin {
@@ -50,7 +50,7 @@ pub enum Work {
         /// Everybody's payload of this phase, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
         /// The common string.
-        string: Option<Digest>,
+        string: Digest,
     },
     /// Open known values under a new key.
     Trial {
@@ -254,13 +254,10 @@ impl Coordinator {
                 let (public_key, string) = (job.output.as_ref()?.shared, job.string(step));
                 Some(Work::Trial { step, spec, public_key, shares: blobs, string })
             }
-            Phase::KeyShare => {
-                let string = (job.kind().first() == Phase::Commit).then(|| job.string(step));
-                Some(Work::Key { step, spec, shares: blobs, string })
-            }
+            Phase::KeyShare => Some(Work::Key { step, spec, shares: blobs, string: job.string(step) }),
             Phase::Relin => {
                 let sum = job.output.as_ref()?.second.as_ref()?.sum;
-                let (first, string) = (job.key_shares(step), Some(job.string(step)));
+                let (first, string) = (job.key_shares(step), job.string(step));
                 Some(Work::Relin { step, spec, first, sum, shares: blobs, string })
             }
             Phase::Promise | Phase::Parts => None,
@@ -370,16 +367,14 @@ impl Coordinator {
     fn fits(&self, step: Step, output: &Output) -> bool {
         let Some(job) = self.running() else { return false };
         let (parties, kind) = (self.study.roster().parties(), job.kind());
-        let commits = kind.first() == Phase::Commit;
         let each = match step.phase {
             Phase::Commit => parties,
-            Phase::KeyShare if !commits => parties,
             Phase::Upload if kind.key() == KeyUse::Rounds => parties,
             Phase::Void => job.voiding.as_ref().map_or(0, Vec::len),
             _ => 0,
         };
         output.each.len() == each
-            && output.second.is_some() == (commits && step.phase == Phase::KeyShare)
+            && output.second.is_some() == (step.phase == Phase::KeyShare)
             && output.named.is_some() == (step.phase == Phase::Findings)
     }
 

@@ -1,16 +1,15 @@
-//! `inference-keys`: a second collective key, under a circuit's parameters, with what evaluation under it needs.
+//! `inference-keys`: a collective key, under a circuit's parameters, with what evaluation under it needs.
 //!
 //! Everybody commits before anybody reveals; see [`crate::Promised`]. Known values are opened before the key is first used.
 
 use rand_core::CryptoRng;
 
-use super::ceremony::confirm;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::payload::{self, KeySession, combine_first, combine_relin, lay_commitments, write_commitment};
 use crate::promise::{PROMISE_LEN, promise_of};
 use crate::{
     Ask, Blob, Circuit, Error, EvaluationShares, Input, JobId, JobSpec, Output, Phase, Promised, Result,
-    SiteId, Study, Work, common_string,
+    Site, SiteId, Study, Work, common_string,
 };
 
 /// The key's parameters and elements.
@@ -131,22 +130,19 @@ impl Kind for InferenceKeys {
     fn combine(&self, combining: &Combining<'_>) -> Result<Input> {
         let Combining { study, blobs, .. } = *combining;
         let step = combining.work.step();
-        let of = |string: &Option<_>| {
-            let string = string.ok_or(Error::Incomplete { what: "the common string" })?;
-            Ok::<_, Error>(self.session(step.job, string))
-        };
+        let of = |string: &_| self.session(step.job, *string);
         let output = match combining.work {
             Work::Commit { commitments, string, .. } => {
                 let each = lay_commitments(study, (step.job, &self.circuit), commitments, blobs)?;
                 let shared = payload::keep("keep common string", blobs, &string.0)?;
                 Output { each, ..Output::shared(shared) }
             }
-            Work::Key { shares, string, .. } => combine_first(study, of(string)?, shares, blobs)?,
+            Work::Key { shares, string, .. } => combine_first(study, of(string), shares, blobs)?,
             Work::Relin { first, sum, shares, string, .. } => {
-                Output::shared(combine_relin(study, of(string)?, first, (sum, shares), blobs)?)
+                Output::shared(combine_relin(study, of(string), first, (sum, shares), blobs)?)
             }
             Work::Trial { public_key, shares, string, .. } => {
-                payload::check_trials(study, of(&Some(*string))?, public_key, shares, blobs)?;
+                payload::check_trials(study, of(string), public_key, shares, blobs)?;
                 Output::shared(*public_key)
             }
             _ => return Err(combining.foreign()),
@@ -188,6 +184,12 @@ impl Kind for InferenceKeys {
             _ => None,
         }
     }
+}
+
+/// Says which key and which parts the site holds from now on.
+fn confirm(making: &Making<'_>) -> Result<Blob> {
+    let confirmation = Site::confirmation(making.task).map(|c| c.to_bytes()).unwrap_or_default();
+    payload::keep("confirm parts", making.tools.blobs, &confirmation)
 }
 
 /// Names what this site will reveal.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JobKind {
-    /// The collective key.
+    /// The collective key of sums, in files of earlier releases. Refused: no sum needs it.
     Ceremony,
     /// Rounds of sums of integers that sites bring themselves: no learning code of ours.
     Sum,
@@ -20,7 +20,7 @@ pub enum JobKind {
     ClsMean,
     /// Counts from which validation metrics follow.
     Metrics,
-    /// A second collective key, for encrypted inference.
+    /// A collective key, for encrypted inference.
     InferenceKeys,
     /// The average of the sites' first layers under the inference key: never decrypted.
     EncryptedHead,
@@ -30,8 +30,7 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind, in the order in which files list them.
-    pub const ALL: [Self; 10] = [
-        Self::Ceremony,
+    pub const ALL: [Self; 9] = [
         Self::Sum,
         Self::Statistics,
         Self::Fedavg,

@@ -5,7 +5,6 @@
 //! payloads are combined, and its way through the steps. A new kind is such a file, a name in [`JobKind`], and a line in
 //! each of the two matches below.
 
-mod ceremony;
 mod encrypted_head;
 mod inference_keys;
 mod kind;
@@ -20,7 +19,6 @@ pub use run::{SiteTools, combine, site_payload};
 pub use sizes::Sizes;
 pub use spec::JobSpec;
 
-pub(crate) use ceremony::Ceremony;
 pub(crate) use encrypted_head::EncryptedHeadJob;
 pub(crate) use inference_keys::InferenceKeys;
 pub(crate) use question::QuestionJob;
@@ -31,13 +29,10 @@ use rand_core::CryptoRng;
 use crate::{
     Advance, Ask, Blob, Blobs, Circuit, Input, JobId, Mark, Permit, Phase, Result, SiteId, Study, Task, Work,
 };
-use blindscope_ckks::Parameters;
 
 /// A job, parsed: what its kind needs.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Job {
-    /// The collective key of sums.
-    Ceremony(Ceremony),
     /// Rounds of sums of integers, whatever they mean.
     Sum(SumJob),
     /// The key of encrypted inference.
@@ -55,7 +50,10 @@ impl Job {
     /// [`crate::Error::Field`] for a field that its kind lacks, that is out of range, or that belongs to other kinds.
     pub(crate) fn of(spec: &JobSpec) -> Result<Self> {
         Ok(match spec.kind {
-            JobKind::Ceremony => Self::Ceremony(Ceremony::of(spec)?),
+            JobKind::Ceremony => {
+                let expected = "another kind: sums need no key beforehand, since each round has keys of its own; leave this job out";
+                return Err(spec::refused("kind", "ceremony".to_owned(), expected));
+            }
             JobKind::Sum
             | JobKind::Statistics
             | JobKind::Fedavg
@@ -71,7 +69,6 @@ impl Job {
     /// What its kind does.
     pub(crate) fn kind(&self) -> &dyn Kind {
         match self {
-            Self::Ceremony(kind) => kind,
             Self::Sum(kind) => kind,
             Self::InferenceKeys(kind) => &**kind,
             Self::EncryptedHead(kind) => &**kind,
@@ -164,11 +161,11 @@ pub(crate) trait Kind {
         Some(match phase {
             Phase::KeyShare => sizes.key_share,
             Phase::Relin => sizes.relin,
-            Phase::Parts => crate::Confirmation::len(false),
             Phase::Upload | Phase::Ready => sizes.upload,
             Phase::Share | Phase::Open => sizes.share,
             Phase::Commit
             | Phase::Promise
+            | Phase::Parts
             | Phase::Trial
             | Phase::Void
             | Phase::Findings
@@ -190,11 +187,6 @@ pub(crate) trait Kind {
     /// Blobs that everybody who takes part in it may need, besides what its steps name.
     fn attached(&self) -> Vec<Blob> {
         Vec::new()
-    }
-
-    /// Parameters of its ciphertexts.
-    fn params(&self, study: &Study) -> Result<Parameters> {
-        self.circuit().map_or_else(|| Ok(study.params().clone()), |circuit| study.circuit_params(circuit))
     }
 }
 

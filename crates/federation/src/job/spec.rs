@@ -67,11 +67,11 @@ pub(super) fn refused(field: &'static str, found: String, expected: &'static str
 }
 
 impl JobSpec {
-    /// The key ceremony's job.
-    pub fn ceremony(name: &str) -> Self {
+    /// A sum's file that says nothing but its name yet.
+    pub fn named(name: &str) -> Self {
         Self {
             name: name.to_owned(),
-            kind: JobKind::Ceremony,
+            kind: JobKind::Sum,
             rounds: 1,
             values: 0,
             max: 0,

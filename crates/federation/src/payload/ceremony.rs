@@ -1,20 +1,13 @@
-//! The key ceremony's payloads.
+//! What the payloads of a ceremony are made of: messages that are added up, and parts of secrets, each sealed to its site.
 //!
-//! | part of phase key-share | bytes |
-//! | --- | --- |
-//! | share of the public key | a [`Message`] of this ceremony |
-//! | for each site in order | a [`ShamirPart`] of the sender's secret, sealed to that site |
-//!
-//! A site's secret exists until these bytes are written and never again: its share of the key is the sum of the parts sealed to
-//! it, its own among them.
+//! A site's share of the key is the sum of the parts sealed to it, its own among them.
 
 use std::io::{Read, Write};
 
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::keep;
-use crate::{Blob, Blobs, Error, JobId, Output, Result, SEAL_OVERHEAD, SealingKey, SiteEntry, SiteId, Study};
+use crate::{Blob, Blobs, Error, JobId, Result, SEAL_OVERHEAD, SealingKey, SiteEntry, SiteId, Study};
 use blindscope_threshold::{
     Collector, KeyShare, Message, PublicKeyProtocol, ShamirPart, SiteSecret, Transcript,
 };
@@ -32,11 +25,6 @@ pub(crate) fn sealed_len(ceremony: &Transcript) -> usize {
     ShamirPart::byte_len(ceremony) + SEAL_OVERHEAD
 }
 
-/// Bytes of a site's payload in phase key-share.
-pub(crate) fn key_share_len(study: &Study, ceremony: &Transcript) -> u64 {
-    (public_share_len(ceremony) + study.roster().parties() * sealed_len(ceremony)) as u64
-}
-
 /// Binds a sealed part to study, ceremony, sender and receiver.
 pub(crate) fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) -> Digest {
     Hasher::new("blindscope/federation/part/v1")
@@ -49,40 +37,6 @@ pub(crate) fn context(study: &Study, ceremony: JobId, from: SiteId, to: SiteId) 
 
 pub(crate) fn entry<'s>(study: &'s Study, op: &'static str, site: SiteId) -> Result<&'s SiteEntry> {
     study.site(site).ok_or(Error::ForeignSite { op, site })
-}
-
-/// Writes a site's payload of phase key-share. The secret behind it is forgotten when this returns.
-///
-/// # Errors
-/// [`Error::Seal`] where sealing fails; [`Error::Threshold`] where the protocols' layer refuses, see there;
-/// [`Error::Io`] where the writer fails.
-pub fn write_key_share(
-    study: &Study,
-    job: JobId,
-    me: SiteId,
-    sealing: &SealingKey,
-    rng: &mut impl CryptoRng,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let ceremony = study.ceremony(job)?;
-    let secret = SiteSecret::generate(&ceremony, me.party(), rng)?;
-    write_secret(study, (job, &ceremony), &secret, me, sealing, rng, out)
-}
-
-/// Writes what is made of a site's secret: its share of the public key, and its parts, each sealed to its receiver.
-fn write_secret(
-    study: &Study,
-    (job, ceremony): (JobId, &Transcript),
-    secret: &SiteSecret,
-    me: SiteId,
-    sealing: &SealingKey,
-    rng: &mut impl CryptoRng,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let message = PublicKeyProtocol::begin(ceremony).share(secret, rng);
-    let bytes = message.to_bytes(ceremony, PublicKeyProtocol::collector(ceremony).shape());
-    out.write_all(&bytes).map_err(Error::io(WRITE))?;
-    write_parts(study, (job, ceremony), secret, me, sealing, rng, out)
 }
 
 /// Writes a secret's parts, each sealed to its receiver.
@@ -102,39 +56,6 @@ pub(crate) fn write_parts(
         out.write_all(&sealed).map_err(Error::io(WRITE))?;
     }
     Ok(())
-}
-
-/// Adds up the sites' shares into the public key, and lays their sealed parts together by receiver.
-///
-/// All payloads are read side by side, one part of each in memory.
-///
-/// # Errors
-/// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`].
-pub fn combine_key(
-    study: &Study,
-    job: JobId,
-    shares: &[(SiteId, Blob)],
-    blobs: &dyn Blobs,
-) -> Result<Output> {
-    let ceremony = study.ceremony(job)?;
-    let (collector, mut readers) = collect(&ceremony, shares, blobs)?;
-    let key = PublicKeyProtocol::finish_wide(&ceremony, collector)?.to_bytes();
-    let shared = keep(COMBINE, blobs, &key)?;
-    let each = lay_bundles(study, &ceremony, &mut readers, blobs)?;
-    Ok(Output { each, ..Output::shared(shared) })
-}
-
-/// Refuses a public key that is not the one that these payloads make.
-pub(crate) fn check_public_key(
-    study: &Study,
-    job: JobId,
-    payloads: &[(SiteId, Blob)],
-    shown: &Blob,
-    blobs: &dyn Blobs,
-) -> Result<()> {
-    let ceremony = study.ceremony(job)?;
-    let (collector, _) = collect(&ceremony, payloads, blobs)?;
-    same("check public key", &PublicKeyProtocol::finish_wide(&ceremony, collector)?.to_bytes(), shown)
 }
 
 /// Refuses a blob of other bytes than were recomputed.
@@ -182,25 +103,6 @@ pub(crate) fn absorb(
     Ok(())
 }
 
-/// Lays the sealed parts together by receiver: one part of each payload in memory.
-fn lay_bundles(
-    study: &Study,
-    ceremony: &Transcript,
-    readers: &mut [Reading],
-    blobs: &dyn Blobs,
-) -> Result<Vec<Blob>> {
-    let mut part = vec![0; sealed_len(ceremony)];
-    let bundle_len = (part.len() * readers.len()) as u64;
-    let bundle = |_| {
-        blobs.create(bundle_len, &mut |out| {
-            readers.iter_mut().try_for_each(|(_, reader)| {
-                reader.read_exact(&mut part).and_then(|()| out.write_all(&part)).map_err(Error::io(COMBINE))
-            })
-        })
-    };
-    study.sites().map(bundle).collect()
-}
-
 fn stranger(site: SiteId) -> blindscope_threshold::Error {
     blindscope_threshold::Error::NotInCommittee { op: COMBINE, party: site.party() }
 }
@@ -209,17 +111,6 @@ fn stranger(site: SiteId) -> blindscope_threshold::Error {
 ///
 /// # Errors
 /// [`Error::Payload`] names the sender of a part that does not open or is not of this ceremony; [`Error::Io`].
-pub fn open_bundle(
-    study: &Study,
-    job: JobId,
-    me: SiteId,
-    sealing: &SealingKey,
-    bundle: &mut dyn Read,
-) -> Result<KeyShare> {
-    open_parts(study, (job, &study.ceremony(job)?), me, sealing, bundle)
-}
-
-/// The same of any ceremony.
 pub(crate) fn open_parts(
     study: &Study,
     (job, ceremony): (JobId, &Transcript),

@@ -12,14 +12,12 @@ mod round;
 mod session;
 mod trial;
 
-pub use ceremony::{combine_key, open_bundle, write_key_share};
 pub use commit::{lay_commitments, write_commitment};
 pub use encrypted::read_ciphertexts;
 pub use inference::{combine_first, combine_relin, read_evaluation_keys};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
 pub use session::KeySession;
 
-pub(crate) use ceremony::{check_public_key, key_share_len};
 pub(crate) use commit::{commitment_len, open_inference_bundle, open_seed};
 pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, write_head};
 pub(crate) use inference::{

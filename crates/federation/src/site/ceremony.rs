@@ -13,27 +13,18 @@ impl Site {
         let step = task.step;
         require(task.key == step.job, Objection::OtherCeremony)?;
         require(step.round == 0 && step.attempt == 0, Objection::NoSuchStep { step })?;
-        let commits = kind.first() == Phase::Commit;
         match (&task.ask, step.phase) {
-            (Ask::KeyShare, Phase::KeyShare) if !commits => Ok(Vec::new()),
-            (Ask::Commit, Phase::Commit) if commits => Ok(Vec::new()),
-            (Ask::Promise { commitments, .. }, Phase::Promise) if commits => {
-                self.judge_commitments(task, commitments)
-            }
-            (Ask::Reveal { promised, .. }, Phase::KeyShare) if commits => self.judge_promises(task, promised),
-            (Ask::Relin { shares, promised, .. }, Phase::Relin) if commits => {
+            (Ask::Commit, Phase::Commit) => Ok(Vec::new()),
+            (Ask::Promise { commitments, .. }, Phase::Promise) => self.judge_commitments(task, commitments),
+            (Ask::Reveal { promised, .. }, Phase::KeyShare) => self.judge_promises(task, promised),
+            (Ask::Relin { shares, promised, .. }, Phase::Relin) => {
                 self.judge_revealed(task, shares, promised).map(|()| Vec::new())
             }
             (Ask::Parts { shares, evaluation, .. }, Phase::Parts) => {
-                let made = evaluation.as_deref();
-                require(made.is_some() == commits, Objection::EvaluationKeys)?;
-                let judged = match made {
-                    None => self.judge_everybody(task, Phase::KeyShare, shares, task.sizes.key_share),
-                    Some(made) => self.judge_second_round(task, shares, made),
-                };
-                judged.map(|()| Vec::new())
+                let made = evaluation.as_deref().ok_or(Objection::EvaluationKeys)?;
+                self.judge_second_round(task, shares, made).map(|()| Vec::new())
             }
-            (Ask::Trial { public_key, string }, Phase::Trial) if commits => {
+            (Ask::Trial { public_key, string }, Phase::Trial) => {
                 self.holds(task, kind, Some(public_key))?;
                 require(self.strings.get(&step.job) == Some(string), Objection::OtherCommitments)?;
                 Ok(self.counted(task, kind))

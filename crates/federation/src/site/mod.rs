@@ -281,12 +281,14 @@ impl Site {
     /// [`Error::Ckks`] for a circuit without parameters.
     pub fn permit(&mut self, task: &Task) -> Result<Permit> {
         let step = task.step;
-        let params = Job::of(&task.spec)?.kind().params(&self.study)?;
+        let job = Job::of(&task.spec)?;
+        let refused = || Error::Permit { step: step.to_string() };
+        let params = self.study.circuit_params(job.kind().circuit().ok_or_else(refused)?)?;
         if step.phase == Phase::Share && self.fresh.remove(&step) {
-            let round = self.study.opening_under(&params, step.job, step.round, step.attempt);
+            let round = self.study.opening(&params, step.job, step.round, step.attempt);
             return Ok(Permit { step, mark: round.digest(), used: false });
         }
-        Err(Error::Permit { step: step.to_string() })
+        Err(refused())
     }
 
     /// The study.

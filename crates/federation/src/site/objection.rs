@@ -33,8 +33,8 @@ pub enum Objection {
     /// The second round of a ceremony in whose first this site sent nothing.
     #[error("this site took no part in the first round of the ceremony")]
     NoFirstRound,
-    /// Evaluation keys that are shown where there are none, or missing where there are.
-    #[error("evaluation keys are shown for a key of sums, or missing for an inference key")]
+    /// Evaluation keys that are missing.
+    #[error("no evaluation keys are shown for the inference key")]
     EvaluationKeys,
     /// Signed answers of fewer or more sites than there are.
     #[error("{found} signed answers are shown where all {expected} sites have to answer")]

@@ -10,7 +10,7 @@
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security, rotation_element};
+use blindscope_ckks::rotation_element;
 use blindscope_federation::sums::{Agreement, Findings, PAIRING_LEN, SumMark, Void, Vouch, summable};
 use blindscope_federation::{
     Answer, Ask, Blob, Circuit, Coordinator, Deadlines, GaloisDemand, Header, IdentityKey, Input, JobId,
@@ -25,18 +25,6 @@ pub(crate) struct Fixture {
     pub(crate) coordinator: IdentityKey,
     pub(crate) sites: Vec<IdentityKey>,
     pub(crate) sealing: Vec<SealingKey>,
-}
-
-/// Small and insecure: fast enough for a test, wide enough for masks and a digit.
-pub(crate) fn toy() -> Parameters {
-    Parameters::insecure_for_tests(ParametersLiteral {
-        log_n: 6,
-        ciphertext: ModulusLiteral::bits(&[43, 43, 43, 43, 42]),
-        special: ModulusLiteral::bits(&[]),
-        log2_scale: 20,
-        security: Security::Classical128,
-    })
-    .unwrap()
 }
 
 pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> Fixture {
@@ -65,7 +53,7 @@ pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> F
         deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 30, opening_seconds: 10 },
         sites: identities.iter().zip(&sealing).enumerate().map(entry).collect(),
     };
-    let study = Study::insecure_with_parameters(literal, toy()).unwrap();
+    let study = Study::insecure(literal).unwrap();
     Fixture { study, coordinator, sites: identities, sealing }
 }
 
@@ -81,7 +69,7 @@ pub(crate) fn willing() -> Policy {
 }
 
 pub(crate) fn job(name: &str, kind: JobKind, rounds: u64) -> JobSpec {
-    let spec = JobSpec { kind, rounds, values: 10, max: 1000, ..JobSpec::ceremony(name) };
+    let spec = JobSpec { kind, rounds, values: 10, max: 1000, ..JobSpec::named(name) };
     spec.checked().unwrap()
 }
 
@@ -103,19 +91,14 @@ pub(crate) fn circuit() -> Circuit {
 /// A job that makes the inference key.
 pub(crate) fn inference_keys(name: &str) -> JobSpec {
     let kind = JobKind::InferenceKeys;
-    JobSpec { kind, circuit: Some(circuit().into()), ..JobSpec::ceremony(name) }.checked().unwrap()
+    JobSpec { kind, circuit: Some(circuit().into()), ..JobSpec::named(name) }.checked().unwrap()
 }
 
 /// An encrypted head of two ciphertexts that starts from another job's result.
 pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
     let (kind, start) = (JobKind::EncryptedHead, Some(start.to_owned()));
-    let spec = JobSpec {
-        kind,
-        start,
-        levels: vec![2, 1],
-        circuit: Some(circuit().into()),
-        ..JobSpec::ceremony(name)
-    };
+    let spec =
+        JobSpec { kind, start, levels: vec![2, 1], circuit: Some(circuit().into()), ..JobSpec::named(name) };
     spec.checked().unwrap()
 }
 
@@ -184,7 +167,7 @@ impl<'a> Desk<'a> {
         let payload = match &task.ask {
             Ask::Commit => blob(seed, SIZES.commit),
             Ask::Promise { .. } => Blob::of(&promise_of(&blob(seed, SIZES.key_share))),
-            Ask::KeyShare | Ask::Reveal { .. } => blob(seed, SIZES.key_share),
+            Ask::Reveal { .. } => blob(seed, SIZES.key_share),
             Ask::Trial { .. } => blob(seed, trials(self.fixture, site) * SIZES.trial),
             Ask::Relin { .. } => blob(seed, SIZES.relin),
             Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
@@ -237,13 +220,9 @@ impl<'a> Desk<'a> {
                 let output = Output { each: self.bundles(), ..Output::shared(blob(399, 9)) };
                 Input::Combined { step, output }
             }
-            Work::Key { spec, .. } if spec.circuit.is_some() => {
+            Work::Key { .. } => {
                 let second = Some(SecondRound { sum: blob(402, 9), seeds: Vec::new() });
                 Input::Combined { step, output: Output { second, ..Output::shared(blob(400, 9)) } }
-            }
-            Work::Key { .. } => {
-                let output = Output { each: self.bundles(), ..Output::shared(blob(400, 9)) };
-                Input::Combined { step, output }
             }
             Work::Trial { public_key, .. } => Input::Combined { step, output: Output::shared(public_key) },
             Work::Relin { .. } => Input::Combined { step, output: Output::shared(blob(401, 9)) },
@@ -300,15 +279,5 @@ impl<'a> Desk<'a> {
     /// A bundle of sealed parts for each site.
     fn bundles(&self) -> Vec<Blob> {
         (0..self.fixture.sites.len() as u64).map(|k| blob(k + 500, 7)).collect()
-    }
-
-    /// A ceremony from start to end.
-    pub(crate) fn ceremony(&mut self) -> JobId {
-        let job = self.submit(&JobSpec::ceremony("key"));
-        self.answer_all();
-        self.work();
-        self.answer_all();
-        assert!(self.coordinator.key().is_some());
-        job
     }
 }

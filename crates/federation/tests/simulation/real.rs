@@ -199,8 +199,7 @@ impl Compute for Real<'_> {
             masks: Digest([3; 32]),
         };
         let (kind, circuit) = (JobKind::Question, Some(key.circuit.clone().into()));
-        let spec =
-            JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
+        let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named("question") };
         Some((spec.checked().unwrap(), vec![asker, remainder, dealt]))
     }
 

@@ -158,7 +158,6 @@ impl Toy<'_> {
 impl Compute for Toy<'_> {
     fn sizes(&self, spec: &JobSpec) -> Sizes {
         match spec.kind {
-            JobKind::Ceremony => Sizes { key_share: SIZES.key_share, ..Sizes::default() },
             JobKind::InferenceKeys => Sizes { openings: 0, upload: 0, sum: 0, share: 0, ..SIZES },
             JobKind::EncryptedHead => Sizes { upload: SIZES.upload, sum: SIZES.sum, ..Sizes::default() },
             _ => Sizes { commit: 0, key_share: 0, relin: 0, trial: 0, ..SIZES },
@@ -182,8 +181,7 @@ impl Compute for Toy<'_> {
         };
         let circuit = Some(coordinator.inference_key()?.circuit.clone().into());
         let kind = JobKind::Question;
-        let spec =
-            JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::ceremony("question") };
+        let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named("question") };
         Some((spec.checked().unwrap(), vec![asker, remainder, dealt]))
     }
 
@@ -218,7 +216,6 @@ impl Compute for Toy<'_> {
         let mut fresh = [0; 32];
         rng.fill_bytes(&mut fresh);
         Ok(match &task.ask {
-            Ask::KeyShare => fresh[..24].to_vec(),
             Ask::Commit => fresh[..30].to_vec(),
             Ask::Promise { bundle, commitments } => {
                 assert_eq!(commitments.len(), usize::from(self.sites));
@@ -326,15 +323,12 @@ impl Compute for Toy<'_> {
                 }
                 Done::Combined { shared: keys.finish().0.to_vec(), each: Vec::new() }
             }
-            Work::Key { shares, spec, .. } => {
+            Work::Key { shares, .. } => {
                 let mut key = Hasher::new("test/key");
                 for (_, blob) in shares {
                     key.absorb(&disk[&blob.digest]);
                 }
-                let (key, each) = (key.finish().0, self.bundles(shares, disk));
-                if spec.circuit.is_none() {
-                    return Done::Combined { shared: key.to_vec(), each };
-                }
+                let key = key.finish().0;
                 Done::First { sum: [&key[..], b"sum"].concat(), shared: key.to_vec() }
             }
             Work::Commit { commitments, string, .. } => {

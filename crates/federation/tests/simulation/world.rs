@@ -176,7 +176,7 @@ impl<'a, C: Compute> World<'a, C> {
             Message::WakeSite(site) => self.wake_site(site),
             Message::WakeCoordinator => self.wake_coordinator(),
             Message::WakeClient => {
-                // One after the other: a sum before its ceremony has no key.
+                // One after the other: a head before its ceremony has no key.
                 if let Some(spec) = self.pending.first().cloned() {
                     if spec.name == ASK {
                         self.ask();
@@ -341,7 +341,7 @@ impl<'a, C: Compute> World<'a, C> {
     fn wake_site(&mut self, site: SiteId) {
         let over = |c: &Coordinator| {
             let keys = c.job_named("inference").and_then(|id| c.job(id));
-            c.key().is_some() && keys.is_some_and(|view| view.is_over())
+            keys.is_some_and(|view| view.is_over())
         };
         let made = self.coordinator.as_ref().is_some_and(over);
         let last = self.sites.len() - self.faults.dead;

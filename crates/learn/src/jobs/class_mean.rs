@@ -53,13 +53,16 @@ impl Learning for ClassMean {
             });
         }
         let mut sums = vec![0u64; s.classes * (1 + s.width)];
-        for (row, label) in rows.rows.chunks_exact(s.width).zip(&rows.labels) {
-            sums[*label] += 1;
-            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-            let class = &mut sums[s.classes + label * s.width..][..s.width];
-            class.iter_mut().zip(self.fixed.encode(&x)?).for_each(|(s, v)| *s += v);
+        let mut labels = rows.labels.iter();
+        for block in rows.rows.blocks() {
+            for (row, label) in block?.chunks_exact(s.width).zip(&mut labels) {
+                sums[*label] += 1;
+                let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
+                let class = &mut sums[s.classes + label * s.width..][..s.width];
+                class.iter_mut().zip(self.fixed.encode(&x)?).for_each(|(s, v)| *s += v);
+            }
         }
-        sums.push(Clips::count(NAME, "features", &rows.rows, s.bound));
+        sums.push(Clips::count(NAME, "features", &rows.rows, s.bound)?);
         Ok(Box::new(sums.into_iter()))
     }
 

@@ -3,8 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Model;
+use super::{Model, Result};
 use blindscope_federation::JobKind;
+use blindscope_vision::values::Values;
 
 /// How many of how many values were clipped.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,13 +27,24 @@ impl Clips {
     }
 
     /// How many of these values lie beyond `±bound`, of which the site's log hears.
-    pub(super) fn count(job: &'static str, what: &'static str, values: &[f32], bound: f64) -> u64 {
-        let clipped = values.iter().filter(|v| f64::from(v.abs()) > bound).count() as u64;
+    pub(super) fn count(job: &'static str, what: &'static str, values: &Values, bound: f64) -> Result<u64> {
+        let clipped = values.count(|v| f64::from(v.abs()) > bound)?;
+        Self::tell(job, what, (clipped, values.len()), bound);
+        Ok(clipped as u64)
+    }
+
+    /// As [`Self::count`], of values that are in memory.
+    pub(super) fn count_in(job: &'static str, what: &'static str, values: &[f32], bound: f64) -> u64 {
+        let clipped = values.iter().filter(|v| f64::from(v.abs()) > bound).count();
+        Self::tell(job, what, (clipped, values.len()), bound);
+        clipped as u64
+    }
+
+    /// Tells the site's log of values that are clipped.
+    pub(super) fn tell(job: &'static str, what: &'static str, (clipped, of): (usize, usize), bound: f64) {
         if clipped > 0 {
-            let of = values.len();
             tracing::warn!(job, what, clipped, of, bound, "values beyond the job's bound are clipped to it");
         }
-        clipped
     }
 
     pub(super) fn plus(self, other: Self) -> Self {

@@ -8,6 +8,7 @@ use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_classify::Head;
 use blindscope_vision::metrics::{Confusion, argmax};
+use blindscope_vision::values::Values;
 
 /// The result of `metrics`: JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,9 +61,7 @@ impl Learning for Metrics {
         let rows = &data.validation;
         rows.check(OP, head.width(), self.0.classes)?;
         let numbers = numbers_of(&self.0.model, &head, &data.classes, self.0.classes)?;
-        let tokens: Vec<Vec<f64>> =
-            rows.rows.chunks_exact(head.width()).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
-        let logits: Vec<f32> = head.logits(&tokens)?.into_iter().flatten().map(|v| v as f32).collect();
+        let logits = logits_of(&head, &rows.rows)?;
         let predicted: Vec<usize> =
             logits.chunks_exact(head.classes()).map(|logits| numbers[argmax(logits)]).collect();
         let confusion = Confusion::new(&rows.labels, &predicted, self.0.classes);
@@ -77,6 +76,27 @@ impl Learning for Metrics {
         let json = serde_json::to_vec_pretty(&result);
         json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
     }
+}
+
+/// Rows whose logits are made at a time.
+const AT_ONCE: usize = 1024;
+
+/// Logits of rows in the clear, one row's after another's. Range: rows have the head's width.
+///
+/// # Errors
+/// [`blindscope_classify::Error`] for a row that the head does not take, as [`Error::Head`]; [`Error::Vision`] when the file of rows
+/// cannot be read any more.
+pub(crate) fn logits_of(head: &Head, rows: &Values) -> Result<Vec<f32>> {
+    let width = head.width();
+    let mut logits = Vec::with_capacity(rows.len() / width.max(1) * head.classes());
+    for block in rows.blocks() {
+        for some in block?.chunks(AT_ONCE * width) {
+            let tokens: Vec<Vec<f64>> =
+                some.chunks_exact(width).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect();
+            logits.extend(head.logits(&tokens)?.iter().flatten().map(|v| *v as f32));
+        }
+    }
+    Ok(logits)
 }
 
 /// The study's number of each class of a head, joined by name where both sides have names: a model of another study, or one that a

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use super::{Error, Result};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::train::TrainingTile;
+use blindscope_vision::values::Values;
 use blindscope_vision::vit::Vit;
 
 /// CLS tokens in rows with their labels.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Examples {
-    /// `[n, width]`.
-    pub rows: Vec<f32>,
+    /// `[n, width]`; in memory, or in the site's file when they are many.
+    pub rows: Values,
     /// One a row, below the number of classes.
     pub labels: Vec<usize>,
 }
@@ -30,7 +31,8 @@ impl Examples {
     /// Refuses rows of another width, labels beyond the classes, values that are not finite.
     ///
     /// # Errors
-    /// [`Error::Data`] with what is wrong of the rows and what the job takes.
+    /// [`Error::Data`] with what is wrong of the rows and what the job takes; [`Error::Vision`] when the file of rows cannot be read any
+    /// more.
     pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
         let refuse =
             |what, found: String, expected: String| Err(Error::Data { operation, what, found, expected });
@@ -41,8 +43,9 @@ impl Examples {
         if let Some(label) = self.labels.iter().find(|l| **l >= classes) {
             return refuse("label", label.to_string(), format!("a class below {classes}"));
         }
-        if let Some(value) = self.rows.iter().find(|v| !v.is_finite()) {
-            return refuse("feature value", value.to_string(), "finite numbers".into());
+        if let Some(at) = self.rows.position(|v| !v.is_finite())? {
+            let found = format!("number {} of row {} is not", at % width.max(1), at / width.max(1));
+            return refuse("feature value", found, "finite numbers".into());
         }
         Ok(())
     }
@@ -50,9 +53,9 @@ impl Examples {
     /// Refuses rows of which more than the share `most` would be clipped to `±bound`: a head of clipped values is another head.
     ///
     /// # Errors
-    /// [`Error::Data`] with both shares.
+    /// [`Error::Data`] with both shares; [`Error::Vision`] when the file of rows cannot be read any more.
     pub fn check_clipped(&self, operation: &'static str, bound: f64, most: f64) -> Result<()> {
-        let beyond = self.rows.iter().filter(|v| f64::from(v.abs()) > bound).count();
+        let beyond = self.rows.count(|v| f64::from(v.abs()) > bound)?;
         if beyond as f64 <= most * self.rows.len() as f64 {
             return Ok(());
         }

@@ -19,6 +19,7 @@ use blindscope_classify::{
 };
 use blindscope_federation::{Circuit, GaloisDemand, JobSpec, Study, payload};
 use blindscope_vision::head::{Activation, HeadPlan, PolynomialHead, train_polynomial};
+use blindscope_vision::values::Source;
 
 const NAME: &str = "encrypted-head";
 
@@ -159,15 +160,25 @@ impl Agreed {
         }
         let normalisation = &self.start.normalisation;
         let start = polynomial_head(s.width, &self.start)?;
-        let mut rows = Vec::with_capacity(data.train.rows.len());
-        for row in data.train.rows.chunks_exact(s.width) {
-            let pairs = row.iter().zip(&normalisation.mean).zip(&normalisation.gain);
-            rows.extend(pairs.map(|((x, m), g)| ((f64::from(*x) - m) * g) as f32));
+        let standardised = |rows: &[f32]| -> Vec<f32> {
+            let pairs = |row: &[f32]| -> Vec<f32> {
+                let pairs = row.iter().zip(&normalisation.mean).zip(&normalisation.gain);
+                pairs.map(|((x, m), g)| ((f64::from(*x) - m) * g) as f32).collect()
+            };
+            rows.chunks_exact(s.width).flat_map(pairs).collect()
+        };
+        let mut clipped = 0;
+        for block in data.train.rows.blocks() {
+            let beyond = |v: &&f32| f64::from(v.abs()) > normalisation.bound;
+            clipped += standardised(&block?).iter().filter(beyond).count();
         }
         // Nothing is opened here that could carry the count: it stays at the site.
-        Clips::count(NAME, "standardised features", &rows, normalisation.bound);
+        Clips::tell(NAME, "standardised features", (clipped, data.train.rows.len()), normalisation.bound);
         let radius = normalisation.radius.map_or(f32::INFINITY, |r| r as f32);
-        let rows = super::fedavg::shortened(rows, s.width, normalisation.bound as f32, radius);
+        let shortened = |rows: Vec<f32>| {
+            super::fedavg::shortened(standardised(&rows), s.width, normalisation.bound as f32, radius)
+        };
+        let rows = Source::changed(&data.train.rows, &shortened);
         let plan = HeadPlan {
             hidden: s.hidden,
             activation: Activation::Trained { degree: 2 },
@@ -180,7 +191,7 @@ impl Agreed {
             seed: s.seed,
             ..HeadPlan::default()
         };
-        let trained = train_polynomial(&rows, s.width, &data.train.labels, s.classes, &plan, Some(&start))?;
+        let trained = train_polynomial(rows, s.width, &data.train.labels, s.classes, &plan, Some(&start))?;
         for (i, (loss, accuracy)) in trained.epochs.iter().enumerate() {
             let epoch = i as u64 + 1;
             watch(&EpochFigures { job: NAME, round: 0, epoch, loss: *loss, accuracy: *accuracy });

@@ -14,6 +14,7 @@ use super::settings::FedAvgSettings;
 use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 use blindscope_vision::head::{HeadPlan, PolynomialHead, Scaling, train_polynomial};
+use blindscope_vision::values::Source;
 
 const NAME: &str = "fedavg";
 
@@ -54,9 +55,9 @@ impl FedAvg {
     fn train(&self, data: &SiteData, round: u64, state: &State, watch: Watch<'_>) -> Result<Vec<u64>> {
         let s = &self.settings;
         let weight = self.mean.check(data.train.len())?;
-        let z = shortened(state.scaling.apply(&data.train.rows), s.width, s.clip, reach(s.width));
-        let start = Some(&state.head);
-        let trained = train_polynomial(&z, s.width, &data.train.labels, s.classes, &s.plan(round), start)?;
+        let z = |rows: Vec<f32>| shortened(state.scaling.apply(&rows), s.width, s.clip, reach(s.width));
+        let (z, start) = (Source::changed(&data.train.rows, &z), Some(&state.head));
+        let trained = train_polynomial(z, s.width, &data.train.labels, s.classes, &s.plan(round), start)?;
         let first = (round - 1) * s.epochs as u64;
         for (i, (loss, accuracy)) in trained.epochs.iter().enumerate() {
             let epoch = first + i as u64 + 1;
@@ -64,7 +65,7 @@ impl FedAvg {
         }
         let parameters = parameters_of(&trained.head);
         let mut values = self.mean.encode(weight, &parameters)?;
-        values.push(Clips::count(NAME, "weights", &parameters, s.bound));
+        values.push(Clips::count_in(NAME, "weights", &parameters, s.bound));
         Ok(values)
     }
 
@@ -76,7 +77,7 @@ impl FedAvg {
         let mut classes = vec![0; s.classes];
         data.train.labels.iter().for_each(|label| classes[*label] += 1);
         values.extend(classes);
-        values.push(Clips::count(NAME, "features", &data.train.rows, s.bound));
+        values.push(Clips::count(NAME, "features", &data.train.rows, s.bound)?);
         Ok(values)
     }
 
@@ -97,8 +98,11 @@ impl FedAvg {
     fn count(&self, data: &SiteData, state: &State) -> Result<Vec<u64>> {
         let s = &self.settings;
         data.validation.check("validation", s.width, s.classes)?;
-        let z = shortened(state.scaling.apply(&data.validation.rows), s.width, s.clip, reach(s.width));
-        let logits = state.head.logits(&z)?;
+        let mut logits = Vec::with_capacity(data.validation.len() * s.classes);
+        for block in data.validation.rows.blocks() {
+            let z = shortened(state.scaling.apply(&block?), s.width, s.clip, reach(s.width));
+            logits.extend(state.head.logits(&z)?);
+        }
         encode_counts(&confusion_of(&logits, &data.validation.labels, s.classes), s.examples)
     }
 

@@ -30,7 +30,7 @@ pub fn job(name: &str, kind: JobKind, settings: &impl Serialize) -> Result<JobSp
         reason: e.to_string(),
     })?;
     let name = name.to_owned();
-    sized(JobSpec { kind, settings, ..JobSpec::ceremony(&name) })
+    sized(JobSpec { kind, settings, ..JobSpec::named(&name) })
 }
 
 /// A job file that says nothing of rounds, values and largest integer, with these as its settings need them.

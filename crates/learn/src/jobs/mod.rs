@@ -34,6 +34,7 @@ mod update;
 
 pub use clips::{Clips, clips_in};
 pub use confusion::Counts;
+pub(crate) use confusion::logits_of;
 pub use data::{Examples, SiteData, Tiles};
 pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};

@@ -5,6 +5,7 @@
 use super::{Error, Result};
 use blindscope_aggregate::FixedPoint;
 use blindscope_vision::head::Scaling;
+use blindscope_vision::values::Values;
 
 /// Sums of features and of their squares, each at its own fixed point.
 #[derive(Debug, Clone, Copy)]
@@ -24,13 +25,15 @@ impl ScalingSums {
     }
 
     /// Integers of one site: rows, then a sum a feature, then a sum of squares a feature.
-    pub(super) fn encode(&self, rows: &[f32], width: usize) -> Result<Vec<u64>> {
+    pub(super) fn encode(&self, rows: &Values, width: usize) -> Result<Vec<u64>> {
         let mut sums = vec![0u64; 2 * width];
-        for row in rows.chunks_exact(width) {
-            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-            let squares: Vec<f64> = x.iter().map(|x| x * x).collect();
-            let integers = self.value.encode(&x)?.into_iter().chain(self.square.encode(&squares)?);
-            sums.iter_mut().zip(integers).for_each(|(s, v)| *s += v);
+        for block in rows.blocks() {
+            for row in block?.chunks_exact(width) {
+                let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
+                let squares: Vec<f64> = x.iter().map(|x| x * x).collect();
+                let integers = self.value.encode(&x)?.into_iter().chain(self.square.encode(&squares)?);
+                sums.iter_mut().zip(integers).for_each(|(s, v)| *s += v);
+            }
         }
         let mut out = vec![(rows.len() / width) as u64];
         out.append(&mut sums);

@@ -74,11 +74,14 @@ impl Learning for Statistics {
             return Err(Error::Data { operation: NAME, what, found, expected });
         }
         let mut statistics = self.plan.empty();
-        for (row, label) in rows.rows.chunks_exact(s.width).zip(&rows.labels) {
-            let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-            statistics.add(&x, *label)?;
+        let mut labels = rows.labels.iter();
+        for block in rows.rows.blocks() {
+            for (row, label) in block?.chunks_exact(s.width).zip(&mut labels) {
+                let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
+                statistics.add(&x, *label)?;
+            }
         }
-        let clipped = Clips::count(NAME, "features", &rows.rows, s.bound);
+        let clipped = Clips::count(NAME, "features", &rows.rows, s.bound)?;
         Ok(Box::new(statistics.into_values().chain([clipped])))
     }
 

@@ -162,7 +162,7 @@ impl Learning for Update {
         if change.len() as u64 != s.values {
             return Err(refuse("number of trained values", change.len().to_string(), s.values.to_string()));
         }
-        let clipped = Clips::count(NAME, "changes", &change, s.bound);
+        let clipped = Clips::count_in(NAME, "changes", &change, s.bound);
         Ok(Box::new(self.mean.encode(weight, &change)?.into_iter().chain([clipped])))
     }
 

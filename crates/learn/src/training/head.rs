@@ -122,14 +122,19 @@ pub(super) fn finish(
             (heads::linear(head, &lowest, &highest)?, None)
         }
         Classifier::Polynomial { head, .. } => {
-            let seen = head.hidden(&train.values)?.iter().fold(0.0f32, |m, h| m.max(h.abs()));
-            (heads::polynomial(head)?, Some([seen, head.hard_bound()]))
+            (heads::polynomial(head)?, Some([head.reach(&train.values)?, head.hard_bound()]))
         }
     };
     // No training row is shortened, so the head is the one that was trained.
-    let rows = train.values.chunks_exact(train.width.max(1));
-    let rows: Vec<Vec<f64>> = rows.map(|row| row.iter().map(|x| f64::from(*x)).collect()).collect();
-    let head = unbounded.within(&rows, REACH)?.of_classes(train.classes.clone())?;
+    let (mut longest, mut at) = (f64::MIN_POSITIVE, 0);
+    for block in train.values.blocks() {
+        for row in block?.chunks_exact(train.width.max(1)) {
+            let row: Vec<f64> = row.iter().map(|x| f64::from(*x)).collect();
+            longest = longest.max(unbounded.norm(at, &row)?);
+            at += 1;
+        }
+    }
+    let head = unbounded.shortening_to(longest * REACH)?.of_classes(train.classes.clone())?;
     let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
     let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out };
     Ok(TrainedHead { head, classifier, report })

@@ -1,6 +1,8 @@
 //! Rows that lie so far from all others that a head would be made of them: one sensor fault, one value in another unit. Mean and
 //! deviation follow such a row, everything else becomes zero, and the figures of the held-out rows do not say why.
 
+use std::borrow::Cow;
+
 use crate::jobs::Error;
 use blindscope_vision::features::Features;
 
@@ -11,31 +13,33 @@ const LEAST: usize = 4;
 /// Rows that are named.
 const NAMED: usize = 3;
 
+/// Numbers by which medians and spreads are told; of more rows, some that are spread over all.
+const TOLD_BY: usize = 1 << 24;
+
 /// Refuses features with rows far from all others.
 ///
 /// # Errors
-/// [`Error::Data`] names the first of them, with feature, value and what the others hold.
+/// [`Error::Data`] names the first of them, with feature, value and what the others hold; [`Error::Vision`] when the file of rows
+/// cannot be read any more.
 pub(super) fn check(features: &Features) -> Result<(), Error> {
     let (rows, width) = (features.len(), features.width);
-    if rows < LEAST {
+    if rows < LEAST || width == 0 {
         return Ok(());
     }
-    let middles: Vec<(f32, f32)> = (0..width).map(|at| middle(features, at)).collect();
-    // A feature that hardly varies is measured by what the others do.
-    let common = nth(middles.iter().map(|(_, spread)| *spread).collect(), width / 2);
-    let mut odd: Vec<(usize, usize)> = Vec::new();
-    for row in 0..rows {
-        let beyond = |(value, (median, spread)): (&f32, &(f32, f32))| {
-            (value - median).abs() > FAR * spread.max(common) && common > 0.0
-        };
-        if let Some(at) = features.row(row).iter().zip(&middles).position(beyond) {
-            odd.push((row, at));
+    let usual = Usual::of(features)?;
+    let mut odd: Vec<(usize, usize, f32)> = Vec::new();
+    let mut row = 0;
+    for block in features.values.blocks() {
+        for values in block?.chunks_exact(width) {
+            if let Some(at) = usual.far(values) {
+                odd.push((row, at, values[at]));
+            }
+            row += 1;
         }
     }
-    let Some(&(row, at)) = odd.first() else { return Ok(()) };
-    let (median, spread) = middles[at];
-    let names: Vec<&str> = odd.iter().take(NAMED).map(|(row, _)| features.ids[*row].as_str()).collect();
-    let value = features.row(row)[at];
+    let Some(&(_, at, value)) = odd.first() else { return Ok(()) };
+    let (median, spread) = usual.middles[at];
+    let names: Vec<&str> = odd.iter().take(NAMED).map(|(row, ..)| features.ids[*row].as_str()).collect();
     let found = format!(
         "far from all others in {} of {rows} rows ({}): {value:e} in feature {at}",
         odd.len(),
@@ -44,14 +48,44 @@ pub(super) fn check(features: &Features) -> Result<(), Error> {
     let expected = format!(
         "nearer than {FAR:e} times what nine tenths of the rows differ by ({:e} around {median:e}); leave those rows out, or look \
          where their values come from",
-        spread.max(common)
+        spread.max(usual.common)
     );
     Err(Error::Data { operation: "training a head", what: "a value", found, expected })
 }
 
-/// A feature's median, and the distance from it that nine tenths of the rows keep.
-fn middle(features: &Features, at: usize) -> (f32, f32) {
-    let column: Vec<f32> = features.values.iter().skip(at).step_by(features.width).copied().collect();
+/// What the values of each feature are like.
+struct Usual {
+    /// Median, and the distance from it that nine tenths of the rows keep.
+    middles: Vec<(f32, f32)>,
+    /// The middle one of these distances: a feature that hardly varies is measured by what the others do.
+    common: f32,
+}
+
+impl Usual {
+    fn of(features: &Features) -> Result<Self, Error> {
+        let width = features.width;
+        let step = features.values.len().div_ceil(TOLD_BY).max(1);
+        let some: Vec<usize> = (0..features.len()).step_by(step).collect();
+        let some = match features.values.in_memory().filter(|_| step == 1) {
+            Some(all) => all.into(),
+            None => Cow::Owned(features.rows(&some)?),
+        };
+        let middles: Vec<(f32, f32)> = (0..width).map(|at| middle(&some, width, at)).collect();
+        let common = nth(middles.iter().map(|(_, spread)| *spread).collect(), width / 2);
+        Ok(Self { middles, common })
+    }
+
+    /// The first feature whose value is far from those of all others.
+    fn far(&self, row: &[f32]) -> Option<usize> {
+        let beyond = |(value, (median, spread)): (&f32, &(f32, f32))| {
+            (value - median).abs() > FAR * spread.max(self.common) && self.common > 0.0
+        };
+        row.iter().zip(&self.middles).position(beyond)
+    }
+}
+
+fn middle(values: &[f32], width: usize, at: usize) -> (f32, f32) {
+    let column: Vec<f32> = values.iter().skip(at).step_by(width).copied().collect();
     let last = column.len() - 1;
     let median = nth(column.clone(), last / 2);
     (median, nth(column.iter().map(|value| (value - median).abs()).collect(), last * 9 / 10))

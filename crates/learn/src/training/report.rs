@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Error;
+use crate::jobs::logits_of;
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::metrics::{Confusion, Metrics};
@@ -58,11 +59,15 @@ impl Evaluation {
     /// Of `head` on `features`, whose rows all have labels.
     ///
     /// # Errors
-    /// [`Error::Vision`] for rows without labels, [`Error::Head`] for rows of another width.
+    /// [`Error::Vision`] for rows without labels, [`Error::Jobs`] for rows of another width or that cannot be read any more.
     pub fn new(head: &Head, features: &Features) -> Result<Self, Error> {
-        let tokens: Vec<Vec<f64>> =
-            (0..features.len()).map(|i| features.row(i).iter().map(|v| f64::from(*v)).collect()).collect();
-        let scores: Vec<f32> = head.logits(&tokens)?.iter().flatten().map(|v| *v as f32).collect();
+        if features.width != head.width() {
+            let (expected, found) = (head.width(), features.width);
+            let (operation, what) = ("evaluating a head", "the width of a row");
+            let (found, expected) = (found.to_string(), expected.to_string());
+            return Err(crate::jobs::Error::Data { operation, what, found, expected }.into());
+        }
+        let scores = logits_of(head, &features.values)?;
         let labels = features.known_labels()?;
         let metrics = Metrics::new(&scores, &labels, &features.groups, head.classes(), 1)?;
         Ok(Self::of(&metrics, features))

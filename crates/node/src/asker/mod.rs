@@ -49,7 +49,13 @@ pub fn features(path: &Path) -> Result<Features> {
 /// study does not allow it.
 pub fn tokens(kit: &Kit, features: &Features) -> Result<Vec<Vec<f64>>> {
     Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", features)?;
-    Ok((0..features.len()).map(|i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect())
+    let mut tokens = Vec::with_capacity(features.len());
+    for block in features.values.blocks() {
+        let block = block.map_err(features::Error::from)?;
+        let rows = block.chunks_exact(features.width.max(1));
+        tokens.extend(rows.map(|row| row.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>()));
+    }
+    Ok(tokens)
 }
 
 /// Refuses a model that is not the study's, before tiles go through it.

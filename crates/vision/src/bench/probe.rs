@@ -45,8 +45,8 @@ fn cross_validate(features: &Features, groups: &[usize], folds: usize, seed: u64
     for fold in 0..folds {
         let (train, test) = (split.others(fold), split.members(fold));
         let known: Vec<usize> = train.iter().map(|i| labels[*i]).collect();
-        let head = train_logistic(&features.rows(&train), width, &known, classes, &LogisticPlan::default())?;
-        let logits = head.logits(&features.rows(&test))?;
+        let head = train_logistic(&features.rows(&train)?, width, &known, classes, &LogisticPlan::default())?;
+        let logits = head.logits(&features.rows(&test)?)?;
         for (row, i) in logits.chunks_exact(classes).zip(test) {
             scores[i * classes..(i + 1) * classes].copy_from_slice(row);
         }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use super::Features;
 use super::cache::FeatureCache;
-use super::file::Features;
 use crate::data::{
     Dataset, DisjointSets, Limits, Preprocess, Rejected, SEVERAL_LABELS, Sample, conflicts, connected_groups,
     decode, read_image,

@@ -15,188 +15,81 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use safetensors::Dtype;
 
+use super::Features;
 use crate::error::{Error, Result};
-use crate::tensorfile::{self, TensorFile};
+use crate::tensorfile::{self, Content, Take, Tensor, TensorFile};
+use crate::values::{ROOM, Values};
 use blindscope_wire::{hex, unhex};
 
 const FORMAT: &str = "blindscope features 1";
 /// Before the names of attributes among the notes.
 const OF: &str = "of.";
 
-/// Features of labelled tiles.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Features {
-    /// Width `d` of a row.
-    pub width: usize,
-    /// `[n, d]`.
-    pub values: Vec<f32>,
-    /// Row names.
-    pub ids: Vec<String>,
-    /// Class index of each row, if it has one.
-    pub labels: Vec<Option<usize>>,
-    /// Group number of each row.
-    pub groups: Vec<usize>,
-    /// Patient of each row, or empty when none is known.
-    pub patients: Vec<Option<String>>,
-    /// Hospital of each row, or empty when none is known.
-    pub sites: Vec<Option<String>>,
-    /// Class names.
-    pub classes: Vec<String>,
-    /// Digest of the backbone and its preprocessing; none for imported features that do not tell.
-    pub backbone: Option<[u8; 32]>,
-    /// SHA-256 of each image file, or empty.
-    pub image_digests: Vec<[u8; 32]>,
-    /// Left upper corner of each row's patch at level 0 of its slide, or empty.
-    pub coords: Vec<[i64; 2]>,
-    /// What an imported file said of itself, such as sizes of patches.
-    pub attributes: BTreeMap<String, String>,
-}
+/// Numbers that are encoded at a time.
+const PIECE: usize = 1 << 18;
 
 impl Features {
-    /// Rows `n`.
-    pub fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Whether there is no row.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
-    }
-
-    /// One row.
-    pub fn row(&self, i: usize) -> &[f32] {
-        &self.values[i * self.width..(i + 1) * self.width]
-    }
-
-    /// The rows of some indices, one after another.
-    pub fn rows(&self, indices: &[usize]) -> Vec<f32> {
-        indices.iter().flat_map(|i| self.row(*i)).copied().collect()
-    }
-
-    /// The rows of some indices as features of their own; group numbers and classes stay.
-    #[must_use]
-    pub fn select(&self, indices: &[usize]) -> Self {
-        fn pick<T: Clone>(column: &[T], indices: &[usize]) -> Vec<T> {
-            if column.is_empty() { Vec::new() } else { indices.iter().map(|i| column[*i].clone()).collect() }
-        }
-        Self {
-            width: self.width,
-            values: self.rows(indices),
-            ids: pick(&self.ids, indices),
-            labels: pick(&self.labels, indices),
-            groups: pick(&self.groups, indices),
-            patients: pick(&self.patients, indices),
-            sites: pick(&self.sites, indices),
-            classes: self.classes.clone(),
-            backbone: self.backbone,
-            image_digests: pick(&self.image_digests, indices),
-            coords: pick(&self.coords, indices),
-            attributes: self.attributes.clone(),
-        }
-    }
-
-    /// Every row's label.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when a row has none.
-    pub fn known_labels(&self) -> Result<Vec<usize>> {
-        let labels: Option<Vec<usize>> = self.labels.iter().copied().collect();
-        labels.ok_or_else(|| Error::data("training", "some rows have no label"))
-    }
-
-    /// Empties the columns of patients and sites that name none.
-    pub(crate) fn drop_unknown_names(&mut self) {
-        for column in [&mut self.patients, &mut self.sites] {
-            if column.iter().all(Option::is_none) {
-                column.clear();
-            }
-        }
-    }
-
-    /// Refuses columns of different lengths, labels without a class, values that are not finite, names with a line
-    /// break.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] or [`Error::Data`] for the first fault.
-    pub fn check(&self) -> Result<()> {
-        let n = self.len();
-        let optional = [self.image_digests.len(), self.patients.len(), self.sites.len(), self.coords.len()];
-        if self.width == 0
-            || self.values.len() != n * self.width
-            || self.labels.len() != n
-            || self.groups.len() != n
-            || optional.iter().any(|len| *len != n && *len != 0)
-        {
-            let [digests, patients, sites, coords] = optional;
-            let got = format!(
-                "{} values of width {}, {} labels, {} groups, {digests} digests, {patients} patients, {sites} sites, \
-                 {coords} coordinates",
-                self.values.len(),
-                self.width,
-                self.labels.len(),
-                self.groups.len()
-            );
-            return Err(Error::shape("features", format!("{n} rows in every column"), got));
-        }
-        if let Some(at) = self.values.iter().position(|v| !v.is_finite()) {
-            let (row, column) = (at / self.width, at % self.width);
-            return Err(Error::data(
-                "features",
-                format!("row `{}` column {column} is not finite", self.ids[row]),
-            ));
-        }
-        if let Some(label) = self.labels.iter().flatten().find(|l| **l >= self.classes.len()) {
-            return Err(Error::data("features", format!("label {label} of {} classes", self.classes.len())));
-        }
-        let twice = |(at, name): &(usize, &String)| self.classes[..*at].contains(name);
-        if let Some((_, name)) = self.classes.iter().enumerate().find(twice) {
-            return Err(Error::data("features", format!("class `{name}` is listed twice")));
-        }
-        let named = self.patients.iter().chain(&self.sites).flatten();
-        if let Some(name) = self.ids.iter().chain(named).find(|name| name.contains(['\n', '\r'])) {
-            return Err(Error::data("features", format!("the name {name:?} holds a line break")));
-        }
-        Ok(())
-    }
-
     /// Writes the file; a reader sees the old one or the new one, nothing between.
     ///
     /// # Errors
     /// As [`Features::check`]; [`Error::Io`].
     pub fn save(&self, path: &Path) -> Result<()> {
-        self.check()?;
-        let n = self.len();
-        let integers =
-            |values: &mut dyn Iterator<Item = u64>| values.flat_map(u64::to_le_bytes).collect::<Vec<u8>>();
-        let values: Vec<u8> = self.values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        let labels = integers(&mut self.labels.iter().map(|l| l.map_or(u64::MAX, |l| l as u64)));
-        let groups = integers(&mut self.groups.iter().map(|g| *g as u64));
+        self.check_columns()?;
+        let labels = whole(self.labels.iter().map(|l| l.map_or(u64::MAX, |l| l as u64)));
+        let groups = whole(self.groups.iter().map(|g| *g as u64));
         let ids = lines(self.ids.iter().map(String::as_str));
         let named =
             |column: &[Option<String>]| lines(column.iter().map(|name| name.as_deref().unwrap_or("")));
         let (patients, sites) = (named(&self.patients), named(&self.sites));
-        let digests = self.image_digests.concat();
+        let corners: Vec<u8> = self.coords.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
+        let numbers = |take: Take<'_>| self.numbers(take);
+
+        let n = self.len();
+        let tensor = |name: &str, shape: &[usize], dtype, content| -> Tensor<'_> {
+            Tensor { name: name.to_owned(), shape: shape.to_vec(), dtype, content }
+        };
         let mut tensors = vec![
-            ("features".to_owned(), vec![n, self.width], Dtype::F32, values.as_slice()),
-            ("labels".to_owned(), vec![n], Dtype::U64, labels.as_slice()),
-            ("groups".to_owned(), vec![n], Dtype::U64, groups.as_slice()),
-            ("ids".to_owned(), vec![ids.len()], Dtype::U8, ids.as_slice()),
+            tensor("features", &[n, self.width], Dtype::F32, Content::Pieces(&numbers)),
+            tensor("labels", &[n], Dtype::U64, Content::Bytes(&labels)),
+            tensor("groups", &[n], Dtype::U64, Content::Bytes(&groups)),
+            tensor("ids", &[ids.len()], Dtype::U8, Content::Bytes(&ids)),
         ];
         for (name, column) in [("patients", &patients), ("sites", &sites)] {
             if column.iter().any(|byte| *byte != b'\n') {
-                tensors.push((name.to_owned(), vec![column.len()], Dtype::U8, column.as_slice()));
+                tensors.push(tensor(name, &[column.len()], Dtype::U8, Content::Bytes(column)));
             }
         }
-        if !digests.is_empty() {
-            tensors.push(("image_digests".to_owned(), vec![n, 32], Dtype::U8, digests.as_slice()));
+        if !self.image_digests.is_empty() {
+            let digests = self.image_digests.as_flattened();
+            tensors.push(tensor("image_digests", &[n, 32], Dtype::U8, Content::Bytes(digests)));
         }
-        let corners: Vec<u8> = self.coords.iter().flatten().flat_map(|v| v.to_le_bytes()).collect();
         if !corners.is_empty() {
-            tensors.push(("coords".to_owned(), vec![n, 2], Dtype::I64, corners.as_slice()));
+            tensors.push(tensor("coords", &[n, 2], Dtype::I64, Content::Bytes(&corners)));
         }
+        tensorfile::write(path, tensors, &self.notes())
+    }
+
+    /// Hands on the bytes of all numbers, each of which is finite.
+    fn numbers(&self, take: Take<'_>) -> Result<()> {
+        let mut before = 0;
+        for block in self.values.blocks() {
+            for piece in block?.chunks(PIECE) {
+                if let Some(at) = piece.iter().position(|v| !v.is_finite()) {
+                    return Err(self.not_finite(before + at));
+                }
+                let bytes: Vec<u8> = piece.iter().flat_map(|v| v.to_le_bytes()).collect();
+                take(&bytes)?;
+                before += piece.len();
+            }
+        }
+        Ok(())
+    }
+
+    fn notes(&self) -> BTreeMap<String, String> {
         let classes = serde_json::Value::from(self.classes.clone()).to_string();
         let mut notes = BTreeMap::from([
             ("format".to_owned(), FORMAT.to_owned()),
@@ -204,7 +97,7 @@ impl Features {
             ("backbone".to_owned(), self.backbone.map_or_else(String::new, |d| hex(&d))),
         ]);
         notes.extend(self.attributes.iter().map(|(name, value)| (format!("{OF}{name}"), value.clone())));
-        tensorfile::write(path, &tensors, notes)
+        notes
     }
 
     /// Whether a file says that [`Features::save`] wrote it.
@@ -212,12 +105,36 @@ impl Features {
         TensorFile::open(path).is_ok_and(|file| file.note("format") == Some(FORMAT))
     }
 
-    /// Reads a file that [`Features::save`] wrote.
+    /// Reads a file that [`Features::save`] wrote. Numbers that are many ([`ROOM`]) stay in it: they are read when they are asked
+    /// for, so the file has to stay as it is meanwhile.
     ///
     /// # Errors
     /// [`Error::Format`] for any other file, and as [`Features::check`].
     pub fn load(path: &Path) -> Result<Self> {
+        Self::load_within(path, ROOM)
+    }
+
+    /// As [`Features::load`], with room for this many bytes of numbers in memory.
+    ///
+    /// # Errors
+    /// As [`Features::load`].
+    pub fn load_within(path: &Path, room: usize) -> Result<Self> {
         let mut file = TensorFile::open(path)?;
+        let mut features = Self::columns(&mut file, path)?;
+        let numbers = file.entry("features").map_or(0, |e| e.shape.iter().product::<usize>());
+        features.values = if 4 * numbers <= room {
+            file.floats("features")?.into()
+        } else {
+            let numbers = Arc::new(file.numbers("features")?);
+            let rows = numbers.rows;
+            Values::stored(numbers, 0, rows)
+        };
+        features.check()?;
+        Ok(features)
+    }
+
+    /// Everything but the numbers.
+    fn columns(file: &mut TensorFile, path: &Path) -> Result<Self> {
         let bad = |reason: &str| Error::format("features", path, reason);
         if file.note("format") != Some(FORMAT) {
             return Err(bad(
@@ -232,10 +149,10 @@ impl Features {
         if file.entry("ids").is_none() {
             return Err(bad("no tensor `ids`"));
         }
-        let ids = names(&mut file, "ids")?.into_iter().map(Option::unwrap_or_default).collect();
-        let (patients, sites) = (names(&mut file, "patients")?, names(&mut file, "sites")?);
+        let ids = names(file, "ids")?.into_iter().map(Option::unwrap_or_default).collect();
+        let (patients, sites) = (names(file, "patients")?, names(file, "sites")?);
         let label = |l: u64| (l != u64::MAX).then_some(l as usize);
-        let digests = match file.entry("image_digests") {
+        let image_digests = match file.entry("image_digests") {
             Some(_) => file.octets("image_digests")?.as_chunks::<32>().0.to_vec(),
             None => Vec::new(),
         };
@@ -243,9 +160,8 @@ impl Features {
             Some(_) => file.signed("coords")?.as_chunks::<2>().0.to_vec(),
             None => Vec::new(),
         };
-        let features = Self {
+        Ok(Self {
             width,
-            values: file.floats("features")?,
             ids,
             labels: file.integers("labels")?.into_iter().map(label).collect(),
             groups: file.integers("groups")?.into_iter().map(|g| g as usize).collect(),
@@ -253,13 +169,17 @@ impl Features {
             sites,
             classes,
             backbone,
-            image_digests: digests,
+            image_digests,
             coords,
             attributes: file.notes_under(OF),
-        };
-        features.check()?;
-        Ok(features)
+            values: Values::default(),
+        })
     }
+}
+
+/// Little-endian integers.
+fn whole(values: impl Iterator<Item = u64>) -> Vec<u8> {
+    values.flat_map(u64::to_le_bytes).collect()
 }
 
 /// Names, each ended by a newline.

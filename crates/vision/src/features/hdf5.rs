@@ -4,7 +4,9 @@
 //! own, so that a fault in it is an error of this file and not the end of the program.
 
 mod bytes;
+mod grid;
 mod lzf;
+mod matrix;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, Storage
 
 use super::table::{Names, Table};
 use crate::error::{Error, Result};
+use crate::values::Scratch;
 
 const FORMAT: &str = "HDF5";
 
@@ -32,9 +35,9 @@ const STACK: usize = 16 << 20;
 ///
 /// # Errors
 /// [`Error::Format`] for a damaged file, for no matrix or more than one, for a column of another length.
-pub(crate) fn read(path: &Path, dataset: Option<&str>) -> Result<Vec<Table>> {
-    let (owned, wanted) = (path.to_owned(), dataset.map(str::to_owned));
-    apart(path, move || tables(&owned, wanted.as_deref()))
+pub(crate) fn read(path: &Path, dataset: Option<&str>, scratch: &Scratch) -> Result<Vec<Table>> {
+    let (owned, wanted, scratch) = (path.to_owned(), dataset.map(str::to_owned), scratch.clone());
+    apart(path, move || tables(&owned, wanted.as_deref(), &scratch))
 }
 
 /// A reason in words, for lack of a path.
@@ -57,7 +60,7 @@ struct Bounds {
     array: u64,
 }
 
-fn tables(path: &Path, wanted: Option<&str>) -> Outcome<Vec<Table>> {
+fn tables(path: &Path, wanted: Option<&str>, scratch: &Scratch) -> Outcome<Vec<Table>> {
     let storage = FileStorage::open(path).map_err(text)?;
     let length = storage.len();
     let most = length.saturating_mul(MOST_EXPANSION).min(MOST_BYTES);
@@ -77,17 +80,17 @@ fn tables(path: &Path, wanted: Option<&str>) -> Outcome<Vec<Table>> {
             None => (file.root_group().map_err(text)?, wanted),
         };
         let matrix = group.dataset(name).map_err(|e| format!("{e}; it holds {}", listing(&group)))?;
-        return Ok(vec![table(&group, &matrix, bounds, stem())?]);
+        return Ok(vec![table(&group, &matrix, (bounds, scratch), stem())?]);
     }
     let root = file.root_group().map_err(text)?;
     match only_matrix(&root)? {
-        Ok(matrix) => Ok(vec![table(&root, &matrix, bounds, stem())?]),
+        Ok(matrix) => Ok(vec![table(&root, &matrix, (bounds, scratch), stem())?]),
         Err(several) => {
             let slides = slides(&root)?;
             if slides.is_empty() {
                 Err(several)
             } else {
-                slides.into_iter().map(|(g, m)| bag(&g, &m, bounds)).collect()
+                slides.into_iter().map(|(g, m)| bag(&g, &m, (bounds, scratch))).collect()
             }
         }
     }
@@ -122,7 +125,7 @@ fn slides(root: &Group) -> Outcome<Vec<(Group, Dataset)>> {
     Ok(found)
 }
 
-fn bag(group: &Group, matrix: &Dataset, bounds: Bounds) -> Outcome<Table> {
+fn bag(group: &Group, matrix: &Dataset, bounds: (Bounds, &Scratch)) -> Outcome<Table> {
     let slide = group.name().trim_matches('/').to_owned();
     let mut table = table(group, matrix, bounds, slide.clone())?;
     table.slide = Some(slide);
@@ -130,7 +133,12 @@ fn bag(group: &Group, matrix: &Dataset, bounds: Bounds) -> Outcome<Table> {
 }
 
 /// A matrix with its columns; `name` is the slide's, should it be a bag of patches.
-fn table(group: &Group, matrix: &Dataset, bounds: Bounds, name: String) -> Outcome<Table> {
+fn table(
+    group: &Group,
+    matrix: &Dataset,
+    (bounds, scratch): (Bounds, &Scratch),
+    name: String,
+) -> Outcome<Table> {
     let (rows, width, bag) = match *matrix.shape() {
         [rows, width] => (rows, width, false),
         [1, rows, width] => (rows, width, true),
@@ -142,8 +150,9 @@ fn table(group: &Group, matrix: &Dataset, bounds: Bounds, name: String) -> Outco
             ));
         }
     };
-    let values = bytes::floats(matrix, bounds)?;
-    let mut table = Table { width: usize::try_from(width).unwrap_or(0), values, ..Table::default() };
+    let width = usize::try_from(width).map_err(|e| e.to_string())?;
+    let values = matrix::matrix(matrix, bounds, width, scratch)?;
+    let mut table = Table { width, values, ..Table::default() };
     let column = |names: [&str; 2]| column(group, names, rows, bounds);
     table.ids = column(["ids", "id"])?;
     let (labels, scalar) = labels(group, rows, bounds)?;

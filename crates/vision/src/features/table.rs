@@ -1,11 +1,12 @@
 //! Rows as other tools keep them, before classes and groups are numbered.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::data::{Dataset, Sample, connected_groups};
 use crate::error::{Error, Result};
 use crate::features::Features;
+use crate::values::Values;
 
 /// Names in a column, none for an empty cell; no column at all is an empty list.
 pub(crate) type Names = Vec<Option<String>>;
@@ -15,7 +16,7 @@ pub(crate) type Names = Vec<Option<String>>;
 pub(crate) struct Table {
     pub(crate) width: usize,
     /// `[rows, width]`
-    pub(crate) values: Vec<f32>,
+    pub(crate) values: Values,
     pub(crate) ids: Names,
     pub(crate) labels: Names,
     pub(crate) groups: Names,
@@ -56,6 +57,7 @@ impl Table {
         let mut tables = tables.into_iter();
         let mut whole = tables.next().unwrap_or_default();
         let mut rows = whole.rows();
+        let mut values = vec![std::mem::take(&mut whole.values)];
         for table in tables {
             if table.width != whole.width {
                 let slide = table.slide.as_deref().unwrap_or("a file");
@@ -84,10 +86,11 @@ impl Table {
             } else {
                 whole.coords.clear();
             }
-            whole.values.extend(table.values);
+            values.push(table.values);
             whole.attributes.extend(table.attributes);
             rows += more;
         }
+        whole.values = Values::stack(whole.width, values);
         Ok(whole)
     }
 
@@ -133,13 +136,14 @@ impl Table {
 }
 
 /// Refuses a matrix that nobody can have meant: every value the same, as in a file whose data was never written.
-pub(super) fn written(values: &[f32]) -> std::result::Result<(), String> {
-    match values {
-        [first, rest @ ..] if rest.len() > 1 && rest.iter().all(|v| v.to_bits() == first.to_bits()) => {
-            Err(format!("every one of its {} values is {first}: it was never written", values.len()))
-        }
-        _ => Ok(()),
+pub(super) fn written(values: &Values, format: &'static str, path: &Path) -> Result<()> {
+    let first = values.blocks().next().transpose()?.and_then(|block| block.first().copied());
+    let Some(first) = first.filter(|_| values.len() > 1) else { return Ok(()) };
+    if values.position(|v| v.to_bits() != first.to_bits())?.is_some() {
+        return Ok(());
     }
+    let reason = format!("every one of its {} values is {first}: it was never written", values.len());
+    Err(Error::format(format, path, reason))
 }
 
 /// Ids that several rows carry: how many, and the first.

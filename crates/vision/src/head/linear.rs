@@ -1,17 +1,16 @@
 //! Linear heads: multinomial logistic regression, and the form that ridge shares.
 
-use rand::SeedableRng;
-use rand::rngs::ChaCha12Rng;
-use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
-use super::adamw::{AdamW, cosine};
+use super::adamw::AdamW;
+use super::batches::{Passes, for_each_batch_of};
 use super::scaling::Scaling;
 use crate::error::{Error, Result};
 use crate::kernels::lanes::{add_to_rows, sum_rows};
 use crate::kernels::matmul::{Destination, Matrix, MatrixMut, multiply};
 use crate::kernels::softmax::softmax_rows;
 use crate::metrics::argmax;
+use crate::values::Source;
 
 /// logits = W·x + b on raw features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -82,9 +81,12 @@ pub(crate) fn cross_entropy(logits: &[f32], labels: &[usize], classes: usize) ->
 const OUTLIER: f32 = 1000.0;
 
 /// Refuses a row beside which all others would vanish once columns are brought to one scale.
-fn check_outliers(rows: &[f32], width: usize) -> Result<()> {
-    let largest: Vec<f32> =
-        rows.chunks_exact(width).map(|row| row.iter().fold(0.0f32, |m, v| m.max(v.abs()))).collect();
+fn check_outliers(rows: Source<'_>, width: usize) -> Result<()> {
+    let mut largest: Vec<f32> = Vec::with_capacity(rows.len() / width);
+    for block in rows.blocks() {
+        let size = |row: &[f32]| row.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        largest.extend(block?.chunks_exact(width).map(size));
+    }
     let mut sorted = largest.clone();
     sorted.sort_by(f32::total_cmp);
     let usual = sorted[sorted.len() / 2];
@@ -102,7 +104,7 @@ fn check_outliers(rows: &[f32], width: usize) -> Result<()> {
 }
 
 /// Refuses rows and labels that do not pair up, and labels beyond the classes.
-pub(super) fn check_pairs(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+pub(super) fn check_pairs(rows: Source<'_>, width: usize, labels: &[usize], classes: usize) -> Result<()> {
     if width == 0 || rows.len() != labels.len() * width || labels.is_empty() {
         let expected = format!("{} rows of {width}", labels.len());
         return Err(Error::shape("training a head", expected, format!("{} values", rows.len())));
@@ -115,7 +117,7 @@ pub(super) fn check_pairs(rows: &[f32], width: usize, labels: &[usize], classes:
 
 /// As [`check_pairs`], and refuses fewer than two classes, a class without an example, and a row that would outweigh all
 /// others.
-pub(super) fn check_examples(rows: &[f32], width: usize, labels: &[usize], classes: usize) -> Result<()> {
+pub(super) fn check_examples(rows: Source<'_>, width: usize, labels: &[usize], classes: usize) -> Result<()> {
     check_pairs(rows, width, labels, classes)?;
     if classes < 2 {
         let reason =
@@ -153,9 +155,10 @@ impl Default for LogisticPlan {
 /// Multinomial logistic regression on standardised features by AdamW, folded back to raw features.
 ///
 /// # Errors
-/// [`Error::Shape`] and [`Error::Data`] for examples that do not pair up or a class without any.
-pub fn train_logistic(
-    rows: &[f32],
+/// [`Error::Shape`] and [`Error::Data`] for examples that do not pair up or a class without any; [`Error::Io`] when the file of rows
+/// cannot be read any more.
+pub fn train_logistic<'a>(
+    rows: impl Into<Source<'a>>,
     width: usize,
     labels: &[usize],
     classes: usize,
@@ -168,27 +171,27 @@ pub fn train_logistic(
 ///
 /// # Errors
 /// As [`train_logistic`].
-pub fn train_logistic_watched(
-    rows: &[f32],
+pub fn train_logistic_watched<'a>(
+    rows: impl Into<Source<'a>>,
     width: usize,
     labels: &[usize],
     classes: usize,
     plan: &LogisticPlan,
     watch: &mut dyn FnMut(f32, f32),
 ) -> Result<LinearHead> {
+    let rows = rows.into();
     check_examples(rows, width, labels, classes)?;
     let scaling = Scaling::fit(rows, width)?;
-    let z = scaling.apply(rows);
     let mut head = LinearHead { weight: vec![0.0; classes * width], bias: vec![0.0; classes], width };
     let mut optimiser = AdamW::new(plan.rate, plan.decay);
     let (mut loss, mut right) = (0.0, 0);
-    for_each_batch(labels.len(), plan.epochs, plan.batch, plan.seed, |batch, progress| {
-        let (x, y) = gather(&z, width, labels, batch);
-        let logits = affine(&x, &head.weight, &head.bias, width);
-        right += logits.chunks_exact(classes).zip(&y).filter(|(row, y)| argmax(row) == **y).count();
-        let (batch_loss, d) = cross_entropy(&logits, &y, classes);
+    let passes = Passes { epochs: plan.epochs, batch: plan.batch, seed: plan.seed };
+    for_each_batch_of(rows, width, labels, passes, &|x| scaling.apply(x), |x, y, progress| {
+        let logits = affine(x, &head.weight, &head.bias, width);
+        right += logits.chunks_exact(classes).zip(y).filter(|(row, y)| argmax(row) == **y).count();
+        let (batch_loss, d) = cross_entropy(&logits, y, classes);
         loss += batch_loss * y.len() as f32;
-        let (dw, db) = affine_gradient(&x, &d, width, classes);
+        let (dw, db) = affine_gradient(x, &d, width, classes);
         optimiser.rate = plan.rate * progress.rate;
         optimiser.step(
             [(head.weight.as_mut_slice(), dw.as_slice(), true), (&mut head.bias, &db, false)].into_iter(),
@@ -197,49 +200,9 @@ pub fn train_logistic_watched(
             watch(loss / labels.len() as f32, right as f32 / labels.len() as f32);
             (loss, right) = (0.0, 0);
         }
-    });
+    })?;
     scaling.fold(&mut head.weight, &mut head.bias);
     Ok(head)
-}
-
-/// Where in training a batch lies.
-pub(crate) struct BatchProgress {
-    /// Factor of the step size.
-    pub(crate) rate: f32,
-    /// The epoch, when this batch is its last.
-    pub(crate) epoch_end: Option<usize>,
-}
-
-/// Calls `f` with the shuffled indices of every batch of every epoch.
-pub(crate) fn for_each_batch(
-    n: usize,
-    epochs: usize,
-    batch: usize,
-    seed: u64,
-    mut f: impl FnMut(&[usize], BatchProgress),
-) {
-    let mut order: Vec<usize> = (0..n).collect();
-    let mut rng = ChaCha12Rng::seed_from_u64(seed);
-    let per_epoch = n.div_ceil(batch.max(1));
-    let steps = per_epoch * epochs;
-    for epoch in 0..epochs {
-        order.shuffle(&mut rng);
-        for (i, batch) in order.chunks(batch.max(1)).enumerate() {
-            let rate = cosine(epoch * per_epoch + i, steps, (steps / 20).max(1));
-            f(batch, BatchProgress { rate, epoch_end: (i + 1 == per_epoch).then_some(epoch) });
-        }
-    }
-}
-
-/// Rows and labels of some indices.
-pub(super) fn gather(
-    rows: &[f32],
-    width: usize,
-    labels: &[usize],
-    batch: &[usize],
-) -> (Vec<f32>, Vec<usize>) {
-    let x = batch.iter().flat_map(|i| &rows[i * width..(i + 1) * width]).copied().collect();
-    (x, batch.iter().map(|i| labels[*i]).collect())
 }
 
 #[cfg(test)]
@@ -248,10 +211,11 @@ mod tests {
 
     #[test]
     fn one_class_and_a_row_beside_which_all_others_vanish_are_refused() {
-        let one = check_examples(&[1.0, 2.0], 1, &[0, 0], 1).unwrap_err().to_string();
+        let one = check_examples([1.0, 2.0][..].into(), 1, &[0, 0], 1).unwrap_err().to_string();
         assert!(one.contains("1 class; a head tells at least two apart"), "{one}");
-        let outlier = check_examples(&[1.0, 2.0, 1e8, 1.5], 1, &[0, 1, 0, 1], 2).unwrap_err().to_string();
+        let outlier =
+            check_examples([1.0, 2.0, 1e8, 1.5][..].into(), 1, &[0, 1, 0, 1], 2).unwrap_err().to_string();
         assert!(outlier.contains("row 2 holds a value of size 1e8"), "{outlier}");
-        check_examples(&[1.0, 2.0, 900.0, 1.5], 1, &[0, 1, 0, 1], 2).unwrap();
+        check_examples([1.0, 2.0, 900.0, 1.5][..].into(), 1, &[0, 1, 0, 1], 2).unwrap();
     }
 }

@@ -9,6 +9,7 @@
 
 mod activation;
 mod adamw;
+mod batches;
 mod gradient;
 mod linear;
 mod polynomial;
@@ -17,9 +18,10 @@ mod scaling;
 
 pub use activation::Activation;
 pub use adamw::AdamW;
+pub(crate) use batches::for_each_batch;
 pub use gradient::{LinearGradient, PolynomialGradient};
+pub(crate) use linear::cross_entropy;
 pub use linear::{LinearHead, LogisticPlan, train_logistic, train_logistic_watched};
-pub(crate) use linear::{cross_entropy, for_each_batch};
 pub use polynomial::{HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
 pub use ridge::train_ridge;
 pub use scaling::Scaling;

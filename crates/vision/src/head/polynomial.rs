@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::activation::{Activation, evaluate};
 use super::adamw::AdamW;
-use super::linear::{affine, check_examples, check_pairs, cross_entropy, for_each_batch, gather};
+use super::batches::{Passes, for_each_batch_of};
+use super::linear::{affine, check_examples, check_pairs, cross_entropy};
 use super::scaling::Scaling;
 use crate::error::{Error, Result};
+use crate::values::Source;
 use crate::vit::fill_normal;
 
 /// logits = W₂·p(W₁·x + b₁) + b₂ on raw features.
@@ -47,6 +49,16 @@ impl PolynomialHead {
             }
         }
         out
+    }
+
+    /// Largest |W₁·x + b₁| over rows: how far p is used.
+    ///
+    /// # Errors
+    /// As [`PolynomialHead::hidden`]; [`Error::Io`] when the file of rows cannot be read any more.
+    pub fn reach<'a>(&self, rows: impl Into<Source<'a>>) -> Result<f32> {
+        rows.into().blocks().try_fold(0.0f32, |most, block| {
+            Ok(self.hidden(&block?)?.iter().fold(most, |m, h| m.max(h.abs())))
+        })
     }
 
     /// W₁·x + b₁ of clipped rows: what p sees, `[n, hidden]`.
@@ -150,38 +162,47 @@ pub struct TrainedHead {
 /// (a federated round); its own scaling is then kept, so that heads of different sites can be averaged.
 ///
 /// # Errors
-/// [`Error::Shape`] and [`Error::Data`] for examples that do not pair up, an unserved degree or a `start` of another shape.
-pub fn train_polynomial(
-    rows: &[f32],
+/// [`Error::Shape`] and [`Error::Data`] for examples that do not pair up, an unserved degree or a `start` of another shape;
+/// [`Error::Io`] when the file of rows cannot be read any more.
+pub fn train_polynomial<'a>(
+    rows: impl Into<Source<'a>>,
     width: usize,
     labels: &[usize],
     classes: usize,
     plan: &HeadPlan,
     start: Option<&PolynomialHead>,
 ) -> Result<TrainedHead> {
+    let rows = rows.into();
     // A head that goes on knows its classes already: a site without examples of some trains with those that it has.
     check_pairs(rows, width, labels, classes)?;
     if start.is_none() {
         check_examples(rows, width, labels, classes)?;
     }
     let mut work = Work::begin(rows, width, classes, plan, start)?;
-    let clipped = work.z(rows);
+    let (scaling, clip) = (work.scaling.clone(), work.clip);
+    let passes = Passes { epochs: plan.epochs, batch: plan.batch, seed: plan.seed ^ 1 };
     let mut optimiser = AdamW::new(plan.rate, plan.decay);
     let (mut loss, mut correct, mut epochs) = (0.0, 0usize, Vec::new());
-    for_each_batch(labels.len(), plan.epochs, plan.batch, plan.seed ^ 1, |batch, progress| {
-        let (x, y) = gather(&clipped, width, labels, batch);
+    for_each_batch_of(rows, width, labels, passes, &|x| z(&scaling, clip, x), |x, y, progress| {
         optimiser.rate = plan.rate * progress.rate;
-        let (batch_loss, right) = work.step(&x, &y, plan, &mut optimiser);
+        let (batch_loss, right) = work.step(x, y, plan, &mut optimiser);
         loss += batch_loss * y.len() as f32;
         correct += right;
         if progress.epoch_end.is_some() {
             epochs.push((loss / labels.len() as f32, correct as f32 / labels.len() as f32));
             (loss, correct) = (0.0, 0);
         }
-    });
+    })?;
     let head = work.finish(plan);
-    let seen = head.hidden(rows)?.iter().fold(0.0f32, |m, h| m.max(h.abs()));
+    let seen = head.reach(rows)?;
     Ok(TrainedHead { head, seen, epochs })
+}
+
+/// Standardised, clipped rows.
+fn z(scaling: &Scaling, clip: f32, rows: &[f32]) -> Vec<f32> {
+    let mut z = scaling.apply(rows);
+    z.iter_mut().for_each(|v| *v = v.clamp(-clip, clip));
+    z
 }
 
 /// A head on standardised features while it is trained.
@@ -193,7 +214,7 @@ struct Work {
 
 impl Work {
     fn begin(
-        rows: &[f32],
+        rows: Source<'_>,
         width: usize,
         classes: usize,
         plan: &HeadPlan,
@@ -243,13 +264,6 @@ impl Work {
             }
         }
         Ok(Self { scaling, clip: plan.clip, head })
-    }
-
-    /// Standardised, clipped rows.
-    fn z(&self, rows: &[f32]) -> Vec<f32> {
-        let mut z = self.scaling.apply(rows);
-        z.iter_mut().for_each(|v| *v = v.clamp(-self.clip, self.clip));
-        z
     }
 
     /// One AdamW step; the batch's loss and right answers.

@@ -19,7 +19,7 @@ pub fn train_ridge(
     classes: usize,
     lambda: f64,
 ) -> Result<LinearHead> {
-    check_examples(rows, width, labels, classes)?;
+    check_examples(rows.into(), width, labels, classes)?;
     let scaling = Scaling::fit(rows, width)?;
     let z: Vec<f64> = scaling.apply(rows).into_iter().map(f64::from).collect();
     let n = labels.len();

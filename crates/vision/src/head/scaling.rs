@@ -1,6 +1,7 @@
 //! Standardising features: z = (x − mean)/deviation.
 
 use crate::error::{Error, Result};
+use crate::values::Source;
 
 /// Mean and deviation of every feature. Sums over sites give the same two vectors, so a federation can share them.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,17 +16,20 @@ impl Scaling {
     /// Of `rows: [n, width]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] when there is no whole row.
-    pub fn fit(rows: &[f32], width: usize) -> Result<Self> {
-        if width == 0 || rows.is_empty() || !rows.len().is_multiple_of(width) {
+    /// [`Error::Shape`] when there is no whole row; [`Error::Io`] when the file of rows cannot be read any more.
+    pub fn fit<'a>(rows: impl Into<Source<'a>>, width: usize) -> Result<Self> {
+        let rows = rows.into();
+        if width == 0 || rows.len() == 0 || !rows.len().is_multiple_of(width) {
             return Err(Error::shape("standardising features", format!("rows of {width}"), rows.len()));
         }
         let n = (rows.len() / width) as f64;
         let (mut sum, mut squares) = (vec![0.0f64; width], vec![0.0f64; width]);
-        for row in rows.chunks_exact(width) {
-            for ((s, q), x) in sum.iter_mut().zip(&mut squares).zip(row) {
-                *s += f64::from(*x);
-                *q += f64::from(*x) * f64::from(*x);
+        for block in rows.blocks() {
+            for row in block?.chunks_exact(width) {
+                for ((s, q), x) in sum.iter_mut().zip(&mut squares).zip(row) {
+                    *s += f64::from(*x);
+                    *q += f64::from(*x) * f64::from(*x);
+                }
             }
         }
         let mean: Vec<f32> = sum.iter().map(|s| (s / n) as f32).collect();

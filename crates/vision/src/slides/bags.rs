@@ -9,6 +9,7 @@ use super::{SlideFacts, SlideTable};
 use crate::data::{Dataset, Rejected, Sample, connected_groups};
 use crate::error::{Error, Result};
 use crate::features::{Features, hdf5, unhex};
+use crate::values::{Scratch, Values};
 
 /// The features of one slide's tiles.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,7 +17,7 @@ pub struct Bag {
     /// Width of a row.
     pub width: usize,
     /// `[tiles, width]`
-    pub values: Vec<f32>,
+    pub values: Values,
     /// Corners at level 0, or empty where the file has none.
     pub corners: Vec<[i64; 2]>,
 }
@@ -25,9 +26,13 @@ impl Bag {
     /// Reads one file.
     ///
     /// # Errors
-    /// [`Error::Format`] for a damaged file, a value that is not finite, or coordinates of another number than rows.
+    /// [`Error::Format`] for a damaged file, a value that is not finite, or coordinates of another number than rows; [`Error::Io`].
     pub fn read(path: &Path) -> Result<Self> {
-        let mut tables = hdf5::read(path, None)?;
+        Self::read_into(path, &Scratch::new(&std::env::temp_dir()))
+    }
+
+    fn read_into(path: &Path, scratch: &Scratch) -> Result<Self> {
+        let mut tables = hdf5::read(path, None, scratch)?;
         let table = tables.pop().filter(|_| tables.is_empty());
         let table = table.ok_or_else(|| Error::format("HDF5", path, "it holds several slides, not one"))?;
         let bag = Self { width: table.width, values: table.values, corners: table.coords };
@@ -36,7 +41,7 @@ impl Bag {
             let got = bag.corners.len();
             return Err(Error::shape("features of a slide", format!("{rows} coordinates"), got));
         }
-        if let Some(at) = bag.values.iter().position(|v| !v.is_finite()) {
+        if let Some(at) = bag.values.position(|v| !v.is_finite())? {
             let reason = format!("row {} holds a value that is not finite", at / bag.width);
             return Err(Error::format("HDF5", path, reason));
         }
@@ -44,13 +49,18 @@ impl Bag {
     }
 
     /// The mean over tiles, summed in double precision in their order.
-    pub fn mean(&self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`Error::Io`] when what was set aside of a large bag cannot be read.
+    pub fn mean(&self) -> Result<Vec<f32>> {
         let mut sums = vec![0.0f64; self.width];
-        for row in self.values.chunks_exact(self.width.max(1)) {
-            sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
+        for block in self.values.blocks() {
+            for row in block?.chunks_exact(self.width.max(1)) {
+                sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += f64::from(*v));
+            }
         }
         let rows = (self.values.len() / self.width.max(1)) as f64;
-        sums.iter().map(|sum| (sum / rows) as f32).collect()
+        Ok(sums.iter().map(|sum| (sum / rows) as f32).collect())
     }
 }
 
@@ -68,6 +78,7 @@ pub enum Pooled {
 pub struct Bags {
     files: Vec<(String, PathBuf)>,
     backbone: Option<[u8; 32]>,
+    scratch: Option<PathBuf>,
 }
 
 impl Bags {
@@ -101,13 +112,19 @@ impl Bags {
             0 => Err(bad(format!("{} holds no NAME.h5", folder.display()))),
             1 => {
                 let (at, files) = found.remove(0);
-                Ok(Self { files, backbone: backbone(at) })
+                Ok(Self { files, backbone: backbone(at), scratch: None })
             }
             _ => {
                 let folders: Vec<String> = found.iter().map(|(f, _)| f.display().to_string()).collect();
                 Err(bad(format!("several folders of features: name one of {}", folders.join(", "))))
             }
         }
+    }
+
+    /// The same with a folder on a disk where rows go that do not fit into memory, such as that of the result.
+    #[must_use]
+    pub fn with_scratch(self, folder: &Path) -> Self {
+        Self { scratch: Some(folder.to_owned()), ..self }
     }
 
     /// Slides.
@@ -132,24 +149,30 @@ impl Bags {
         table: Option<&SlideTable>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<(Features, Vec<Rejected>)> {
-        let (mut features, mut rejected) = (Features::default(), Vec::new());
+        let folder = self.scratch.clone().unwrap_or_else(std::env::temp_dir);
+        let scratch = Scratch::new(&folder);
+        let (mut features, mut rejected, mut values) = (Features::default(), Vec::new(), Vec::new());
         let (mut slides, mut rows): (Vec<(String, SlideFacts)>, Vec<usize>) = (Vec::new(), Vec::new());
         for (i, (name, path)) in self.files.iter().enumerate() {
+            let mut aside = |reason| rejected.push(Rejected { id: name.clone(), reason });
             let facts = match table.map(|t| t.facts(name)) {
                 None => SlideFacts::default(),
                 Some(Some(facts)) => facts.clone(),
                 Some(None) => {
-                    rejected.push(Rejected { id: name.clone(), reason: "the CSV does not name it".into() });
+                    aside("the CSV does not name it".into());
                     continue;
                 }
             };
-            let bag = match Bag::read(path) {
-                Ok(bag) => bag,
-                Err(e) => {
-                    rejected.push(Rejected { id: name.clone(), reason: e.to_string() });
-                    continue;
-                }
-            };
+            // A mean takes no room: its bag is not set aside together with others.
+            let own = || Scratch::new(&folder);
+            let bag =
+                match Bag::read_into(path, &if pooled == Pooled::Mean { own() } else { scratch.clone() }) {
+                    Ok(bag) => bag,
+                    Err(e) => {
+                        aside(e.to_string());
+                        continue;
+                    }
+                };
             if !slides.is_empty() && bag.width != features.width {
                 let reason =
                     format!("{name} has rows of width {}, those before of {}", bag.width, features.width);
@@ -157,13 +180,14 @@ impl Bags {
             }
             features.width = bag.width;
             slides.push((name.clone(), facts));
-            rows.push(append(&mut features, name, bag, pooled));
+            rows.push(append(&mut features, &mut values, name, bag, pooled)?);
             progress(i + 1);
         }
         if slides.is_empty() {
             let first = rejected.first().map_or(String::new(), |r| format!("; {}: {}", r.id, r.reason));
             return Err(Error::data("collecting features of slides", format!("no slide is left{first}")));
         }
+        features.values = Values::stack(features.width, values);
         name_rows(&mut features, &slides, &rows);
         features.backbone = self.backbone.map(|digest| match pooled {
             Pooled::Tiles => digest,
@@ -179,11 +203,17 @@ impl Bags {
 }
 
 /// Adds a bag's rows; returns how many.
-fn append(features: &mut Features, name: &str, bag: Bag, pooled: Pooled) -> usize {
+fn append(
+    features: &mut Features,
+    values: &mut Vec<Values>,
+    name: &str,
+    bag: Bag,
+    pooled: Pooled,
+) -> Result<usize> {
     if pooled == Pooled::Mean {
-        features.values.extend(bag.mean());
+        values.push(bag.mean()?.into());
         features.ids.push(name.to_owned());
-        return 1;
+        return Ok(1);
     }
     let rows = bag.values.len() / bag.width.max(1);
     let id = |row: usize| match bag.corners.get(row) {
@@ -192,8 +222,8 @@ fn append(features: &mut Features, name: &str, bag: Bag, pooled: Pooled) -> usiz
     };
     features.ids.extend((0..rows).map(id));
     features.coords.extend(&bag.corners);
-    features.values.extend(bag.values);
-    rows
+    values.push(bag.values);
+    Ok(rows)
 }
 
 /// Labels, groups, patients and sites of rows from those of their slides.

@@ -13,7 +13,7 @@ use super::parameters::{Parameters, TensorSpec};
 use super::position::resample;
 use crate::data::Preprocess;
 use crate::error::{CheckpointMismatch, Error, Result};
-use crate::tensorfile::{self, TensorFile};
+use crate::tensorfile::{self, Content, Tensor, TensorFile};
 use crate::vit::card::{Architecture, Card, Shape, Told};
 
 /// Reads a model from a `safetensors` file or a folder that holds one, as [`describe`] tells.
@@ -103,10 +103,12 @@ pub fn save(model: &Vit, path: &Path) -> Result<()> {
             tensors.push((spec.name.clone(), spec.shape.clone(), bytes));
         }
     }
-    let views: Vec<_> =
-        tensors.iter().map(|(n, s, b)| (n.clone(), s.clone(), Dtype::F32, b.as_slice())).collect();
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let content = Content::Bytes(bytes);
+        Tensor { name: name.clone(), shape: shape.clone(), dtype: Dtype::F32, content }
+    });
     let config = serde_json::to_string(model.config()).map_err(|e| Error::format("safetensors", path, e))?;
-    tensorfile::write(path, &views, BTreeMap::from([(CONFIG_NOTE.to_owned(), config)]))
+    tensorfile::write(path, views.collect(), &BTreeMap::from([(CONFIG_NOTE.to_owned(), config)]))
 }
 
 /// Under this key a file of ours carries its configuration: shapes alone do not tell the heads.

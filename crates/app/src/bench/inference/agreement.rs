@@ -73,7 +73,7 @@ pub(super) fn run(
         cross_validated(&turned::features(data, &cache)?, &both[1..], (path, Precision::Finest), rng)?;
     put("class_agreement_turned_tiles", "%", turned.share(turned.agree), Some((100.0, 100.0)));
     put("turned_tiles_asked", "tokens", turned.answers as f64, Some((1e3, 1e4)));
-    put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), None);
+    put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), Some((12.0, 14.0)));
     Ok(())
 }
 
@@ -115,14 +115,16 @@ fn cross_validated(
         let y: Vec<usize> = train.iter().map(|&i| labels[i]).collect();
         let classes = features.classes.len();
         let plan = HeadPlan::default();
-        let trained = train_polynomial(&features.rows(&train), features.width, &y, classes, &plan, None)?;
+        let trained = train_polynomial(&features.rows(&train)?, features.width, &y, classes, &plan, None)?;
         let head = heads::polynomial(&trained.head)?;
-        let rows = |at: &[usize]| -> Vec<Vec<f64>> {
-            at.iter().map(|&i| features.row(i).iter().map(|&x| f64::from(x)).collect()).collect()
+        let rows = |at: &[usize]| -> Result<Vec<Vec<f64>>, Error> {
+            let values = features.rows(at)?;
+            let rows = values.chunks_exact(features.width.max(1));
+            Ok(rows.map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect())
         };
         // No range is stated: tokens stay within a ball a quarter larger than the training tokens', whatever is asked.
-        let head = head.within(&rows(&train), 1.25)?;
-        let tokens = rows(&test);
+        let head = head.within(&rows(&train)?, 1.25)?;
+        let tokens = rows(&test)?;
         let truth: Vec<usize> = test.iter().map(|&i| labels[i]).collect();
         for &packing in packings {
             ask(&head, (packing, path, precision), &tokens, &truth, rng, &mut asked)?;

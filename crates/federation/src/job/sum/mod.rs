@@ -6,6 +6,7 @@
 mod messages;
 mod round;
 mod site;
+mod spool;
 
 use rand_core::CryptoRng;
 

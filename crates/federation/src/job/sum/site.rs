@@ -3,16 +3,17 @@
 use std::io::Read as _;
 
 use rand_core::CryptoRng;
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::messages::{read_agreed, read_bundle, read_commitment, read_headers};
+use super::spool::Spool;
 use crate::job::Making;
 use crate::payload::{self, keep, read_input};
 use crate::sums::{
     Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
     Uploader, Void, Vouch, open_parts, vouch_for, write_upload,
 };
-use crate::{Blob, Blobs, Error, JobSpec, Mark, Result, SiteId};
+use crate::{Blob, Blobs, Error, Mark, Result, SiteId};
 use blindscope_aggregate::one_round::write_sum;
 
 const SUM: &str = "add contributions";
@@ -20,38 +21,6 @@ const SUM: &str = "add contributions";
 fn remember(making: &mut Making<'_>, mark: SumMark) {
     let openings = if matches!(mark, SumMark::Opened { .. }) { making.sizes.openings } else { 0 };
     making.marks.push(Mark::Sum { mark, openings });
-}
-
-/// A site's integers, packed, so that they can be gone through twice. Zeroed on drop.
-struct Packed {
-    bytes: Zeroizing<Vec<u8>>,
-    width: usize,
-}
-
-impl Packed {
-    fn new(values: impl Iterator<Item = u64>, spec: &JobSpec) -> Result<Self> {
-        let width = (64 - spec.max.leading_zeros()).div_ceil(8).max(1) as usize;
-        let mut bytes = Zeroizing::new(Vec::with_capacity((spec.values as usize).saturating_mul(width)));
-        // One more than there should be is refused where they are counted; without end it does not go on.
-        for value in values.take(spec.values as usize + 1) {
-            if value > spec.max {
-                let (what, found, max) = ("integer", value, spec.max);
-                return Err(blindscope_aggregate::Error::Range { what, found, max }.into());
-            }
-            let mut all = value.to_le_bytes();
-            bytes.extend_from_slice(&all[..width]);
-            all.zeroize();
-        }
-        Ok(Self { bytes, width })
-    }
-
-    fn iter(&self) -> Box<dyn Iterator<Item = u64> + Send + '_> {
-        Box::new(self.bytes.chunks_exact(self.width).map(|chunk| {
-            let mut all = [0; 8];
-            all[..chunk.len()].copy_from_slice(chunk);
-            u64::from_le_bytes(all)
-        }))
-    }
 }
 
 /// A site's upload.
@@ -74,13 +43,13 @@ pub(super) fn upload(
     remembered.may_upload(round, &spent)?;
     let values = tools.learning.values(&task.spec, task.step.round, &start);
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
-    let packed = Packed::new(values, &task.spec)?;
+    let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
     let mut random = Zeroizing::new([0; 64]);
     rng.fill_bytes(&mut *random);
     let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer };
     let mut header = None;
     let blob = tools.blobs.create(round.upload_len(tools.me, pairs), &mut |out| {
-        header = Some(write_upload(&by, pairs, &|| packed.iter(), &random, out)?);
+        header = Some(write_upload(&by, pairs, &|| integers.iter(), &random, out)?);
         Ok(())
     })?;
     if let Some(header) = header {

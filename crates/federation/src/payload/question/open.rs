@@ -28,7 +28,7 @@ pub(crate) fn open_answers(
 ) -> Result<()> {
     let params = study.circuit_params(circuit)?;
     let asker = read_key(&params, OPEN, &question.asker, blobs)?;
-    let round = study.opening_under(&params, step.job, step.round, step.attempt);
+    let round = study.opening(&params, step.job, step.round, step.attempt);
     let sites: Vec<SiteId> = shares.iter().map(|(site, _)| *site).collect();
     let members = committee(study, &sites)?;
     let mut reader = open(OPEN, blobs, target)?;

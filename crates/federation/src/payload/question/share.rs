@@ -100,7 +100,7 @@ pub(crate) fn write_answer_share(
     let computed = answered(study, answering, &target.opening.committed, learning, blobs)?;
     let computed = refreshed(study, answering.of, target, computed, blobs)?;
     let ceremony = study.inference_ceremony(target.key, circuit)?;
-    let round = study.opening_under(&params, step.job, step.round, step.attempt);
+    let round = study.opening(&params, step.job, step.round, step.attempt);
     let members = committee(study, target.committee)?;
     let masks = blindscope_threshold::Opening {
         flooding: circuit.flooding(study)?,

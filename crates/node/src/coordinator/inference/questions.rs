@@ -230,7 +230,7 @@ impl Asking {
         };
         let name = format!("question-{}", question.digest().fingerprint());
         let (circuit, question) = (Some(Box::new(circuit.clone())), Some(Box::new(question)));
-        let spec = JobSpec { kind: JobKind::Question, circuit, question, ..JobSpec::ceremony(&name) };
+        let spec = JobSpec { kind: JobKind::Question, circuit, question, ..JobSpec::named(&name) };
         spec.checked().map_err(|e| bad(&e))
     }
 }

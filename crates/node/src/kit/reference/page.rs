@@ -108,7 +108,7 @@ mod tests {
         holds::<UpdateSettings>("`[settings]` of `update`", &json!({}));
         holds::<MetricsSettings>("`[settings]` of `metrics`", &json!({}));
         holds::<EncryptedHeadSettings>("`[settings]` of `inference-keys` and `encrypted-head`", &json!({}));
-        holds::<JobSpec>("A job file", &json!({ "name": "x", "kind": "ceremony" }));
+        holds::<JobSpec>("A job file", &json!({ "name": "x", "kind": "sum" }));
         let policy = json!({
             "minimum_cohort": 2, "backbone": "00".repeat(32), "jobs": [], "maximum_decryptions": 1,
             "maximum_rounds": 1

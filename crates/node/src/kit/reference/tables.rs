@@ -52,7 +52,7 @@ pub(super) const JOB: &[Key] = &[
         "kind",
         "JobKind",
         &[
-            "What it computes: ceremony, sum, statistics, fedavg, update, cls-mean, metrics, inference-keys, encrypted-head.",
+            "What it computes: sum, statistics, fedavg, update, cls-mean, metrics, inference-keys, encrypted-head.",
         ],
     ),
     key(

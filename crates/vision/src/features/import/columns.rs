@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::features::table::{Names, Table};
+use crate::values::{Scratch, Values};
 
 /// Names that columns of one meaning have, in small letters.
 const IDS: [&str; 11] =
@@ -27,8 +28,11 @@ struct Roles {
     dropped: Vec<String>,
 }
 
+/// Numbers that are in memory before they are set aside.
+const CHUNK: usize = 1 << 20;
+
 /// Reads the file; `notes` hears which columns were taken for what.
-pub(super) fn read(path: &Path, notes: &mut Vec<String>) -> Result<Table> {
+pub(super) fn read(path: &Path, scratch: &Scratch, notes: &mut Vec<String>) -> Result<Table> {
     let bad = |reason: String| Error::format("CSV features", path, reason);
     let reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path);
     let mut reader = reader.map_err(|e| bad(e.to_string()))?;
@@ -36,18 +40,41 @@ pub(super) fn read(path: &Path, notes: &mut Vec<String>) -> Result<Table> {
     let header: Vec<String> = header.iter().map(|h| h.trim_start_matches('\u{feff}').to_owned()).collect();
     let roles = roles(&header).map_err(bad)?;
     let mut table = Table { width: roles.features.len(), ..Table::default() };
-    for (row, record) in reader.records().enumerate() {
+    let (mut parts, mut chunk) = (Vec::new(), Vec::new());
+    let mut rows = 0usize;
+    for record in reader.records() {
         let record = record.map_err(|e| bad(e.to_string()))?;
-        let line = record.position().map_or(row as u64 + 2, csv::Position::line);
+        let line = record.position().map_or(rows as u64 + 2, csv::Position::line);
         for &at in &roles.features {
             let text = record.get(at).unwrap_or("");
             let value: f32 = text
                 .parse()
                 .map_err(|_| bad(format!("line {line}, column `{}`: `{text}` is no number", header[at])))?;
-            table.values.push(value);
+            chunk.push(value);
         }
+        if chunk.len() >= CHUNK {
+            parts.push(scratch.keep(table.width, std::mem::take(&mut chunk))?);
+        }
+        roles.name_row(&record, &mut table);
+        rows += 1;
+    }
+    if rows == 0 {
+        return Err(bad("it has a header and no row".into()));
+    }
+    parts.push(chunk.into());
+    table.values = Values::stack(table.width, parts);
+    if table.coords.len() != rows {
+        table.coords.clear();
+    }
+    notes.push(described(&roles, &header));
+    Ok(table)
+}
+
+impl Roles {
+    /// Adds what a row says beside its features.
+    fn name_row(&self, record: &csv::StringRecord, table: &mut Table) {
         let cell = |role: &str| {
-            let text = roles.known.get(role).and_then(|at| record.get(*at));
+            let text = self.known.get(role).and_then(|at| record.get(*at));
             text.filter(|v| !v.is_empty()).map(str::to_owned)
         };
         let columns: [(&mut Names, &str); 5] = [
@@ -58,7 +85,7 @@ pub(super) fn read(path: &Path, notes: &mut Vec<String>) -> Result<Table> {
             (&mut table.sites, "site"),
         ];
         for (column, role) in columns {
-            if roles.known.contains_key(role) {
+            if self.known.contains_key(role) {
                 column.push(cell(role));
             }
         }
@@ -68,14 +95,6 @@ pub(super) fn read(path: &Path, notes: &mut Vec<String>) -> Result<Table> {
             table.coords.extend(whole(&x).zip(whole(&y)).map(|(x, y)| [x, y]));
         }
     }
-    if table.values.is_empty() {
-        return Err(bad("it has a header and no row".into()));
-    }
-    if table.coords.len() != table.rows() {
-        table.coords.clear();
-    }
-    notes.push(described(&roles, &header));
-    Ok(table)
 }
 
 fn roles(header: &[String]) -> std::result::Result<Roles, String> {

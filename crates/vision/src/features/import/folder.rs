@@ -5,12 +5,13 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::features::table::{self, Table};
 use crate::features::{hdf5, npy};
+use crate::values::Scratch;
 
 /// Files that one folder may hold.
 const MOST: usize = 100_000;
 
 /// The bag of every `.h5` or `.npy` file, by name.
-pub(super) fn read(folder: &Path, notes: &mut Vec<String>) -> Result<Vec<Table>> {
+pub(super) fn read(folder: &Path, scratch: &Scratch, notes: &mut Vec<String>) -> Result<Vec<Table>> {
     let mut files = Vec::new();
     let mut others = 0;
     for entry in std::fs::read_dir(folder).map_err(Error::io("listing", folder))? {
@@ -33,13 +34,15 @@ pub(super) fn read(folder: &Path, notes: &mut Vec<String>) -> Result<Vec<Table>>
     for path in files {
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let mut read = if super::extension(&path) == "npy" {
+            // Thousands of files are not all kept open.
             let (width, values) = npy::read(&path)?;
+            let values = scratch.keep(width, values.whole()?.into_owned())?;
             vec![Table { width, values, ..Table::default() }]
         } else {
-            hdf5::read(&path, None)?
+            hdf5::read(&path, None, scratch)?
         };
         for table in &mut read {
-            table::written(&table.values).map_err(|reason| Error::format("features", &path, reason))?;
+            table::written(&table.values, "features", &path)?;
             table.slide.get_or_insert_with(|| name.clone());
         }
         tables.append(&mut read);

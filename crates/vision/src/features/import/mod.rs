@@ -5,12 +5,13 @@ mod folder;
 mod labels;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::file::Features;
 use super::table::{self, Table};
-use super::{hdf5, npy};
+use super::{Features, hdf5, npy};
 use crate::error::{Error, Result};
 use crate::tensorfile::TensorFile;
+use crate::values::{Scratch, Values};
 
 /// What an imported file does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +23,9 @@ pub struct ImportOptions {
     pub dataset: Option<String>,
     /// The digest of the backbone that made the features, where its owner knows; otherwise it stays unknown.
     pub backbone: Option<[u8; 32]>,
+    /// Where numbers go that do not fit into memory and cannot be left in their file (CSV, HDF5): a folder on a disk, such as that of
+    /// the result. The system's folder for such files where none is named.
+    pub scratch: Option<PathBuf>,
 }
 
 /// Features, and what was made of the file.
@@ -57,8 +61,13 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     if extension == "safetensors" && !is_folder && Features::is_ours(path) {
         return ours(path, options);
     }
-    let mut tables =
-        if is_folder { folder::read(path, &mut notes)? } else { read(path, options, &mut notes)? };
+    let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
+    let scratch = Scratch::new(&scratch);
+    let mut tables = if is_folder {
+        folder::read(path, &scratch, &mut notes)?
+    } else {
+        read(path, options, &scratch, &mut notes)?
+    };
     if let Some(labels) = &options.labels {
         for table in &mut tables {
             labels::join(table, labels, &mut notes)?;
@@ -100,26 +109,31 @@ fn extension(path: &Path) -> String {
 }
 
 /// The tables of one file: one, but for HDF5 with a group a slide.
-fn read(path: &Path, options: &ImportOptions, notes: &mut Vec<String>) -> Result<Vec<Table>> {
+fn read(
+    path: &Path,
+    options: &ImportOptions,
+    scratch: &Scratch,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Table>> {
     let bare = |(width, values)| Table { width, values, ..Table::default() };
     let tables = match extension(path).as_str() {
         "safetensors" => vec![bare(safetensors(path)?)],
         "npy" => vec![bare(npy::read(path)?)],
-        "csv" => vec![columns::read(path, notes)?],
-        "h5" | "hdf5" => hdf5::read(path, options.dataset.as_deref())?,
+        "csv" => vec![columns::read(path, scratch, notes)?],
+        "h5" | "hdf5" => hdf5::read(path, options.dataset.as_deref(), scratch)?,
         other => {
             let reason = format!("`.{other}` is none of .safetensors, .npy, .csv, .h5");
             return Err(Error::format("features", path, reason));
         }
     };
     for table in &tables {
-        table::written(&table.values).map_err(|reason| Error::format("features", path, reason))?;
+        table::written(&table.values, "features", path)?;
     }
     Ok(tables)
 }
 
-fn safetensors(path: &Path) -> Result<(usize, Vec<f32>)> {
-    let mut file = TensorFile::open(path)?;
+fn safetensors(path: &Path) -> Result<(usize, Values)> {
+    let file = TensorFile::open(path)?;
     let matrices: Vec<String> = file
         .names()
         .filter(|n| file.entry(n).is_some_and(|e| e.shape.len() == 2))
@@ -132,6 +146,6 @@ fn safetensors(path: &Path) -> Result<(usize, Vec<f32>)> {
             format!("no tensor `features` or `embeddings`, and {} of rank 2: {matrices:?}", matrices.len());
         Error::format("features", path, reason)
     })?;
-    let width = file.entry(&name).map_or(0, |e| e.shape[1]);
-    Ok((width, file.floats(&name)?))
+    let numbers = Arc::new(file.numbers(&name)?);
+    Ok((numbers.width(), Values::of_file(numbers)?))
 }
