@@ -23,7 +23,7 @@ fn columns_are_what_their_names_say() {
     for (header, row, label, dropped) in [
         ("id,label,f0,f1,f2", "t,a,1,2,3", Some("a"), ""),
         ("ID,Label,0,1,2", "t,a,1,2,3", Some("a"), ""),
-        (",0,1,2", "7,1,2,3", None, "``"),
+        (",0,1,2", "7,1,2,3", None, "a column without a name"),
         ("index,Target,feat_0,feat_1,feat_2", "7,a,1,2,3", Some("a"), "`index`"),
         ("image_id,x,y,class,f0,f1,f2", "t,100,200,a,1,2,3", Some("a"), ""),
         ("Unnamed: 0,filename,diagnosis,f_1,f_2,f_3,age", "0,t,a,1,2,3,61", Some("a"), "`Unnamed: 0`, `age`"),
