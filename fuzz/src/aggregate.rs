@@ -46,7 +46,9 @@ impl Toy {
         let (mut bodies, mut part, mut checks) = (Vec::new(), Zeroizing::new(Vec::new()), Vec::new());
         for (i, values) in VALUES.iter().enumerate() {
             let mut digest = ValuesDigest::new(&plan);
-            values.iter().for_each(|&v| digest.push(v));
+            for &v in values {
+                digest.push(v);
+            }
             let digest = digest.finish();
             let site = SiteRound::new(&plan, round, &[3 + i as u8; 32], &[9 + i as u8; 32], &digest);
             let mut body = Vec::new();

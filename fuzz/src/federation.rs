@@ -79,7 +79,7 @@ impl Toy {
         let headers: Vec<_> = uploads.iter().map(|(_, r)| r.upload.clone()).collect();
         let mut toy = Self { round, sites, headers, seeds: Vec::new() };
         let objects = toy.objects(&epoch, &uploads)?;
-        let texts = toy.texts()?;
+        let texts = Toy::texts()?;
         let numbered = (0..).zip(&objects).map(|(which, object): (u8, _)| [&[which], &object[..]].concat());
         let texts = texts.iter().map(|text| [&[DECODERS as u8 - 1], text.as_bytes()].concat());
         toy.seeds = numbered.chain(texts).collect();
@@ -117,7 +117,7 @@ impl Toy {
         ])
     }
 
-    fn texts(&self) -> Result<Vec<String>> {
+    fn texts() -> Result<Vec<String>> {
         let opened = Digest([1; 32]);
         let mark = Mark::Opening { job: JobId(opened), round: 1, opening: opened, sum: Blob::of(b"sum") };
         let policy = Policy {

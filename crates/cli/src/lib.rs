@@ -54,9 +54,7 @@ fn exit_code(e: &anyhow::Error) -> u8 {
     if let Some(app) = e.downcast_ref::<blindscope_node::Error>() {
         return app.exit_code();
     }
-    let callers = e
-        .downcast_ref::<blindscope_learn::features::Error>()
-        .is_some_and(blindscope_learn::features::Error::is_callers)
+    let callers = e.chain().any(blindscope_learn::features::is_callers)
         || e.downcast_ref::<jobs::Error>().is_some_and(jobs::Error::is_callers)
         || e.downcast_ref::<training::Error>().is_some_and(training::Error::is_callers);
     if callers || blindscope_node::is_absent(e.as_ref()) { 3 } else { 1 }

@@ -259,7 +259,8 @@ fn figures(out: &mut impl Write, when: &str, e: &Evaluation) -> io::Result<()> {
     let auc = e.auc.map_or("none (rows of one class)".into(), percent);
     writeln!(out, "  balanced accuracy {balanced}, macro F1 {f1}, AUC {auc}")?;
     for (class, counts) in e.classes.iter().zip(&e.confusion) {
-        let [precision, recall] = [class.precision, class.recall].map(percent);
+        let or_none = |figure: Option<f64>| figure.map_or("none".into(), percent);
+        let [precision, recall] = [class.precision, class.recall].map(or_none);
         writeln!(out, "  {}: precision {precision}, recall {recall}, predicted as {counts:?}", class.name)?;
     }
     Ok(())

@@ -31,6 +31,10 @@ fn listings_take_each_tile_once_and_name_what_they_leave() {
     for word in ["glands/up", "pearls/again", "not UTF-8", "line break", "empty.png", "page.jpg", "cut.jpg"] {
         assert!(skipped.iter().any(|s| s.contains(word)), "{word}: {skipped:?}");
     }
+    for (name, word) in [("empty.png", "it is empty"), ("page.jpg", "a web page")] {
+        let said = skipped.iter().find(|s| s.contains(name)).unwrap();
+        assert!(said.contains(word), "{said}");
+    }
     // Nothing that is computed is lost because of them.
     let made = json(folder, "features extract tiles f.safetensors --small --json");
     assert_eq!(made["rows"], 12);

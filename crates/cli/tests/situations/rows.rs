@@ -16,8 +16,14 @@ fn features_of_other_tools_are_told_by_name() {
     assert_eq!((&made["width"], &made["rows"]), (&2.into(), &2.into()), "{made}");
     assert!(made["notes"].to_string().contains("f0"), "what was taken is listed: {made}");
     write(folder, "bare.csv", "1.0,2.0,3.0\n4.0,5.0,6.0\n");
-    let (_, said) = refused(folder, "features import bare.csv bare.safetensors");
-    assert!(said.contains("header"), "{said}");
+    let (code, said) = refused(folder, "features import bare.csv bare.safetensors");
+    assert!(code == 3 && said.contains("header"), "{code} {said}");
+    // What pandas writes in front has no name; what is no features file at all is the caller's to correct as well.
+    write(folder, "pandas.csv", ",f0,f1\n0,1.5,2.5\n1,3.5,4.5\n");
+    let made = json(folder, "features import pandas.csv pandas.safetensors --json");
+    assert!(made["notes"].to_string().contains("not taken: a column without a name"), "{made}");
+    let (code, said) = refused(folder, "train head bare.csv h.json");
+    assert!(code == 3, "{code} {said}");
     // Labels join by id, whatever the order.
     write(folder, "ids.csv", "id,f0,f1\np,1,2\nq,3,4\nr,5,6\n");
     write(folder, "labels.csv", "path,label\nr,three\np,one\nq,two\n");

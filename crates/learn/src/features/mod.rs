@@ -126,6 +126,12 @@ impl Error {
     }
 }
 
+/// Whether an error, of features or of what lies below them, is the caller's to correct: a file that is not what it should be, say.
+pub fn is_callers(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<Error>().is_some_and(Error::is_callers)
+        || error.downcast_ref::<blindscope_vision::Error>().is_some_and(|e| !e.is_machines())
+}
+
 /// Refuses to write over what is read, under whatever name.
 ///
 /// # Errors

@@ -24,10 +24,10 @@ pub struct EpochFigures {
 pub struct ClassFigures {
     /// Its name.
     pub name: String,
-    /// Right answers among its predictions.
-    pub precision: f64,
-    /// Right answers among its rows.
-    pub recall: f64,
+    /// Right answers among its predictions; none where nothing was predicted as it.
+    pub precision: Option<f64>,
+    /// Right answers among its rows; none where it has no rows.
+    pub recall: Option<f64>,
     /// Harmonic mean of both.
     pub f1: f64,
 }
@@ -77,8 +77,8 @@ impl Evaluation {
         let confusion: &Confusion = &metrics.confusion;
         let class = |(at, name): (usize, &String)| ClassFigures {
             name: name.clone(),
-            precision: confusion.precision(at),
-            recall: confusion.recall(at),
+            precision: confusion.counts.iter().any(|row| row[at] > 0).then(|| confusion.precision(at)),
+            recall: confusion.counts[at].iter().any(|n| *n > 0).then(|| confusion.recall(at)),
             f1: confusion.f1(at),
         };
         Self {

@@ -101,6 +101,9 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     if tiff::is_tiff(bytes) {
         return tiff::decode(bytes, limits);
     }
+    if let Some(other) = other_file(bytes) {
+        return Err(ImageProblem::Damaged(other.to_owned()));
+    }
     let damaged = |e: image::ImageError| ImageProblem::Damaged(e.to_string());
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut decoder =
@@ -116,6 +119,21 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     decoder.set_limits(decoder_limits).map_err(damaged)?;
     let rgb = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
     Ok(Rgb { width: width as usize, height: height as usize, pixels: rgb.into_raw() })
+}
+
+/// What lies where a picture should, where that is common.
+fn other_file(bytes: &[u8]) -> Option<&'static str> {
+    let text = bytes.trim_ascii_start();
+    let begins = |tag: &str| text.get(..tag.len()).is_some_and(|b| b.eq_ignore_ascii_case(tag.as_bytes()));
+    if text.is_empty() {
+        Some("it is empty; copy it again from where it came from")
+    } else if begins("<!doctype html") || begins("<html") {
+        Some("it is a web page: the download was refused or needs a login; fetch it anew")
+    } else if begins("version https://git-lfs") {
+        Some("it is a Git LFS pointer, not the file itself; run `git lfs pull` where it was cloned")
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

@@ -169,6 +169,11 @@ fn largest_family(header: &[String], rest: &[usize]) -> Vec<usize> {
     families.into_values().max_by_key(Vec::len).unwrap_or_default()
 }
 
+/// A column's name as people see it.
+fn shown(name: &str) -> String {
+    if name.trim().is_empty() { "a column without a name".to_owned() } else { format!("`{name}`") }
+}
+
 /// What was taken, in a sentence.
 fn described(roles: &Roles, header: &[String]) -> String {
     let (first, last) = (roles.features[0], roles.features[roles.features.len() - 1]);
@@ -178,7 +183,7 @@ fn described(roles: &Roles, header: &[String]) -> String {
         let _ = write!(text, "; `{}` is the {role}", header[*at]);
     }
     if !roles.dropped.is_empty() {
-        let names: Vec<String> = roles.dropped.iter().take(12).map(|n| format!("`{n}`")).collect();
+        let names: Vec<String> = roles.dropped.iter().take(12).map(|n| shown(n)).collect();
         let _ = write!(text, "; not taken: {}", names.join(", "));
         if roles.dropped.len() > names.len() {
             let _ = write!(text, " and {} more", roles.dropped.len() - names.len());
