@@ -112,7 +112,8 @@ impl Layout {
             return Err(Error::NoPlan { what: "a token's slots", needed: least, most: slots, hint });
         }
         let tokens = d.batch.max(1).next_power_of_two().min(slots / least);
-        let room = (slots / tokens / columns.next_power_of_two()).min(period);
+        // A block holds all columns and a multiple of the period: positions that are congruent then belong to one unit.
+        let room = (slots / tokens / least).min(period);
         let (replicas, columns_of) = match d.replicas {
             None => (room, vec![(0, slots / tokens / room)]),
             Some(most) => (most.clamp(1, room), split(columns, period)),

@@ -157,6 +157,19 @@ fn plans_of_another_version_are_refused_by_their_version() {
     assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 4; plan again");
 }
 
+/// Copies that are no power of two leave the ring in which what did not travel can be told apart.
+#[test]
+fn plans_with_odd_copies_are_refused() {
+    let mut r = rng(49);
+    let head = polynomial(&mut r, [768, 32, 3], &SQUARE);
+    let plan = Plan::new(&head, Policy::new(1).precise(8)).unwrap();
+    let mut odd: serde_json::Value = serde_json::from_slice(&plan.to_bytes().unwrap()).unwrap();
+    assert!(odd["chain"]["replicas"].is_u64(), "{odd}");
+    odd["chain"]["replicas"] = 3.into();
+    let refused = Plan::from_bytes(&serde_json::to_vec(&odd).unwrap()).unwrap_err();
+    assert!(refused.to_string().contains("plan.chain.replicas is 3"), "{refused}");
+}
+
 /// The narrowest primes that a search may name exist in every ring, as many as a plan takes.
 #[test]
 fn narrow_primes_exist() {

@@ -35,6 +35,18 @@ fn degree_two_of_batches() {
     }
 }
 
+/// More units than columns: a block of positions then holds them all.
+#[test]
+fn hidden_layers_wider_than_a_token() {
+    let mut r = rng(12);
+    for (shape, batch) in [([32, 32, 3], 8), ([64, 128, 3], 1), ([128, 128, 3], 1), ([64, 64, 3], 1), ([6, 64, 3], 5)] {
+        let head = polynomial(&mut r, shape, &SQUARE);
+        for policy in [token(batch), classical(batch), token(batch).precise(4), classical(batch).precise(4)] {
+            agrees(&format!("{shape:?} of {batch}"), &head, policy, batch, &mut r);
+        }
+    }
+}
+
 #[test]
 fn degree_four() {
     let mut r = rng(3);

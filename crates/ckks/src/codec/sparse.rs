@@ -2,7 +2,9 @@
 //!
 //! Of `c_0` only the coefficients at `places` travel, as digits of balanced mixed radix, `v = d_0 + q_0·(d_1 + q_1·(d_2 + …))`,
 //! each raised by `(q_i - 1)/2` and packed at the width of its prime; of `d_0` the low bits are left out, and the reader puts the
-//! middle of what is missing in their place. The other coefficients become zero at the reader: there the ciphertext decrypts to
+//! middle of what is missing in their place: of the two numbers that are nearest to it one or the other, by the Rudin-Shapiro sequence
+//! (Rudin, 1959). Its sums with roots of unity are no larger than `√(2n)`, so that what is off by one half everywhere adds up in no
+//! slot. The other coefficients become zero at the reader: there the ciphertext decrypts to
 //! noise of the size of the modulus.
 
 use super::SPARSE_CIPHERTEXT;
@@ -114,6 +116,12 @@ fn digit(r: &mut Source<'_>, m: &Modulus, bits: u32, count: usize) -> Result<Vec
         return Err(Error::Residue { object: r.object(), index, found, modulus });
     }
     // Of the last run of digits the middle may not be below the prime.
-    let restored = |x: &u64| ((x << dropped) + ((1 << dropped) >> 1)).min(m.value() - 1);
-    Ok(packed.iter().map(|x| restored(x) as i64 - half).collect())
+    let middle = |k: usize| ((1u64 << dropped) >> 1) - if dropped > 0 { rudin_shapiro(k) } else { 0 };
+    let restored = |(k, x): (usize, &u64)| ((x << dropped) + middle(k)).min(m.value() - 1);
+    Ok(packed.iter().enumerate().map(|e| restored(e) as i64 - half).collect())
+}
+
+/// Whether an odd number of pairs of ones stand side by side in `k`.
+fn rudin_shapiro(k: usize) -> u64 {
+    u64::from((k & (k >> 1)).count_ones() & 1)
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::literal::within;
 use super::{KeyOwner, Packing, PlanLiteral};
-use crate::Result;
+use crate::{Error, Result};
 use blindscope_ckks::{Arithmetic, ModulusLiteral, Parameters, ParametersLiteral, Security};
 
 /// Rings that plans use, as `log2 N`.
@@ -141,6 +141,10 @@ impl Chain {
             // None in plans whose questions are whole.
             let most = if Self::may_leave_out(plan, self.rescale) { MOST_REPLICAS } else { 0 };
             within("plan.chain.replicas", replicas, 1, most)?;
+            if !replicas.is_power_of_two() {
+                let (field, expected) = ("plan.chain.replicas", "a power of two".to_owned());
+                return Err(Error::Length { field, found: replicas, expected });
+            }
         }
         if let Some(bits) = self.answer_digit {
             within("plan.chain.answer_digit", bits as usize, 2, 8)?;

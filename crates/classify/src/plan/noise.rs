@@ -99,7 +99,8 @@ impl<'p> Noise<'p> {
 
     /// An error of a question's coefficient, with what is dropped of it and what rotations of the question add.
     fn question(&self, l: &Layout) -> f64 {
-        let dropped = if l.is_whole() { 0.0 } else { f64::from(DROPPED).exp2() / 12f64.sqrt() };
+        // `(4^d - 1)/12` about the middle, and the quarter by which what is put in its place is beside it.
+        let dropped = if l.is_whole() { 0.0 } else { ((f64::from(2 * DROPPED).exp2() + 2.0) / 12.0).sqrt() };
         let hoisted = if l.babies > 1 { self.digits(self.limbs, self.keys.error) } else { 0.0 };
         self.fresh.hypot(dropped).hypot(hoisted)
     }
