@@ -39,7 +39,9 @@ fn degree_two_of_batches() {
 #[test]
 fn hidden_layers_wider_than_a_token() {
     let mut r = rng(12);
-    for (shape, batch) in [([32, 32, 3], 8), ([64, 128, 3], 1), ([128, 128, 3], 1), ([64, 64, 3], 1), ([6, 64, 3], 5)] {
+    for (shape, batch) in
+        [([32, 32, 3], 8), ([64, 128, 3], 1), ([128, 128, 3], 1), ([64, 64, 3], 1), ([6, 64, 3], 5)]
+    {
         let head = polynomial(&mut r, shape, &SQUARE);
         for policy in [token(batch), classical(batch), token(batch).precise(4), classical(batch).precise(4)] {
             agrees(&format!("{shape:?} of {batch}"), &head, policy, batch, &mut r);

@@ -242,7 +242,8 @@ fn encrypt(
     let mut rng = blindscope_node::system::rng()
         .map_err(|e| Error::io("draw randomness")(io::Error::other(e.to_string())))?;
     rng.fill_bytes(&mut *random);
-    let by = Uploader { round, me: disk.me, sealing: &disk.sealing, signer: &disk.identity };
+    let only = site.bound_to(disk.me, round, &input);
+    let by = Uploader { round, me: disk.me, sealing: &disk.sealing, signer: &disk.identity, only };
     let again = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
     let mut bytes = Vec::with_capacity(round.upload_len(disk.me, true) as usize);
     let upload = write_upload(&by, true, &again, &random, &mut bytes)?;

@@ -222,7 +222,10 @@ fn judge_sum(task: &Task) -> Judged {
             | (Ask::Vouch { .. }, Phase::Vouch)
             | (Ask::Open { .. }, Phase::Open)
     );
-    require(fits, Objection::OtherPhase { step })
+    require(fits, Objection::OtherPhase { step })?;
+    // What a round starts from is part of its input. In a first round it would change no value, only the input's name.
+    let started = matches!(&task.ask, Ask::Upload { input: Some(_), .. });
+    require(step.round > 0 || !started, Objection::EarlyStart)
 }
 
 /// Refuses ciphertexts of another length than the job's.

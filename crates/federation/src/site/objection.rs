@@ -139,6 +139,9 @@ pub enum Objection {
     /// A head that starts from something else than this site was shown.
     #[error("the head starts from another result than this site was shown when it contributed")]
     OtherStart,
+    /// A first round with a start: the same values would be another input.
+    #[error("the first round of a sum starts from nothing, and a start is shown")]
+    EarlyStart,
     /// Evaluation keys that this site has not made itself.
     #[error("the evaluation keys are not those that this site made of everybody's shares")]
     OtherEvaluationKeys,

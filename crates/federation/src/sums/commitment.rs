@@ -1,5 +1,6 @@
 //! What the coordinator names: the set of uploads that are summed, and their sum.
 
+use super::header::set_name;
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Blob, Error, Result, SiteId};
 use blindscope_aggregate::one_round::Challenge;
@@ -48,10 +49,11 @@ impl Commitment {
         self.uploads.iter().find(|u| u.header.site == site)
     }
 
-    /// Whether it is one of this round: sites in order, each header signed, enough of them, the sum of the right length.
+    /// Whether it is one of this round: sites in order, each header signed, enough of them, the sum of the right length, no upload bound
+    /// to another set.
     ///
     /// # Errors
-    /// [`SumRefusal::Order`], [`SumRefusal::Cohort`], [`Error::Length`], and as [`SignedUpload::from_bytes`].
+    /// [`SumRefusal::Order`], [`SumRefusal::Cohort`], [`SumRefusal::OtherSetOfInput`], [`Error::Length`], and as [`SignedUpload::from_bytes`].
     pub fn check(&self, round: &SumRound) -> Result<()> {
         for pair in self.uploads.windows(2) {
             if let [a, b] = pair
@@ -63,6 +65,10 @@ impl Commitment {
         let (found, least) = (self.uploads.len() as u64, u64::from(round.least_cohort()));
         if found < least {
             return Err(SumRefusal::Cohort { found, least }.into());
+        }
+        let named = set_name(&self.sites());
+        if self.uploads.iter().any(|u| u.header.only != Digest([0; 32]) && u.header.only != named) {
+            return Err(SumRefusal::OtherSetOfInput.into());
         }
         let expected = round.plan().sum_len();
         if self.sum.len != expected {

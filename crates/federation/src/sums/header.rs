@@ -5,6 +5,7 @@
 //! | 32 | `ρ` |
 //! | 2 | site |
 //! | 32 | nonce |
+//! | 32 | the one set that it may be summed over, or zeros |
 //! | 32 | SHA-256 of the body |
 //! | 32 each | SHA-256 of the sealed parts that travel, by holder |
 //! | by plan | check polynomials |
@@ -17,7 +18,7 @@ use blindscope_aggregate::one_round::Checks;
 use blindscope_wire::{Digest, Hasher, Writer};
 
 const WHAT: &str = "upload header";
-const DOMAIN: &str = "blindscope/sums/upload/v1";
+const DOMAIN: &str = "blindscope/sums/upload/v2";
 
 /// What a site says of its upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,9 @@ pub struct UploadHeader {
     pub site: SiteId,
     /// 32 bytes that no other upload has: parts are bound to it.
     pub nonce: [u8; 32],
+    /// Of an input that was summed before: [`set_name`] of the sites it was summed over. Whoever signs or opens another set with this
+    /// upload in it breaks the rule that an input is in one sum. Zeros for an input that was in none.
+    pub only: Digest,
     /// SHA-256 of the body.
     pub body: Digest,
     /// SHA-256 of each sealed part, in the holders' order.
@@ -43,6 +47,15 @@ pub struct SignedUpload {
     pub header: UploadHeader,
     /// By whom.
     pub signature: Signature,
+}
+
+/// Names the sites of a set, in order.
+pub fn set_name(sites: &[SiteId]) -> Digest {
+    let mut h = Hasher::new("blindscope/sums/sites/v1");
+    sites.iter().for_each(|site| {
+        h.absorb_u64(u64::from(site.0));
+    });
+    h.finish()
 }
 
 /// What the weights of an upload's check polynomials follow from: all of it but the polynomials.
@@ -63,12 +76,13 @@ pub(super) fn sent(
 
 impl UploadHeader {
     fn unsigned_bytes(&self) -> Vec<u8> {
-        let len = 32 * (3 + self.parts.len()) + 2 + self.checks.len();
+        let len = 32 * (4 + self.parts.len()) + 2 + self.checks.len();
         let mut out = Vec::with_capacity(len);
         let mut w = Writer::new(&mut out, len);
         w.bytes(&self.round.0);
         w.u16(self.site.0);
         w.bytes(&self.nonce);
+        w.bytes(&self.only.0);
         w.bytes(&self.body.0);
         self.parts.iter().for_each(|p| w.bytes(&p.0));
         w.bytes(&self.checks);
@@ -97,7 +111,7 @@ impl SignedUpload {
     /// Bytes of one in a round.
     pub fn len(round: &SumRound) -> usize {
         let parts = round.plan().sealed_parts() as usize;
-        32 * (3 + parts) + 2 + round.plan().checks_len() + SIGNATURE
+        32 * (4 + parts) + 2 + round.plan().checks_len() + SIGNATURE
     }
 
     /// The header as bytes.
@@ -119,6 +133,7 @@ impl SignedUpload {
                 round: Digest(r.array("round")?),
                 site: SiteId(r.u16("site")?),
                 nonce: r.array("nonce")?,
+                only: Digest(r.array("set")?),
                 body: Digest(r.array("body")?),
                 parts: (0..parts)
                     .map(|_| r.array("part").map(Digest))

@@ -11,6 +11,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::epoch::follows;
+use super::header::set_name;
 use super::{Agreed, Commitment, Epoch, SignedUpload, SumMark, SumRefusal, SumRound, Void};
 use crate::{JobId, Result, SiteId};
 use blindscope_wire::Digest;
@@ -127,6 +128,18 @@ impl SumSite {
             return Err(SumRefusal::SpentInput);
         }
         Ok(())
+    }
+
+    /// What this site's upload of an input is bound to: the set of an earlier sum that it is in, zeros where there is none. A site
+    /// uploads before a set is named, and those who are not in a set know nothing of its inputs; so the upload says it to all
+    /// who sign or open.
+    pub fn bound_to(&self, me: SiteId, round: &SumRound, input: &Digest) -> Digest {
+        let sets = self
+            .earlier(round, input)
+            .filter(|r| !self.voided.contains(r))
+            .filter_map(|r| self.settled.get(&r));
+        let own = sets.into_iter().find(|sites| sites.contains(&me));
+        own.map_or(Digest([0; 32]), |sites| set_name(sites))
     }
 
     /// Other rounds that this input was uploaded in.

@@ -26,6 +26,8 @@ pub struct Uploader<'a> {
     pub sealing: &'a SealingKey,
     /// The site's identity.
     pub signer: &'a dyn Signer,
+    /// The set that its input is bound to: [`super::SumSite::bound_to`].
+    pub only: Digest,
 }
 
 /// Passes a body on, names it, and keeps its first chunk.
@@ -87,7 +89,7 @@ pub fn write_upload(
     }
     let body = tee.hasher.finish().digest;
     let (sealed, parts, checks) = deal(by, &site, &nonce, &body)?;
-    let header = UploadHeader { round: round.name(), site: by.me, nonce, body, parts, checks };
+    let header = UploadHeader { round: round.name(), site: by.me, nonce, only: by.only, body, parts, checks };
     let upload = header.sign(by.signer);
     let io = Error::io("write upload");
     let mut rest = sealed;

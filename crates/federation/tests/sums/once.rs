@@ -2,7 +2,7 @@
 
 use crate::world::{World, ids, input, total};
 use blindscope_federation::SiteId;
-use blindscope_federation::sums::{SumMark, SumRefusal, SumSite, Void};
+use blindscope_federation::sums::{Commitment, SumMark, SumRefusal, SumSite, Void};
 
 /// A ∪ B ∪ {i}, then A, then B: the difference is i. No pairwise rule sees it; ours refuses the second set.
 #[test]
@@ -43,6 +43,52 @@ fn three_sums_that_would_leave_one_site() {
     assert!(e.contains("was summed over") || e.contains("summed over other sites before"), "{e}");
     // The same set is no other one.
     assert_eq!(world.whole(&rounds[1], &all).unwrap(), total(&values));
+}
+
+/// A ∪ B, A ∪ C, B ∪ C in jobs of one input, each signed and opened by those who are not in it: three sums, three values. Members that
+/// refuse do not hinder it, so every upload says the set that it is bound to.
+#[test]
+fn three_pairs_that_outsiders_sign() {
+    let pairs = [ids([0, 1]), ids([0, 2]), ids([1, 2])];
+    let others = |set: &[SiteId]| ids(0..5).into_iter().filter(|s| !set.contains(s)).collect::<Vec<_>>();
+    // The broken rule: uploads that are bound to nothing.
+    let mut world = World::new(5, 2, 0, 31);
+    let rounds = [world.round(1, 0), world.round(2, 0), world.round(3, 0)];
+    let mut sums = Vec::new();
+    for (round, set) in rounds.iter().zip(&pairs) {
+        for &site in set {
+            let values = world.values(site, round);
+            let (bytes, _) = world.actor(site).encrypt(round, &values);
+            world.receive(round, site, &bytes).unwrap();
+        }
+        let commitment = world.commit(round, set);
+        let words = world.agreements(round, &commitment, &others(set));
+        let agreed = world.agreed(round, &commitment, &words).unwrap();
+        let openings = world.open_all(round, &commitment, &agreed, &others(set)[..2]);
+        sums.push(world.read(round, &commitment, &agreed, &openings).unwrap().0);
+    }
+    let first: Vec<u64> = (0..sums[0].len()).map(|k| (sums[0][k] + sums[1][k] - sums[2][k]) / 2).collect();
+    assert_eq!(
+        first,
+        world.values(SiteId(0), &rounds[0]),
+        "two sums less the third are twice one site's values"
+    );
+    // Ours: the first is summed, and its members have seen the quorum.
+    let mut world = World::new(5, 2, 0, 31);
+    world.upload_all(&rounds[0], &pairs[0]);
+    let commitment = world.commit(&rounds[0], &pairs[0]);
+    let words = world.agreements(&rounds[0], &commitment, &others(&pairs[0]));
+    let agreed = world.agreed(&rounds[0], &commitment, &words).unwrap();
+    let mark = SumSite::settled(&rounds[0], &commitment, &agreed).unwrap();
+    pairs[0].iter().for_each(|s| world.actor(*s).store(mark.clone()));
+    world.upload_all(&rounds[1], &pairs[1]);
+    let commitment = world.commit(&rounds[1], &pairs[1]);
+    for site in others(&pairs[1]) {
+        let e = world.agree(&rounds[1], &commitment, site).unwrap_err();
+        assert!(e.contains("summed over other sites before"), "{e}");
+    }
+    // Nor does a holder open it that is shown a quorum of signatures: no commitment like it is read.
+    assert!(Commitment::from_bytes(&rounds[1], &commitment.to_bytes()).is_err());
 }
 
 /// What is spent is the input, whatever it is encoded to: another job, other digits, another round.

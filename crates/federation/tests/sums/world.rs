@@ -79,10 +79,20 @@ impl Actor {
     }
 
     pub(crate) fn encrypt(&mut self, round: &SumRound, values: &[u64]) -> (Vec<u8>, SignedUpload) {
+        self.encrypt_for(round, values, Digest([0; 32]))
+    }
+
+    /// Encrypts for one set alone; zeros for any.
+    pub(crate) fn encrypt_for(
+        &mut self,
+        round: &SumRound,
+        values: &[u64],
+        only: Digest,
+    ) -> (Vec<u8>, SignedUpload) {
         let mut random = [0; 64];
         self.rng.fill_bytes(&mut random);
         let mut out = Vec::new();
-        let by = Uploader { round, me: self.me, sealing: &self.sealing, signer: &self.identity };
+        let by = Uploader { round, me: self.me, sealing: &self.sealing, signer: &self.identity, only };
         let values = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
         let upload = write_upload(&by, true, &values, &random, &mut out).unwrap();
         assert_eq!(out.len() as u64, round.upload_len(self.me, true));
@@ -97,7 +107,8 @@ impl Actor {
         input: Digest,
     ) -> Result<Vec<u8>, SumRefusal> {
         self.site.may_upload(round, &input)?;
-        let (bytes, upload) = self.encrypt(round, values);
+        let only = self.site.bound_to(self.me, round, &input);
+        let (bytes, upload) = self.encrypt_for(round, values, only);
         self.disk.insert(round.name().0, bytes.clone());
         self.store(SumSite::uploaded(round, &upload, input));
         Ok(bytes)

@@ -46,7 +46,8 @@ pub(super) fn upload(
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
     let mut random = Zeroizing::new([0; 64]);
     rng.fill_bytes(&mut *random);
-    let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer };
+    let only = remembered.bound_to(tools.me, round, &spent);
+    let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer, only };
     let mut header = None;
     let blob = tools.blobs.create(round.upload_len(tools.me, pairs), &mut |out| {
         header = Some(write_upload(&by, pairs, &|| integers.iter(), &random, out)?);
