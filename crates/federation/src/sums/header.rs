@@ -52,9 +52,9 @@ pub struct SignedUpload {
 /// Names the sites of a set, in order.
 pub fn set_name(sites: &[SiteId]) -> Digest {
     let mut h = Hasher::new("blindscope/sums/sites/v1");
-    sites.iter().for_each(|site| {
+    for site in sites {
         h.absorb_u64(u64::from(site.0));
-    });
+    }
     h.finish()
 }
 

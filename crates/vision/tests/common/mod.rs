@@ -1,5 +1,11 @@
 //! Where tests find data that the project may not redistribute.
-#![allow(clippy::disallowed_methods, dead_code, unreachable_pub, reason = "each test file uses its part")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    dead_code,
+    unreachable_pub,
+    reason = "each test file uses its part"
+)]
 
 use std::path::PathBuf;
 
