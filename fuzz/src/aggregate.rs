@@ -9,6 +9,7 @@ use blindscope_aggregate::one_round::{
     ValuesDigest, check_body, evaluate_body, evaluate_sum, open_sum, opens_first_chunk, recover_key,
     write_sum,
 };
+use blindscope_testkit::patched;
 use blindscope_wire::Digest;
 
 const SITES: u32 = 3;
@@ -81,16 +82,9 @@ impl Toy {
         Ok(Self { plan, round, sent, sum, key, opening, seeds })
     }
 
-    /// The fuzzer's entry: an input of [`Self::decode`], or, above 127 in the first byte, a valid object with bytes replaced, each
-    /// given by its place (two bytes) and value.
+    /// The fuzzer's entry: an input of [`Self::decode`], or changes of a valid one ([`patched`]).
     pub(crate) fn run(&self, data: &[u8]) -> bool {
-        let [128..=255, which, patches @ ..] = data else { return self.decode(data) };
-        let mut input = self.seeds[usize::from(*which) % self.seeds.len()].clone();
-        for patch in patches.chunks_exact(3) {
-            let at = usize::from(u16::from_le_bytes([patch[0], patch[1]])) % input.len();
-            input[at] = patch[2];
-        }
-        self.decode(&input)
+        self.decode(&patched(&self.seeds, data))
     }
 
     /// The first byte picks the decoder. Returns whether it accepted.

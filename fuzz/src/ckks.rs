@@ -7,6 +7,7 @@ use blindscope_ckks::{
     Ciphertext, Decryptor, Encoder, Encryptor, Evaluator, KeyGenerator, Level, ModulusLiteral, Parameters,
     ParametersLiteral, SecretKey, Security, codec,
 };
+use blindscope_testkit::patched;
 use blindscope_wire::{Header, Kind, Writer};
 
 const KINDS: [Kind; 7] = [
@@ -70,16 +71,9 @@ impl Toy {
         [&[which as u8, 0], object].concat()
     }
 
-    /// The fuzzer's entry: an input of [`Self::decode`], or, above 127 in the first byte, a valid object with bytes
-    /// replaced, each given by its place (two bytes) and value.
+    /// The fuzzer's entry: an input of [`Self::decode`], or changes of a valid one ([`patched`]).
     pub(crate) fn run(&self, data: &[u8]) -> bool {
-        let [128..=255, which, patches @ ..] = data else { return self.decode(data) };
-        let mut input = self.seeds[usize::from(*which) % self.seeds.len()].clone();
-        for patch in patches.chunks_exact(3) {
-            let at = usize::from(u16::from_le_bytes([patch[0], patch[1]])) % input.len();
-            input[at] = patch[2];
-        }
-        self.decode(&input)
+        self.decode(&patched(&self.seeds, data))
     }
 
     /// The first byte picks the decoder. An odd second byte has a right header put in front of the rest, so that a

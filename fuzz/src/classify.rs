@@ -8,6 +8,7 @@ use blindscope_classify::{
     Affine, Answer, Asker, AskerSecret, EncryptedHead, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
     Normalisation, Plan, Policy, Result, Server,
 };
+use blindscope_testkit::patched;
 use blindscope_wire::{Header, Kind, Writer};
 
 /// Keys, question, answer, encrypted head: those with a header.
@@ -71,16 +72,9 @@ impl Toy {
         Ok(Self { plan, collective, keys, server, asker, secret, seeds })
     }
 
-    /// The fuzzer's entry: an input of [`Self::decode`], or, above 127 in the first byte, a valid object with bytes
-    /// replaced, each given by its place (three bytes) and value.
+    /// The fuzzer's entry: an input of [`Self::decode`], or changes of a valid one ([`patched`]).
     pub(crate) fn run(&self, data: &[u8]) -> bool {
-        let [128..=255, which, patches @ ..] = data else { return self.decode(data) };
-        let mut input = self.seeds[usize::from(*which) % self.seeds.len()].clone();
-        for patch in patches.chunks_exact(4) {
-            let at = u32::from_le_bytes([patch[0], patch[1], patch[2], 0]) as usize % input.len();
-            input[at] = patch[3];
-        }
-        self.decode(&input)
+        self.decode(&patched(&self.seeds, data))
     }
 
     /// The first byte picks the decoder. An odd second byte has a right header put in front of the rest, so that a

@@ -9,6 +9,6 @@ mod altered;
 mod precision;
 mod random;
 
-pub use altered::altered;
+pub use altered::{altered, patched};
 pub use precision::{Precision, assert_bits};
 pub use random::{complex_slots, real_values, rng};
