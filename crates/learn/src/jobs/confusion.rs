@@ -30,10 +30,9 @@ pub struct Counts {
 /// The kind.
 pub(super) static KIND: Learned = Learned {
     required: &["model"],
-    ..Learned::of::<MetricsSettings>(
-        "How well a model does on what the sites held back.",
-        |spec| Ok(Box::new(Metrics::new(settings(spec)?)?)),
-    )
+    ..Learned::of::<MetricsSettings>("How well a model does on what the sites held back.", |spec| {
+        Ok(Box::new(Metrics::new(settings(spec)?)?))
+    })
 };
 
 /// The job's learning.

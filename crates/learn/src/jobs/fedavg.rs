@@ -23,10 +23,9 @@ const NAME: &str = "fedavg";
 /// The kind.
 pub(super) static KIND: Learned = Learned {
     clips: ClipsAt::Model,
-    ..Learned::of::<FedAvgSettings>(
-        "Rounds of local training of a polynomial head, averaged.",
-        |spec| Ok(Box::new(FedAvg::new(settings(spec)?)?)),
-    )
+    ..Learned::of::<FedAvgSettings>("Rounds of local training of a polynomial head, averaged.", |spec| {
+        Ok(Box::new(FedAvg::new(settings(spec)?)?))
+    })
 };
 
 /// The job's learning.
