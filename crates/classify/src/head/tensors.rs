@@ -200,7 +200,7 @@ impl Tensors<'_> {
         let values = match tensor.dtype() {
             Dtype::F64 => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
             Dtype::F32 => data.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            other => return Err(refused(name, format!("{other:?}"), "F64 or F32")),
+            other => return Err(refused(name, other.to_string(), "F64 or F32")),
         };
         Ok((tensor.shape().to_vec(), values))
     }

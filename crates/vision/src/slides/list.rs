@@ -1,6 +1,6 @@
 //! Which slides there are: a folder, or a CSV that names files, cases and labels.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::data::Rejected;
@@ -104,11 +104,6 @@ impl SlideTable {
         self.rows.get(&plain_name(name)).map(|(_, facts)| facts)
     }
 
-    /// Names that a list of slides has not.
-    pub fn unknown_to(&self, slides: &[SlideEntry]) -> Vec<String> {
-        let known: HashSet<String> = slides.iter().map(|s| plain_name(&s.name)).collect();
-        self.rows.keys().filter(|name| !known.contains(*name)).cloned().collect()
-    }
 }
 
 /// A slide's name without a slide's ending.

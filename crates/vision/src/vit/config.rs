@@ -105,11 +105,6 @@ impl Config {
         Self::plain(200, 25, 768, 12, 12)
     }
 
-    /// DINOv2 ViT-B/14 with four registers and layer scale at 224.
-    pub fn dinov2_base_registers() -> Self {
-        Self { registers: 4, layer_scale: true, ..Self::plain(224, 14, 768, 12, 12) }
-    }
-
     /// Patches `n` of an image.
     pub fn patches(&self) -> usize {
         let side = self.image / self.patch;

@@ -36,4 +36,4 @@ pub use norm::Norm;
 pub(crate) use parameters::fill_normal;
 pub use parameters::{Parameters, TensorSpec};
 pub use position::Interpolation;
-pub use weights::{Described, describe, infer_config, load, load_with, save};
+pub use weights::{Described, describe, load, load_with, save};

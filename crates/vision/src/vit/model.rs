@@ -57,11 +57,18 @@ impl Vit {
     pub fn new(config: Config, parameters: Parameters) -> Result<Self> {
         config.check()?;
         let expected = Parameters::zeros(&config);
-        let agrees = parameters.blocks.len() == config.depth
-            && parameters.specs(&config).iter().zip(parameters.tensors()).all(|(s, t)| s.len() == t.len())
-            && expected.head.outputs == parameters.head.outputs;
-        if !agrees {
-            return Err(Error::shape("building a model", format!("tensors of {config:?}"), "others"));
+        let counts = [
+            ("blocks", config.depth, parameters.blocks.len()),
+            ("outputs of `head`", expected.head.outputs, parameters.head.outputs),
+        ];
+        if let Some((what, expected, found)) = counts.into_iter().find(|(_, expected, found)| expected != found) {
+            return Err(Error::shape("building a model", format!("{expected} {what}"), found));
+        }
+        let specs = parameters.specs(&config);
+        let other = specs.iter().zip(parameters.tensors()).find(|(spec, tensor)| spec.len() != tensor.len());
+        if let Some((spec, tensor)) = other {
+            let expected = format!("{} values in `{}`", spec.len(), spec.name);
+            return Err(Error::shape("building a model", expected, tensor.len()));
         }
         Ok(Self { config, parameters })
     }
