@@ -28,8 +28,8 @@ impl EncryptedHead {
     /// otherwise.
     ///
     /// # Errors
-    /// [`Error::OtherMode`] unless the plan is for an encrypted head, [`Error::Length`] for a head of
-    /// another shape, [`Error::Ckks`].
+    /// [`Error::OtherMode`] unless the plan is for an encrypted head, [`Error::Length`] for a head of another shape,
+    /// [`Error::Ckks`] for a key of other parameters.
     pub fn encrypt(
         head: &Head,
         plan: &Plan,

@@ -22,7 +22,10 @@ impl Form {
             return Ok(());
         }
         let text = |components: usize, form: Self, params| {
-            format!("{components} components, level {}, scale {}, parameters {params}", form.level, form.scale)
+            format!(
+                "{components} components, level {}, scale {}, parameters {params}",
+                form.level, form.scale
+            )
         };
         let given = Self { level: c.level(), scale: c.scale() };
         Err(Error::Form {

@@ -120,8 +120,8 @@ impl EvaluationKeys {
     /// Reads seeded keys: exactly those that the plan names, at their levels.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Ckks`], [`Error::OtherPlan`] for keys that the plan does not
-    /// name.
+    /// [`Error::Wire`] for bytes of another kind or plan, [`Error::Count`] for another length than the plan's, [`Error::Ckks`] for
+    /// a key that is cut or altered, [`Error::OtherKey`] for one that the plan does not name.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let wire = |source| Error::Wire { object: "keys", source };
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;

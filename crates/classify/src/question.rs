@@ -39,7 +39,8 @@ pub(crate) fn write_head(plan: &Plan, tokens: usize, out: &mut impl Write) -> Re
 /// How many tokens the bytes of a question say that they hold.
 ///
 /// # Errors
-/// [`Error::OtherPlan`], [`Error::Wire`], [`Error::Count`] for other or malformed questions.
+/// [`Error::OtherPlan`] for a question of another plan, [`Error::Wire`] for bytes that are none, [`Error::Count`] for more tokens
+/// than the plan's batch or none.
 pub fn announced(plan: &Plan, question: &[u8]) -> Result<usize> {
     Ok(Pieces::open(plan, question)?.tokens())
 }

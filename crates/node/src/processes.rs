@@ -192,11 +192,7 @@ impl Processes {
         let path = self.folder.join("logs").join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(&path).map_err(failed("open", &path))?;
         let mut process = Command::new(&self.binary);
-        process
-            .args(command)
-            .arg("--kit")
-            .arg(self.folder.join(name))
-            .arg("--until-input-ends");
+        process.args(command).arg("--kit").arg(self.folder.join(name)).arg("--until-input-ends");
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         process.spawn().map_err(failed("start", &self.binary))
     }

@@ -201,7 +201,8 @@ impl Remainder {
         let one = |(i, m): (usize, &Plaintext)| {
             const OP: &str = "deal";
             if m.params() != params {
-                let (expected, found) = (params.fingerprint().to_string(), m.params().fingerprint().to_string());
+                let (expected, found) =
+                    (params.fingerprint().to_string(), m.params().fingerprint().to_string());
                 return Err(Error::Foreign { op: OP, what: "parameters", expected, found });
             }
             if m.level() != params.top_level() {

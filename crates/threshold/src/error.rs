@@ -152,7 +152,9 @@ pub enum Error {
         found: u64,
     },
     /// Something made for another roster, or under other parameters.
-    #[error("{op}: {what} {found}, this session's are {expected}; take what was made for the same study and key")]
+    #[error(
+        "{op}: {what} {found}, this session's are {expected}; take what was made for the same study and key"
+    )]
     Foreign {
         /// The operation.
         op: &'static str,

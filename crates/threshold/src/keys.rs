@@ -357,7 +357,8 @@ impl RelinKeyRoundTwo {
     /// The key, from the first round's sum and the second round's.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`]; [`blindscope_ckks::Error::KeyShape`] where the first sum is not one.
+    /// [`crate::Error::Missing`] where somebody who is needed has not contributed; [`blindscope_ckks::Error::KeyShape`] where the
+    /// first sum is not one.
     pub fn finish(transcript: &Transcript, one: &[Poly<Ntt>], two: Collector) -> Result<RelinKey> {
         let params = transcript.params();
         let mut b = two.finish()?;

@@ -43,7 +43,7 @@ impl Committee {
     /// These sites.
     ///
     /// # Errors
-    /// [`Error::Committee`] unless there are exactly `t`; [`Error::ForeignParty`].
+    /// [`Error::Committee`] unless there are exactly `t`; [`Error::ForeignParty`] for one that is not on the roster.
     pub fn new(roster: &Roster, members: &[PartyId]) -> Result<Self> {
         members.iter().try_for_each(|&p| roster.check("committee", p))?;
         let set: BTreeSet<_> = members.iter().copied().collect();
@@ -186,7 +186,8 @@ impl PartCollector {
     /// For the parts of this ceremony to `party`.
     pub fn new(ceremony: &Transcript, party: PartyId) -> Self {
         let pairs = (0..ceremony.roster().parties()).map(|_| SecretSeed::from_bytes([0; 32])).collect();
-        let share = KeyShare { session: ceremony.digest(), party, pairs, value: ceremony.params().qp().zero() };
+        let share =
+            KeyShare { session: ceremony.digest(), party, pairs, value: ceremony.params().qp().zero() };
         Self { transcript: ceremony.clone(), share, seen: BTreeSet::new() }
     }
 
@@ -196,8 +197,8 @@ impl PartCollector {
     /// Depends on the parameters alone; what is refused is told by public fields.
     ///
     /// # Errors
-    /// [`Error::Transcript`], [`Error::ForeignParty`], [`Error::NotInCommittee`] for somebody
-    /// else's part, [`Error::Duplicate`].
+    /// [`Error::Transcript`] for a part of another ceremony; [`Error::ForeignParty`] for a maker that is not on the roster;
+    /// [`Error::NotInCommittee`] for somebody else's part; [`Error::Duplicate`] for a second part of one maker.
     pub fn absorb(&mut self, part: ShamirPart) -> Result<()> {
         let op = Self::OP;
         require_session(op, &self.transcript, part.session)?;

@@ -36,7 +36,7 @@ impl Roster {
     /// The sites with these identities; any `threshold` of them can finish a decryption.
     ///
     /// # Errors
-    /// [`Error::Roster`], also where an identity stands twice.
+    /// [`Error::Roster`] for no site, too many, or a threshold outside their number; also where an identity stands twice.
     pub fn new(identities: Vec<Digest>, threshold: usize) -> Result<Self> {
         let parties = identities.len();
         let mut sorted = identities.clone();

@@ -38,7 +38,8 @@ impl Head {
     /// tensors.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::SafeTensors`], [`Error::Tensor`], or as [`Self::new`].
+    /// [`Error::TooLarge`] for a file that is not read whole, [`Error::SafeTensors`] for bytes of another format, [`Error::Tensor`]
+    /// for a tensor that is missing, strange or of another type, or as [`Self::new`].
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
             return Err(Error::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });

@@ -103,7 +103,6 @@ impl SlideTable {
     pub fn facts(&self, name: &str) -> Option<&SlideFacts> {
         self.rows.get(&plain_name(name)).map(|(_, facts)| facts)
     }
-
 }
 
 /// A slide's name without a slide's ending.
@@ -121,7 +120,8 @@ fn name_of(path: &Path) -> String {
 /// Slides of a folder and the folders in it, or of a CSV with a column `path`.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Format`]; [`Error::Data`] when two slides would have one name, or there is none.
+/// [`Error::Io`] where a file or folder cannot be read; [`Error::Format`] for a table that is none; [`Error::Data`] when two slides
+/// would have one name, or there is none.
 pub fn list_slides(path: &Path, facts: Option<&SlideTable>) -> Result<SlideList> {
     let mut list = if path.is_dir() { from_folder(path)? } else { from_csv(path)? };
     if let Some(table) = facts {
