@@ -188,59 +188,11 @@ impl Basis {
         a
     }
 
-    /// The product of all primes, least significant word first, in as many words as hold twice of it.
-    pub fn product(&self) -> Vec<u64> {
-        let bits: u32 = self.primes.iter().map(|p| p.modulus().bits()).sum();
-        let mut product = vec![0; (bits as usize + 1).div_ceil(64)];
-        if let Some(first) = product.first_mut() {
-            *first = 1;
-        }
-        for prime in self.primes.iter() {
-            let mut carry = 0u128;
-            for word in &mut product {
-                carry += u128::from(*word) * u128::from(prime.value());
-                *word = carry as u64;
-                carry >>= 64;
-            }
-        }
-        product
-    }
-
     fn zip<R: Representation>(&self, a: &mut Poly<R>, b: &Poly<R>, f: fn(&Prime, &mut [u64], &[u64])) {
         // The right side may have limbs to spare: keys and plaintexts of a higher level.
         debug_assert!(a.limb_count() <= b.limb_count() && a.limb_count() <= self.len());
         for (i, (limb, prime)) in a.limbs_mut().zip(self.primes.iter()).enumerate() {
             f(prime, limb, b.limb(i));
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ntt_primes;
-
-    /// It leaves nothing modulo each of its primes, is as long as their bits say, and one word less would not hold twice of it.
-    #[test]
-    fn a_product_is_that_of_the_primes() {
-        for count in [1, 2, 5, 9] {
-            let primes = ntt_primes(50, 5, count).unwrap();
-            let product = Basis::new(&primes, 5).unwrap().product();
-            for q in &primes {
-                let rest = |r: u128, w: &u64| ((r << 64) | u128::from(*w)) % u128::from(*q);
-                assert_eq!(product.iter().rev().fold(0, rest), 0);
-            }
-            // Quotients by all primes in turn leave one.
-            let mut rest = product.clone();
-            for q in &primes {
-                let mut carry = 0u128;
-                for word in rest.iter_mut().rev() {
-                    let dividend = (carry << 64) | u128::from(*word);
-                    (*word, carry) = ((dividend / u128::from(*q)) as u64, dividend % u128::from(*q));
-                }
-            }
-            assert_eq!((rest[0], rest[1..].iter().all(|w| *w == 0)), (1, true));
-            assert_eq!(product.len(), (50 * count + 1).div_ceil(64));
         }
     }
 }

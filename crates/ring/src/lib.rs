@@ -4,7 +4,7 @@
 //! transform of one ring degree and the vector kernels; [`Basis`] is a row of primes and [`Poly`] a
 //! polynomial with one residue limb a prime, whose representation (coefficients or evaluations) is in its
 //! type. Around them: [`galois`] automorphisms, [`extend`] basis extension, [`sample`] distributions,
-//! [`lift`] exact signed values from residues.
+//! [`lift`] exact signed values from residues, [`integers`] the same as words.
 //!
 //! Every vector operation has a path in portable words, one in doubles for processors with AVX2 and FMA and primes of at most 50
 //! bits, and one with AVX-512 IFMA for primes of at most 46 bits ([`Arithmetic`]). All give the same bytes.
@@ -17,6 +17,7 @@ mod doubles;
 mod error;
 pub mod extend;
 pub mod galois;
+pub mod integers;
 mod kernels;
 pub mod lift;
 mod modulus;

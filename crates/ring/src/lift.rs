@@ -32,6 +32,10 @@ impl Lift {
         Self { basis: basis.clone(), inverse }
     }
 
+    pub(crate) fn basis(&self) -> &Basis {
+        &self.basis
+    }
+
     /// The balanced digits of each coefficient: `out[i][k]` is digit `i` of coefficient `k`.
     pub fn digits(&self, a: &Poly<Coeff>) -> Vec<Vec<i64>> {
         let residues = self.digit_residues(a);
@@ -43,7 +47,7 @@ impl Lift {
     }
 
     /// The digits as residues: digit `i` below `q_i`, standing for its centred representative.
-    fn digit_residues(&self, a: &Poly<Coeff>) -> Vec<Vec<u64>> {
+    pub(crate) fn digit_residues(&self, a: &Poly<Coeff>) -> Vec<Vec<u64>> {
         let mut digits: Vec<Vec<u64>> = Vec::with_capacity(a.limb_count());
         let mut term = vec![0; a.n()];
         for i in 0..a.limb_count() {

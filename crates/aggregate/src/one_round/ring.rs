@@ -65,6 +65,6 @@ impl Ring {
 fn make(ring: &Ring) -> std::result::Result<Tables, blindscope_ring::Error> {
     let basis = Basis::new(&ring.primes()?, ring.log_n)?;
     let lift = Arc::new(Lift::new(&basis));
-    let modulus = basis.product();
+    let modulus = blindscope_ring::integers::product_words(&basis);
     Ok(Tables { basis, lift, modulus })
 }
