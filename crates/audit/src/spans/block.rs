@@ -226,7 +226,7 @@ mod tests {
     use super::*;
     use blindscope_vision::vit::{Parameters, Vit};
 
-    /// A model of one block whose tokens before it are its positions: patches and class token are zero.
+    /// A model of one block whose tokens before it are its positions: patches and CLS token are zero.
     fn one_block(heads: usize, layer_scale: bool) -> (Config, Parameters) {
         let config = Config { layer_scale, ..Config::plain(32, 8, 24, 1, heads) };
         let mut parameters = Parameters::zeros(&config);
