@@ -24,7 +24,7 @@ use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::JobStatus;
 use blindscope_learn::jobs::{
-    Coordinator, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
+    CoordinatorLearner, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
 };
 use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
@@ -131,7 +131,7 @@ async fn old_questions_are_refused(kit: &Kit) {
 async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers() {
     let folder = tempfile::tempdir().unwrap();
     found(folder.path());
-    let serving = serve(folder.path(), ENOUGH, Arc::new(Coordinator::default())).await;
+    let serving = serve(folder.path(), ENOUGH, Arc::new(CoordinatorLearner::default())).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
     let data = data();
     let run = |k: usize, stop: &Stop| {

@@ -1,4 +1,4 @@
-//! The asker's side.
+//! Asking a head in the clear: keys are made for its plan and sent once, then every batch of tokens is one question and one answer.
 
 use rand_core::CryptoRng;
 

@@ -13,8 +13,7 @@ use crate::documents::{Presence, REFUSED};
 use crate::system;
 use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
 use blindscope_transport::{
-    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream,
-    Upload,
+    Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream, Upload, Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -75,7 +74,7 @@ impl Handler for Coordinating {
         Ok(Source { len, digest, bytes: Box::new(bytes) })
     }
 
-    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         let site = self.callers.site(peer)?;
         uploads::admit(&self.desk, site, &upload)
     }
@@ -98,11 +97,11 @@ impl Handler for Coordinating {
         oracle.offer(&self.desk.now(), &document)
     }
 
-    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         self.oracle(peer)?.put_keys(&self.desk.now(), peer, &upload)
     }
 
-    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
+    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Source>> {
         let (oracle, wish) = (self.oracle(peer)?, wish(&upload.header)?);
         if wish.encrypted {
             return Questions::infer(&self.questions, &self.desk, oracle, peer, (&wish, &upload));

@@ -1,4 +1,5 @@
-//! The coordinator's side.
+//! Questions to heads in the clear, at the coordinator: it offers plans, keeps askers' evaluation keys, counts tokens before they are
+//! answered, and evaluates, a few questions at a time.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use crate::kit::InferenceSettings;
 use crate::system;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{Folder, Unfinished};
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
+use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload, Uptake};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
 const MAX_HEAD: u64 = 512 << 20;
@@ -62,15 +63,15 @@ impl Oracle {
         now: &Coordinator,
         peer: Peer,
         upload: &Upload,
-    ) -> Answer<Admission<Bytes>> {
+    ) -> Answer<Uptake<Bytes>> {
         let offered = self.offered(now, &wish(&upload.header)?.job)?;
         let keys = Blob { digest: upload.digest, len: upload.len };
         exact("put-keys", offered.plan.keys_len() as u64, upload.len)?;
         if self.kept.owns(peer.id, &keys) {
-            return Ok(Admission::Already(Bytes::new()));
+            return Ok(Uptake::Already(Bytes::new()));
         }
         let unfinished = self.kept.begin(keys.len)?;
-        Ok(Admission::Take(Box::new(Keys { kept: self.kept.clone(), peer, blob: keys, unfinished })))
+        Ok(Uptake::Take(Box::new(Keys { kept: self.kept.clone(), peer, blob: keys, unfinished })))
     }
 
     /// Takes a question, and answers it.
@@ -79,7 +80,7 @@ impl Oracle {
         now: &Coordinator,
         peer: Peer,
         upload: &Upload,
-    ) -> Answer<Admission<Source>> {
+    ) -> Answer<Uptake<Source>> {
         let Wish { job, keys, tokens, .. } = wish(&upload.header)?;
         let offered = self.offered(now, &job)?;
         in_batch(&offered.plan, tokens)?;
@@ -90,7 +91,7 @@ impl Oracle {
         };
         let (kept, usage, turns) = (self.kept.clone(), self.usage.clone(), self.turns.clone());
         let bytes = Vec::with_capacity(upload.len as usize);
-        Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
+        Ok(Uptake::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
     }
 
     /// The job of a head that the settings release, by its name.

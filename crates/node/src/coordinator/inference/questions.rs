@@ -22,10 +22,8 @@ use blindscope_federation::{
     Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
     Sizes, payload,
 };
-use blindscope_learn::jobs::Agreed;
-use blindscope_transport::{
-    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
-};
+use blindscope_learn::jobs::CommonHead;
+use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
 use blindscope_wire::Digest;
 
 /// Plans that are kept ready.
@@ -76,7 +74,7 @@ impl Questions {
         oracle: &Oracle,
         peer: Peer,
         (wish, upload): (&Wish, &Upload),
-    ) -> Answer<Admission<Source>> {
+    ) -> Answer<Uptake<Source>> {
         let offered = this.offered(desk, &desk.now(), oracle, &wish.job)?;
         let tokens = wish.tokens;
         in_batch(&offered.plan, tokens)?;
@@ -87,7 +85,7 @@ impl Questions {
         this.few_enough(&desk.now(), peer, oracle.questions_each())?;
         let (questions, desk, usage) = (this.clone(), desk.clone(), oracle.usage());
         let (holders, bytes) = (wish.holders.clone(), Vec::with_capacity(upload.len as usize));
-        Ok(Admission::Take(Box::new(Asking {
+        Ok(Uptake::Take(Box::new(Asking {
             questions,
             offered,
             desk,
@@ -130,7 +128,7 @@ impl Questions {
         let made = tokio::task::block_in_place(|| {
             let spec = now.spec(id).ok_or("its file is gone")?;
             let start = start(now, spec).ok_or("what it starts from is gone")?;
-            let plan = Agreed::of(spec, &desk.blobs.read(&start, MAX)?)?.plan;
+            let plan = CommonHead::of(spec, &desk.blobs.read(&start, MAX)?)?.plan;
             let (circuit, public_key) = (key.circuit.clone(), key.public_key);
             Ok(Offered { head: id, key: key.ceremony, circuit, public_key, plan })
         });

@@ -235,7 +235,9 @@ impl Reading<'_> {
         let settings = serde_json::to_vec(&self.run.settings).unwrap_or_default();
         hash.update((settings.len() as u64).to_le_bytes());
         hash.update(settings);
-        hash.update(format!("{:?} {}", entry.facts.mpp, self.run.settings.opener == Opener::OpenSlide));
+        // As the first release wrote it.
+        let mpp = entry.facts.mpp.map_or_else(|| "None".to_owned(), |mpp| format!("Some({mpp:?})"));
+        hash.update(format!("{mpp} {}", self.run.settings.opener == Opener::OpenSlide));
         if let TissueSource::Outlines(folder) = &self.run.settings.tissue {
             for end in ["geojson", "json"] {
                 hash.update(std::fs::read(folder.join(format!("{}.{end}", entry.name))).unwrap_or_default());
