@@ -14,7 +14,7 @@ use super::super::refusal;
 use super::asked::{exact, in_batch, no_head};
 use super::oracle::Oracle;
 use super::usage::Usage;
-use crate::documents::{Asked, EncryptedOffer, Wish};
+use crate::documents::{Asked, EncryptedOffer};
 use crate::system;
 use blindscope_ckks::codec;
 use blindscope_classify::Plan;
@@ -49,42 +49,44 @@ struct Offered {
 }
 
 impl Questions {
-    /// How an encrypted head is asked, or how far a question is.
-    pub(in crate::coordinator) fn offer(&self, desk: &Desk, oracle: &Oracle, wish: &Wish) -> Answer<Bytes> {
+    /// How far a question is.
+    pub(in crate::coordinator) fn progress(desk: &Desk, question: JobId) -> Answer<Bytes> {
+        let view = desk.now().job(question).filter(|view| view.kind == JobKind::Question);
+        let gone =
+            || Refusal::new(Class::Missing, "no-question", "infer: there is no such question; ask again");
+        json(&view.ok_or_else(gone)?)
+    }
+
+    /// How a job's encrypted head is asked.
+    pub(in crate::coordinator) fn offer(&self, desk: &Desk, oracle: &Oracle, job: &str) -> Answer<Bytes> {
         let now = desk.now();
-        if let Some(question) = wish.question {
-            let view = now.job(question).filter(|view| view.kind == JobKind::Question);
-            let gone =
-                || Refusal::new(Class::Missing, "no-question", "infer: there is no such question; ask again");
-            return json(&view.ok_or_else(gone)?);
-        }
-        let offered = self.offered(desk, &now, oracle, &wish.job)?;
+        let offered = self.offered(desk, &now, oracle, job)?;
         let plan = offered.plan.to_bytes().map_err(|e| refusal::internal(&e))?;
         let plan = String::from_utf8(plan).map_err(|e| refusal::internal(&e))?;
         let (public_key, ceremony, head) = (offered.public_key, offered.key, offered.head);
-        let count = payload::holding(&desk.study).map_err(|e| no_head(&wish.job, &e.to_string()))?.holders();
+        let count = payload::holding(&desk.study).map_err(|e| no_head(job, &e.to_string()))?.holders();
         let holders = desk.presences.newest(&desk.study, count);
         json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed(), head, holders })
     }
 
-    /// Takes an asker's public key, and a question as it was dealt.
+    /// Takes an asker's public key, and a question of so many tokens to a job's head, as it was dealt to these holders.
     pub(in crate::coordinator) fn infer(
         this: &Arc<Self>,
         desk: &Arc<Desk>,
         oracle: &Oracle,
         peer: Peer,
-        (wish, upload): (&Wish, &Upload),
+        (job, tokens, holders): (&str, usize, Vec<SiteId>),
+        upload: &Upload,
     ) -> Answer<Uptake<Source>> {
-        let offered = this.offered(desk, &desk.now(), oracle, &wish.job)?;
-        let tokens = wish.tokens;
+        let offered = this.offered(desk, &desk.now(), oracle, job)?;
         in_batch(&offered.plan, tokens)?;
         let pieces = offered.plan.pieces(tokens) as u32;
         let lengths = payload::question_lengths(&desk.study, &offered.circuit, pieces);
-        let lengths = lengths.map_err(|e| no_head(&wish.job, &e.to_string()))?;
+        let lengths = lengths.map_err(|e| no_head(job, &e.to_string()))?;
         exact("infer", lengths.iter().sum(), upload.len)?;
         this.few_enough(&desk.now(), peer, oracle.questions_each())?;
         let (questions, desk, usage) = (this.clone(), desk.clone(), oracle.usage());
-        let (holders, bytes) = (wish.holders.clone(), Vec::with_capacity(upload.len as usize));
+        let bytes = Vec::with_capacity(upload.len as usize);
         Ok(Uptake::Take(Box::new(Asking {
             questions,
             offered,
