@@ -11,8 +11,8 @@ use crate::interrupt;
 use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, TileOptions};
-use blindscope_learn::jobs::Unseen;
 use blindscope_learn::features::{self, ExtractOptions, Features, SplitRequest, SplitWays};
+use blindscope_learn::jobs::Unseen;
 use blindscope_learn::training::{
     self, Activation, Evaluation, FitPlan, HeadKind, HeadRequest, TrainedHead, TrainingReport, TuneRequest,
     Tuning,
@@ -173,7 +173,8 @@ fn say_seen(test: &Unseen) {
     let mut err = io::stderr().lock();
     if test.seen > 0 {
         let all = test.seen + test.features.len();
-        let _ = writeln!(err, "{} of {all} rows to measure on are among those trained on: left out", test.seen);
+        let _ =
+            writeln!(err, "{} of {all} rows to measure on are among those trained on: left out", test.seen);
     }
     if test.shared_patients > 0 {
         let _ = writeln!(

@@ -156,8 +156,12 @@ mod tests {
 
     #[test]
     fn sites_with_one_cause_share_a_sentence() {
-        let missing = [0, 1, 2].map(|site| Missing { site: SiteId(site), cause: if site == 1 { Cause::Silent } else { Cause::Store } });
-        let sites = |(cause, of): &(Cause, Vec<&Missing>)| (*cause, of.iter().map(|m| m.site.0).collect::<Vec<_>>());
+        let missing = [0, 1, 2].map(|site| Missing {
+            site: SiteId(site),
+            cause: if site == 1 { Cause::Silent } else { Cause::Store },
+        });
+        let sites =
+            |(cause, of): &(Cause, Vec<&Missing>)| (*cause, of.iter().map(|m| m.site.0).collect::<Vec<_>>());
         let found: Vec<_> = by_cause(&missing).iter().map(sites).collect();
         assert_eq!(found, [(Cause::Store, vec![0, 2]), (Cause::Silent, vec![1])]);
     }

@@ -316,7 +316,8 @@ fn a_class_that_no_site_has_is_named_by_every_kind() {
     let names = names.to_vec();
     let fedavg = FedAvgSettings { width: WIDTH, classes: STUDY.len(), names, ..FedAvgSettings::default() };
     let said = ends(&job("job", JobKind::Fedavg, &fedavg).unwrap(), &data).unwrap_err().to_string();
-    let of_kinds = [JobKind::Statistics, JobKind::ClsMean].map(|kind| result(kind, &rows).unwrap_err().to_string());
+    let of_kinds =
+        [JobKind::Statistics, JobKind::ClsMean].map(|kind| result(kind, &rows).unwrap_err().to_string());
     for said in of_kinds.iter().chain([&said]) {
         assert!(said.contains("has an example of adeno;"), "{said}");
     }
@@ -328,7 +329,12 @@ fn a_bound_whose_steps_swallow_the_values_is_refused() {
     let rows = terms().examples("rows", &file(&STUDY.map(str::to_owned), &STUDY, 20, &mut rng)).unwrap();
     for kind in [JobKind::Statistics, JobKind::ClsMean] {
         for (bound, fine) in [(16.0, true), (64.0, true), (1e4, false), (1e6, false)] {
-            let settings = StatisticsSettings { width: WIDTH, classes: STUDY.len(), bound, ..StatisticsSettings::default() };
+            let settings = StatisticsSettings {
+                width: WIDTH,
+                classes: STUDY.len(),
+                bound,
+                ..StatisticsSettings::default()
+            };
             let site = SiteData { train: rows.clone(), ..SiteData::default() };
             let found = ends(&job("job", kind, &settings).unwrap(), &[site]);
             assert_eq!(found.is_ok(), fine, "{kind} {bound}");

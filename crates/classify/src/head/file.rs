@@ -54,7 +54,9 @@ impl Head {
 
     /// As [`Self::of_backbone`], of what a file says.
     pub(super) fn of_known_backbone(self, said: Option<&str>) -> Result<Self> {
-        let digest = |text: &str| unhex(text).ok_or_else(|| Error::Backbone { found: text.chars().take(SHOWN).collect() });
+        let digest = |text: &str| {
+            unhex(text).ok_or_else(|| Error::Backbone { found: text.chars().take(SHOWN).collect() })
+        };
         Ok(self.of_backbone(said.map(digest).transpose()?))
     }
 }

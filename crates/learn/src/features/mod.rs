@@ -52,7 +52,8 @@ pub enum Error {
     Vision(#[from] blindscope_vision::Error),
     /// The model is neither a file or folder nor a name that was fetched.
     #[error(
-        "model `{name}`: no such file or folder{}; `blindscope model fetch {name}` brings a model from a hub", not_fetched(models)
+        "model `{name}`: no such file or folder{}; `blindscope model fetch {name}` brings a model from a hub",
+        not_fetched(models)
     )]
     NoModel {
         /// As asked for.

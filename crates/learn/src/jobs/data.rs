@@ -37,7 +37,8 @@ impl Examples {
     /// [`Error::Data`] with what is wrong of the rows and what the job takes; [`Error::Vision`] when the file of rows cannot be read any
     /// more.
     pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
-        let refuse = |what, found, expected| Err(self.refusal(Error::Data { operation, what, found, expected }));
+        let refuse =
+            |what, found, expected| Err(self.refusal(Error::Data { operation, what, found, expected }));
         if self.rows.len() != self.labels.len() * width {
             let expected = format!("{} rows of {width}", self.labels.len());
             return refuse("number of feature values", self.rows.len().to_string(), expected);

@@ -30,7 +30,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// A job whose announced size is not what its settings need.
-    #[error("job `{job}`: {field} is {found}, but its settings need {expected}; leave the key out: it follows from [settings]")]
+    #[error(
+        "job `{job}`: {field} is {found}, but its settings need {expected}; leave the key out: it follows from [settings]"
+    )]
     Announced {
         /// The job's name.
         job: String,

@@ -91,7 +91,7 @@ impl Model {
     /// The head of a name.
     ///
     /// # Errors
-    /// [`Error::Bytes`] when there is none; [`Error::Head`].
+    /// [`Error::Bytes`] when there is none; [`Error::Head`] for one that cannot be evaluated.
     pub fn head_named(&self, name: &str) -> Result<Head> {
         let found = self.heads.iter().find(|h| h.name == name);
         let names = || self.heads.iter().map(|h| h.name.as_str()).collect::<Vec<_>>().join(", ");
@@ -110,7 +110,8 @@ impl Model {
             return Ok(head);
         }
         let reason = || format!("its backbone is `{}`, expected 64 hexadecimal digits", self.backbone);
-        let digest = unhex(&self.backbone).ok_or_else(|| Error::Bytes { what: "model file", reason: reason() })?;
+        let digest =
+            unhex(&self.backbone).ok_or_else(|| Error::Bytes { what: "model file", reason: reason() })?;
         Ok(head.of_backbone(Some(digest)))
     }
 

@@ -52,7 +52,12 @@ impl Models {
             None if others == 0 => "not at this site: its [learning] names no folder of models".to_owned(),
             None => format!("none of the {others} that there are"),
         };
-        Err(Error::Data { operation, what: "the model file", found: place, expected: format!("SHA-256 {digest}") })
+        Err(Error::Data {
+            operation,
+            what: "the model file",
+            found: place,
+            expected: format!("SHA-256 {digest}"),
+        })
     }
 
     fn files(&self) -> Result<Vec<PathBuf>> {

@@ -30,7 +30,8 @@ pub fn unseen(operation: &'static str, train: &Features, test: Features) -> Resu
     let seen = test.len() - keep.len();
     if seen > 0 && keep.is_empty() {
         let (what, found) = ("every one of the rows to measure on", "among those learned from".to_owned());
-        let expected = "rows that nothing was learned from: `features split` parts a file by groups".to_owned();
+        let expected =
+            "rows that nothing was learned from: `features split` parts a file by groups".to_owned();
         return Err(Error::Data { operation, what, found, expected });
     }
     let features = if seen == 0 { test } else { test.select(&keep) };
@@ -102,7 +103,10 @@ mod tests {
     fn what_was_learned_from_is_left_out() {
         for (one, other) in [(true, true), (true, false), (false, true), (false, false)] {
             let found = unseen("test", &rows(0, 8, one), rows(6, 4, other)).unwrap();
-            assert_eq!((found.seen, found.features.ids.as_slice()), (2, ["row 8", "row 9"].map(String::from).as_slice()));
+            assert_eq!(
+                (found.seen, found.features.ids.as_slice()),
+                (2, ["row 8", "row 9"].map(String::from).as_slice())
+            );
             assert_eq!(found.shared_patients, 1, "row 8 is of the patient of rows 6 and 7");
             let apart = unseen("test", &rows(0, 6, one), rows(6, 4, other)).unwrap();
             assert_eq!((apart.seen, apart.features.len(), apart.shared_patients), (0, 4, 0));

@@ -137,7 +137,10 @@ pub(super) fn finish(
             at += 1;
         }
     }
-    let head = unbounded.shortening_to(longest * REACH)?.of_classes(train.classes.clone())?.of_backbone(train.backbone);
+    let head = unbounded
+        .shortening_to(longest * REACH)?
+        .of_classes(train.classes.clone())?
+        .of_backbone(train.backbone);
     let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
     let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out };
     Ok(TrainedHead { head, classifier, report })

@@ -135,7 +135,9 @@ impl Odd {
             let [few, all] = feature.squares;
             feature.count > 0 && feature.count <= FEW.max(rows / 50) && 2.0 * few > all
         };
-        let of = |(at, feature): (usize, FewFar)| feature.first.into_iter().map(move |(row, value)| (row, at, value));
+        let of = |(at, feature): (usize, FewFar)| {
+            feature.first.into_iter().map(move |(row, value)| (row, at, value))
+        };
         let features = self.features.into_iter().enumerate();
         features.filter(|(_, feature)| heavy(feature)).flat_map(of).collect()
     }

@@ -69,7 +69,8 @@ impl Project {
             return refuse("classes", self.classes.len().to_string(), "two classes at least");
         }
         if unhex::<32>(&self.backbone.to_lowercase()).is_none() {
-            let expected = "the 64 hexadecimal digits that `blindscope model show --digest --model MODEL` prints";
+            let expected =
+                "the 64 hexadecimal digits that `blindscope model show --digest --model MODEL` prints";
             return refuse("backbone", self.backbone.clone(), expected);
         }
         if !(1..=MOST_WIDTH).contains(&self.width) {
