@@ -234,7 +234,9 @@ impl Error {
             Self::Sum(refusal) => match refusal {
                 SumRefusal::SpentInput | SumRefusal::OtherSetOfInput => Cause::SpentInput,
                 SumRefusal::Copied | SumRefusal::Stopped => Cause::Copied,
-                SumRefusal::OtherSet { .. } | SumRefusal::Uploaded => Cause::OtherOpening,
+                SumRefusal::OtherSet { .. } | SumRefusal::Uploaded | SumRefusal::Contradiction { .. } => {
+                    Cause::OtherOpening
+                }
                 SumRefusal::Part { .. } => Cause::Payload,
                 _ => Cause::Task,
             },

@@ -143,7 +143,7 @@ impl Progress {
             return (rounds.len() * Void::LEN) as u64;
         }
         if let (Phase::Vouch, Some(sum)) = (phase, &self.sum) {
-            return (sum.without(&open.expected).len() * Vouch::LEN) as u64;
+            return (sum.gone().len() * Vouch::LEN) as u64;
         }
         self.kind().payload_len(study, &self.sizes, phase, site).unwrap_or(0)
     }

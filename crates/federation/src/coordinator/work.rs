@@ -121,6 +121,8 @@ pub enum Work {
         spec: JobSpec,
         /// What is signed.
         commitment: Blob,
+        /// The uploads of the set.
+        uploads: Vec<(SiteId, Blob)>,
         /// The signatures, in the sites' order.
         words: Vec<(SiteId, Blob)>,
     },
@@ -134,6 +136,8 @@ pub enum Work {
         commitment: Blob,
         /// The signatures on it.
         agreements: Blob,
+        /// Uploads of the set whose sites have not signed.
+        gone: Vec<(SiteId, Blob)>,
         /// The evaluations, in the sites' order.
         vouches: Vec<(SiteId, Blob)>,
     },
@@ -277,13 +281,14 @@ impl Coordinator {
                 Some(Work::Name { step, spec, uploads, headers, findings: blobs, earlier })
             }
             Phase::Agree => {
-                let commitment = job.sum.as_ref()?.named.as_ref()?.1;
-                Some(Work::Agreements { step, spec, commitment, words: blobs })
+                let sum = job.sum.as_ref()?;
+                let (commitment, uploads) = (sum.named.as_ref()?.1, sum.committed());
+                Some(Work::Agreements { step, spec, commitment, uploads, words: blobs })
             }
             Phase::Vouch => {
                 let sum = job.sum.as_ref()?;
                 let (commitment, agreements) = (sum.named.as_ref()?.1, sum.agreements?);
-                Some(Work::Vouches { step, spec, commitment, agreements, vouches: blobs })
+                Some(Work::Vouches { step, spec, commitment, agreements, gone: sum.gone(), vouches: blobs })
             }
             Phase::Open => job.sum_work(step, blobs).map(|work| Work::Result(work.into())),
             Phase::Upload => {

@@ -212,7 +212,10 @@ impl Site {
 fn judge_sum(task: &Task) -> Judged {
     let step = task.step;
     require(task.key == step.job, Objection::OtherKey)?;
-    require(step.attempt == 0 || step.phase == Phase::Open, Objection::NoSuchStep { step })?;
+    require(
+        step.attempt == 0 || matches!(step.phase, Phase::Open | Phase::Vouch),
+        Objection::NoSuchStep { step },
+    )?;
     let fits = matches!(
         (&task.ask, step.phase),
         (Ask::Upload { .. }, Phase::Upload)

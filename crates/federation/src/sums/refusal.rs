@@ -148,6 +148,15 @@ pub enum SumRefusal {
         "upload: what was encrypted does not decrypt to the values; nothing is sent. Check this machine's memory"
     )]
     Broken,
+    /// Signed statements on earlier rounds that contradict what this site remembers, or each other.
+    #[error(
+        "upload: what is shown of an earlier round contradicts this site's marks ({reason}): more sites deviate than the study \
+         withstands. Nothing of it is kept; stop, and compare the coordinator's log with the sites' receipts"
+    )]
+    Contradiction {
+        /// What contradicts.
+        reason: &'static str,
+    },
     /// Another successor of a roster version was signed, or it does not follow.
     #[error("roster: {reason}; one successor a version is signed")]
     Successor {

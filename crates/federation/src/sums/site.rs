@@ -191,18 +191,29 @@ impl SumSite {
 
     /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.
     fn judge_own(&self, me: SiteId, round: &SumRound, commitment: &Commitment) -> Judged<()> {
-        if self.copied {
-            return Err(SumRefusal::Stopped);
-        }
-        let Some(found) = commitment.upload(me) else { return Ok(()) };
-        let own = self.uploads.get(&round.name()).filter(|u| u.header == found.header.digest());
-        let own = own.ok_or(SumRefusal::Copied)?;
+        self.judge_known(me, round, &commitment.uploads)?;
+        let own = self.uploads.get(&round.name()).filter(|_| commitment.upload(me).is_some());
+        let Some(own) = own else { return Ok(()) };
         let sites = commitment.sites();
         let other = |earlier: Digest| {
             let settled = self.settled.get(&earlier).filter(|_| !self.voided.contains(&earlier));
             settled.is_some_and(|s| s.contains(&me) && *s != sites)
         };
         if self.earlier(round, &own.input).any(other) { Err(SumRefusal::OtherSetOfInput) } else { Ok(()) }
+    }
+
+    /// Judges whether what is shown of this site is its own: an upload in its name is exactly the one in its marks. Whoever shows another
+    /// has it from a second copy of the site, or from who has its key.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Stopped`] once a copy was seen; [`SumRefusal::Copied`] where one is, which is stored as [`SumMark::Copied`].
+    pub fn judge_known(&self, me: SiteId, round: &SumRound, uploads: &[SignedUpload]) -> Judged<()> {
+        if self.copied {
+            return Err(SumRefusal::Stopped);
+        }
+        let Some(found) = uploads.iter().find(|u| u.header.site == me) else { return Ok(()) };
+        let known = self.uploads.get(&round.name()).is_some_and(|u| u.header == found.header.digest());
+        if known { Ok(()) } else { Err(SumRefusal::Copied) }
     }
 
     /// Judges what this holder is to open: a quorum has signed it, and it is the one set of the round here. The marks are stored before

@@ -7,6 +7,8 @@
     reason = "each test binary takes what it needs"
 )]
 
+pub(crate) mod memory;
+
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 

@@ -81,6 +81,10 @@ pub(crate) struct World<'a, C> {
     pub(crate) opened: Vec<(SiteId, Step, Digest)>,
     pub(crate) crashes: u64,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
+    /// Answers that never arrive.
+    pub(crate) lost: Option<&'a dyn Fn(SiteId, Step) -> bool>,
+    /// What a site that deviates sends instead of a payload.
+    pub(crate) forged: Option<&'a dyn Fn(SiteId, &Task, Vec<u8>) -> Vec<u8>>,
 }
 
 impl<'a, C: Compute> World<'a, C> {
@@ -109,6 +113,8 @@ impl<'a, C: Compute> World<'a, C> {
             opened: Vec::new(),
             crashes: 0,
             refusals: BTreeMap::new(),
+            lost: None,
+            forged: None,
         };
         for k in 0..count as u16 {
             world.start_site(SiteId(k));
@@ -364,6 +370,9 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     fn send_answer(&mut self, site: SiteId, answer: &SignedHeader) {
+        if self.lost.is_some_and(|lost| lost(site, answer.header.step)) {
+            return;
+        }
         let payload = answer.payload().map(|b| self.node(site).disk[&b.digest].clone()).unwrap_or_default();
         self.send(|| Message::Answer(site, Box::new(answer.clone()), payload.clone()));
     }
@@ -448,6 +457,9 @@ impl<'a, C: Compute> World<'a, C> {
         let payload = self.compute.payload(site, task, held, &disk, &mut self.rng);
         self.node(site).disk = disk;
         let mut payload = payload?;
+        if let Some(forged) = self.forged {
+            payload = forged(site, task, payload);
+        }
         if task.step.phase != Phase::Parts && self.chance(self.faults.rubbish) {
             for byte in &mut payload {
                 *byte = !*byte;

@@ -3,6 +3,7 @@
 //! Each round has keys of its own ([`crate::sums`]): upload, findings, agreement, opening. Here the steps of the protocol meet the
 //! state machines' blobs.
 
+mod evaluations;
 mod messages;
 mod round;
 mod site;
@@ -12,8 +13,8 @@ use rand_core::CryptoRng;
 
 use super::spec::refused;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
-use crate::sums::{Agreement, PAIRING_LEN, SumOpening, SumRound};
-use crate::{Ask, Blob, Input, JobId, JobSpec, Phase, Result, SiteId, Study, Work};
+use crate::sums::{Agreement, PAIRING_LEN, SumMark, SumOpening, SumRefusal, SumRound, SumSite};
+use crate::{Ask, Blob, Input, JobId, JobSpec, Mark, Phase, Result, SiteId, Study, Work};
 
 /// What each round sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +50,27 @@ fn of_spec(study: &Study, spec: &JobSpec, number: u64) -> Result<SumRound> {
     SumJob::of(spec)?.round(study, spec.id(study), number)
 }
 
+/// Takes in how earlier rounds of the same input ended: what the site remembers from then on. What contradicts its marks is refused and
+/// leaves none.
+fn told(making: &mut Making<'_>) -> Result<SumSite> {
+    let (tools, mut remembered) = (making.tools, making.tools.sums.clone());
+    let Ask::Upload { voids, settled, .. } = &making.task.ask else { return Ok(remembered) };
+    let mut take = |mark: SumMark| {
+        remembered.apply(&mark).map_err(|reason| SumRefusal::Contradiction { reason })?;
+        making.marks.push(Mark::Sum { mark, openings: 0 });
+        Ok::<_, crate::Error>(())
+    };
+    for one in settled {
+        let opened = of_spec(tools.study, &one.spec, one.round)?;
+        take(messages::settled(&opened, tools.blobs, &one.proof)?)?;
+    }
+    for (spec, number, declared) in voids {
+        let failed = of_spec(tools.study, spec, *number)?;
+        take(messages::voided(&failed, tools.blobs, declared)?)?;
+    }
+    Ok(remembered)
+}
+
 impl Kind for SumJob {
     fn sizes(&self, study: &Study, id: JobId) -> Result<Sizes> {
         let round = self.round(study, id, 0)?;
@@ -62,30 +84,22 @@ impl Kind for SumJob {
         })
     }
 
-    fn payload(&self, making: Making<'_>, rng: &mut dyn CryptoRng) -> Result<Blob> {
+    fn payload(&self, mut making: Making<'_>, rng: &mut dyn CryptoRng) -> Result<Blob> {
         let task = making.task;
         let round = self.round(making.tools.study, task.step.job, task.step.round)?;
         match &task.ask {
-            Ask::Upload { input, pairs, voids, settled, .. } => {
-                let blobs = making.tools.blobs;
-                for one in settled {
-                    let opened = of_spec(making.tools.study, &one.spec, one.round)?;
-                    making.marks.push(messages::settled(&opened, blobs, &one.proof)?);
-                }
-                for (spec, number, declared) in voids {
-                    let failed = of_spec(making.tools.study, spec, *number)?;
-                    making.marks.push(messages::voided(&failed, blobs, declared)?);
-                }
-                site::upload(&round, making, (input.as_ref(), *pairs), rng)
+            Ask::Upload { input, pairs, .. } => {
+                let remembered = told(&mut making)?;
+                site::upload(&round, making, (&remembered, input.as_ref(), *pairs), rng)
             }
             Ask::Void { rounds } => {
                 let of = |(spec, number): &(JobSpec, u64)| of_spec(making.tools.study, spec, *number);
                 let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
                 site::void(&rounds, making)
             }
-            Ask::Findings { headers, bundle } => site::findings(&round, &making, (headers, bundle)),
+            Ask::Findings { headers, bundle } => site::findings(&round, making, (headers, bundle)),
             Ask::Agree { commitment, uploads } => site::agree(&round, making, commitment, uploads),
-            Ask::Vouch { commitment, uploads } => site::vouch(&round, &making, commitment, uploads),
+            Ask::Vouch { commitment, uploads } => site::vouch(&round, making, commitment, uploads),
             Ask::Open { headers, bundle, commitment, agreements, vouches } => {
                 let agreed = (commitment, agreements, vouches.as_ref());
                 site::open(&round, making, (headers, bundle), agreed)
@@ -107,11 +121,11 @@ impl Kind for SumJob {
             Work::Name { uploads, headers, findings, earlier, .. } => {
                 round::name(&round, combining, (uploads, earlier), (headers, findings))
             }
-            Work::Agreements { commitment, words, .. } => {
-                round::agreements(&round, combining, commitment, words)
+            Work::Agreements { commitment, uploads, words, .. } => {
+                evaluations::agreements(&round, combining, (commitment, uploads), words)
             }
-            Work::Vouches { commitment, agreements, vouches, .. } => {
-                round::vouches(&round, combining, (commitment, agreements), vouches)
+            Work::Vouches { commitment, agreements, gone, vouches, .. } => {
+                evaluations::vouches(&round, combining, (commitment, agreements, gone), vouches)
             }
             Work::Result(result) => round::result(&round, combining, result),
             _ => Err(combining.foreign()),
