@@ -19,7 +19,7 @@ use common::{Fixture, fixture, job};
 fn upload(fixture: &Fixture, round: &SumRound, me: SiteId) -> SignedUpload {
     let (sealing, signer) = (&fixture.sealing[usize::from(me.0)], &fixture.sites[usize::from(me.0)]);
     let by = Uploader { round, me, sealing, signer, only: Digest([0; 32]) };
-    let (values, random) = (|| Box::new(0..10) as Box<dyn Iterator<Item = u64> + Send>, [me.0 as u8; 64]);
+    let (values, random) = (|| Box::new(0..10_u64) as Box<dyn Iterator<Item = u64> + Send>, [me.0 as u8; 64]);
     write_upload(&by, false, &values, &random, &mut Vec::new()).unwrap()
 }
 
@@ -58,7 +58,17 @@ fn two_sets_of_one_round_are_not_both_kept() {
         settled: both.to_vec(),
     };
     let sizes = Sizes::of(study, &spec).unwrap();
-    let task = Task { study: study.digest(), key: step.job, step, spec, sizes, deadline_ms: 1, ask };
+    let task = Task {
+        study: study.digest(),
+        key: step.job,
+        step,
+        spec,
+        sizes,
+        deadline_ms: 1,
+        ask,
+        start: None,
+        grounds: None,
+    };
     let tools = SiteTools {
         study,
         me: SiteId(1),

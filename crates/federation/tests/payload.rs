@@ -56,7 +56,17 @@ fn an_announced_size_that_differs_is_named() {
     let other = Sizes { share: sizes.share + 1, ..sizes };
     let ask =
         Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new(), settled: Vec::new() };
-    let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
+    let task = Task {
+        study: study.digest(),
+        key: step.job,
+        step,
+        spec,
+        sizes: other,
+        deadline_ms: 1,
+        ask,
+        start: None,
+        grounds: None,
+    };
     let sealing = &fixture.sealing[0];
     let tools = SiteTools {
         study,

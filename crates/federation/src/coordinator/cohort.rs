@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::Coordinator;
 use super::earlier::{Earlier, Past};
-use super::progress::Progress;
+use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::sums::summable;
 use crate::{
-    Answer, Blob, Cause, Event, JobId, JobSpec, Missing, Phase, Record, SettledProof, SettledRound,
+    Answer, Blob, Cause, Event, Grounds, JobId, JobSpec, Missing, Phase, Record, SettledProof, SettledRound,
     SignedHeader, SiteId, Step,
 };
 use blindscope_wire::Digest;
@@ -88,6 +88,16 @@ impl Progress {
     /// What stands for the values of the round at work; nothing of jobs that are no sums.
     pub(super) fn sum_input(&self) -> Option<Digest> {
         (self.kind().key() == KeyUse::Rounds).then(|| self.spec.input(self.input.as_ref()))
+    }
+
+    /// The opened sum of the round at work, for who holds the next one's start against it.
+    pub(super) fn opened(&self) -> Option<Grounds> {
+        let State::Closed(closed) = &self.state else { return None };
+        let sum = self.sum.as_ref()?;
+        let (named, commitment) = sum.named.as_ref()?;
+        let proof =
+            SettledProof { commitment: *commitment, agreements: sum.agreements?, vouches: sum.vouches };
+        Some(Grounds { start: self.input, proof, sum: named.sum, openings: closed.blobs() })
     }
 
     /// The round at work as it is remembered.

@@ -162,11 +162,7 @@ impl Coordinator {
             return None;
         }
         // The first `needed` are enough to open; others that may still come are not missing.
-        let early = matches!(
-            phase,
-            Phase::Ready | Phase::Void | Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open
-        );
-        let enough = early && payloads >= needed;
+        let enough = phase.closes_early() && payloads >= needed;
         let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
         let mut committed: Vec<SiteId> = open.payloads().take(take).map(|a| a.header.site).collect();
         committed.sort_unstable();

@@ -58,6 +58,7 @@ impl Coordinator {
                 self.pass(*job, false);
                 let job = self.running_mut(*job)?;
                 require(round + 1 < job.spec.rounds, "the job has no further round")?;
+                job.grounds = job.opened().map(Box::new);
                 (job.round, job.input) = (round + 1, Some(*input));
                 (job.asked, job.voiding) = (false, None);
                 (job.opening, job.target, job.state) = (None, None, State::Between(None));

@@ -240,6 +240,11 @@ impl Coordinator {
         self.opened
     }
 
+    /// The job that runs, and its round.
+    pub fn round_at_work(&self) -> Option<(JobId, u64)> {
+        self.running().map(|job| (job.id, job.round))
+    }
+
     /// Whether every job has ended.
     pub fn is_idle(&self) -> bool {
         self.running.is_none() && self.waiting.is_empty()

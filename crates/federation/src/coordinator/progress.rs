@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::job::{Basis, Job, Kind};
 use crate::{
-    Answer, Blob, Cause, Event, Failure, JobId, JobSpec, Missing, NamedSet, Opening, Output, Phase, Promised,
-    Record, SignedHeader, SiteId, Sizes, Step, common_string,
+    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Missing, NamedSet, Opening, Output, Phase,
+    Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 
@@ -23,6 +23,8 @@ pub(super) struct Progress {
     /// The round at work, and what it starts from.
     pub(super) round: u64,
     pub(super) input: Option<Blob>,
+    /// The opened sum that a later round's start follows from.
+    pub(super) grounds: Option<Box<Grounds>>,
     /// What this round opens, once its uploads are summed.
     pub(super) opening: Option<Opening>,
     /// Ciphertexts of the attempt at work: the sum, or the refreshed sum.
@@ -172,6 +174,7 @@ impl Progress {
             state: State::Waiting,
             round: 0,
             input: None,
+            grounds: None,
             opening: None,
             target: None,
             bundles: Vec::new(),

@@ -14,6 +14,7 @@ impl Coordinator {
         if !open.expected.contains(&site) || open.answer(site).is_some() {
             return None;
         }
+        let (phase, rounds) = (open.step.phase, job.kind().key() == KeyUse::Rounds);
         Some(Task {
             study: self.study.digest(),
             key: open.key,
@@ -22,6 +23,8 @@ impl Coordinator {
             sizes: job.sizes,
             deadline_ms: open.deadline_ms,
             ask: self.ask(job, open, site)?,
+            start: job.input.filter(|_| rounds && phase != Phase::Upload),
+            grounds: job.grounds.clone().filter(|_| matches!(phase, Phase::Upload | Phase::Agree)),
         })
     }
 
@@ -178,7 +181,7 @@ impl Progress {
         let second = self.output.iter().filter_map(|o| o.second.as_ref()).map(|s| s.sum);
         let opening = self.opening.iter().map(|o| o.sum);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
-        let sums = self.sum_blobs();
+        let sums = self.sum_blobs().chain(self.grounds.iter().flat_map(|grounds| grounds.blobs()));
         accepted
             .chain(output)
             .chain(second)

@@ -100,6 +100,11 @@ impl SumSite {
         self.opened.len()
     }
 
+    /// Whether this site has an upload in a round.
+    pub fn has_uploaded(&self, round: &SumRound) -> bool {
+        self.uploads.contains_key(&round.name())
+    }
+
     /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
     fn new_under(&self, epoch: &Epoch) -> Judged<()> {
         if self.copied {

@@ -6,7 +6,7 @@ use crate::real::Real;
 use crate::world::{Faults, World};
 use crate::{LIMIT_MS, check};
 use blindscope_federation::sums::{Agreement, SumRound, Vouch};
-use blindscope_federation::{Cause, JobKind, JobSpec, JobStatus, Phase, SiteId, Step, Task};
+use blindscope_federation::{Ask, Blob, Cause, JobKind, JobSpec, JobStatus, Phase, SiteId, Step, Task};
 
 fn calm() -> Faults {
     Faults { delay_ms: 20, ..Faults::default() }
@@ -126,7 +126,8 @@ fn who_evaluates_for_another_wrongly_is_named_and_another_is_asked() {
     let mut named = 0;
     for seed in 10..14 {
         let mut world = World::new(&fixture, &compute, vec![large()], calm(), seed);
-        (world.lost, world.forged) = (Some(&gone), Some(&forged));
+        world.lost = Some(&gone);
+        world.forged = Some(&forged);
         assert!(world.run(LIMIT_MS));
         check(&world, &fixture.study, &compute, seed);
         assert!(is_done(&world, "large"), "{:?}", status(&world, "large"));
@@ -139,4 +140,92 @@ fn who_evaluates_for_another_wrongly_is_named_and_another_is_asked() {
         named += vouching.len();
     }
     assert!(named > 0, "the one right site was never the first in four runs");
+}
+
+/// Two rounds, of which the second starts from the first's sum.
+fn rounds() -> JobSpec {
+    job("rounds", JobKind::Fedavg, 2)
+}
+
+/// A run in which the coordinator shows other tasks than it should, and some uploads are lost.
+fn shown(
+    fixture: &Fixture,
+    lost: &dyn Fn(SiteId, Step) -> bool,
+    shown: &dyn Fn(SiteId, Task) -> Task,
+) -> (bool, Vec<(SiteId, Phase, Cause)>) {
+    let compute = Real::new(&fixture.study, &fixture.sealing, rounds());
+    let mut world = World::new(fixture, &compute, vec![rounds()], calm(), 15);
+    (world.lost, world.shown) = (Some(lost), Some(shown));
+    assert!(world.run(LIMIT_MS));
+    (is_done(&world, "rounds"), missing(&world, "rounds"))
+}
+
+/// The coordinator has sites begin a later round with something else than follows from the sum before: a start of its own, no grounds,
+/// or another sum or set of openings as grounds. Nobody uploads.
+#[test]
+fn a_start_of_the_coordinators_own_is_refused_by_everybody() {
+    let fixture = fixture(4, 2, 3, 76);
+    let none_lost = |_: SiteId, _: Step| false;
+    let (done, out) = shown(&fixture, &none_lost, &|_, task| task);
+    assert!(done && out.is_empty(), "{out:?}");
+    let own_start = |_: SiteId, mut task: Task| {
+        if let Ask::Upload { input: Some(input), .. } = &mut task.ask {
+            *input = Blob::of(b"a model that tells more");
+        }
+        task
+    };
+    let no_grounds = |_: SiteId, task: Task| Task { grounds: None, ..task };
+    let other_sum = |_: SiteId, mut task: Task| {
+        if let Some(grounds) = &mut task.grounds {
+            grounds.sum = grounds.proof.agreements;
+        }
+        task
+    };
+    let no_openings = |_: SiteId, mut task: Task| {
+        if let Some(grounds) = &mut task.grounds {
+            grounds.openings.truncate(1);
+        }
+        task
+    };
+    let deviations: [&dyn Fn(SiteId, Task) -> Task; 4] = [&own_start, &no_grounds, &other_sum, &no_openings];
+    for (k, deviates) in deviations.into_iter().enumerate() {
+        let (done, out) = shown(&fixture, &none_lost, deviates);
+        assert!(!done, "deviation {k}");
+        let all: Vec<_> = out.iter().map(|(site, phase, _)| (site.0, *phase)).collect();
+        assert_eq!(all, [0, 1, 2, 3].map(|site| (site, Phase::Upload)), "deviation {k}");
+        let causes = out.iter().map(|(_, _, cause)| *cause);
+        assert!(
+            causes.clone().all(|c| matches!(c, Cause::OtherOpening | Cause::Task)),
+            "deviation {k}: {out:?}"
+        );
+    }
+}
+
+/// Two sites are shown a start of the coordinator's own and two the right one: the two refuse, and where a deviating site would
+/// take it all the same, its upload is in another round than theirs.
+#[test]
+fn two_starts_are_two_rounds() {
+    let fixture = fixture(4, 2, 3, 77);
+    let other = |site: SiteId, mut task: Task| {
+        if let Ask::Upload { input: Some(input), .. } = &mut task.ask
+            && site.0 < 2
+        {
+            *input = Blob::of(b"slightly another model");
+        }
+        task
+    };
+    let (done, out) = shown(&fixture, &|_, _| false, &other);
+    assert!(!done, "a cohort of three is needed");
+    let refused: Vec<_> = out.iter().map(|(site, ..)| site.0).collect();
+    assert_eq!(refused, [0, 1]);
+}
+
+/// A site whose upload was lost signs a set only after it has held the start against the sum before, too.
+#[test]
+fn who_signs_without_an_upload_of_its_own_checks_the_start() {
+    let fixture = fixture(4, 2, 3, 78);
+    let lost = |site: SiteId, step: Step| site == SiteId(3) && step.round == 1 && step.phase == Phase::Upload;
+    // It has uploaded, by its marks; so it knows the start.
+    let (done, out) = shown(&fixture, &lost, &|_, task| task);
+    assert!(done && out.iter().all(|(site, ..)| *site == SiteId(3)), "{out:?}");
 }

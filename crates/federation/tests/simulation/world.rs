@@ -81,6 +81,8 @@ pub(crate) struct World<'a, C> {
     pub(crate) opened: Vec<(SiteId, Step, Digest)>,
     pub(crate) crashes: u64,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
+    /// What the coordinator shows a site instead of its task.
+    pub(crate) shown: Option<&'a dyn Fn(SiteId, Task) -> Task>,
     /// Answers that never arrive.
     pub(crate) lost: Option<&'a dyn Fn(SiteId, Step) -> bool>,
     /// What a site that deviates sends instead of a payload.
@@ -113,6 +115,7 @@ impl<'a, C: Compute> World<'a, C> {
             opened: Vec::new(),
             crashes: 0,
             refusals: BTreeMap::new(),
+            shown: None,
             lost: None,
             forged: None,
         };
@@ -194,7 +197,10 @@ impl<'a, C: Compute> World<'a, C> {
             }
             Message::Submitted(name) => self.pending.retain(|spec| spec.name != name),
             Message::Poll(site) => {
-                if let Some(task) = self.coordinator.as_ref().and_then(|c| c.task_for(site)) {
+                if let Some(mut task) = self.coordinator.as_ref().and_then(|c| c.task_for(site)) {
+                    if let Some(shown) = self.shown {
+                        task = shown(site, task);
+                    }
                     self.send(|| Message::Task(site, Box::new(task.clone())));
                 }
             }

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::messages::{read_agreed, read_bundle, read_commitment, read_headers};
 use super::spool::Spool;
 use crate::job::Making;
-use crate::payload::{self, keep, read_input};
+use crate::payload::{self, keep};
 use crate::sums::{
     Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
     Uploader, Void, Vouch, open_parts, vouch_for, write_upload,
@@ -35,14 +35,13 @@ fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T
 pub(super) fn upload(
     round: &SumRound,
     mut making: Making<'_>,
-    (remembered, input, pairs): (&SumSite, Option<&Blob>, bool),
+    (remembered, (input, start), pairs): (&SumSite, (Option<&Blob>, &[u8]), bool),
     rng: &mut dyn CryptoRng,
 ) -> Result<Blob> {
     let (tools, task) = (making.tools, making.task);
-    let start = read_input(input, tools.blobs)?;
     let spent = task.spec.input(input);
     remembered.may_upload(round, &spent)?;
-    let values = tools.learning.values(&task.spec, task.step.round, &start);
+    let values = tools.learning.values(&task.spec, task.step.round, start);
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
     let mut random = Zeroizing::new([0; 64]);
