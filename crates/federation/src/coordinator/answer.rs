@@ -24,7 +24,7 @@ impl Coordinator {
     /// Judges an answer by its header alone.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] for an answer that is not by the site that it names, not to the open step, or of another length than its payload has.
     pub fn admit(&self, answer: &SignedHeader) -> Result<Admission, Refusal> {
         let header = &answer.header;
         let (step, site) = (header.step, header.site);

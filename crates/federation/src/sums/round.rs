@@ -1,6 +1,6 @@
 //! One round of sums: everything that its parties agree on before it begins, and its name.
 
-use super::{Epoch, SignedUpload, pairing_len};
+use super::{Epoch, PAIRING_LEN, SignedUpload, pairing_len};
 use crate::{Blob, JobId, Result, SiteId};
 use blindscope_aggregate::one_round::{Plan, RoundId, SEAL_OVERHEAD};
 use blindscope_wire::{Digest, Hasher};
@@ -108,6 +108,17 @@ impl SumRound {
     /// Bytes of one sealed part.
     pub fn sealed_len(&self) -> usize {
         self.plan.part_len() + SEAL_OVERHEAD as usize
+    }
+
+    /// Bytes of the parts of an upload that travel, and of its site's pair keys.
+    pub(crate) fn tail_len(&self, dealer: SiteId) -> u64 {
+        let parts = u64::from(self.plan.sealed_parts()) * self.sealed_len() as u64;
+        parts + pairing_len(&self.epoch, dealer) as u64
+    }
+
+    /// Most bytes that a holder is given of so many uploads.
+    pub(crate) fn given_len(&self, uploads: u64) -> u64 {
+        uploads * (PAIRING_LEN + self.sealed_len()) as u64
     }
 
     /// Bytes of an upload: body, sealed parts, header; in a site's first one of an epoch, its pair keys.

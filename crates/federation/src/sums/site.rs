@@ -122,7 +122,8 @@ impl SumSite {
     /// another set.
     ///
     /// # Errors
-    /// [`SumRefusal::Stopped`], [`SumRefusal::Successor`], [`SumRefusal::Uploaded`], [`SumRefusal::SpentInput`].
+    /// [`SumRefusal::Stopped`] once a copy of it was seen; [`SumRefusal::Successor`] under a roster that has one; [`SumRefusal::Uploaded`] for a
+    /// round that it has uploaded in; [`SumRefusal::SpentInput`] for an input that may yet be opened over another set.
     pub fn may_upload(&self, round: &SumRound, input: &Digest) -> Judged<()> {
         self.new_under(round.epoch())?;
         if self.steps.contains(&(round.job(), round.number())) {
@@ -265,7 +266,7 @@ impl SumSite {
     /// Judges whether this holder may declare a round void. The mark is stored before the declaration is signed.
     ///
     /// # Errors
-    /// [`SumRefusal::Opened`], [`SumRefusal::Stopped`].
+    /// [`SumRefusal::Opened`] for a round that it has opened; [`SumRefusal::Stopped`] once a copy of it was seen.
     pub fn judge_void(&self, round: &SumRound) -> Judged<SumMark> {
         if self.copied {
             return Err(SumRefusal::Stopped);
@@ -288,7 +289,8 @@ impl SumSite {
     /// Judges whether this site may sign the next version of its roster. The mark is stored before the signature exists.
     ///
     /// # Errors
-    /// [`SumRefusal::Successor`], [`SumRefusal::Stopped`].
+    /// [`SumRefusal::Successor`] for a version that may not follow, or beside another that was signed; [`SumRefusal::Stopped`] once a copy of it
+    /// was seen.
     pub fn judge_successor(&self, old: &Epoch, next: &Epoch) -> Judged<SumMark> {
         if self.copied {
             return Err(SumRefusal::Stopped);

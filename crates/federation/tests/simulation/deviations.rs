@@ -68,7 +68,7 @@ fn a_site_that_is_late_in_one_job_is_in_the_next_of_other_sites() {
 
 /// A round too large to be added up by everybody.
 fn large() -> JobSpec {
-    JobSpec { values: 190_000, ..job("large", JobKind::Fedavg, 1) }
+    JobSpec { values: 190_000, max: 65_535, ..job("large", JobKind::Fedavg, 1) }
 }
 
 fn round_of(fixture: &Fixture, task: &Task) -> SumRound {
@@ -195,7 +195,8 @@ fn a_start_of_the_coordinators_own_is_refused_by_everybody() {
         assert_eq!(all, [0, 1, 2, 3].map(|site| (site, Phase::Upload)), "deviation {k}");
         let causes = out.iter().map(|(_, _, cause)| *cause);
         assert!(
-            causes.clone().all(|c| matches!(c, Cause::OtherOpening | Cause::Task)),
+            // What is not shown cannot be fetched.
+            causes.clone().all(|c| matches!(c, Cause::OtherOpening | Cause::Task | Cause::Silent)),
             "deviation {k}: {out:?}"
         );
     }

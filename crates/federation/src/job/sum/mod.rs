@@ -4,6 +4,9 @@
 //! state machines' blobs.
 
 mod evaluations;
+mod intake;
+#[cfg(test)]
+mod memory;
 mod messages;
 mod round;
 mod site;
@@ -128,7 +131,7 @@ impl Kind for SumJob {
             Work::Voids { rounds, words, .. } => {
                 round::voids(&of_specs(combining.study, rounds, start.as_ref())?, combining, words)
             }
-            Work::Intake { uploads, pairs, .. } => round::intake(&round, combining, uploads, pairs),
+            Work::Intake { uploads, pairs, .. } => intake::intake(&round, combining, uploads, pairs),
             Work::Name { uploads, headers, findings, earlier, .. } => {
                 round::name(&round, combining, (uploads, earlier), (headers, findings))
             }

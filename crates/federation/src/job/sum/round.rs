@@ -7,8 +7,8 @@ use super::messages::{read, read_agreed, read_commitment, read_headers};
 use crate::job::Combining;
 use crate::payload::{self, Side, blame, keep, read_input};
 use crate::sums::{
-    Commitment, Findings, Received, SignedUpload, SumOpening, SumRefusal, SumRound, Void, bundle,
-    read_result, read_upload, sort_findings, summable,
+    Commitment, Findings, SignedUpload, SumOpening, SumRefusal, SumRound, Void, bundle, read_result,
+    read_upload, sort_findings, summable,
 };
 use crate::{Advanced, Blob, Blobs, Error, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork};
 use blindscope_aggregate::one_round::write_sum;
@@ -46,45 +46,6 @@ pub(super) fn voids(
     let each = rounds.iter().zip(&of_round).map(one).collect::<Result<Vec<_>>>()?;
     let shared = each.first().copied().unwrap_or_else(|| Blob::of(&[]));
     Ok(Input::Combined { step, output: Output { each, ..Output::shared(shared) } })
-}
-
-/// Reads uploads to their end; lays headers and each holder's parts together.
-pub(super) fn intake(
-    round: &SumRound,
-    combining: &Combining<'_>,
-    uploads: &[(SiteId, Blob)],
-    known: &[(SiteId, Blob)],
-) -> Result<Input> {
-    const OP: &str = "read upload";
-    let (blobs, mut received) = (combining.blobs, Vec::with_capacity(uploads.len()));
-    let mut pairs = Vec::new();
-    for (site, blob) in uploads {
-        let last = Cell::new(Some(*site));
-        let mut from = payload::open(OP, blobs, blob)?;
-        let one = read_upload(round, *site, blob.len, &mut from).map_err(|e| blame(OP, &last, e))?;
-        let paired = match (&one.pairing, known.iter().find(|(s, _)| s == site)) {
-            (Some(bytes), _) => {
-                pairs.push((*site, keep(OP, blobs, bytes)?));
-                bytes.clone()
-            }
-            (None, Some((_, blob))) => read(blobs, blob, blob.len)?,
-            (None, None) => {
-                let source = Box::new(Error::Seal { op: "find pair keys" });
-                return Err(Error::Payload { op: OP, site: *site, source });
-            }
-        };
-        received.push((one, paired));
-    }
-    let given: Vec<(&Received, &[u8])> = received.iter().map(|(r, p)| (r, &p[..])).collect();
-    let headers: Vec<u8> = received.iter().flat_map(|(r, _)| r.upload.to_bytes()).collect();
-    let shared = keep(OP, blobs, &headers)?;
-    let each = combining
-        .study
-        .sites()
-        .map(|holder| keep(OP, blobs, &bundle(round, holder, &given)?))
-        .collect::<Result<_>>()?;
-    let output = Output { each, pairs, ..Output::shared(shared) };
-    Ok(Input::Combined { step: combining.work.step(), output })
 }
 
 /// The holders' findings, each of which is its sender's.
