@@ -9,8 +9,8 @@ use rand_core::{Rng, SeedableRng};
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, NamedSet, Order, Outcome,
-    Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobSpec, Mark, NamedSet, Order,
+    Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
 };
 use blindscope_wire::Digest;
 
@@ -28,6 +28,9 @@ pub(crate) struct Faults {
     /// Answers that a site declines.
     pub(crate) decline: u64,
 }
+
+/// Makes another payload of a site's.
+type Forged<'a> = dyn Fn(SiteId, &Task, Vec<u8>) -> Vec<u8> + 'a;
 
 enum Message {
     Poll(SiteId),
@@ -90,7 +93,7 @@ pub(crate) struct World<'a, C> {
     /// Answers that never arrive.
     pub(crate) lost: Option<&'a dyn Fn(SiteId, Step) -> bool>,
     /// What a site that deviates sends instead of a payload.
-    pub(crate) forged: Option<&'a dyn Fn(SiteId, &Task, Vec<u8>) -> Vec<u8>>,
+    pub(crate) forged: Option<&'a Forged<'a>>,
 }
 
 impl<'a, C: Compute> World<'a, C> {
@@ -265,7 +268,6 @@ impl<'a, C: Compute> World<'a, C> {
                 return Some(Err(refusal));
             }
         };
-        use blindscope_federation::Event;
         let over = |r: &Record| matches!(r.body.event, Event::Done { .. } | Event::Failed { .. });
         let follows =
             matches!(input, Input::Combined { .. } | Input::Opened { outcome: Outcome::Next(_), .. });
@@ -550,7 +552,6 @@ fn kind(refusal: &Refusal) -> &'static str {
 
 /// The committed sites of each round of a job, by the log alone.
 pub(crate) fn committed(log: &[Record], job: JobId) -> Vec<Vec<SiteId>> {
-    use blindscope_federation::Event;
     let mut rounds: Vec<Vec<SiteId>> = Vec::new();
     for record in log {
         match &record.body.event {

@@ -127,14 +127,13 @@ impl Runner {
         let heard = {
             let asking = self.dialler.until_heard(&self.stop, ask);
             tokio::pin!(asking);
-            match tokio::time::timeout(QUIET, &mut asking).await {
-                Ok(heard) => heard,
-                Err(_) => {
-                    self.marks.append(&self.pending).await?;
-                    stored = self.pending.len();
-                    self.pending.clear();
-                    asking.await
-                }
+            if let Ok(heard) = tokio::time::timeout(QUIET, &mut asking).await {
+                heard
+            } else {
+                self.marks.append(&self.pending).await?;
+                stored = self.pending.len();
+                self.pending.clear();
+                asking.await
             }
         };
         if stored > 0 {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{AREA, FederationOptions, finish, records, wrong};
 use crate::bench::{Better, Figure};
-use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, Record, SiteId};
+use blindscope_federation::{Deadlines, Event, Header, JobId, JobSpec, JobStatus, Phase, Record, SiteId};
 use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::processes::Processes;
@@ -145,14 +145,15 @@ async fn answered(admin: &Admin, spec: &JobSpec, phase: Phase, sites: &[usize]) 
 
 fn overshoot(records: &[Record], job: JobId, phase: Phase) -> Result<f64> {
     let (mut deadline, mut passed) = (0, None);
-    let lost = |site: SiteId| LOST.contains(&usize::from(site.0));
+    let is_late = |header: &Header| {
+        let step = header.step;
+        (step.job, step.phase) == (job, phase) && LOST.contains(&usize::from(header.site.0))
+    };
     for record in records {
         match &record.body.event {
             Event::Opened { step, deadline_ms, .. } if step.job == job => deadline = *deadline_ms,
-            Event::Accepted { answer } if answer.header.step.job == job => {
-                if answer.header.step.phase == phase && lost(answer.header.site) {
-                    return Err(wrong("a site that answered after it was killed"));
-                }
+            Event::Accepted { answer } if is_late(&answer.header) => {
+                return Err(wrong("a site that answered after it was killed"));
             }
             Event::Closed { step, missing, .. } if step.job == job && !missing.is_empty() => {
                 passed = Some(deadline);

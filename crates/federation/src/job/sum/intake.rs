@@ -29,6 +29,9 @@ pub(super) fn intake(
     Ok(Input::Combined { step: combining.work.step(), output })
 }
 
+/// Blobs, by site.
+type Named<'a> = &'a [(SiteId, Blob)];
+
 /// What was read of all uploads, one after the other: parts that travel, then pair keys.
 enum Tails {
     Here(Vec<u8>),
@@ -45,7 +48,7 @@ struct Tail {
 fn lay(
     round: &SumRound,
     blobs: &dyn Blobs,
-    (uploads, known): (&[(SiteId, Blob)], &[(SiteId, Blob)]),
+    (uploads, known): (Named<'_>, Named<'_>),
     holders: &[SiteId],
     most: u64,
 ) -> Result<Output> {

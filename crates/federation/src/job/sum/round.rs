@@ -7,8 +7,8 @@ use super::messages::{read, read_agreed, read_commitment, read_headers};
 use crate::job::Combining;
 use crate::payload::{self, Side, blame, keep, read_input};
 use crate::sums::{
-    Commitment, Findings, SignedUpload, SumOpening, SumRefusal, SumRound, Void, bundle, read_result,
-    read_upload, sort_findings, summable,
+    Commitment, Findings, SignedUpload, SumOpening, SumRefusal, SumRound, Void, read_result, sort_findings,
+    summable,
 };
 use crate::{Advanced, Blob, Blobs, Error, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork};
 use blindscope_aggregate::one_round::write_sum;
