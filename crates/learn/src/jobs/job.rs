@@ -126,6 +126,18 @@ impl Contribution for SiteLearner {
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
     }
 
+    fn follow(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> std::result::Result<Advanced, LearnError> {
+        self.check(job)?;
+        Ok(learning(job)?.advance(round, input, sums, committed)?)
+    }
+
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
         self.check(job)?;
         Ok(CommonHead::of(job, input)?.contribute(job, &self.data, &self.watch)?)
