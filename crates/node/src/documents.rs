@@ -75,7 +75,7 @@ pub enum Presence {
     Refused,
 }
 
-/// What a site says with its question for work when it ends at its start.
+/// What a site says instead of asking for a task when it ends at its start.
 pub(crate) const REFUSED: &[u8] = b"refused";
 
 /// The answer to a submission.
