@@ -12,6 +12,7 @@ impl std::fmt::Display for Cause {
             Self::OtherKey => f.write_str("was shown another key than its peers signed"),
             Self::Spent => f.write_str("stopped after it had marked the attempt as spent"),
             Self::OtherOpening => f.write_str("remembers another set of contributions for this round"),
+            Self::OtherStart => f.write_str("was shown a start that does not follow from the sum before"),
             Self::Task => f.write_str("was asked for something that does not hold together"),
             Self::Payload => f.write_str("sent what cannot be used"),
             Self::Trial => f.write_str("opened no known value under the new key"),
@@ -48,6 +49,9 @@ impl Cause {
                 "do not use that key; find out what the coordinator showed, then run a new ceremony"
             }
             Self::Spent => "submit the job again over the same sites",
+            Self::OtherStart => {
+                "use the same release everywhere; if it stays, the coordinator shows a start of its own: ask who runs it"
+            }
             Self::OtherOpening => {
                 "compare the coordinator's log with the site's receipts (`log verify --site`)"
             }
@@ -176,6 +180,7 @@ mod tests {
             Cause::OtherKey,
             Cause::Spent,
             Cause::OtherOpening,
+            Cause::OtherStart,
             Cause::Task,
             Cause::Payload,
             Cause::Trial,

@@ -51,6 +51,8 @@ pub enum Cause {
     Spent,
     /// The site remembers another committed set, or another sum, for this round.
     OtherOpening,
+    /// What the round is said to start from does not follow from the sum that was opened before it.
+    OtherStart,
     /// The task's signatures, digests or numbers do not hold together.
     Task,
     /// The payload was not what the step asks for: found when payloads were combined.

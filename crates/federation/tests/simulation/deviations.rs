@@ -196,7 +196,7 @@ fn a_start_of_the_coordinators_own_is_refused_by_everybody() {
         let causes = out.iter().map(|(_, _, cause)| *cause);
         assert!(
             // What is not shown cannot be fetched.
-            causes.clone().all(|c| matches!(c, Cause::OtherOpening | Cause::Task | Cause::Silent)),
+            causes.clone().all(|c| matches!(c, Cause::OtherStart | Cause::Task | Cause::Silent)),
             "deviation {k}: {out:?}"
         );
     }
