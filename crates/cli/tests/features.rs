@@ -135,7 +135,7 @@ fn refusals_say_what_to_do() {
         ("features extract . f.safetensors --model owner/name", "blindscope model fetch owner/name"),
         (
             "features extract . f.safetensors --small",
-            "holds no folder with JPEG, PNG or TIFF files; expected CLASS/FILE",
+            "holds no folder with JPEG, PNG or TIFF files; put the images of each class into a folder",
         ),
         ("features import f.h5 f.safetensors", "f.h5 is not a readable HDF5 file"),
         ("features import f.mat f.safetensors", "none of .safetensors, .npy, .csv, .h5"),

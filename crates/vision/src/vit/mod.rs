@@ -29,7 +29,6 @@ pub use engine::{Device, Engine};
 #[cfg(feature = "gpu")]
 pub use gpu::GpuVit;
 pub use linear::{Adapter, Linear};
-pub(crate) use locate::CONVERT;
 pub use locate::locate;
 pub use model::{Recording, Vit};
 pub use norm::Norm;

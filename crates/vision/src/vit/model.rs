@@ -61,7 +61,7 @@ impl Vit {
             && parameters.specs(&config).iter().zip(parameters.tensors()).all(|(s, t)| s.len() == t.len())
             && expected.head.outputs == parameters.head.outputs;
         if !agrees {
-            return Err(Error::shape("building a model", format!("tensors of {config:?}"), "others"));
+            return Err(Error::shape("building a model", "tensors of the configuration's shapes", "others"));
         }
         Ok(Self { config, parameters })
     }
