@@ -53,6 +53,14 @@ pub enum Error {
         /// Most bytes of a name.
         most: usize,
     },
+    /// What a head names as its backbone is no digest.
+    #[error(
+        "head: its backbone is `{found}`, expected the 64 hexadecimal digits that `blindscope model show` prints"
+    )]
+    Backbone {
+        /// What stands there, cut where it is long.
+        found: String,
+    },
     /// A number in a head cannot be used.
     #[error("{field} holds {value}, expected {expected}")]
     Value {
@@ -118,6 +126,26 @@ pub enum Error {
         /// Its plan.
         found: String,
         /// This plan.
+        expected: String,
+    },
+    /// A ciphertext of another form than the plan has in its place.
+    #[error("{op}: a ciphertext of {found}, the plan has {expected} there; encrypt it anew under this plan")]
+    Form {
+        /// The operation.
+        op: &'static str,
+        /// Its components, level, scale and parameters.
+        found: String,
+        /// Those of its place.
+        expected: String,
+    },
+    /// A key that the plan does not name.
+    #[error("{op}: {found}, the plan names {expected}; make the keys anew for this plan")]
+    OtherKey {
+        /// The operation.
+        op: &'static str,
+        /// The key.
+        found: String,
+        /// The one that belongs there.
         expected: String,
     },
     /// Too many or too few of something.

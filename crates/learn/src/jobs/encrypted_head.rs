@@ -35,6 +35,11 @@ pub(super) static KIND: Learned = Learned {
     },
     fill: |draft, study, given| match given {
         Given::Start(start) if draft.circuit.is_none() => complete(draft, study, start),
+        _ if draft.circuit.is_none() => Err(Error::Lacks {
+            job: draft.name,
+            field: "start",
+            repair: "the name of an earlier job whose result the head starts from, such as a `fedavg` with rounds = 0",
+        }),
         _ => Ok(draft),
     },
     ..Learned::of::<EncryptedHeadSettings>(
@@ -56,8 +61,8 @@ impl Agreed {
     /// What a job of kind `inference-keys` or `encrypted-head` agrees on. `start` is the result that it starts from.
     ///
     /// # Errors
-    /// [`Error::Settings`], [`Error::Setting`]; [`Error::Bytes`] for a start that is no polynomial head of this shape;
-    /// [`Error::Head`] where no plan serves it.
+    /// [`Error::Settings`] for settings of another kind; [`Error::Setting`] for one out of range; [`Error::Bytes`] for a start that
+    /// is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
     pub fn of(spec: &JobSpec, start: &[u8]) -> Result<Self> {
         let settings: EncryptedHeadSettings = super::job::settings(spec)?;
         settings.check()?;
@@ -248,8 +253,8 @@ fn list(numbers: &[u32]) -> String {
 /// from.
 ///
 /// # Errors
-/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`]; [`Error::Bytes`] for a
-/// start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
+/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`] for one out of range;
+/// [`Error::Bytes`] for a start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
 pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
     let literal = study.literal();

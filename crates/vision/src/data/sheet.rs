@@ -23,7 +23,7 @@ impl Sheet {
     ///
     /// # Errors
     /// [`Error::Format`] for what is no text in columns, named for what it is, and for a name that two columns have;
-    /// [`Error::Io`].
+    /// [`Error::Io`] where the file cannot be read.
     pub(crate) fn look(format: &'static str, path: &Path) -> Result<Self> {
         let mut start = Vec::new();
         let file = File::open(path).map_err(Error::io("reading", path))?;
