@@ -32,7 +32,9 @@ impl Sheet {
         match Found::of(&start) {
             Some(Found::Table | Found::Text) => {}
             Some(found) => return Err(bad(found.described())),
-            None => return Err(bad("it is no text of UTF-8; save it as CSV UTF-8".into())),
+            // Rows of another encoding are set aside where rows are read.
+            None if !start.contains(&0) => {}
+            None => return Err(bad("it is no text in columns; save it as CSV UTF-8".into())),
         }
         let end = start.iter().position(|b| matches!(b, b'\n' | b'\r')).unwrap_or(start.len());
         let mut quoted = false;

@@ -79,8 +79,7 @@ fn parse(bytes: &[u8], length: u64) -> std::result::Result<Header, String> {
 /// The header's dictionary, and where the values begin.
 fn dictionary(bytes: &[u8]) -> std::result::Result<(&str, u64), String> {
     let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(|| {
-        let found = Found::of(bytes).map_or_else(|| "it does not begin as one".into(), Found::described);
-        if bytes.is_empty() { Found::Empty.described() } else { found }
+        Found::of(bytes).map_or_else(|| "it does not begin as one".into(), Found::described)
     })?;
     let (version, rest) = rest.split_first().ok_or("it ends in its header")?;
     let rest = rest.get(1..).ok_or("it ends in its header")?;

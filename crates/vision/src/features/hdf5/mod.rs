@@ -62,7 +62,7 @@ pub(crate) fn read_noting(
     scratch: &Scratch,
 ) -> Result<(Vec<Table>, Vec<String>)> {
     let found = tensorfile::found(path)?;
-    if let Some(other) = found.filter(|found| !matches!(found, Found::Hdf5 | Found::Text)) {
+    if let Some(other) = found.filter(|found| *found != Found::Hdf5) {
         return Err(Error::format(FORMAT, path, other.described()));
     }
     let (owned, scratch) = (path.to_owned(), scratch.clone());

@@ -79,18 +79,7 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
     let (mean, std) = if normalises { (mean, std) } else { ([0.0; 3], [1.0; 3]) };
     let centre = centre(&mut f)?;
     f.pass(&PASSED);
-    let side = match (crop, resize, model.0) {
-        // Without a cut, the shorter side becomes the model's and the longer one is halved down to it.
-        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => side,
-        (None, Resize::Exact { width, height }, _) if width == height => width,
-        (None, Resize::Exact { width, height }, _) => {
-            let value = format!("{height}×{width}");
-            return Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"));
-        }
-        (None, Resize::Keep, None) => {
-            return Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"));
-        }
-    };
+    let side = side(&f, crop, resize, model.0)?;
     covers(&f, resize, side)?;
     if let (Some(image), false) = model
         && image != side
@@ -104,6 +93,22 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
     }
     f.finish()?;
     Ok(Preprocess { side, resize, filter, centre, scale, mean, std })
+}
+
+/// The side of what the model sees; `image` is what it takes, if that is known.
+fn side(f: &Fields, crop: Option<usize>, resize: Resize, image: Option<usize>) -> Result<usize> {
+    match (crop, resize, image) {
+        // Without a cut, the shorter side becomes the model's and the longer one is halved down to it.
+        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => Ok(side),
+        (None, Resize::Exact { width, height }, _) if width == height => Ok(width),
+        (None, Resize::Exact { width, height }, _) => {
+            let value = format!("{height}×{width}");
+            Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"))
+        }
+        (None, Resize::Keep, None) => {
+            Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"))
+        }
+    }
 }
 
 /// What is cut out has to lie within what was resized.
