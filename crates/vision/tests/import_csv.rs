@@ -30,6 +30,7 @@ fn columns_are_what_their_names_say() {
         ("id,label,f0,f1,f2", "t,a,1,2,3", Some("a"), ""),
         ("ID,Label,0,1,2", "t,a,1,2,3", Some("a"), ""),
         (",0,1,2", "7,1,2,3", None, "a column without a name"),
+        ("0,1,2", "1,2,3", None, ""),
         ("index,Target,feat_0,feat_1,feat_2", "7,a,1,2,3", Some("a"), "`index`"),
         ("image_id,x,y,class,f0,f1,f2", "t,100,200,a,1,2,3", Some("a"), ""),
         ("Unnamed: 0,filename,diagnosis,f_1,f_2,f_3,age", "0,t,a,1,2,3,61", Some("a"), "`Unnamed: 0`, `age`"),
@@ -140,6 +141,9 @@ fn features_are_the_same_whatever_the_order_of_the_columns() {
         assert_eq!(read.features.values.whole().unwrap()[..], [1.0, 2.0, 3.0, 5.0]);
         assert!(read.notes[0].contains("in this order: `area`, `solidity`"), "{:?}", read.notes);
     }
+    // Columns without names, sorted as text; in no order they are a row, which the test below has.
+    let numbers = case.read("0,1,10,2,3,4,5,6,7,8,9\n0,1,10,2,3,4,5,6,7,8,9\n").unwrap().features;
+    assert_eq!(numbers.row(0).unwrap()[..], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0]);
     let some = case.with("id,f1,f0,age\nt,1,2,61\nu,3,4,62\n", &["f*"]).unwrap();
     assert_eq!(some.features.row(0).unwrap()[..], [2.0, 1.0]);
     assert!(some.notes[0].contains("not taken: `age`"), "{:?}", some.notes);

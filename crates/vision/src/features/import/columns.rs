@@ -181,13 +181,17 @@ fn no_numbers(header: &[String]) -> std::result::Result<(), String> {
     Ok(())
 }
 
-/// Whether names are the numbers from 0 or 1 on, in whatever order, as tables without names for their columns are saved.
+/// Whether names are the numbers from 0 or 1 on, by value or sorted as text, as tables without names for their columns are saved. In
+/// another order they are taken for a row.
 fn counts_up(header: &[String]) -> bool {
-    let numbers: Option<Vec<u32>> = header.iter().map(|n| n.parse().ok()).collect();
-    numbers.is_some_and(|mut n| {
-        n.sort_unstable();
-        n.len() > 1 && n[0] <= 1 && n.windows(2).all(|w| w[1] == w[0] + 1)
-    })
+    let Some(mut numbers) = header.iter().map(|n| n.parse().ok()).collect::<Option<Vec<u32>>>() else {
+        return false;
+    };
+    if !numbers.is_sorted() && !header.is_sorted() {
+        return false;
+    }
+    numbers.sort_unstable();
+    numbers.len() > 1 && numbers[0] <= 1 && numbers.windows(2).all(|w| w[1] == w[0] + 1)
 }
 
 /// The one numbered family that the columns are which nothing else is known of.
