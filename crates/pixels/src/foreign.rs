@@ -49,7 +49,6 @@ pub const CONVERT: &str = "PyTorch's own format can run programs when it is read
 impl Found {
     /// The kind of a file that begins with `start`; none where nothing is recognised.
     pub fn of(start: &[u8]) -> Option<Self> {
-        let start = &start[..start.len().min(LOOKED_AT)];
         const MAGIC: [(&[u8], Found); 14] = [
             (b"PK\x03\x04", Found::Zip),
             (b"\x80\x02", Found::Pickle),
@@ -66,6 +65,7 @@ impl Found {
             (b"\xff\xfe", Found::Utf16),
             (b"\xfe\xff", Found::Utf16),
         ];
+        let start = &start[..start.len().min(LOOKED_AT)];
         // The length of a safetensors header may begin like anything; it is followed by the header.
         let header = start.get(4..9).is_some_and(|b| b == b"\0\0\0\0{");
         match MAGIC.iter().find(|(magic, _)| start.starts_with(magic)) {

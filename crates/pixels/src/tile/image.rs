@@ -107,7 +107,7 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     }
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut decoder =
-        reader.map_err(|e| ImageProblem::Damaged(e.to_string()))?.into_decoder().map_err(damaged)?;
+        reader.map_err(|e| ImageProblem::Damaged(e.to_string()))?.into_decoder().map_err(|e| damaged(&e))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.pixels {
         return Err(ImageProblem::TooManyPixels { width, height, limit: limits.pixels });
@@ -115,9 +115,9 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     let mut decoder_limits = image::Limits::default();
     decoder_limits.max_alloc = Some(limits.decoder_bytes);
     // The decoder's limit is for its own buffers; the picture that it fills is ours.
-    decoder_limits.clone().reserve(decoder.total_bytes()).map_err(damaged)?;
-    decoder.set_limits(decoder_limits).map_err(damaged)?;
-    let pixels = eight_bits(DynamicImage::from_decoder(decoder).map_err(damaged)?)?;
+    decoder_limits.clone().reserve(decoder.total_bytes()).map_err(|e| damaged(&e))?;
+    decoder.set_limits(decoder_limits).map_err(|e| damaged(&e))?;
+    let pixels = eight_bits(DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?)?;
     Ok(Rgb { width: width as usize, height: height as usize, pixels })
 }
 
@@ -142,7 +142,7 @@ pub(super) fn eight_bits(image: DynamicImage) -> Result<Vec<u8>, ImageProblem> {
 }
 
 /// What the decoder says, without its types' names.
-fn damaged(e: image::ImageError) -> ImageProblem {
+fn damaged(e: &image::ImageError) -> ImageProblem {
     let said = e.to_string();
     let reason = if said.contains("CRC") {
         "a part of it is not what its checksum says; copy it again".to_owned()

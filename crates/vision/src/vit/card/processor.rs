@@ -151,13 +151,7 @@ fn sizes(f: &mut Fields, known: Option<Processor>) -> Result<(Option<Resize>, Op
     // `crop_size` alone is obeyed as well: processors that cut say so by having it.
     let told = square(f, "crop_size")?;
     let cuts: Option<bool> = f.take("do_center_crop")?;
-    let default = known.and_then(|known| known.crop);
-    let crop = match cuts {
-        Some(true) => told.or(default),
-        Some(false) => None,
-        None if known.is_some() && default.is_none() => told,
-        None => told.or(default),
-    };
+    let crop = told.or(known.and_then(|known| known.crop)).filter(|_| cuts != Some(false));
     if cuts == Some(true) && crop.is_none() {
         return Err(f.refuse("do_center_crop", &true, "`crop_size` does not tell how much to cut"));
     }
