@@ -23,15 +23,10 @@ const PASSED: [&str; 9] = [
 /// Reads the file. The model takes images of side `model.0`, if that is known, and of no other unless `model.1`.
 pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<Preprocess> {
     let kind: Option<String> = f.take("image_processor_type")?.or(f.take("feature_extractor_type")?);
-    // A file of statistics alone: nothing says how tiles come to size, so they do as without a file.
     if kind.is_none()
         && !["do_resize", "size", "crop_size", "resample", "rescale_factor"].iter().any(|n| f.has(n))
     {
-        let plain = Preprocess::imagenet(model.0.unwrap_or(224));
-        let mean = statistic(&mut f, "image_mean", plain.mean, plain.scale, true)?;
-        let std = statistic(&mut f, "image_std", plain.std, plain.scale, false)?;
-        f.finish()?;
-        return Ok(Preprocess { mean, std, ..plain });
+        return statistics_alone(f, model.0);
     }
     let known = match &kind {
         Some(kind) => {
@@ -48,35 +43,9 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
             "its default differs between processors; write it down, or the processor's image_processor_type";
         return Err(f.refuse(name, &"absent", rule));
     }
-    let switch = |f: &mut Fields, name| f.take::<bool>(name).map(|v| v.unwrap_or(true));
-    let resizes = switch(&mut f, "do_resize")?;
-    let (resize, crop) = match known {
-        Some(known) if known.shares => shared(&mut f, known)?,
-        _ => sizes(&mut f, known)?,
-    };
-    let resize = match (resizes, resize) {
-        (false, _) => Resize::Keep,
-        (true, Some(size)) => size,
-        (true, None) => {
-            let side = model.0.unwrap_or(224);
-            Resize::Exact { width: side, height: side }
-        }
-    };
-    let crop = crop.filter(|_| resizes || known.is_none_or(|known| !known.shares));
+    let (resize, crop) = resize_and_crop(&mut f, known, model.0)?;
     let filter = filter(&mut f, known.map_or(Filter::Bilinear, |known| known.filter))?;
-    let scale = if switch(&mut f, "do_rescale")? {
-        f.take::<f64>("rescale_factor")?.unwrap_or(1.0 / 255.0)
-    } else {
-        f.pass(&["rescale_factor"]);
-        1.0
-    };
-    if !(scale > 0.0 && scale.is_finite()) {
-        return Err(f.refuse("rescale_factor", &scale, "it has to be positive"));
-    }
-    let normalises = switch(&mut f, "do_normalize")?;
-    let mean = statistic(&mut f, "image_mean", known.map_or([0.5; 3], |known| known.mean), scale, true)?;
-    let std = statistic(&mut f, "image_std", known.map_or([0.5; 3], |known| known.std), scale, false)?;
-    let (mean, std) = if normalises { (mean, std) } else { ([0.0; 3], [1.0; 3]) };
+    let (scale, mean, std) = values(&mut f, known)?;
     let centre = centre(&mut f)?;
     f.pass(&PASSED);
     let side = side(&f, crop, resize, model.0)?;
@@ -95,20 +64,74 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
     Ok(Preprocess { side, resize, filter, centre, scale, mean, std })
 }
 
-/// The side of what the model sees; `image` is what it takes, if that is known.
+/// A file of statistics alone: nothing says how tiles come to size, so they do as without a file.
+fn statistics_alone(mut f: Fields, image: Option<usize>) -> Result<Preprocess> {
+    let plain = Preprocess::imagenet(image.unwrap_or(224));
+    let mean = statistic(&mut f, "image_mean", plain.mean, plain.scale, true)?;
+    let std = statistic(&mut f, "image_std", plain.std, plain.scale, false)?;
+    f.finish()?;
+    Ok(Preprocess { mean, std, ..plain })
+}
+
+/// A switch that is on unless the file turns it off.
+fn switch(f: &mut Fields, name: &str) -> Result<bool> {
+    Ok(f.take::<bool>(name)?.unwrap_or(true))
+}
+
+/// How a tile comes to size, and how much is cut out of it then; of a processor whose defaults are known, or by the file alone.
+fn resize_and_crop(
+    f: &mut Fields,
+    known: Option<Processor>,
+    image: Option<usize>,
+) -> Result<(Resize, Option<usize>)> {
+    let resizes = switch(f, "do_resize")?;
+    let (resize, crop) = match known {
+        Some(known) if known.shares => shared(f, known)?,
+        _ => sizes(f, known)?,
+    };
+    let resize = match (resizes, resize) {
+        (false, _) => Resize::Keep,
+        (true, Some(size)) => size,
+        (true, None) => {
+            let side = image.unwrap_or(224);
+            Resize::Exact { width: side, height: side }
+        }
+    };
+    // ConvNext cuts as a part of its resizing.
+    Ok((resize, crop.filter(|_| resizes || known.is_none_or(|known| !known.shares))))
+}
+
+/// Factor of the eight-bit values, then mean and deviation of each channel.
+fn values(f: &mut Fields, known: Option<Processor>) -> Result<(f64, [f32; 3], [f32; 3])> {
+    let scale = if switch(f, "do_rescale")? {
+        f.take::<f64>("rescale_factor")?.unwrap_or(1.0 / 255.0)
+    } else {
+        f.pass(&["rescale_factor"]);
+        1.0
+    };
+    if !(scale > 0.0 && scale.is_finite()) {
+        return Err(f.refuse("rescale_factor", &scale, "it has to be positive"));
+    }
+    let normalises = switch(f, "do_normalize")?;
+    let mean = statistic(f, "image_mean", known.map_or([0.5; 3], |known| known.mean), scale, true)?;
+    let std = statistic(f, "image_std", known.map_or([0.5; 3], |known| known.std), scale, false)?;
+    Ok(if normalises { (scale, mean, std) } else { (scale, [0.0; 3], [1.0; 3]) })
+}
+
+/// Side of what the model gets.
 fn side(f: &Fields, crop: Option<usize>, resize: Resize, image: Option<usize>) -> Result<usize> {
-    match (crop, resize, image) {
+    Ok(match (crop, resize, image) {
         // Without a cut, the shorter side becomes the model's and the longer one is halved down to it.
-        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => Ok(side),
-        (None, Resize::Exact { width, height }, _) if width == height => Ok(width),
+        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => side,
+        (None, Resize::Exact { width, height }, _) if width == height => width,
         (None, Resize::Exact { width, height }, _) => {
             let value = format!("{height}×{width}");
-            Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"))
+            return Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"));
         }
         (None, Resize::Keep, None) => {
-            Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"))
+            return Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"));
         }
-    }
+    })
 }
 
 /// What is cut out has to lie within what was resized.
