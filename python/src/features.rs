@@ -50,7 +50,7 @@ impl Features {
         backbone: Option<&str>,
     ) -> PyResult<Self> {
         let backbone = backbone.map(digest).transpose()?;
-        let options = ImportOptions { labels, dataset, backbone, scratch: None };
+        let options = ImportOptions { labels, dataset, backbone, ..ImportOptions::default() };
         // `x` is a view of memory.
         let whole = || -> Result<_, features::Error> {
             let read = import(&path, &options)?;

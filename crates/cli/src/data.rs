@@ -83,10 +83,9 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
     let (mut dataset, copies) = args.tiles.open(&cancel)?;
     let mut bar = Bar::new("opening");
     let mut show = |done: usize, total: usize| bar.show(done as u64, total as u64, "tiles");
-    features::open_tiles(&mut dataset, Limits::default(), &mut show, &cancel)?;
+    let groups = features::open_tiles(&mut dataset, Limits::default(), &mut show, &cancel)?;
     drop(bar);
     let counts: Vec<_> = dataset.classes.iter().zip(dataset.class_counts()).collect();
-    let groups = features::independent_groups(&dataset);
     if args.json {
         let classes: Vec<_> =
             counts.iter().map(|(name, tiles)| serde_json::json!({ "name": name, "tiles": tiles })).collect();

@@ -102,7 +102,7 @@ pub(crate) struct ImportArgs {
     /// The features file to write (.safetensors).
     out: PathBuf,
     /// A CSV `path,label[,group][,patient][,site]`. Its rows are joined to the features by id; to a slide's bag of patches by
-    /// the slide's name; by order only to features without names (.npy, plain .safetensors).
+    /// the slide's name; by order only to features without names (.npy, plain .safetensors). Columns end at commas, semicolons or tabs.
     #[arg(long)]
     labels: Option<PathBuf>,
     /// The backbone that made the features, as `model show` and `features show` print it. Without it the backbone is unknown.
@@ -111,6 +111,25 @@ pub(crate) struct ImportArgs {
     /// The matrix of an HDF5 file that holds several, such as fold1/features.
     #[arg(long)]
     dataset: Option<String>,
+    /// The columns of a CSV file that are features, in this order, such as area,perimeter; f* stands for f0, f1, … in the order of
+    /// their numbers. Without it they are the file's one numbered family.
+    #[arg(long, value_delimiter = ',', value_name = "NAME,…")]
+    columns: Vec<String>,
+    /// The column or dataset of ids, where it has no usual name or several have one.
+    #[arg(long, value_name = "NAME")]
+    id_column: Option<String>,
+    /// The list's column of ids, where it has no usual name (path, file, id, image_id, slide_id, … in any case).
+    #[arg(long, value_name = "NAME", requires = "labels")]
+    path_column: Option<String>,
+    /// The column of labels: the list's, or without a list that of a CSV file of features.
+    #[arg(long, value_name = "NAME")]
+    label_column: Option<String>,
+    /// Join labels by the order of lines although the file holds what may be ids.
+    #[arg(long, requires = "labels")]
+    by_order: bool,
+    /// Take slides together whose patches were cut at different scales.
+    #[arg(long)]
+    mixed_scales: bool,
     /// For a folder of slides' features (NAME.h5): a CSV `slide_id[,case_id][,label][,site]`.
     #[arg(long)]
     slides_csv: Option<PathBuf>,
@@ -270,6 +289,12 @@ fn import(args: &ImportArgs) -> anyhow::Result<()> {
         dataset: args.dataset.clone(),
         backbone: args.backbone.as_ref().map(digest).transpose()?,
         scratch: Some(slides::beside(&args.out)),
+        columns: args.columns.clone(),
+        id_column: args.id_column.clone(),
+        path_column: args.path_column.clone(),
+        label_column: args.label_column.clone(),
+        by_order: args.by_order,
+        mixed_scales: args.mixed_scales,
     };
     features::refuse_same(&args.input, &args.out)?;
     let features::Imported { features, notes } = features::import(&args.input, &options)?;

@@ -14,7 +14,8 @@ use blindscope_learn::models::Store;
 
 #[derive(Debug, Args)]
 pub(crate) struct TileOptions {
-    /// A folder with one sub-folder a class, or a CSV file with columns `path,label` and, if known, `group`, `patient`, `site`.
+    /// A folder with one sub-folder a class, or a CSV file with columns `path,label` and, if known, `group`, `patient`, `site`
+    /// (commas, semicolons or tabs; other usual names are known).
     pub(crate) tiles: PathBuf,
     /// The CSV file's column of paths.
     #[arg(long, default_value = "path")]

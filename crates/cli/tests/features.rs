@@ -135,10 +135,10 @@ fn refusals_say_what_to_do() {
         ("features extract . f.safetensors --model owner/name", "blindscope model fetch owner/name"),
         (
             "features extract . f.safetensors --small",
-            "holds no folder with JPEG, PNG or TIFF files; expected CLASS/FILE",
+            "holds no folder with JPEG, PNG or TIFF files; put the images of each class into a folder",
         ),
         ("features import f.h5 f.safetensors", "f.h5 is not a readable HDF5 file"),
-        ("features import f.mat f.safetensors", "none of .safetensors, .npy, .csv, .h5"),
+        ("features import f.mat f.safetensors", "none of .safetensors, .npy, .csv, .tsv, .h5"),
         ("features import f.npy f.safetensors --dataset x", "only HDF5 files hold datasets"),
         ("model fetch phikon", "expected OWNER/NAME"),
         ("model fetch a/b --hub http://mirror.example.org", "expected https://"),

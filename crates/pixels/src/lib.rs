@@ -15,6 +15,7 @@
     reason = "index arithmetic over several arrays at once"
 )]
 
+pub mod foreign;
 mod jpeg;
 mod rgb;
 pub mod slides;

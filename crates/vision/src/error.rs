@@ -87,6 +87,19 @@ pub enum Error {
         /// Why it cannot be done, and the repair.
         reason: String,
     },
+    /// A class has fewer groups than a split has parts.
+    #[error(
+        "splitting: class {class} has {groups} independent group(s) for {parts} parts; add tiles of other patients, drop the class \
+         or use fewer parts"
+    )]
+    FewGroups {
+        /// The class: its name, or its number where no names are known.
+        class: String,
+        /// Its groups.
+        groups: usize,
+        /// Parts of the split.
+        parts: usize,
+    },
     /// Not one tile could be used.
     #[error("feature extraction: none of {} tiles could be used: {}", rejected.len(), some(rejected))]
     NoTile {
@@ -160,6 +173,19 @@ impl Error {
     /// else is wrong in what the caller gave.
     pub fn is_machines(&self) -> bool {
         matches!(self, Self::Io { .. } | Self::Busy { .. } | Self::Gpu { .. } | Self::Cancelled { .. })
+    }
+
+    /// The same with a class's name in place of its number.
+    #[must_use]
+    pub fn of_classes(self, classes: &[String]) -> Self {
+        match self {
+            Self::FewGroups { class, groups, parts } => {
+                let name = class.parse().ok().and_then(|at: usize| classes.get(at));
+                let class = name.map_or(class, |name| format!("`{name}`"));
+                Self::FewGroups { class, groups, parts }
+            }
+            other => other,
+        }
     }
 
     /// Names the operation and the path of an input/output error.

@@ -7,12 +7,12 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
+use blindscope_pixels::foreign::{Found, LOOKED_AT};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
 use crate::replace::replace_by;
 use crate::values::{Kind, Numbers};
-use crate::vit::CONVERT;
 
 const FORMAT: &str = "safetensors";
 /// Longest header that is read: the format's own limit.
@@ -55,8 +55,8 @@ impl TensorFile {
         let mut file = File::open(path).map_err(Error::io("opening", path))?;
         let length = file.metadata().map_err(Error::io("reading", path))?.len();
         let bad = |reason: String| Error::format(FORMAT, path, reason);
-        if let Some(reason) = foreign(&mut file).map_err(Error::io("reading", path))? {
-            return Err(bad(reason));
+        if let Some(other) = found(path)? {
+            return Err(bad(other.described()));
         }
         let mut size = [0u8; 8];
         file.read_exact(&mut size).map_err(|_| bad(format!("{length} bytes are too few for a header")))?;
@@ -99,6 +99,9 @@ impl TensorFile {
         if length > MAX_HEADER {
             return Err(bad(format!("{length} bytes are too many for one")));
         }
+        if let Some(other) = found(path)?.filter(|found| *found != Found::Json) {
+            return Err(bad(other.described()));
+        }
         let text = std::fs::read_to_string(path).map_err(Error::io("reading", path))?;
         let index: Index = serde_json::from_str(&text).map_err(|e| bad(e.to_string()))?;
         let mut files: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
@@ -111,7 +114,14 @@ impl TensorFile {
         let mut whole =
             Self { path: path.into(), shards: vec![], entries: BTreeMap::new(), notes: HashMap::new() };
         for (file, tensors) in files {
-            let mut shard = Self::open_one(&path.with_file_name(file))?;
+            let beside = path.with_file_name(file);
+            if !beside.exists() {
+                let folder = path.parent().unwrap_or(Path::new("")).display();
+                return Err(bad(format!(
+                    "it names `{file}`, which is not in {folder}; fetch all of the model's files into one folder"
+                )));
+            }
+            let mut shard = Self::open_one(&beside)?;
             for tensor in tensors {
                 let entry = shard.entries.remove(tensor);
                 let entry =
@@ -218,30 +228,12 @@ struct Index {
     weight_map: BTreeMap<String, String>,
 }
 
-/// What a file is that people take for `safetensors`, and what to do with it; the file is back at its start.
-fn foreign(file: &mut File) -> std::io::Result<Option<String>> {
+/// What the file at `path` is by its beginning, if that is known.
+pub(crate) fn found(path: &Path) -> Result<Option<Found>> {
     let mut start = Vec::new();
-    Read::by_ref(file).take(512).read_to_end(&mut start)?;
-    file.seek(SeekFrom::Start(0))?;
-    // The length of a header is below 2³²: what has four zeros there may be what it claims.
-    if start.get(4..8).is_none_or(|high| high == [0; 4]) {
-        return Ok(None);
-    }
-    let begins = |with: &[u8]| start.starts_with(with);
-    let text = String::from_utf8_lossy(&start).trim_start().to_ascii_lowercase();
-    Ok(if text.starts_with("version https://git-lfs") {
-        Some("it is a Git LFS pointer, not the file itself; run `git lfs pull` where it was cloned".into())
-    } else if text.starts_with("<!doctype") || text.starts_with("<html") || text.starts_with("<?xml") {
-        Some("it is a web page: the download was refused or needs a login; fetch it anew".into())
-    } else if begins(b"PK\x03\x04") || begins(b"\x80\x02") || begins(b"\x80\x04") {
-        Some(format!("it is a PyTorch or pickle file; {CONVERT}"))
-    } else if begins(b"\x89HDF") {
-        Some("it is an HDF5 file; name it .h5".into())
-    } else if text.starts_with('{') {
-        Some("it is JSON; the index of a model's shards has to be named model.safetensors.index.json".into())
-    } else {
-        None
-    })
+    let file = File::open(path).map_err(Error::io("reading", path))?;
+    file.take(LOOKED_AT as u64).read_to_end(&mut start).map_err(Error::io("reading", path))?;
+    Ok(Found::of(&start))
 }
 
 fn little_endian<T, const N: usize>(bytes: &[u8], from: fn([u8; N]) -> T) -> Vec<T> {

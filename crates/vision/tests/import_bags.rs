@@ -100,3 +100,50 @@ fn what_a_file_does_not_hold_is_said() {
         assert!(message.contains(expected), "{name}: {message}");
     }
 }
+
+#[test]
+fn classes_of_an_enumeration_keep_their_names() {
+    assert_eq!(read("enumeration").features.classes, ["ACA", "Normal", "SCC"]);
+}
+
+/// What slides say alike is said once, what they say otherwise under each one's name, and patches of two scales are not one kind
+/// of feature.
+#[test]
+fn slides_keep_their_attributes_and_different_scales_are_refused() {
+    let folder = common::folder("scales");
+    for name in ["scale_40", "scale_40_too"] {
+        std::fs::copy(vector(name), folder.join(format!("{name}.h5"))).unwrap();
+    }
+    let same = import(&folder, &ImportOptions::default()).unwrap().features;
+    assert_eq!(
+        (same.attributes["patch_size"].as_str(), same.attributes["level0_magnification"].as_str()),
+        ("256", "40")
+    );
+    assert_eq!(same.attributes["scale_40_too/name"], "scale_40_too");
+
+    std::fs::copy(vector("scale_20"), folder.join("scale_20.h5")).unwrap();
+    let refused = import(&folder, &ImportOptions::default()).unwrap_err().to_string();
+    assert!(refused.contains("`level0_magnification` is 20 in `scale_20`, 40 in 2 slides"), "{refused}");
+    assert!(refused.contains("--mixed-scales"), "{refused}");
+    let allowed = ImportOptions { mixed_scales: true, ..ImportOptions::default() };
+    let mixed = import(&folder, &allowed).unwrap();
+    assert!(mixed.notes.iter().any(|n| n.contains("different scales")), "{:?}", mixed.notes);
+    assert_eq!(mixed.features.attributes["scale_20/patch_size"], "512");
+    assert_eq!(mixed.features.attributes["scale_40/patch_size"], "256");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn an_array_with_a_leading_axis_of_one_is_a_bag_whatever_its_format() {
+    let folder = common::folder("npy-bag");
+    let path = folder.join("s7.npy");
+    let header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, 2), }\n";
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend((header.len() as u16).to_le_bytes());
+    bytes.extend(header.as_bytes());
+    bytes.extend([1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0].iter().flat_map(|v| v.to_le_bytes()));
+    std::fs::write(&path, bytes).unwrap();
+    let bag = import(&path, &ImportOptions::default()).unwrap().features;
+    assert_eq!((bag.groups.as_slice(), bag.ids[2].as_str()), (&[0, 0, 0][..], "s7/2"));
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -53,7 +53,9 @@ fn a_contiguous_matrix_comes_with_the_columns_beside_it() {
         ("tile-0", &["x".into(), "y".into()][..])
     );
     assert_eq!(relabelled.labels, [0, 1, 0, 0, 1, 0, 0].map(Some));
-    assert!(imported.notes[0].contains("in place of the file's own"), "{:?}", imported.notes);
+    assert!(imported.notes.iter().any(|n| n.contains("in place of the file's own")), "{:?}", imported.notes);
+    let how = "labels are joined by id: `ids` of the features, `path` of the list";
+    assert!(imported.notes.iter().any(|n| n == how), "{:?}", imported.notes);
     std::fs::write(&labels, "path,label\na,x\nb,y\nc,x\nd,x\ne,y\nf,y\ng,x\n").unwrap();
     let refused = import(&vector("contiguous"), &options).unwrap_err().to_string();
     assert!(refused.contains("7 of 7 rows are not in the list, the first is `tile-0`"), "{refused}");

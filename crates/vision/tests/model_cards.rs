@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use blindscope_vision::data::{Centre, Filter, Preprocess, Resize};
 use blindscope_vision::vit::card::{Pooling, save_preprocess};
-use blindscope_vision::vit::{Described, describe, load};
+use blindscope_vision::vit::{Described, Mlp, describe, load};
 
 /// A checkpoint under timm's names that is nothing but a header before zeros that take no room on disk.
 struct Shapes {
@@ -28,7 +28,7 @@ struct Shapes {
 }
 
 const SMALL: Shapes =
-    Shapes { width: 192, depth: 2, registers: 0, positions: 197, patch: 16, hidden: [768, 768] };
+    Shapes { width: 192, depth: 12, registers: 0, positions: 197, patch: 16, hidden: [768, 768] };
 
 impl Shapes {
     fn write(&self, path: &Path) {
@@ -102,7 +102,7 @@ impl Drop for Folder {
     }
 }
 
-const HF: &str = r#"{"model_type":"vit","hidden_size":192,"num_attention_heads":3,"num_hidden_layers":2,
+const HF: &str = r#"{"model_type":"vit","hidden_size":192,"num_attention_heads":3,"num_hidden_layers":12,
     "intermediate_size":768,"layer_norm_eps":1e-6,"image_size":224,"patch_size":16}"#;
 
 /// A processor's file with one part changed.
@@ -173,8 +173,18 @@ fn fields_that_cannot_be_carried_out_are_named() {
         (HF, good.replace("0.5,0.5,0.5", "127.5,127.5,127.5"), "`image_mean` is [127.5, 127.5, 127.5]"),
         (
             HF,
-            good.replace("ViTImageProcessor", "BitImageProcessor").replace("\"resample\":3,", ""),
+            good.replace("\"image_processor_type\":\"ViTImageProcessor\",\"resample\":3,", ""),
             "`resample` is absent",
+        ),
+        (
+            HF,
+            good.replace("ViTImageProcessor", "PoolFormerImageProcessor"),
+            "`image_processor_type` is PoolFormer",
+        ),
+        (
+            HF,
+            processor("224", r#","default_to_square":false"#),
+            "`default_to_square` is false, but ViT takes a bare size otherwise",
         ),
         (
             &HF.replace("\"model_type\":\"vit\"", "\"model_type\":\"beit\""),
@@ -228,12 +238,14 @@ fn timms_configurations_are_carried_out() {
     let mean = timm("", "").replace("\"token\"", "\"avg\"");
     assert_eq!(read(&mean).unwrap().config.pooling, Pooling::Mean);
 
+    let said = timm(r#""act_layer":"gelu","mlp_layer":"mlp""#, "");
+    assert_eq!(read(&said).unwrap().config.mlp, Mlp::Gelu);
     for (text, expected) in [
         (timm("", r#","crop_mode":"border""#), "`pretrained_cfg.crop_mode` is border"),
         (timm("", r#","crop_pct":1.2"#), "`pretrained_cfg.crop_pct` is 1.2"),
         (timm("", r#","interpolation":"random""#), "`pretrained_cfg.interpolation` is random"),
         (timm("", r#","warp":1"#), "`pretrained_cfg.warp` is 1"),
-        (timm(r#""depth":3"#, ""), "`model_args.depth` is 3, but the tensors have 2"),
+        (timm(r#""depth":3"#, ""), "`model_args.depth` is 3, but the tensors have 12"),
         (timm(r#""reg_tokens":4"#, ""), "`model_args.reg_tokens` is 4, but the tensors have 0"),
         (timm(r#""embed_dim":384"#, ""), "`model_args.embed_dim` is 384, but the tensors have 192"),
         (
@@ -242,6 +254,32 @@ fn timms_configurations_are_carried_out() {
         ),
         (timm(r#""no_embed_class":true"#, ""), "positions fill no square grid"),
         (timm(r#""qk_norm":true"#, ""), "`model_args.qk_norm` is true"),
+        (
+            timm(r#""init_values":1e-5"#, ""),
+            "`model_args.init_values` is 0.00001, but the tensors have no layer scale",
+        ),
+        (
+            timm(r#""act_layer":"silu""#, ""),
+            "`model_args.act_layer` is \"silu\", but without a gate only gelu",
+        ),
+        (
+            timm(r#""mlp_layer":"swiglupacked""#, ""),
+            "`model_args.mlp_layer` is \"swiglupacked\", but the tensors have no gate",
+        ),
+        (
+            timm(r#""mlp_layer":"GluMlp""#, ""),
+            "`model_args.mlp_layer` is \"GluMlp\", but only mlp and swiglupacked",
+        ),
+        (
+            timm("", "").replace("vit_tiny_patch16_224", "vit_base_patch16_224"),
+            "`architecture` is vit_base_patch16_224, but that is 768 wide and 12 deep, and the tensors 192 and 12",
+        ),
+        (
+            timm("", "").replace("vit_tiny_patch16_224", "resnet50"),
+            "`architecture` is resnet50, but only timm's vit_",
+        ),
+        (timm("", "").replace("vit_tiny_patch16_224", "beitv2_base_patch16_224"), "only timm's vit_"),
+        (timm("", "").replace("vit_tiny_patch16_224", "vit_tiny_patch16_rope_ape_224"), "rotary positions"),
         (timm(r#""act_layer":"quick_gelu""#, ""), "`model_args.act_layer` is \"quick_gelu\""),
         (timm(r#""img_size":256"#, ""), "`pretrained_cfg.input_size` is 224, but model_args.img_size is 256"),
         (timm("", "").replace("\"token\"", "\"map\""), "`global_pool` is map"),
@@ -249,6 +287,49 @@ fn timms_configurations_are_carried_out() {
         let message = read(&text).unwrap_err();
         assert!(message.contains(expected), "{message}");
     }
+}
+
+/// A model of these tensors under this config.json.
+fn folder_of(shapes: &Shapes, card: &str) -> Result<Described, String> {
+    let folder = Folder::new("one-card", shapes);
+    folder.write("config.json", card).describe()
+}
+
+/// What `transformers` does where a file is silent, by the class that the file names.
+#[test]
+fn processors_have_their_own_defaults_and_rules() {
+    let folder = Folder::new("hf-defaults", &SMALL);
+    folder.write("config.json", HF);
+    let read = |name: &str, more: &str| {
+        let text = format!(r#"{{"image_processor_type":"{name}"{more}}}"#);
+        folder.write("preprocessor_config.json", &text).describe().unwrap().preprocess
+    };
+    let exact = |side| Resize::Exact { width: side, height: side };
+    let shape = |p: &Preprocess| (p.side, p.resize, p.filter);
+    let vit = read("ViTImageProcessor", "");
+    assert_eq!((shape(&vit), vit.mean), ((224, exact(224), Filter::Bilinear), [0.5; 3]));
+    assert_eq!(shape(&read("DeiTFeatureExtractor", "")), (224, exact(256), Filter::Bicubic));
+    for name in ["CLIPImageProcessor", "BitImageProcessorFast"] {
+        let clip = read(name, "");
+        assert_eq!(
+            (shape(&clip), clip.mean[0]),
+            ((224, Resize::Shorter(224), Filter::Bicubic), 0.481_454_66),
+            "{name}"
+        );
+        // A bare number is the shorter side, so that a tile of 50×40 is not squashed.
+        assert_eq!(
+            read(name, r#","size":256,"default_to_square":false"#).resize,
+            Resize::Shorter(256),
+            "{name}"
+        );
+    }
+    assert_eq!(read("ViTImageProcessor", r#","size":224"#).resize, exact(224));
+    assert_eq!(
+        shape(&read("ConvNextImageProcessor", r#","size":{"shortest_edge":224}"#)),
+        (224, Resize::Shorter(256), Filter::Bilinear)
+    );
+    let share = r#","size":{"shortest_edge":224},"crop_pct":0.95"#;
+    assert_eq!(read("ConvNextFeatureExtractor", share).resize, Resize::Shorter(235));
 }
 
 /// UNI2-h names timm's giant, which is narrower and has 16 heads; its own width and depth say 24. Virchow2's registers
@@ -278,10 +359,38 @@ fn heads_and_positions_of_the_pathology_models() {
     let text = card("vit_giant_patch14_reg4_dinov2", args);
     assert_eq!(folder.write("config.json", &text).describe().unwrap().config.heads, 24);
 
+    // What is told of a gate has to be what is carried out at it, and is what Virchow2 was trained with.
+    let told =
+        |more: &str| folder_of(&virchow2, &card("vit_huge_patch14_224", &format!(r#""reg_tokens":4{more}"#)));
+    let packed = r#","mlp_layer":"SwiGLUPacked""#;
+    assert_eq!(told(&format!(r#"{packed},"act_layer":"silu""#)).unwrap().config.mlp, Mlp::SwiGlu);
+    for (more, expected) in [
+        (
+            packed.to_owned(),
+            "`model_args.mlp_layer` is \"swiglupacked\", but without act_layer timm gates by GELU",
+        ),
+        (
+            format!(r#"{packed},"act_layer":"gelu""#),
+            "`model_args.act_layer` is \"gelu\", but a gate by GELU is not",
+        ),
+        (
+            r#","mlp_layer":"mlp""#.to_owned(),
+            "`model_args.mlp_layer` is \"mlp\", but the tensors have a gate",
+        ),
+    ] {
+        let message = told(&more).unwrap_err();
+        assert!(message.contains(expected), "{message}");
+    }
+
     let odd = Shapes { width: 1280, depth: 20, ..virchow2 };
-    let folder = Folder::new("odd", &odd);
-    let message = folder.write("config.json", &card("vit_huge_patch14_224", "")).describe().unwrap_err();
-    assert!(message.contains("a checkpoint of width 1280 does not tell them"), "{message}");
+    let message = folder_of(&odd, &card("vit_huge_patch14_224", "")).unwrap_err();
+    assert!(
+        message.contains("`architecture` is vit_huge_patch14_224, but that is 1280 wide and 32 deep"),
+        "{message}"
+    );
+    // As timm builds it: what the file overrides is its own, what it does not is the architecture's.
+    let own = folder_of(&odd, &card("vit_huge_patch14_224", r#""depth":20"#)).unwrap();
+    assert_eq!((own.config.depth, own.config.heads), (20, 16));
 }
 
 #[test]
@@ -297,6 +406,18 @@ fn files_that_are_no_weights_are_named_for_what_they_are() {
     assert!(said("b.safetensors", b"<!DOCTYPE html><html><body>log in").contains("a web page"));
     assert!(said("c.pt", b"PK\x03\x04\x14\x00\x08\x08data").contains("weights_only=True"));
     assert!(said("d.safetensors", b"\x80\x02}q\x00X\x01\x00").contains("PyTorch"));
+    assert!(said("e.safetensors", b"Entry not found").contains("no such file, or none without a login"));
+    assert!(said("f.safetensors", b"path,label\na.png,x\n").contains("a table in text (CSV)"));
+    assert!(said("g.safetensors", b"").contains("it is empty"));
+    let index = br#"{"weight_map":{"cls_token":"model-1.safetensors"}}"#;
+    assert!(
+        said("model.safetensors.index.json", index)
+            .contains("it names `model-1.safetensors`, which is not in")
+    );
+    SMALL.write(&folder.join("x.safetensors"));
+    std::fs::write(folder.join("config.json"), "<html>log in").unwrap();
+    let message = describe(&folder.join("x.safetensors"), None, None).unwrap_err().to_string();
+    assert!(message.contains("config.json is not a readable JSON file: it is a web page"), "{message}");
     std::fs::remove_dir_all(&folder).unwrap();
 
     let folder = common::folder("bin-only");

@@ -27,7 +27,7 @@ pub use extract::{ExtractOptions, Extracted, extract};
 pub use slides::{SlideOptions, SlidesExtracted, draw_predictions, extract_slides, merge_slides};
 pub use split::{SplitRequest, SplitWays, hold_out, part_files, split, write_parts};
 pub use summary::{ClassRows, Skipped, Summary};
-pub use tiles::{TileList, independent_groups, join_copies, open_tiles, synthesise};
+pub use tiles::{TileList, join_copies, open_tiles, synthesise};
 
 pub use blindscope_vision::data::{
     Centre, Copies, CsvColumns, Dataset, Limits, Preprocess, Rejected, Resize, Split,

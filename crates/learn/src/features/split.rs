@@ -47,17 +47,27 @@ pub fn split(features: &Features, request: &SplitRequest) -> Result<Split, Error
     check_range(ways)?;
     let groups = &features.groups;
     let labels = features.known_labels()?;
-    let split = match ways {
-        SplitWays::Shares([train, validation, test]) => {
-            SplitPlan::train_validation_test(*train, *validation, *test, *seed).apply(&labels, groups)?
-        }
-        SplitWays::Folds(k) => k_fold(&labels, groups, *k, *seed)?,
-        SplitWays::Sites(sites) => SplitPlan::sites(*sites, *seed).apply(&labels, groups)?,
-        SplitWays::Dirichlet { sites, alpha } => dirichlet_sites(&labels, groups, *sites, *alpha, *seed)?,
-        SplitWays::NamedSites => split_by_site(&features.sites)?,
-    };
+    let split = by(ways, *seed, &labels, features).map_err(|e| e.of_classes(&features.classes))?;
     check_no_leak(&split, groups)?;
     Ok(split)
+}
+
+fn by(
+    ways: &SplitWays,
+    seed: u64,
+    labels: &[usize],
+    features: &Features,
+) -> Result<Split, blindscope_vision::Error> {
+    let groups = &features.groups;
+    match ways {
+        SplitWays::Shares([train, validation, test]) => {
+            SplitPlan::train_validation_test(*train, *validation, *test, seed).apply(labels, groups)
+        }
+        SplitWays::Folds(k) => k_fold(labels, groups, *k, seed),
+        SplitWays::Sites(sites) => SplitPlan::sites(*sites, seed).apply(labels, groups),
+        SplitWays::Dirichlet { sites, alpha } => dirichlet_sites(labels, groups, *sites, *alpha, seed),
+        SplitWays::NamedSites => split_by_site(&features.sites),
+    }
 }
 
 /// Refuses shares that are no shares and numbers of parts that are none.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Error;
 use blindscope_vision::data::{
-    Copies, CsvColumns, Dataset, Duplicates, Limits, Sample, connected_groups, group_duplicates, open_all,
-    read_csv, read_folder, read_unlabelled, read_unlabelled_csv,
+    Copies, CsvColumns, Dataset, Duplicates, Limits, Sample, group_duplicates, open_all, read_csv,
+    read_folder, read_unlabelled, read_unlabelled_csv,
 };
 use blindscope_vision::synth::SyntheticPlan;
 
@@ -70,7 +70,7 @@ pub fn join_copies(
 }
 
 /// Opens every tile and sets aside what is no whole image, or the same image under two labels; `progress` hears of tiles
-/// opened and tiles listed.
+/// opened and tiles listed. Returns how many independent groups are left, by group, patient and equal images.
 ///
 /// # Errors
 /// [`Error::Vision`] when `cancel` was set.
@@ -79,12 +79,11 @@ pub fn open_tiles(
     limits: Limits,
     progress: &mut dyn FnMut(usize, usize),
     cancel: &AtomicBool,
-) -> Result<(), Error> {
-    open_all(dataset, limits, &mut |done, total| {
+) -> Result<usize, Error> {
+    Ok(open_all(dataset, limits, &mut |done, total| {
         progress(done, total);
         if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    })?;
-    Ok(())
+    })?)
 }
 
 /// Draws synthetic tiles into `folder`, with a list `tiles.csv`.
@@ -93,9 +92,4 @@ pub fn open_tiles(
 /// [`Error::Vision`] when a file cannot be written.
 pub fn synthesise(plan: &SyntheticPlan, folder: &Path) -> Result<Dataset, Error> {
     Ok(plan.write(folder)?)
-}
-
-/// How many independent groups the tiles fall into by group and patient.
-pub fn independent_groups(dataset: &Dataset) -> usize {
-    connected_groups(dataset).into_iter().max().map_or(0, |last| last + 1)
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use image::{DynamicImage, ImageDecoder, ImageReader};
 
 use super::tiff;
+use crate::foreign::Found;
 use crate::jpeg;
 use crate::{Limits, Rgb};
 
@@ -101,13 +102,12 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     if tiff::is_tiff(bytes) {
         return tiff::decode(bytes, limits);
     }
-    if let Some(other) = other_file(bytes) {
-        return Err(ImageProblem::Damaged(other.to_owned()));
+    if let Some(other) = Found::of(bytes).filter(|found| *found != Found::Picture) {
+        return Err(ImageProblem::Damaged(other.described()));
     }
-    let damaged = |e: image::ImageError| ImageProblem::Damaged(e.to_string());
     let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
     let mut decoder =
-        reader.map_err(|e| ImageProblem::Damaged(e.to_string()))?.into_decoder().map_err(damaged)?;
+        reader.map_err(|e| ImageProblem::Damaged(e.to_string()))?.into_decoder().map_err(|e| damaged(&e))?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.pixels {
         return Err(ImageProblem::TooManyPixels { width, height, limit: limits.pixels });
@@ -115,25 +115,41 @@ pub fn decode(bytes: &[u8], limits: Limits) -> Result<Rgb, ImageProblem> {
     let mut decoder_limits = image::Limits::default();
     decoder_limits.max_alloc = Some(limits.decoder_bytes);
     // The decoder's limit is for its own buffers; the picture that it fills is ours.
-    decoder_limits.clone().reserve(decoder.total_bytes()).map_err(damaged)?;
-    decoder.set_limits(decoder_limits).map_err(damaged)?;
-    let rgb = DynamicImage::from_decoder(decoder).map_err(damaged)?.into_rgb8();
-    Ok(Rgb { width: width as usize, height: height as usize, pixels: rgb.into_raw() })
+    decoder_limits.clone().reserve(decoder.total_bytes()).map_err(|e| damaged(&e))?;
+    decoder.set_limits(decoder_limits).map_err(|e| damaged(&e))?;
+    let pixels = eight_bits(DynamicImage::from_decoder(decoder).map_err(|e| damaged(&e))?)?;
+    Ok(Rgb { width: width as usize, height: height as usize, pixels })
 }
 
-/// What lies where a picture should, where that is common.
-fn other_file(bytes: &[u8]) -> Option<&'static str> {
-    let text = bytes.trim_ascii_start();
-    let begins = |tag: &str| text.get(..tag.len()).is_some_and(|b| b.eq_ignore_ascii_case(tag.as_bytes()));
-    if text.is_empty() {
-        Some("it is empty; copy it again from where it came from")
-    } else if begins("<!doctype html") || begins("<html") {
-        Some("it is a web page: the download was refused or needs a login; fetch it anew")
-    } else if begins("version https://git-lfs") {
-        Some("it is a Git LFS pointer, not the file itself; run `git lfs pull` where it was cloned")
-    } else {
-        None
+/// RGB of eight bits. Of sixteen the higher eight are taken, as Pillow does; grey of sixteen it cuts off at 255, which nobody can
+/// have meant.
+pub(super) fn eight_bits(image: DynamicImage) -> Result<Vec<u8>, ImageProblem> {
+    let high = |v: u16| (v >> 8) as u8;
+    match image {
+        DynamicImage::ImageLuma16(_) | DynamicImage::ImageLumaA16(_) => Err(ImageProblem::Unsupported(
+            "grey of sixteen bits, of which Pillow makes white; save it with eight bits a channel".into(),
+        )),
+        DynamicImage::ImageRgb16(wide) => Ok(wide.into_raw().into_iter().map(high).collect()),
+        DynamicImage::ImageRgba16(wide) => Ok(wide
+            .into_raw()
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .flat_map(|[r, g, b, _]| [*r, *g, *b].map(high))
+            .collect()),
+        other => Ok(other.into_rgb8().into_raw()),
     }
+}
+
+/// What the decoder says, without its types' names.
+fn damaged(e: &image::ImageError) -> ImageProblem {
+    let said = e.to_string();
+    let reason = if said.contains("CRC") {
+        "a part of it is not what its checksum says; copy it again".to_owned()
+    } else {
+        said.split(['{', '[']).next().unwrap_or_default().trim_end_matches([' ', ':', ',']).to_owned()
+    };
+    ImageProblem::Damaged(reason)
 }
 
 #[cfg(test)]
@@ -164,6 +180,33 @@ mod tests {
         bytes[29..33].copy_from_slice(&(!crc).to_be_bytes());
         let problem = decode(&bytes, Limits::default()).unwrap_err();
         assert_eq!(problem, ImageProblem::TooManyPixels { width: 20_000, height: 20_000, limit: 64_000_000 });
+    }
+
+    /// Pillow takes the higher byte of sixteen bits: 0x01ff is 1, not 2.
+    #[test]
+    fn sixteen_bits_become_the_higher_eight() {
+        let encoded = |image: DynamicImage| {
+            let mut bytes = Cursor::new(Vec::new());
+            image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+            decode(&bytes.into_inner(), Limits::default())
+        };
+        let wide = [0x01ffu16, 0x80ff, 0xfffe];
+        let rgb = image::ImageBuffer::from_raw(1, 1, wide.to_vec()).unwrap();
+        assert_eq!(encoded(DynamicImage::ImageRgb16(rgb)).unwrap().pixels, [1, 0x80, 0xff]);
+        let rgba = image::ImageBuffer::from_raw(1, 1, [&wide[..], &[0]].concat()).unwrap();
+        assert_eq!(encoded(DynamicImage::ImageRgba16(rgba)).unwrap().pixels, [1, 0x80, 0xff]);
+        let grey = image::ImageBuffer::from_raw(1, 1, vec![1000u16]).unwrap();
+        let refused = encoded(DynamicImage::ImageLuma16(grey)).unwrap_err().to_string();
+        assert!(refused.contains("grey of sixteen bits"), "{refused}");
+    }
+
+    #[test]
+    fn a_broken_checksum_is_said_in_words() {
+        let mut bytes = png(32, 32);
+        let end = bytes.len();
+        bytes[end - 20] ^= 1;
+        let said = decode(&bytes, Limits::default()).unwrap_err().to_string();
+        assert!(!said.contains(['{', '[']) && !said.contains("ChunkType"), "{said}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 use tiff::{ColorType, TiffError};
 
-use super::image::ImageProblem;
+use super::image::{ImageProblem, eight_bits};
 use crate::jpeg::{self, Colours};
 use crate::{Limits, Rgb};
 
@@ -43,9 +43,13 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Outcome<Rgb> {
     }
     largest(bytes, (width, height))?;
     let compression = decoder.find_tag_unsigned::<u16>(Tag::Compression).map_err(damaged)?.unwrap_or(1);
+    // Pillow turns a TIFF as its tag says when it is opened, and no other kind.
+    let orientation = decoder.find_tag_unsigned::<u16>(Tag::Orientation).map_err(damaged)?.unwrap_or(1);
     match compression {
-        7 => from_jpeg(&mut decoder, bytes, limits),
-        1 | 2 | 3 | 4 | 5 | 8 | 32_773 | 32_946 => from_samples(&mut decoder, (width, height)),
+        7 => from_jpeg(&mut decoder, bytes, limits).map(|page| turned(&page, orientation)),
+        1 | 2 | 3 | 4 | 5 | 8 | 32_773 | 32_946 => {
+            from_samples(&mut decoder, (width, height)).map(|page| turned(&page, orientation))
+        }
         other => {
             let name = match other {
                 6 => " (JPEG as TIFF 6 first had it)",
@@ -59,6 +63,26 @@ pub(super) fn decode(bytes: &[u8], limits: Limits) -> Outcome<Rgb> {
             Err(ImageProblem::Unsupported(format!("TIFF compression {other}{name} is not read; {repair}")))
         }
     }
+}
+
+/// The page as its tag of orientation (TIFF 6.0, tag 274) says to show it; other numbers leave it as it is.
+fn turned(page: &Rgb, orientation: u16) -> Rgb {
+    let (w, h) = (page.width, page.height);
+    let (width, height) = if (5..=8).contains(&orientation) { (h, w) } else { (w, h) };
+    let source = page.pixels.as_chunks::<3>().0;
+    let from = |x: usize, y: usize| match orientation {
+        2 => (w - 1 - x, y),
+        3 => (w - 1 - x, h - 1 - y),
+        4 => (x, h - 1 - y),
+        5 => (y, x),
+        6 => (y, h - 1 - x),
+        7 => (w - 1 - y, h - 1 - x),
+        8 => (w - 1 - y, x),
+        _ => (x, y),
+    };
+    let place = |(x, y): (usize, usize)| source[y * w + x];
+    let pixels = (0..height).flat_map(|y| (0..width).flat_map(move |x| place(from(x, y)))).collect();
+    Rgb { width, height, pixels }
 }
 
 /// Refuses a file whose later page is larger than its first.
@@ -125,7 +149,7 @@ fn from_samples(decoder: &mut Decoder<Cursor<&[u8]>>, (width, height): (u32, u32
             )));
         }
     };
-    let pixels = image.ok_or_else(short)?.into_rgb8().into_raw();
+    let pixels = eight_bits(image.ok_or_else(short)?)?;
     Ok(Rgb { width: width as usize, height: height as usize, pixels })
 }
 
@@ -217,4 +241,33 @@ fn from_jpeg(decoder: &mut Decoder<Cursor<&[u8]>>, bytes: &[u8], limits: Limits)
         }
     }
     Ok(Rgb { width: pieces.width, height: pieces.height, pixels })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What Pillow 13.0.0 makes of three by two pixels (0, 10, 20 over 30, 40, 50) under each tag.
+    #[test]
+    fn pages_are_turned_as_pillow_turns_them() {
+        let page = Rgb {
+            width: 3,
+            height: 2,
+            pixels: [0, 10, 20, 30, 40, 50].iter().flat_map(|v| [*v; 3]).collect(),
+        };
+        for (orientation, width, expected) in [
+            (1, 3, [0, 10, 20, 30, 40, 50]),
+            (2, 3, [20, 10, 0, 50, 40, 30]),
+            (3, 3, [50, 40, 30, 20, 10, 0]),
+            (4, 3, [30, 40, 50, 0, 10, 20]),
+            (5, 2, [0, 30, 10, 40, 20, 50]),
+            (6, 2, [30, 0, 40, 10, 50, 20]),
+            (7, 2, [50, 20, 40, 10, 30, 0]),
+            (8, 2, [20, 50, 10, 40, 0, 30]),
+        ] {
+            let turned = turned(&page, orientation);
+            let seen: Vec<u8> = turned.pixels.as_chunks::<3>().0.iter().map(|p| p[0]).collect();
+            assert_eq!((turned.width, seen.as_slice()), (width, &expected[..]), "{orientation}");
+        }
+    }
 }

@@ -4,9 +4,12 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
 use super::dataset::{Dataset, Rejected, Sample};
+use super::roles::{Role, alike};
+use super::sheet::Sheet;
 use crate::error::{Error, Result};
 
-/// Which columns hold what.
+/// Which columns hold what. Where one has the name of [`CsvColumns::default`] and the file has none of that name, other usual names
+/// in any case and spelling are taken (`filename`, `image_id`, `slide_id`, `Class`, `case_id`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CsvColumns {
     /// The tile's path, relative to the CSV file's folder. Required.
@@ -36,7 +39,7 @@ impl Default for CsvColumns {
     }
 }
 
-/// Lists the tiles of a CSV file with a header row. Rows that cannot be used (no path, no label, a path named twice or under
+/// Lists the tiles of a CSV file with a header row, separated by commas, semicolons or tabs. Rows that cannot be used (no path, no label, a path named twice or under
 /// two labels, more fields than the header, a name with a line break, a broken row) are rejected with their line; unknown
 /// columns are passed over.
 ///
@@ -57,23 +60,32 @@ pub fn read_unlabelled_csv(path: &Path, columns: &CsvColumns) -> Result<Dataset>
 }
 
 fn read(path: &Path, columns: &CsvColumns, labelled: bool) -> Result<Dataset> {
+    listed(path, columns, labelled).map(|listing| listing.dataset)
+}
+
+/// A listing, with what a join to other rows has to know.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub(crate) dataset: Dataset,
+    /// The sample of each usable line, in the order of lines.
+    pub(crate) lines: Vec<usize>,
+    /// The column of ids.
+    pub(crate) named_by: String,
+}
+
+/// As [`read_csv`], with the order of lines.
+pub(crate) fn listed(path: &Path, columns: &CsvColumns, labelled: bool) -> Result<Listing> {
+    let sheet = Sheet::look("CSV", path)?;
     let text = std::fs::read(path).map_err(Error::io("reading", path))?;
     let root = path.parent().unwrap_or(Path::new(""));
-    let mut reader =
-        csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text.as_slice());
-    let header = reader.headers().map_err(|e| Error::format("CSV", path, e))?.clone();
-    let find = |name: &str| header.iter().position(|h| h.trim_start_matches('\u{feff}') == name);
-    let need = |name: &str| {
-        let listed: Vec<_> = header.iter().collect();
-        find(name).ok_or_else(|| Error::format("CSV", path, format!("no column `{name}` among {listed:?}")))
-    };
-    let path_at = need(&columns.path)?;
-    let label_at = labelled.then(|| need(&columns.label)).transpose()?;
-    let optional = [&columns.group, &columns.patient, &columns.site].map(|name| find(name));
+    let mut reader = sheet.builder().flexible(true).from_reader(text.as_slice());
+    let Taken { path: path_at, label: label_at, optional } =
+        Taken::of(&sheet, columns, labelled).map_err(|reason| Error::format("CSV", path, reason))?;
+    let width = sheet.header.len();
 
     let mut rows = Vec::new();
     let mut rejected = Vec::new();
-    let labels = label_at.map(|at| labels_of_paths(&text, path_at, at)).unwrap_or_default();
+    let labels = label_at.map(|at| labels_of_paths(&sheet, &text, path_at, at)).unwrap_or_default();
     let mut seen = HashSet::new();
     for record in reader.records() {
         let record = match record {
@@ -87,8 +99,7 @@ fn read(path: &Path, columns: &CsvColumns, labelled: bool) -> Result<Dataset> {
         let field = |at: usize| record.get(at).unwrap_or("").to_owned();
         let (id, label) = (field(path_at), label_at.map_or(String::new(), field));
         let several = labels.get(&plain(&id)).filter(|labels| labels.len() > 1);
-        let unusable =
-            unusable(&record, header.len(), id.is_empty() || (labelled && label.is_empty()), several);
+        let unusable = unusable(&record, width, id.is_empty() || (labelled && label.is_empty()), several);
         let twice =
             || (!seen.insert(plain(&id))).then(|| "names a path that an earlier line names".to_owned());
         if let Some(reason) = unusable.or_else(twice) {
@@ -99,7 +110,8 @@ fn read(path: &Path, columns: &CsvColumns, labelled: bool) -> Result<Dataset> {
         let group = group.map(|g| if columns.groups_within_label { format!("{label}/{g}") } else { g });
         rows.push((label, Sample { path: root.join(&id), id, label: 0, group, patient, site }));
     }
-    dataset(path, rows, rejected)
+    let (dataset, lines) = dataset(path, rows, rejected)?;
+    Ok(Listing { dataset, lines, named_by: sheet.header[path_at].clone() })
 }
 
 /// Why a row cannot be used whatever the others are; `labels` are those of its path where it has several.
@@ -125,8 +137,12 @@ fn unusable(
     Some(format!("names a path that is listed under several labels: {}", labels.join(", ")))
 }
 
-/// The rows as samples of numbered classes, in the order of their names.
-fn dataset(path: &Path, rows: Vec<(String, Sample)>, rejected: Vec<Rejected>) -> Result<Dataset> {
+/// The rows as samples of numbered classes, in the order of their names, and which sample each row became.
+fn dataset(
+    path: &Path,
+    rows: Vec<(String, Sample)>,
+    rejected: Vec<Rejected>,
+) -> Result<(Dataset, Vec<usize>)> {
     if rows.is_empty() {
         let why: Vec<String> = rejected.iter().take(3).map(|r| format!("{} {}", r.id, r.reason)).collect();
         let reason = format!("{} holds no usable row: {}", path.display(), why.join("; "));
@@ -138,8 +154,77 @@ fn dataset(path: &Path, rows: Vec<(String, Sample)>, rejected: Vec<Rejected>) ->
         .into_iter()
         .map(|(label, sample)| Sample { label: classes.partition_point(|c| *c < label), ..sample })
         .collect();
+    let written: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
     samples.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(Dataset { classes, samples, rejected })
+    // No two samples have one id.
+    let lines = written.iter().filter_map(|id| samples.binary_search_by(|s| s.id.cmp(id)).ok()).collect();
+    Ok((Dataset { classes, samples, rejected }, lines))
+}
+
+/// Where the columns are.
+struct Taken {
+    path: usize,
+    label: Option<usize>,
+    /// Group, patient, site.
+    optional: [Option<usize>; 3],
+}
+
+impl Taken {
+    fn of(sheet: &Sheet, columns: &CsvColumns, labelled: bool) -> std::result::Result<Self, String> {
+        let usual = CsvColumns::default();
+        let roles = Role::of_all(sheet.header.iter().map(String::as_str));
+        // A column that somebody named is that one; the usual one is known under its other names too.
+        let find = |wanted: &str, default: &str, role: Role, other: Option<Role>, option: &str| {
+            let exact: Vec<usize> = (0..roles.len()).filter(|at| sheet.header[*at] == wanted).collect();
+            if let [at] = exact.as_slice() {
+                return Ok(Some(*at));
+            }
+            if wanted != default {
+                return Ok(None);
+            }
+            let of = |role: Role| (0..roles.len()).filter(|at| roles[*at] == Some(role)).collect::<Vec<_>>();
+            let spelt: Vec<usize> =
+                of(role).into_iter().filter(|at| alike(&sheet.header[*at], wanted)).collect();
+            let known = of(role);
+            let instead = other.map(of).unwrap_or_default();
+            let found = [spelt, known, instead].into_iter().find(|found| !found.is_empty());
+            match found.as_deref() {
+                None => Ok(None),
+                Some([at]) => Ok(Some(*at)),
+                Some(several) => {
+                    let names: Vec<String> =
+                        several.iter().map(|at| format!("`{}`", sheet.header[*at])).collect();
+                    let (names, role) = (names.join(" and "), role.name());
+                    Err(format!("{names} may all be the {role}; {option}"))
+                }
+            }
+        };
+        let need = |found: Option<usize>, wanted: &str, option: &str| {
+            let columns = sheet.columns();
+            found.ok_or_else(|| {
+                format!("no column `{wanted}` among {columns}; name the one that is meant with {option}")
+            })
+        };
+        let path =
+            find(&columns.path, &usual.path, Role::Id, Some(Role::Group), "name one with --path-column")?;
+        let path = need(path, &columns.path, "--path-column")?;
+        let label = if labelled {
+            let found =
+                find(&columns.label, &usual.label, Role::Label, None, "name one with --label-column")?;
+            Some(need(found, &columns.label, "--label-column")?)
+        } else {
+            None
+        };
+        let rename = "call the right one as it is written here";
+        let group = find(&columns.group, &usual.group, Role::Group, None, "name one with --group-column")?;
+        // `tile_group` is numbered anew in each class in known lists: only whoever names it knows whether it is here.
+        let group = group.filter(|at| {
+            *at != path && (sheet.header[*at] == columns.group || !alike(&sheet.header[*at], "tilegroup"))
+        });
+        let patient = find(&columns.patient, &usual.patient, Role::Patient, None, rename)?;
+        let site = find(&columns.site, &usual.site, Role::Site, None, rename)?;
+        Ok(Self { path, label, optional: [group, patient, site] })
+    }
 }
 
 /// A path without steps that lead nowhere, so that two ways of writing one are seen as one.
@@ -148,8 +233,13 @@ fn plain(id: &str) -> PathBuf {
 }
 
 /// Every label that a path is listed under.
-fn labels_of_paths(text: &[u8], path_at: usize, label_at: usize) -> HashMap<PathBuf, BTreeSet<String>> {
-    let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).from_reader(text);
+fn labels_of_paths(
+    sheet: &Sheet,
+    text: &[u8],
+    path_at: usize,
+    label_at: usize,
+) -> HashMap<PathBuf, BTreeSet<String>> {
+    let mut reader = sheet.builder().flexible(true).from_reader(text);
     let mut labels: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
     for record in reader.records().flatten() {
         let pair = record.get(path_at).zip(record.get(label_at));

@@ -8,15 +8,21 @@ use crate::error::{Error, Result};
 
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "png", "tif", "tiff"];
 
-/// Lists `root/CLASS/**/FILE` for JPEG, PNG and TIFF files. Classes and files are sorted by name; other files, names that no
-/// list can hold and folders that links lead to twice are listed as rejected; hidden files are passed over. Images are not
+/// Lists `root/CLASS/**/FILE` for JPEG, PNG and TIFF files. Classes and files are sorted by name; other files, images outside of
+/// class folders, names that no list can hold and folders that links lead to twice are listed as rejected; images among hidden files too, other hidden files are passed over. Images are not
 /// opened here.
 ///
 /// # Errors
 /// [`Error::Io`] when a folder cannot be read, [`Error::Data`] when no class folder holds an image.
 pub fn read_folder(root: &Path) -> Result<Dataset> {
     let mut walk = Walk::new(root, Dataset::default());
-    for class in walk.entries(root, "")?.into_iter().filter(|e| e.is_dir) {
+    let (classes, files): (Vec<DirEntry>, Vec<DirEntry>) =
+        walk.entries(root, "")?.into_iter().partition(|e| e.is_dir);
+    let loose = files.iter().filter(|file| is_image(&file.path)).count();
+    for file in files.into_iter().filter(|file| is_image(&file.path)) {
+        walk.reject(file.name, "it lies in no class's folder; move it into one");
+    }
+    for class in classes {
         let label = walk.dataset.classes.len();
         let before = walk.dataset.samples.len();
         walk.folder(&class.path, &class.name, label, 0)?;
@@ -28,8 +34,16 @@ pub fn read_folder(root: &Path) -> Result<Dataset> {
     }
     let mut dataset = walk.dataset;
     if dataset.samples.is_empty() {
-        let reason =
-            format!("{} holds no folder with JPEG, PNG or TIFF files; expected CLASS/FILE", root.display());
+        let flat = if loose > 0 {
+            format!("{loose} image(s) lie in it without a class, and it")
+        } else {
+            "it".to_owned()
+        };
+        let reason = format!(
+            "{}: {flat} holds no folder with JPEG, PNG or TIFF files; put the images of each class into a folder called after the \
+             class, or list them in a CSV file with columns path,label",
+            root.display()
+        );
         return Err(Error::data("listing tiles", reason));
     }
     dataset.samples.sort_by(|a, b| a.id.cmp(&b.id));
@@ -55,6 +69,12 @@ pub fn read_unlabelled(root: &Path) -> Result<Dataset> {
     }
     dataset.samples.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(dataset)
+}
+
+/// Whether a file is named as images are.
+fn is_image(path: &Path) -> bool {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
+    extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str()))
 }
 
 struct DirEntry {
@@ -111,7 +131,14 @@ impl Walk {
             let entry = entry.map_err(io)?;
             let path = entry.path();
             match entry.file_name().into_string() {
-                Ok(name) if name.starts_with('.') => {}
+                Ok(name) if name.starts_with('.') => {
+                    if is_image(&path) {
+                        self.reject(
+                            format!("{prefix}{name}"),
+                            "a hidden file: its name begins with a full stop; rename it",
+                        );
+                    }
+                }
                 Ok(name) if name.chars().any(char::is_control) => {
                     let shown = format!("{prefix}{}", name.escape_debug());
                     self.reject(shown, "its name holds a line break or another control character; rename it");
@@ -147,8 +174,7 @@ impl Walk {
                 }
                 continue;
             }
-            let extension = entry.path.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-            if extension.is_some_and(|e| EXTENSIONS.contains(&e.as_str())) {
+            if is_image(&entry.path) {
                 let path = entry.path;
                 let sample = Sample { id, path, label, group: None, patient: None, site: None };
                 self.dataset.samples.push(sample);

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::dataset::{Dataset, Rejected};
+use super::groups::{DisjointSets, connected_groups};
 use super::{Limits, decode, read_image};
 use crate::error::{Error, Result};
 
@@ -14,7 +15,8 @@ use crate::error::{Error, Result};
 const STRIDE: usize = 64;
 
 /// Opens every tile and moves those that are no whole image to the rejected ones, and with them tiles that are the same file
-/// under two labels: at least one of those labels is wrong.
+/// under two labels: at least one of those labels is wrong. Returns how many independent groups the others make; tiles that are the
+/// same file are of one, as in features.
 ///
 /// # Errors
 /// [`Error::Cancelled`] when `progress` breaks; the data set then stays as it was.
@@ -22,7 +24,7 @@ pub fn open_all(
     dataset: &mut Dataset,
     limits: Limits,
     progress: &mut dyn FnMut(usize, usize) -> ControlFlow<()>,
-) -> Result<()> {
+) -> Result<usize> {
     let total = dataset.samples.len();
     let mut opened: Vec<std::result::Result<[u8; 32], String>> = Vec::with_capacity(total);
     for samples in dataset.samples.chunks(STRIDE) {
@@ -39,18 +41,27 @@ pub fn open_all(
     }
     let known = dataset.samples.iter().zip(&opened).filter_map(|(s, o)| Some((s.label, *o.as_ref().ok()?)));
     let conflicts = conflicts(known);
-    let mut kept = Vec::with_capacity(total);
+    let (mut kept, mut digests) = (Vec::with_capacity(total), Vec::with_capacity(total));
     for (sample, opened) in std::mem::take(&mut dataset.samples).into_iter().zip(opened) {
         match opened {
             Ok(digest) if conflicts.contains(&digest) => {
                 dataset.rejected.push(Rejected { id: sample.id, reason: SEVERAL_LABELS.into() });
             }
-            Ok(_) => kept.push(sample),
+            Ok(digest) => {
+                kept.push(sample);
+                digests.push(digest);
+            }
             Err(reason) => dataset.rejected.push(Rejected { id: sample.id, reason }),
         }
     }
     dataset.samples = kept;
-    Ok(())
+    let mut joined = DisjointSets::new(digests.len());
+    let (mut by_group, mut by_image) = (HashMap::new(), HashMap::new());
+    for (at, (group, digest)) in connected_groups(dataset).into_iter().zip(digests).enumerate() {
+        joined.join(at, *by_group.entry(group).or_insert(at));
+        joined.join(at, *by_image.entry(digest).or_insert(at));
+    }
+    Ok(joined.numbers().into_iter().max().map_or(0, |last| last + 1))
 }
 
 /// Why a tile is set aside whose bytes lie under another label too.

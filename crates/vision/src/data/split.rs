@@ -34,7 +34,7 @@ impl SplitPlan {
     /// as near to its share as whole groups allow (greedy, largest groups first, shuffled by the seed).
     ///
     /// # Errors
-    /// [`Error::Data`] when a class has fewer groups than there are parts, since some part would then lack the class.
+    /// [`Error::FewGroups`] when a class has fewer groups than there are parts, since some part would then lack the class.
     pub fn apply(&self, labels: &[usize], groups: &[usize]) -> Result<Split> {
         let total: f64 = self.parts.iter().map(|(_, share)| share).sum();
         if self.parts.is_empty()
@@ -46,12 +46,7 @@ impl SplitPlan {
         let table = GroupTable::new(labels, groups)?;
         for (class, groups) in table.groups_per_class().into_iter().enumerate() {
             if groups > 0 && groups < self.parts.len() {
-                let parts = self.parts.len();
-                let reason = format!(
-                    "class {class} has {groups} independent group(s) for {parts} parts; add tiles of other \
-                     patients, drop the class or use fewer parts"
-                );
-                return Err(Error::data("splitting", reason));
+                return Err(Error::FewGroups { class: class.to_string(), groups, parts: self.parts.len() });
             }
         }
         let counts = table.class_counts();

@@ -163,7 +163,10 @@ impl Features {
         }
         let named = self.patients.iter().chain(&self.sites).flatten();
         if let Some(name) = self.ids.iter().chain(named).find(|name| name.contains(['\n', '\r'])) {
-            return Err(Error::data("features", format!("the name {name:?} holds a line break")));
+            return Err(Error::data(
+                "features",
+                format!("the name `{}` holds a line break", name.escape_debug()),
+            ));
         }
         Ok(())
     }

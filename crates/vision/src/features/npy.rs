@@ -8,23 +8,26 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use blindscope_pixels::foreign::Found;
+
 use crate::error::{Error, Result};
 use crate::values::{Kind, Numbers, Values};
 
 /// Longest header that is read: magic, version, length and dictionary.
 const MOST_HEADER: u64 = 1 << 20;
 
-/// The array's columns and its values `[rows, columns]`; many of them stay in the file.
-pub(super) fn read(path: &Path) -> Result<(usize, Values)> {
+/// An array: its columns, its values `[rows, columns]`, many of which stay in the file, and whether it was `[1, rows, columns]`,
+/// a bag.
+pub(super) fn read(path: &Path) -> Result<(usize, Values, bool)> {
     let mut file = File::open(path).map_err(Error::io("reading", path))?;
     let length = file.metadata().map_err(Error::io("reading", path))?.len();
     let mut start = Vec::new();
     Read::by_ref(&mut file).take(MOST_HEADER).read_to_end(&mut start).map_err(Error::io("reading", path))?;
     let header = parse(&start, length).map_err(|reason| Error::format(".npy", path, reason))?;
-    let Header { start, rows, width, kind, big, by_columns } = header;
+    let Header { start, rows, width, kind, big, by_columns, bag } = header;
     let (path, file) = (path.to_owned(), Arc::new(Mutex::new(file)));
     let numbers = Numbers { path, file, start, rows, width, kind, big, by_columns };
-    Ok((width, Values::of_file(Arc::new(numbers))?))
+    Ok((width, Values::of_file(Arc::new(numbers))?, bag))
 }
 
 /// What a file's beginning says.
@@ -37,6 +40,7 @@ struct Header {
     kind: Kind,
     big: bool,
     by_columns: bool,
+    bag: bool,
 }
 
 /// Reads the beginning of a file of `length` bytes, and compares its length with what it should be.
@@ -46,7 +50,7 @@ fn parse(bytes: &[u8], length: u64) -> std::result::Result<Header, String> {
     let shape = value(text, "shape").and_then(|v| v.strip_prefix('(')?.split_once(')')).map(|(s, _)| s);
     let shape: Vec<usize> = shape.unwrap_or("").split(',').filter_map(|d| d.trim().parse().ok()).collect();
     let ([rows, width] | [1, rows, width]) = *shape.as_slice() else {
-        return Err(format!("its shape {shape:?} is neither [rows, columns] nor [1, rows, columns]"));
+        return Err(format!("its shape {} is neither [rows, columns] nor [1, rows, columns]", shown(&shape)));
     };
     let count = rows.checked_mul(width).filter(|n| *n > 0).ok_or("it is empty or overflows")?;
     let descr = value(text, "descr").unwrap_or("").trim_start_matches(['\'', '"']);
@@ -65,15 +69,18 @@ fn parse(bytes: &[u8], length: u64) -> std::result::Result<Header, String> {
     let (size, follow) = (kind.bytes(), length.saturating_sub(start));
     if count.checked_mul(size).map(|bytes| bytes as u64) != Some(follow) {
         return Err(format!(
-            "shape {shape:?} needs {count} values of {size} bytes, but {follow} bytes follow"
+            "shape {} needs {count} values of {size} bytes, but {follow} bytes follow",
+            shown(&shape)
         ));
     }
-    Ok(Header { start, rows, width, kind, big, by_columns })
+    Ok(Header { start, rows, width, kind, big, by_columns, bag: shape.len() == 3 })
 }
 
 /// The header's dictionary, and where the values begin.
 fn dictionary(bytes: &[u8]) -> std::result::Result<(&str, u64), String> {
-    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or("it does not begin as one")?;
+    let rest = bytes.strip_prefix(b"\x93NUMPY").ok_or_else(|| {
+        Found::of(bytes).map_or_else(|| "it does not begin as one".into(), Found::described)
+    })?;
     let (version, rest) = rest.split_first().ok_or("it ends in its header")?;
     let rest = rest.get(1..).ok_or("it ends in its header")?;
     let length_bytes = if *version == 1 { 2 } else { 4 };
@@ -83,6 +90,11 @@ fn dictionary(bytes: &[u8]) -> std::result::Result<(&str, u64), String> {
     let header = rest.get(length_bytes..end).ok_or("it ends in its header, or that is too long")?;
     let header = std::str::from_utf8(header).map_err(|_| "its header is not text")?;
     Ok((header, (bytes.len() - rest.len() + end) as u64))
+}
+
+/// Lengths of axes, as NumPy writes them.
+fn shown(shape: &[usize]) -> String {
+    format!("[{}]", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", "))
 }
 
 /// A type of NumPy in words.
@@ -126,7 +138,8 @@ mod tests {
         let path = std::env::temp_dir().join(format!("blindscope-npy-{}.npy", std::process::id()));
         std::fs::write(&path, bytes).map_err(|e| e.to_string())?;
         let values = read(&path).map_err(|e| e.to_string());
-        let values = values.map(|(width, values)| (width, values.whole().unwrap_or_default().into_owned()));
+        let values =
+            values.map(|(width, values, _)| (width, values.whole().unwrap_or_default().into_owned()));
         std::fs::remove_file(&path).map_err(|e| e.to_string())?;
         values
     }

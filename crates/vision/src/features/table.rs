@@ -28,6 +28,10 @@ pub(crate) struct Table {
     pub(crate) slide: Option<String>,
     /// What the file says of itself, such as TRIDENT's and CLAM's sizes of patches.
     pub(crate) attributes: BTreeMap<String, String>,
+    /// The column or dataset that the ids are from.
+    pub(crate) named_by: Option<String>,
+    /// Columns of the file that were not taken and might be ids.
+    pub(crate) perhaps_ids: Vec<String>,
 }
 
 impl Table {
@@ -55,7 +59,10 @@ impl Table {
     /// Puts the rows of several tables one below the other.
     pub(super) fn stack(tables: Vec<Self>) -> Result<Self> {
         let mut tables = tables.into_iter();
+        let slides: Vec<(Option<String>, BTreeMap<String, String>)> =
+            tables.as_slice().iter().map(|t| (t.slide.clone(), t.attributes.clone())).collect();
         let mut whole = tables.next().unwrap_or_default();
+        whole.attributes = attributes(&slides);
         let mut rows = whole.rows();
         let mut values = vec![std::mem::take(&mut whole.values)];
         for table in tables {
@@ -87,7 +94,6 @@ impl Table {
                 whole.coords.clear();
             }
             values.push(table.values);
-            whole.attributes.extend(table.attributes);
             rows += more;
         }
         whole.values = Values::stack(whole.width, values);
@@ -133,6 +139,19 @@ impl Table {
         features.check()?;
         Ok(features)
     }
+}
+
+/// What all slides say alike under its name, and what they say otherwise, or only some say, under `SLIDE/NAME`.
+fn attributes(slides: &[(Option<String>, BTreeMap<String, String>)]) -> BTreeMap<String, String> {
+    let mut all = BTreeMap::new();
+    for (at, (slide, own)) in slides.iter().enumerate() {
+        for (name, value) in own {
+            let alike = slides.iter().all(|(_, other)| other.get(name) == Some(value));
+            let slide = slide.clone().unwrap_or_else(|| at.to_string());
+            all.insert(if alike { name.clone() } else { format!("{slide}/{name}") }, value.clone());
+        }
+    }
+    all
 }
 
 /// Refuses a matrix that nobody can have meant: every value the same, as in a file whose data was never written.

@@ -33,7 +33,7 @@ impl Bag {
     }
 
     fn read_into(path: &Path, scratch: &Scratch) -> Result<Self> {
-        let mut tables = hdf5::read(path, None, scratch)?;
+        let mut tables = hdf5::read(path, None, None, scratch)?;
         let table = tables.pop().filter(|_| tables.is_empty());
         let table = table.ok_or_else(|| Error::format("HDF5", path, "it holds several slides, not one"))?;
         let bag = Self { width: table.width, values: table.values, corners: table.coords };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::data::Rejected;
+use crate::data::{Rejected, Sheet};
 use crate::error::{Error, Result};
 
 /// File names that may be slides; others in a folder are passed over.
@@ -55,17 +55,15 @@ impl SlideTable {
     /// Reads a CSV. The slide is named by `slide_id`, or by the file name in `path` (also `wsi`, `slide`).
     ///
     /// # Errors
-    /// [`Error::Format`] for a damaged file, one without names, a slide named twice, or an impossible `mpp`.
+    /// [`Error::Format`] for a damaged file, one without names, a slide named twice, or an impossible `mpp`; [`Error::Io`] where it cannot
+    /// be read.
     pub fn read(path: &Path) -> Result<Self> {
         let bad = |reason: String| Error::format("slides CSV", path, reason);
-        let mut reader =
-            csv::ReaderBuilder::new().trim(csv::Trim::All).from_path(path).map_err(|e| bad(e.to_string()))?;
-        let header = reader.headers().map_err(|e| bad(e.to_string()))?.clone();
-        let at = |names: &[&str]| {
-            header
-                .iter()
-                .position(|h| names.contains(&h.trim_start_matches('\u{feff}').to_ascii_lowercase().as_str()))
-        };
+        let sheet = Sheet::look("slides CSV", path)?;
+        let mut reader = sheet.builder().from_path(path).map_err(|e| bad(e.to_string()))?;
+        let header = &sheet.header;
+        let at =
+            |names: &[&str]| header.iter().position(|h| names.contains(&h.to_ascii_lowercase().as_str()));
         let (name, file) = (at(&["slide_id"]), at(&["path", "wsi", "slide", "filename"]));
         let (case, label, site, mpp) =
             (at(&["case_id", "patient", "patient_id"]), at(&["label"]), at(&["site"]), at(&["mpp"]));

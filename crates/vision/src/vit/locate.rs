@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use blindscope_pixels::foreign::CONVERT;
+
 use crate::error::{Error, Result};
 
 /// Hugging Face's names: the whole file, and the index of a file cut into shards.
@@ -45,11 +47,6 @@ pub fn locate(path: &Path) -> Result<PathBuf> {
     };
     Err(Error::format("model", path, reason))
 }
-
-/// What to do with weights that only PyTorch reads.
-pub(crate) const CONVERT: &str = "PyTorch's own format can run programs when it is read, so it is not; where you trust \
-     it, convert it: python -c 'import torch, safetensors.torch as s; w = torch.load(\"in.bin\", map_location=\"cpu\", \
-     weights_only=True); s.save_file({k: v.contiguous().clone() for k, v in w.items()}, \"model.safetensors\")'";
 
 fn some(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(8).map(|n| format!("`{n}`")).collect();

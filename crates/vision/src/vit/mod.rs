@@ -32,7 +32,6 @@ pub use engine::{Device, Engine};
 #[cfg(feature = "gpu")]
 pub use gpu::GpuVit;
 pub use linear::{Adapter, Linear};
-pub(crate) use locate::CONVERT;
 pub use locate::locate;
 pub use model::Vit;
 pub use norm::Norm;

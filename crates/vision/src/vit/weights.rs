@@ -14,7 +14,7 @@ use super::position::resample;
 use crate::data::Preprocess;
 use crate::error::{CheckpointMismatch, Error, Result};
 use crate::tensorfile::{self, Content, Tensor, TensorFile};
-use crate::vit::card::{Architecture, Card, Shape, Told};
+use crate::vit::card::{Activation, Architecture, Card, Shape, Told};
 
 /// Reads a model from a `safetensors` file or a folder that holds one, as [`describe`] tells.
 ///
@@ -154,11 +154,10 @@ fn infer(path: &Path, heads: Option<usize>, told: Option<(&Told, &Path)>) -> Res
     let qkv_bias = file.entry(&naming.sources("blocks.0.attn.qkv.bias")[0]).is_some();
     let first = need("blocks.0.mlp.fc1.weight", 2)?[0];
     let hidden = need("blocks.0.mlp.fc2.weight", 2)?[1];
-    let named = told.and_then(|(told, _)| {
-        let known = Architecture::named(&told.architecture)?;
-        told.heads.or((known.width == width && known.depth == depth).then_some(known.heads))
-    });
-    let named = named.or(told.and_then(|(told, _)| told.heads));
+    let named = match told {
+        Some((told, json)) => heads_of(told, (width, depth), json)?,
+        None => None,
+    };
     let usual = [192, 384, 768, 1024, 1536].contains(&width).then_some(width / 64);
     let heads = heads.or(named).or(usual).ok_or_else(|| Error::Config {
         field: "heads",
@@ -182,42 +181,99 @@ fn infer(path: &Path, heads: Option<usize>, told: Option<(&Told, &Path)>) -> Res
     Ok(config)
 }
 
+/// The heads that a configuration tells or that its architecture has, which has to be of the tensors' width and depth unless the file
+/// says otherwise.
+fn heads_of(told: &Told, (width, depth): (usize, usize), json: &Path) -> Result<Option<usize>> {
+    let Some(known) = Architecture::published(&told.architecture, width, depth) else {
+        return Ok(told.heads);
+    };
+    let expected = (told.width.unwrap_or(known.width), told.depth.unwrap_or(known.depth));
+    if expected != (width, depth)
+        && told.width.is_none_or(|w| w == width)
+        && told.depth.is_none_or(|d| d == depth)
+    {
+        return Err(Error::Setting {
+            path: json.to_owned(),
+            field: "architecture".into(),
+            value: told.architecture.clone(),
+            rule: format!(
+                "that is {} wide and {} deep, and the tensors {width} and {depth}; name the right one, or write embed_dim, depth and \
+                 num_heads into model_args",
+                known.width, known.depth
+            ),
+        });
+    }
+    // As timm builds it: what is not told is the architecture's.
+    Ok(Some(told.heads.unwrap_or(known.heads)))
+}
+
 /// Refuses a configuration that the tensors contradict.
 fn agree(told: &Told, config: &Config, json: &Path) -> Result<()> {
     let hidden = told.mlp_ratio.map(|ratio| (config.width as f64 * ratio) as usize);
-    let none = |switch: Option<bool>| switch.map(usize::from);
-    let facts = [
+    let numbers = [
         ("embed_dim", told.width, config.width),
         ("depth", told.depth, config.depth),
         ("patch_size", told.patch, config.patch),
         ("reg_tokens", told.registers, config.registers),
         ("mlp_ratio · embed_dim", hidden, config.expanded()),
-        (
-            "no_embed_class",
-            none(told.no_prefix_positions.filter(|w| *w)),
-            usize::from(config.prefix_positions == 0),
-        ),
-        ("init_values", none(told.layer_scale), usize::from(config.layer_scale)),
-        ("qkv_bias", none(told.qkv_bias), usize::from(config.qkv_bias)),
     ];
-    match facts
-        .into_iter()
-        .find_map(|(field, told, found)| Some((field, told.filter(|t| *t != found)?, found)))
-    {
-        None => Ok(()),
-        Some((field, told, found)) => Err(Error::Setting {
-            path: json.to_owned(),
-            field: format!("model_args.{field}"),
-            value: told.to_string(),
-            rule: format!("the tensors have {found}"),
-        }),
+    let mut facts: Vec<(&str, String, String)> = Vec::new();
+    for (field, told, found) in numbers {
+        let differs = told.filter(|told| *told != found);
+        facts.extend(differs.map(|told| (field, told.to_string(), format!("the tensors have {found}"))));
+    }
+    if told.no_prefix_positions == Some(true) && config.prefix_positions != 0 {
+        let found =
+            format!("the tensors have positions for {} tokens before the patches", config.prefix_positions);
+        facts.push(("no_embed_class", "true".into(), found));
+    }
+    if let Some(start) = told.init_values.filter(|_| !config.layer_scale) {
+        facts.push(("init_values", start.to_string(), "the tensors have no layer scale (ls1.gamma)".into()));
+    }
+    if let Some(bias) = told.qkv_bias.filter(|bias| *bias != config.qkv_bias) {
+        let found = if config.qkv_bias { "the tensors have one" } else { "the tensors have none" };
+        facts.push(("qkv_bias", bias.to_string(), found.into()));
+    }
+    facts.extend(feed_forward(told, config.mlp == Mlp::SwiGlu));
+    let Some((field, value, rule)) = facts.into_iter().next() else { return Ok(()) };
+    Err(Error::Setting { path: json.to_owned(), field: format!("model_args.{field}"), value, rule })
+}
+
+/// What of the feed-forward half is told and not carried out: its tensors show a gate, and not the function at it. timm hands
+/// `act_layer` to whatever `mlp_layer` is, and GELU where none is named; the published gated models have SiLU.
+fn feed_forward(told: &Told, gated: bool) -> Option<(&'static str, String, String)> {
+    let packed = "\"swiglupacked\"".to_owned();
+    match (told.gated, told.activation, gated) {
+        (Some(true), _, false) => {
+            Some(("mlp_layer", packed, "the tensors have no gate (mlp.fc1 would be twice as wide)".into()))
+        }
+        (Some(false), _, true) => {
+            Some(("mlp_layer", "\"mlp\"".into(), "the tensors have a gate (mlp.fc1 is twice as wide)".into()))
+        }
+        (_, Some(Activation::Gelu), true) => {
+            Some(("act_layer", "\"gelu\"".into(), "a gate by GELU is not carried out, only one by SiLU".into()))
+        }
+        (Some(true), None, true) if !told.architecture.contains("dinov2") => Some((
+            "mlp_layer",
+            packed,
+            "without act_layer timm gates by GELU, which is not carried out; write \"act_layer\": \"silu\" if that is what \
+             the model was trained with"
+                .into(),
+        )),
+        (_, Some(Activation::Silu), false) => {
+            Some(("act_layer", "\"silu\"".into(), "without a gate only gelu is carried out".into()))
+        }
+        _ => None,
     }
 }
 
 fn naming(file: &TensorFile) -> Result<Naming> {
     Naming::detect(file.names()).ok_or_else(|| {
-        let some: Vec<_> = file.names().take(5).collect();
-        let reason = format!("no CLS token under a timm, DINOv2 or Hugging Face name; it starts {some:?}");
+        let some: Vec<String> = file.names().take(5).map(|name| format!("`{name}`")).collect();
+        let reason = format!(
+            "no CLS token under a timm, DINOv2 or Hugging Face name; its first tensors are {}",
+            some.join(", ")
+        );
         Error::format("ViT checkpoint", file.path(), reason)
     })
 }

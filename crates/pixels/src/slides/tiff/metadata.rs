@@ -24,7 +24,12 @@ pub(super) fn mpp(
         if let Some(mpp) = Mpp::plausible(x, y, from) {
             return Ok(Ok(mpp));
         }
-        found.push(format!("{from:?} says {x:.4} × {y:.4} µm, which no scanner has"));
+        let told = match from {
+            MppSource::Ome => "the OME description",
+            MppSource::Vendor => "the vendor's description",
+            _ => "the resolution of the file",
+        };
+        found.push(format!("{told} says {x:.4} × {y:.4} µm, which no scanner has"));
     }
     Ok(Err(if found.is_empty() { "nothing in the file tells".into() } else { found.join("; ") }))
 }

@@ -82,10 +82,12 @@ pub(super) fn names(dataset: &Dataset, bounds: Bounds) -> Outcome<Vec<String>> {
             };
             let values: Vec<(i128, &str)> =
                 members.iter().map(|m| (integer(&m.value, signed, byte_order), m.name.as_str())).collect();
+            let truth = values.iter().all(|(_, text)| matches!(*text, "FALSE" | "TRUE"));
             let one = |b: &[u8]| {
                 let value = integer(b, signed, byte_order);
                 let member = values.iter().find(|(v, _)| *v == value);
-                let text = member.map(|(_, text)| text.to_ascii_lowercase());
+                let text = member
+                    .map(|(_, text)| if truth { text.to_ascii_lowercase() } else { (*text).to_owned() });
                 text.ok_or_else(|| format!("`{name}` holds {value}, which its enumeration does not name"))
             };
             raw.chunks_exact(usize::from(size).max(1)).map(one).collect()

@@ -148,9 +148,9 @@ mod tests {
             if path.extension().is_none_or(|e| e != "h5") {
                 continue;
             }
-            let fits = read(&path, None, &Scratch::sized(&folder, usize::MAX, 1));
+            let fits = read(&path, None, None, &Scratch::sized(&folder, usize::MAX, 1));
             for piece in [1, 7, 16, 1000] {
-                let aside = read(&path, None, &Scratch::sized(&folder, 0, piece));
+                let aside = read(&path, None, None, &Scratch::sized(&folder, 0, piece));
                 match (&fits, aside) {
                     (Ok(fits), Ok(aside)) => {
                         assert!(aside.iter().all(|t| t.values.in_memory().is_none()) || fits.is_empty());

@@ -3,6 +3,7 @@
 //! `hdf5-reader` takes the file apart; what it hands out is bounded, checked and joined here. It runs in a thread of its
 //! own, so that a fault in it is an error of this file and not the end of the program.
 
+mod beside;
 mod bytes;
 mod grid;
 mod lzf;
@@ -14,9 +15,15 @@ use std::sync::Arc;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, Storage};
 
+use blindscope_pixels::foreign::Found;
+
 use super::table::{Names, Table};
+use crate::data::Role;
 use crate::error::{Error, Result};
+use crate::tensorfile;
 use crate::values::Scratch;
+
+use beside::Beside;
 
 const FORMAT: &str = "HDF5";
 
@@ -35,9 +42,43 @@ const STACK: usize = 16 << 20;
 ///
 /// # Errors
 /// [`Error::Format`] for a damaged file, for no matrix or more than one, for a column of another length.
-pub(crate) fn read(path: &Path, dataset: Option<&str>, scratch: &Scratch) -> Result<Vec<Table>> {
-    let (owned, wanted, scratch) = (path.to_owned(), dataset.map(str::to_owned), scratch.clone());
-    apart(path, move || tables(&owned, wanted.as_deref(), &scratch))
+pub(crate) fn read(
+    path: &Path,
+    dataset: Option<&str>,
+    id_column: Option<&str>,
+    scratch: &Scratch,
+) -> Result<Vec<Table>> {
+    read_noting(path, dataset, id_column, scratch).map(|(tables, _)| tables)
+}
+
+/// As [`read`], with sentences that say what was taken for what and what was not taken.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn read_noting(
+    path: &Path,
+    dataset: Option<&str>,
+    id_column: Option<&str>,
+    scratch: &Scratch,
+) -> Result<(Vec<Table>, Vec<String>)> {
+    let found = tensorfile::found(path)?;
+    if let Some(other) = found.filter(|found| *found != Found::Hdf5) {
+        return Err(Error::format(FORMAT, path, other.described()));
+    }
+    let (owned, scratch) = (path.to_owned(), scratch.clone());
+    let wanted = Wanted { dataset: dataset.map(str::to_owned), ids: id_column.map(str::to_owned) };
+    apart(path, move || {
+        let mut notes = Vec::new();
+        Ok((tables(&owned, &wanted, &scratch, &mut notes)?, notes))
+    })
+}
+
+/// What somebody named.
+struct Wanted {
+    /// The matrix.
+    dataset: Option<String>,
+    /// The dataset of ids beside it.
+    ids: Option<String>,
 }
 
 /// A reason in words, for lack of a path.
@@ -60,7 +101,7 @@ struct Bounds {
     array: u64,
 }
 
-fn tables(path: &Path, wanted: Option<&str>, scratch: &Scratch) -> Outcome<Vec<Table>> {
+fn tables(path: &Path, wanted: &Wanted, scratch: &Scratch, notes: &mut Vec<String>) -> Outcome<Vec<Table>> {
     let storage = FileStorage::open(path).map_err(text)?;
     let length = storage.len();
     let most = length.saturating_mul(MOST_EXPANSION).min(MOST_BYTES);
@@ -73,24 +114,25 @@ fn tables(path: &Path, wanted: Option<&str>, scratch: &Scratch) -> Outcome<Vec<T
         .with_max_object_header_bytes(1 << 20);
     let file = Hdf5File::from_storage_with_options(Arc::new(storage), options).map_err(text)?;
     let stem = || path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    if let Some(wanted) = wanted {
+    let ids = wanted.ids.as_deref();
+    if let Some(wanted) = &wanted.dataset {
         let wanted = wanted.trim_matches('/');
         let (group, name) = match wanted.rsplit_once('/') {
             Some((parent, name)) => (file.group(parent).map_err(text)?, name),
             None => (file.root_group().map_err(text)?, wanted),
         };
         let matrix = group.dataset(name).map_err(|e| format!("{e}; it holds {}", listing(&group)))?;
-        return Ok(vec![table(&group, &matrix, (bounds, scratch), stem())?]);
+        return Ok(vec![table(&group, &matrix, (bounds, scratch), stem(), (ids, notes))?]);
     }
     let root = file.root_group().map_err(text)?;
     match only_matrix(&root)? {
-        Ok(matrix) => Ok(vec![table(&root, &matrix, (bounds, scratch), stem())?]),
+        Ok(matrix) => Ok(vec![table(&root, &matrix, (bounds, scratch), stem(), (ids, notes))?]),
         Err(several) => {
             let slides = slides(&root)?;
             if slides.is_empty() {
                 Err(several)
             } else {
-                slides.into_iter().map(|(g, m)| bag(&g, &m, (bounds, scratch))).collect()
+                slides.into_iter().map(|(g, m)| bag(&g, &m, (bounds, scratch), ids)).collect()
             }
         }
     }
@@ -125,9 +167,9 @@ fn slides(root: &Group) -> Outcome<Vec<(Group, Dataset)>> {
     Ok(found)
 }
 
-fn bag(group: &Group, matrix: &Dataset, bounds: (Bounds, &Scratch)) -> Outcome<Table> {
+fn bag(group: &Group, matrix: &Dataset, bounds: (Bounds, &Scratch), ids: Option<&str>) -> Outcome<Table> {
     let slide = group.name().trim_matches('/').to_owned();
-    let mut table = table(group, matrix, bounds, slide.clone())?;
+    let mut table = table(group, matrix, bounds, slide.clone(), (ids, &mut Vec::new()))?;
     table.slide = Some(slide);
     Ok(table)
 }
@@ -138,6 +180,7 @@ fn table(
     matrix: &Dataset,
     (bounds, scratch): (Bounds, &Scratch),
     name: String,
+    (ids, notes): (Option<&str>, &mut Vec<String>),
 ) -> Outcome<Table> {
     let (rows, width, bag) = match *matrix.shape() {
         [rows, width] => (rows, width, false),
@@ -153,14 +196,18 @@ fn table(
     let width = usize::try_from(width).map_err(|e| e.to_string())?;
     let values = matrix::matrix(matrix, bounds, width, scratch)?;
     let mut table = Table { width, values, ..Table::default() };
-    let column = |names: [&str; 2]| column(group, names, rows, bounds);
-    table.ids = column(["ids", "id"])?;
-    let (labels, scalar) = labels(group, rows, bounds)?;
+    let beside = Beside::of(group, matrix, rows, ids)?;
+    let column = |dataset: Option<&Dataset>| column(dataset, rows, bounds);
+    table.ids = column(beside.ids())?;
+    let (labels, scalar) = labels(beside.find(Role::Label), rows, bounds)?;
     table.labels = labels;
-    table.groups = column(["groups", "group"])?;
-    table.patients = column(["patients", "patient"])?;
-    table.sites = column(["sites", "site"])?;
+    table.groups = column(beside.find(Role::Group))?;
+    table.patients = column(beside.find(Role::Patient))?;
+    table.sites = column(beside.find(Role::Site))?;
     table.coords = coords(group, rows, bounds)?;
+    table.named_by = beside.ids().map(|d| plain(d).to_owned());
+    table.perhaps_ids = beside.perhaps_ids();
+    notes.extend(beside.described());
     attributes(group, matrix, &mut table);
     if bag || scalar || !table.coords.is_empty() && table.ids.is_empty() {
         table.slide = Some(name);
@@ -170,8 +217,8 @@ fn table(
 
 /// `labels` or `label`: a name or number a row, `[n]`, `[n, 1]` or one-hot `[n, c]`; or one for all rows, which makes it a
 /// slide's (the second value).
-fn labels(group: &Group, rows: u64, bounds: Bounds) -> Outcome<(Names, bool)> {
-    let Some(dataset) = find(group, ["labels", "label"])? else { return Ok((Names::new(), false)) };
+fn labels(dataset: Option<&Dataset>, rows: u64, bounds: Bounds) -> Outcome<(Names, bool)> {
+    let Some(dataset) = dataset else { return Ok((Names::new(), false)) };
     let known = |names: Vec<String>| -> Names {
         names.into_iter().map(|v| Some(v).filter(|v| !v.is_empty())).collect()
     };
@@ -179,10 +226,10 @@ fn labels(group: &Group, rows: u64, bounds: Bounds) -> Outcome<(Names, bool)> {
         usize::try_from(rows).map(|rows| vec![names[0].clone(); rows]).map_err(|e| e.to_string())
     };
     match *dataset.shape() {
-        [n] | [n, 1] if n == rows => Ok((known(bytes::names(&dataset, bounds)?), false)),
-        [] | [1] | [1, 1] => Ok((known(count(&bytes::names(&dataset, bounds)?)?), true)),
+        [n] | [n, 1] if n == rows => Ok((known(bytes::names(dataset, bounds)?), false)),
+        [] | [1] | [1, 1] => Ok((known(count(&bytes::names(dataset, bounds)?)?), true)),
         [n, classes] if n == rows => {
-            let cells = bytes::numbers(&dataset, bounds)?;
+            let cells = bytes::numbers(dataset, bounds)?;
             let classes = usize::try_from(classes).unwrap_or(usize::MAX);
             let is = |v: f64, wanted: f64| (v - wanted).abs() < f64::EPSILON;
             let hot = |row: &[f64]| {
@@ -259,6 +306,12 @@ fn listing(group: &Group) -> String {
     if all.is_empty() { "no dataset there".into() } else { all.join(", ") }
 }
 
+/// A dataset's name within its group.
+fn plain(dataset: &Dataset) -> &str {
+    let name = dataset.name();
+    name.rsplit_once('/').map_or(name, |(_, name)| name)
+}
+
 /// The matrix of a group, or why there is none.
 fn only_matrix(group: &Group) -> Outcome<Outcome<Dataset>> {
     let shaped = |d: &Dataset| d.ndim() == 2 || matches!(*d.shape(), [1, _, _]);
@@ -289,13 +342,13 @@ fn find(group: &Group, names: [&str; 2]) -> Outcome<Option<Dataset>> {
     }
 }
 
-fn column(group: &Group, names: [&str; 2], rows: u64, bounds: Bounds) -> Outcome<Names> {
-    let Some(dataset) = find(group, names)? else { return Ok(Names::new()) };
+fn column(dataset: Option<&Dataset>, rows: u64, bounds: Bounds) -> Outcome<Names> {
+    let Some(dataset) = dataset else { return Ok(Names::new()) };
     if !matches!(*dataset.shape(), [n] | [n, 1] if n == rows) {
         let (name, shape) = (dataset.name(), dataset.shape());
         return Err(format!("`{name}` has shape {shape:?}, expected [{rows}], one for each row"));
     }
-    let names = bytes::names(&dataset, bounds)?;
+    let names = bytes::names(dataset, bounds)?;
     Ok(names.into_iter().map(|v| Some(v).filter(|v| !v.is_empty())).collect())
 }
 

@@ -11,7 +11,12 @@ use crate::values::Scratch;
 const MOST: usize = 100_000;
 
 /// The bag of every `.h5` or `.npy` file, by name.
-pub(super) fn read(folder: &Path, scratch: &Scratch, notes: &mut Vec<String>) -> Result<Vec<Table>> {
+pub(super) fn read(
+    folder: &Path,
+    id_column: Option<&str>,
+    scratch: &Scratch,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Table>> {
     let mut files = Vec::new();
     let mut others = 0;
     for entry in std::fs::read_dir(folder).map_err(Error::io("listing", folder))? {
@@ -35,11 +40,11 @@ pub(super) fn read(folder: &Path, scratch: &Scratch, notes: &mut Vec<String>) ->
         let name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
         let mut read = if super::extension(&path) == "npy" {
             // Thousands of files are not all kept open.
-            let (width, values) = npy::read(&path)?;
+            let (width, values, _) = npy::read(&path)?;
             let values = scratch.keep(width, values.whole()?.into_owned())?;
             vec![Table { width, values, ..Table::default() }]
         } else {
-            hdf5::read(&path, None, scratch)?
+            hdf5::read(&path, None, id_column, scratch)?
         };
         for table in &mut read {
             table::written(&table.values, "features", &path)?;

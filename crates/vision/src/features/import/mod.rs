@@ -1,8 +1,10 @@
 //! Features that other tools made.
 
 mod columns;
+mod families;
 mod folder;
 mod labels;
+mod scales;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use super::table::{self, Table};
 use super::{Features, hdf5, npy};
 use crate::error::{Error, Result};
-use crate::tensorfile::TensorFile;
+use crate::tensorfile::{self, TensorFile};
 use crate::values::{Scratch, Values};
 
 /// What an imported file does not tell.
@@ -26,6 +28,19 @@ pub struct ImportOptions {
     /// Where numbers go that do not fit into memory and cannot be left in their file (CSV, HDF5): a folder on a disk, such as that of
     /// the result. The system's folder for such files where none is named.
     pub scratch: Option<PathBuf>,
+    /// The columns of a CSV file that are features, in this order; `f*` stands for all of `f0`, `f1`, … in the order of their
+    /// numbers. Empty where they are the one numbered family of the file.
+    pub columns: Vec<String>,
+    /// The column or dataset of ids, where it has no usual name or several have one.
+    pub id_column: Option<String>,
+    /// The list's column of ids, where it has no usual name.
+    pub path_column: Option<String>,
+    /// The column of labels, of the list or else of a CSV file of features.
+    pub label_column: Option<String>,
+    /// Joins labels by the order of lines although the file holds what may be ids.
+    pub by_order: bool,
+    /// Takes slides whose patches were cut at different scales.
+    pub mixed_scales: bool,
 }
 
 /// Features, and what was made of the file.
@@ -44,7 +59,7 @@ const OPERATION: &str = "importing features";
 /// - our own file, or another `safetensors` (tensor `features`, `embeddings` or the only one of rank 2);
 /// - `.npy` of floats, `[n, d]` or `[1, n, d]`;
 /// - `.h5` likewise, with the columns beside the matrix; slides in groups of their own become bags of patches;
-/// - CSV, whose columns are told apart by their names;
+/// - CSV, whose columns are told apart by their names, separated by commas, semicolons or tabs;
 /// - a folder of `.h5` or `.npy` files, each the bag of one slide.
 ///
 /// # Errors
@@ -64,15 +79,16 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
     let scratch = Scratch::new(&scratch);
     let mut tables = if is_folder {
-        folder::read(path, &scratch, &mut notes)?
+        folder::read(path, options.id_column.as_deref(), &scratch, &mut notes)?
     } else {
         read(path, options, &scratch, &mut notes)?
     };
     if let Some(labels) = &options.labels {
         for table in &mut tables {
-            labels::join(table, labels, &mut notes)?;
+            labels::join(table, labels, options, &mut notes)?;
         }
     }
+    scales::check(&tables, options.mixed_scales, &mut notes)?;
     let bags = tables.iter().filter(|t| t.slide.is_some()).count();
     if bags > 0 {
         notes.push(format!("{bags} slide(s), each a bag of patches that stays together"));
@@ -116,13 +132,26 @@ fn read(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Table>> {
     let bare = |(width, values)| Table { width, values, ..Table::default() };
+    let bag = |(width, values, bag): (usize, Values, bool)| {
+        let name = path.file_stem().map(|s| s.to_string_lossy().into_owned());
+        Table { slide: name.filter(|_| bag), ..bare((width, values)) }
+    };
     let tables = match extension(path).as_str() {
         "safetensors" => vec![bare(safetensors(path)?)],
-        "npy" => vec![bare(npy::read(path)?)],
-        "csv" => vec![columns::read(path, scratch, notes)?],
-        "h5" | "hdf5" => hdf5::read(path, options.dataset.as_deref(), scratch)?,
+        "npy" => vec![bag(npy::read(path)?)],
+        "csv" | "tsv" => vec![columns::read(path, options, scratch, notes)?],
+        "h5" | "hdf5" => {
+            let (tables, mut said) =
+                hdf5::read_noting(path, options.dataset.as_deref(), options.id_column.as_deref(), scratch)?;
+            notes.append(&mut said);
+            tables
+        }
         other => {
-            let reason = format!("`.{other}` is none of .safetensors, .npy, .csv, .h5");
+            let found = tensorfile::found(path)?.map(|found| format!(": {}", found.described()));
+            let reason = format!(
+                "`.{other}` is none of .safetensors, .npy, .csv, .tsv, .h5{}",
+                found.unwrap_or_default()
+            );
             return Err(Error::format("features", path, reason));
         }
     };
@@ -142,8 +171,11 @@ fn safetensors(path: &Path) -> Result<(usize, Values)> {
     let named = ["features", "embeddings"].into_iter().find_map(|name| matrices.iter().find(|n| *n == name));
     let only = if matrices.len() == 1 { matrices.first() } else { None };
     let name = named.or(only).cloned().ok_or_else(|| {
-        let reason =
-            format!("no tensor `features` or `embeddings`, and {} of rank 2: {matrices:?}", matrices.len());
+        let reason = format!(
+            "no tensor `features` or `embeddings`, and {} of rank 2: {}",
+            matrices.len(),
+            matrices.iter().take(20).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+        );
         Error::format("features", path, reason)
     })?;
     let numbers = Arc::new(file.numbers(&name)?);

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use blindscope_pixels::foreign::Found;
+
 use crate::error::{Error, Result};
+use crate::tensorfile;
 
 /// Longest file that is read: real ones have a few kilobytes.
 const MOST: u64 = 4 << 20;
@@ -30,6 +33,10 @@ impl Fields {
                 format!("{length} bytes are too many for a configuration"),
             ));
         }
+        let found = tensorfile::found(path)?;
+        if let Some(other) = found.filter(|found| *found != Found::Json) {
+            return Err(Error::format("JSON", path, other.described()));
+        }
         let text = std::fs::read_to_string(path).map_err(Error::io("reading", path))?;
         let map = serde_json::from_str(&text).map_err(|e| Error::format("JSON", path, e))?;
         Ok(Self { path: path.to_owned(), inside: String::new(), map })
@@ -38,6 +45,11 @@ impl Fields {
     /// Whether a field is there and not null.
     pub(super) fn has(&self, name: &str) -> bool {
         self.map.get(name).is_some_and(|v| !v.is_null())
+    }
+
+    /// Whether a field is a bare number.
+    pub(super) fn number(&self, name: &str) -> bool {
+        self.map.get(name).is_some_and(Value::is_number)
     }
 
     /// Takes a field; none when it is absent or null.

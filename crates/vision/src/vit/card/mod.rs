@@ -4,8 +4,10 @@
 //! Each field that decides a feature is carried out, or the model is refused with the field's name. Fields that only
 //! training or a head use are passed over by name; a field that nobody here knows is refused unless it is null or false.
 
+mod architecture;
 mod fields;
 mod processor;
+mod processors;
 mod timm;
 mod transformers;
 
@@ -13,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::timm::{Architecture, Told};
+pub(crate) use self::architecture::Architecture;
+pub(crate) use self::timm::{Activation, Told};
 use crate::data::Preprocess;
 use crate::error::{Error, Result};
 use crate::vit::Config;

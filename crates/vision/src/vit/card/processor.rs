@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use super::fields::Fields;
+use super::processors::Processor;
 use crate::data::{Centre, Filter, Preprocess, Resize};
 use crate::error::Result;
 
 /// Names of classes, and switches whose either value leaves RGB tiles as they are.
-const PASSED: [&str; 10] = [
+const PASSED: [&str; 9] = [
     "auto_map",
     "data_format",
-    "default_to_square",
     "device",
     "disable_grouping",
     "do_convert_rgb",
@@ -28,14 +28,24 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
     {
         return statistics_alone(f, model.0);
     }
-    // Defaults differ from processor to processor; those of ViT's are known here.
-    let silent = ["resample", "image_mean", "image_std"].into_iter().find(|name| !f.has(name));
-    if let Some(name) = silent.filter(|_| !kind.as_deref().is_some_and(|kind| kind.starts_with("ViT"))) {
-        return Err(f.refuse(name, &"absent", "its default differs between processors; write it down"));
+    let known = match &kind {
+        Some(kind) => {
+            let known = Processor::named(kind);
+            Some(known.ok_or_else(|| f.refuse("image_processor_type", kind, Processor::rule()))?)
+        }
+        None => None,
+    };
+    // Defaults differ from processor to processor.
+    if let Some(name) =
+        ["resample", "image_mean", "image_std"].into_iter().find(|name| known.is_none() && !f.has(name))
+    {
+        let rule =
+            "its default differs between processors; write it down, or the processor's image_processor_type";
+        return Err(f.refuse(name, &"absent", rule));
     }
-    let (resize, crop) = resize_and_crop(&mut f, model.0)?;
-    let filter = filter(&mut f)?;
-    let (scale, mean, std) = values(&mut f)?;
+    let (resize, crop) = resize_and_crop(&mut f, known, model.0)?;
+    let filter = filter(&mut f, known.map_or(Filter::Bilinear, |known| known.filter))?;
+    let (scale, mean, std) = values(&mut f, known)?;
     let centre = centre(&mut f)?;
     f.pass(&PASSED);
     let side = side(&f, crop, resize, model.0)?;
@@ -68,18 +78,18 @@ fn switch(f: &mut Fields, name: &str) -> Result<bool> {
     Ok(f.take::<bool>(name)?.unwrap_or(true))
 }
 
-/// How a tile comes to size, and how much is cut out of it then.
-fn resize_and_crop(f: &mut Fields, image: Option<usize>) -> Result<(Resize, Option<usize>)> {
+/// How a tile comes to size, and how much is cut out of it then; of a processor whose defaults are known, or by the file alone.
+fn resize_and_crop(
+    f: &mut Fields,
+    known: Option<Processor>,
+    image: Option<usize>,
+) -> Result<(Resize, Option<usize>)> {
     let resizes = switch(f, "do_resize")?;
-    let size = size(f, "size")?;
-    // `crop_size` alone is obeyed as well: processors that cut say so by having it.
-    let crop_size = square(f, "crop_size")?;
-    let cuts: Option<bool> = f.take("do_center_crop")?;
-    let crop = crop_size.filter(|_| cuts.unwrap_or(true));
-    if cuts == Some(true) && crop.is_none() {
-        return Err(f.refuse("do_center_crop", &true, "`crop_size` does not tell how much to cut"));
-    }
-    let resize = match (resizes, size) {
+    let (resize, crop) = match known {
+        Some(known) if known.shares => shared(f, known)?,
+        _ => sizes(f, known)?,
+    };
+    let resize = match (resizes, resize) {
         (false, _) => Resize::Keep,
         (true, Some(size)) => size,
         (true, None) => {
@@ -87,11 +97,12 @@ fn resize_and_crop(f: &mut Fields, image: Option<usize>) -> Result<(Resize, Opti
             Resize::Exact { width: side, height: side }
         }
     };
-    Ok((resize, crop))
+    // ConvNext cuts as a part of its resizing.
+    Ok((resize, crop.filter(|_| resizes || known.is_none_or(|known| !known.shares))))
 }
 
 /// Factor of the eight-bit values, then mean and deviation of each channel.
-fn values(f: &mut Fields) -> Result<(f64, [f32; 3], [f32; 3])> {
+fn values(f: &mut Fields, known: Option<Processor>) -> Result<(f64, [f32; 3], [f32; 3])> {
     let scale = if switch(f, "do_rescale")? {
         f.take::<f64>("rescale_factor")?.unwrap_or(1.0 / 255.0)
     } else {
@@ -102,8 +113,8 @@ fn values(f: &mut Fields) -> Result<(f64, [f32; 3], [f32; 3])> {
         return Err(f.refuse("rescale_factor", &scale, "it has to be positive"));
     }
     let normalises = switch(f, "do_normalize")?;
-    let mean = statistic(f, "image_mean", [0.5; 3], scale, true)?;
-    let std = statistic(f, "image_std", [0.5; 3], scale, false)?;
+    let mean = statistic(f, "image_mean", known.map_or([0.5; 3], |known| known.mean), scale, true)?;
+    let std = statistic(f, "image_std", known.map_or([0.5; 3], |known| known.std), scale, false)?;
     Ok(if normalises { (scale, mean, std) } else { (scale, [0.0; 3], [1.0; 3]) })
 }
 
@@ -143,14 +154,59 @@ fn covers(f: &Fields, resize: Resize, side: usize) -> Result<()> {
     Ok(())
 }
 
-/// A size: a number, `[height, width]`, `{height, width}` or `{shortest_edge}`.
-fn size(f: &mut Fields, name: &str) -> Result<Option<Resize>> {
+/// The size before the cut and the side of the cut, of a processor whose defaults are known or of a file that tells all.
+fn sizes(f: &mut Fields, known: Option<Processor>) -> Result<(Option<Resize>, Option<usize>)> {
+    // A bare number is both sides, or the shorter one, by the processor.
+    let squares = known.is_none_or(|known| known.squares);
+    let told: Option<bool> = f.take("default_to_square")?;
+    let bare = f.number("size");
+    if let (Some(told), Some(known)) = (told, known)
+        && bare
+        && told != known.squares
+    {
+        let rule = format!(
+            "{} takes a bare size otherwise; write {{height, width}} or {{shortest_edge}}",
+            known.name
+        );
+        return Err(f.refuse("default_to_square", &told, rule));
+    }
+    let resize = size(f, "size", told.unwrap_or(squares))?.or(known.map(|known| known.size));
+    // `crop_size` alone is obeyed as well: processors that cut say so by having it.
+    let told = square(f, "crop_size")?;
+    let cuts: Option<bool> = f.take("do_center_crop")?;
+    let crop = told.or(known.and_then(|known| known.crop)).filter(|_| cuts != Some(false));
+    if cuts == Some(true) && crop.is_none() {
+        return Err(f.refuse("do_center_crop", &true, "`crop_size` does not tell how much to cut"));
+    }
+    Ok((resize, crop))
+}
+
+/// ConvNext's: below 384 the shorter side becomes `size / crop_pct` and a square of `size` is cut out, from there on both sides
+/// become `size`.
+fn shared(f: &mut Fields, known: Processor) -> Result<(Option<Resize>, Option<usize>)> {
+    f.take::<bool>("default_to_square")?;
+    let told = size(f, "size", false)?.unwrap_or(known.size);
+    let share = f.take::<f64>("crop_pct")?.unwrap_or(224.0 / 256.0);
+    if !(share > 0.0 && share <= 1.0) {
+        return Err(f.refuse("crop_pct", &share, "a cut out of the picture is a share above 0 and up to 1"));
+    }
+    let Resize::Shorter(side) = told else {
+        return Err(f.refuse("size", &"of two sides", format!("{} takes a shortest_edge", known.name)));
+    };
+    if side >= 384 {
+        return Ok((Some(Resize::Exact { width: side, height: side }), None));
+    }
+    Ok((Some(Resize::Shorter((side as f64 / share) as usize)), Some(side)))
+}
+
+/// A size: a number, `{height, width}` or `{shortest_edge}`.
+fn size(f: &mut Fields, name: &str, squares: bool) -> Result<Option<Resize>> {
     let Some(value) = f.take::<Value>(name)? else { return Ok(None) };
     let number =
         |v: &Value| v.as_u64().and_then(|n| usize::try_from(n).ok()).filter(|n| (1..=16_384).contains(n));
     let known = match &value {
-        // `ViTImageProcessor` takes a bare number for both sides.
-        Value::Number(_) => number(&value).map(|n| Resize::Exact { width: n, height: n }),
+        Value::Number(_) => number(&value)
+            .map(|n| if squares { Resize::Exact { width: n, height: n } } else { Resize::Shorter(n) }),
         Value::Object(map) => {
             let keys: Vec<(&str, Option<usize>)> =
                 map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.as_str(), number(v))).collect();
@@ -171,19 +227,18 @@ fn size(f: &mut Fields, name: &str) -> Result<Option<Resize>> {
 
 /// A square size.
 fn square(f: &mut Fields, name: &str) -> Result<Option<usize>> {
-    match size(f, name)? {
-        None => Ok(None),
+    match size(f, name, true)? {
+        None | Some(Resize::Keep) => Ok(None),
         Some(Resize::Shorter(side)) => Ok(Some(side)),
         Some(Resize::Exact { width, height }) if width == height => Ok(Some(width)),
         Some(Resize::Exact { width, height }) => {
-            Err(f.refuse(name, &format!("{width}×{height}"), "the model takes squares"))
+            Err(f.refuse(name, &format!("{height}×{width}"), "the model takes squares"))
         }
-        Some(Resize::Keep) => Err(f.refuse(name, &"no size", "the model takes squares")),
     }
 }
 
-fn filter(f: &mut Fields) -> Result<Filter> {
-    let Some(value) = f.take::<Value>("resample")? else { return Ok(Filter::Bilinear) };
+fn filter(f: &mut Fields, default: Filter) -> Result<Filter> {
+    let Some(value) = f.take::<Value>("resample")? else { return Ok(default) };
     let known = value.as_u64().and_then(Filter::from_pillow).or_else(|| Filter::from_name(value.as_str()?));
     known.ok_or_else(|| f.refuse("resample", &value, "it has to be one of Pillow's filters, 0 to 5"))
 }
@@ -204,7 +259,7 @@ pub(super) fn statistic(
     }
     let what = if mean { "mean" } else { "deviation" };
     let rule = format!("that is no {what} of channels in 0..{}", (255.0 * scale).round());
-    Err(f.refuse(name, &format!("{values:?}"), rule))
+    Err(f.refuse(name, &format!("[{}]", values.map(|v| v.to_string()).join(", ")), rule))
 }
 
 /// Where the centre is: that library rounds down; a file of ours may say otherwise.

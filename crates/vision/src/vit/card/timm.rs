@@ -2,6 +2,7 @@
 //! (`pretrained_cfg`).
 
 use super::Pooling;
+use super::architecture;
 use super::fields::Fields;
 use super::processor::statistic;
 use crate::data::{Centre, Filter, Preprocess, Resize};
@@ -22,8 +23,19 @@ pub(crate) struct Told {
     pub(crate) registers: Option<usize>,
     /// `no_embed_class`: neither the CLS token nor registers have positions.
     pub(crate) no_prefix_positions: Option<bool>,
-    pub(crate) layer_scale: Option<bool>,
+    /// What layer scale began with, which says that there is one.
+    pub(crate) init_values: Option<f64>,
     pub(crate) qkv_bias: Option<bool>,
+    pub(crate) activation: Option<Activation>,
+    /// Whether the feed-forward half is named as gated.
+    pub(crate) gated: Option<bool>,
+}
+
+/// The non-linear function that a file names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activation {
+    Gelu,
+    Silu,
 }
 
 /// The whole file.
@@ -51,12 +63,14 @@ pub(super) fn read(mut f: Fields) -> Result<Timm> {
         "tags",
         "library_name",
     ]);
-    if told.architecture.contains("quickgelu") {
-        let rule = "its activation is an approximation of GELU that is not carried out";
-        return Err(f.refuse("architecture", &told.architecture, rule));
-    }
+    architecture::check(&told.architecture)
+        .map_err(|rule| f.refuse("architecture", &told.architecture, rule))?;
     f.finish()?;
     Ok(Timm { told, preprocess, pooling })
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
 }
 
 fn pooling(f: &mut Fields) -> Result<Option<Pooling>> {
@@ -85,7 +99,7 @@ fn model_args(mut f: Fields, told: &mut Told) -> Result<Option<Pooling>> {
     told.mlp_ratio = f.take("mlp_ratio")?;
     told.registers = f.take("reg_tokens")?;
     told.no_prefix_positions = f.take("no_embed_class")?;
-    told.layer_scale = f.take::<f64>("init_values")?.map(|_| true);
+    told.init_values = f.take("init_values")?;
     told.qkv_bias = f.take("qkv_bias")?;
     told.resizable = f.take::<bool>("dynamic_img_size")?.unwrap_or(false);
     let pooling = pooling(&mut f)?;
@@ -98,9 +112,22 @@ fn model_args(mut f: Fields, told: &mut Told) -> Result<Option<Pooling>> {
     if let Some(channels) = f.take::<usize>("in_chans")?.filter(|c| *c != 3) {
         return Err(f.refuse("in_chans", &channels, "tiles have three channels"));
     }
-    // Which of the two a model has is seen in its tensors.
-    f.only("act_layer", &["gelu", "silu"])?;
-    f.only("mlp_layer", &["mlp", "swiglupacked", "SwiGLUPacked", "GluMlp", "glumlp"])?;
+    told.activation = match f.take::<String>("act_layer")?.as_deref() {
+        None => None,
+        Some("gelu") => Some(Activation::Gelu),
+        Some("silu" | "swish") => Some(Activation::Silu),
+        Some(other) => {
+            return Err(f.refuse("act_layer", &quoted(other), "only gelu and silu are carried out"));
+        }
+    };
+    told.gated = match f.take::<String>("mlp_layer")?.as_deref() {
+        None => None,
+        Some("mlp" | "Mlp") => Some(false),
+        Some("swiglupacked" | "SwiGLUPacked") => Some(true),
+        Some(other) => {
+            return Err(f.refuse("mlp_layer", &quoted(other), "only mlp and swiglupacked are carried out"));
+        }
+    };
     f.only("norm_layer", &["layernorm", "LayerNorm"])?;
     f.only("pos_embed", &["learn"])?;
     for switch in ["pre_norm", "fc_norm", "qk_norm", "scale_attn_norm", "scale_mlp_norm", "dynamic_img_pad"] {
@@ -134,7 +161,7 @@ fn pretrained_cfg(mut f: Fields, told: &mut Told) -> Result<Preprocess> {
         Some(other) => {
             return Err(f.refuse(
                 "input_size",
-                &format!("{other:?}"),
+                &format!("[{}]", other.map(|n| n.to_string()).join(", ")),
                 "the model takes squares of three channels",
             ));
         }
@@ -198,39 +225,4 @@ fn pretrained_cfg(mut f: Fields, told: &mut Told) -> Result<Preprocess> {
     ]);
     f.finish()?;
     Ok(Preprocess { side, resize, filter, centre: Centre::HalfToEven, scale: 1.0 / 255.0, mean, std })
-}
-
-/// Width, depth and heads of an architecture that timm and the pathology models built on it name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Architecture {
-    pub(crate) width: usize,
-    pub(crate) depth: usize,
-    pub(crate) heads: usize,
-}
-
-impl Architecture {
-    /// By the beginning of the name; DINOv2's giant is wider than timm's.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        const KNOWN: [(&str, [usize; 3]); 9] = [
-            ("tiny", [192, 12, 3]),
-            ("little", [320, 14, 5]),
-            ("small", [384, 12, 6]),
-            ("medium", [512, 12, 8]),
-            ("base", [768, 12, 12]),
-            ("large", [1024, 24, 16]),
-            ("huge", [1280, 32, 16]),
-            ("giant", [1408, 40, 16]),
-            ("gigantic", [1664, 48, 16]),
-        ];
-        let size = name
-            .strip_prefix("vit_")
-            .or_else(|| name.strip_prefix("deit_"))
-            .or_else(|| name.strip_prefix("deit3_"))?;
-        let size = size.split('_').next()?;
-        if size == "giant" && name.contains("dinov2") {
-            return Some(Self { width: 1536, depth: 40, heads: 24 });
-        }
-        let (_, [width, depth, heads]) = KNOWN.into_iter().find(|(known, _)| *known == size)?;
-        Some(Self { width, depth, heads })
-    }
 }

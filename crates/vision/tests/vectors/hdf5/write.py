@@ -99,3 +99,32 @@ with create("virtual") as f:
     layout = h5py.VirtualLayout(shape=(ROWS, WIDTH), dtype="<f4")
     layout[:] = h5py.VirtualSource("contiguous.h5", "features", shape=(ROWS, WIDTH))
     f.create_virtual_dataset("features", layout)
+
+NAMES = [f"tile-{i}" for i in (3, 0, 6, 1, 5, 2, 4)]
+
+with create("filename") as f:  # ids under another usual name
+    f["features"] = VALUES.astype("<f4")
+    f["FileNames"] = NAMES
+    f["cluster"] = np.arange(ROWS)
+
+with create("two_names") as f:
+    f["features"] = VALUES.astype("<f4")
+    f["barcode"] = ["a"] * ROWS
+    f["paths"] = NAMES
+
+with create("unknown_names") as f:  # texts that nothing says are ids
+    f["features"] = VALUES.astype("<f4")
+    f["stem"] = NAMES
+
+with create("enumeration") as f:  # names of classes as they are written
+    kind = h5py.enum_dtype({"ACA": 0, "Normal": 1, "SCC": 2}, basetype="i1")
+    f["features"] = VALUES.astype("<f4")
+    f.create_dataset("labels", data=np.arange(ROWS, dtype="i1") % 3, dtype=kind)
+
+for name, patch, magnification in (("scale_40", 256, 40), ("scale_20", 512, 20), ("scale_40_too", 256, 40)):
+    with create(name) as f:
+        f["features"] = VALUES.astype("<f4")
+        f["coords"] = COORDS
+        f["coords"].attrs["patch_size"] = patch
+        f["coords"].attrs["level0_magnification"] = magnification
+        f["coords"].attrs["name"] = name
