@@ -102,7 +102,7 @@ fn noise_and_uniform_half_do_not_tell_two_heads_apart() {
     let width = attack.plan.flood_width();
     let unit = attack.plan.params().q().prime(0).value() as f64
         / attack.plan.params().scale_value(&attack.plan.answer());
-    let (mut right, mut bound, mut trials) = (0, 0f64, 0);
+    let (mut right, mut bound, mut trials) = (0u32, 0f64, 0u32);
     for seed in 0..QUESTIONS {
         let made = attack.evaluated(&token, seed);
         let q = made[0].1;
@@ -117,21 +117,21 @@ fn noise_and_uniform_half_do_not_tell_two_heads_apart() {
             attack.keys.zeros.as_ref().unwrap().add_to((&mut c.c0, &mut c.c1), width, &mut r).unwrap();
             let seen = coefficients(&attack.fine, &c, q, &attack.secret);
             let nearer = usize::from(distance(&seen, &known[1]) < distance(&seen, &known[0]));
-            right += usize::from(nearer == of);
+            right += u32::from(nearer == of);
             trials += 1;
-            for h in 0..2 {
-                let over = apart(&c.c1, &made[h].0.c1, q);
+            for (h, (evaluated, _)) in made.iter().enumerate() {
+                let over = apart(&c.c1, &evaluated.c1, q);
                 assert!((over - 1.0).abs() < 0.12, "the uniform half of head {h}: {over} of uniform");
             }
         }
     }
     // Total variation bounds what any attack on one answer gains over guessing.
-    let (share, bound) = (f64::from(right as u32) / trials as f64, bound / QUESTIONS as f64);
+    let (share, bound) = (f64::from(right) / f64::from(trials), bound / QUESTIONS as f64);
     println!(
         "as it was: all of {trials} right; ours: {share:.3} right, at most {:.3} for any attack",
-        (1.0 + bound) / 2.0
+        f64::midpoint(1.0, bound)
     );
-    let sampling = 3.0 * 0.5 / (trials as f64).sqrt();
+    let sampling = 3.0 * 0.5 / f64::from(trials).sqrt();
     assert!(share <= f64::midpoint(1.0, bound) + sampling, "{share} beyond the bound {bound}");
     assert!(bound < 0.3, "one answer tells two heads apart with an advantage of {bound}");
 }

@@ -21,7 +21,7 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     replay(report)
 }
 
-/// The last site sees the others' shares and chooses its own so that it holds the key alone: b = b* − Σ b_j.
+/// The last site sees the others' shares and chooses its own so that it holds the key alone: `b = b* − Σ b_j`.
 fn rushing(report: &mut Report) -> Result<(), Error> {
     let mut play = Play::new(91)?;
     play.until(Some(Phase::KeyShare))?;

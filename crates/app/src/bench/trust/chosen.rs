@@ -27,7 +27,7 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     let secret = generator.secret_key(&mut rng);
     let public = generator.public_key(&secret, &mut rng);
     let attacker = Attacker { toy, secret, public };
-    let (toy, truth) = (&attacker.toy, attacker.toy.collective()?);
+    let (toy, truth) = (&attacker.toy, attacker.toy.collective());
     let nonzero = truth.iter().filter(|s| **s != 0).count();
 
     let chosen = vec![toy.params.q().zero(), attacker.constant()];

@@ -86,7 +86,7 @@ async fn overcharged(world: &World) -> Result<usize, NodeError> {
     let carried = asking.plan().capacity(1) as u64;
     let mut all = 0;
     loop {
-        match asking.ask(&world.tokens(1), &mut rng).await {
+        match asking.ask(&world::tokens(1), &mut rng).await {
             Ok(_) => all += carried,
             Err(NodeError::Transport(Refused::Refused(refusal))) if refusal.code == "too-many-tokens" => {
                 break;
@@ -107,7 +107,7 @@ async fn collective(world: &World) -> Result<Vec<f64>, NodeError> {
     let mut seconds = Vec::new();
     for _ in 0..=COLLECTIVE {
         let begun = Instant::now();
-        asker::predict_encrypted(&kit, &[], world::ENCRYPTED, &world.tokens(1), &mut rng, |_| {}).await?;
+        asker::predict_encrypted(&kit, &[], world::ENCRYPTED, &world::tokens(1), &mut rng, |_| {}).await?;
         seconds.push(begun.elapsed().as_secs_f64());
     }
     seconds.remove(0);
@@ -141,7 +141,7 @@ async fn beside(world: &World) -> Result<Vec<Figure>, NodeError> {
 async fn crowd(world: &World) -> Result<Vec<f64>, NodeError> {
     let mut asking = tokio::task::JoinSet::new();
     for asker in 1..ASKERS {
-        let (kit, tokens) = (world.asker(asker), world.tokens(1));
+        let (kit, tokens) = (world.asker(asker), world::tokens(1));
         asking.spawn(async move {
             let mut rng = system::rng()?;
             let asking = Asking::begin(&kit, &[], world::CLEAR, &mut rng).await?;

@@ -78,7 +78,7 @@ impl Toy {
     }
 
     /// The coefficients of the collective secret: what no party of a study can compute, and an attack is held against.
-    pub(super) fn collective(&self) -> Result<Vec<i128>, Error> {
+    pub(super) fn collective(&self) -> Vec<i128> {
         let first = self.params.qp().prefix(1);
         let m = first.prime(0).modulus();
         let values: Vec<Vec<u64>> = self.shares.iter().take(THRESHOLD).map(|s| self.value(s)).collect();
@@ -87,7 +87,7 @@ impl Toy {
         for ((s, a), b) in s.limb_mut(0).iter_mut().zip(&values[0]).zip(&values[1]) {
             *s = m.sub(m.mul(2, *a), *b);
         }
-        Ok(first.to_coeff(s).limb(0).iter().map(|&x| i128::from(m.centre(x))).collect())
+        first.to_coeff(s).limb(0).iter().map(|&x| i128::from(m.centre(x))).collect()
     }
 
     /// The first limb of a key share, out of its bytes.

@@ -16,7 +16,7 @@ use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::coordinator::{self, HeadReader, Parts};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit, PartySettings};
-use blindscope_node::{Error, Result, Stop, site, system};
+use blindscope_node::{Error, Limits, Result, Stop, site, system};
 use blindscope_transport::Client;
 
 /// The head that can be asked in the clear, and the one that nobody holds.
@@ -71,10 +71,6 @@ impl World {
         Kit::at(self.folder.join(format!("asker-{number}")))
     }
 
-    pub(super) fn tokens(&self, count: u64) -> Vec<Vec<f64>> {
-        (0..count).map(|k| row(0, &mut ChaCha20Rng::seed_from_u64(k)).map(f64::from).collect()).collect()
-    }
-
     /// A job of more rounds than anybody waits for.
     pub(super) async fn submit_long(&self) -> Result<()> {
         self.admin.submit_draft(fedavg(LONG, 500)?).await?;
@@ -106,6 +102,11 @@ impl World {
     }
 }
 
+/// Tokens of the first class.
+pub(super) fn tokens(count: u64) -> Vec<Vec<f64>> {
+    (0..count).map(|k| row(0, &mut ChaCha20Rng::seed_from_u64(k)).map(f64::from).collect()).collect()
+}
+
 /// The connection of an asker to the coordinator.
 pub(super) fn client(kit: &Kit) -> Result<Client> {
     kit.client(&kit.settings::<PartySettings>(&[])?.coordinator)
@@ -119,11 +120,14 @@ async fn serve(folder: &Path, stop: &Stop) -> Result<JoinHandle<Result<()>>> {
     let (kit, stop) = (Kit::at(folder.join("coordinator")), stop.clone());
     let heads: HeadReader = Arc::new(|spec, result| Ok(served_head(spec, result)?));
     let learning = Arc::new(Coordinator::default());
-    let parts = Parts { learning, limits: Default::default(), disk: ENOUGH, heads };
+    let parts = Parts { learning, limits: Limits::default(), disk: ENOUGH, heads };
     let (tell, ready) = tokio::sync::oneshot::channel();
     let serving = tokio::spawn(async move {
-        // Nobody waits any more where the other end is gone.
-        coordinator::serve(&kit, &[], parts, stop, move |address| drop(tell.send(address))).await
+        let told = move |address| {
+            // Nobody waits any more where the other end is gone.
+            let _ = tell.send(address);
+        };
+        coordinator::serve(&kit, &[], parts, stop, told).await
     });
     match ready.await {
         Ok(_) => Ok(serving),
