@@ -28,6 +28,9 @@ pub struct ZeroKey {
     seed: Seed,
 }
 
+/// Low bits of a coefficient of `b` that a key leaves out: what they add is far below any flooding, and keys are what askers send most of.
+const DROPPED: u32 = 8;
+
 /// The ring of answers of this degree.
 fn basis(params: &Parameters, degree: usize) -> Result<Basis> {
     if degree == params.n() {
@@ -45,7 +48,10 @@ pub use blindscope_ring::sample::{flood_std, flood_width};
 
 /// Standard deviation of what an encryption of zero adds beside its flooding, a coefficient: `e·u + e_1·s`.
 pub fn noise(degree: usize) -> f64 {
-    sample::ERROR_STD * (4.0 * degree as f64 / 3.0).sqrt()
+    // In e what `b` leaves out counts as well: uniform.
+    let cut = f64::from(DROPPED).exp2() / 12f64.sqrt();
+    let both = cut.hypot(sample::ERROR_STD).hypot(sample::ERROR_STD);
+    both * (2.0 * degree as f64 / 3.0).sqrt()
 }
 
 impl ZeroKey {
@@ -65,7 +71,10 @@ impl ZeroKey {
         let mut product = a.clone();
         basis.mul_assign(&mut product, &s);
         basis.sub_assign(&mut b, &product);
-        Ok(Self { params: params.clone(), basis, b: (*b).clone(), a, seed })
+        // Public now, and what a stranger reads of the key's bytes is what its owner has.
+        let kept = kept(&basis.to_coeff((*b).clone()));
+        let b = restored(&basis, &kept);
+        Ok(Self { params: params.clone(), basis, b, a, seed })
     }
 
     /// Degree of the ring.
@@ -112,10 +121,24 @@ impl ZeroKey {
     }
 }
 
+/// The bits of `b` that travel.
+fn kept(b: &Poly<Coeff>) -> Vec<u64> {
+    b.limb(0).iter().map(|x| x >> DROPPED).collect()
+}
+
+/// `b` with what was left out in its middle. Range: residues shifted.
+fn restored(basis: &Basis, kept: &[u64]) -> Poly<Ntt> {
+    let most = basis.prime(0).value() - 1;
+    let mut b: Poly<Coeff> = basis.zero();
+    let middle = |x: &u64| ((x << DROPPED) + (1 << (DROPPED - 1))).min(most);
+    b.limb_mut(0).iter_mut().zip(kept).for_each(|(b, x)| *b = middle(x));
+    basis.to_ntt(b)
+}
+
 /// Bytes of a key whose ring has this degree.
 pub fn key_len(params: &Parameters, degree: usize) -> usize {
     let bits = if degree == params.n() { params.q().prime(0).modulus().bits() } else { MODULUS_BITS };
-    Header::LEN + 4 + fields::SEED_LEN + packed_len(degree, bits)
+    Header::LEN + 4 + fields::SEED_LEN + packed_len(degree, bits - DROPPED)
 }
 
 /// The bytes of a key.
@@ -124,7 +147,7 @@ pub fn encode_key(key: &ZeroKey) -> Vec<u8> {
     fields::object(&key.params, ZERO_KEY, len, |w| {
         w.u32(key.degree() as u32);
         w.bytes(&key.seed.0);
-        fields::write_poly(w, &key.basis, &key.b);
+        w.packed(&kept(&key.basis.to_coeff(key.b.clone())), key.basis.prime(0).modulus().bits() - DROPPED);
     })
 }
 
@@ -142,8 +165,17 @@ pub fn decode_key(params: &Parameters, degree: usize, bytes: &[u8]) -> Result<Ze
         return Err(r.field("degree", i64::from(found), degree.to_string()));
     }
     let seed = r.seed()?;
-    let b = r.poly(&basis, 1)?;
+    let modulus = basis.prime(0).modulus();
+    let mut kept = vec![0; degree];
+    r.packed(modulus.bits() - DROPPED, &mut kept)?;
     r.finish()?;
+    let top = kept.iter().copied().max().unwrap_or(0);
+    if top << DROPPED >= modulus.value() {
+        let index = kept.iter().position(|&x| x == top).unwrap_or(0);
+        let (object, found) = ("zero key", top << DROPPED);
+        return Err(Error::Residue { object, index, found, modulus: modulus.value() });
+    }
+    let b = restored(&basis, &kept);
     let a = sample::uniform(&basis, &seed, 0);
     Ok(ZeroKey { params: params.clone(), basis, b, a, seed })
 }

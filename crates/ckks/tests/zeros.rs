@@ -42,6 +42,10 @@ fn zeros_decrypt_to_their_flooding() {
         let bytes = encode_key(&key);
         assert_eq!(bytes.len(), key_len(params, degree));
         assert_eq!(decode_key(params, degree, &bytes).unwrap(), key);
+        let mut over = bytes.clone();
+        let end = over.len();
+        over[end - 8..].fill(0xff);
+        assert!(matches!(decode_key(params, degree, &over), Err(Error::Residue { .. })));
         assert!(matches!(decode_key(params, degree, &bytes[1..]), Err(Error::Wire { .. })));
         assert!(decode_key(params, degree / 2, &bytes).is_err());
         assert!(matches!(key.add_to((&mut c0[1..], &mut c1), 1, &mut r), Err(Error::KeyShape { .. })));

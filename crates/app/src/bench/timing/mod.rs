@@ -12,7 +12,7 @@ use super::trust::AREA;
 use super::{Better, Error, Figure, Report};
 use crate::clock::milliseconds;
 use blindscope_ckks::{
-    Ciphertext, Decryptor, Encryptor, KeyGenerator, Level, Parameters, Plaintext, Scale, SecretKey, presets,
+    Ciphertext, Decryptor, Encryptor, KeyGenerator, Level, Parameters, Plaintext, Scale, presets,
 };
 use blindscope_threshold::{
     Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, Roster, SiteSecret,
@@ -60,27 +60,25 @@ fn time<T>(f: impl FnMut() -> T) -> f64 {
     milliseconds(1, 1, f)[0]
 }
 
-/// A message of ones, or of drawn numbers.
-fn message(params: &Parameters, fixed: bool, rng: &mut ChaCha20Rng) -> Plaintext {
-    let q = params.q();
-    let draw = |_| if fixed { 0 } else { i64::from(rng.next_u32() as i32) };
-    let values: Vec<i64> = (0..q.n()).map(draw).collect();
-    Plaintext::from_polynomial(params, q.signed_to_ntt(&values), Scale::ONE)
+/// A generator of its own for each secret: the same one for all of the fixed class. What is done to make a secret is the same in both,
+/// or memory and caches would tell the classes apart.
+fn of_class(fixed: bool, rng: &mut ChaCha20Rng) -> ChaCha20Rng {
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    ChaCha20Rng::from_seed(if fixed { [0; 32] } else { seed })
 }
 
-/// All zeros, the secret that a time would tell most of, or a drawn one.
-fn secret(params: &Parameters, fixed: bool, rng: &mut ChaCha20Rng) -> SecretKey {
-    if fixed {
-        SecretKey::from_evaluations(params, params.qp().zero())
-    } else {
-        KeyGenerator::new(params).secret_key(rng)
-    }
+fn message(params: &Parameters, rng: &mut ChaCha20Rng) -> Plaintext {
+    let q = params.q();
+    let values: Vec<i64> = (0..q.n()).map(|_| i64::from(rng.next_u32() as i32)).collect();
+    Plaintext::from_polynomial(params, q.signed_to_ntt(&values), Scale::ONE)
 }
 
 fn encryption(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Result<f64, Error> {
     let mut refused = None;
     let t = classes(count, rng, |fixed, rng| {
-        let (m, s) = (message(params, fixed, rng), secret(params, fixed, rng));
+        let mut own = of_class(fixed, rng);
+        let (m, s) = (message(params, &mut own), KeyGenerator::new(params).secret_key(&mut own));
         let encryptor = Encryptor::new(&s);
         time(|| encryptor.encrypt(&m, rng).map_err(|e| refused = Some(e)).ok())
     });
@@ -89,11 +87,11 @@ fn encryption(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Resul
 
 fn decryption(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Result<f64, Error> {
     let owner = KeyGenerator::new(params).secret_key(rng);
-    let m = message(params, false, rng);
+    let m = message(params, rng);
     let c: Ciphertext = Encryptor::new(&owner).encrypt(&m, rng)?.into_ciphertext();
     let mut refused = None;
     let t = classes(count, rng, |fixed, rng| {
-        let s = secret(params, fixed, rng);
+        let s = KeyGenerator::new(params).secret_key(&mut of_class(fixed, rng));
         let decryptor = Decryptor::new(&s);
         time(|| decryptor.decrypt(&c).map_err(|e| refused = Some(e)).ok())
     });
@@ -104,9 +102,8 @@ fn decryption(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Resul
 fn opening(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Result<f64, Error> {
     let roster = Roster::new((0..3).map(|i| Digest([i; 32])).collect(), 2)?;
     let ceremony = Transcript::new(params, &roster, b"ceremony", 0);
-    let fixed_key = key_share(&ceremony, &roster, &mut ChaCha20Rng::from_seed([0; 32]))?;
     let owner = KeyGenerator::new(params).secret_key(rng);
-    let c = Encryptor::new(&owner).encrypt(&message(params, false, rng), rng)?.into_ciphertext();
+    let c = Encryptor::new(&owner).encrypt(&message(params, rng), rng)?.into_ciphertext();
     let c = blindscope_ckks::Evaluator::new(params).drop_to_level(&c, Level(0))?;
     let committee = Committee::new(&roster, &[PartyId(0), PartyId(1)])?;
     let round = Transcript::new(params, &roster, b"job", 0);
@@ -114,16 +111,21 @@ fn opening(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Result<f
     let opening = Opening { flooding, room_log2: 58.0, ciphertexts: 1 };
     let mut refused = None;
     let t = classes(count, rng, |fixed, rng| {
-        let drawn = if fixed { None } else { key_share(&ceremony, &roster, rng).ok() };
-        let key = drawn.as_ref().unwrap_or(&fixed_key);
+        let key = match key_share(&ceremony, &roster, &mut of_class(fixed, rng)) {
+            Ok(key) => key,
+            Err(e) => {
+                refused = Some(e);
+                return 0.0;
+            }
+        };
         let share = || {
             let ledger = &mut MemoryLedger::default();
-            let session = DecryptionSession::begin(&ceremony, &round, key, &committee, opening, ledger)?;
-            session.share(&c).map(|s| s.0)
+            let session = DecryptionSession::begin(&ceremony, &round, &key, &committee, opening, ledger)?;
+            Ok::<_, Error>(session.share(&c)?.0)
         };
         time(|| share().map_err(|e| refused = Some(e)).ok())
     });
-    refused.map_or(Ok(t), |e| Err(e.into()))
+    refused.map_or(Ok(t), Err)
 }
 
 /// The key share of the first site in a ceremony of which nothing else is kept.
@@ -142,9 +144,8 @@ fn planted(count: usize, rng: &mut ChaCha20Rng) -> f64 {
     let secret = vec![7u8; LEN];
     classes(count, rng, |fixed, rng| {
         let mut guess = secret.clone();
-        if !fixed {
-            guess[rng.next_u32() as usize % LEN] ^= 1;
-        }
+        let place = rng.next_u32() as usize % LEN;
+        guess[place] ^= u8::from(!fixed);
         let equal = |a: &[u8], b: &[u8]| a.iter().zip(b).all(|(a, b)| std::hint::black_box(a == b));
         time(|| equal(&secret, &guess))
     })
