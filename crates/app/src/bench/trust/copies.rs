@@ -5,10 +5,13 @@ use super::toy::{PLACE, Toy};
 use super::{got, got_before, seeded};
 use crate::bench::{Error, Report};
 use blindscope_ckks::{Ciphertext, KeyGenerator, Plaintext, PublicEncryptor, Scale};
-use blindscope_threshold::{Committee, PartyId, SharedHalf, Transcript};
-use blindscope_wire::Writer;
+use blindscope_ring::{Ntt, Poly, sample};
+use blindscope_threshold::{Committee, PartyId, Transcript};
+use rand_core::CryptoRng;
 
 const TIMES: usize = 8;
+/// Width of a drawn mask's four summands.
+const MASK: u64 = 1 << 30;
 
 pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     let mut rng = seeded(84);
@@ -23,13 +26,8 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     let round = Transcript::new(&toy.params, toy.ceremony.roster(), b"question", 1);
     let committee = Committee::new(round.roster(), &[PartyId(0), PartyId(1)])?;
 
-    // Masks of a generator that is not derived: each copy gives a share of its own.
-    let half = uniform_half(&toy, &c)?;
-    let drawn = (0..TIMES).map(|_| {
-        let session = toy.session(&round, &committee, PartyId(0))?;
-        Ok(session.share_halves(&half, 1, &mut rng)?.0.remove(0))
-    });
-    let drawn = drawn.collect::<Result<Vec<_>, Error>>()?;
+    // Masks that are drawn, not derived: each copy gives a share of its own.
+    let drawn: Vec<_> = (0..TIMES).map(|_| drawn(&toy, &c, &mut rng)).collect();
     let others = drawn.iter().skip(1).filter(|s| **s != drawn[0]).count();
     report.figures.push(got_before("restored_copy_other_shares", others, TIMES - 1));
 
@@ -40,13 +38,16 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// The half of a ciphertext that meets the secret, as a session of wide keys takes it.
-fn uniform_half(toy: &Toy, c: &Ciphertext) -> Result<SharedHalf, Error> {
-    let mut bytes = Vec::new();
-    let mut w = Writer::new(&mut bytes, SharedHalf::byte_len(&toy.params));
-    for (limb, prime) in c.components()[1].limbs().zip(toy.params.q().primes()) {
-        w.packed(limb, prime.modulus().bits());
+/// The first site's share under a committee with the second, its mask fresh: `λ·S·c_1 + mask` with `λ = 2`, modulo the first prime.
+fn drawn(toy: &Toy, c: &Ciphertext, rng: &mut impl CryptoRng) -> Poly<Ntt> {
+    let first = toy.params.q().prefix(1);
+    let mut mask = vec![0; first.n()];
+    sample::flood(rng, MASK, &mut mask);
+    let mut share = first.signed_to_ntt(&mask);
+    let secret = toy.first_share();
+    let half = c.components()[1].prefix(1);
+    for _ in 0..2 {
+        first.mul_add_assign(&mut share, &half, &secret);
     }
-    w.finish();
-    Ok(SharedHalf::read(&toy.params, &bytes)?)
+    share
 }

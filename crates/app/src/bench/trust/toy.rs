@@ -90,6 +90,13 @@ impl Toy {
         first.to_coeff(s).limb(0).iter().map(|&x| i128::from(m.centre(x))).collect()
     }
 
+    /// The first site's share of the key, modulo the first prime.
+    pub(super) fn first_share(&self) -> Poly<Ntt> {
+        let mut share: Poly<Ntt> = self.params.q().prefix(1).zero();
+        share.limb_mut(0).copy_from_slice(&self.value(&self.shares[0]));
+        share
+    }
+
     /// The first limb of a key share, out of its bytes.
     fn value(&self, share: &KeyShare) -> Vec<u64> {
         let (bits, bytes) = (self.params.qp().prime(0).modulus().bits(), share.to_bytes(&self.ceremony));
