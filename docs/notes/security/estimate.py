@@ -30,7 +30,7 @@ TABLE = [(10, 26, 20), (11, 53, 40), (12, 106, 80), (13, 214, 161), (14, 430, 32
 SUMS = [(10, 26), (11, 53), (12, 106), (13, 138), (13, 184)]
 # Named sets and fixed chains of plans, all primes together.
 NAMED = [
-    ("depth_two", 13, 172), ("square_head", 13, 212), ("depth_two_quantum", 13, 156), ("linear_head", 12, 105),
+    ("depth_two", 13, 172), ("linear_head", 12, 105),
     ("answers", 11, 40), ("wide, degree 1", 14, 191), ("wide, degree 2", 14, 319), ("wide, degree 4", 15, 371),
 ]
 
