@@ -185,7 +185,7 @@ impl Coordinator {
     /// What follows from an input at `now_ms`. The coordinator itself is unchanged.
     ///
     /// # Errors
-    /// [`Refusal`]; nothing has changed then and nothing is to be stored.
+    /// [`Refusal`] for an input that does not follow from what is stored; nothing has changed then and nothing is to be stored.
     pub fn handle(
         &self,
         input: &Input,

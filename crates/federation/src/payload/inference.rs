@@ -91,7 +91,7 @@ pub(crate) fn name_public_shares(
 /// Adds up the shares of the public key and of the relinearisation key's first round.
 ///
 /// # Errors
-/// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`].
+/// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`] where a blob cannot be read or written.
 pub fn combine_first(
     study: &Study,
     of: KeySession<'_>,
@@ -177,7 +177,7 @@ pub(crate) fn write_relin(
 /// relinearisation key.
 ///
 /// # Errors
-/// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`].
+/// [`Error::Payload`] names the site whose payload is not one; [`Error::Io`] where a blob cannot be read or written.
 pub fn combine_relin(
     study: &Study,
     of: KeySession<'_>,

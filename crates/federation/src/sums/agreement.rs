@@ -168,7 +168,8 @@ impl Vouch {
 /// The value of a committed body at the challenge, if the bytes are that body.
 ///
 /// # Errors
-/// [`SumRefusal::OtherBytes`], [`SumRefusal::Evaluation`] for a site that is not in the set, [`Error::Aggregate`].
+/// [`SumRefusal::OtherBytes`] for another body than its site signed; [`SumRefusal::Evaluation`] for a site that is not in the set;
+/// [`Error::Aggregate`] for a body that is none.
 pub fn vouch_for(
     round: &SumRound,
     commitment: &Commitment,

@@ -107,7 +107,7 @@ impl Epoch {
     /// The roster of these bytes.
     ///
     /// # Errors
-    /// [`Error::Oversize`], [`Error::Message`], and as [`Self::new`].
+    /// [`Error::Oversize`] for more bytes than a roster has; [`Error::Message`] for bytes that are none; as [`Self::new`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::new(message::from_text("roster", bytes, MAX_LEN)?)
     }

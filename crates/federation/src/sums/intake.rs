@@ -44,8 +44,9 @@ impl<R: Read> Read for Named<R> {
 /// of the body is in memory.
 ///
 /// # Errors
-/// [`Error::Length`] for a length that no upload of this round has; [`Error::Aggregate`] for a body that no site could have written;
-/// as [`SignedUpload::from_bytes`]; [`SumRefusal::OtherBytes`], [`SumRefusal::OtherRound`] for a header of another site; [`Error::Io`].
+/// [`Error::Length`] for a length that no upload of this round has; [`Error::Aggregate`] for a body that no site could have
+/// written; as [`SignedUpload::from_bytes`]; [`SumRefusal::OtherBytes`] where it is not what its header says;
+/// [`SumRefusal::OtherRound`] for a header of another site; [`Error::Io`] where reading or writing fails.
 pub fn read_upload(round: &SumRound, site: SiteId, len: u64, from: &mut dyn Read) -> Result<Received> {
     if round.epoch().member(site).is_none() {
         return Err(SumRefusal::Stranger { what: OP, site, role: "member" }.into());

@@ -165,7 +165,7 @@ impl SumSite {
     /// [`SumRefusal::Copied`] is stored as [`SumMark::Copied`].
     ///
     /// # Errors
-    /// [`SumRefusal`]; as [`Commitment::check`].
+    /// [`SumRefusal`] for what this site's marks do not allow; as [`Commitment::check`].
     pub fn judge_commitment(
         &self,
         me: SiteId,
@@ -226,7 +226,7 @@ impl SumSite {
     /// the opening is made.
     ///
     /// # Errors
-    /// [`SumRefusal`]; as [`Commitment::check`].
+    /// [`SumRefusal`] for what this site's marks do not allow; as [`Commitment::check`].
     pub fn judge_opening(
         &self,
         me: SiteId,

@@ -9,6 +9,6 @@ pub mod provision;
 pub mod reference;
 mod settings;
 
-pub use folder::{Kit, Member, Members};
+pub use folder::{Kit, Members, Person};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};

@@ -17,7 +17,7 @@ const OP: &str = "check what the round starts from";
 ///
 /// # Errors
 /// [`SumRefusal::OtherStart`] where that is something else than the coordinator shows, or it shows nothing to make it of; as
-/// [`read_result`] where the sum before does not open; [`Error::Learning`].
+/// [`read_result`] where the sum before does not open; [`Error::Learning`] where nothing follows from it.
 pub(super) fn own_start(job: &SumJob, making: &Making<'_>) -> Result<Vec<u8>> {
     let task = making.task;
     let Some(shown) = task.starts_from() else { return Ok(Vec::new()) };
