@@ -61,7 +61,7 @@ impl Toy {
         let objects = [
             keys.to_bytes(&plan)?,
             question.clone(),
-            server.answer_bytes(&keys, &question)?,
+            server.answer_bytes(&keys, &question, &mut rng)?,
             EncryptedHead::encrypt(&head, &collective, 1.0, &public, &mut rng)?.to_bytes(&collective)?,
             head.to_json()?,
             polynomial.to_safetensors()?,
@@ -104,7 +104,7 @@ impl Toy {
     }
 
     fn question(&self, bytes: &[u8]) -> Result<()> {
-        let answer = self.server.answer(&self.keys, bytes)?;
+        let answer = self.server.answer(&self.keys, bytes, &mut chacha20::ChaCha20Rng::from_seed([3; 32]))?;
         let logits = self.asker.open(answer.tokens(), &answer.to_bytes(&self.plan), &self.secret)?;
         assert!(logits.iter().flatten().all(|l| l.is_finite()));
         Ok(())

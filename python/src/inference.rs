@@ -94,7 +94,10 @@ impl Server {
 
     /// The answer to a question.
     fn answer<'py>(&self, py: Python<'py>, question: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = py.detach(|| self.inner.answer_bytes(&self.keys, question)).or_raise()?;
+        let bytes = py.detach(|| {
+            let mut rng = blindscope_node::system::rng().or_raise()?;
+            self.inner.answer_bytes(&self.keys, question, &mut rng).or_raise()
+        })?;
         Ok(PyBytes::new(py, &bytes))
     }
 

@@ -43,7 +43,7 @@ fn main() -> Result<(), Error> {
     // The server: evaluates on bytes it cannot read.
     let server = Server::new(&head, &plan)?;
     let keys = EvaluationKeys::from_bytes(&plan, &keys)?;
-    let answer = server.answer_bytes(&keys, &question)?;
+    let answer = server.answer_bytes(&keys, &question, &mut rng)?;
 
     // The asker opens, and may hold the answer against the head's twin in the clear where it has the head.
     let (logits, clear) = (asker.open(2, &answer, &secret)?, head.logits(&rows)?);
@@ -53,6 +53,6 @@ fn main() -> Result<(), Error> {
         println!("token {token}: class {}, error within the bound: {within}", class(opened));
     }
     let cut = &question[..question.len() - 1];
-    println!("a question cut short is refused: {}", server.answer_bytes(&keys, cut).is_err());
+    println!("a question cut short is refused: {}", server.answer_bytes(&keys, cut, &mut rng).is_err());
     Ok(())
 }

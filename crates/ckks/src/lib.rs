@@ -21,6 +21,7 @@ mod params;
 mod plaintext;
 pub mod ring_switch;
 mod scale;
+pub mod zeros;
 
 pub use blindscope_ring::Arithmetic;
 pub use blindscope_ring::galois::{conjugation_element, rotation_element};

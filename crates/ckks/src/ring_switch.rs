@@ -90,6 +90,10 @@ impl SmallSecret {
         self.coefficients.len()
     }
 
+    pub(crate) fn coefficients(&self) -> &[i64] {
+        &self.coefficients
+    }
+
     /// Coefficients `places` of `c·s` modulo `2^64`, in time that depends on the sizes alone.
     ///
     /// # Timing

@@ -212,6 +212,12 @@ pub enum Error {
         /// The operation.
         op: &'static str,
     },
+    /// The key for encryptions of zero is missing: without them an answer would show how it was computed.
+    #[error("{op}: answers carry encryptions of zero; send a zero key")]
+    MissingZeroKey {
+        /// The operation.
+        op: &'static str,
+    },
     /// From the scheme.
     #[error(transparent)]
     Ckks(#[from] blindscope_ckks::Error),

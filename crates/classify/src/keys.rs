@@ -4,6 +4,7 @@ use rand_core::CryptoRng;
 
 use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::ring_switch::{self, RingSwitchKey, SmallSecret};
+use blindscope_ckks::zeros::{self, ZeroKey};
 use blindscope_ckks::{
     GaloisKey, GaloisKeys, KeyGenerator, Level, RelinKey, SecretKey, Seed, UniformHalf, codec,
     conjugation_element, rotation_element,
@@ -54,6 +55,8 @@ pub struct EvaluationKeys {
     pub relin: Option<RelinKey>,
     /// For answers in a smaller ring.
     pub ring_switch: Option<RingSwitchKey>,
+    /// For encryptions of zero that hide how an answer under the asker's own key was computed.
+    pub zeros: Option<ZeroKey>,
 }
 
 impl EvaluationKeys {
@@ -69,6 +72,9 @@ impl EvaluationKeys {
         if plan.switches_ring() {
             let digits = plan.answer_digits();
             keys.ring_switch = Some(RingSwitchKey::generate(&secret.secret, &secret.small, digits, rng)?);
+        }
+        if plan.has_zero_key() {
+            keys.zeros = Some(ZeroKey::generate(plan.params(), &secret.small, rng)?);
         }
         Ok(keys)
     }
@@ -91,7 +97,7 @@ impl EvaluationKeys {
             .relin_level()
             .map(|level| generator.relin_key(secret, rng).map(|k| k.at_level(level)))
             .transpose()?;
-        Ok(Self { galois: GaloisKeys::new(keys), relin, ring_switch: None })
+        Ok(Self { galois: GaloisKeys::new(keys), relin, ring_switch: None, zeros: None })
     }
 
     /// The bytes of seeded keys: [`Plan::keys_len`] of them.
@@ -104,6 +110,7 @@ impl EvaluationKeys {
         self.galois.iter().for_each(|k| payload.extend(codec::encode_galois_key(k)));
         self.relin.iter().for_each(|k| payload.extend(codec::encode_relin_key(k)));
         self.ring_switch.iter().for_each(|k| payload.extend(ring_switch::encode_key(k)));
+        self.zeros.iter().for_each(|k| payload.extend(zeros::encode_key(k)));
         if payload.len() + Header::LEN != len {
             let (op, what, found) = ("write keys", "bytes of keys", payload.len());
             let expected = format!("{} by plan {}", len - Header::LEN, plan.id());
@@ -149,8 +156,15 @@ impl EvaluationKeys {
         } else {
             None
         };
+        let zeros = if plan.has_zero_key() {
+            let (degree, params) = (plan.answer_degree(), plan.params());
+            let bytes = r.bytes("zero key", zeros::key_len(params, degree)).map_err(wire)?;
+            Some(zeros::decode_key(params, degree, bytes)?)
+        } else {
+            None
+        };
         r.finish().map_err(wire)?;
-        Ok(Self { galois: GaloisKeys::new(galois), relin, ring_switch })
+        Ok(Self { galois: GaloisKeys::new(galois), relin, ring_switch, zeros })
     }
 }
 

@@ -26,7 +26,7 @@
 //! let question = asker.encrypt(&[token], &secret, &mut rng)?;
 //! // The server.
 //! let keys = EvaluationKeys::from_bytes(&plan, &keys)?;
-//! let answer = server.answer_bytes(&keys, &question)?;
+//! let answer = server.answer_bytes(&keys, &question, &mut rng)?;
 //! // The asker.
 //! let logits = asker.open(1, &answer, &secret)?;
 //! assert!((logits[0][1] - head.logits(&[token])?[0][1]).abs() < plan.literal().error_bound);

@@ -54,22 +54,33 @@ impl Server {
     ///
     /// # Errors
     /// As [`Self::answer`].
-    pub fn answer_bytes(&self, keys: &EvaluationKeys, question: &[u8]) -> Result<Vec<u8>> {
-        Ok(self.answer(keys, question)?.to_bytes(&self.plan))
+    pub fn answer_bytes(
+        &self,
+        keys: &EvaluationKeys,
+        question: &[u8],
+        rng: &mut impl CryptoRng,
+    ) -> Result<Vec<u8>> {
+        Ok(self.answer(keys, question, rng)?.to_bytes(&self.plan))
     }
 
-    /// The answer to a question, read one ciphertext at a time.
+    /// The answer to a question, read one ciphertext at a time. Fresh encryptions of zero are in it, with flooding as large as the
+    /// noise of the evaluation can be: what the asker sees beside its logits is theirs.
     ///
     /// # Errors
     /// [`crate::Error::OtherPlan`] and [`crate::Error::Wire`] for other or malformed questions, [`crate::Error::Stream`] where
     /// reading or writing fails, [`crate::Error::OtherMode`] under a collective key, [`crate::Error::MissingRelinKey`],
-    /// [`crate::Error::MissingRingSwitchKey`] or [`crate::Error::Ckks`] for a key that is missing.
-    pub fn answer(&self, keys: &EvaluationKeys, question: impl Read) -> Result<Answer> {
+    /// [`crate::Error::MissingRingSwitchKey`], [`crate::Error::MissingZeroKey`] or [`crate::Error::Ckks`] for a key that is missing.
+    pub fn answer(
+        &self,
+        keys: &EvaluationKeys,
+        question: impl Read,
+        rng: &mut impl CryptoRng,
+    ) -> Result<Answer> {
         self.plan.require_key("answer", KeyOwner::Asker)?;
         let (tokens, lanes) = self.evaluate(keys, question)?;
         let shapes = shape::pieces(&self.plan, tokens);
-        let compact = |(l, s): (&Lanes, _)| l.compact(&self.plan, keys.ring_switch.as_ref(), s);
-        let pieces = lanes.iter().zip(&shapes).map(compact).collect::<Result<_>>()?;
+        let compact = |(l, s): (Lanes, _)| l.compact(&self.plan, keys, s, rng);
+        let pieces = lanes.into_iter().zip(&shapes).map(compact).collect::<Result<_>>()?;
         Ok(Answer::new(tokens, pieces))
     }
 
@@ -91,7 +102,7 @@ impl Server {
         Ok((tokens, masked.collect()))
     }
 
-    fn evaluate(&self, keys: &EvaluationKeys, question: impl Read) -> Result<(usize, Vec<Lanes>)> {
+    pub(crate) fn evaluate(&self, keys: &EvaluationKeys, question: impl Read) -> Result<(usize, Vec<Lanes>)> {
         let mut pieces = Pieces::open(&self.plan, question)?;
         let tokens = pieces.tokens();
         let lanes = match &self.packing {

@@ -41,8 +41,9 @@ fn threads_do_not_change_an_answer() {
     let on = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
-            let refused = case.server.answer_bytes(&case.keys, &damaged).unwrap_err().to_string();
-            (case.server.answer_bytes(&case.keys, &question).unwrap(), refused)
+            let refused =
+                case.server.answer_bytes(&case.keys, &damaged, &mut rng(15)).unwrap_err().to_string();
+            (case.server.answer_bytes(&case.keys, &question, &mut rng(15)).unwrap(), refused)
         })
     };
     assert_eq!(on(1), on(3));

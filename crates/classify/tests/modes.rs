@@ -145,10 +145,10 @@ fn questions_are_refused() {
     let (_, c) = small(&mut r);
     let other = case(&linear(&mut r, 192, 3), Policy::new(1), &mut r);
     let stranger = other.asker.encrypt(&[vec![0.0; 192]], &other.secret, &mut r).unwrap();
-    let refused = c.server.answer_bytes(&c.keys, &stranger).unwrap_err();
+    let refused = c.server.answer_bytes(&c.keys, &stranger, &mut r).unwrap_err();
     assert!(matches!(refused, Error::OtherPlan { .. }), "{refused}");
     let good = c.asker.encrypt(&[vec![0.5; 192]], &c.secret, &mut r).unwrap();
-    let refused = |bytes: &[u8]| c.server.answer_bytes(&c.keys, bytes).unwrap_err();
+    let refused = |bytes: &[u8]| c.server.answer_bytes(&c.keys, bytes, &mut rng(1)).unwrap_err();
     assert!(matches!(refused(&good[..good.len() - 1]), Error::Stream { .. }));
     assert!(matches!(refused(&[]), Error::Stream { .. }));
     let longer = [&good[..], &[0]].concat();
@@ -183,13 +183,15 @@ fn keys_are_refused() {
     let mut r = rng(26);
     let (_, c) = small(&mut r);
     let question = c.asker.encrypt(&[vec![0.5; 192]], &c.secret, &mut r).unwrap();
-    let refused = |keys: &EvaluationKeys| c.server.answer_bytes(keys, &question).unwrap_err();
+    let refused = |keys: &EvaluationKeys| c.server.answer_bytes(keys, &question, &mut rng(1)).unwrap_err();
     let none = EvaluationKeys { galois: GaloisKeys::default(), ..c.keys.clone() };
     assert!(matches!(refused(&none), Error::Ckks(blindscope_ckks::Error::MissingGaloisKey { .. })));
     let unsquared = EvaluationKeys { relin: None, ..c.keys.clone() };
     assert!(matches!(refused(&unsquared), Error::MissingRelinKey { .. }));
     let unswitched = EvaluationKeys { ring_switch: None, ..c.keys.clone() };
     assert!(matches!(refused(&unswitched), Error::MissingRingSwitchKey { .. }));
+    let bare = EvaluationKeys { zeros: None, ..c.keys.clone() };
+    assert!(matches!(refused(&bare), Error::MissingZeroKey { .. }));
     let cut = EvaluationKeys { galois: c.keys.galois.at_level(Level(0)), ..c.keys.clone() };
     assert!(matches!(refused(&cut), Error::Ckks(blindscope_ckks::Error::KeyLevel { .. })));
     assert!(matches!(cut.to_bytes(&c.plan), Err(Error::Count { .. })));
@@ -217,7 +219,7 @@ fn answers_plans_and_modes_are_refused() {
     let mut r = rng(27);
     let (head, c) = small(&mut r);
     let question = c.asker.encrypt(&[vec![0.5; 192]], &c.secret, &mut r).unwrap();
-    let answer = c.server.answer_bytes(&c.keys, &question).unwrap();
+    let answer = c.server.answer_bytes(&c.keys, &question, &mut r).unwrap();
     let open = |bytes: &[u8]| c.asker.open(1, bytes, &c.secret);
     assert!(open(&answer).is_ok());
     for bad in [&answer[1..], &answer[..40], &[], &[answer.as_slice(), &[0]].concat()] {
@@ -309,7 +311,7 @@ fn altered_bytes_are_answered_with_errors_or_numbers() {
     let head = linear(&mut r, 64, 2);
     let c = case(&head, Policy { security: Security::Classical128, ..Policy::new(4) }, &mut r);
     let question = c.asker.encrypt(&vec![vec![0.5; 64]; 3], &c.secret, &mut r).unwrap();
-    let answer = c.server.answer_bytes(&c.keys, &question).unwrap();
+    let answer = c.server.answer_bytes(&c.keys, &question, &mut r).unwrap();
     let (keys, plan) = (c.keys.to_bytes(&c.plan).unwrap(), c.plan.to_bytes().unwrap());
     let mut refused = 0;
     for round in 0..400 {
@@ -325,7 +327,7 @@ fn altered_bytes_are_answered_with_errors_or_numbers() {
             }
             bytes
         };
-        let asked = c.server.answer_bytes(&c.keys, &alter(&question));
+        let asked = c.server.answer_bytes(&c.keys, &alter(&question), &mut rng(1));
         let opened = c.asker.open(3, &alter(&answer), &c.secret);
         let planned = Plan::from_bytes(&alter(&plan));
         // A ring of ten key polynomials is slow to expand: fewer of those.

@@ -100,7 +100,7 @@ fn every_path_gives_the_same_answer() {
         let secret = AskerSecret::generate(&plan, &mut r).unwrap();
         let keys = EvaluationKeys::generate(&plan, &secret, &mut r).unwrap();
         let question = Asker::new(&plan).encrypt(&tokens, &secret, &mut r).unwrap();
-        let answer = Server::new(&head, &plan).unwrap().answer_bytes(&keys, &question).unwrap();
+        let answer = Server::new(&head, &plan).unwrap().answer_bytes(&keys, &question, &mut r).unwrap();
         (keys.to_bytes(&plan).unwrap(), question, answer)
     };
     // A whole question and a sparse one.
@@ -171,7 +171,7 @@ fn copies_and_rotations_give_the_same_logits() {
         let asked = common::tokens(&mut r, 1, 192);
         let question = asker.encrypt(&asked, &secret, &mut r).unwrap();
         assert_eq!(question.len(), plan.upload_len(1));
-        let answer = server.answer_bytes(&keys, &question).unwrap();
+        let answer = server.answer_bytes(&keys, &question, &mut r).unwrap();
         let got = asker.open(1, &answer, &secret).unwrap();
         for (g, w) in got[0].iter().zip(&head.logits(&asked).unwrap()[0]) {
             assert!((g - w).abs() < (-8f64).exp2(), "{copies} copies: {g} for {w}");

@@ -136,6 +136,8 @@ pub(crate) enum Area {
     Inference,
     /// Encrypted sums: bytes, whole updates, what opening one costs.
     Sum,
+    /// Attacks on keys, ceremonies and limits, old ways beside ours; what askers wait; whether times tell secrets.
+    Trust,
     /// Attacks on gradients, tokens, aggregates and ciphertexts.
     Audit,
     /// Slides: pixels, coordinates and tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed, memory.

@@ -18,6 +18,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Inference => bench::inference(path, options.runs as usize, &peers, options.data.as_deref())?,
         Area::Input => bench::input(options.runs as usize, &peers)?,
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
+        Area::Trust => bench::trust(options.runs as usize)?,
         Area::Audit => audit(options)?,
         Area::Slides => bench::slides(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Federation => federation(options.runs)?,

@@ -5,9 +5,9 @@
 mod common;
 
 use blindscope_federation::{
-    Body, Coordinator, Event, Input, JobKind, JobSpec, JobStatus, Record, Refusal, Signer, verify,
+    Body, Coordinator, Event, Input, JobKind, JobSpec, JobStatus, Phase, Record, Refusal, Signer, verify,
 };
-use common::{Desk, Fixture, SIZES, fixture, job};
+use common::{Desk, Fixture, SIZES, fixture, inference_keys, job};
 
 /// A finished study's log, and the receipts that its sites hold.
 fn log(fixture: &Fixture) -> (Vec<Record>, Vec<Record>) {
@@ -199,4 +199,32 @@ fn a_log_with_sums_of_the_former_kind_is_refused_in_a_sentence() {
     // Nor is such a job taken.
     let said = spec.checked().unwrap_err().to_string();
     assert!(said.contains("sums need no key beforehand"), "{said}");
+}
+
+/// An inference key of an earlier release, whose shares were asked for before anybody had committed: its last site could have chosen it.
+#[test]
+fn a_log_with_an_inference_key_without_commitments_is_refused_in_a_sentence() {
+    let fixture = fixture(3, 2, 2, 28);
+    let mut desk = Desk::new(&fixture);
+    let key = desk.submit(&inference_keys("inference"));
+    let mut log = desk.log.clone();
+    let Some(at) =
+        log.iter().position(|r| matches!(&r.body.event, Event::Opened { step, .. } if step.job == key))
+    else {
+        panic!("{log:?}")
+    };
+    log.truncate(at + 1);
+    let Event::Opened { step, .. } = &mut log[at].body.event else { panic!("{:?}", log[at]) };
+    assert_eq!(step.phase, Phase::Commit);
+    step.phase = Phase::KeyShare;
+    resign(&fixture, &mut log, at);
+    let said = [
+        Coordinator::replay(&fixture.study, log.clone()).unwrap_err().to_string(),
+        check(&fixture, &log, &[]).unwrap_err(),
+    ];
+    for said in said {
+        for word in ["made without commitments", "verify it with that release", "a new key in a new study"] {
+            assert!(said.contains(word), "{said}");
+        }
+    }
 }

@@ -64,7 +64,7 @@ fn ask(head: &Head, policy: Policy, tokens: &[Vec<f64>], r: &mut chacha20::ChaCh
     let keys = EvaluationKeys::generate(&plan, &secret, r).unwrap();
     let (asker, server) = (Asker::new(&plan), Server::new(head, &plan).unwrap());
     let question = asker.encrypt(tokens, &secret, r).unwrap();
-    let answer = server.answer_bytes(&keys, &question).unwrap();
+    let answer = server.answer_bytes(&keys, &question, r).unwrap();
     let got = asker.open(tokens.len(), &answer, &secret).unwrap();
     let mut worst = 0f64;
     for (got, want) in got.iter().zip(head.logits(tokens).unwrap()) {

@@ -74,7 +74,7 @@ fn ceremony(plan: &Plan, r: &mut ChaCha20Rng) -> Keys {
         parts[usize::from(part.to().0)].absorb(part).unwrap();
     }
     let shares = parts.into_iter().map(|p| p.finish().unwrap()).collect();
-    let evaluation = EvaluationKeys { galois, relin, ring_switch: None };
+    let evaluation = EvaluationKeys { galois, relin, ring_switch: None, zeros: None };
     Keys { ceremony: t, public, evaluation, shares }
 }
 

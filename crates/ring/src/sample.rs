@@ -213,3 +213,28 @@ pub fn ternary_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Ntt> {
     ternary(rng, &mut coefficients);
     basis.signed_to_ntt(&coefficients)
 }
+
+/// Flooding: the sum of four uniform integers below `width`, less its mean, up to a bias below `width·2^-62`. Its variance is
+/// [`flood_std`] squared, no value is larger than `2·width`. Range: `1 <= width <= 2^52`.
+///
+/// # Timing
+/// Depends on the number of coefficients alone.
+pub fn flood(rng: &mut impl CryptoRng, width: u64, out: &mut [i64]) {
+    debug_assert!((1..=1 << 52).contains(&width));
+    let mut part = Zeroizing::new(vec![0; out.len()]);
+    out.fill(-2 * (width as i64 - 1));
+    for _ in 0..4 {
+        fill::<8>(rng, &mut part, |w| ((u128::from(w) * u128::from(width)) >> 64) as i64);
+        out.iter_mut().zip(part.iter()).for_each(|(sum, x)| *sum += x);
+    }
+}
+
+/// Standard deviation of [`flood`]: `√((width² − 1)/3)`.
+pub fn flood_std(width: u64) -> f64 {
+    (((width as f64).powi(2) - 1.0) / 3.0).sqrt()
+}
+
+/// The width whose deviation is closest to this one, at least one, where nothing is added.
+pub fn flood_width(std: f64) -> u64 {
+    ((3.0 * std * std + 1.0).sqrt().round() as u64).clamp(1, 1 << 52)
+}

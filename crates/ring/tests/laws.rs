@@ -203,6 +203,31 @@ fn error_and_ternary_have_their_moments_and_bounds() {
 }
 
 #[test]
+fn flooding_has_its_moments_and_bounds() {
+    let mut rng = ChaCha20Rng::from_seed([6; 32]);
+    for width in [1u64, 2, 3, 1000, (1 << 40) + 12_345] {
+        let mut f = vec![0; 1 << 17];
+        sample::flood(&mut rng, width, &mut f);
+        let count = f.len() as f64;
+        let mean = f.iter().map(|&v| v as f64).sum::<f64>() / count;
+        let std = (f.iter().map(|&v| (v as f64).powi(2)).sum::<f64>() / count).sqrt();
+        let stated = sample::flood_std(width);
+        println!("width {width}: mean {mean:.3e}, deviation {std:.4e} for {stated:.4e}");
+        assert!(mean.abs() <= 5.0 * stated / count.sqrt(), "{mean}");
+        assert!((std - stated).abs() <= 0.01 * stated);
+        assert!(f.iter().all(|v| v.unsigned_abs() <= 2 * (width - 1)));
+        assert_eq!(sample::flood_width(stated), width);
+    }
+    // Every residue of a small width comes, as often as any other.
+    let mut f = vec![0; 1 << 17];
+    sample::flood(&mut rng, 2, &mut f);
+    for (value, share) in [(-2, 1.0), (-1, 4.0), (0, 6.0), (1, 4.0), (2, 1.0)] {
+        let seen = f.iter().filter(|&&v| v == value).count() as f64 / f.len() as f64;
+        assert!((seen - share / 16.0).abs() < 0.006, "{value}: {seen}");
+    }
+}
+
+#[test]
 fn uniform_is_reproducible_separated_and_flat() {
     let r = basis(13);
     let seed = Seed([9; 32]);

@@ -29,5 +29,5 @@ pub use evaluate::{Challenge, Evaluation, evaluate_body, evaluate_sum};
 pub use open::{open_sum, opens_first_chunk};
 pub use plan::{MAX_HOLDERS, Plan, PlanLiteral, RoundId, SEAL_OVERHEAD};
 pub use recover::{Recovered, SumKey, recover_key};
-pub use ring::Ring;
+pub use ring::{RINGS, Ring};
 pub use secret::{SiteRound, ValuesDigest};

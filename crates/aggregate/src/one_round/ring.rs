@@ -19,7 +19,7 @@ pub struct Ring {
 }
 
 /// Smallest first: of two plans of one length the first is taken. The bounds are `log2 q <= 26`, 53, 106 and 210.
-pub(crate) const RINGS: [Ring; 5] = [
+pub const RINGS: [Ring; 5] = [
     Ring { log_n: 10, widths: &[26] },
     Ring { log_n: 11, widths: &[27, 26] },
     Ring { log_n: 12, widths: &[36, 35, 35] },

@@ -21,7 +21,7 @@ pub struct Figure {
     pub figure: String,
     /// The median.
     pub value: f64,
-    /// `ms`, `us`, `s`, `bytes`, `bits`, `dB`, `img/s`, `%`, `rel` (a relative error) or `x` (times a peer, shares).
+    /// `ms`, `us`, `s`, `bytes`, `bits`, `dB`, `img/s`, `%`, `rel` (a relative error), `t` (Welch's) or `x` (times a peer, shares).
     pub unit: &'static str,
     /// Which way is good.
     pub better: Better,

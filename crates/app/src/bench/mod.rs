@@ -15,6 +15,8 @@ mod runtime;
 mod scratch;
 mod slides;
 mod sum;
+mod timing;
+mod trust;
 mod vision;
 
 pub use audit::AuditBench;
@@ -83,6 +85,14 @@ pub enum Error {
     /// An attack could not be run.
     #[error("bench: {0}")]
     Audit(#[from] crate::audit::Error),
+    /// An attack of `bench trust` came to nothing for another reason than that it was fended off.
+    #[error("bench trust, {what}: {reason}; nothing is reported")]
+    Attack {
+        /// Which.
+        what: &'static str,
+        /// Why.
+        reason: String,
+    },
     /// A result is wrong, so its time means nothing.
     #[error(
         "bench {what}: the result has {bits:.1} correct bits, at least {least} are expected; nothing is reported"
@@ -104,6 +114,15 @@ pub enum Error {
 /// clear one; an error of the layer that refuses.
 pub fn sum(runs: usize, peers: &Peers) -> Result<Report, Error> {
     sum::run(runs, peers)
+}
+
+/// The attacks of a hostile reader, run against the old ways and ours, at toy sizes and through real services; times that askers see;
+/// whether times tell secrets.
+///
+/// # Errors
+/// [`Error::Attack`] where an attack or a service could not be run to its end; an error of the layer that refuses.
+pub fn trust(runs: usize) -> Result<Report, Error> {
+    trust::run(runs)
 }
 
 /// The arithmetic core, one thread, on no faster path than `arithmetic`: encryption, products, rotations, transforms, sizes,

@@ -29,7 +29,7 @@ fn lone(head: &Head, tokens: &[Vec<f64>], rng: &mut impl CryptoRng) -> Result<(u
     for token in tokens.iter().take(LONE) {
         let (start, cpu) = (Instant::now(), processor_ms());
         let question = asker.encrypt(std::slice::from_ref(token), &secret, rng)?;
-        let answer = server.answer_bytes(&keys, &question)?;
+        let answer = server.answer_bytes(&keys, &question, rng)?;
         asker.open(1, &answer, &secret)?;
         times[0].push(start.elapsed().as_secs_f64() * 1e3);
         times[1].push(processor_ms() - cpu);

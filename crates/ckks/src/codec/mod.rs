@@ -40,3 +40,5 @@ pub const RELIN_KEY: Kind = Kind(0x0112);
 pub const GALOIS_KEY: Kind = Kind(0x0113);
 /// Key that switches to a smaller ring; see [`crate::ring_switch`].
 pub const RING_SWITCH_KEY: Kind = Kind(0x0114);
+/// Public key in the ring of answers; see [`crate::zeros`].
+pub const ZERO_KEY: Kind = Kind(0x0115);

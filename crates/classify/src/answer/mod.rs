@@ -6,6 +6,14 @@
 //! others stay hidden, since each of them is masked by the product of the other half with the secret.
 //! References: Brakerski, Gentry, Vaikuntanathan 2012 (modulus switching); see [`blindscope_ckks::ring_switch`].
 
+#[cfg(test)]
+#[allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test says what it saw and stops"
+)]
+mod attack;
 mod open;
 pub(crate) mod shape;
 
@@ -13,9 +21,9 @@ pub(crate) use open::logits;
 
 use rand_core::CryptoRng;
 
-use crate::{Error, Plan, Result};
+use crate::{Error, EvaluationKeys, Plan, Result};
 use blindscope_ckks::Ciphertext;
-use blindscope_ckks::ring_switch::{self, RingSwitchKey};
+use blindscope_ckks::ring_switch::{self, SmallCiphertext};
 use blindscope_wire::{Header, Kind, Writer};
 use shape::PieceShape;
 
@@ -90,20 +98,27 @@ impl Lanes {
         Ciphertext::from_components(plan.params(), components, plan.answer())
     }
 
-    /// The piece of this shape.
+    /// The piece of this shape, with a flooded encryption of zero in it.
     pub(crate) fn compact(
-        &self,
+        self,
         plan: &Plan,
-        key: Option<&RingSwitchKey>,
+        keys: &EvaluationKeys,
         shape: &PieceShape,
+        rng: &mut impl CryptoRng,
     ) -> Result<Piece> {
-        let bits = plan.literal().answer_bits;
+        let (mut small, q) = self.switched(plan, keys)?;
+        let zeros = keys.zeros.as_ref().ok_or(Error::MissingZeroKey { op: "compact" })?;
+        zeros.add_to((&mut small.c0, &mut small.c1), plan.flood_width(), rng)?;
+        Ok(Piece::of(&small.c0, &small.c1, q, plan.literal().answer_bits, shape))
+    }
+
+    /// In the ring of answers, with its modulus.
+    fn switched(self, plan: &Plan, keys: &EvaluationKeys) -> Result<(SmallCiphertext, u64)> {
         if !plan.switches_ring() {
-            return Ok(Piece::of(&self.c0, &self.c1, self.q, bits, shape));
+            return Ok((SmallCiphertext { c0: self.c0, c1: self.c1 }, self.q));
         }
-        let key = key.ok_or(Error::MissingRingSwitchKey { op: "compact" })?;
-        let small = key.switch(&self.c0, &self.c1, self.q)?;
-        Ok(Piece::of(&small.c0, &small.c1, key.modulus(), bits, shape))
+        let key = keys.ring_switch.as_ref().ok_or(Error::MissingRingSwitchKey { op: "compact" })?;
+        Ok((key.switch(&self.c0, &self.c1, self.q)?, key.modulus()))
     }
 }
 

@@ -25,7 +25,7 @@ impl Answer {
 
 impl Piece {
     /// The coefficients at the shape's places, divided by the scale.
-    fn open(&self, plan: &Plan, secret: &SmallSecret, shape: &PieceShape) -> Result<Vec<f64>> {
+    pub(super) fn open(&self, plan: &Plan, secret: &SmallSecret, shape: &PieceShape) -> Result<Vec<f64>> {
         let bits = plan.literal().answer_bits;
         let products = secret.product_coefficients(&self.c1, &shape.places)?;
         let q0 = plan.params().q().prime(0).value() as f64;

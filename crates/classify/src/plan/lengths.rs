@@ -3,8 +3,8 @@
 use super::{KeyOwner, Plan};
 use crate::answer::shape;
 use crate::question::DROPPED;
-use blindscope_ckks::ring_switch;
 use blindscope_ckks::{Level, Seed, UniformHalf, codec};
+use blindscope_ckks::{ring_switch, zeros};
 use blindscope_wire::Header;
 
 /// Bytes between a question's header and its first ciphertext: the number of tokens.
@@ -67,6 +67,7 @@ impl Plan {
         let relin = self.relin_level().map_or(0, |l| codec::relin_key_len(&self.params, l, seeded));
         let small =
             if self.switches_ring() { ring_switch::key_len(&self.params, self.answer_digits) } else { 0 };
-        Header::LEN + galois(self.rotated_level()) + rotations + relin + small
+        let zeros = if self.has_zero_key() { zeros::key_len(&self.params, self.answer_degree()) } else { 0 };
+        Header::LEN + galois(self.rotated_level()) + rotations + relin + small + zeros
     }
 }

@@ -24,6 +24,7 @@ use crate::question::DROPPED;
 use crate::{Error, Head, Result};
 use blindscope_ckks::codec::Sparse;
 use blindscope_ckks::ring_switch::DigitBits;
+use blindscope_ckks::zeros::flood_width;
 use blindscope_ckks::{Arithmetic, Level, Parameters, Scale, Security};
 use blindscope_wire::{Digest, Fingerprint};
 use magnitude::Magnitudes;
@@ -136,6 +137,8 @@ impl Plan {
         let noise = Noise::exact(&self.literal, &self.layout, &self.params);
         let (at_worst, at_typical) = (noise.logit(worst), noise.logit(typical));
         // Dropped bits may add as much as is there for typical tokens, if that leaves what was asked for.
+        let flood = noise.flood(worst);
+        let (at_worst, at_typical) = (at_worst.hypot(flood), at_typical.hypot(flood));
         let enough = |bits: &u32| {
             let dropped = noise.dropped(*bits);
             dropped <= at_typical && asked.is_none_or(|most| noise::TAIL * at_worst.hypot(dropped) <= most)
@@ -345,6 +348,22 @@ impl Plan {
     /// Digits of the key that switches answers to a smaller ring.
     pub(crate) fn answer_digits(&self) -> DigitBits {
         self.answer_digits
+    }
+
+    /// Whether the server adds encryptions of zero to its answers: under the asker's own key it does, under a collective one the
+    /// committee's masks are there instead.
+    pub(crate) fn has_zero_key(&self) -> bool {
+        self.literal.key == KeyOwner::Asker
+    }
+
+    /// Width of the flooding of a coefficient of an answer: its deviation is the largest that the circuit's noise can have for
+    /// any token, which is what the promised error leaves beside that noise.
+    pub(crate) fn flood_width(&self) -> u64 {
+        let noise = Noise::exact(&self.literal, &self.layout, &self.params);
+        let promised = self.literal.error_bound / noise::TAIL;
+        let dropped = noise.dropped(self.literal.answer_bits);
+        let flood = (promised * promised - dropped * dropped).max(0.0).sqrt() / 2f64.sqrt();
+        flood_width(noise.in_coefficients(flood))
     }
 
     /// Whether answers are switched to a smaller ring.

@@ -15,6 +15,7 @@ use crate::question::DROPPED;
 use blindscope_ckks::Parameters;
 use blindscope_ckks::noise::{ERROR_STD, KeyVariances};
 use blindscope_ckks::ring_switch::{self, DigitBits};
+use blindscope_ckks::zeros;
 
 /// Standard deviations that the stated bound allows.
 pub(super) const TAIL: f64 = 7.0;
@@ -203,7 +204,40 @@ impl<'p> Noise<'p> {
             AnyLayout::Token(l) => (self.token_unit(l, m), self.token_outer(l, m)),
             AnyLayout::Feature(_) => (self.feature_unit(m), self.feature_outer(m)),
         };
-        (unit * m.gain).hypot(outer).hypot(self.rescaled_squares() * m.square_gain).hypot(self.small_ring())
+        (unit * m.gain)
+            .hypot(outer)
+            .hypot(self.rescaled_squares() * m.square_gain)
+            .hypot(self.small_ring())
+            .hypot(self.zeros())
+    }
+
+    /// Standard deviation in a logit of the flooding that an answer gets: that of all other errors, at their largest. A
+    /// committee's masks are its own.
+    pub(super) fn flood(&self, worst: &Magnitudes) -> f64 {
+        if self.plan.key == crate::KeyOwner::Collective { 0.0 } else { self.logit(worst) }
+    }
+
+    /// An error of this deviation in a logit, in a coefficient of the answer before its last bits are dropped.
+    pub(super) fn in_coefficients(&self, logit: f64) -> f64 {
+        logit * self.answer_scale() / self.answer_slot()
+    }
+
+    /// Scale of the answer's coefficients before their last bits are dropped.
+    fn answer_scale(&self) -> f64 {
+        let switched = if self.answer_degree() == self.n as usize {
+            0.0
+        } else {
+            f64::from(ring_switch::MODULUS_BITS) - self.q[0]
+        };
+        (f64::from(self.chain.answer_log2) + switched).exp2()
+    }
+
+    /// What an encryption of zero adds beside its flooding.
+    fn zeros(&self) -> f64 {
+        if self.plan.key == crate::KeyOwner::Collective {
+            return 0.0;
+        }
+        zeros::noise(self.answer_degree()) * self.answer_slot() / self.answer_scale()
     }
 
     /// What rescaling squares before they are squared again adds to each of them, in slots.
@@ -324,16 +358,19 @@ impl<'p> Noise<'p> {
         if self.answer_degree() == n {
             return 0.0;
         }
-        let scale =
-            (f64::from(self.chain.answer_log2) + f64::from(ring_switch::MODULUS_BITS) - self.q[0]).exp2();
         let digits = self.chain.answer_digit.and_then(|bits| DigitBits::new(bits).ok());
         let digits = digits.unwrap_or(DigitBits::WIDE);
         let coefficient = self.rounding.hypot(digits.noise(n));
-        coefficient * self.answer_coefficients().sqrt() / scale
+        coefficient * self.answer_slot() / self.answer_scale()
     }
 
     fn answer_degree(&self) -> usize {
         answer_degree(self.plan, self.chain, self.layout)
+    }
+
+    /// What errors of single coefficients of an answer are in a logit, the real part of a slot: as many of them, at all angles.
+    fn answer_slot(&self) -> f64 {
+        (self.answer_coefficients() / 2.0).sqrt()
     }
 
     fn answer_coefficients(&self) -> f64 {
@@ -350,6 +387,6 @@ impl<'p> Noise<'p> {
         }
         let scale = (f64::from(self.chain.answer_log2) + f64::from(bits) - self.q[0]).exp2();
         let degree = self.answer_degree() as f64;
-        rounding(degree, self.keys.secret) * self.answer_coefficients().sqrt() / scale
+        rounding(degree, self.keys.secret) * self.answer_slot() / scale
     }
 }

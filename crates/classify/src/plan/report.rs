@@ -35,7 +35,7 @@ pub struct PlanReport {
     pub rotations: usize,
     /// Steps of the rotations that have a Galois key.
     pub rotation_keys: Vec<i64>,
-    /// All keys: rotations, conjugation, relinearisation, ring switch.
+    /// All keys: rotations, conjugation, relinearisation, ring switch, encryptions of zero.
     pub keys: usize,
     /// Bytes of those keys, seeded.
     pub key_bytes: usize,
@@ -86,7 +86,11 @@ impl Plan {
             batch,
             tokens: self.token_layout().map_or(self.params.slots(), |l| l.tokens),
             rotations: self.rotations(),
-            keys: rotation_keys.len() + 1 + relin + usize::from(self.switches_ring()),
+            keys: rotation_keys.len()
+                + 1
+                + relin
+                + usize::from(self.switches_ring())
+                + usize::from(self.has_zero_key()),
             rotation_keys,
             key_bytes: self.keys_len(),
             upload_bytes: self.upload_len(batch),

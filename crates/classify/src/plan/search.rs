@@ -321,7 +321,8 @@ impl<'p> Ring<'p> {
         let room = Noise::nominal(self.plan, &self.layout, &chain).answer_room() - self.worst.logit.log2();
         chain.answer_log2 = finest.min(room.floor() as i16);
         let noise = Noise::nominal(self.plan, &self.layout, &chain);
-        let error = TAIL * noise.logit(self.worst).hypot(noise.dropped(MOST_ANSWER_BITS));
+        let flooded = noise.logit(self.worst).hypot(noise.flood(self.worst));
+        let error = TAIL * flooded.hypot(noise.dropped(MOST_ANSWER_BITS));
         let holds = chain.answer_log2 >= 8 && noise.holds(self.worst) && error.is_finite();
         let cost = self.cost(chain.log_q());
         holds.then_some(Found { chain, error, cost })

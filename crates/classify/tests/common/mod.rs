@@ -71,7 +71,7 @@ pub(crate) fn agrees(name: &str, head: &Head, policy: Policy, count: usize, rng:
     let asked = tokens(rng, count, head.width());
     let question = c.asker.encrypt(&asked, &c.secret, rng).unwrap();
     assert_eq!(question.len(), c.plan.upload_len(count), "the plan states the question's bytes");
-    let answer = c.server.answer_bytes(&c.keys, &question).unwrap();
+    let answer = c.server.answer_bytes(&c.keys, &question, rng).unwrap();
     assert_eq!(answer.len(), c.plan.answer_len(count), "the plan states the answer's bytes");
     let got = c.asker.open(count, &answer, &c.secret).unwrap();
     check(name, head, &c.plan, &asked, &got);

@@ -68,7 +68,7 @@ fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
     let first = EncryptedHead::from_ciphertexts(&common.plan, first)?;
     let server = Server::encrypted(&common.served(opening.committed.len())?, &common.plan, first)?;
     let (galois, relin) = payload::read_evaluation_keys(asked.study, circuit, &whole(blobs, keys)?)?;
-    let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None };
+    let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None, zeros: None };
     Ok(Ready { plan: common.plan, server, keys })
 }
 

@@ -160,7 +160,8 @@ fn ask(
     let case = Case::new(head, policy, path, rng)?;
     asked.bound = asked.bound.max(case.plan.literal().error_bound);
     for (tokens, truth) in tokens.chunks(GROUP).zip(truth.chunks(GROUP)) {
-        let answer = case.server.answer_bytes(&case.keys, &case.ask(tokens, rng)?)?;
+        let question = case.ask(tokens, rng)?;
+        let answer = case.server.answer_bytes(&case.keys, &question, rng)?;
         asked.worst = asked.worst.max(case.worst(head, tokens, &answer)?);
         let got = case.asker.open(tokens.len(), &answer, &case.secret)?;
         for ((got, want), truth) in got.iter().zip(&head.logits(tokens)?).zip(truth) {

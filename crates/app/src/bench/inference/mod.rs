@@ -164,12 +164,12 @@ fn lone_token(
 ) -> Result<Turns, Error> {
     let asked = tokens(rng, 1);
     let question = case.ask(&asked, rng)?;
-    let answer = case.server.answer_bytes(&case.keys, &question)?;
+    let answer = case.server.answer_bytes(&case.keys, &question, rng)?;
     let worst = case.worst(head, &asked, &answer)?;
     let each = runs.div_ceil(TURNS).max(5);
     let mut turns = Turns { latency: Vec::new(), peer: Vec::new() };
     for _ in 0..TURNS {
-        turns.latency.push(milliseconds(each, 1, || case.server.answer_bytes(&case.keys, &question)));
+        turns.latency.push(milliseconds(each, 1, || case.server.answer_bytes(&case.keys, &question, rng)));
         turns.peer.push(peers.openfhe(each));
     }
     let all: Vec<f64> = turns.latency.iter().flatten().copied().collect();
@@ -213,7 +213,7 @@ fn small_batches(
         let case = Case::new(head, policy, path, rng)?;
         let asked = tokens(rng, batch);
         let question = case.ask(&asked, rng)?;
-        let answer = case.server.answer_bytes(&case.keys, &question)?;
+        let answer = case.server.answer_bytes(&case.keys, &question, rng)?;
         case.worst(head, &asked, &answer)?;
         let each = |bytes: usize| [bytes as f64 / batch as f64];
         let name = |what: &str| format!("{what}_token_in_batch_of_{batch}");
@@ -221,7 +221,7 @@ fn small_batches(
         let down = lower(&name("answer"), "bytes", &each(answer.len()));
         if batch == 8 {
             report.figures.extend([upload, down]);
-            let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question));
+            let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question, rng));
             report.figures.push(lower("latency_batch_of_8", "ms", &time));
         } else {
             report.figures.extend([upload, down.must(200.0, 64.0)]);
@@ -248,7 +248,7 @@ fn thousands(
     let bytes = file.stream_position()? as f64;
     let mut answer = || -> Result<Vec<u8>, Error> {
         file.rewind()?;
-        let answer = case.server.answer(&case.keys, BufReader::with_capacity(1 << 16, &file))?;
+        let answer = case.server.answer(&case.keys, BufReader::with_capacity(1 << 16, &file), rng)?;
         Ok(answer.to_bytes(&case.plan))
     };
     let first = answer()?;

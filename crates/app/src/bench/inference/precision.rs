@@ -35,11 +35,12 @@ pub(super) fn run(
         let mut worst = 0f64;
         for _ in 0..QUESTIONS {
             let asked = tokens(rng, batch);
-            let answer = case.server.answer_bytes(&case.keys, &case.ask(&asked, rng)?)?;
+            let question = case.ask(&asked, rng)?;
+            let answer = case.server.answer_bytes(&case.keys, &question, rng)?;
             worst = worst.max(case.worst(head, &asked, &answer)?);
         }
         let question = case.ask(&tokens(rng, batch), rng)?;
-        let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question));
+        let time = milliseconds(runs.min(31), 1, || case.server.answer_bytes(&case.keys, &question, rng));
         let bytes = question.len() as f64 / batch as f64;
         let row = lower(&of("upload", name), "bytes", &[bytes]);
         report.figures.push(row.must_if(must));

@@ -193,7 +193,8 @@ impl Question {
         }
         // What an answer can carry is counted: an asker may fill places that it does not announce.
         self.usage.count(self.peer.id, plan.capacity(found) as u64, system::now_ms())?;
-        let answered = self.offered.server.answer_bytes(&keys, &self.bytes);
+        let mut rng = system::rng().map_err(|e| internal(&e))?;
+        let answered = self.offered.server.answer_bytes(&keys, &self.bytes, &mut rng);
         answered.map_err(|e| Refusal::new(Class::Invalid, "bad-question", e.to_string()))
     }
 }

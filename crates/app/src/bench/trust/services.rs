@@ -1,0 +1,169 @@
+//! Through the real services: coordinator, three sites and nine askers in this process, over TLS on loopback. What an attacker gets from
+//! them, how long a question to an encrypted head takes, and what askers notice of a job that runs beside them.
+
+mod world;
+
+use std::time::Instant;
+
+use super::{AREA, failed, got};
+use crate::bench::{Better, Error, Figure, Report};
+use blindscope_ckks::{Ciphertext, Encoder, KeyGenerator, codec};
+use blindscope_classify::{Plan, question_of};
+use blindscope_federation::Blob;
+use blindscope_node::asker::{self, Asking};
+use blindscope_node::kit::Kit;
+use blindscope_node::{Error as NodeError, system};
+use blindscope_transport::{Error as Refused, Upload};
+use world::{ASKERS, World};
+
+const WHAT: &str = "services";
+/// Questions of each asker, one after the other, while times are taken.
+const EACH: usize = 12;
+/// Questions to the encrypted head that times are taken of.
+const COLLECTIVE: usize = 5;
+
+pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
+    let runtime = system::runtime().map_err(|e| failed(WHAT, e))?;
+    let figures = runtime.block_on(async {
+        let mut world = World::start().await?;
+        let figures = measure(&mut world).await;
+        world.end().await?;
+        figures
+    });
+    report.figures.extend(figures.map_err(|e| failed(WHAT, e))?);
+    Ok(())
+}
+
+async fn measure(world: &mut World) -> Result<Vec<Figure>, NodeError> {
+    let mut figures = vec![
+        got("chosen_ciphertexts_taken_by_services", chosen(&world.asker(0)).await?),
+        got("tokens_beyond_what_is_charged", overcharged(world).await?),
+    ];
+    let seconds = collective(world).await?;
+    figures.push(
+        Figure::of(AREA, "encrypted_head_question_to_answer", "s", Better::Lower, &seconds).must(2.0, 0.5),
+    );
+    figures.extend(beside(world).await?);
+    Ok(figures)
+}
+
+/// What an asker could do before questions were dealt in shares: hand in its public key and a ciphertext `(0, d)`.
+async fn chosen(kit: &Kit) -> Result<usize, NodeError> {
+    let client = world::client(kit)?;
+    let wish = |tokens: usize| {
+        format!(r#"{{"job":"{}","encrypted":true,"tokens":{tokens},"holders":[0,1,2]}}"#, world::ENCRYPTED)
+    };
+    let offer: serde_json::Value = world::parsed(&client.offer(wish(0).into()).await?)?;
+    let plan = Plan::from_bytes(offer["plan"].as_str().unwrap_or_default().as_bytes())?;
+    let (params, mut rng) = (plan.params(), system::rng()?);
+    let generator = KeyGenerator::new(params);
+    let own = codec::encode_public_key(&generator.public_key(&generator.secret_key(&mut rng), &mut rng));
+    let mut taken = 0;
+    for place in 0..4 {
+        let mut d = vec![0.0; params.slots()];
+        d[place] = 1.0;
+        let refused = |e: blindscope_ckks::Error| NodeError::from(blindscope_federation::Error::from(e));
+        let d = Encoder::new(params).encode_real(&d, params.top_level(), plan.fresh()).map_err(refused)?;
+        let chosen = vec![params.q().zero(), d.poly().clone()];
+        let chosen = Ciphertext::from_components(params, chosen, plan.fresh());
+        let body = [&own[..], &question_of(&plan, 1, vec![chosen])?].concat();
+        let blob = Blob::of(&body);
+        let upload = Upload { header: wish(1).into(), len: blob.len, digest: blob.digest };
+        match client.infer(upload, Box::new(std::io::Cursor::new(body)), 1 << 12).await {
+            Err(Refused::Refused(_)) => {}
+            Err(other) => return Err(other.into()),
+            Ok(_) => taken += 1,
+        }
+    }
+    Ok(taken)
+}
+
+/// One asker asks for a token at a time until its hour is used up. Each answer could carry as many as a ciphertext holds, which an
+/// asker may fill whatever it announces: how many of these were never charged.
+async fn overcharged(world: &World) -> Result<usize, NodeError> {
+    let mut rng = system::rng()?;
+    let asking = Asking::begin(&world.asker(0), &[], world::CLEAR, &mut rng).await?;
+    let carried = asking.plan().capacity(1) as u64;
+    let mut all = 0;
+    loop {
+        match asking.ask(&world::tokens(1), &mut rng).await {
+            Ok(_) => all += carried,
+            Err(NodeError::Transport(Refused::Refused(refusal))) if refusal.code == "too-many-tokens" => {
+                break;
+            }
+            Err(other) => return Err(other),
+        }
+        // A coordinator that counts nothing would go on for ever.
+        if all > 2 * world::TOKENS_AN_HOUR {
+            break;
+        }
+    }
+    Ok(all.saturating_sub(world::TOKENS_AN_HOUR) as usize)
+}
+
+/// Seconds from a question to its opened answer, keys of the asker included; the first one warms up.
+async fn collective(world: &World) -> Result<Vec<f64>, NodeError> {
+    let (kit, mut rng) = (world.asker(1), system::rng()?);
+    let mut seconds = Vec::new();
+    for _ in 0..=COLLECTIVE {
+        let begun = Instant::now();
+        asker::predict_encrypted(&kit, &[], world::ENCRYPTED, &world::tokens(1), &mut rng, |_| {}).await?;
+        seconds.push(begun.elapsed().as_secs_f64());
+    }
+    seconds.remove(0);
+    Ok(seconds)
+}
+
+/// Eight askers at once: how long their questions to a clear head take with an idle coordinator, and beside a job.
+async fn beside(world: &World) -> Result<Vec<Figure>, NodeError> {
+    let idle = crowd(world).await?;
+    world.submit_long().await?;
+    let busy = crowd(world).await?;
+    // The job still ran when the last answer came, or its times are those of an idle coordinator.
+    let still = world.long_runs().await?;
+    world.abort_long().await?;
+    if !still {
+        return Err(NodeError::Defect {
+            what: "the job that times were to be taken beside: it was over too early",
+        });
+    }
+    let figure = |name: &str, ms: f64| Figure::of(AREA, name, "ms", Better::Lower, &[ms]);
+    let over = p95(&busy) / p95(&idle);
+    Ok(vec![
+        figure("p95_of_8_askers_idle", p95(&idle)),
+        figure("p95_of_8_askers_beside_a_job", p95(&busy)),
+        Figure::of(AREA, "p95_of_8_askers_beside_a_job_over_idle", "x", Better::Lower, &[over])
+            .must(3.0, 1.5),
+    ])
+}
+
+/// Milliseconds of every question of eight askers.
+async fn crowd(world: &World) -> Result<Vec<f64>, NodeError> {
+    let mut asking = tokio::task::JoinSet::new();
+    for asker in 1..ASKERS {
+        let (kit, tokens) = (world.asker(asker), world::tokens(1));
+        asking.spawn(async move {
+            let mut rng = system::rng()?;
+            let asking = Asking::begin(&kit, &[], world::CLEAR, &mut rng).await?;
+            let mut times = Vec::with_capacity(EACH);
+            for _ in 0..EACH {
+                let begun = Instant::now();
+                asking.ask(&tokens, &mut rng).await?;
+                times.push(begun.elapsed().as_secs_f64() * 1e3);
+            }
+            Ok::<_, NodeError>(times)
+        });
+    }
+    let mut all = Vec::new();
+    while let Some(done) = asking.join_next().await {
+        all.extend(done.map_err(|_| NodeError::Defect { what: "an asker of the bench" })??);
+    }
+    Ok(all)
+}
+
+fn p95(times: &[f64]) -> f64 {
+    let mut sorted = times.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let place = (0.95 * sorted.len().saturating_sub(1) as f64).round() as usize;
+    sorted.get(place).copied().unwrap_or(f64::NAN)
+}
