@@ -9,6 +9,7 @@
 //! `norm` at most; units are taken to stay within `range`.
 
 use super::clips::Clips;
+use super::kind::{Given, Lacks, Learned};
 use super::model::Model;
 use super::settings::EncryptedHeadSettings;
 use super::{EpochFigures, Error, Result, SiteData, Watch};
@@ -26,6 +27,22 @@ const NAME: &str = "encrypted-head";
 /// Deviations that a plan's bound allows.
 const TAIL: f64 = 7.0;
 
+/// The kind, and that of its key: both files say the same, and both need the head that they start from.
+pub(super) static KIND: Learned = Learned {
+    lacks: |draft| match &draft.start {
+        Some(start) if draft.circuit.is_none() => Lacks::Start(start),
+        _ => Lacks::Nothing,
+    },
+    fill: |draft, study, given| match given {
+        Given::Start(start) if draft.circuit.is_none() => complete(draft, study, start),
+        _ => Ok(draft),
+    },
+    ..Learned::of::<EncryptedHeadSettings>(
+        "A head that nobody sees, and the key that it is asked under; both files say the same.",
+        |spec| Err(Error::Kind { kind: spec.kind.name() }),
+    )
+};
+
 /// What follows from a job's settings and what it starts from: all that sites, coordinator and askers share.
 pub struct Agreed {
     settings: EncryptedHeadSettings,
@@ -39,8 +56,8 @@ impl Agreed {
     /// What a job of kind `inference-keys` or `encrypted-head` agrees on. `start` is the result that it starts from.
     ///
     /// # Errors
-    /// [`Error::Settings`], [`Error::Setting`]; [`Error::Bytes`] for a start that is no polynomial head of this shape;
-    /// [`Error::Head`] where no plan serves it.
+    /// [`Error::Settings`] for settings of another kind; [`Error::Setting`] for one out of range; [`Error::Bytes`] for a start that
+    /// is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
     pub fn of(spec: &JobSpec, start: &[u8]) -> Result<Self> {
         let settings: EncryptedHeadSettings = super::job::settings(spec)?;
         settings.check()?;
@@ -231,8 +248,8 @@ fn list(numbers: &[u32]) -> String {
 /// from.
 ///
 /// # Errors
-/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`]; [`Error::Bytes`] for a
-/// start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
+/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`] for one out of range;
+/// [`Error::Bytes`] for a start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
 pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
     let literal = study.literal();
