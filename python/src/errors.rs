@@ -47,6 +47,12 @@ impl IntoPython for training::Error {
     }
 }
 
+impl IntoPython for blindscope_learn::jobs::Error {
+    fn into_python(self) -> PyErr {
+        HeadError::new_err(with_causes(&self))
+    }
+}
+
 impl IntoPython for blindscope_classify::Error {
     fn into_python(self) -> PyErr {
         let text = with_causes(&self);

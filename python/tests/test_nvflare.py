@@ -91,13 +91,17 @@ def test_a_client_that_lies_is_left_out_and_a_server_that_asks_twice_gets_no_sec
 def test_a_client_of_a_poc_that_is_killed_after_its_upload_is_in_the_sum(four, monkeypatch):
     monkeypatch.setenv("NVFLARE_POC_WORKSPACE", str(four / "poc"))
     monkeypatch.setattr(blindscope.nvflare, "EncryptingFilter", KilledFilter)
-    run = recipe(four, sites=4, rounds=1, most_examples=600).execute(PocEnv(num_clients=4))
-    result = run.get_result(timeout=240, clean_up=False)
-    logs = "\n".join(path.read_text()[-4000:] for path in (four / "poc").rglob("log.txt"))
-    assert result, logs
-    models = list(Path(result).rglob("server.npy"))
-    assert models, logs
-    np.testing.assert_array_equal(np.load(models[0]), mean(np.zeros(SHAPE), 0, (1, 2, 3, 4)))
+    environment = PocEnv(num_clients=4, extra={"login_timeout": 90})
+    try:
+        run = recipe(four, sites=4, rounds=1, most_examples=600, survivors=3).execute(environment)
+        result = run.get_result(timeout=240, clean_up=False)
+        logs = "\n".join(path.read_text()[-4000:] for path in (four / "poc").rglob("log.txt"))
+        assert result, logs
+        models = list(Path(result).rglob("server.npy"))
+        assert models, logs
+        np.testing.assert_array_equal(np.load(models[0]), mean(np.zeros(SHAPE), 0, (1, 2, 3, 4)))
+    finally:
+        environment.stop(clean_up=True)
 
 
 def test_what_is_no_difference_does_not_leave(folder):

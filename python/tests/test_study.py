@@ -103,16 +103,11 @@ def test_a_job_is_submitted_watched_and_downloaded(study, tmp_path):
 def test_a_clinic_asks_and_gets_what_the_head_says(study, head):
     clinic, asked = Study(study / "clinic"), rows(Backbone.small(seed=3), 9, n=12)
     answer = clinic.predict("head", asked)
-    clear = Head.load(_head_file(study), classes=clinic.classes)
+    path = study / "head-of-the-study.json"
+    Study(study / "office").download("head", path)
+    clear = Head.load(path, classes=clinic.classes)
     np.testing.assert_allclose(answer.logits, clear.logits(asked.x), atol=2**-8)
     assert (answer.labels == clear.predict(asked.x)).all() and len(answer) == 12
-
-
-def _head_file(study):
-    path = study / "head-alone.json"
-    document = json.loads(Study(study / "office").result("head"))
-    path.write_text(json.dumps(document["head"]))
-    return path
 
 
 def test_what_goes_wrong_is_of_one_family(study, head, tmp_path):
