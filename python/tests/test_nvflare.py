@@ -93,7 +93,7 @@ def test_a_client_of_a_poc_that_is_killed_after_its_upload_is_in_the_sum(four, m
     monkeypatch.setattr(blindscope.nvflare, "EncryptingFilter", KilledFilter)
     environment = PocEnv(num_clients=4, extra={"login_timeout": 90})
     try:
-        run = recipe(four, sites=4, rounds=1, most_examples=600, survivors=3).execute(environment)
+        run = recipe(four, sites=4, rounds=1, most_examples=600, survivors=3, timeout=15).execute(environment)
         result = run.get_result(timeout=240, clean_up=False)
         logs = "\n".join(path.read_text()[-4000:] for path in (four / "poc").rglob("log.txt"))
         assert result, logs
