@@ -16,19 +16,25 @@ True
 """
 
 from . import errors
-from ._native import Asker, Backbone, Features, Plan, Roster, SumServer, SumSite, __version__
+from ._native import Asker, Audit, AuditReport, Backbone, Features, Plan, Roster, SumServer, SumSite, __version__
 from .errors import BlindscopeError
 from .head import Head, Server
+from .study import Job, Prediction, Study
 
 __all__ = [
     "Asker",
+    "Audit",
+    "AuditReport",
     "Backbone",
     "BlindscopeError",
     "Features",
     "Head",
+    "Job",
     "Plan",
+    "Prediction",
     "Roster",
     "Server",
+    "Study",
     "SumServer",
     "SumSite",
     "__version__",

@@ -25,5 +25,17 @@ class SumError(BlindscopeError):
     """A sum of sites that cannot be planned, uploaded or opened."""
 
 
+class AuditError(BlindscopeError):
+    """An audit that cannot be run, or whose report cannot be written."""
+
+
 class StudyError(BlindscopeError):
-    """The system or a study's services refused."""
+    """A kit, a document or a study's services refused."""
+
+
+class JobFailed(StudyError):
+    """A job ended without a result; the text says which sites, which cause, what to do."""
+
+
+class Unreachable(StudyError, ConnectionError):
+    """The coordinator cannot be reached, or is busy: trying again may help."""

@@ -217,17 +217,23 @@ def _spec(run: str, number: int, codec: UpdateCodec) -> dict:
 
 def encrypted(recipe: type) -> type:
     """A FedAvg recipe of FLARE whose averages are sums that nobody sees the parts of. Beside the recipe's own arguments it takes `roster`,
-    `site` as `EncryptingFilter` has it, and `clip`, `bits`, `most_examples` and `metrics`, as `SumAggregator` has them.
+    `site` as `EncryptingFilter` has it, and `clip`, `bits`, `most_examples`, `metrics` and `timeout`, as `SumAggregator` has them.
+
+    survivors: FLARE ends a job once fewer clients than this are alive, in the middle of a round too; `min_clients` unless given. A sum
+    needs a majority of the roster's sites and its colluders after the uploads, not every client.
     """
 
     class Encrypted(recipe):
         def __init__(self, *, roster: str, site: str, clip: float = 1.0, bits: int = 16,
-                     most_examples: Optional[int] = None, metrics: Iterable[str] = (), **arguments: Any):
+                     most_examples: Optional[int] = None, metrics: Iterable[str] = (), timeout: float = 600.0,
+                     survivors: Optional[int] = None, **arguments: Any):
             if arguments.get("aggregator") is not None:
                 raise SumError("another aggregator would look at single updates, which nobody sees under encryption")
-            coding = {"clip": clip, "bits": bits, "most_examples": most_examples, "metrics": list(metrics)}
+            coding = {"clip": clip, "bits": bits, "most_examples": most_examples, "metrics": list(metrics), "timeout": timeout}
             arguments["params_transfer_type"] = TransferType.DIFF
             super().__init__(aggregator=SumAggregator(roster, **coding), **arguments)
+            if survivors is not None:
+                self._job.job.min_clients = survivors
             # The package is installed at the parties; a copy of its Python half in the job would hide it.
             self._job.set_app_packages(["blindscope"])
             self.add_client_output_filter(EncryptingFilter(site, roster), tasks=["train"])

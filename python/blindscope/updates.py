@@ -13,6 +13,7 @@ from typing import Any, Mapping, Optional, Sequence
 
 import numpy as np
 
+from . import _native
 from .errors import SumError
 
 # Metrics are clipped to this size and kept to 2^-31 of it.
@@ -77,31 +78,25 @@ class UpdateCodec:
 
     def encode(self, differences: Sequence[Any], examples: float, metrics: Mapping[str, float]) -> np.ndarray:
         """A site's integers, uint64 `[values]`."""
-        flat = self._flat(differences)
+        arrays = self._arrays(differences)
         if not (np.isfinite(examples) and examples > 0):
             raise SumError(f"the weight is {examples}; a site without examples has nothing to add")
         weight = max(1, round(min(examples, self.most_examples) / self.most_examples * self.max))
-        share, clipped = weight / self.max, np.abs(flat) > self.clip
-        out = np.empty(self.values, dtype=np.uint64)
-        whole = np.rint(np.clip(flat, -self.clip, self.clip) * (share / self.clip * self._half))
-        out[: self.numbers] = (whole + self._half).astype(np.uint64)
+        share = weight / self.max
+        out, clipped = _native.quantise(arrays, self.clip, share / self.clip * self._half, self._half, self.values - self.numbers)
         out[self.numbers] = weight
-        out[self.numbers + 1] = np.ceil(clipped.mean() * self.max) if len(flat) else 0
+        out[self.numbers + 1] = math.ceil(clipped / self.numbers * self.max) if self.numbers else 0
         for at, name in enumerate(self.metrics):
             start = self.numbers + 2 + at * self._pieces
             out[start : start + self._pieces] = self._metric(name, metrics, share)
         return out
 
-    def _flat(self, differences: Sequence[Any]) -> np.ndarray:
+    def _arrays(self, differences: Sequence[Any]) -> list:
         found = tuple(tuple(np.shape(d)) for d in differences)
         if found != self.shapes:
             raise SumError(f"arrays have the shapes {found}, the round is for {self.shapes}; send back what came, trained")
-        if not differences:
-            return np.empty(0)
-        flat = np.concatenate([np.asarray(d, dtype=np.float64).ravel() for d in differences])
-        if not np.isfinite(flat).all():
-            raise SumError("the update holds numbers that are not finite; training has diverged")
-        return flat
+        single = np.dtype(np.float32)
+        return [d if getattr(d, "dtype", None) == single else np.asarray(d, dtype=np.float64) for d in differences]
 
     def _metric(self, name: str, metrics: Mapping[str, float], share: float) -> list:
         if name not in metrics:

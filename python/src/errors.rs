@@ -5,12 +5,19 @@ use pyo3::{PyErr, import_exception};
 use blindscope_learn::features;
 use blindscope_learn::training;
 
+import_exception!(blindscope.errors, AuditError);
+import_exception!(blindscope.errors, BlindscopeError);
 import_exception!(blindscope.errors, DataError);
 import_exception!(blindscope.errors, HeadError);
 import_exception!(blindscope.errors, InferenceError);
+import_exception!(blindscope.errors, JobFailed);
 import_exception!(blindscope.errors, PlanError);
 import_exception!(blindscope.errors, StudyError);
 import_exception!(blindscope.errors, SumError);
+import_exception!(blindscope.errors, Unreachable);
+
+/// Exit code of the command for a coordinator that cannot be reached or is not available.
+const UNREACHABLE: u8 = 4;
 
 /// An error of a lower crate on its way to Python.
 pub(crate) trait IntoPython {
@@ -40,6 +47,12 @@ impl IntoPython for training::Error {
     }
 }
 
+impl IntoPython for blindscope_learn::jobs::Error {
+    fn into_python(self) -> PyErr {
+        HeadError::new_err(with_causes(&self))
+    }
+}
+
 impl IntoPython for blindscope_classify::Error {
     fn into_python(self) -> PyErr {
         let text = with_causes(&self);
@@ -64,7 +77,25 @@ impl IntoPython for blindscope_federation::Error {
 
 impl IntoPython for blindscope_node::Error {
     fn into_python(self) -> PyErr {
-        StudyError::new_err(with_causes(&self))
+        let text = with_causes(&self);
+        match self {
+            Self::Features(features) => features.into_python(),
+            Self::Classify(classify) => classify.into_python(),
+            Self::JobFailed { .. } => JobFailed::new_err(text),
+            // Trying again may help, with these alone.
+            unreachable if unreachable.exit_code() == UNREACHABLE => Unreachable::new_err(text),
+            _ => StudyError::new_err(text),
+        }
+    }
+}
+
+impl IntoPython for blindscope_app::audit::Error {
+    fn into_python(self) -> PyErr {
+        let text = with_causes(&self);
+        match self {
+            Self::Vision(_) | Self::TooFewTiles { .. } => DataError::new_err(text),
+            _ => AuditError::new_err(text),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::errors::{HeadError, OrRaise as _};
 use crate::features::Features;
 use crate::rows::{Matrix, matrix, rows};
 use blindscope_classify::Head;
+use blindscope_learn::jobs::head_in;
 use blindscope_learn::training::{Activation, HeadKind, HeadRequest, train_head};
 
 /// A classifier head as encryption evaluates it: normalisation with its clip, and the map to logits.
@@ -18,10 +19,10 @@ pub(crate) struct NativeHead {
 
 #[pymethods]
 impl NativeHead {
-    /// A head from the bytes of its JSON or `.safetensors`, told apart by their beginning.
+    /// A head from the bytes of its JSON or `.safetensors`, or of the model that a study's job made, told apart by what they hold.
     #[staticmethod]
     fn from_bytes(bytes: &[u8]) -> PyResult<Self> {
-        Ok(Self { inner: Head::from_bytes(bytes).or_raise()? })
+        Ok(Self { inner: head_in(bytes).or_raise()? })
     }
 
     /// Its JSON.

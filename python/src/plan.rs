@@ -5,6 +5,7 @@ use pyo3::types::PyBytes;
 
 use crate::errors::{OrRaise as _, PlanError};
 use crate::head::NativeHead;
+use crate::object::object;
 use blindscope_ckks::Security;
 use blindscope_classify::{Packing, Policy};
 
@@ -85,9 +86,7 @@ impl Plan {
 
     /// Everything `blindscope plan` prints, as a dictionary.
     fn report<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let text =
-            serde_json::to_string(&self.inner.report()).map_err(|e| PlanError::new_err(e.to_string()))?;
-        py.import("json")?.call_method1("loads", (text,))
+        object(py, &self.inner.report())
     }
 
     fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {

@@ -22,11 +22,16 @@ impl Watch {
         &self.cancel
     }
 
-    /// Calls `callback(done, total)`. What it raises, or a signal, stops the work and is raised when the call ends.
+    /// Calls `callback(done, total)`.
     pub(crate) fn progress(&self, done: usize, total: usize) {
+        self.tell(|py, callback| callback.call1(py, (done, total)).map(drop));
+    }
+
+    /// Hands the callback to `call`, if there is one. What it raises, or a signal, stops the work and is raised when the call ends.
+    pub(crate) fn tell(&self, call: impl FnOnce(Python<'_>, &Py<PyAny>) -> PyResult<()>) {
         let told = Python::attach(|py| {
             py.check_signals()?;
-            self.callback.as_ref().map_or(Ok(()), |call| call.call1(py, (done, total)).map(drop))
+            self.callback.as_ref().map_or(Ok(()), |callback| call(py, callback))
         });
         if let Err(e) = told {
             self.cancel.store(true, Ordering::Relaxed);
@@ -34,6 +39,12 @@ impl Watch {
                 raised.get_or_insert(e);
             }
         }
+    }
+
+    /// Whether the work is to end: a callback has raised, or a signal has come.
+    pub(crate) fn stopped(&self) -> bool {
+        self.tell(|_, _| Ok(()));
+        self.cancel.load(Ordering::Relaxed)
     }
 
     /// The callback's own exception before the error that it led to.

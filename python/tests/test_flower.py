@@ -5,8 +5,8 @@ from pathlib import Path
 
 os.environ.setdefault("FLWR_TELEMETRY_ENABLED", "0")
 os.environ.setdefault("FLWR_DISABLE_UPDATE_CHECK", "1")
-# Simulated clients are processes of their own: they have to find this package too.
-os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+# Simulated clients are processes of their own: they have to find the tests' modules too.
+os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
 
 import numpy as np
 import pytest
@@ -14,8 +14,7 @@ import pytest
 pytest.importorskip("flwr", reason="flwr is not installed; pip install 'flwr[simulation]==1.42.0'")
 pytest.importorskip("ray", reason="ray is not installed; pip install 'flwr[simulation]==1.42.0'")
 
-from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MetricRecord, RecordDict  # noqa: E402
-from flwr.clientapp import ClientApp  # noqa: E402
+from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict  # noqa: E402
 from flwr.serverapp import Grid, ServerApp  # noqa: E402
 from flwr.serverapp.strategy import FedAdam, FedAvg, Krum  # noqa: E402
 from flwr.simulation import run_simulation  # noqa: E402
@@ -24,18 +23,9 @@ from blindscope import Roster, SumSite  # noqa: E402
 from blindscope.errors import SumError  # noqa: E402
 from blindscope.flower import Encrypted, mod  # noqa: E402
 from blindscope.updates import UpdateCodec  # noqa: E402
+from training import EXAMPLES, change, client_app, start  # noqa: E402
 
 SITES, ROUNDS = 3, 2
-EXAMPLES = [100, 250, 1000, 500]
-
-
-def change(partition: int, number: int) -> list:
-    rng = np.random.default_rng(100 * partition + number)
-    return [rng.normal(0, 0.3, (4, 3)), rng.normal(0, 0.3, 5)]
-
-
-def start() -> list:
-    return [np.linspace(-1, 1, 12).reshape(4, 3), np.zeros(5, dtype=np.float32)]
 
 
 def enrolled(folder, sites):
@@ -55,33 +45,14 @@ def four(tmp_path_factory):
     return enrolled(tmp_path_factory.mktemp("four"), 4)
 
 
-def client_app(folder, failing=None, before=()):
+def app_of(folder, failing=None, before=()):
     """`before` are mods between the network and ours."""
-    app = ClientApp(mods=[*before, mod(site=str(folder / "site-{partition-id}"), roster=str(folder / "roster.json"))])
+    ours = mod(site=str(folder / "site-{partition-id}"), roster=str(folder / "roster.json"))
+    return client_app([*before, ours], failing)
 
 
-
-    @app.train()
-    def train(message: Message, context: Context) -> Message:
-        partition, number = int(context.node_config["partition-id"]), int(message.content["config"]["server-round"])
-        if (partition, number) == failing:
-            raise RuntimeError("this hospital's machine died")
-        arrays = [a.numpy() + d for a, d in zip(message.content["arrays"].values(), change(partition, number))]
-        metrics = MetricRecord({"num-examples": EXAMPLES[partition], "loss": 0.5 * partition, "secret": 42.0})
-        record = ArrayRecord([a.astype(b.numpy().dtype) for a, b in zip(arrays, message.content["arrays"].values())])
-        return Message(RecordDict({"arrays": record, "metrics": metrics}), reply_to=message)
-
-    @app.evaluate()
-    def evaluate(message: Message, context: Context) -> Message:
-        partition = int(context.node_config["partition-id"])
-        metrics = MetricRecord({"num-examples": EXAMPLES[partition], "accuracy": 0.8 + 0.05 * partition})
-        return Message(RecordDict({"metrics": metrics}), reply_to=message)
-
-    return app
-
-
-def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000):
-    strategy = Encrypted(
+def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000, kind=Encrypted):
+    strategy = kind(
         inner, roster=folder / "roster.json", clip=1.0, most_examples=most, train_metrics=["loss"], evaluate_metrics=["accuracy"], timeout=60
     )
     out, seen = {}, []
@@ -135,7 +106,7 @@ def lies(message, context, call_next):
 
 
 def test_rounds_equal_the_sum_in_the_clear_and_replies_show_nothing(folder):
-    result, seen = run(folder, inner(), client_app(folder))
+    result, seen = run(folder, inner(), app_of(folder))
     want = start()
     for number in (1, 2):
         mean = expected(number)
@@ -153,7 +124,7 @@ def test_rounds_equal_the_sum_in_the_clear_and_replies_show_nothing(folder):
 
 
 def test_weights_are_learned_where_nobody_gives_the_largest(folder):
-    result, _ = run(folder, inner(), client_app(folder), most=None)
+    result, _ = run(folder, inner(), app_of(folder), most=None)
     want = start()[0]
     for number in (1, 2):
         mean = sum(e * np.clip(change(i, number)[0], -1, 1) for i, e in enumerate(EXAMPLES[:3])) / sum(EXAMPLES[:3])
@@ -163,26 +134,41 @@ def test_weights_are_learned_where_nobody_gives_the_largest(folder):
 
 
 def test_an_optimiser_at_the_server_steps_on_the_mean(folder):
-    result, _ = run(folder, inner(FedAdam), client_app(folder), rounds=1)
+    result, _ = run(folder, inner(FedAdam), app_of(folder), rounds=1)
     assert not np.array_equal(result.arrays.to_numpy_ndarrays()[0], start()[0])
     assert np.isfinite(result.arrays.to_numpy_ndarrays()[0]).all()
 
 
 def test_a_round_below_the_cohort_is_lost_and_the_next_one_goes_on(folder):
-    result, _ = run(folder, inner(), client_app(folder, failing=(1, 1)))
+    result, _ = run(folder, inner(), app_of(folder, failing=(1, 1)))
     assert 1 not in result.train_metrics_clientapp and result.train_metrics_clientapp[2]["sites"] == 3
 
 
 def test_a_site_that_dies_after_its_upload_is_in_the_sum(four):
-    result, _ = run(four, inner(sites=4), client_app(four, before=[dies_after_its_upload]), rounds=1, sites=4)
+    result, _ = run(four, inner(sites=4), app_of(four, before=[dies_after_its_upload]), rounds=1, sites=4)
     told = result.train_metrics_clientapp[1]
     assert told["sites"] == 4 and abs(told["loss"] - expected(1, range(4)).metrics["loss"]) < 1e-6
 
 
 def test_a_site_that_lies_is_left_out(four):
-    result, _ = run(four, inner(sites=4), client_app(four, before=[lies]), rounds=1, sites=4)
+    result, _ = run(four, inner(sites=4), app_of(four, before=[lies]), rounds=1, sites=4)
     told = result.train_metrics_clientapp[1]
     assert told["sites"] == 3 and abs(told["loss"] - expected(1, range(3)).metrics["loss"]) < 1e-6
+
+
+class AskingTwice(Encrypted):
+    """Sums a round without its last site first, then with it: the difference would be that site's update."""
+
+    def aggregate_train(self, server_round, replies):
+        replies = list(replies)
+        AskingTwice.sums = [self._sum(MessageType.TRAIN, some) for some in (replies[:-1], replies)]
+        return None, None
+
+
+def test_a_server_that_asks_twice_gets_no_second_sum(four):
+    run(four, inner(sites=4, fraction_evaluate=0.0), app_of(four), rounds=1, sites=4, kind=AskingTwice)
+    first, second = AskingTwice.sums
+    assert first.sites == 3 and second is None
 
 
 def test_strategies_that_need_single_updates_are_refused_by_name(folder):

@@ -43,6 +43,29 @@ def test_equal_updates_give_themselves_whatever_the_weights():
     assert mean.examples == 2 * 65535
 
 
+@pytest.mark.parametrize("bits", [8, 16, 31])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_integers_are_those_of_the_definition(bits, kind):
+    c = UpdateCodec(shapes=[(50, 40), (7,), ()], clip=0.3, bits=bits, most_examples=700)
+    rng = np.random.default_rng(bits)
+    given = [rng.normal(0, 0.2, (40, 50)).astype(kind).T, rng.normal(0, 9, 14).astype(kind)[::2], np.array(0.5 * 0.3, kind)]
+    integers = c.encode(given, 345, {})
+    share, half = round(345 / 700 * c.max) / c.max, 2 ** (bits - 1) - 1
+    flat = np.concatenate([np.asarray(g, np.float64).ravel() for g in given])
+    want = np.rint(np.clip(flat, -0.3, 0.3) * (share / 0.3 * half)) + half
+    np.testing.assert_array_equal(integers[: c.numbers], want.astype(np.uint64))
+    assert integers[c.numbers + 1] == np.ceil((np.abs(flat) > 0.3).mean() * c.max)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_none_is_refused_wherever_it_stands(wrong):
+    for at in (0, 11, 16):
+        given = [np.zeros((3, 4)), np.zeros(5)]
+        given[at // 12].ravel()[at % 12] = wrong
+        with pytest.raises(SumError, match="finite"):
+            codec().encode(given, 1, {"loss": 0})
+
+
 def test_clipped_values_are_counted():
     c = UpdateCodec(shapes=[(4,)], clip=1.0)
     mean = c.decode(c.encode([np.array([2.0, -3.0, 0.1, 0.2])], 100, {}) + c.encode([np.zeros(4)], 100, {}), 2)

@@ -1,6 +1,6 @@
 //! What only the edge of a program may take from its surroundings: time, randomness, and how it is told to stop.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
@@ -31,6 +31,28 @@ pub fn rng() -> Result<ChaCha20Rng> {
 pub fn runtime() -> Result<tokio::runtime::Runtime> {
     let built = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     built.map_err(|_| Error::Defect { what: "the start of threads" })
+}
+
+/// Between two questions whether to go on waiting.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Waits for `work`; nothing once `stopped`, which is asked ten times a second, says so: the work is dropped then.
+///
+/// # Errors
+/// Those of `work`.
+pub async fn unless<T>(
+    mut stopped: impl FnMut() -> bool,
+    work: impl Future<Output = Result<T>>,
+) -> Result<Option<T>> {
+    let told = async {
+        while !stopped() {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::select! {
+        done = work => done.map(Some),
+        () = told => Ok(None),
+    }
 }
 
 /// Stops a service when the process is asked to end (Ctrl-C, SIGTERM). A second time ends it at once.

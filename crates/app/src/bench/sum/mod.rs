@@ -13,6 +13,7 @@ use blindscope_aggregate::one_round::{Plan, PlanLiteral, SiteRound, ValuesDigest
 use blindscope_wire::Digest;
 
 mod protocol;
+mod round;
 mod small;
 
 pub(super) const AREA: &str = "sum";
@@ -28,6 +29,7 @@ pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, Error> {
     bytes(&mut report)?;
     protocol::figures(&mut report)?;
     whole_update(&update, &mut report)?;
+    round::figure(&mut report)?;
     small::figures(runs, peers, &mut report)?;
     Ok(report)
 }
