@@ -7,6 +7,7 @@ pub mod asker;
 pub mod coordinator;
 mod documents;
 mod error;
+mod exposition;
 mod files;
 pub mod kit;
 pub mod plain;

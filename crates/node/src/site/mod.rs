@@ -6,6 +6,7 @@
 
 mod decline;
 mod dial;
+mod meters;
 mod work;
 
 pub use decline::decline;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
+use crate::exposition;
 use crate::files;
 use crate::kit::{Kit, PartySettings};
 use blindscope_federation::{
@@ -25,6 +27,7 @@ use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
 use blindscope_wire::Digest;
 use dial::Dialler;
+use meters::Meters;
 use work::Gathered;
 
 /// Learning at the site, shared among threads.
@@ -45,6 +48,7 @@ struct Runner {
     dialler: Dialler,
     /// Receipts that are not on the disk yet. One that is lost is given again, so they wait for no flush of their own.
     receipts: Vec<Mark>,
+    meters: Meters,
     stop: Stop,
 }
 
@@ -64,6 +68,8 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
     let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
     marks.carry(&blobs).await?;
     let site = Site::replay(&study, me, policy, marks.all().await?)?;
+    let meters = Meters::default();
+    exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
     let mut runner = Runner {
         site,
         marks,
@@ -74,6 +80,7 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
         client: kit.client(&settings.coordinator)?,
         dialler: Dialler::new()?,
         receipts: Vec::new(),
+        meters,
         stop,
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
@@ -120,8 +127,13 @@ impl Runner {
         if !receipts.is_empty() {
             self.tidy()?;
         }
-        let Some(Some(bytes)) = heard? else { return Ok(()) };
+        let heard = heard?;
+        if heard.is_some() {
+            self.meters.heard();
+        }
+        let Some(Some(bytes)) = heard else { return Ok(()) };
         let task = Task::from_bytes(&bytes)?;
+        self.meters.asked(task.step.phase, self.site.opened());
         let staged = match self.site.take(&task)? {
             Order::Send(staged) => *staged,
             Order::Decline(objection) => {
@@ -192,6 +204,7 @@ impl Runner {
                 let record = Record::from_line(&note)?;
                 let mark = self.site.receive(&record)?;
                 tracing::info!(%step, seq = record.body.seq, "accepted");
+                self.meters.accepted(staged);
                 debug_assert!(
                     matches!(record.body.event, Event::Accepted { .. }),
                     "receive takes receipts only"
@@ -204,6 +217,7 @@ impl Runner {
             // The step closed meanwhile, or was answered otherwise: nothing of this site's is wrong.
             Err(Error::Transport(error)) if dial::is_stale(&error) => {
                 tracing::warn!(%step, %error, "too late");
+                self.meters.stale();
                 self.dialler.pause(&self.stop).await;
                 Ok(())
             }

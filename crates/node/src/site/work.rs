@@ -66,6 +66,7 @@ impl Runner {
         });
         let defect = |_| Error::Defect { what: "the computation of a payload" };
         let (made, marks) = computing.await.map_err(defect)?;
+        self.meters.computed(step.phase, started.elapsed());
         let answer = match made {
             Ok(blob) => {
                 tracing::info!(%step, bytes = blob.len, took = ?started.elapsed(), "computed");
@@ -96,6 +97,7 @@ impl Runner {
         let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
         let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
         keeping.await.map_err(|_| Error::Defect { what: "the keeping of a blob" })??;
+        self.meters.fetched(len);
         Ok(true)
     }
 }
