@@ -4,8 +4,10 @@
 //! ([`blindscope_aggregate::statistics`]). The sum over sites is the sum over the pooled rows, to the last bit, and it is the
 //! only thing that the heads are computed from.
 
-use super::clips::Clips;
+use super::clips::{Clips, ClipsAt};
 use super::integers::two_classes;
+use super::job::settings;
+use super::kind::Learned;
 use super::model::Model;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
@@ -20,6 +22,16 @@ const SHRINKAGE: f64 = 0.01;
 
 /// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
 const CLIP: f64 = 16.0;
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(Statistics::new(settings(spec)?)?)))
+};
+
+/// What this kind and `cls-mean` do: they share their settings.
+pub(super) const ABOUT: &str =
+    "One round: heads that equal those of the pooled data, or the mean token of each class.";
 
 /// The job's learning.
 #[derive(Debug, Clone)]
