@@ -19,6 +19,9 @@ pub(crate) struct ConsoleOptions {
     /// Where the pages are: an address of this machine alone. Port 0 takes a free one.
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:0")]
     listen: SocketAddr,
+    /// Show the report of an audit that lies here.
+    #[arg(long, value_name = "FOLDER")]
+    audit: Option<PathBuf>,
     /// Replace a key of settings.toml.
     #[arg(short = 'c', value_name = "KEY=VALUE")]
     overrides: Vec<String>,
@@ -32,7 +35,7 @@ pub(crate) struct ConsoleOptions {
 
 pub(crate) fn run(options: &ConsoleOptions) -> anyhow::Result<()> {
     let (listen, overrides) = (options.listen, options.overrides.clone());
-    let json = options.json;
+    let (json, audit) = (options.json, options.audit.clone());
     let ready = move |ready: &Ready| {
         let mut out = io::stdout().lock();
         let url = ready.url();
@@ -50,6 +53,7 @@ pub(crate) fn run(options: &ConsoleOptions) -> anyhow::Result<()> {
         if options.until_input_ends {
             system::stop_when_input_ends(&stop);
         }
-        blindscope_console::serve(&Kit::at(&options.kit), &Options { listen, overrides }, stop, ready).await
+        blindscope_console::serve(&Kit::at(&options.kit), &Options { listen, overrides, audit }, stop, ready)
+            .await
     })?)
 }

@@ -20,17 +20,17 @@ const MOST_RESULT: u64 = 256 << 20;
 pub(crate) struct ExportOptions {
     /// Its name, its id, or the first digits of its id.
     job: String,
-    /// A folder of MLflow's runs, or the address of its server (`https://…`, or `http://` on this machine). A server's token is read from
-    /// MLFLOW_TRACKING_TOKEN.
+    /// A folder of `MLflow`'s runs, or the address of its server (`https://…`, or `http://` on this machine). A server's token is read from
+    /// `MLFLOW_TRACKING_TOKEN`.
     #[arg(long, value_name = "DIR|URL", required_unless_present = "tensorboard")]
     mlflow: Option<String>,
-    /// A folder of event files as TensorBoard reads them.
+    /// A folder of event files as `TensorBoard` reads them.
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
     /// What a site wrote as its history of local training; may be repeated. The file's name stands for the site.
     #[arg(long, value_name = "FILE")]
     history: Vec<PathBuf>,
-    /// The token of MLflow's server.
+    /// The token of `MLflow`'s server.
     #[arg(long = "mlflow-token", env = "MLFLOW_TRACKING_TOKEN", hide = true, hide_env_values = true)]
     token: Option<String>,
 }
@@ -52,7 +52,8 @@ pub(crate) async fn run(admin: &Admin, options: &ExportOptions, json: bool) -> a
     }
     let mut out = io::stdout().lock();
     for one in written {
-        let place = ["file", "folder", "run"].iter().find_map(|key| one.get(key)?.as_str()).unwrap_or_default();
+        let place =
+            ["file", "folder", "run"].iter().find_map(|key| one.get(key)?.as_str()).unwrap_or_default();
         let tracker = one.get("tracker").and_then(Value::as_str).unwrap_or_default();
         let already = one.get("already").and_then(Value::as_bool).unwrap_or_default();
         let was = if already { ", which was there already" } else { "" };

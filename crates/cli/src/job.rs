@@ -84,8 +84,10 @@ enum JobCommand {
         out: PathBuf,
     },
     /// Show a job that has ended to a tracker of experiments: its rounds, bytes and result.
-    #[command(after_help = "Examples: blindscope job export statistics --mlflow mlruns --kit admin\n          \
-        blindscope job export statistics --tensorboard runs --history hospital-a.jsonl --kit admin")]
+    #[command(
+        after_help = "Examples: blindscope job export statistics --mlflow mlruns --kit admin\n          \
+        blindscope job export statistics --tensorboard runs --history hospital-a.jsonl --kit admin"
+    )]
     Export(ExportOptions),
 }
 

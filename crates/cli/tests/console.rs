@@ -30,7 +30,12 @@ struct Console {
 impl Console {
     fn start(kit: &Kit) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_blindscope"));
-        command.arg("console").arg("--kit").arg(kit.folder()).args(["--json", "--until-input-ends"]);
+        command.arg("console").arg("--kit").arg(kit.folder()).args([
+            "--json",
+            "--until-input-ends",
+            "--audit",
+        ]);
+        command.arg(kit.folder());
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut line = String::new();
@@ -54,9 +59,10 @@ impl Console {
         }
         let length = body.len();
         write!(tcp, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
-        let mut answer = String::new();
-        tcp.read_to_string(&mut answer).unwrap();
-        answer
+        let mut answer = Vec::new();
+        tcp.read_to_end(&mut answer).unwrap();
+        // Results are bytes.
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Comes in; the cookie's line.
@@ -131,9 +137,19 @@ async fn only_the_browser_that_showed_the_token_is_let_in_and_only_our_own_forms
     assert_eq!(status(&console.page("Cookie: a=b", &format!("/enter?token={}", console.token))), "403");
     let page = console.until(&cookie, "/", "records verified");
     assert_eq!(status(&page), "200");
-    for header in ["content-security-policy: default-src 'none'", "x-frame-options: DENY", "cache-control: no-store"] {
+    for header in
+        ["content-security-policy: default-src 'none'", "x-frame-options: DENY", "cache-control: no-store"]
+    {
         assert!(page.contains(header), "{header}");
     }
+    // An audit's report is shown, and a script that somebody put into it does nothing.
+    assert_eq!(status(&console.page(&cookie, "/audit/report")), "404");
+    let report = study.kit("admin").folder().join("report.html");
+    std::fs::write(report, "<p>52.26 dB</p><script>alert(1)</script>").unwrap();
+    let report = console.page(&cookie, "/audit/report");
+    assert!(report.contains("52.26 dB") && report.contains("default-src 'none'; img-src data:"), "{report}");
+    assert!(report.contains("sandbox") && !report.contains("script-src"), "{report}");
+    assert!(console.page(&cookie, "/audit").contains("title=\"Report of the audit\""));
     // DNS rebinding: another name led here. The same request under our own name is answered.
     for host in ["evil.example.org", "127.0.0.1", "evil.localhost:80", ""] {
         let answer = console.ask("GET", "/", &[cookie.clone(), format!("Host: {host}")], "");
@@ -183,7 +199,10 @@ async fn forms_are_judged_as_files_and_pages_follow_the_log() {
     ];
     for (file, said) in refused {
         let answer = submit(file, "submit");
-        assert!(status(&answer) == "422" && answer.contains("Not submitted.") && answer.contains(said), "{answer}");
+        assert!(
+            status(&answer) == "422" && answer.contains("Not submitted.") && answer.contains(said),
+            "{answer}"
+        );
         assert!(answer.contains("aria-invalid=\"true\"") && !answer.contains("<script>alert"), "{answer}");
     }
     let file = "name = \"from-a-form\"\nkind = \"sum\"\nrounds = 2\r\nvalues = 300\nmax = 1000\n";
@@ -218,7 +237,7 @@ async fn forms_are_judged_as_files_and_pages_follow_the_log() {
     let file = console.page(&cookie, "/jobs/from-a-form/result");
     assert!(file.contains("attachment; filename=\"from-a-form.bin\"") && status(&file) == "200");
     let opened = console.page(&cookie, "/opened");
-    assert_eq!(opened.matches("site-0, site-1, site-2").count() >= 2, true, "{opened}");
+    assert!(opened.matches("site-0, site-1, site-2").count() >= 2, "{opened}");
     let log = console.page(&cookie, "/log");
     assert!(log.contains("founded") && log.contains("chain, signatures, every step"), "{log}");
     assert!(console.page(&cookie, "/log/0").contains("&quot;founded&quot;"));
@@ -261,4 +280,36 @@ async fn a_console_is_for_this_machine_and_for_kits_that_have_pages() {
     let (code, said) = start("coordinator", &[]);
     assert!(code == 3 && said.contains("administrator's or a site's kit"), "{said}");
     assert_eq!(start("nobody", &[]).0, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_site_sees_what_would_leave_and_says_its_word_by_the_jobs_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut study = processes(folder.path(), project(3, 2, 3));
+    study.start().await.unwrap();
+    let kit = study.kit("site-0");
+    let console = Console::start(&kit);
+    let cookie = console.enter();
+    let page = console.until(&cookie, "/rules", "would leave");
+    let word = word(&page);
+    assert!(page.contains("do not wait") && page.contains("local/policy.toml"), "{page}");
+    assert_eq!(status(&console.form(&cookie, "/rules/ask", &word, "say=on")), "303");
+    let admin = study.admin().unwrap();
+    let id = admin.submit(&sums("asked", 500, 1)).await.unwrap().to_string();
+    let page = console.until(&cookie, "/rules", "nothing is computed before somebody says a word");
+    assert!(page.contains(&id) && page.contains("encrypted integers") && page.contains("allowed"), "{page}");
+    // Digests that no job has, and forms of elsewhere, say nothing.
+    let other = "ab".repeat(32);
+    assert_eq!(status(&console.form(&cookie, &format!("/rules/{other}"), &word, "say=approved")), "404");
+    assert_eq!(status(&console.form(&cookie, &format!("/rules/{id}"), &other, "say=approved")), "403");
+    assert!(!admin.status("asked").await.unwrap().is_over());
+    assert_eq!(status(&console.form(&cookie, &format!("/rules/{id}"), &word, "say=approved")), "303");
+    jobs::result(admin.study(), &admin.watch("asked", |_| {}).await.unwrap()).unwrap();
+    let page = console.until(&cookie, "/opened", "contributed and opened");
+    assert!(page.contains("/jobs/asked"), "{page}");
+    // What is an administrator's is refused by the coordinator, whatever a page sends.
+    assert_eq!(status(&console.form(&cookie, "/jobs/asked/abort", &word, "")), "409");
+    let file = encoded("name = \"a\"\nkind = \"sum\"\nvalues = 10\nmax = 9");
+    let answer = console.form(&cookie, "/jobs", &word, &format!("what=submit&file={file}"));
+    assert!(status(&answer) == "422" && answer.contains("administrator"), "{answer}");
 }

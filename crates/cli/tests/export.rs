@@ -1,4 +1,4 @@
-//! A job of a real study, as trackers of experiments get it: MLflow's folder, MLflow's server, TensorBoard's event files.
+//! A job of a real study, as trackers of experiments get it: `MLflow`'s folder and server, `TensorBoard`'s event files.
 #![allow(
     clippy::disallowed_methods,
     clippy::unwrap_used,
@@ -151,10 +151,17 @@ fn check_folder(root: &Path) {
     let contributions = read("metrics/round/contributions");
     let rows: Vec<&str> = contributions.lines().map(|line| line.split_once(' ').unwrap().1).collect();
     assert_eq!(rows, ["3 1", "3 2", "3 3"]);
-    assert!(read("metrics/round/bytes").lines().all(|l| l.split(' ').nth(1).unwrap().parse::<f64>().unwrap() > 1e3));
+    assert!(
+        read("metrics/round/bytes")
+            .lines()
+            .all(|l| l.split(' ').nth(1).unwrap().parse::<f64>().unwrap() > 1e3)
+    );
     let loss = read("metrics/site/hospital_a/loss");
     assert!(loss.lines().count() == 2 && loss.trim_end().ends_with(" 0.5 2"), "{loss}");
-    assert_eq!((read("params/values"), read("tags/mlflow.runName")), ("2000".to_owned(), "trial-job".to_owned()));
+    assert_eq!(
+        (read("params/values"), read("tags/mlflow.runName")),
+        ("2000".to_owned(), "trial-job".to_owned())
+    );
     assert!(read("artifacts/course.json").contains("\"opened_ms\""));
 }
 

@@ -11,7 +11,9 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// An address that others could reach.
-    #[error("listen on {address}: pages are for this machine alone; take a loopback address, 127.0.0.1 or [::1]")]
+    #[error(
+        "listen on {address}: pages are for this machine alone; take a loopback address, 127.0.0.1 or [::1]"
+    )]
     NotLoopback {
         /// The address asked for.
         address: SocketAddr,

@@ -12,6 +12,7 @@ mod live;
 mod pages;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -29,6 +30,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Replaces keys of the kit's settings.
     pub overrides: Vec<String>,
+    /// Folder of an audit whose report is shown.
+    pub audit: Option<PathBuf>,
 }
 
 /// Where a console is, and the word that lets one browser in.
@@ -50,7 +53,12 @@ impl Ready {
 /// # Errors
 /// [`Error::NotLoopback`] for an address that others could reach; [`Error::NoPages`] for a coordinator's kit; [`Error::Node`] for a kit
 /// that cannot be read; [`Error::Transport`] where the address cannot be listened on.
-pub async fn serve(kit: &Kit, options: &Options, stop: Stop, ready: impl FnOnce(&Ready) + Send) -> Result<()> {
+pub async fn serve(
+    kit: &Kit,
+    options: &Options,
+    stop: Stop,
+    ready: impl FnOnce(&Ready) + Send,
+) -> Result<()> {
     if !options.listen.ip().is_loopback() {
         return Err(Error::NotLoopback { address: options.listen });
     }
@@ -64,7 +72,11 @@ pub async fn serve(kit: &Kit, options: &Options, stop: Stop, ready: impl FnOnce(
     let pages = Pages::bind(options.listen).await?;
     let address = pages.address();
     let live = live::Live::follow(admin.clone(), me, stop.clone());
-    let names = [format!("127.0.0.1:{0}", address.port()), format!("localhost:{0}", address.port()), address.to_string()];
+    let names = [
+        format!("127.0.0.1:{0}", address.port()),
+        format!("localhost:{0}", address.port()),
+        address.to_string(),
+    ];
     let console = pages::Console {
         cookie: format!("{}-{}", door::COOKIE, address.port()),
         names: names.into(),
@@ -74,6 +86,7 @@ pub async fn serve(kit: &Kit, options: &Options, stop: Stop, ready: impl FnOnce(
         me,
         party: settings.name,
         kit: kit.clone(),
+        audit: options.audit.clone(),
     };
     let router = pages::router(Arc::new(console));
     ready(&Ready { address, token });

@@ -146,7 +146,12 @@ impl Live {
             match tokio::time::timeout(Duration::from_secs(10), lines.recv()).await {
                 Ok(Some(Ok(line))) if line == seen.to_line().as_bytes() => {}
                 Ok(Some(Err(error))) => return Ok(error.to_string()),
-                _ => return Err(format!("the coordinator's log does not go on from record {} as it was seen", from - 1)),
+                _ => {
+                    return Err(format!(
+                        "the coordinator's log does not go on from record {} as it was seen",
+                        from - 1
+                    ));
+                }
             }
         }
         self.change(|known| known.link = Link::There);
@@ -204,7 +209,16 @@ impl Live {
             if let Ok(sites) = admin.sites().await {
                 // The time since a site was heard always differs; a page is made anew for what matters.
                 let matters = |all: &[SiteView]| -> Vec<_> {
-                    all.iter().map(|site| (site.name.clone(), site.absence().is_some(), site.presence)).collect()
+                    all.iter()
+                        .map(|site| {
+                            (
+                                site.name.clone(),
+                                site.absence().is_some(),
+                                site.presence,
+                                site.state.software.clone(),
+                            )
+                        })
+                        .collect()
                 };
                 if matters(&sites) == matters(&self.now().sites) {
                     self.state.send_if_modified(|state| {

@@ -19,7 +19,8 @@ use blindscope_transport::{Pages, Stop};
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Bounds of durations, in seconds: from a quick flush to a long computation.
-pub(crate) const SECONDS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0];
+pub(crate) const SECONDS: [f64; 12] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2.5, 10.0, 60.0, 600.0];
 
 /// A registry whose names begin with `blindscope`, with the release in it.
 pub(crate) fn registry(role: &'static str) -> Registry {

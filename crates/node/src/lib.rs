@@ -17,8 +17,8 @@ pub mod system;
 pub mod trial;
 
 pub use blindscope_federation::{
-    Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
+    Deadlines, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
 };
 pub use blindscope_transport::{Limits, Stop};
-pub use documents::{Presence, SiteView};
+pub use documents::{Answered, Presence, Quotas, SiteState, SiteView};
 pub use error::{Error, Result, is_absent};

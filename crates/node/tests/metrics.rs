@@ -71,7 +71,7 @@ async fn figures_are_those_of_the_log_and_refusals_are_counted_by_cause() {
     let settings: PartySettings = kit.settings(&[]).unwrap();
     let site = kit.client(&settings.coordinator).unwrap();
     for _ in 0..2 {
-        assert!(site.command(Command::ListJobs, Bytes::new()).await.is_err());
+        assert!(site.command(Command::ListSites, Bytes::new()).await.is_err());
     }
     asked(&settings.coordinator, "GET / HTTP/1.1\r\n\r\n").await;
 
@@ -94,7 +94,7 @@ async fn figures_are_those_of_the_log_and_refusals_are_counted_by_cause() {
         ("blindscope_log_records", records),
         ("blindscope_received_bytes_total{call=\"submit\"}", payloads),
         ("blindscope_records_total{event=\"founded\"}", 1),
-        ("blindscope_refusals_total{call=\"list-jobs\",cause=\"wrong-role\"}", 2),
+        ("blindscope_refusals_total{call=\"list-sites\",cause=\"wrong-role\"}", 2),
         ("blindscope_refusals_total{call=\"handshake\",cause=\"handshake\"}", 1),
         ("blindscope_uploads", 0),
         ("blindscope_inputs_waiting", 0),
@@ -107,7 +107,10 @@ async fn figures_are_those_of_the_log_and_refusals_are_counted_by_cause() {
     assert!(value(&seen, "blindscope_process_resident_bytes") > 1e6);
 
     let seen = scraped(&of_site).await;
-    assert!((value(&seen, "blindscope_answers_accepted_total{phase=\"upload\"}") - 1.0).abs() < 0.5, "{seen}");
+    assert!(
+        (value(&seen, "blindscope_answers_accepted_total{phase=\"upload\"}") - 1.0).abs() < 0.5,
+        "{seen}"
+    );
     assert!(value(&seen, "blindscope_sent_bytes_total") > 0.0);
     // Nothing but the figures is there, and nothing is taken.
     for request in ["GET / HTTP/1.1", "POST /metrics HTTP/1.1", "GET /metrics/../study HTTP/1.1"] {

@@ -153,6 +153,8 @@ pub enum Command {
     AbortJob,
     /// How each site was last heard.
     ListSites,
+    /// What askers may do, and have done.
+    Quotas,
 }
 
 /// An administrator's call with a row of answers.
@@ -172,6 +174,7 @@ impl Command {
             Self::ListJobs => "list-jobs",
             Self::AbortJob => "abort-job",
             Self::ListSites => "list-sites",
+            Self::Quotas => "quotas",
         }
     }
 }

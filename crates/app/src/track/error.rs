@@ -40,10 +40,13 @@ pub enum Error {
         /// The file.
         path: PathBuf,
         /// Why not.
+        #[source]
         cause: io::Error,
     },
     /// A server that cannot be reached, or does not answer as `MLflow` does.
-    #[error("{call} at {server}: {reason}; look at the address, and at MLFLOW_TRACKING_TOKEN where the server wants one")]
+    #[error(
+        "{call} at {server}: {reason}; look at the address, and at MLFLOW_TRACKING_TOKEN where the server wants one"
+    )]
     Server {
         /// What was asked.
         call: &'static str,

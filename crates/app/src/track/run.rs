@@ -96,7 +96,8 @@ impl History {
             })
         };
         let lines = text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()).map(parsed);
-        let name = path.file_stem().map_or_else(|| "site".to_owned(), |stem| stem.to_string_lossy().into_owned());
+        let name =
+            path.file_stem().map_or_else(|| "site".to_owned(), |stem| stem.to_string_lossy().into_owned());
         Ok(Self { name, lines: lines.collect::<Result<_>>()? })
     }
 }
@@ -228,12 +229,11 @@ fn params(course: &Course) -> BTreeMap<String, String> {
     let Ok(Value::Object(spec)) = serde_json::to_value(&course.spec) else { return params };
     for (key, value) in spec {
         match value {
-            // Parameters of keys and questions: long, and in the file beside this.
-            Value::Null | Value::Array(_) => {}
             Value::Object(inner) if key == "settings" => {
                 params.extend(inner.into_iter().map(|(key, value)| (plain(&key), text(&value))));
             }
-            Value::Object(_) => {}
+            // Parameters of keys and questions: long, and in the file beside this.
+            Value::Null | Value::Array(_) | Value::Object(_) => {}
             value => {
                 params.insert(key, text(&value));
             }

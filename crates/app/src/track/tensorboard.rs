@@ -22,7 +22,8 @@ pub fn write(run: &Run, folder: &Path) -> Result<PathBuf> {
     let folder = folder.join(&run.name);
     fs::create_dir_all(&folder).map_err(Error::file("create the folder", &folder))?;
     let seconds = run.span_ms.0 / 1000;
-    let path = folder.join(format!("events.out.tfevents.{seconds}.blindscope.{}", &run.id[..8.min(run.id.len())]));
+    let path =
+        folder.join(format!("events.out.tfevents.{seconds}.blindscope.{}", &run.id[..8.min(run.id.len())]));
     fs::write(&path, events(run)).map_err(Error::file("write", &path))?;
     Ok(path)
 }
@@ -35,7 +36,9 @@ pub fn events(run: &Run) -> Vec<u8> {
     let mut points: Vec<_> = run
         .series
         .iter()
-        .flat_map(|series| series.points.iter().map(|point| (point.at_ms, point.step, &series.name, point.value)))
+        .flat_map(|series| {
+            series.points.iter().map(|point| (point.at_ms, point.step, &series.name, point.value))
+        })
         .collect();
     // Readers take a step that goes back for a restart; times do not go back.
     points.sort_by(|a, b| (a.0, a.1, a.2).cmp(&(b.0, b.1, b.2)));
@@ -103,7 +106,7 @@ mod tests {
     use crate::track::{Point, Series};
     use std::collections::BTreeMap;
 
-    /// Written by TensorBoard's own writer (`tensorboard.summary.writer.record_writer`, with events of its `event_pb2`): the version, then
+    /// Written by `TensorBoard`'s own writer (`tensorboard.summary.writer.record_writer`, with events of its `event_pb2`): the version, then
     /// `loss` 0.5 at step 7, both at 1,700,000,000.25 s.
     const KNOWN: &str = include_str!("known_events.hex");
 
@@ -122,8 +125,10 @@ mod tests {
             series: vec![Series { name: "loss".to_owned(), points: vec![point] }],
             files: Vec::new(),
         };
-        let found: String = events(&run).iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(found, KNOWN.trim());
+        let digits = KNOWN.trim();
+        let known =
+            (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap());
+        assert_eq!(events(&run), known.collect::<Vec<u8>>());
     }
 
     #[test]

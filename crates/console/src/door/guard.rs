@@ -15,14 +15,18 @@ use crate::pages::{Console, plain_page};
 pub(crate) const COOKIE: &str = "blindscope-console";
 /// Pages may use what this server sends, run its one script, and nothing else.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// The word that forms of a request's session carry.
 #[derive(Clone)]
 pub(crate) struct Word(pub(crate) Zeroizing<String>);
 
 /// Lets in what comes from the one browser, by one of our names; everything else is turned away with a sentence.
-pub(crate) async fn guarded(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guarded(
+    State(console): State<Arc<Console>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     let answer = match admitted(&console, &request) {
         Ok(word) => {
             if let Some(word) = word {
@@ -84,7 +88,8 @@ fn dressed(answer: Response) -> Response {
     let fixed = [
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // With none at all browsers say of our own forms that they come from nowhere.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::X_FRAME_OPTIONS, "DENY"),
         (header::HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),

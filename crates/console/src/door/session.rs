@@ -54,9 +54,8 @@ impl Doors {
     /// Uses the token up. A wrong one leaves the right one as it is.
     pub(crate) fn enter(&self, token: &str) -> Result<Entered> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let right = state
-            .token
-            .is_some_and(|(secret, since)| secret == digest(token) && since.elapsed() < FRESH);
+        let right =
+            state.token.is_some_and(|(secret, since)| secret == digest(token) && since.elapsed() < FRESH);
         if !right {
             return Ok(Entered::Out);
         }

@@ -17,7 +17,7 @@ pub(super) fn steps(study: &Study, course: &Course) -> Markup {
     let left_out = course.steps.len().saturating_sub(MOST);
     let now_ms = system::now_ms();
     html! {
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             caption { "Steps, the newest first" @if left_out > 0 { "; " (left_out) " earlier ones are in the log" } }
             thead { tr {
                 th.n scope="col" { "Round" } th scope="col" { "Phase" } th.n scope="col" { "Answers" } th.n scope="col" { "Bytes" }
@@ -55,8 +55,15 @@ pub(super) fn curves(course: &Course) -> Markup {
     }
 }
 
-fn curve(id: &str, caption: &str, rounds: &[RoundCourse], unit: &str, value: &dyn Fn(&RoundCourse) -> f64) -> Markup {
-    let points: Vec<(f64, f64)> = rounds.iter().map(|round| ((round.round + 1) as f64, value(round))).collect();
+fn curve(
+    id: &str,
+    caption: &str,
+    rounds: &[RoundCourse],
+    unit: &str,
+    value: &dyn Fn(&RoundCourse) -> f64,
+) -> Markup {
+    let points: Vec<(f64, f64)> =
+        rounds.iter().map(|round| ((round.round + 1) as f64, value(round))).collect();
     let most = points.iter().map(|point| point.1).fold(0.0, f64::max);
     let chart = LineChart {
         x: "round".to_owned(),

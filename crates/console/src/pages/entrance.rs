@@ -23,7 +23,8 @@ pub(super) async fn enter(State(console): State<Arc<Console>>, Query(key): Query
     match console.doors.enter(&key.token) {
         Ok(Entered::In(cookie)) => {
             let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/", console.cookie, *cookie);
-            (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie.as_str()), (header::LOCATION, "/")]).into_response()
+            (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie.as_str()), (header::LOCATION, "/")])
+                .into_response()
         }
         Ok(Entered::Out) => plain_page(
             StatusCode::FORBIDDEN,
@@ -49,7 +50,10 @@ impl Signed {
 
 /// What is said to a form of elsewhere.
 pub(super) fn foreign() -> Response {
-    plain_page(StatusCode::FORBIDDEN, "This form is of another session; nothing was done. Open the page again.")
+    plain_page(
+        StatusCode::FORBIDDEN,
+        "This form is of another session; nothing was done. Open the page again.",
+    )
 }
 
 /// Ends the session.
@@ -62,5 +66,8 @@ pub(super) async fn leave(
         return foreign();
     }
     console.doors.leave();
-    plain_page(StatusCode::OK, "You have left. `blindscope console` prints a new address when it is started again.")
+    plain_page(
+        StatusCode::OK,
+        "You have left. `blindscope console` prints a new address when it is started again.",
+    )
 }

@@ -7,7 +7,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use std::sync::Arc;
 
 use super::{Console, words};
-use crate::live::{Link, Known};
+use crate::live::{Known, Link};
 
 /// How our script behaves: no style of its own in the page, no code from attributes, no other machine.
 const BEHAVIOUR: &str =
@@ -22,6 +22,7 @@ pub(super) enum Place {
     Questions,
     Opened,
     Rules,
+    Audit,
     Log,
 }
 
@@ -35,17 +36,19 @@ impl Place {
             Self::Questions => ("/questions", "Questions"),
             Self::Opened => ("/opened", "Released"),
             Self::Rules => ("/rules", "Our rules"),
+            Self::Audit => ("/audit", "Audit"),
             Self::Log => ("/log", "Log"),
         }
     }
 
-    /// The places of an administrator, or of a site.
-    fn all(site: bool) -> &'static [Self] {
-        if site {
-            &[Self::Study, Self::Jobs, Self::Opened, Self::Rules, Self::Log]
-        } else {
-            &[Self::Study, Self::Jobs, Self::Submit, Self::Questions, Self::Opened, Self::Log]
-        }
+    /// The places of an administrator, or of a site, of a console that shows an audit or none.
+    fn all(site: bool, audit: bool) -> impl Iterator<Item = Self> {
+        let of_site = [Self::Study, Self::Jobs, Self::Opened, Self::Rules, Self::Audit, Self::Log].as_slice();
+        let of_admin =
+            [Self::Study, Self::Jobs, Self::Submit, Self::Questions, Self::Opened, Self::Audit, Self::Log]
+                .as_slice();
+        let all = if site { of_site } else { of_admin };
+        all.iter().copied().filter(move |place| audit || *place != Self::Audit)
     }
 }
 
@@ -79,6 +82,7 @@ impl Page<'_> {
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="htmx-config" content=(BEHAVIOUR);
                     title { (title) " · " (study) " · Blindscope" }
+                    link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
                     link rel="stylesheet" href="/assets/style.css";
                     script src="/assets/htmx.min.js" defer {}
                     @if live { noscript { meta http-equiv="refresh" content="10"; } }
@@ -88,9 +92,9 @@ impl Page<'_> {
                     header.top {
                         p.brand { strong { "Blindscope" } " " span { (study) } }
                         nav aria-label="Pages" {
-                            @for one in Place::all(console.me.is_some()) {
+                            @for one in Place::all(console.me.is_some(), console.audit.is_some()) {
                                 @let (path, name) = one.named();
-                                a href=(path) aria-current=[(*one == place).then_some("page")] { (name) }
+                                a href=(path) aria-current=[(one == place).then_some("page")] { (name) }
                             }
                         }
                         form.leave method="post" action="/leave" {
@@ -168,7 +172,8 @@ pub(crate) fn plain_page(status: StatusCode, sentence: &str) -> Response {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "Blindscope" }
-                link rel="stylesheet" href="/assets/style.css";
+                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
+                    link rel="stylesheet" href="/assets/style.css";
             }
             body { main #content { h1 { "Blindscope" } p { (sentence) } } }
         }

@@ -25,8 +25,14 @@ pub(super) async fn page(
 ) -> Response {
     let known = console.live.now();
     let Some(view) = named(&known, &name) else { return unknown() };
-    let page =
-        Page { console: &console, known: &known, place: Place::Jobs, title: &view.name, word: &word.0, live: !view.is_over() };
+    let page = Page {
+        console: &console,
+        known: &known,
+        place: Place::Jobs,
+        title: &view.name,
+        word: &word.0,
+        live: !view.is_over(),
+    };
     let spec = known.coordinator.spec(view.id);
     let file = spec.and_then(|spec| serde_json::to_string_pretty(spec).ok()).unwrap_or_default();
     page.around(&html! {
@@ -67,7 +73,8 @@ fn changing(console: &Console, known: &Known, view: &JobView) -> Markup {
     let study = console.study();
     let round = (view.round + 1).min(view.rounds);
     let course = Course::of(known.records.iter().map(|record| &**record), view.id);
-    let bytes: u64 = course.iter().flat_map(|course| &course.steps).map(blindscope_node::admin::StepCourse::bytes).sum();
+    let bytes: u64 =
+        course.iter().flat_map(|course| &course.steps).map(blindscope_node::admin::StepCourse::bytes).sum();
     let contents = html! {
         @if !view.is_over() { (link_of(&known.link)) }
         p.now role="status" { (mark(words::state(view))) " " (words::doing(study, view)) }
@@ -89,7 +96,11 @@ fn changing(console: &Console, known: &Known, view: &JobView) -> Markup {
             (course::steps(study, &course))
         }
     };
-    if view.is_over() { contents } else { part(&format!("/live/jobs/{}", view.name), known.version, &contents) }
+    if view.is_over() {
+        contents
+    } else {
+        part(&format!("/live/jobs/{}", view.name), known.version, &contents)
+    }
 }
 
 /// Asks whether it is meant.
@@ -100,8 +111,14 @@ pub(super) async fn ask_abort(
 ) -> Response {
     let known = console.live.now();
     let Some(view) = named(&known, &name) else { return unknown() };
-    let page =
-        Page { console: &console, known: &known, place: Place::Jobs, title: "End a job", word: &word.0, live: false };
+    let page = Page {
+        console: &console,
+        known: &known,
+        place: Place::Jobs,
+        title: "End a job",
+        word: &word.0,
+        live: false,
+    };
     page.around(&html! {
         p { "The job " strong { (view.name) } " ends without a result. Its name stays taken, and what sites have sent of it is thrown away." }
         form method="post" action={ "/jobs/" (view.name) "/abort" } {
@@ -123,7 +140,9 @@ pub(super) async fn abort(
         return foreign();
     }
     match console.admin.abort(&name).await {
-        Ok(view) => (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/jobs/{}", view.name))]).into_response(),
+        Ok(view) => {
+            (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/jobs/{}", view.name))]).into_response()
+        }
         Err(error) => {
             let known = console.live.now();
             let (place, title) = (Place::Jobs, "End a job");

@@ -1,4 +1,4 @@
-//! Lists of jobs, and of questions.
+//! Lists of jobs.
 
 use std::sync::Arc;
 
@@ -14,13 +14,19 @@ use crate::live::Known;
 use blindscope_federation::{JobKind, JobView, Study};
 
 /// Rows of a list.
-const MOST: usize = 500;
+pub(super) const MOST: usize = 500;
 
 /// All jobs but questions, newest first.
 pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): Extension<Word>) -> Response {
     let known = console.live.now();
-    let page =
-        Page { console: &console, known: &known, place: Place::Jobs, title: "Jobs", word: &word.0, live: true };
+    let page = Page {
+        console: &console,
+        known: &known,
+        place: Place::Jobs,
+        title: "Jobs",
+        word: &word.0,
+        live: true,
+    };
     page.around(&changing(&console, &known))
 }
 
@@ -47,7 +53,7 @@ pub(super) fn table<'v>(study: &Study, views: impl Iterator<Item = &'v JobView>)
     html! {
         @if views.peek().is_none() { p { "There are none." } }
         @else {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 caption { "Jobs, the newest first" }
                 thead { tr {
                     th scope="col" { "Job" } th scope="col" { "Kind" } th scope="col" { "State" }
@@ -71,26 +77,4 @@ fn row(study: &Study, view: &JobView) -> Markup {
             td.n { @if let Some(ended) = view.ended_ms { (words::span(ended.saturating_sub(view.submitted_ms))) } }
         }
     }
-}
-
-/// Questions to encrypted heads: each a job, whose answer only its asker can read.
-pub(super) async fn questions(State(console): State<Arc<Console>>, Extension(word): Extension<Word>) -> Response {
-    let known = console.live.now();
-    let views = known.coordinator.jobs();
-    let asked = views.iter().rev().filter(|view| view.kind == JobKind::Question);
-    let title = "Questions";
-    let page =
-        Page { console: &console, known: &known, place: Place::Questions, title, word: &word.0, live: false };
-    let key = known.coordinator.inference_key();
-    page.around(&html! {
-        p { "Questions to encrypted heads, each a job in which sites take part: who was asked and when, sizes and digests. Questions to \
-             heads in the clear are answered by the coordinator alone and stand in no log; its monitor counts them." }
-        @if let Some(key) = key {
-            dl {
-                dt { "Inference key, made by" } dd { code { (key.ceremony.short()) } }
-                dt { "Ciphertexts re-encrypted under it" } dd { (words::count(key.answered)) }
-            }
-        } @else { p { "There is no inference key." } }
-        (table(console.study(), asked.take(MOST)))
-    })
 }

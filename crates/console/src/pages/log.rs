@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::frame::{Page, Place, plain_page};
 use super::{Console, words};
 use crate::door::Word;
-use crate::live::{Link, Known};
+use crate::live::{Known, Link};
 use blindscope_federation::{Answer, Event, Record, Study};
 
 /// Records of a page.
@@ -30,15 +30,21 @@ pub(super) async fn page(
     Query(place): Query<Until>,
 ) -> Response {
     let known = console.live.now();
-    let page =
-        Page { console: &console, known: &known, place: Place::Log, title: "Log", word: &word.0, live: false };
+    let page = Page {
+        console: &console,
+        known: &known,
+        place: Place::Log,
+        title: "Log",
+        word: &word.0,
+        live: false,
+    };
     let count = known.records.len() as u64;
     let end = place.to.map_or(count, |to| to.saturating_add(1).min(count));
     let begin = end.saturating_sub(MOST);
     let some = known.records.get(begin as usize..end as usize).unwrap_or_default();
     page.around(&html! {
         (verdict(&known))
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             caption { "Records, the newest first" }
             thead { tr { th.n scope="col" { "Number" } th scope="col" { "When" } th scope="col" { "Event" } th scope="col" { "What" } } }
             tbody { @for record in some.iter().rev() { (row(console.study(), record)) } }
@@ -99,7 +105,10 @@ fn told(study: &Study, event: &Event) -> (&'static str, String) {
         Event::Closed { step, committed, missing } => {
             let gone = words::missing(study, missing).join("; ");
             let gone = if gone.is_empty() { gone } else { format!("; without: {gone}") };
-            ("closed", format!("{step}: goes on with {}{gone}", words::sites(study, committed.iter().copied())))
+            (
+                "closed",
+                format!("{step}: goes on with {}{gone}", words::sites(study, committed.iter().copied())),
+            )
         }
         Event::Excluded { step, missing } => {
             ("excluded", format!("{step}: {}", words::missing(study, missing).join("; ")))
@@ -109,7 +118,9 @@ fn told(study: &Study, event: &Event) -> (&'static str, String) {
             ("advanced", format!("job {} round {}: next from {input}", job.short(), round + 1))
         }
         Event::Done { job, result } => ("done", format!("job {}: {result}", job.short())),
-        Event::Failed { job, failure } => ("failed", format!("job {}: {}", job.short(), failure.explain(study))),
+        Event::Failed { job, failure } => {
+            ("failed", format!("job {}: {}", job.short(), failure.explain(study)))
+        }
     }
 }
 
@@ -124,8 +135,14 @@ pub(super) async fn record(
         return plain_page(StatusCode::NOT_FOUND, "The log has no record of this number so far.");
     };
     let title = format!("Record {seq}");
-    let page =
-        Page { console: &console, known: &known, place: Place::Log, title: &title, word: &word.0, live: false };
+    let page = Page {
+        console: &console,
+        known: &known,
+        place: Place::Log,
+        title: &title,
+        word: &word.0,
+        live: false,
+    };
     let text = serde_json::to_string_pretty(&**record).unwrap_or_default();
     page.around(&html! {
         dl {

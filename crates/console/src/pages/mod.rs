@@ -1,6 +1,7 @@
 //! The pages, each a function from what is known to markup.
 
 mod assets;
+mod audit;
 mod course;
 mod entrance;
 mod frame;
@@ -9,11 +10,13 @@ mod jobs;
 mod log;
 mod opened;
 mod outcome;
+mod quotas;
 mod rules;
 mod study;
 mod submit;
 mod words;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -46,6 +49,8 @@ pub(crate) struct Console {
     /// The owner's name.
     pub(crate) party: String,
     pub(crate) kit: Kit,
+    /// Where an audit's report lies, where one is to be shown.
+    pub(crate) audit: Option<PathBuf>,
 }
 
 impl Console {
@@ -69,9 +74,13 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
         .route("/live/jobs/{job}", get(job::live))
         .route("/jobs/{job}/abort", get(job::ask_abort).post(job::abort))
         .route("/jobs/{job}/result", get(outcome::download))
-        .route("/questions", get(jobs::questions))
+        .route("/questions", get(quotas::page))
         .route("/opened", get(opened::page))
         .route("/rules", get(rules::page))
+        .route("/rules/ask", post(rules::ask))
+        .route("/rules/{job}", post(rules::say))
+        .route("/audit", get(audit::page))
+        .route("/audit/report", get(audit::report))
         .route("/log", get(log::page))
         .route("/log/{seq}", get(log::record))
         .fallback(frame::missing)

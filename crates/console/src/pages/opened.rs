@@ -10,7 +10,7 @@ use super::frame::{Page, Place};
 use super::{Console, words};
 use crate::door::Word;
 use crate::live::Known;
-use blindscope_federation::{Blob, Event, JobId, JobKind, Phase, SiteId, Study};
+use blindscope_federation::{Blob, Event, JobId, JobKind, JobSpec, Phase, SiteId, Study};
 
 /// Rows of the page.
 const MOST: usize = 500;
@@ -54,7 +54,7 @@ fn table(console: &Console, known: &Known, releases: &[Release]) -> Markup {
     let study = console.study();
     html! {
         @if releases.is_empty() { p { "Nothing was released yet." } } @else {
-            div.scroll { table {
+            div.scroll tabindex="0" { table {
                 caption { "Releases, the newest first" }
                 thead { tr {
                     th scope="col" { "When" } th scope="col" { "Job" } th.n scope="col" { "Round" } th scope="col" { "What" }
@@ -99,15 +99,18 @@ fn releases(known: &Known) -> Vec<Release> {
     let mut found = Vec::new();
     for record in known.records.iter() {
         let at_ms = record.body.at_ms;
-        let mut release = |job: JobId, round: u64, what: Blob, result: bool, over: &[SiteId], openers: &[SiteId]| {
-            let kind = known.coordinator.spec(job).map(|spec| spec.runs());
-            if kind.is_some_and(|kind| kind.is_sum() || kind == JobKind::Question) {
-                let (over, openers) = (over.to_vec(), openers.to_vec());
-                found.push(Release { job, round, at_ms, what, result, over, openers });
-            }
-        };
+        let mut release =
+            |job: JobId, round: u64, what: Blob, result: bool, over: &[SiteId], openers: &[SiteId]| {
+                let kind = known.coordinator.spec(job).map(JobSpec::runs);
+                if kind.is_some_and(|kind| kind.is_sum() || kind == JobKind::Question) {
+                    let (over, openers) = (over.to_vec(), openers.to_vec());
+                    found.push(Release { job, round, at_ms, what, result, over, openers });
+                }
+            };
         match &record.body.event {
-            Event::Closed { step, committed, .. } if step.phase == Phase::Upload => over.clone_from(committed),
+            Event::Closed { step, committed, .. } if step.phase == Phase::Upload => {
+                over.clone_from(committed)
+            }
             Event::Closed { step, committed, .. } if matches!(step.phase, Phase::Open | Phase::Share) => {
                 openers.clone_from(committed);
             }

@@ -22,7 +22,11 @@ const MOST_GIVEN: u64 = 512 << 20;
 pub(super) async fn shown(console: &Console, view: &JobView) -> Markup {
     let JobStatus::Done { result } = view.status else { return html! {} };
     let readable = console.me.is_none();
-    let inner = if readable && result.len <= MOST_SHOWN { looked_into(console, view).await } else { html! {} };
+    let inner = if readable && result.len <= MOST_SHOWN {
+        looked_into(console, view).await
+    } else {
+        html! {}
+    };
     html! {
         h2 { "Result" }
         dl {
@@ -109,7 +113,7 @@ fn answers(classes: &[String], counts: &[Vec<u64>], caption: &str) -> Markup {
             (drawn(Drawing::Confusion(matrix).element("confusion", caption)))
             figcaption { (caption) }
         }
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             caption { "By class" }
             thead { tr { th scope="col" { "Class" } th.n scope="col" { "Found of its own (recall)" } th.n scope="col" { "Right when named (precision)" } } }
             tbody { @for (class, name) in names.iter().enumerate() {
@@ -120,7 +124,11 @@ fn answers(classes: &[String], counts: &[Vec<u64>], caption: &str) -> Markup {
 }
 
 fn share(part: u64, whole: u64) -> String {
-    if whole == 0 { "none to count".to_owned() } else { format!("{:.2} %", 100.0 * part as f64 / whole as f64) }
+    if whole == 0 {
+        "none to count".to_owned()
+    } else {
+        format!("{:.2} %", 100.0 * part as f64 / whole as f64)
+    }
 }
 
 /// The file, its digest checked on the way.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::frame::{Page, Place, alone, link_of, mark, part};
 use super::{Console, jobs, words};
 use crate::door::Word;
-use crate::live::{Link, Known};
+use crate::live::{Known, Link};
 use blindscope_node::SiteView;
 
 /// How long a part is waited for.
@@ -27,8 +27,14 @@ pub(super) struct Seen {
 /// The page.
 pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): Extension<Word>) -> Response {
     let known = console.live.now();
-    let page =
-        Page { console: &console, known: &known, place: Place::Study, title: "Study", word: &word.0, live: true };
+    let page = Page {
+        console: &console,
+        known: &known,
+        place: Place::Study,
+        title: "Study",
+        word: &word.0,
+        live: true,
+    };
     page.around(&html! { (changing(&console, &known)) (terms(&console)) })
 }
 
@@ -63,11 +69,11 @@ fn sites(console: &Console, known: &Known) -> Markup {
     let heard = |name: &str| known.sites.iter().find(|site| site.name == name);
     let told = !known.sites.is_empty();
     html! {
-        div.scroll { table {
+        div.scroll tabindex="0" { table {
             caption { "The study's sites, and how they were last heard" }
             thead { tr {
                 th scope="col" { "Site" }
-                @if told { th scope="col" { "Now" } th scope="col" { "Seen" } }
+                @if told { th scope="col" { "Now" } th scope="col" { "Seen" } th scope="col" { "Release" } th.n scope="col" { "Clock" } th.n scope="col" { "Room on its disk" } }
                 th.n scope="col" { "Sent" }
             } }
             tbody {
@@ -77,7 +83,7 @@ fn sites(console: &Console, known: &Known) -> Markup {
                         @if told {
                             @match heard(&entry.name) {
                                 Some(site) => { (presence(site)) }
-                                None => { td {} td {} }
+                                None => { td {} td {} td {} td {} td {} }
                             }
                         }
                         td.n { (words::bytes(known.sent.get(number).copied().unwrap_or_default())) }
@@ -96,6 +102,19 @@ fn presence(site: &SiteView) -> Markup {
             Some(words) => { (mark("absent")) " " small { (words) } }
         } }
         td { (seen) }
+        td { @if let Some(software) = &site.state.software { (software) } }
+        td.n { @if let Some(ahead) = site.state.ahead_ms { (clock(ahead)) } }
+        td.n { @if let Some(free) = site.state.free_bytes { (words::bytes(free)) } }
+    }
+}
+
+/// How far a clock is off, the message's way included.
+fn clock(ahead_ms: i64) -> String {
+    let off = words::span(ahead_ms.unsigned_abs());
+    match ahead_ms {
+        -500..=500 => "right".to_owned(),
+        501.. => format!("{off} ahead"),
+        _ => format!("{off} behind"),
     }
 }
 

@@ -19,14 +19,34 @@ use blindscope_node::admin::jobs::file_text;
 
 /// Kinds that people submit, each with what it is for and the smallest file.
 const KINDS: [(JobKind, &str, &str); 8] = [
-    (JobKind::Statistics, "one round: the head that pooling all data would give", "[settings]\nlambda = 0.01\n"),
-    (JobKind::Fedavg, "rounds of local training, averaged", "[settings]\nrounds = 5\nepochs = 6\nhidden = 32\n"),
+    (
+        JobKind::Statistics,
+        "one round: the head that pooling all data would give",
+        "[settings]\nlambda = 0.01\n",
+    ),
+    (
+        JobKind::Fedavg,
+        "rounds of local training, averaged",
+        "[settings]\nrounds = 5\nepochs = 6\nhidden = 32\n",
+    ),
     (JobKind::Update, "rounds of training the backbone itself", "[settings]\nrounds = 3\nepochs = 2\n"),
     (JobKind::ClsMean, "the mean token of each class", ""),
-    (JobKind::Metrics, "how well a model file does at the sites", "[settings]\nmodel = \"SHA-256 of the model file\"\n"),
+    (
+        JobKind::Metrics,
+        "how well a model file does at the sites",
+        "[settings]\nmodel = \"SHA-256 of the model file\"\n",
+    ),
     (JobKind::Sum, "integers that sites bring themselves", "values = 1000\nmax = 65535\n"),
-    (JobKind::InferenceKeys, "the key of an encrypted head", "start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n"),
-    (JobKind::EncryptedHead, "a head that nobody sees", "start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n"),
+    (
+        JobKind::InferenceKeys,
+        "the key of an encrypted head",
+        "start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n",
+    ),
+    (
+        JobKind::EncryptedHead,
+        "a head that nobody sees",
+        "start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n",
+    ),
 ];
 
 #[derive(Deserialize)]
@@ -120,7 +140,9 @@ pub(super) async fn submit(
             answer(&console, &word, StatusCode::UNPROCESSABLE_ENTITY, &form)
         }
         Ok(spec) if sent.what == "submit" => match console.admin.submit(&spec).await {
-            Ok(_) => (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/jobs/{}", spec.name))]).into_response(),
+            Ok(_) => {
+                (StatusCode::SEE_OTHER, [(header::LOCATION, format!("/jobs/{}", spec.name))]).into_response()
+            }
             Err(error) => {
                 let refused = Some(error.to_string());
                 let form = Filled { file, refused, checked: None };

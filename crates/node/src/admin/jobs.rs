@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::documents::{JobQuery, LogQuery, SiteView, Submitted};
+use crate::documents::{JobQuery, LogQuery, Quotas, SiteView, Submitted};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
@@ -154,6 +154,14 @@ impl Admin {
     /// [`Error::Transport`] where the coordinator cannot be reached or does not know this administrator.
     pub async fn sites(&self) -> Result<Vec<SiteView>> {
         self.call("list-sites", Command::ListSites, &JobQuery::default()).await
+    }
+
+    /// What askers may do, and have done.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] where the coordinator cannot be reached or does not know this administrator.
+    pub async fn quotas(&self) -> Result<Quotas> {
+        self.call("quotas", Command::Quotas, &JobQuery::default()).await
     }
 
     /// Ends a job without a result.

@@ -16,12 +16,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::documents::Told;
 use crate::error::{Error, Result};
 use crate::exposition;
 use crate::files;
-use crate::kit::{Kit, PartySettings};
+use crate::kit::{Approvals, Consent, Kit, PartySettings};
+use crate::system;
 use blindscope_federation::{
-    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Record, SealingKey, SignedHeader, Site, Task,
+    Answer, Blob, Cause, Contribution, Event, IdentityKey, JobId, JobKind, Mark, Order, Record, Rule,
+    SealingKey, SignedHeader, Site, Task,
 };
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
@@ -35,6 +38,8 @@ pub type Learning = Arc<dyn Contribution + Send + Sync>;
 
 /// The longest that a question stays open at the coordinator.
 const POLL: Duration = Duration::from_secs(25);
+/// Between two looks at what people say of a job.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A running site.
 struct Runner {
@@ -49,6 +54,10 @@ struct Runner {
     /// Receipts that are not on the disk yet. One that is lost is given again, so they wait for no flush of their own.
     receipts: Vec<Mark>,
     meters: Meters,
+    /// Its own folder, for what people here say of jobs and for room on the disk.
+    kit: Kit,
+    /// The job that a word was waited for last.
+    asked: Option<JobId>,
     stop: Stop,
 }
 
@@ -81,6 +90,8 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
         dialler: Dialler::new()?,
         receipts: Vec::new(),
         meters,
+        kit: kit.clone(),
+        asked: None,
         stop,
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
@@ -112,12 +123,23 @@ impl Runner {
         Ok(())
     }
 
+    /// What is said of this machine with a question: release, clock, room on the disk.
+    fn told(&self) -> Bytes {
+        let free_bytes = rustix::fs::statvfs(self.kit.state()).ok();
+        let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let told =
+            Told { software: env!("CARGO_PKG_VERSION").to_owned(), now_ms: system::now_ms(), free_bytes };
+        // A message of numbers and a name: this cannot fail.
+        serde_json::to_vec(&told).unwrap_or_default().into()
+    }
+
     /// One question, and what follows from the answer.
     async fn turn(&mut self) -> Result<()> {
-        let client = self.client.clone();
+        let (client, told) = (self.client.clone(), self.told());
         let ask = || {
             let client = client.clone();
-            async move { client.next(Bytes::new(), POLL).await }
+            let told = told.clone();
+            async move { client.next(told, POLL).await }
         };
         // Receipts reach the disk while the coordinator is asked. What they make superfluous goes after that, not before.
         let receipts = std::mem::take(&mut self.receipts);
@@ -141,6 +163,16 @@ impl Runner {
                 self.stage(&task, Answer::Declined(objection.cause()), Vec::new()).await?
             }
             Order::Work { before } => {
+                match self.consent(&task) {
+                    Some(Consent::Approved) => {}
+                    Some(Consent::Refused) => {
+                        tracing::warn!(step = %task.step, "somebody here has refused this job");
+                        let refused = Answer::Declined(Cause::Policy(Rule::Refused));
+                        let staged = self.stage(&task, refused, Vec::new()).await?;
+                        return self.send(&staged).await;
+                    }
+                    None => return self.ask_again(&task).await,
+                }
                 let (answer, marks) = match self.gather(&task).await? {
                     Gathered::All => {
                         self.keep(before).await?;
@@ -153,6 +185,30 @@ impl Runner {
             }
         };
         self.send(&staged).await
+    }
+
+    /// What people here say of a task's job; approval where they are not asked. A file that cannot be read approves nothing.
+    fn consent(&self, task: &Task) -> Option<Consent> {
+        let asked = task.spec.runs() != JobKind::Question;
+        let approvals = Approvals::of(&self.kit).unwrap_or_else(|error| {
+            tracing::error!(%error, "nobody's word can be read, so no job is approved");
+            Approvals::unread()
+        });
+        let said = approvals.said(task.step.job).map(|said| said.consent);
+        if approvals.ask && asked { said } else { said.or(Some(Consent::Approved)) }
+    }
+
+    /// Leaves a task where it is for a moment: the coordinator gives it again.
+    async fn ask_again(&mut self, task: &Task) -> Result<()> {
+        if self.asked.replace(task.step.job) != Some(task.step.job) {
+            let (job, name) = (task.step.job, &task.spec.name);
+            tracing::warn!(%name, %job, "a job waits for a word: `blindscope site approve` or `refuse`, or the console");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+            () = self.stop.clone().stopped() => {}
+        }
+        Ok(())
     }
 
     /// Signs an answer and keeps it, with the marks that go before it.

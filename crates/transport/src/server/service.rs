@@ -176,6 +176,10 @@ impl Admin for Service {
         self.command(Command::ListSites, request).await
     }
 
+    async fn quotas(&self, request: Request<Document>) -> Reply<Document> {
+        self.command(Command::Quotas, request).await
+    }
+
     type WatchJobStream = Row;
 
     async fn watch_job(&self, request: Request<Document>) -> Reply<Row> {

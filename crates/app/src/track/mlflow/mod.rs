@@ -4,4 +4,4 @@ mod folder;
 mod server;
 
 pub use folder::write;
-pub use server::{Server, Sent};
+pub use server::{Sent, Server};

@@ -36,8 +36,11 @@ impl Server {
     /// [`Error::Server`] for plain `http` to another machine, or a system without certificate authorities.
     pub fn at(address: &str, token: Option<String>) -> Result<Self> {
         let address = address.trim_end_matches('/').to_owned();
-        let agent = models::agent(&address)
-            .map_err(|e| Error::Server { call: "connect", server: address.clone(), reason: e.to_string() })?;
+        let agent = models::agent(&address).map_err(|e| Error::Server {
+            call: "connect",
+            server: address.clone(),
+            reason: e.to_string(),
+        })?;
         Ok(Self { agent, address, token })
     }
 
@@ -89,9 +92,8 @@ impl Server {
         let asked = json!({ "experiment_ids": [experiment], "filter": filter, "max_results": 100 });
         let found = self.post("runs/search", &asked)?;
         let runs = found.get("runs").and_then(Value::as_array).cloned().unwrap_or_default();
-        let ended = |run: &&Value| {
-            matches!(text(run, "/info/status").as_deref(), Some("FINISHED" | "FAILED"))
-        };
+        let ended =
+            |run: &&Value| matches!(text(run, "/info/status").as_deref(), Some("FINISHED" | "FAILED"));
         Ok(runs.iter().find(ended).and_then(|run| text(run, "/info/run_id")))
     }
 

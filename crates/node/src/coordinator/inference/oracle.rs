@@ -1,5 +1,6 @@
 //! The coordinator's side.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,13 +12,15 @@ use super::asked::{exact, in_batch, no_head, wish};
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
-use crate::documents::Wish;
+use crate::documents::{Quotas, Wish};
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{Folder, Unfinished};
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload};
+use blindscope_transport::{
+    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
+};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
 const MAX_HEAD: u64 = 512 << 20;
@@ -104,6 +107,17 @@ impl Oracle {
     /// Questions of one asker to encrypted heads at a time.
     pub(super) fn questions_each(&self) -> u32 {
         self.settings.questions_each
+    }
+
+    /// What askers may do, and have done, each under the name that `names` has for its key.
+    pub(in crate::coordinator) fn quotas(&self, names: &HashMap<PeerId, String>, now_ms: u64) -> Quotas {
+        let (study, mut askers) = self.usage.answered(now_ms);
+        for (key, _) in &mut askers {
+            if let Some((_, name)) = names.iter().find(|(id, _)| id.to_string() == *key) {
+                key.clone_from(name);
+            }
+        }
+        Quotas { limits: Some(self.settings.clone()), study, askers }
     }
 
     /// Where tokens are counted before they are answered.

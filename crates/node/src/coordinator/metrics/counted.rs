@@ -50,7 +50,11 @@ impl<H> Counted<H> {
             Admission::Already(answer) => Admission::Already(answer),
             Admission::Take(intake) => {
                 self.meters.uploads.inc();
-                Admission::Take(Box::new(Incoming { intake: Some(intake), meters: self.meters.clone(), call }))
+                Admission::Take(Box::new(Incoming {
+                    intake: Some(intake),
+                    meters: self.meters.clone(),
+                    call,
+                }))
             }
         })
     }
@@ -133,7 +137,9 @@ impl<T> Intake<T> for Incoming<T> {
     fn finish(mut self: Box<Self>) -> Finishing<T> {
         match self.intake.take() {
             Some(intake) => intake.finish(),
-            None => Box::pin(async { Err(crate::coordinator::refusal::internal(&"an upload that ended twice")) }),
+            None => {
+                Box::pin(async { Err(crate::coordinator::refusal::internal(&"an upload that ended twice")) })
+            }
         }
     }
 }

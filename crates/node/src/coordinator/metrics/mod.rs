@@ -88,7 +88,11 @@ impl Meters {
     pub(super) fn registry(&self, desk: &Arc<Desk>) -> Registry {
         let mut to = exposition::registry("coordinator");
         to.register("records", "Records written to the log, by event", self.records.clone());
-        to.register("rounds", "Rounds that ended with a result or the next round's input", self.rounds.clone());
+        to.register(
+            "rounds",
+            "Rounds that ended with a result or the next round's input",
+            self.rounds.clone(),
+        );
         let help = "Flushes of the log to the disk, each with the time it took, in seconds";
         to.register("flush_seconds", help, self.flushes.clone());
         to.register("calls", "Calls that were answered, by name", self.calls.clone());

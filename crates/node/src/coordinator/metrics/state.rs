@@ -61,7 +61,12 @@ impl State {
         let most = now.study().literal().decryptions;
         single(to, "opened_ciphertexts_most", "Ciphertexts that the study opens in its life", most)?;
         single(to, "blobs_bytes", "Bytes of all blobs on the disk", self.0.blobs.used())?;
-        single(to, "inputs_waiting", "Inputs that wait to be decided and stored", self.0.inputs_waiting() as u64)
+        single(
+            to,
+            "inputs_waiting",
+            "Inputs that wait to be decided and stored",
+            self.0.inputs_waiting() as u64,
+        )
     }
 
     fn write_sites(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -89,10 +94,12 @@ fn write_jobs(jobs: &[JobView], to: &mut DescriptorEncoder<'_>) -> fmt::Result {
 }
 
 fn write_steps(jobs: &[JobView], to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-    let open = || jobs.iter().filter_map(|job| match &job.status {
-        JobStatus::Asking(step) => Some((job, step)),
-        _ => None,
-    });
+    let open = || {
+        jobs.iter().filter_map(|job| match &job.status {
+            JobStatus::Asking(step) => Some((job, step)),
+            _ => None,
+        })
+    };
     let of = |job: &JobView, phase| OfStep { job: job.name.clone(), phase };
     let asked = open().map(|(job, step)| (of(job, step.step.phase.name()), step.expected.len() as u64));
     family(to, "step_sites_asked", "Sites that an open step asks", asked)?;
