@@ -50,15 +50,14 @@ impl Console {
     fn ask(&self, method: &str, path: &str, lines: &[String], body: &str) -> String {
         let mut tcp = TcpStream::connect(&self.host).unwrap();
         tcp.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
-        let mut head = format!("{method} {path} HTTP/1.1\r\nConnection: close\r\n");
+        let mut head = vec![format!("{method} {path} HTTP/1.1"), "Connection: close".to_owned()];
         if !lines.iter().any(|line| line.starts_with("Host:")) {
-            head += &format!("Host: {}\r\n", self.host);
+            head.push(format!("Host: {}", self.host));
         }
-        for line in lines {
-            head += &format!("{line}\r\n");
-        }
+        head.extend_from_slice(lines);
+        let head = head.join("\r\n");
         let length = body.len();
-        write!(tcp, "{head}Content-Length: {length}\r\n\r\n{body}").unwrap();
+        write!(tcp, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
         let mut answer = Vec::new();
         tcp.read_to_end(&mut answer).unwrap();
         // Results are bytes.
@@ -116,7 +115,7 @@ fn word(page: &str) -> String {
 
 /// As browsers write a form's field.
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect::<Vec<_>>().concat()
 }
 
 fn status(answer: &str) -> &str {

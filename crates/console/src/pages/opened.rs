@@ -109,7 +109,7 @@ fn releases(known: &Known) -> Vec<Release> {
             };
         match &record.body.event {
             Event::Closed { step, committed, .. } if step.phase == Phase::Upload => {
-                over.clone_from(committed)
+                over.clone_from(committed);
             }
             Event::Closed { step, committed, .. } if matches!(step.phase, Phase::Open | Phase::Share) => {
                 openers.clone_from(committed);
