@@ -13,12 +13,13 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use blindscope_node::admin::jobs;
 use blindscope_node::kit::Kit;
 use blindscope_node::processes::Processes;
 use blindscope_node::trial::{project, sums};
 use common::processes;
-use serde_json::Value;
 
 /// A console as a process, killed when dropped.
 struct Console {

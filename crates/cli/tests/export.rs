@@ -14,11 +14,12 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
+
 use blindscope_node::admin::jobs;
 use blindscope_node::processes::Processes;
 use blindscope_node::trial::{project, sums};
 use common::processes;
-use serde_json::{Value, json};
 
 const ROUNDS: u64 = 3;
 

@@ -10,6 +10,7 @@ mod door;
 mod error;
 mod live;
 mod pages;
+mod plain;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -77,10 +78,10 @@ pub async fn serve(
         format!("localhost:{0}", address.port()),
         address.to_string(),
     ];
+    let cookie = format!("{}-{}", door::COOKIE, address.port());
+    let gate = door::Gate { cookie, names: names.into(), doors };
     let console = pages::Console {
-        cookie: format!("{}-{}", door::COOKIE, address.port()),
-        names: names.into(),
-        doors,
+        gate: Arc::new(gate),
         live,
         admin,
         me,

@@ -38,13 +38,13 @@ pub struct SiteView {
     pub silent_ms: Option<u64>,
     /// What it said of itself then.
     #[serde(default)]
-    pub state: SiteState,
+    pub state: Machine,
 }
 
 /// What a site says of its machine whenever it asks for work. Nothing is decided by it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct SiteState {
+pub struct Machine {
     /// Its release.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub software: Option<String>,
@@ -70,7 +70,7 @@ pub(crate) struct Told {
 /// Longest name of a release that is remembered of a site.
 const RELEASE: usize = 32;
 
-impl SiteState {
+impl Machine {
     /// What a site's message says, heard at `now_ms`; nothing where it is none: a site may say nothing.
     pub(crate) fn of(message: &[u8], now_ms: u64) -> Self {
         let Ok(told) = serde_json::from_slice::<Told>(message) else { return Self::default() };

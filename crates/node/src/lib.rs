@@ -20,5 +20,5 @@ pub use blindscope_federation::{
     Deadlines, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
 };
 pub use blindscope_transport::{Limits, Stop};
-pub use documents::{Answered, Presence, Quotas, SiteState, SiteView};
+pub use documents::{Answered, Machine, Presence, Quotas, SiteView};
 pub use error::{Error, Result, is_absent};

@@ -78,7 +78,9 @@ fn record(out: &mut Vec<u8>, data: &[u8]) {
 }
 
 fn masked(data: &[u8]) -> u32 {
-    CRC.checksum(data).rotate_right(15).wrapping_add(MASK)
+    let mut crc = CRC.digest();
+    crc.update(data);
+    crc.finalize().rotate_right(15).wrapping_add(MASK)
 }
 
 /// A field's number and wire type.

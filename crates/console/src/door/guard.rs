@@ -9,7 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use zeroize::Zeroizing;
 
-use crate::pages::{Console, plain_page};
+use super::Doors;
+use crate::plain::plain_page;
 
 /// The cookie's name, before the port: browsers share cookies among the ports of a host.
 pub(crate) const COOKIE: &str = "blindscope-console";
@@ -17,17 +18,22 @@ pub(crate) const COOKIE: &str = "blindscope-console";
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
                       form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+/// By which names this machine may be called, and who is in.
+pub(crate) struct Gate {
+    /// The session cookie's name.
+    pub(crate) cookie: String,
+    /// Hosts under which a browser may call.
+    pub(crate) names: Vec<String>,
+    pub(crate) doors: Doors,
+}
+
 /// The word that forms of a request's session carry.
 #[derive(Clone)]
 pub(crate) struct Word(pub(crate) Zeroizing<String>);
 
 /// Lets in what comes from the one browser, by one of our names; everything else is turned away with a sentence.
-pub(crate) async fn guarded(
-    State(console): State<Arc<Console>>,
-    mut request: Request,
-    next: Next,
-) -> Response {
-    let answer = match admitted(&console, &request) {
+pub(crate) async fn guarded(State(gate): State<Arc<Gate>>, mut request: Request, next: Next) -> Response {
+    let answer = match admitted(&gate, &request) {
         Ok(word) => {
             if let Some(word) = word {
                 request.extensions_mut().insert(Word(word));
@@ -41,12 +47,12 @@ pub(crate) async fn guarded(
 
 /// The session's word; nothing for what needs no session.
 fn admitted(
-    console: &Console,
+    gate: &Gate,
     request: &Request<Body>,
 ) -> Result<Option<Zeroizing<String>>, (StatusCode, &'static str)> {
     let headers = request.headers();
     let host = text(headers, &header::HOST).ok_or((StatusCode::BAD_REQUEST, "The request names no host."))?;
-    if !console.names.iter().any(|name| name == host) {
+    if !gate.names.iter().any(|name| name == host) {
         return Err((
             StatusCode::MISDIRECTED_REQUEST,
             "This console answers to 127.0.0.1 and localhost alone: another name led here, which pages of elsewhere try.",
@@ -62,7 +68,7 @@ fn admitted(
     if path == "/enter" || path.starts_with("/assets/") {
         return Ok(None);
     }
-    let session = cookie(headers, &console.cookie).and_then(|cookie| console.doors.session(cookie));
+    let session = cookie(headers, &gate.cookie).and_then(|cookie| gate.doors.session(cookie));
     session.map(Some).ok_or((
         StatusCode::UNAUTHORIZED,
         "You are not let in yet. Open the address that `blindscope console` printed in its terminal; it works once. Was it used \

@@ -11,5 +11,5 @@
 mod guard;
 mod session;
 
-pub(crate) use guard::{COOKIE, Word, guarded};
+pub(crate) use guard::{COOKIE, Gate, Word, guarded};
 pub(crate) use session::{Doors, Entered, same};

@@ -10,8 +10,9 @@ use axum::response::{IntoResponse as _, Response};
 use maud::html;
 
 use super::Console;
-use super::frame::{Page, Place, plain_page};
+use super::frame::{Page, Place};
 use crate::door::Word;
+use crate::plain::plain_page;
 
 /// Longest report: pictures are inside.
 const MOST: u64 = 256 << 20;

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse as _, Response};
 use serde::Deserialize;
 
 use super::Console;
-use super::frame::plain_page;
 use crate::door::{Entered, Word, same};
+use crate::plain::plain_page;
 
 #[derive(Deserialize)]
 pub(super) struct Key {
@@ -20,9 +20,9 @@ pub(super) struct Key {
 
 /// Uses the token up and sets the session's cookie.
 pub(super) async fn enter(State(console): State<Arc<Console>>, Query(key): Query<Key>) -> Response {
-    match console.doors.enter(&key.token) {
+    match console.gate.doors.enter(&key.token) {
         Ok(Entered::In(cookie)) => {
-            let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/", console.cookie, *cookie);
+            let cookie = format!("{}={}; HttpOnly; SameSite=Strict; Path=/", console.gate.cookie, *cookie);
             (StatusCode::SEE_OTHER, [(header::SET_COOKIE, cookie.as_str()), (header::LOCATION, "/")])
                 .into_response()
         }
@@ -65,7 +65,7 @@ pub(super) async fn leave(
     if !form.is_of(&word) {
         return foreign();
     }
-    console.doors.leave();
+    console.gate.doors.leave();
     plain_page(
         StatusCode::OK,
         "You have left. `blindscope console` prints a new address when it is started again.",

@@ -1,13 +1,15 @@
 //! What every page has around it.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use std::sync::Arc;
 
 use super::{Console, words};
 use crate::live::{Known, Link};
+use crate::plain::plain_page;
 
 /// How our script behaves: no style of its own in the page, no code from attributes, no other machine.
 const BEHAVIOUR: &str =
@@ -161,24 +163,6 @@ pub(super) fn mark(state: &str) -> Markup {
 /// Markup that another crate of ours made, its text escaped there.
 pub(super) fn drawn(svg: String) -> Markup {
     PreEscaped(svg)
-}
-
-/// A page outside of a session, or where nothing else can be said.
-pub(crate) fn plain_page(status: StatusCode, sentence: &str) -> Response {
-    let body = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { "Blindscope" }
-                link rel="icon" href="/assets/icon.svg" type="image/svg+xml";
-                    link rel="stylesheet" href="/assets/style.css";
-            }
-            body { main #content { h1 { "Blindscope" } p { (sentence) } } }
-        }
-    };
-    (status, [(header::CONTENT_TYPE, "text/html; charset=utf-8")], body.into_string()).into_response()
 }
 
 /// No such page.

@@ -9,11 +9,12 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
 use super::entrance::{Signed, foreign};
-use super::frame::{Page, Place, alone, link_of, mark, part, plain_page};
+use super::frame::{Page, Place, alone, link_of, mark, part};
 use super::study::{Seen, WAIT};
 use super::{Console, course, outcome, words};
 use crate::door::Word;
 use crate::live::Known;
+use crate::plain::plain_page;
 use blindscope_federation::{JobStatus, JobView};
 use blindscope_node::admin::Course;
 

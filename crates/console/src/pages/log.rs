@@ -8,10 +8,11 @@ use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
-use super::frame::{Page, Place, plain_page};
+use super::frame::{Page, Place};
 use super::{Console, words};
 use crate::door::Word;
 use crate::live::{Known, Link};
+use crate::plain::plain_page;
 use blindscope_federation::{Answer, Event, Record, Study};
 
 /// Records of a page.

@@ -24,24 +24,19 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{get, post};
 
-use crate::door::{Doors, guarded};
+use crate::door::{Gate, guarded};
 use crate::live::Live;
 use blindscope_federation::{SiteId, Study};
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::kit::Kit;
-
-pub(crate) use frame::plain_page;
 
 /// Longest form: a job file, as long as one may be, in the coding of forms.
 const MOST_FORM: usize = 3 << 20;
 
 /// What pages are made from.
 pub(crate) struct Console {
-    /// The session cookie's name.
-    pub(crate) cookie: String,
-    /// Hosts under which a browser may call.
-    pub(crate) names: Vec<String>,
-    pub(crate) doors: Doors,
+    /// Who may come in.
+    pub(crate) gate: Arc<Gate>,
     pub(crate) live: Arc<Live>,
     pub(crate) admin: Arc<Admin>,
     /// The kit's owner where that is a site; an administrator otherwise.
@@ -85,6 +80,6 @@ pub(crate) fn router(console: Arc<Console>) -> Router {
         .route("/log/{seq}", get(log::record))
         .fallback(frame::missing)
         .layer(DefaultBodyLimit::max(MOST_FORM))
-        .layer(middleware::from_fn_with_state(console.clone(), guarded))
+        .layer(middleware::from_fn_with_state(console.gate.clone(), guarded))
         .with_state(console)
 }

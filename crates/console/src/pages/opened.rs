@@ -17,7 +17,7 @@ const MOST: usize = 500;
 
 /// Something that became readable.
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Release {
+struct Readable {
     job: JobId,
     round: u64,
     at_ms: u64,
@@ -50,7 +50,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
     })
 }
 
-fn table(console: &Console, known: &Known, releases: &[Release]) -> Markup {
+fn table(console: &Console, known: &Known, releases: &[Readable]) -> Markup {
     let study = console.study();
     html! {
         @if releases.is_empty() { p { "Nothing was released yet." } } @else {
@@ -67,7 +67,7 @@ fn table(console: &Console, known: &Known, releases: &[Release]) -> Markup {
     }
 }
 
-fn row(console: &Console, study: &Study, known: &Known, one: &Release) -> Markup {
+fn row(console: &Console, study: &Study, known: &Known, one: &Readable) -> Markup {
     let name = known.coordinator.spec(one.job).map_or_else(|| one.job.short(), |spec| spec.name.clone());
     html! {
         tr {
@@ -83,7 +83,7 @@ fn row(console: &Console, study: &Study, known: &Known, one: &Release) -> Markup
 }
 
 /// What a site had to do with a release.
-fn part_of(me: SiteId, one: &Release) -> &'static str {
+fn part_of(me: SiteId, one: &Readable) -> &'static str {
     match (one.over.contains(&me), one.openers.contains(&me)) {
         (true, true) => "contributed and opened",
         (true, false) => "contributed",
@@ -93,7 +93,7 @@ fn part_of(me: SiteId, one: &Release) -> &'static str {
 }
 
 /// Every release of the log, oldest first. Keys and encrypted heads become readable to nobody.
-fn releases(known: &Known) -> Vec<Release> {
+fn releases(known: &Known) -> Vec<Readable> {
     let mut over: Vec<SiteId> = Vec::new();
     let mut openers: Vec<SiteId> = Vec::new();
     let mut found = Vec::new();
@@ -104,7 +104,7 @@ fn releases(known: &Known) -> Vec<Release> {
                 let kind = known.coordinator.spec(job).map(JobSpec::runs);
                 if kind.is_some_and(|kind| kind.is_sum() || kind == JobKind::Question) {
                     let (over, openers) = (over.to_vec(), openers.to_vec());
-                    found.push(Release { job, round, at_ms, what, result, over, openers });
+                    found.push(Readable { job, round, at_ms, what, result, over, openers });
                 }
             };
         match &record.body.event {

@@ -7,8 +7,9 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use maud::{Markup, html};
 
-use super::frame::{drawn, plain_page};
+use super::frame::drawn;
 use super::{Console, words};
+use crate::plain::plain_page;
 use blindscope_federation::{JobKind, JobStatus, JobView};
 use blindscope_learn::jobs::{Counts, Model};
 use blindscope_report::{ConfusionMatrix, Drawing};

@@ -10,10 +10,11 @@ use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::entrance::foreign;
-use super::frame::{Page, Place, mark, plain_page};
+use super::frame::{Page, Place, mark};
 use super::{Console, words};
 use crate::door::{Word, same};
 use crate::live::Known;
+use crate::plain::plain_page;
 use blindscope_federation::{JobId, JobKind, JobView, Policy, Sizes};
 use blindscope_node::kit::Approvals;
 use blindscope_node::{kit, system};

@@ -9,7 +9,7 @@ use super::callers::{Caller, Callers};
 use super::desk::Desk;
 use super::inference::{Oracle, Questions, wish};
 use super::{admin, refusal, uploads};
-use crate::documents::{Presence, REFUSED, SiteState};
+use crate::documents::{Machine, Presence, REFUSED};
 use crate::system;
 use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
 use blindscope_transport::{
@@ -52,10 +52,10 @@ impl Handler for Coordinating {
         let site = self.callers.site(peer)?;
         if state == REFUSED {
             tracing::warn!(%site, "a site has ended at its start; its own log says why");
-            self.desk.presences.hear(site, Presence::Refused, SiteState::default());
+            self.desk.presences.hear(site, Presence::Refused, Machine::default());
             return Ok(None);
         }
-        self.desk.presences.hear(site, Presence::Asks, SiteState::of(&state, system::now_ms()));
+        self.desk.presences.hear(site, Presence::Asks, Machine::of(&state, system::now_ms()));
         Ok(tokio::time::timeout(wait, self.task(site)).await.ok().flatten())
     }
 

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::documents::{Presence, SiteState, SiteView};
+use crate::documents::{Machine, Presence, SiteView};
 use crate::system;
 use blindscope_federation::{SiteId, Study};
 
@@ -16,12 +16,12 @@ pub(super) struct Presences(Mutex<BTreeMap<SiteId, Heard>>);
 struct Heard {
     presence: Presence,
     at_ms: u64,
-    state: SiteState,
+    state: Machine,
 }
 
 impl Presences {
     /// A site is heard, and says this of itself.
-    pub(super) fn hear(&self, site: SiteId, presence: Presence, state: SiteState) {
+    pub(super) fn hear(&self, site: SiteId, presence: Presence, state: Machine) {
         self.all().insert(site, Heard { presence, at_ms: system::now_ms(), state });
     }
 

@@ -31,13 +31,13 @@ pub struct Approvals {
     pub ask: bool,
     /// Words, by the job's id.
     #[serde(default)]
-    job: BTreeMap<String, Said>,
+    job: BTreeMap<String, Approval>,
 }
 
 /// One word, and when it was said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Said {
+pub struct Approval {
     /// Whether it takes part.
     pub consent: Consent,
     /// Milliseconds since 1970.
@@ -60,13 +60,13 @@ impl Approvals {
     }
 
     /// What was said of a job.
-    pub fn said(&self, job: JobId) -> Option<Said> {
+    pub fn said(&self, job: JobId) -> Option<Approval> {
         self.job.get(&job.to_string()).copied()
     }
 
     /// Says a word on a job, in place of an earlier one.
     pub fn say(&mut self, job: JobId, consent: Consent, at_ms: u64) {
-        self.job.insert(job.to_string(), Said { consent, at_ms });
+        self.job.insert(job.to_string(), Approval { consent, at_ms });
     }
 
     /// Keeps it in a kit.

@@ -10,7 +10,7 @@ pub mod provision;
 pub mod reference;
 mod settings;
 
-pub use approvals::{Approvals, Consent, Said};
+pub use approvals::{Approval, Approvals, Consent};
 pub use folder::{Kit, Member, Members};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};
