@@ -44,6 +44,10 @@ documented! {
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub names: Vec<String>,
+        /// Digest of the backbone, hexadecimal: it goes into the model file, so that tokens of another one are not measured with it.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub backbone: String,
     }
 }
 
@@ -58,6 +62,7 @@ impl Default for StatisticsSettings {
             examples: EXAMPLES,
             lambda: 0.01,
             names: Vec::new(),
+            backbone: String::new(),
         }
     }
 }
@@ -131,6 +136,10 @@ documented! {
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub names: Vec<String>,
+        /// Digest of the backbone, hexadecimal: it goes into the model file, so that tokens of another one are not measured with it.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub backbone: String,
     }
 }
 
@@ -155,6 +164,7 @@ impl Default for FedAvgSettings {
             examples: EXAMPLES,
             validate: true,
             names: Vec::new(),
+            backbone: String::new(),
         }
     }
 }

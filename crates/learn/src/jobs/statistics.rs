@@ -5,7 +5,7 @@
 //! only thing that the heads are computed from.
 
 use super::clips::{Clips, ClipsAt};
-use super::integers::two_classes;
+use super::integers::each_class;
 use super::job::settings;
 use super::kind::Learned;
 use super::model::Model;
@@ -80,6 +80,7 @@ impl Learning for Statistics {
         let (s, rows) = (&self.settings, &data.train);
         rows.check(NAME, s.width, s.classes)?;
         rows.check_clipped(NAME, s.bound, s.clipped)?;
+        rows.check_step(NAME, s.width, FixedPoint::new(s.bound, s.bits)?.step())?;
         if rows.is_empty() || rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
             let expected = format!("1 to {}", s.examples);
@@ -103,7 +104,7 @@ impl Learning for Statistics {
             return Err(Error::Sums { operation: NAME, reason: "there are none".into() });
         };
         let (counts, _) = sums.split_at(s.classes.min(sums.len()));
-        two_classes(NAME, counts)?;
+        each_class(NAME, counts, &s.names)?;
         let statistics = self.plan.decode(sums)?;
         let heads = vec![
             ("ridge", self.literal(ridge(&statistics, self.settings.lambda)?)),
@@ -111,6 +112,6 @@ impl Learning for Statistics {
         ];
         let clips = Clips { clipped, values: statistics.samples() * s.width as u64 };
         let model = Model::new(NAME, heads, statistics.samples(), committed);
-        Ok(Advanced::Final(model.of_classes(&s.names).clipped_by(clips).to_json()?))
+        Ok(Advanced::Final(model.of_classes(&s.names).of_backbone(&s.backbone).clipped_by(clips).to_json()?))
     }
 }
