@@ -3,10 +3,7 @@
 use crate::sources::Source;
 
 /// Crates whose functions on secrets say what their time depends on.
-const TIMED: &[&str] = &["ring", "ckks", "threshold", "aggregate", "classify"];
-
-/// Crates that have yet to be brought to either.
-const LATER: &[&str] = &["federation"];
+const TIMED: &[&str] = &["ring", "ckks", "threshold", "aggregate", "classify", "federation"];
 
 /// Types that hold a secret.
 const SECRET: &[&str] = &[
@@ -31,32 +28,15 @@ const SECRET: &[&str] = &[
 pub(crate) fn silent_errors(source: &Source) -> Vec<String> {
     let lines: Vec<&str> = source.text.lines().map(str::trim).collect();
     let mut found = Vec::new();
-    if LATER.contains(&source.room()) {
-        return found;
-    }
     for (at, _) in lines.iter().enumerate().filter(|(_, line)| **line == "/// # Errors") {
         let section = lines[at + 1..].iter().map_while(|line| line.strip_prefix("///").map(str::trim));
         let text: Vec<&str> = section.take_while(|line| !line.starts_with('#')).collect();
         let text = text.join(" ");
-        let said = if LOOSE.contains(&source.room()) { says_something(&text) } else { says_when(&text) };
-        if !said {
+        if !says_when(&text) {
             found.push(format!("{}:{}: {}", source.path, at + 1, text.trim()));
         }
     }
     found
-}
-
-/// Crates whose sections have yet to be brought to a word of when for each name.
-const LOOSE: &[&str] = &["federation"];
-
-/// Whether something is left of a section without its links and what joins them.
-fn says_something(text: &str) -> bool {
-    let words = pieces(text)
-        .into_iter()
-        .filter_map(|piece| if let Piece::Text(text) = piece { Some(text) } else { None });
-    words
-        .flat_map(|text| text.split(|c: char| !c.is_alphanumeric()))
-        .any(|word| !matches!(word, "" | "and" | "or"))
 }
 
 /// Whether every error that a section begins a clause with is followed by when it comes. What joins names by `and` or `or` may say it

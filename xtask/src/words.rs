@@ -263,8 +263,9 @@ mod tests {
     #[test]
     fn the_glossary_is_in_order() {
         let page = |rows: &[&str]| {
-            let rows: String = rows.iter().map(|term| format!("| {term} | x |\n")).collect();
-            disordered(&format!("| term | meaning |\n| --- | --- |\n{rows}\n")).len()
+            let rows: Vec<String> = rows.iter().map(|term| format!("| {term} | x |")).collect();
+            let rows = rows.join("\n");
+            disordered(&format!("| term | meaning |\n| --- | --- |\n{rows}\n\n")).len()
         };
         assert_eq!(
             page(&["CLS token", "colluder", "P, special prime", "question", "question, as a job", "`q`"]),

@@ -140,7 +140,7 @@ impl ServiceOptions {
 pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
-    let learning = Arc::new(Sums { learning: jobs::Coordinator::default() });
+    let learning = Arc::new(Sums { learning: jobs::CoordinatorLearner::default() });
     let heads: HeadReader = Arc::new(|spec, result| Ok(jobs::served_head(spec, result)?));
     let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads };
     let json = options.json;

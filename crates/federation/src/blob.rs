@@ -92,6 +92,6 @@ pub trait Blobs {
     /// Keeps, durably, what `write` writes, at most `max` bytes; nothing is kept where `write` fails.
     ///
     /// # Errors
-    /// What `write` returns; [`crate::Error::Io`].
+    /// What `write` returns; [`crate::Error::Io`] where the bytes cannot be kept.
     fn create(&self, max: u64, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob>;
 }

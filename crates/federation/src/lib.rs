@@ -7,6 +7,19 @@
 //! - what is agreed: [`Study`], [`Policy`], [`JobSpec`]
 //! - what is said: [`Task`] to a site, [`SignedHeader`] with a payload from it, [`Record`] as its receipt
 //! - what is computed: [`Work`] at the coordinator, [`Ask`] at a site, over [`Blobs`]
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | `study`, `identity`, `seal`, `policy` | what is agreed once: sites and their keys, what is sealed to whom, a site's own rules |
+//! | `step`, `task`, `header`, `message`, `text` | what is said: a step's name, its task, an answer's header, the one text of each |
+//! | `record`, `verify`, `refusal` | the log: its records, whether they follow one another, what is not taken into it |
+//! | `explain`, `withstand` | in words: why a job failed, whom a study's numbers withstand |
+//! | `job` | kinds of jobs: sizes, what a site makes, how payloads are combined, what follows what |
+//! | `coordinator`, `site` | the two state machines, folds over records and marks |
+//! | [`payload`] | the bytes of ceremonies and questions |
+//! | [`sums`] | one-round sums: parts, committed set, agreements, opening |
+//! | `circuit`, `confirm`, `promise` | the inference key: what it is for, who vouches for it, commit and reveal |
+//! | `blob`, `learn` | what computation is handed: payloads by digest, a kind's learning |
 
 #![forbid(unsafe_code)]
 
@@ -56,5 +69,5 @@ pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
-pub use task::{Ask, EvaluationShares, Opening, SettledProof, SettledRound, Task};
+pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task};
 pub use verify::{Following, Verified, verify};

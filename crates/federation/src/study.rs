@@ -270,7 +270,7 @@ impl Study {
     /// The roster of sums: all sites hold parts.
     ///
     /// # Errors
-    /// [`Error::Sum`], [`Error::Aggregate`] for studies that cannot add up: of one site, or with a threshold of 1.
+    /// [`Error::Sum`] or [`Error::Aggregate`] for studies that cannot add up: of one site, or with a threshold of 1.
     pub fn epoch(&self) -> Result<Epoch> {
         let literal = self.literal();
         let (cohort, colluders) = (literal.minimum_cohort, literal.colluders());

@@ -141,7 +141,7 @@ pub enum Presence {
     Refused,
 }
 
-/// What a site says with its question for work when it ends at its start.
+/// What a site says instead of asking for a task when it ends at its start.
 pub(crate) const REFUSED: &[u8] = b"refused";
 
 /// The answer to a submission.
@@ -151,27 +151,56 @@ pub(crate) struct Submitted {
     pub(crate) job: JobId,
 }
 
-/// What a call about a head names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Wish {
-    /// The job whose head is asked.
-    pub(crate) job: String,
-    /// Whether its head is encrypted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub(crate) encrypted: bool,
-    /// A question that was asked before: how far it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) question: Option<JobId>,
-    /// The evaluation keys that the question is to be answered with, uploaded before.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) keys: Option<Blob>,
-    /// Tokens in the question.
-    #[serde(default)]
-    pub(crate) tokens: usize,
-    /// Of a question to an encrypted head: the sites that its shares are dealt to.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) holders: Vec<SiteId>,
+/// What a call about a head is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "wish", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum Wish {
+    /// The plan of a job's head in the clear; with an upload, keys for it.
+    Head {
+        /// The job.
+        job: String,
+    },
+    /// Answers of such a head.
+    Answers {
+        /// The job.
+        job: String,
+        /// The evaluation keys that the question is to be answered with, uploaded before.
+        keys: Blob,
+        /// Tokens in the question.
+        tokens: usize,
+    },
+    /// How a job's encrypted head is asked.
+    EncryptedHead {
+        /// The job.
+        job: String,
+    },
+    /// A job that answers a question to such a head.
+    EncryptedAnswers {
+        /// The head's job.
+        job: String,
+        /// Tokens in the question.
+        tokens: usize,
+        /// The sites that its shares are dealt to.
+        holders: Vec<SiteId>,
+    },
+    /// How far a question is that was asked before.
+    Progress {
+        /// The question's job.
+        question: JobId,
+    },
+}
+
+impl Wish {
+    /// What it is for, in a word.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Head { .. } => "head",
+            Self::Answers { .. } => "answers",
+            Self::EncryptedHead { .. } => "encrypted-head",
+            Self::EncryptedAnswers { .. } => "encrypted-answers",
+            Self::Progress { .. } => "progress",
+        }
+    }
 }
 
 /// How an encrypted head is asked.

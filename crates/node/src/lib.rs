@@ -1,4 +1,15 @@
 //! The services of a study, each run from a kit: coordinator, site, asker and administrator, and the documents between them.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`coordinator`] | the service that everybody dials: one writer of the state, its worker, and inference |
+//! | [`site`] | a hospital's service: asks for tasks, judges, works, answers |
+//! | [`asker`] | tokens to predictions, by a head in the clear or an encrypted one |
+//! | [`admin`] | jobs and the log, as administrators see them |
+//! | [`kit`] | the folder that one process runs from: provisioning, certificates, settings, checks before the start |
+//! | [`plain`], [`trial`] | sums of integers that sites bring themselves; studies of such for tests and measurements |
+//! | [`processes`], [`system`] | services as child processes; the clock, the disk and randomness |
+//! | `documents`, `files`, `error` | what crosses the wire beside the protocol; files that are whole or absent; what is refused |
 
 #![allow(clippy::disallowed_methods, reason = "the clock, the disk and the network are put together here")]
 

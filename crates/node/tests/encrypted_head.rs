@@ -24,7 +24,7 @@ use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::JobStatus;
 use blindscope_learn::jobs::{
-    Coordinator, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
+    CoordinatorLearner, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
 };
 use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
@@ -107,9 +107,10 @@ async fn done(admin: &Admin, name: &str) -> Vec<u8> {
 /// them `(0, d)`, an encryption of `d·s`. No call takes them any more.
 async fn old_questions_are_refused(kit: &Kit) {
     let client = kit.client(&kit.settings::<PartySettings>(&[]).unwrap().coordinator).unwrap();
-    let wish =
-        |tokens: usize| format!(r#"{{"job":"head","encrypted":true,"tokens":{tokens},"holders":[0,1,2]}}"#);
-    let offer = client.offer(wish(0).into()).await.unwrap();
+    let wish = |tokens: usize| {
+        format!(r#"{{"wish":"encrypted-answers","job":"head","tokens":{tokens},"holders":[0,1,2]}}"#)
+    };
+    let offer = client.offer(r#"{"wish":"encrypted-head","job":"head"}"#.into()).await.unwrap();
     let offer: serde_json::Value = serde_json::from_slice(&offer).unwrap();
     let plan = Plan::from_bytes(offer["plan"].as_str().unwrap().as_bytes()).unwrap();
     let (params, mut rng) = (plan.params(), system::rng().unwrap());
@@ -131,7 +132,7 @@ async fn old_questions_are_refused(kit: &Kit) {
 async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers() {
     let folder = tempfile::tempdir().unwrap();
     found(folder.path());
-    let serving = serve(folder.path(), ENOUGH, Arc::new(Coordinator::default())).await;
+    let serving = serve(folder.path(), ENOUGH, Arc::new(CoordinatorLearner::default())).await;
     let admin = Admin::of(&Kit::at(folder.path().join("admin")), &[]).unwrap();
     let data = data();
     let run = |k: usize, stop: &Stop| {

@@ -44,7 +44,7 @@ pub trait Intake<T>: Send {
 }
 
 /// What becomes of an announced upload.
-pub enum Admission<T> {
+pub enum Uptake<T> {
     /// Send the body.
     Take(Box<dyn Intake<T>>),
     /// It is here already; the answer is the one given then.
@@ -104,7 +104,7 @@ pub trait Handler: Send + Sync + 'static {
     async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source>;
 
     /// A site announces an upload.
-    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>>;
+    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>>;
 
     /// An administrator's call with an answer.
     async fn command(&self, peer: Peer, command: Command, document: Bytes) -> Answer<Bytes>;
@@ -119,13 +119,13 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// An asker announces its evaluation keys.
-    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         let _ = (peer, upload);
         Err(not_offered("predictions"))
     }
 
     /// An asker announces encrypted tokens; the answer is encrypted as well.
-    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
+    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Source>> {
         let _ = (peer, upload);
         Err(not_offered("predictions"))
     }

@@ -27,7 +27,7 @@ mod tls;
 pub use client::{Backoff, Client, Found};
 pub use error::{Error, Result};
 pub use handler::{
-    Admission, Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Source, Stream, Upload,
+    Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Source, Stream, Upload, Uptake,
 };
 pub use identity::{Peer, PeerId};
 pub use limits::Limits;

@@ -1,4 +1,18 @@
 //! Vision for Blindscope: tiles and honest splits, Vision Transformers, CLS features, encryption-friendly heads.
+//!
+//! | room | what is in it |
+//! | --- | --- |
+//! | [`data`] | folders of tiles with classes and patients, splits that keep a patient together, preprocessing |
+//! | [`slides`] | runs over whole slides: which tiles, in which order, what is kept of a run that stops |
+//! | [`vit`] | transformers: forward, backward, weights of several namings, model cards |
+//! | [`features`] | CLS tokens of many tiles: extraction, cache, files, import |
+//! | [`values`] | rows that need not fit into memory |
+//! | [`head`] | classifiers on tokens, in forms that can be evaluated under encryption |
+//! | [`train`] | training of head and backbone: losses, optimiser, augmentation, adapters |
+//! | [`metrics`] | accuracy, F1, AUC, intervals by patient |
+//! | [`bench`], [`synth`] | what benchmarks of vision share; drawn tiles for demos and tests |
+//! | `kernels` | products, normalisation, softmax, GELU over SIMD lanes |
+//! | `tensorfile`, `replace` | safetensors with bounds; files that are there in whole or not at all |
 
 #![allow(clippy::doc_markdown, reason = "the field's proper names: PyTorch, DeiT, SwiGLU, LoRA")]
 #![allow(

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::outcome::{Evidence, Gallery, GalleryRow, Point, View};
 use super::stage::{keep, kept};
 use super::updates::{Optimiser, RATE, STEPS, train};
 use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
@@ -75,8 +75,8 @@ struct Outcome {
     notes: Vec<String>,
 }
 
-pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
+pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
+    let mut evidence = Evidence::default();
     for case in if plan.quick { &QUICK[..] } else { &CASES[..] } {
         let found = if let Some(kept) = kept(plan, case.key) {
             kept
@@ -85,12 +85,12 @@ pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Res
             keep(plan, case.key, &found)?;
             found
         };
-        findings.append(found);
+        evidence.append(found);
     }
-    Ok(findings)
+    Ok(evidence)
 }
 
-fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -> Result<Findings, Error> {
+fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
     let mut outcome = Outcome::default();
     for number in 0..case.batches {
         let uploaded = upload(plan, tiles, case, number)?;
@@ -101,14 +101,14 @@ fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -
         outcome.compare(&uploaded, &pixels)?;
     }
     let at = (if case.steps == 1 { Point::Gradient } else { Point::Update }, View::Clear);
-    let mut findings = Findings::default();
+    let mut evidence = Evidence::default();
     // The mean of this very batch is a stronger guess than the mean of other tiles.
     let control = ("mean of the batch itself", outcome.control.as_slice());
-    findings.images(case.key, at, &case.name(), &outcome.similar, control);
-    findings.notes = outcome.notes;
+    evidence.images(case.key, at, &case.name(), &outcome.similar, control);
+    evidence.notes = outcome.notes;
     outcome.rows.truncate(4);
-    findings.galleries.push(Gallery { title: format!("Batch: {}", case.name()), rows: outcome.rows });
-    Ok(findings)
+    evidence.galleries.push(Gallery { title: format!("Batch: {}", case.name()), rows: outcome.rows });
+    Ok(evidence)
 }
 
 /// Trains on the `number`-th batch of different groups and keeps what a site would send.

@@ -1,20 +1,20 @@
 //! Sentences for people who read no tables. Each is decided by the figures, in either direction.
 
-use super::outcome::{Cell, Findings, View};
+use super::outcome::{Cell, Evidence, View};
 
 /// One paragraph each on gradients, batches, tokens, aggregates, heads and ciphertexts; only those that were measured.
-pub(super) fn conclude(findings: &Findings) -> Vec<String> {
-    let cell = |key: &str| findings.cells.iter().find(|c| c.key == key);
+pub(super) fn conclude(evidence: &Evidence) -> Vec<String> {
+    let cell = |key: &str| evidence.cells.iter().find(|c| c.key == key);
     let said = [
         gradient(
             cell("gradient_paper_vit_psnr").or(cell("gradient_small_vit_psnr")),
             cell("gradient_paper_vit_exact_bytes").or(cell("gradient_small_vit_exact_bytes")),
         ),
-        batch(findings),
-        tokens(findings),
-        membership(findings),
+        batch(evidence),
+        tokens(evidence),
+        membership(evidence),
         cell("extraction_linear").map(extraction),
-        ciphertexts(findings),
+        ciphertexts(evidence),
     ];
     said.into_iter().flatten().collect()
 }
@@ -37,9 +37,9 @@ fn gradient(psnr: Option<&Cell>, bytes: Option<&Cell>) -> Option<String> {
     })
 }
 
-fn batch(findings: &Findings) -> Option<String> {
+fn batch(evidence: &Evidence) -> Option<String> {
     let cells: Vec<&Cell> =
-        findings.cells.iter().filter(|c| c.key.starts_with("batch_") && c.key.ends_with("_psnr")).collect();
+        evidence.cells.iter().filter(|c| c.key.starts_with("batch_") && c.key.ends_with("_psnr")).collect();
     let list = cells.iter().map(|c| {
         format!("{}: {:.1} dB ({:.1} dB for the batch's mean)", c.attack, c.found.mean, c.control.mean)
     });
@@ -57,8 +57,8 @@ fn batch(findings: &Findings) -> Option<String> {
     })
 }
 
-fn tokens(findings: &Findings) -> Option<String> {
-    let cell = |key: &str| findings.cells.iter().find(|c| c.key == key);
+fn tokens(evidence: &Evidence) -> Option<String> {
+    let cell = |key: &str| evidence.cells.iter().find(|c| c.key == key);
     let (retrieval, decoder) = (cell("token_retrieval")?, cell("token_decoder_psnr")?);
     let pictures =
         if decoder.leaks { "comes nearer to the tile than" } else { "is no nearer to the tile than" };
@@ -83,8 +83,8 @@ fn tokens(findings: &Findings) -> Option<String> {
     ))
 }
 
-fn membership(findings: &Findings) -> Option<String> {
-    let at = |sites: usize| findings.cells.iter().find(|c| c.key == format!("membership_aggregate_{sites}"));
+fn membership(evidence: &Evidence) -> Option<String> {
+    let at = |sites: usize| evidence.cells.iter().find(|c| c.key == format!("membership_aggregate_{sites}"));
     at(1)?;
     let list: Vec<String> = [1, 2, 3, 8]
         .into_iter()
@@ -95,7 +95,7 @@ fn membership(findings: &Findings) -> Option<String> {
         Some(n) => format!("from {n} sites on the attack no longer beat chance"),
         None => "no cohort measured here was large enough to hide a tile".to_owned(),
     };
-    let head = findings.cells.iter().find(|c| c.key == "membership_head").map_or(String::new(), |c| {
+    let head = evidence.cells.iter().find(|c| c.key == "membership_head").map_or(String::new(), |c| {
         let verb = if c.leaks { "tells members apart" } else { "does not tell members apart" };
         format!(" A released head {verb} (AUC {:.2}).", c.found.mean)
     });
@@ -115,8 +115,8 @@ fn extraction(cell: &Cell) -> String {
     )
 }
 
-fn ciphertexts(findings: &Findings) -> Option<String> {
-    let sealed: Vec<&Cell> = findings.cells.iter().filter(|c| c.view == View::Ciphertext).collect();
+fn ciphertexts(evidence: &Evidence) -> Option<String> {
+    let sealed: Vec<&Cell> = evidence.cells.iter().filter(|c| c.view == View::Ciphertext).collect();
     let above: Vec<&str> = sealed.iter().filter(|c| c.leaks).map(|c| c.attack.as_str()).collect();
     (!sealed.is_empty()).then(|| {
         if above.is_empty() {

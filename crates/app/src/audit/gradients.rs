@@ -3,7 +3,7 @@
 use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 
-use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
+use super::outcome::{Cell, Evidence, Gallery, GalleryRow, Point, View};
 use super::{AuditPlan, ClosedForm, ClosedTarget, Error, Stage, Tile, Tiles, closed_form};
 use blindscope_audit::Picture;
 use blindscope_audit::closed::from_positions;
@@ -15,8 +15,8 @@ use blindscope_vision::vit::{Config, Parameters};
 /// Sites over which a released gradient is averaged.
 const COHORTS: [usize; 4] = [1, 2, 3, 8];
 
-pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
+pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
+    let mut evidence = Evidence::default();
     let chosen = tiles.of_different_groups(0, plan.images)?;
     let classes = tiles.classes.len();
     for (key, name, config, learned) in targets(plan) {
@@ -27,18 +27,18 @@ pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Res
             "closed form from attention, positions fixed"
         };
         let (key, name) = (format!("gradient_{key}"), format!("{what}, {name}"));
-        attack(&mut findings, &Attack { key: &key, name: &name, target: &target, learned }, &chosen, stage)?;
+        attack(&mut evidence, &Attack { key: &key, name: &name, target: &target, learned }, &chosen, stage)?;
     }
     if let Some(model) = plan.load_model()? {
         let target = ClosedTarget::with_new_head(model, classes, plan.seed);
         let name = "closed form, the study's backbone";
         let backbone = Attack { key: "gradient_backbone", name, target: &target, learned: true };
-        attack(&mut findings, &backbone, &chosen, stage)?;
+        attack(&mut evidence, &backbone, &chosen, stage)?;
     }
     let target = ClosedTarget::at_random_start(plan.paper_shape(), classes, plan.seed)?;
-    sealed(plan, &target, &chosen, &mut findings, stage)?;
-    released(plan, &target, &chosen, &mut findings, stage)?;
-    Ok(findings)
+    sealed(plan, &target, &chosen, &mut evidence, stage)?;
+    released(plan, &target, &chosen, &mut evidence, stage)?;
+    Ok(evidence)
 }
 
 /// Key, name, shape, and whether positions are shared.
@@ -80,7 +80,7 @@ struct Attack<'a> {
 }
 
 fn attack(
-    findings: &mut Findings,
+    evidence: &mut Evidence,
     attack: &Attack<'_>,
     tiles: &[Tile],
     stage: &mut Stage<'_>,
@@ -95,7 +95,7 @@ fn attack(
     let control = mean_control(&originals)?;
     let similar: Vec<Similarity> = found.iter().map(|c| c.similarity).collect();
     let at = (Point::Gradient, View::Clear);
-    findings.images(key, at, name, &similar, ("mean of other tiles", &control));
+    evidence.images(key, at, name, &similar, ("mean of other tiles", &control));
     let labels: Vec<f64> = found.iter().map(|c| f64::from(c.label_found)).collect();
     let chance = vec![1.0 / target.head.classes() as f64; labels.len()];
     let label = Cell::new(
@@ -106,22 +106,22 @@ fn attack(
         &labels,
         ("guessing", &chance),
     );
-    findings.put(label);
+    evidence.put(label);
     let seconds: Vec<f64> = found.iter().map(|c| c.seconds).collect();
     let worst = found.iter().map(|c| c.similarity.psnr).fold(f64::INFINITY, f64::min);
     let (rank, patches) = found.first().map_or((0, 0), |c| c.rank);
-    findings.notes.push(format!(
+    evidence.notes.push(format!(
         "{name}: {} images, least PSNR {worst:.1} dB, {rank} independent equations for {patches} patches, median solve {:.3} s.",
         found.len(),
         median(&seconds)
     ));
-    findings.notes.extend(unseen(target.model.config(), rank).map(|note| format!("{name}: {note}")));
-    findings.seconds.push((key.to_owned(), seconds));
+    evidence.notes.extend(unseen(target.model.config(), rank).map(|note| format!("{name}: {note}")));
+    evidence.seconds.push((key.to_owned(), seconds));
     let rows = found.iter().take(3).enumerate();
     let row = |(i, c): (usize, &ClosedForm)| {
         GalleryRow::new(format!("tile {}", i + 1), &c.original, &c.found, c.similarity)
     };
-    findings
+    evidence
         .galleries
         .push(Gallery { title: format!("Gradient of one image: {name}"), rows: rows.map(row).collect() });
     Ok(())
@@ -154,7 +154,7 @@ fn sealed(
     plan: &AuditPlan,
     target: &ClosedTarget,
     tiles: &[Tile],
-    findings: &mut Findings,
+    evidence: &mut Evidence,
     stage: &mut Stage<'_>,
 ) -> Result<(), Error> {
     const NAME: &str = "closed form on ciphertext bytes";
@@ -195,8 +195,8 @@ fn sealed(
         stage.tick(NAME, i + 1, tiles.len())?;
     }
     let at = (Point::Gradient, View::Ciphertext);
-    findings.images("gradient_ciphertext", at, NAME, &found, ("random numbers", &control));
-    findings
+    evidence.images("gradient_ciphertext", at, NAME, &found, ("random numbers", &control));
+    evidence
         .galleries
         .push(Gallery { title: "Gradient under encryption: the same attack on the bytes".into(), rows });
     Ok(())
@@ -207,7 +207,7 @@ fn released(
     plan: &AuditPlan,
     target: &ClosedTarget,
     tiles: &[Tile],
-    findings: &mut Findings,
+    evidence: &mut Evidence,
     stage: &mut Stage<'_>,
 ) -> Result<(), Error> {
     let pictures: Vec<Picture> = tiles.iter().map(|t| target.picture(t)).collect();
@@ -229,7 +229,7 @@ fn released(
         let at = (Point::Gradient, View::Released);
         let name = format!("closed form on the mean gradient of {sites} site(s), one image each");
         let control = ("mean of other tiles", control.as_slice());
-        findings.images(&format!("gradient_released_{sites}"), at, &name, &found, control);
+        evidence.images(&format!("gradient_released_{sites}"), at, &name, &found, control);
         stage.tick("released gradients", step + 1, COHORTS.len())?;
     }
     Ok(())

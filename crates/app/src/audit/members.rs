@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 use rand_distr::{Distribution, StandardNormal};
 
 use super::features::{Part, TokenSet};
-use super::outcome::{Cell, Findings, Point, View};
+use super::outcome::{Cell, Evidence, Point, View};
 use super::{AuditPlan, Error, Stage};
 use blindscope_audit::extraction::{Quadratic, agreement, linear_from_logits, quadratic_from_logits};
 use blindscope_audit::membership::{Population, auc, head_scores};
@@ -21,17 +21,17 @@ const TILES_A_SITE: usize = 4;
 /// Cohorts drawn for each figure.
 const TRIALS: usize = 20;
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
+    let mut evidence = Evidence::default();
     for (i, sites) in [1, 2, 3, 8].into_iter().enumerate() {
-        aggregate(plan, set, sites, &mut findings)?;
+        aggregate(plan, set, sites, &mut evidence)?;
         stage.tick("membership in aggregates", i + 1, 4)?;
     }
-    released_head(plan, set, &mut findings)?;
+    released_head(plan, set, &mut evidence)?;
     stage.tick("membership in a released head", 1, 1)?;
-    extraction(plan, set, &mut findings)?;
+    extraction(plan, set, &mut evidence)?;
     stage.tick("extraction through queries", 1, 1)?;
-    Ok(findings)
+    Ok(evidence)
 }
 
 /// Rows of some tiles of a part.
@@ -52,7 +52,7 @@ fn draw(
     (others.len() == members && rest.len() > 10).then_some((order, others, rest))
 }
 
-fn aggregate(plan: &AuditPlan, set: &TokenSet, sites: usize, findings: &mut Findings) -> Result<(), Error> {
+fn aggregate(plan: &AuditPlan, set: &TokenSet, sites: usize, evidence: &mut Evidence) -> Result<(), Error> {
     let members = sites * TILES_A_SITE;
     let d = set.width;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ sites as u64);
@@ -60,7 +60,7 @@ fn aggregate(plan: &AuditPlan, set: &TokenSet, sites: usize, findings: &mut Find
     let (mut clear, mut sealed, mut random) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..TRIALS {
         let Some((inside, outside, known)) = draw(set, members, &mut rng) else {
-            findings.notes.push(format!("too few tiles for an aggregate over {sites} sites: left out."));
+            evidence.notes.push(format!("too few tiles for an aggregate over {sites} sites: left out."));
             return Ok(());
         };
         let population = Population::new(&rows(&set.others, d, &known), d)?;
@@ -81,9 +81,9 @@ fn aggregate(plan: &AuditPlan, set: &TokenSet, sites: usize, findings: &mut Find
     let name = format!("tracing a tile in the mean over {sites} site(s) of {TILES_A_SITE} tiles");
     let key = format!("membership_aggregate_{sites}");
     let (control, figure) = (("random numbers", random.as_slice()), ("AUC", ""));
-    findings.put(Cell::new(&key, (Point::Aggregate, View::Released), &name, figure, &clear, control));
+    evidence.put(Cell::new(&key, (Point::Aggregate, View::Released), &name, figure, &clear, control));
     let key = format!("{key}_ciphertext");
-    findings.put(Cell::new(key, (Point::Aggregate, View::Ciphertext), name, figure, &sealed, control));
+    evidence.put(Cell::new(key, (Point::Aggregate, View::Ciphertext), name, figure, &sealed, control));
     Ok(())
 }
 
@@ -116,7 +116,7 @@ fn labels(part: &Part, which: &[usize]) -> Vec<usize> {
     which.iter().map(|i| part.labels[*i]).collect()
 }
 
-fn released_head(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
+fn released_head(plan: &AuditPlan, set: &TokenSet, evidence: &mut Evidence) -> Result<(), Error> {
     let d = set.width;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed ^ 0x4d45_4d42);
     let (mut found, mut chance) = (Vec::new(), Vec::new());
@@ -141,11 +141,11 @@ fn released_head(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> R
     }
     let name = format!("membership by loss on a released linear head, {members} training tiles");
     let at = (Point::Head, View::Released);
-    findings.put(Cell::new("membership_head", at, name, ("AUC", ""), &found, ("shuffled members", &chance)));
+    evidence.put(Cell::new("membership_head", at, name, ("AUC", ""), &found, ("shuffled members", &chance)));
     Ok(())
 }
 
-fn extraction(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
+fn extraction(plan: &AuditPlan, set: &TokenSet, evidence: &mut Evidence) -> Result<(), Error> {
     let d = set.width;
     let all: Vec<usize> = (0..set.others.labels.len()).collect();
     let x = rows(&set.others, d, &all);
@@ -164,7 +164,7 @@ fn extraction(plan: &AuditPlan, set: &TokenSet, findings: &mut Findings) -> Resu
             &[value, value],
             ("always the commonest class", &chance),
         );
-        findings.put(cell);
+        evidence.put(cell);
     };
 
     let victim = linear(&train_logistic(&x, d, &y, set.classes, &LogisticPlan::default())?)?;

@@ -18,7 +18,7 @@ mod updates;
 
 pub use closed::{ClosedForm, ClosedTarget, closed_form};
 pub use error::Error;
-pub use outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
+pub use outcome::{Cell, Evidence, Gallery, GalleryRow, Point, View};
 pub use plan::{Attack, AuditPlan};
 pub use section::page;
 pub use stage::{AuditProgress, OnProgress, Stage};
@@ -66,11 +66,11 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
     }
     let tiles = Tiles::list(&plan.source, plan.seed)?;
     let mut stage = Stage::new(progress);
-    let mut findings = Findings::default();
+    let mut evidence = Evidence::default();
     let mut set = None;
     for attack in Attack::ALL.into_iter().filter(|a| plan.attacks.contains(a)) {
         if let Some(kept) = stage::kept(plan, attack.name()) {
-            findings.append(kept);
+            evidence.append(kept);
             continue;
         }
         let found = match attack {
@@ -90,12 +90,12 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
             }
         };
         stage::keep(plan, attack.name(), &found)?;
-        findings.append(found);
+        evidence.append(found);
     }
-    Ok(report(plan, &tiles, findings))
+    Ok(report(plan, &tiles, evidence))
 }
 
-fn report(plan: &AuditPlan, tiles: &Tiles, findings: Findings) -> AuditReport {
+fn report(plan: &AuditPlan, tiles: &Tiles, evidence: Evidence) -> AuditReport {
     let drawn = "a small one with drawn weights: its tokens are a random network's".to_owned();
     AuditReport {
         tiles: tiles.source.clone(),
@@ -103,10 +103,10 @@ fn report(plan: &AuditPlan, tiles: &Tiles, findings: Findings) -> AuditReport {
         images: plan.images,
         seed: plan.seed,
         quick: plan.quick,
-        conclusions: conclusions::conclude(&findings),
-        cells: findings.cells,
-        notes: findings.notes,
-        seconds: findings.seconds,
-        galleries: findings.galleries,
+        conclusions: conclusions::conclude(&evidence),
+        cells: evidence.cells,
+        notes: evidence.notes,
+        seconds: evidence.seconds,
+        galleries: evidence.galleries,
     }
 }

@@ -122,7 +122,7 @@ impl GalleryRow {
 /// What one stage of an audit found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Findings {
+pub struct Evidence {
     /// Cells of the grid.
     pub cells: Vec<Cell>,
     /// Pictures.
@@ -133,7 +133,7 @@ pub struct Findings {
     pub seconds: Vec<(String, Vec<f64>)>,
 }
 
-impl Findings {
+impl Evidence {
     pub(super) fn put(&mut self, cell: Option<Cell>) {
         self.cells.extend(cell);
     }

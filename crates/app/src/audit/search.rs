@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::features::TokenSet;
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::outcome::{Evidence, Gallery, GalleryRow, Point, View};
 use super::tokens::views;
 use super::{AuditPlan, Error, Stage};
 use blindscope_audit::Picture;
@@ -12,8 +12,8 @@ use blindscope_audit::token::{InversionPlan, invert};
 
 const NAME: &str = "search in pixel space against the frozen backbone";
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
+    let mut evidence = Evidence::default();
     let views = views(plan, set)?;
     let count = set.victims.pictures.len().min(if plan.quick { 3 } else { 6 });
     let mean = Picture::mean(&set.others.pictures).unwrap_or_else(|| set.victims.pictures[0].clone());
@@ -26,8 +26,8 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
     let (pictures, distance) = look(&views.clear)?;
     let found = similar(&pictures)?;
     let at = (Point::Token, View::Clear);
-    findings.images("token_search", at, NAME, &found, ("mean of other tiles", &guess));
-    findings
+    evidence.images("token_search", at, NAME, &found, ("mean of other tiles", &guess));
+    evidence
         .notes
         .push(format!("{NAME}: tokens were reached to {:.1} % of their length.", 100.0 * distance.sqrt()));
     let rows = originals.iter().zip(&pictures).zip(&found).take(3).enumerate();
@@ -35,12 +35,12 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
         GalleryRow::new(format!("tile {}", i + 1), o, p, *s)
     };
     let title = "CLS token in the clear: search in pixel space".to_owned();
-    findings.galleries.push(Gallery { title, rows: rows.map(row).collect() });
+    evidence.galleries.push(Gallery { title, rows: rows.map(row).collect() });
     let (sealed, random) = (look(&views.sealed)?.0, look(&views.random)?.0);
     let (sealed, random) = (similar(&sealed)?, similar(&random)?);
     let at = (Point::Token, View::Ciphertext);
-    findings.images("token_search_ciphertext", at, NAME, &sealed, ("random tokens", &random));
-    Ok(findings)
+    evidence.images("token_search_ciphertext", at, NAME, &sealed, ("random tokens", &random));
+    Ok(evidence)
 }
 
 /// Pictures found for some tokens, and the mean squared distance that is left.

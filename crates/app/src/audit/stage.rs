@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditPlan, Error, Findings};
+use super::{AuditPlan, Error, Evidence};
 
 /// How far an audit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl<'a> Stage<'a> {
 struct Kept {
     /// The plan it was made by.
     plan: String,
-    findings: Findings,
+    evidence: Evidence,
 }
 
 fn file(plan: &AuditPlan, name: &str) -> Option<PathBuf> {
@@ -59,16 +59,16 @@ fn file(plan: &AuditPlan, name: &str) -> Option<PathBuf> {
 }
 
 /// What an earlier run of the same plan found in this stage. A file of another plan, or a broken one, counts as none.
-pub(super) fn kept(plan: &AuditPlan, name: &str) -> Option<Findings> {
+pub(super) fn kept(plan: &AuditPlan, name: &str) -> Option<Evidence> {
     let bytes = std::fs::read(file(plan, name)?).ok()?;
     let kept: Kept = serde_json::from_slice(&bytes).ok()?;
-    (kept.plan == plan.fingerprint()).then_some(kept.findings)
+    (kept.plan == plan.fingerprint()).then_some(kept.evidence)
 }
 
 /// Keeps what a stage found; the file is complete or absent.
-pub(super) fn keep(plan: &AuditPlan, name: &str, findings: &Findings) -> Result<(), Error> {
+pub(super) fn keep(plan: &AuditPlan, name: &str, evidence: &Evidence) -> Result<(), Error> {
     let Some(path) = file(plan, name) else { return Ok(()) };
-    let kept = Kept { plan: plan.fingerprint(), findings: findings.clone() };
+    let kept = Kept { plan: plan.fingerprint(), evidence: evidence.clone() };
     let io = |source| Error::Io { operation: "writing", path: path.clone(), source };
     let bytes = serde_json::to_vec(&kept).map_err(|e| io(e.into()))?;
     let mut partial = path.clone();

@@ -4,7 +4,7 @@ use rand::rngs::ChaCha12Rng;
 use rand::{Rng, SeedableRng};
 
 use super::features::TokenSet;
-use super::outcome::{Cell, Findings, Gallery, GalleryRow, Point, View};
+use super::outcome::{Cell, Evidence, Gallery, GalleryRow, Point, View};
 use super::{AuditPlan, Error};
 use blindscope_audit::Picture;
 use blindscope_audit::metrics::{Similarity, mse};
@@ -21,13 +21,13 @@ pub(super) struct Views {
     pub(super) random: Vec<f32>,
 }
 
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
+pub(super) fn run(plan: &AuditPlan, set: &TokenSet) -> Result<Evidence, Error> {
+    let mut evidence = Evidence::default();
     let views = views(plan, set)?;
-    retrieval(set, &views, &mut findings);
-    decoding(set, &views, &mut findings)?;
-    means(set, &mut findings)?;
-    Ok(findings)
+    retrieval(set, &views, &mut evidence);
+    decoding(set, &views, &mut evidence)?;
+    means(set, &mut evidence)?;
+    Ok(evidence)
 }
 
 /// Tokens of the victims: as they are, as ciphertext bytes, as random numbers of the same mean and deviation.
@@ -45,7 +45,7 @@ pub(super) fn views(plan: &AuditPlan, set: &TokenSet) -> Result<Views, Error> {
     Ok(Views { clear: set.victims.tokens.clone(), sealed, random })
 }
 
-fn retrieval(set: &TokenSet, views: &Views, findings: &mut Findings) {
+fn retrieval(set: &TokenSet, views: &Views, evidence: &mut Evidence) {
     let centre = set.mean_token();
     let hits = |queries: &[f32]| {
         same_group(queries, &set.victims.groups, &set.relatives.tokens, &set.relatives.groups, &centre)
@@ -57,7 +57,7 @@ fn retrieval(set: &TokenSet, views: &Views, findings: &mut Findings) {
         (View::Ciphertext, &views.sealed, "token_retrieval_ciphertext"),
     ] {
         let figure = ("same group found", "");
-        findings.put(Cell::new(
+        evidence.put(Cell::new(
             key,
             (Point::Token, view),
             name,
@@ -68,7 +68,7 @@ fn retrieval(set: &TokenSet, views: &Views, findings: &mut Findings) {
     }
 }
 
-fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<(), Error> {
+fn decoding(set: &TokenSet, views: &Views, evidence: &mut Evidence) -> Result<(), Error> {
     let decoder = trained(set)?;
     let decode = |tokens: &[f32]| -> Result<Vec<Picture>, Error> {
         Ok(tokens.chunks_exact(set.width).map(|t| decoder.decode(t)).collect::<Result<_, _>>()?)
@@ -82,7 +82,7 @@ fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<()
     let clear = decode(&views.clear)?;
     let found = similar(&clear)?;
     let name = "decoder learned on other tiles";
-    findings.images(
+    evidence.images(
         "token_decoder",
         (Point::Token, View::Clear),
         name,
@@ -92,19 +92,19 @@ fn decoding(set: &TokenSet, views: &Views, findings: &mut Findings) -> Result<()
     let random = similar(&decode(&views.random)?)?;
     let sealed = similar(&decode(&views.sealed)?)?;
     let at = (Point::Token, View::Ciphertext);
-    findings.images("token_decoder_ciphertext", at, name, &sealed, ("random tokens", &random));
+    evidence.images("token_decoder_ciphertext", at, name, &sealed, ("random tokens", &random));
     let rows = set.victims.pictures.iter().zip(&clear).zip(&found).take(3).enumerate();
     let row = |(i, ((o, p), s)): (usize, ((&Picture, &Picture), &Similarity))| {
         GalleryRow::new(format!("tile {}", i + 1), o, p, *s)
     };
-    findings
+    evidence
         .galleries
         .push(Gallery { title: "CLS token in the clear: decoder".into(), rows: rows.map(row).collect() });
     Ok(())
 }
 
 /// The mean token of N sites, one tile each, given to the same decoder: how much of any one tile is left?
-fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
+fn means(set: &TokenSet, evidence: &mut Evidence) -> Result<(), Error> {
     let decoder = trained(set)?;
     let mean = Picture::mean(&set.others.pictures).unwrap_or_else(|| set.victims.pictures[0].clone());
     let d = set.width;
@@ -123,7 +123,7 @@ fn means(set: &TokenSet, findings: &mut Findings) -> Result<(), Error> {
         }
         let at = (Point::Aggregate, View::Released);
         let name = format!("decoder on the mean token of {sites} site(s), one tile each");
-        findings.images(&format!("cls_mean_{sites}"), at, &name, &found, ("mean of other tiles", &guess));
+        evidence.images(&format!("cls_mean_{sites}"), at, &name, &found, ("mean of other tiles", &guess));
     }
     Ok(())
 }

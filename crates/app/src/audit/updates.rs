@@ -1,7 +1,7 @@
 //! Stage 2: updates after several local steps on one image.
 
 use super::gradients::mean_control;
-use super::outcome::{Findings, Gallery, GalleryRow, Point, View};
+use super::outcome::{Evidence, Gallery, GalleryRow, Point, View};
 use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 use blindscope_audit::Picture;
 use blindscope_audit::closed::from_positions;
@@ -24,17 +24,17 @@ pub(super) enum Optimiser {
 }
 
 /// Updates of one image.
-pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Findings, Error> {
-    let mut findings = Findings::default();
-    single(plan, tiles, &mut findings, stage)?;
-    Ok(findings)
+pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
+    let mut evidence = Evidence::default();
+    single(plan, tiles, &mut evidence, stage)?;
+    Ok(evidence)
 }
 
 /// One image, several local steps, closed form.
 fn single(
     plan: &AuditPlan,
     tiles: &Tiles,
-    findings: &mut Findings,
+    evidence: &mut Evidence,
     stage: &mut Stage<'_>,
 ) -> Result<(), Error> {
     let target = ClosedTarget::at_random_start(plan.paper_shape(), tiles.classes.len(), plan.seed)?;
@@ -57,9 +57,9 @@ fn single(
             stage.tick(name, i + 1, chosen.len())?;
         }
         let control = mean_control(&originals)?;
-        findings.images(key, (Point::Update, View::Clear), name, &found, ("mean of other tiles", &control));
+        evidence.images(key, (Point::Update, View::Clear), name, &found, ("mean of other tiles", &control));
         rows.truncate(2);
-        findings.galleries.push(Gallery { title: format!("Model update: {name}"), rows });
+        evidence.galleries.push(Gallery { title: format!("Model update: {name}"), rows });
     }
     Ok(())
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::of_process;
 use blindscope_learn::features::{Backbone, BackboneSource};
@@ -24,13 +25,11 @@ const WORST: f64 = 1e-4;
 const AIM: f64 = 1e-5;
 
 pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, Error> {
-    let scratch = std::env::temp_dir().join(format!("blindscope-bench-input-{}", std::process::id()));
+    let scratch = Scratch::new("input")?;
     let backend = "tokens: largest difference over the largest value, worst tile; speed: CPU time, one thread, best of passes";
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend: backend.into() };
-    let measured = measure(runs, peers, &scratch, &mut report);
-    // What stays behind lies in the system's folder for such things.
-    let _ = std::fs::remove_dir_all(&scratch);
-    measured.map(|()| report)
+    measure(runs, peers, scratch.path(), &mut report)?;
+    Ok(report)
 }
 
 fn measure(runs: usize, peers: &Peers, scratch: &Path, report: &mut Report) -> Result<(), Error> {

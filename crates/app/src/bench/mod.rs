@@ -12,6 +12,7 @@ mod input;
 mod memory;
 mod peers;
 mod runtime;
+mod scratch;
 mod slides;
 mod sum;
 mod vision;

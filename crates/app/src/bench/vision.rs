@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::runtime::OnnxRuntime;
+use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::of_process;
 use blindscope_vision::bench::{ExtractionBench, linear_probe, peak_memory, reference_error};
@@ -24,7 +25,7 @@ const RUNS_A_PASS: usize = 10;
 const TILES_A_GROUP: usize = 3;
 
 pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
-    let scratch = Scratch::new()?;
+    let scratch = Scratch::new("vision")?;
     let backend = format!("{THREADS} threads, batch {BATCH}");
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     // First, while the process holds nothing else: the system tells the highest memory so far.
@@ -45,28 +46,10 @@ pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Rep
     Ok(report)
 }
 
-/// A folder of this run, removed at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, Error> {
-        let path = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays behind lies in the system's folder for such things.
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Highest memory of the whole process while ViT-B takes PNG tiles to CLS tokens.
 fn memory(scratch: &Scratch, report: &mut Report) -> Result<(), Error> {
     let plan = SyntheticPlan { side: 224, patients: 2, tiles: 4, sites: 1, seed: 1 };
-    let tiles = plan.write(&scratch.0.join("tiles"))?;
+    let tiles = plan.write(&scratch.path().join("tiles"))?;
     let bench = ExtractionBench::new(Config::vit_base(), BATCH, THREADS)?;
     let extraction = Extraction {
         model: bench.model(),
@@ -106,7 +89,7 @@ fn speed(
     ];
     let bench = ExtractionBench::new(config, BATCH, THREADS)?;
     let (weights, pixels) =
-        (scratch.0.join(format!("{name}.safetensors")), scratch.0.join(format!("{name}.f32")));
+        (scratch.path().join(format!("{name}.safetensors")), scratch.path().join(format!("{name}.f32")));
     bench.write(&weights, &pixels)?;
     let mut peer = OnnxRuntime::start(peers, &shape, &weights, &pixels);
     bench.once()?;

@@ -8,7 +8,7 @@ use super::event::DemoEvent;
 use super::gather::Learned;
 use super::jobs::Jobs;
 use super::paper;
-use super::results::{Agreement, Evaluation};
+use super::results::{Evaluation, SameClasses};
 use super::study::Study;
 use super::tiles::Lists;
 use blindscope_classify::Head;
@@ -19,7 +19,7 @@ use blindscope_learn::jobs::{Model, UpdateState, encrypted_form};
 pub(super) struct Answered {
     pub(super) configurations: Vec<Evaluation>,
     pub(super) others: Vec<Evaluation>,
-    pub(super) agreement: Vec<Agreement>,
+    pub(super) agreement: Vec<SameClasses>,
 }
 
 /// What the steps before left for the asker.

@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::error::Result;
 use super::evaluate::class;
-use super::results::Agreement;
+use super::results::SameClasses;
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Plan, Policy, Server};
 
 /// Encrypted inferences of one token whose median is given.
@@ -16,7 +16,7 @@ pub(super) const LONE: usize = 11;
 /// Answers of the encrypted head with how they compare.
 pub(super) struct Answers {
     pub(super) logits: Vec<Vec<f64>>,
-    pub(super) agreement: Agreement,
+    pub(super) agreement: SameClasses,
 }
 
 /// Bytes of a question of one token, and the median milliseconds of its answer: by the clock, and of the processor.

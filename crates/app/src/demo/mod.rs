@@ -12,7 +12,7 @@ mod extraction;
 mod gather;
 mod inference;
 mod jobs;
-mod ledger;
+mod journal;
 mod options;
 pub mod paper;
 mod project;
@@ -27,7 +27,7 @@ pub use error::{Error, Result};
 pub use event::DemoEvent;
 pub use options::{DemoOptions, OwnData, SITES};
 pub use results::{
-    Agreement, BackboneFigures, ClientCurve, DataFigures, DemoResults, Estimate, Evaluation, Exactness,
-    LogFigures, StepFigures, TrafficFigures,
+    BackboneFigures, ClientCurve, DataFigures, DemoResults, Estimate, Evaluation, Exactness, LogFigures,
+    SameClasses, StepFigures, TrafficFigures,
 };
 pub use run::{DemoOutcome, run};

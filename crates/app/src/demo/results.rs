@@ -42,7 +42,7 @@ pub struct DemoResults {
     /// Whether encrypted jobs ended in the bytes of their clear twins.
     pub exact: Vec<Exactness>,
     /// Encrypted inference against the same head in the clear.
-    pub agreement: Vec<Agreement>,
+    pub agreement: Vec<SameClasses>,
     /// The audit log.
     pub log: LogFigures,
 }
@@ -155,7 +155,7 @@ pub struct Exactness {
 
 /// Encrypted inference beside the same head in the clear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Agreement {
+pub struct SameClasses {
     /// The head.
     pub head: String,
     /// Tokens asked.

@@ -9,7 +9,7 @@ use tokio::runtime::Runtime;
 use super::error::{Error, Result, read};
 use super::inference::{Answers, LONE, compare, lone_processor_ms, median, smallest_lead};
 use super::options::{DemoOptions, SITES};
-use super::results::Agreement;
+use super::results::SameClasses;
 use super::tiles::ASKER;
 use blindscope_classify::Head;
 use blindscope_federation::{JobSpec, JobStatus, JobView, Record};
@@ -115,7 +115,7 @@ impl Study {
         let clear = head.logits(tokens)?;
         let (same_class, worst_error) = compare(&clear, &logits);
         let batches = || tokens.chunks(plan.literal().batch.max(1)).map(<[Vec<f64>]>::len);
-        let agreement = Agreement {
+        let agreement = SameClasses {
             head: job.to_owned(),
             tokens: tokens.len(),
             same_class,

@@ -10,6 +10,6 @@ mod subspace;
 mod variation;
 
 pub use objective::Objective;
-pub use run::{Matched, Plan, Step, reconstruct};
+pub use run::{Matched, MatchingStep, Plan, reconstruct};
 pub use subspace::Subspace;
 pub use variation::total_variation;

@@ -1,4 +1,5 @@
-//! The search itself.
+//! Gradient matching as a search: from several random starts, images are moved by Adam until their gradient points as the observed one
+//! does; the start that came nearest is the answer.
 
 use std::ops::ControlFlow;
 
@@ -20,7 +21,7 @@ pub struct Plan {
     pub steps: usize,
     /// Random starts; the one with the least objective wins.
     pub restarts: usize,
-    /// Step size in normalised pixels.
+    /// MatchingStep size in normalised pixels.
     pub rate: f32,
     /// Weight α of total variation.
     pub variation: f32,
@@ -36,7 +37,7 @@ impl Default for Plan {
 
 /// Where a search stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Step {
+pub struct MatchingStep {
     /// The start, from 0.
     pub restart: usize,
     /// Steps done in it.
@@ -68,7 +69,7 @@ pub fn reconstruct(
     subspace: Option<&Subspace>,
     start: Option<&[f32]>,
     plan: &Plan,
-    progress: &mut dyn FnMut(&Step) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(&MatchingStep) -> ControlFlow<()>,
 ) -> Result<Matched> {
     if plan.steps == 0 || plan.restarts == 0 {
         let (setting, value) = ("steps × restarts", "0".to_owned());
@@ -131,7 +132,7 @@ impl Search<'_> {
     fn descend(
         &mut self,
         mut pixels: Vec<f32>,
-        progress: &mut dyn FnMut(&Step) -> ControlFlow<()>,
+        progress: &mut dyn FnMut(&MatchingStep) -> ControlFlow<()>,
     ) -> Result<(Matched, bool)> {
         let mut adam = Adam::new(pixels.len());
         let mut best = Matched { pixels: pixels.clone(), distance: f64::INFINITY, history: Vec::new() };
@@ -146,7 +147,7 @@ impl Search<'_> {
             if at.distance < best.distance {
                 best = Matched { pixels: pixels.clone(), distance: at.distance, history: Vec::new() };
             }
-            if progress(&Step { restart: self.restart, step, distance: at.distance }).is_break() {
+            if progress(&MatchingStep { restart: self.restart, step, distance: at.distance }).is_break() {
                 stopped = true;
                 break;
             }

@@ -37,7 +37,7 @@ pub struct SiteTools<'a> {
 /// `marks` are to be stored with the answer, whatever that is, and before it leaves.
 ///
 /// # Errors
-/// [`Error`]; [`Error::cause`] is what the site then answers.
+/// [`Error`] where the task's inputs, the data or the disk do not allow an answer; [`Error::cause`] is what the site then answers.
 pub fn site_payload(
     tools: &SiteTools<'_>,
     task: &Task,

@@ -110,7 +110,8 @@ fn stranger(site: SiteId) -> blindscope_threshold::Error {
 /// A site's share of the key, from the parts that were sealed to it. Secret; zeroed on drop.
 ///
 /// # Errors
-/// [`Error::Payload`] names the sender of a part that does not open or is not of this ceremony; [`Error::Io`].
+/// [`Error::Payload`] names the sender of a part that does not open or is not of this ceremony; [`Error::Io`] where a blob cannot
+/// be read or written.
 pub(crate) fn open_parts(
     study: &Study,
     (job, ceremony): (JobId, &Transcript),

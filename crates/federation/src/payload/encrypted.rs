@@ -55,7 +55,7 @@ pub(crate) fn next(
 /// The ciphertexts of an encrypted head or of answers, as they stand in a job's result.
 ///
 /// # Errors
-/// [`Error::Ckks`], [`Error::Length`] for bytes that are not these.
+/// [`Error::Ckks`] or [`Error::Length`] for bytes that are not these.
 pub fn read_ciphertexts(
     study: &Study,
     circuit: &Circuit,
@@ -76,7 +76,8 @@ pub fn read_ciphertexts(
 /// Encrypts a site's part of a head under the inference key.
 ///
 /// # Errors
-/// [`Error::Learning`] for plaintexts that are not the job's; [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
+/// [`Error::Learning`] for plaintexts that are not the job's; [`Error::Length`] or [`Error::Ckks`] for a key that is none;
+/// [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn write_head(
     study: &Study,
     (circuit, levels): (&Circuit, &[Level]),
@@ -102,7 +103,7 @@ pub(crate) fn write_head(
 /// Writes the sums of these payloads' ciphertexts, place by place. `base` is what the others refresh.
 ///
 /// # Errors
-/// [`Error::Payload`] names the site whose payload does not add; [`Error::Io`].
+/// [`Error::Payload`] names the site whose payload does not add; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn add_ciphertexts(
     study: &Study,
     (circuit, levels): (&Circuit, &[Level]),

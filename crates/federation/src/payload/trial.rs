@@ -32,7 +32,8 @@ fn trials(study: &Study, of: KeySession<'_>, key: &PublicKey) -> Result<Vec<Tria
 /// Writes a site's shares of the trial values of its committees: the same bytes whenever they are made.
 ///
 /// # Errors
-/// [`Error::Threshold`] for masks without room; [`Error::Length`], [`Error::Ckks`], [`Error::Io`].
+/// [`Error::Threshold`] for masks without room; [`Error::Length`] or [`Error::Ckks`] for a key that is none; [`Error::Io`] where a
+/// blob cannot be read or written.
 pub(crate) fn write_trial_shares(
     study: &Study,
     of: KeySession<'_>,
@@ -54,7 +55,7 @@ pub(crate) fn write_trial_shares(
 ///
 /// # Errors
 /// [`Error::Payload`] names a site whose bytes are no shares; [`Error::Trial`] the sites that are in no committee that opened its
-/// value, where one did not; [`Error::Io`].
+/// value, where one did not; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn check_trials(
     study: &Study,
     of: KeySession<'_>,

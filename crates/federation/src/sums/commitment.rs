@@ -53,7 +53,9 @@ impl Commitment {
     /// to another set.
     ///
     /// # Errors
-    /// [`SumRefusal::Order`], [`SumRefusal::Cohort`], [`SumRefusal::OtherSetOfInput`], [`Error::Length`], and as [`SignedUpload::from_bytes`].
+    /// [`SumRefusal::Order`] for uploads out of order or twice; [`SumRefusal::Cohort`] for fewer sites than the round's least;
+    /// [`SumRefusal::OtherSetOfInput`] for another set than the input is bound to; [`Error::Length`] for a sum of another length;
+    /// as [`SignedUpload::from_bytes`].
     pub fn check(&self, round: &SumRound) -> Result<()> {
         for pair in self.uploads.windows(2) {
             if let [a, b] = pair
@@ -96,7 +98,8 @@ impl Commitment {
     /// The commitment of these bytes, checked.
     ///
     /// # Errors
-    /// [`Error::Oversize`], [`Error::Length`], and as [`Self::check`].
+    /// [`Error::Oversize`] for more bytes than the roster allows; [`Error::Length`] for bytes that end early or late; as
+    /// [`Self::check`].
     pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
         let max = Self::max_len(round);
         if bytes.len() > max {

@@ -107,7 +107,7 @@ impl Epoch {
     /// The roster of these bytes.
     ///
     /// # Errors
-    /// [`Error::Oversize`], [`Error::Message`], and as [`Self::new`].
+    /// [`Error::Oversize`] for more bytes than a roster has; [`Error::Message`] for bytes that are none; as [`Self::new`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::new(message::from_text("roster", bytes, MAX_LEN)?)
     }
@@ -193,7 +193,8 @@ impl Succession {
     /// The next version, if a quorum of the old one signed it and it follows.
     ///
     /// # Errors
-    /// [`SumRefusal::Successor`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`], [`SumRefusal::Quorum`].
+    /// [`SumRefusal::Successor`] for a version that may not follow; [`SumRefusal::Stranger`] and [`SumRefusal::Signature`] for a signature that
+    /// is no member's; [`SumRefusal::Quorum`] for too few.
     pub fn check(&self, old: &Epoch) -> Result<()> {
         follows(old, &self.next)?;
         let digest = successor_digest(&old.digest(), &self.next.digest());

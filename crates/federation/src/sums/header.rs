@@ -124,8 +124,9 @@ impl SignedUpload {
     /// The header of these bytes, if it is of this round and signed by the site that it names.
     ///
     /// # Errors
-    /// [`crate::Error::Length`], [`crate::Error::Message`], [`crate::Error::Aggregate`] for check polynomials that are none;
-    /// [`SumRefusal::OtherRound`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`].
+    /// [`crate::Error::Length`] and [`crate::Error::Message`] for bytes that are no header; [`crate::Error::Aggregate`] for check
+    /// polynomials that are none; [`SumRefusal::OtherRound`] for one of another round; [`SumRefusal::Signature`] for one that its
+    /// site did not sign; [`SumRefusal::Stranger`] for a site that is not of the roster.
     pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
         let parts = round.plan().sealed_parts() as usize;
         let upload = parse(WHAT, bytes, Self::len(round), |r| {

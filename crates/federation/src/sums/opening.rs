@@ -33,8 +33,8 @@ impl SumOpening {
     /// Adds up a holder's parts of the agreed set and signs the sum. Its mark is stored first: [`super::SumSite::judge_opening`].
     ///
     /// # Errors
-    /// [`SumRefusal::Part`] for a part that is not usable, [`SumRefusal::Stranger`], [`SumRefusal::OtherSet`] for another
-    /// commitment than was agreed.
+    /// [`SumRefusal::Part`] for a part that is not usable, [`SumRefusal::Stranger`] for a site that is no holder;
+    /// [`SumRefusal::OtherSet`] for another commitment than was agreed.
     pub fn sign(
         round: &SumRound,
         holder: SiteId,
@@ -67,8 +67,9 @@ impl SumOpening {
     /// The opening of these bytes, if it is of this round and its holder signed it.
     ///
     /// # Errors
-    /// [`crate::Error::Length`], [`crate::Error::Aggregate`] for numbers that no sum of parts has, [`SumRefusal::OtherRound`],
-    /// [`SumRefusal::Signature`], [`SumRefusal::Stranger`].
+    /// [`crate::Error::Length`] for bytes that are no opening; [`crate::Error::Aggregate`] for numbers that no sum of parts has;
+    /// [`SumRefusal::OtherRound`] for one of another round; [`SumRefusal::Signature`] for one that its holder did not sign;
+    /// [`SumRefusal::Stranger`] for a site that is no holder.
     pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
         let (name, holder, commitment, list, parts, signature) = parse(WHAT, bytes, Self::len(round), |r| {
             Ok((

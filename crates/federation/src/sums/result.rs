@@ -18,8 +18,9 @@ pub struct SumResult {
 /// Of a large round it is the sum of the committed bodies, or nothing is released; of a small one every signer has added it up.
 ///
 /// # Errors
-/// [`SumRefusal::Openings`] for fewer than `t` openings of this set, sum and list; [`SumRefusal::NotTheSum`];
-/// [`Error::Aggregate`] where keys, noise or bytes are not those of a sum: nothing that `sink` was given may be used then.
+/// [`SumRefusal::Openings`] for fewer than `t` openings of this set, sum and list; [`SumRefusal::NotTheSum`] for another sum than
+/// the one that was named; [`Error::Aggregate`] where keys, noise or bytes are not those of a sum: nothing that `sink` was given
+/// may be used then.
 pub fn read_result(
     round: &SumRound,
     commitment: &Commitment,

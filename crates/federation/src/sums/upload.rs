@@ -58,8 +58,8 @@ impl Write for Tee<'_> {
 /// secrets follow from half of them, site, round and values; the other half is the upload's nonce.
 ///
 /// # Errors
-/// [`Error::Aggregate`] for values that are not what the round says; [`SumRefusal::Broken`]; [`Error::Io`]. Nothing of what was
-/// written may be sent then.
+/// [`Error::Aggregate`] for values that are not what the round says; [`SumRefusal::Broken`] where what was encrypted does not
+/// decrypt to the values; [`Error::Io`] where writing fails. Nothing of what was written may be sent then.
 pub fn write_upload(
     by: &Uploader<'_>,
     pairs: bool,

@@ -49,7 +49,7 @@ pub(super) static KIND: Learned = Learned {
 };
 
 /// What follows from a job's settings and what it starts from: all that sites, coordinator and askers share.
-pub struct Agreed {
+pub struct CommonHead {
     settings: EncryptedHeadSettings,
     /// The head that the first layer starts from.
     start: HeadLiteral,
@@ -57,7 +57,7 @@ pub struct Agreed {
     pub plan: Plan,
 }
 
-impl Agreed {
+impl CommonHead {
     /// What a job of kind `inference-keys` or `encrypted-head` agrees on. `start` is the result that it starts from.
     ///
     /// # Errors
@@ -267,8 +267,8 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
         reason: e.to_string(),
     })?;
     let mut spec = JobSpec { settings: value, ..spec };
-    let agreed = Agreed::of(&spec, start)?;
-    let circuit = agreed.circuit();
+    let common = CommonHead::of(&spec, start)?;
+    let circuit = common.circuit();
     circuit.flooding(study).map_err(|e| Error::Settings {
         job: spec.name.clone(),
         kind: spec.kind.name(),
@@ -276,7 +276,7 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     })?;
     spec.circuit = Some(Box::new(circuit));
     if spec.kind == blindscope_federation::JobKind::EncryptedHead {
-        spec.levels = agreed.levels()?;
+        spec.levels = common.levels()?;
     }
     Ok(spec)
 }
@@ -286,9 +286,9 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
 /// # Errors
 /// As [`complete`], and those of training.
 pub fn encrypted_head_twin(spec: &JobSpec, start: &[u8], sites: &[&SiteData]) -> Result<Head> {
-    let agreed = Agreed::of(spec, start)?;
-    let heads: Vec<Head> = sites.iter().map(|data| agreed.train(data, &|_| {})).collect::<Result<_>>()?;
-    let mut literal = agreed.start.clone();
+    let common = CommonHead::of(spec, start)?;
+    let heads: Vec<Head> = sites.iter().map(|data| common.train(data, &|_| {})).collect::<Result<_>>()?;
+    let mut literal = common.start.clone();
     if let Map::Polynomial { inner, .. } = &mut literal.map {
         let firsts: Vec<&Affine> = heads.iter().filter_map(|h| first(h.literal())).collect();
         let mean =

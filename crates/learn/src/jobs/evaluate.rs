@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chacha20::ChaCha20Rng;
 use rand::SeedableRng;
 
-use super::encrypted_head::Agreed;
+use super::encrypted_head::CommonHead;
 use blindscope_ckks::{Ciphertext, Level};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
 use blindscope_federation::{Asked, Blob, Blobs, Evaluation, LearnError, payload};
@@ -62,14 +62,14 @@ impl EncryptedHeads {
 fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
     let Evaluation { head, start, opening, keys } = asked.evaluation;
     let circuit = head.circuit.as_deref().ok_or("the head's job has no circuit")?;
-    let agreed = Agreed::of(head, &whole(blobs, start)?)?;
-    let levels: Vec<Level> = agreed.levels()?.into_iter().map(|l| Level(l as usize)).collect();
+    let common = CommonHead::of(head, &whole(blobs, start)?)?;
+    let levels: Vec<Level> = common.levels()?.into_iter().map(|l| Level(l as usize)).collect();
     let first = payload::read_ciphertexts(asked.study, circuit, &levels, &whole(blobs, &opening.sum)?)?;
-    let first = EncryptedHead::from_ciphertexts(&agreed.plan, first)?;
-    let server = Server::encrypted(&agreed.served(opening.committed.len())?, &agreed.plan, first)?;
+    let first = EncryptedHead::from_ciphertexts(&common.plan, first)?;
+    let server = Server::encrypted(&common.served(opening.committed.len())?, &common.plan, first)?;
     let (galois, relin) = payload::read_evaluation_keys(asked.study, circuit, &whole(blobs, keys)?)?;
     let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None };
-    Ok(Ready { plan: agreed.plan, server, keys })
+    Ok(Ready { plan: common.plan, server, keys })
 }
 
 fn whole(blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>, LearnError> {

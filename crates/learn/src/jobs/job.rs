@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::encrypted_head::Agreed;
+use super::encrypted_head::CommonHead;
 use super::evaluate::EncryptedHeads;
 use super::labels::Terms;
 use super::{EpochFigures, Error, Learning, Result, SiteData, kind};
@@ -126,9 +126,21 @@ impl Contribution for SiteLearner {
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
     }
 
+    fn follow(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> std::result::Result<Advanced, LearnError> {
+        self.check(job)?;
+        Ok(learning(job)?.advance(round, input, sums, committed)?)
+    }
+
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
         self.check(job)?;
-        Ok(Agreed::of(job, input)?.contribute(job, &self.data, &self.watch)?)
+        Ok(CommonHead::of(job, input)?.contribute(job, &self.data, &self.watch)?)
     }
 
     fn evaluate(
@@ -142,11 +154,11 @@ impl Contribution for SiteLearner {
 
 /// The coordinator's end: a function of its arguments alone; encrypted heads are kept ready.
 #[derive(Default)]
-pub struct Coordinator {
+pub struct CoordinatorLearner {
     heads: EncryptedHeads,
 }
 
-impl Advance for Coordinator {
+impl Advance for CoordinatorLearner {
     fn advance(
         &self,
         job: &JobSpec,

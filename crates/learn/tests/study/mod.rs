@@ -7,7 +7,7 @@ use rand::{RngExt, SeedableRng};
 
 use blindscope_aggregate::one_round::Plan;
 use blindscope_federation::{Advance, Advanced, Contribution, JobSpec};
-use blindscope_learn::jobs::{Coordinator, EpochFigures, Examples, SiteData, SiteLearner};
+use blindscope_learn::jobs::{CoordinatorLearner, EpochFigures, Examples, SiteData, SiteLearner};
 #[path = "../../../aggregate/tests/one_round/world.rs"]
 mod world;
 use world::World;
@@ -33,7 +33,7 @@ impl Study {
                 assert!(update.iter().all(|v| *v <= job.max), "{} round {round}: above max", job.kind);
             }
             let sums = self.sum(job, &updates);
-            let next = Coordinator::default().advance(job, round, &input, &sums, sites.len()).unwrap();
+            let next = CoordinatorLearner::default().advance(job, round, &input, &sums, sites.len()).unwrap();
             opened.push(sums);
             match next {
                 Advanced::Next(next) => input = next,

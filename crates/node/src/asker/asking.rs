@@ -1,4 +1,4 @@
-//! The asker's side.
+//! Asking a head in the clear: keys are made for its plan and sent once, then every batch of tokens is one question and one answer.
 
 use rand_core::CryptoRng;
 
@@ -33,7 +33,7 @@ impl Asking {
         let settings: PartySettings = kit.settings(overrides)?;
         let client = kit.client(&settings.coordinator)?;
         let job = job.to_owned();
-        let header = header(&Wish { job: job.clone(), ..Wish::default() })?;
+        let header = header(&Wish::Head { job: job.clone() })?;
         let plan = Plan::from_bytes(&client.offer(header.clone().into()).await?)?;
         let secret = AskerSecret::generate(&plan, rng)?;
         let bytes = EvaluationKeys::generate(&plan, &secret, rng)?.to_bytes(&plan)?;
@@ -59,8 +59,7 @@ impl Asking {
         for batch in tokens.chunks(self.plan().literal().batch.max(1)) {
             let question = self.asker.encrypt(batch, &self.secret, rng)?;
             let blob = Blob::of(&question);
-            let wish =
-                Wish { job: self.job.clone(), keys: Some(self.keys), tokens: batch.len(), ..Wish::default() };
+            let wish = Wish::Answers { job: self.job.clone(), keys: self.keys, tokens: batch.len() };
             let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
             let most = self.plan().answer_len(batch.len()) as u64;
             let answer = self.client.infer(upload, Box::new(std::io::Cursor::new(question)), most).await?;

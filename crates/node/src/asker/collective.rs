@@ -39,8 +39,8 @@ pub async fn predict_encrypted(
 ) -> Result<Vec<Prediction>> {
     let (study, settings): (_, PartySettings) = (kit.study()?, kit.settings(overrides)?);
     let client = kit.client(&settings.coordinator)?;
-    let wish = Wish { job: job.to_owned(), encrypted: true, ..Wish::default() };
-    let offer: EncryptedOffer = parse(&client.offer(header(&wish)?.into()).await?)?;
+    let wish = header(&Wish::EncryptedHead { job: job.to_owned() })?;
+    let offer: EncryptedOffer = parse(&client.offer(wish.into()).await?)?;
     let plan = Plan::from_bytes(offer.plan.as_bytes())?;
     check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
     warn_of_clips(&plan, tokens)?;
@@ -53,7 +53,8 @@ pub async fn predict_encrypted(
         let of = (offer.ceremony, offer.head, &Blob::of(&own));
         let (remainder, dealt) = payload::deal(&study, of, &offer.holders, &asker.encode(batch)?, rng)?;
         let body = [&own[..], &remainder, &dealt].concat();
-        let wish = Wish { tokens: batch.len(), holders: offer.holders.clone(), ..wish.clone() };
+        let (job, tokens, holders) = (job.to_owned(), batch.len(), offer.holders.clone());
+        let wish = Wish::EncryptedAnswers { job, tokens, holders };
         let blob = Blob::of(&body);
         let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
         let receipt = client.infer(upload, Box::new(std::io::Cursor::new(body)), MAX_RECEIPT).await?;
@@ -74,7 +75,7 @@ async fn wait(
     question: JobId,
     seen: &mut (impl FnMut(&JobView) + Send),
 ) -> Result<Blob> {
-    let wish = Wish { question: Some(question), ..Wish::default() };
+    let wish = Wish::Progress { question };
     let mut last: Option<JobView> = None;
     loop {
         let view: JobView = parse(&client.offer(header(&wish)?.into()).await?)?;

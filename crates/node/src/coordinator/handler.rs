@@ -7,14 +7,13 @@ use bytes::Bytes;
 
 use super::callers::{Caller, Callers};
 use super::desk::Desk;
-use super::inference::{Oracle, Questions, wish};
+use super::inference::{Oracle, Questions, misplaced, wish};
 use super::{admin, refusal, uploads};
-use crate::documents::{Machine, Presence, REFUSED};
+use crate::documents::{Machine, Presence, REFUSED, Wish};
 use crate::system;
 use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
 use blindscope_transport::{
-    Admission, Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream,
-    Upload,
+    Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream, Upload, Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -75,7 +74,7 @@ impl Handler for Coordinating {
         Ok(Source { len, digest, bytes: Box::new(bytes) })
     }
 
-    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         let site = self.callers.site(peer)?;
         uploads::admit(&self.desk, site, &upload)
     }
@@ -100,23 +99,31 @@ impl Handler for Coordinating {
     }
 
     async fn offer(&self, peer: Peer, document: Bytes) -> Answer<Bytes> {
-        let (oracle, wish) = (self.oracle(peer)?, wish(&document)?);
-        if wish.encrypted || wish.question.is_some() {
-            return self.questions.offer(&self.desk, oracle, &wish);
+        let oracle = self.oracle(peer)?;
+        match wish(&document)? {
+            Wish::Head { job } => oracle.offer(&self.desk.now(), &job),
+            Wish::EncryptedHead { job } => self.questions.offer(&self.desk, oracle, &job),
+            Wish::Progress { question } => Questions::progress(&self.desk, question),
+            other => Err(misplaced("offer", &other)),
         }
-        oracle.offer(&self.desk.now(), &document)
     }
 
-    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         self.oracle(peer)?.put_keys(&self.desk.now(), peer, &upload)
     }
 
-    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
-        let (oracle, wish) = (self.oracle(peer)?, wish(&upload.header)?);
-        if wish.encrypted {
-            return Questions::infer(&self.questions, &self.desk, oracle, peer, (&wish, &upload));
+    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Source>> {
+        let oracle = self.oracle(peer)?;
+        match wish(&upload.header)? {
+            Wish::Answers { job, keys, tokens } => {
+                oracle.infer(&self.desk.now(), peer, (&job, keys, tokens), &upload)
+            }
+            Wish::EncryptedAnswers { job, tokens, holders } => {
+                let asked = (&*job, tokens, holders);
+                Questions::infer(&self.questions, &self.desk, oracle, peer, asked, &upload)
+            }
+            other => Err(misplaced("infer", &other)),
         }
-        oracle.infer(&self.desk.now(), peer, &upload)
     }
 }
 

@@ -8,10 +8,10 @@ use super::desk::Desk;
 use super::refusal;
 use blindscope_federation::{Blob, Input, Record, SignedHeader, SiteId};
 use blindscope_store::Unfinished;
-use blindscope_transport::{Admission, Answer, Class, Finishing, Intake, Refusal, Upload};
+use blindscope_transport::{Answer, Class, Finishing, Intake, Refusal, Upload, Uptake};
 
 /// Judges an announced answer of `site`.
-pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<Admission<Bytes>> {
+pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<Uptake<Bytes>> {
     let header = SignedHeader::from_bytes(&upload.header)
         .map_err(|e| Refusal::new(Class::Invalid, "bad-header", e.to_string()))?;
     if header.header.site != site {
@@ -22,7 +22,7 @@ pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<A
     }
     let announced = Blob { digest: upload.digest, len: upload.len };
     match desk.now().admit(&header).map_err(|e| refusal::protocol(&e))? {
-        blindscope_federation::Admission::Known(receipt) => Ok(Admission::Already(receipt_bytes(&receipt))),
+        blindscope_federation::Admission::Known(receipt) => Ok(Uptake::Already(receipt_bytes(&receipt))),
         blindscope_federation::Admission::Expected { payload } => {
             let expected = payload.unwrap_or_else(|| Blob::of(&[]));
             if announced != expected {
@@ -33,7 +33,7 @@ pub(super) fn admit(desk: &Arc<Desk>, site: SiteId, upload: &Upload) -> Answer<A
             }
             let unfinished = payload.map(|blob| desk.blobs.begin(blob.len)).transpose();
             let unfinished = unfinished.map_err(|e| refusal::store(&e))?;
-            Ok(Admission::Take(Box::new(Payload { desk: desk.clone(), header, unfinished })))
+            Ok(Uptake::Take(Box::new(Payload { desk: desk.clone(), header, unfinished })))
         }
     }
 }

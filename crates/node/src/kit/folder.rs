@@ -35,13 +35,13 @@ pub struct Kit {
 pub struct Members {
     /// In the order in which they were signed.
     #[serde(default)]
-    pub member: Vec<Member>,
+    pub member: Vec<Person>,
 }
 
 /// Somebody who is not a site.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Member {
+pub struct Person {
     /// Its name.
     pub name: String,
     /// What it may do.

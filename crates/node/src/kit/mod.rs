@@ -11,6 +11,6 @@ pub mod reference;
 mod settings;
 
 pub use approvals::{Approval, Approvals, Consent};
-pub use folder::{Kit, Member, Members};
+pub use folder::{Kit, Members, Person};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tonic::{Status, Streaming};
 
 use super::slots::Slots;
-use crate::handler::{Admission, Answer, Intake, Upload};
+use crate::handler::{Answer, Intake, Upload, Uptake};
 use crate::identity::Peer;
 use crate::limits::Limits;
 use crate::message::{Head, PIECE, Piece};
@@ -44,7 +44,7 @@ impl Reception {
     ) -> Answer<T>
     where
         T: Send + 'static,
-        F: Future<Output = Answer<Admission<T>>>,
+        F: Future<Output = Answer<Uptake<T>>>,
     {
         let _slot = self.each.take(peer.id).ok_or_else(|| self.too_many())?;
         let first = timeout(self.limits.grace, body.message()).await.map_err(|_| self.slow(0, 0))?;
@@ -53,8 +53,8 @@ impl Reception {
         let _turn = waiting.ok().and_then(Result::ok).ok_or_else(busy)?;
         let (len, digest) = (upload.len, upload.digest);
         let intake = match timeout(self.limits.answer, admit(upload)).await.map_err(|_| busy())?? {
-            Admission::Take(intake) => intake,
-            Admission::Already(answer) => return Ok(answer),
+            Uptake::Take(intake) => intake,
+            Uptake::Already(answer) => return Ok(answer),
         };
         let intake = self.body(&mut body, len, digest, intake).await?;
         intake.finish().await

@@ -16,8 +16,8 @@ use rcgen::{
 use sha2::{Digest as _, Sha256};
 
 use blindscope_transport::{
-    Admission, Answer, Class, Client, ClientTls, Command, Credentials, Documents, Finishing, Handler, Intake,
-    Join, Joined, Limits, Peer, PeerId, Refusal, Server, ServerTls, Source, Stop, Stream, Upload,
+    Answer, Class, Client, ClientTls, Command, Credentials, Documents, Finishing, Handler, Intake, Join,
+    Joined, Limits, Peer, PeerId, Refusal, Server, ServerTls, Source, Stop, Stream, Upload, Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -140,21 +140,17 @@ impl Handler for Memory {
         Ok(Source { len: bytes.len() as u64, digest, bytes: Box::new(Cursor::new(bytes)) })
     }
 
-    async fn submit(&self, _: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn submit(&self, _: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         self.begun.fetch_add(1, Ordering::SeqCst);
         if self.takes > 0 && upload.len != self.takes {
             let refusal = Refusal::new(Class::Invalid, "wrong-length", "another length is expected");
             return Err(refusal.fact("announced", upload.len).fact("expected", self.takes));
         }
         if self.blobs.lock().unwrap().contains_key(&upload.digest.0) {
-            return Ok(Admission::Already(Bytes::from_static(b"had it")));
+            return Ok(Uptake::Already(Bytes::from_static(b"had it")));
         }
         let bytes = Vec::new();
-        Ok(Admission::Take(Box::new(Into {
-            blobs: self.blobs.clone(),
-            written: self.written.clone(),
-            bytes,
-        })))
+        Ok(Uptake::Take(Box::new(Into { blobs: self.blobs.clone(), written: self.written.clone(), bytes })))
     }
 
     async fn command(&self, _: Peer, command: Command, document: Bytes) -> Answer<Bytes> {

@@ -87,29 +87,46 @@ fn read(path: &Path, columns: &CsvColumns, labelled: bool) -> Result<Dataset> {
         let field = |at: usize| record.get(at).unwrap_or("").to_owned();
         let (id, label) = (field(path_at), label_at.map_or(String::new(), field));
         let several = labels.get(&plain(&id)).filter(|labels| labels.len() > 1);
-        let reason = if record.len() > header.len() {
-            format!(
-                "has {} fields, more than the {} of the header; put values with commas in quotes",
-                record.len(),
-                header.len()
-            )
-        } else if id.is_empty() || (labelled && label.is_empty()) {
-            "has no path or no label".into()
-        } else if record.iter().any(|cell| cell.chars().any(char::is_control)) {
-            "holds a line break or another control character within a value".into()
-        } else if let Some(labels) = several {
-            let labels: Vec<&str> = labels.iter().map(String::as_str).collect();
-            format!("names a path that is listed under several labels: {}", labels.join(", "))
-        } else if !seen.insert(plain(&id)) {
-            "names a path that an earlier line names".into()
-        } else {
-            let [group, patient, site] = optional.map(|at| at.map(field).filter(|v| !v.is_empty()));
-            let group = group.map(|g| if columns.groups_within_label { format!("{label}/{g}") } else { g });
-            rows.push((label, Sample { path: root.join(&id), id, label: 0, group, patient, site }));
+        let unusable =
+            unusable(&record, header.len(), id.is_empty() || (labelled && label.is_empty()), several);
+        let twice =
+            || (!seen.insert(plain(&id))).then(|| "names a path that an earlier line names".to_owned());
+        if let Some(reason) = unusable.or_else(twice) {
+            rejected.push(Rejected { id: format!("line {line}: {}", id.escape_debug()), reason });
             continue;
-        };
-        rejected.push(Rejected { id: format!("line {line}: {}", id.escape_debug()), reason });
+        }
+        let [group, patient, site] = optional.map(|at| at.map(field).filter(|v| !v.is_empty()));
+        let group = group.map(|g| if columns.groups_within_label { format!("{label}/{g}") } else { g });
+        rows.push((label, Sample { path: root.join(&id), id, label: 0, group, patient, site }));
     }
+    dataset(path, rows, rejected)
+}
+
+/// Why a row cannot be used whatever the others are; `labels` are those of its path where it has several.
+fn unusable(
+    record: &csv::StringRecord,
+    columns: usize,
+    bare: bool,
+    labels: Option<&BTreeSet<String>>,
+) -> Option<String> {
+    if record.len() > columns {
+        let fields = record.len();
+        return Some(format!(
+            "has {fields} fields, more than the {columns} of the header; put values with commas in quotes"
+        ));
+    }
+    if bare {
+        return Some("has no path or no label".into());
+    }
+    if record.iter().any(|cell| cell.chars().any(char::is_control)) {
+        return Some("holds a line break or another control character within a value".into());
+    }
+    let labels: Vec<&str> = labels?.iter().map(String::as_str).collect();
+    Some(format!("names a path that is listed under several labels: {}", labels.join(", ")))
+}
+
+/// The rows as samples of numbered classes, in the order of their names.
+fn dataset(path: &Path, rows: Vec<(String, Sample)>, rejected: Vec<Rejected>) -> Result<Dataset> {
     if rows.is_empty() {
         let why: Vec<String> = rejected.iter().take(3).map(|r| format!("{} {}", r.id, r.reason)).collect();
         let reason = format!("{} holds no usable row: {}", path.display(), why.join("; "));

@@ -11,6 +11,7 @@ use std::path::Path;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::milliseconds;
 use blindscope_classify::{
@@ -240,7 +241,8 @@ fn thousands(
     const BATCH: usize = 4096;
     let case = Case::new(head, Policy::new(BATCH).precise(8), bars.path, rng)?;
     let asked = tokens(rng, BATCH);
-    let mut file = tempfile()?;
+    // Questions are read as a server reads them.
+    let mut file = Scratch::new("inference")?.nameless()?;
     case.asker.encrypt_into(&asked, &case.secret, rng, &mut file)?;
     file.flush()?;
     let bytes = file.stream_position()? as f64;
@@ -267,14 +269,6 @@ fn thousands(
         None => report.missing.push("server memory: /proc does not tell the peak here".into()),
     }
     Ok(())
-}
-
-/// A file that is gone when it is closed: questions are read as a server reads them.
-fn tempfile() -> Result<std::fs::File, Error> {
-    let path = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
-    let file = std::fs::File::options().read(true).write(true).create_new(true).open(&path)?;
-    std::fs::remove_file(path)?;
-    Ok(file)
 }
 
 /// Peak resident memory of this whole process since it was last reset, in MB: an upper bound of the server's.

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 
 use super::memory::{peak_mib, reset_peak};
 use super::runtime::OnnxRuntime;
+use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::of_process;
 use blindscope_vision::data::Preprocess;
@@ -25,17 +26,14 @@ const AREA: &str = "slides";
 const SIDE: usize = 224;
 
 pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
-    let scratch = std::env::temp_dir().join(format!("blindscope-bench-slides-{}", std::process::id()));
-    std::fs::create_dir_all(&scratch)?;
+    let scratch = Scratch::new("slides")?;
     let mut report = Report {
         figures: Vec::new(),
         missing: Vec::new(),
         backend: "CPU time, one thread, best of runs".into(),
     };
-    let outcome = all(runs, data, peers, &scratch, &mut report);
-    // What stays behind lies in the system's folder for such things.
-    let _ = std::fs::remove_dir_all(&scratch);
-    outcome.map(|()| report)
+    all(runs, data, peers, scratch.path(), &mut report)?;
+    Ok(report)
 }
 
 fn all(

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::memory::{peak_mib, reset_peak};
+use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::of_process;
 use blindscope_aggregate::FixedPoint;
@@ -105,13 +105,14 @@ fn whole_update(plan: &Plan, report: &mut Report) -> Result<(), Error> {
     report
         .figures
         .push(Figure::of(AREA, "update_over_f32", "x of f32", Better::Lower, &[per_float]).must(0.75, 0.73));
-    let file = Temporary::new("upload");
-    let io = |source| Error::Io { path: file.0.clone(), source };
-    let mut out = BufWriter::new(File::create(&file.0).map_err(io)?);
+    let scratch = Scratch::new("sum")?;
+    let file = scratch.path().join("upload");
+    let io = |source| Error::Io { path: file.clone(), source };
+    let mut out = BufWriter::new(File::create(&file).map_err(io)?);
     write_body(plan, fixed, &mut out)?;
     out.flush().map_err(io)?;
     let add = measured(|| {
-        let mut inputs = [File::open(&file.0).map_err(io)?, File::open(&file.0).map_err(io)?];
+        let mut inputs = [File::open(&file).map_err(io)?, File::open(&file).map_err(io)?];
         let mut sink = Sink(0);
         write_sum(plan, &mut inputs, &mut sink)?;
         Ok(sink.0)
@@ -156,19 +157,4 @@ fn push(name: &str, m: &Measured, (seconds, memory): (Goal, Goal), report: &mut 
         return report.missing.push(format!("{name}_peak: this system has no /proc/self/clear_refs"));
     }
     report.figures.push(figure("_peak", "MiB", &m.peak, memory));
-}
-
-/// A file that goes away.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn new(name: &str) -> Self {
-        Self(std::env::temp_dir().join(format!("blindscope-bench-{}-{name}", std::process::id())))
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        let _: io::Result<()> = std::fs::remove_file::<&Path>(&self.0);
-    }
 }

@@ -1,6 +1,6 @@
 //! Tables of a demo's results.
 
-use crate::demo::{Agreement, DemoResults, paper};
+use crate::demo::{DemoResults, SameClasses, paper};
 use blindscope_report::{Result, Table};
 
 /// Bytes for people.
@@ -84,7 +84,7 @@ pub(super) fn inference(results: &DemoResults) -> Result<Table> {
     columns.push(paper::SOURCE);
     let mut table = Table::new("Encrypted inference of the held-out tokens", &columns);
     let all = &results.agreement;
-    let mut row = |name: &str, value: &dyn Fn(&Agreement) -> String, paper: &str| {
+    let mut row = |name: &str, value: &dyn Fn(&SameClasses) -> String, paper: &str| {
         let cells = std::iter::once(name.to_owned()).chain(all.iter().map(value)).chain([paper.to_owned()]);
         table.push(cells.collect())
     };

@@ -12,7 +12,7 @@ use super::evaluate::TestSet;
 use super::event::DemoEvent;
 use super::gather::{self, Learned};
 use super::jobs::Jobs;
-use super::ledger::Ledger;
+use super::journal::Journal;
 use super::options::{DemoOptions, SITES, Size, THRESHOLD};
 use super::project::project;
 use super::results::{DemoResults, LogFigures};
@@ -60,15 +60,15 @@ pub fn run(
     cancel: &AtomicBool,
 ) -> Result<DemoOutcome> {
     let size = Size::of(options);
-    let ledger = Ledger::open(options)?;
-    let mut demo = Demo { options, size, ledger, tell, cancel };
+    let journal = Journal::open(options)?;
+    let mut demo = Demo { options, size, journal, tell, cancel };
     demo.run()
 }
 
 struct Demo<'a> {
     options: &'a DemoOptions,
     size: Size,
-    ledger: Ledger,
+    journal: Journal,
     tell: &'a mut dyn FnMut(&DemoEvent),
     cancel: &'a AtomicBool,
 }
@@ -106,7 +106,7 @@ impl Demo<'_> {
             classes: test.classes.clone(),
             data: gather::data(&lists)?,
             backbone: gather::backbone(&backbone),
-            steps: self.ledger.steps().to_vec(),
+            steps: self.journal.steps().to_vec(),
             traffic: traffic::figures(&records),
             clients: gather::clients(&kits)?,
             configurations,
@@ -133,10 +133,10 @@ impl Demo<'_> {
             if stopped { Error::Stopped { folder: self.options.folder.clone() } } else { e }
         })?;
         let seconds = start.elapsed().as_secs_f64();
-        if self.ledger.has(name) {
+        if self.journal.has(name) {
             (self.tell)(&DemoEvent::Kept);
         } else {
-            self.ledger.finish(name, seconds)?;
+            self.journal.finish(name, seconds)?;
             (self.tell)(&DemoEvent::Done { seconds });
         }
         Ok(result)

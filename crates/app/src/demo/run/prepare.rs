@@ -14,7 +14,7 @@ use blindscope_learn::features::{Backbone, Features};
 impl Demo<'_> {
     pub(super) fn tiles(&mut self, kits: &Path) -> Result<Lists> {
         self.step(0, |demo| {
-            if demo.ledger.has(STEPS[0]) {
+            if demo.journal.has(STEPS[0]) {
                 return Ok(Lists::at(kits));
             }
             let lists = tiles::prepare(demo.options, &demo.size, kits)?;

@@ -36,7 +36,8 @@ pub struct AskedOf<'a> {
 ///
 /// # Errors
 /// [`Error::Threshold`] for a study whose questions cannot be dealt, and for plaintexts of other parameters; [`Error::Field`] for
-/// another number of holders; [`Error::ForeignSite`], [`Error::Seal`].
+/// another number of holders; [`Error::ForeignSite`] for a holder that is not of the study; [`Error::Seal`] for one whose key takes
+/// no seal.
 pub fn deal(
     study: &Study,
     (key, head, asker): (JobId, JobId, &Blob),

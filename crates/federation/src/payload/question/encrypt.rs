@@ -15,7 +15,8 @@ const ENCRYPT: &str = "encrypt shares of a question";
 /// Writes a holder's upload: it derives the encryptions of all its shares, vouches for each, and sends those that are its to send.
 ///
 /// # Errors
-/// [`Error::Seal`] for seeds that are not sealed to this site for this question; [`Error::Threshold`], [`Error::Io`].
+/// [`Error::Seal`] for seeds that are not sealed to this site for this question; [`Error::Threshold`] for a key of other
+/// parameters; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn write_encryptions(
     study: &Study,
     (of, key, step): (QuestionOf<'_>, JobId, Step),

@@ -15,7 +15,8 @@ const ADD: &str = "add up question";
 /// The question's ciphertexts, from all holders' uploads: each share's encryption is one that all its holders vouch for.
 ///
 /// # Errors
-/// [`Error::Vouched`] names the holders that disagree; [`Error::Field`] for uploads of others than the holders; [`Error::Io`].
+/// [`Error::Vouched`] names the holders that disagree; [`Error::Field`] for uploads of others than the holders; [`Error::Io`] where
+/// a blob cannot be read or written.
 pub(crate) fn add_up(
     study: &Study,
     QuestionOf { circuit, question }: QuestionOf<'_>,

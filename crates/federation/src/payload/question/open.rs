@@ -16,7 +16,7 @@ const OPEN: &str = "re-encrypt answer";
 /// Writes the answer under the asker's key, from its committee's shares.
 ///
 /// # Errors
-/// [`Error::Payload`] names the member whose share does not fit; [`Error::Io`].
+/// [`Error::Payload`] names the member whose share does not fit; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn open_answers(
     study: &Study,
     QuestionOf { circuit, question }: QuestionOf<'_>,

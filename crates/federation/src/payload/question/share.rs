@@ -49,7 +49,7 @@ pub(crate) fn write_answer_zeros(
 /// The answer's ciphertexts with members' zeros added.
 ///
 /// # Errors
-/// [`Error::Payload`] names the site whose zeros do not add; [`Error::Io`].
+/// [`Error::Payload`] names the site whose zeros do not add; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn refresh_answers(
     study: &Study,
     QuestionOf { circuit, question }: QuestionOf<'_>,
@@ -76,8 +76,9 @@ pub(crate) struct Answering<'a> {
 /// zeros of a later attempt, and shares only of what came out.
 ///
 /// # Errors
-/// [`Error::Vouched`], [`Error::OtherAnswer`], [`Error::NotRefreshed`] where what it computes is not what it is asked to share of;
-/// [`Error::Threshold`], [`Error::Learning`], [`Error::Io`].
+/// [`Error::Vouched`], [`Error::OtherAnswer`] or [`Error::NotRefreshed`] where what it computes is not what it is asked to share
+/// of; [`Error::Threshold`] where the round is spent or the masks have no room; [`Error::Learning`] where the head cannot be
+/// evaluated; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn write_answer_share(
     study: &Study,
     answering: &Answering<'_>,

@@ -11,6 +11,13 @@ pub(in crate::coordinator) fn wish(document: &Bytes) -> Answer<Wish> {
     serde_json::from_slice(document).map_err(|e| Refusal::new(Class::Invalid, "document", e.to_string()))
 }
 
+/// The refusal of a wish that this call does not serve.
+pub(in crate::coordinator) fn misplaced(call: &str, wish: &Wish) -> Refusal {
+    let message =
+        format!("{call}: `{}` is not wished by this call; use the same release on both sides", wish.name());
+    Refusal::new(Class::Invalid, "wish", message)
+}
+
 /// Refuses an empty question, and one of more tokens than its plan has room for.
 pub(super) fn in_batch(plan: &Plan, tokens: usize) -> Answer<()> {
     let most = plan.literal().batch;

@@ -7,7 +7,7 @@ mod oracle;
 mod questions;
 mod usage;
 
-pub(super) use asked::wish;
+pub(super) use asked::{misplaced, wish};
 pub use heads::HeadReader;
 pub(super) use oracle::Oracle;
 pub(super) use questions::Questions;

@@ -1,4 +1,5 @@
-//! The coordinator's side.
+//! Questions to heads in the clear, at the coordinator: it offers plans, keeps askers' evaluation keys, counts tokens before they are
+//! answered, and evaluates, a few questions at a time.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,7 +9,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 
 use super::super::refusal::{self, internal};
-use super::asked::{exact, in_batch, no_head, wish};
+use super::asked::{exact, in_batch, misplaced, no_head, wish};
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
@@ -18,9 +19,7 @@ use crate::kit::InferenceSettings;
 use crate::system;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{Folder, Unfinished};
-use blindscope_transport::{
-    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
-};
+use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
 const MAX_HEAD: u64 = 512 << 20;
@@ -54,9 +53,9 @@ impl Oracle {
         Ok(Self { settings, heads, kept, usage, results, turns })
     }
 
-    /// The plan of a head, for an asker.
-    pub(in crate::coordinator) fn offer(&self, now: &Coordinator, document: &Bytes) -> Answer<Bytes> {
-        Ok(self.offered(now, &wish(document)?.job)?.bytes.clone())
+    /// The plan of a job's head, for an asker.
+    pub(in crate::coordinator) fn offer(&self, now: &Coordinator, job: &str) -> Answer<Bytes> {
+        Ok(self.offered(now, job)?.bytes.clone())
     }
 
     /// Takes an asker's evaluation keys.
@@ -65,35 +64,37 @@ impl Oracle {
         now: &Coordinator,
         peer: Peer,
         upload: &Upload,
-    ) -> Answer<Admission<Bytes>> {
-        let offered = self.offered(now, &wish(&upload.header)?.job)?;
+    ) -> Answer<Uptake<Bytes>> {
+        let wish = wish(&upload.header)?;
+        let Wish::Head { job } = &wish else { return Err(misplaced("put-keys", &wish)) };
+        let offered = self.offered(now, job)?;
         let keys = Blob { digest: upload.digest, len: upload.len };
         exact("put-keys", offered.plan.keys_len() as u64, upload.len)?;
         if self.kept.owns(peer.id, &keys) {
-            return Ok(Admission::Already(Bytes::new()));
+            return Ok(Uptake::Already(Bytes::new()));
         }
         let unfinished = self.kept.begin(keys.len)?;
-        Ok(Admission::Take(Box::new(Keys { kept: self.kept.clone(), peer, blob: keys, unfinished })))
+        Ok(Uptake::Take(Box::new(Keys { kept: self.kept.clone(), peer, blob: keys, unfinished })))
     }
 
-    /// Takes a question, and answers it.
+    /// Takes a question of so many tokens to a job's head, and answers it.
     pub(in crate::coordinator) fn infer(
         &self,
         now: &Coordinator,
         peer: Peer,
+        (job, keys, tokens): (&str, Blob, usize),
         upload: &Upload,
-    ) -> Answer<Admission<Source>> {
-        let Wish { job, keys, tokens, .. } = wish(&upload.header)?;
-        let offered = self.offered(now, &job)?;
+    ) -> Answer<Uptake<Source>> {
+        let offered = self.offered(now, job)?;
         in_batch(&offered.plan, tokens)?;
         exact("infer", offered.plan.upload_len(tokens) as u64, upload.len)?;
-        let Some(keys) = keys.filter(|keys| self.kept.owns(peer.id, keys)) else {
+        if !self.kept.owns(peer.id, &keys) {
             let message = "infer: the coordinator has no such keys of this asker; send them first";
             return Err(Refusal::new(Class::Missing, "no-keys", message));
-        };
+        }
         let (kept, usage, turns) = (self.kept.clone(), self.usage.clone(), self.turns.clone());
         let bytes = Vec::with_capacity(upload.len as usize);
-        Ok(Admission::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
+        Ok(Uptake::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
     }
 
     /// The job of a head that the settings release, by its name.

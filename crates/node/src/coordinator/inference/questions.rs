@@ -14,7 +14,7 @@ use super::super::refusal;
 use super::asked::{exact, in_batch, no_head};
 use super::oracle::Oracle;
 use super::usage::Usage;
-use crate::documents::{Asked, EncryptedOffer, Wish};
+use crate::documents::{Asked, EncryptedOffer};
 use crate::system;
 use blindscope_ckks::codec;
 use blindscope_classify::Plan;
@@ -22,10 +22,8 @@ use blindscope_federation::{
     Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
     Sizes, payload,
 };
-use blindscope_learn::jobs::Agreed;
-use blindscope_transport::{
-    Admission, Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload,
-};
+use blindscope_learn::jobs::CommonHead;
+use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
 use blindscope_wire::Digest;
 
 /// Plans that are kept ready.
@@ -51,43 +49,45 @@ struct Offered {
 }
 
 impl Questions {
-    /// How an encrypted head is asked, or how far a question is.
-    pub(in crate::coordinator) fn offer(&self, desk: &Desk, oracle: &Oracle, wish: &Wish) -> Answer<Bytes> {
+    /// How far a question is.
+    pub(in crate::coordinator) fn progress(desk: &Desk, question: JobId) -> Answer<Bytes> {
+        let view = desk.now().job(question).filter(|view| view.kind == JobKind::Question);
+        let gone =
+            || Refusal::new(Class::Missing, "no-question", "infer: there is no such question; ask again");
+        json(&view.ok_or_else(gone)?)
+    }
+
+    /// How a job's encrypted head is asked.
+    pub(in crate::coordinator) fn offer(&self, desk: &Desk, oracle: &Oracle, job: &str) -> Answer<Bytes> {
         let now = desk.now();
-        if let Some(question) = wish.question {
-            let view = now.job(question).filter(|view| view.kind == JobKind::Question);
-            let gone =
-                || Refusal::new(Class::Missing, "no-question", "infer: there is no such question; ask again");
-            return json(&view.ok_or_else(gone)?);
-        }
-        let offered = self.offered(desk, &now, oracle, &wish.job)?;
+        let offered = self.offered(desk, &now, oracle, job)?;
         let plan = offered.plan.to_bytes().map_err(|e| refusal::internal(&e))?;
         let plan = String::from_utf8(plan).map_err(|e| refusal::internal(&e))?;
         let (public_key, ceremony, head) = (offered.public_key, offered.key, offered.head);
-        let count = payload::holding(&desk.study).map_err(|e| no_head(&wish.job, &e.to_string()))?.holders();
+        let count = payload::holding(&desk.study).map_err(|e| no_head(job, &e.to_string()))?.holders();
         let holders = desk.presences.newest(&desk.study, count);
         json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed(), head, holders })
     }
 
-    /// Takes an asker's public key, and a question as it was dealt.
+    /// Takes an asker's public key, and a question of so many tokens to a job's head, as it was dealt to these holders.
     pub(in crate::coordinator) fn infer(
         this: &Arc<Self>,
         desk: &Arc<Desk>,
         oracle: &Oracle,
         peer: Peer,
-        (wish, upload): (&Wish, &Upload),
-    ) -> Answer<Admission<Source>> {
-        let offered = this.offered(desk, &desk.now(), oracle, &wish.job)?;
-        let tokens = wish.tokens;
+        (job, tokens, holders): (&str, usize, Vec<SiteId>),
+        upload: &Upload,
+    ) -> Answer<Uptake<Source>> {
+        let offered = this.offered(desk, &desk.now(), oracle, job)?;
         in_batch(&offered.plan, tokens)?;
         let pieces = offered.plan.pieces(tokens) as u32;
         let lengths = payload::question_lengths(&desk.study, &offered.circuit, pieces);
-        let lengths = lengths.map_err(|e| no_head(&wish.job, &e.to_string()))?;
+        let lengths = lengths.map_err(|e| no_head(job, &e.to_string()))?;
         exact("infer", lengths.iter().sum(), upload.len)?;
         this.few_enough(&desk.now(), peer, oracle.questions_each())?;
         let (questions, desk, usage) = (this.clone(), desk.clone(), oracle.usage());
-        let (holders, bytes) = (wish.holders.clone(), Vec::with_capacity(upload.len as usize));
-        Ok(Admission::Take(Box::new(Asking {
+        let bytes = Vec::with_capacity(upload.len as usize);
+        Ok(Uptake::Take(Box::new(Asking {
             questions,
             offered,
             desk,
@@ -130,7 +130,7 @@ impl Questions {
         let made = tokio::task::block_in_place(|| {
             let spec = now.spec(id).ok_or("its file is gone")?;
             let start = start(now, spec).ok_or("what it starts from is gone")?;
-            let plan = Agreed::of(spec, &desk.blobs.read(&start, MAX)?)?.plan;
+            let plan = CommonHead::of(spec, &desk.blobs.read(&start, MAX)?)?.plan;
             let (circuit, public_key) = (key.circuit.clone(), key.public_key);
             Ok(Offered { head: id, key: key.ceremony, circuit, public_key, plan })
         });

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::Meters;
 use blindscope_transport::{
-    Admission, Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Peer, Refusal, Source,
-    Stream, Upload,
+    Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Peer, Refusal, Source, Stream,
+    Upload, Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -41,20 +41,12 @@ impl<H> Counted<H> {
         Source { len, digest, bytes }
     }
 
-    fn admission<T: 'static>(
-        &self,
-        call: &'static str,
-        admission: Answer<Admission<T>>,
-    ) -> Answer<Admission<T>> {
+    fn admission<T: 'static>(&self, call: &'static str, admission: Answer<Uptake<T>>) -> Answer<Uptake<T>> {
         self.counted(call, admission).map(|admission| match admission {
-            Admission::Already(answer) => Admission::Already(answer),
-            Admission::Take(intake) => {
+            Uptake::Already(answer) => Uptake::Already(answer),
+            Uptake::Take(intake) => {
                 self.meters.uploads.inc();
-                Admission::Take(Box::new(Incoming {
-                    intake: Some(intake),
-                    meters: self.meters.clone(),
-                    call,
-                }))
+                Uptake::Take(Box::new(Incoming { intake: Some(intake), meters: self.meters.clone(), call }))
             }
         })
     }
@@ -79,7 +71,7 @@ impl<H: Handler> Handler for Counted<H> {
         self.counted("fetch", answer).map(|source| self.source("fetch", source))
     }
 
-    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn submit(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         self.admission("submit", self.inner.submit(peer, upload).await)
     }
 
@@ -98,17 +90,17 @@ impl<H: Handler> Handler for Counted<H> {
         self.document("offer", asked, self.inner.offer(peer, document).await)
     }
 
-    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Admission<Bytes>> {
+    async fn put_keys(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Bytes>> {
         self.admission("put-keys", self.inner.put_keys(peer, upload).await)
     }
 
-    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Admission<Source>> {
+    async fn infer(&self, peer: Peer, upload: Upload) -> Answer<Uptake<Source>> {
         let admission = self.inner.infer(peer, upload).await;
         let intake = match self.admission("infer", admission)? {
-            Admission::Already(source) => return Ok(Admission::Already(self.source("infer", source))),
-            Admission::Take(intake) => intake,
+            Uptake::Already(source) => return Ok(Uptake::Already(self.source("infer", source))),
+            Uptake::Take(intake) => intake,
         };
-        Ok(Admission::Take(Box::new(Answering { intake, meters: self.meters.clone() })))
+        Ok(Uptake::Take(Box::new(Answering { intake, meters: self.meters.clone() })))
     }
 
     fn refused(&self, call: &'static str, refusal: &Refusal) {

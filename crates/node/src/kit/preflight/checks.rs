@@ -1,4 +1,5 @@
-//! The checks.
+//! What is looked at before a service starts: study, certificates, room on the disk, the model, the data, the arithmetic. Each check
+//! is a function of the kit; none changes anything.
 
 use std::path::Path;
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::certificates::{self, Authority, Request, Role, Usage};
-use crate::kit::{Kit, Member, Members};
+use crate::kit::{Kit, Members, Person};
 use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
 use blindscope_wire::Digest;
 
@@ -137,8 +137,8 @@ fn admit(coordinator: &Kit, request: &Request) -> Result<()> {
     write_members(coordinator, &members)
 }
 
-fn member(request: &Request) -> Member {
-    Member { name: request.name.clone(), role: request.role, identity: request.identity }
+fn member(request: &Request) -> Person {
+    Person { name: request.name.clone(), role: request.role, identity: request.identity }
 }
 
 fn write_members(coordinator: &Kit, members: &Members) -> Result<()> {

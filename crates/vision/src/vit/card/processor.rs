@@ -23,67 +23,22 @@ const PASSED: [&str; 10] = [
 /// Reads the file. The model takes images of side `model.0`, if that is known, and of no other unless `model.1`.
 pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<Preprocess> {
     let kind: Option<String> = f.take("image_processor_type")?.or(f.take("feature_extractor_type")?);
-    // A file of statistics alone: nothing says how tiles come to size, so they do as without a file.
     if kind.is_none()
         && !["do_resize", "size", "crop_size", "resample", "rescale_factor"].iter().any(|n| f.has(n))
     {
-        let plain = Preprocess::imagenet(model.0.unwrap_or(224));
-        let mean = statistic(&mut f, "image_mean", plain.mean, plain.scale, true)?;
-        let std = statistic(&mut f, "image_std", plain.std, plain.scale, false)?;
-        f.finish()?;
-        return Ok(Preprocess { mean, std, ..plain });
+        return statistics_alone(f, model.0);
     }
     // Defaults differ from processor to processor; those of ViT's are known here.
     let silent = ["resample", "image_mean", "image_std"].into_iter().find(|name| !f.has(name));
     if let Some(name) = silent.filter(|_| !kind.as_deref().is_some_and(|kind| kind.starts_with("ViT"))) {
         return Err(f.refuse(name, &"absent", "its default differs between processors; write it down"));
     }
-    let switch = |f: &mut Fields, name| f.take::<bool>(name).map(|v| v.unwrap_or(true));
-    let resizes = switch(&mut f, "do_resize")?;
-    let size = size(&mut f, "size")?;
-    // `crop_size` alone is obeyed as well: processors that cut say so by having it.
-    let crop_size = square(&mut f, "crop_size")?;
-    let cuts: Option<bool> = f.take("do_center_crop")?;
-    let crop = crop_size.filter(|_| cuts.unwrap_or(true));
-    if cuts == Some(true) && crop.is_none() {
-        return Err(f.refuse("do_center_crop", &true, "`crop_size` does not tell how much to cut"));
-    }
-    let resize = match (resizes, size) {
-        (false, _) => Resize::Keep,
-        (true, Some(size)) => size,
-        (true, None) => {
-            let side = model.0.unwrap_or(224);
-            Resize::Exact { width: side, height: side }
-        }
-    };
+    let (resize, crop) = resize_and_crop(&mut f, model.0)?;
     let filter = filter(&mut f)?;
-    let scale = if switch(&mut f, "do_rescale")? {
-        f.take::<f64>("rescale_factor")?.unwrap_or(1.0 / 255.0)
-    } else {
-        f.pass(&["rescale_factor"]);
-        1.0
-    };
-    if !(scale > 0.0 && scale.is_finite()) {
-        return Err(f.refuse("rescale_factor", &scale, "it has to be positive"));
-    }
-    let normalises = switch(&mut f, "do_normalize")?;
-    let mean = statistic(&mut f, "image_mean", [0.5; 3], scale, true)?;
-    let std = statistic(&mut f, "image_std", [0.5; 3], scale, false)?;
-    let (mean, std) = if normalises { (mean, std) } else { ([0.0; 3], [1.0; 3]) };
+    let (scale, mean, std) = values(&mut f)?;
     let centre = centre(&mut f)?;
     f.pass(&PASSED);
-    let side = match (crop, resize, model.0) {
-        // Without a cut, the shorter side becomes the model's and the longer one is halved down to it.
-        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => side,
-        (None, Resize::Exact { width, height }, _) if width == height => width,
-        (None, Resize::Exact { width, height }, _) => {
-            let value = format!("{height}×{width}");
-            return Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"));
-        }
-        (None, Resize::Keep, None) => {
-            return Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"));
-        }
-    };
+    let side = side(&f, crop, resize, model.0)?;
     covers(&f, resize, side)?;
     if let (Some(image), false) = model
         && image != side
@@ -97,6 +52,75 @@ pub(super) fn preprocess(mut f: Fields, model: (Option<usize>, bool)) -> Result<
     }
     f.finish()?;
     Ok(Preprocess { side, resize, filter, centre, scale, mean, std })
+}
+
+/// A file of statistics alone: nothing says how tiles come to size, so they do as without a file.
+fn statistics_alone(mut f: Fields, image: Option<usize>) -> Result<Preprocess> {
+    let plain = Preprocess::imagenet(image.unwrap_or(224));
+    let mean = statistic(&mut f, "image_mean", plain.mean, plain.scale, true)?;
+    let std = statistic(&mut f, "image_std", plain.std, plain.scale, false)?;
+    f.finish()?;
+    Ok(Preprocess { mean, std, ..plain })
+}
+
+/// A switch that is on unless the file turns it off.
+fn switch(f: &mut Fields, name: &str) -> Result<bool> {
+    Ok(f.take::<bool>(name)?.unwrap_or(true))
+}
+
+/// How a tile comes to size, and how much is cut out of it then.
+fn resize_and_crop(f: &mut Fields, image: Option<usize>) -> Result<(Resize, Option<usize>)> {
+    let resizes = switch(f, "do_resize")?;
+    let size = size(f, "size")?;
+    // `crop_size` alone is obeyed as well: processors that cut say so by having it.
+    let crop_size = square(f, "crop_size")?;
+    let cuts: Option<bool> = f.take("do_center_crop")?;
+    let crop = crop_size.filter(|_| cuts.unwrap_or(true));
+    if cuts == Some(true) && crop.is_none() {
+        return Err(f.refuse("do_center_crop", &true, "`crop_size` does not tell how much to cut"));
+    }
+    let resize = match (resizes, size) {
+        (false, _) => Resize::Keep,
+        (true, Some(size)) => size,
+        (true, None) => {
+            let side = image.unwrap_or(224);
+            Resize::Exact { width: side, height: side }
+        }
+    };
+    Ok((resize, crop))
+}
+
+/// Factor of the eight-bit values, then mean and deviation of each channel.
+fn values(f: &mut Fields) -> Result<(f64, [f32; 3], [f32; 3])> {
+    let scale = if switch(f, "do_rescale")? {
+        f.take::<f64>("rescale_factor")?.unwrap_or(1.0 / 255.0)
+    } else {
+        f.pass(&["rescale_factor"]);
+        1.0
+    };
+    if !(scale > 0.0 && scale.is_finite()) {
+        return Err(f.refuse("rescale_factor", &scale, "it has to be positive"));
+    }
+    let normalises = switch(f, "do_normalize")?;
+    let mean = statistic(f, "image_mean", [0.5; 3], scale, true)?;
+    let std = statistic(f, "image_std", [0.5; 3], scale, false)?;
+    Ok(if normalises { (scale, mean, std) } else { (scale, [0.0; 3], [1.0; 3]) })
+}
+
+/// Side of what the model gets.
+fn side(f: &Fields, crop: Option<usize>, resize: Resize, image: Option<usize>) -> Result<usize> {
+    Ok(match (crop, resize, image) {
+        // Without a cut, the shorter side becomes the model's and the longer one is halved down to it.
+        (Some(side), ..) | (None, Resize::Shorter(side), _) | (None, Resize::Keep, Some(side)) => side,
+        (None, Resize::Exact { width, height }, _) if width == height => width,
+        (None, Resize::Exact { width, height }, _) => {
+            let value = format!("{height}×{width}");
+            return Err(f.refuse("size", &value, "the model takes squares and nothing is cut out"));
+        }
+        (None, Resize::Keep, None) => {
+            return Err(f.refuse("do_resize", &false, "nothing tells the size that the model takes"));
+        }
+    })
 }
 
 /// What is cut out has to lie within what was resized.

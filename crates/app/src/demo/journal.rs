@@ -17,15 +17,15 @@ struct Saved {
     steps: Vec<StepFigures>,
 }
 
-/// The ledger of one folder.
+/// The journal of one folder.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct Journal {
     path: PathBuf,
     saved: Saved,
 }
 
-impl Ledger {
-    /// Opens or begins the ledger of these options.
+impl Journal {
+    /// Opens or begins the journal of these options.
     ///
     /// # Errors
     /// [`Error::Folder`] when the folder holds something else.
@@ -46,9 +46,9 @@ impl Ledger {
             return Err(Error::Folder { folder, found });
         }
         make_folder(&options.folder)?;
-        let ledger = Self { path, saved: Saved { question, steps: Vec::new() } };
-        ledger.save()?;
-        Ok(ledger)
+        let journal = Self { path, saved: Saved { question, steps: Vec::new() } };
+        journal.save()?;
+        Ok(journal)
     }
 
     /// Whether a step is finished.
