@@ -47,7 +47,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["learn", "store", "transport", "federation", "classify", "threshold", "ckks", "ring", "wire"]),
     ("app", ALL_BELOW_APP),
     ("blindscope", &["aggregate", "ckks", "classify", "threshold", "wire"]),
-    ("cli", &["app", "node", "learn"]),
+    ("console", &["report", "learn", "node", "transport", "federation"]),
+    ("cli", &["app", "console", "node", "learn"]),
 ];
 
 /// Kinds of outside crates (a name, or a family written `family-*`) and the crates of ours that may import them.
@@ -56,10 +57,10 @@ const CONFINED: &[(&str, &[&str], &[&str])] = &[
     (
         "async",
         &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
-        &["transport", "store", "node", "app"],
+        &["transport", "store", "node", "app", "console"],
     ),
     ("RPC", &["tonic", "tonic-*", "prost"], &["transport"]),
-    ("HTTP", &["ureq", "reqwest"], &["learn"]),
+    ("HTTP", &["ureq", "reqwest"], &["learn", "app"]),
     ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch", "wgpu"], &["vision", "audit"]),
 ];
 

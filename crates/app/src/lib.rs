@@ -8,3 +8,4 @@ pub mod bench;
 mod clock;
 pub mod demo;
 pub mod plan;
+pub mod track;

@@ -77,6 +77,9 @@ pub(crate) enum Command {
     /// Export and verify the audit log.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Pages of the study for one browser of this machine, over the kit's own connection.
+    #[command(after_help = "Example: blindscope console --kit office")]
+    Console(crate::console::ConsoleOptions),
     /// Print every key of every file that people write, with its default, unit and meaning.
     #[command(after_help = "Example: blindscope settings | less")]
     Settings,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use crate::export::{self, ExportOptions};
 use blindscope_learn::jobs::Clips;
 use blindscope_node::admin::Downloaded;
 use blindscope_node::admin::jobs::{self, Admin};
@@ -82,6 +83,12 @@ enum JobCommand {
         #[arg(long, short)]
         out: PathBuf,
     },
+    /// Show a job that has ended to a tracker of experiments: its rounds, bytes and result.
+    #[command(
+        after_help = "Examples: blindscope job export statistics --mlflow mlruns --kit admin\n          \
+        blindscope job export statistics --tensorboard runs --history hospital-a.jsonl --kit admin"
+    )]
+    Export(ExportOptions),
 }
 
 pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
@@ -113,6 +120,7 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
                 Ok(())
             }
             JobCommand::Sites => sites(&admin, options.json).await,
+            JobCommand::Export(options_of) => export::run(&admin, options_of, options.json).await,
             JobCommand::Download { job, out } => download(&admin, job, out, options.json).await,
         }
     })

@@ -6,8 +6,10 @@
 mod args;
 mod audit;
 mod bench;
+mod console;
 mod data;
 mod demo;
+mod export;
 mod features;
 mod interrupt;
 mod job;
@@ -54,9 +56,16 @@ fn exit_code(e: &anyhow::Error) -> u8 {
     if let Some(app) = e.downcast_ref::<blindscope_node::Error>() {
         return app.exit_code();
     }
+    if let Some(console) = e.downcast_ref::<blindscope_console::Error>() {
+        return console.exit_code();
+    }
+    if let Some(blindscope_app::track::Error::Node(app)) = e.downcast_ref() {
+        return app.exit_code();
+    }
     let callers = e.chain().any(blindscope_learn::features::is_callers)
         || e.downcast_ref::<jobs::Error>().is_some_and(jobs::Error::is_callers)
         || e.downcast_ref::<training::Error>().is_some_and(training::Error::is_callers);
+    let callers = callers || e.downcast_ref::<blindscope_app::track::Error>().is_some_and(export::is_callers);
     if callers || blindscope_node::is_absent(e.as_ref()) { 3 } else { 1 }
 }
 
@@ -96,6 +105,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
         args::Command::Job(options) => job::run(&options),
         args::Command::Predict(options) => predict::run(&options),
         args::Command::Log(command) => log::run(&command),
+        args::Command::Console(options) => console::run(&options),
         args::Command::Settings => std::io::stdout()
             .write_all(blindscope_node::kit::reference::page().as_bytes())
             .map_err(Into::into),

@@ -8,11 +8,12 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 
 use blindscope_learn::jobs::{self, SiteSettings};
+use blindscope_node::JobId;
 use blindscope_node::Limits;
 use blindscope_node::Stop;
 use blindscope_node::coordinator::HeadReader;
 use blindscope_node::coordinator::{self, Parts};
-use blindscope_node::kit::{Init, Kit, PartySettings};
+use blindscope_node::kit::{Approvals, Consent, Init, Kit, PartySettings};
 use blindscope_node::plain::{Plain, Sums};
 use blindscope_node::site;
 use blindscope_node::system;
@@ -38,6 +39,34 @@ pub(crate) enum SiteCommand {
         after_help = "Example: blindscope site init --kit hospital-a --train train.safetensors --validation validation.safetensors"
     )]
     Init(InitOptions),
+    /// Say that this site takes part in a job, by the job's id.
+    #[command(after_help = "Example: blindscope site approve 3f0c…(64 digits) --kit hospital-a")]
+    Approve(ConsentOptions),
+    /// Say that this site takes no part in a job, by the job's id.
+    #[command(after_help = "Example: blindscope site refuse 3f0c…(64 digits) --kit hospital-a")]
+    Refuse(ConsentOptions),
+    /// Whether jobs wait until somebody at this site has said a word on each.
+    #[command(after_help = "Example: blindscope site ask on --kit hospital-a")]
+    Ask(AskOptions),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConsentOptions {
+    /// The job's whole id, as the log and `job list --json` have it: a name could come to mean another file.
+    job: String,
+    /// The site's folder.
+    #[arg(long)]
+    kit: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AskOptions {
+    /// `on` or `off`.
+    #[arg(value_parser = ["on", "off"])]
+    whether: String,
+    /// The site's folder.
+    #[arg(long)]
+    kit: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -135,7 +164,30 @@ pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
     match command {
         SiteCommand::Run(options) => run_site(options),
         SiteCommand::Init(options) => init(options),
+        SiteCommand::Approve(options) => say(options, Consent::Approved),
+        SiteCommand::Refuse(options) => say(options, Consent::Refused),
+        SiteCommand::Ask(options) => ask(options),
     }
+}
+
+/// Keeps a word on a job. A running site sees it at its next look.
+fn say(options: &ConsentOptions, consent: Consent) -> anyhow::Result<()> {
+    let kit = Kit::at(&options.kit);
+    let job = JobId::parse(&options.job).ok_or_else(|| blindscope_node::Error::Unknown {
+        what: "job",
+        name: options.job.clone(),
+        repair: "give its whole id, 64 hexadecimal digits: `job list --json` and the log have it",
+    })?;
+    let mut approvals = Approvals::of(&kit)?;
+    approvals.say(job, consent, system::now_ms());
+    Ok(approvals.keep(&kit)?)
+}
+
+fn ask(options: &AskOptions) -> anyhow::Result<()> {
+    let kit = Kit::at(&options.kit);
+    let mut approvals = Approvals::of(&kit)?;
+    approvals.ask = options.whether == "on";
+    Ok(approvals.keep(&kit)?)
 }
 
 fn init(options: &InitOptions) -> anyhow::Result<()> {

@@ -79,6 +79,7 @@ impl std::fmt::Display for Rule {
                 write!(f, "minimum_cohort: {found} contributions, it wants {least}")
             }
             Self::Backbone => f.write_str("backbone: it allows another one"),
+            Self::Refused => f.write_str("somebody there has refused this job"),
             Self::JobKind { kind } => write!(f, "jobs: it takes no part in {kind}"),
             Self::MaximumDecryptions { found, most } => {
                 write!(f, "maximum_decryptions: {found} with this job, it allows {most}")

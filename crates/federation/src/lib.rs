@@ -70,4 +70,4 @@ pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
 pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task};
-pub use verify::{Verified, verify};
+pub use verify::{Following, Verified, verify};

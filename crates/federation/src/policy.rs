@@ -48,6 +48,8 @@ pub enum Rule {
         /// This site's limit.
         most: u64,
     },
+    /// Somebody at the site has refused this very job.
+    Refused,
     /// More rounds than allowed.
     MaximumRounds {
         /// The job's.

@@ -14,6 +14,37 @@ pub struct Verified {
     pub coordinator: Coordinator,
 }
 
+/// A log that is checked line by line as it grows.
+#[derive(Debug, Clone)]
+pub struct Following {
+    coordinator: Coordinator,
+}
+
+impl Following {
+    /// A log without records yet.
+    pub fn new(study: &Study) -> Self {
+        Self { coordinator: Coordinator::new(study) }
+    }
+
+    /// The next line. After one that does not hold there is nothing to go on with.
+    ///
+    /// # Errors
+    /// As [`verify`].
+    pub fn push(&mut self, line: &[u8]) -> Result<Record> {
+        let record = Record::from_line(line)?;
+        let signed = record.is_by(&self.coordinator.study().literal().coordinator);
+        require(signed, record.body.seq, "its signature is not the coordinator's")?;
+        follows(&self.coordinator, &record)?;
+        self.coordinator.append(&record)?;
+        Ok(record)
+    }
+
+    /// The state that the lines so far fold to.
+    pub fn coordinator(&self) -> &Coordinator {
+        &self.coordinator
+    }
+}
+
 /// Checks the lines of a log against the study, and against the receipts that sites hold.
 ///
 /// Number, chain and signature find an edited, removed or reordered record. A log that was cut at its end is found by a
@@ -27,17 +58,14 @@ pub fn verify<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
     receipts: &[Record],
 ) -> Result<Verified> {
-    let mut coordinator = Coordinator::new(study);
+    let mut following = Following::new(study);
     for line in lines {
-        let record = Record::from_line(line)?;
-        let signed = record.is_by(&study.literal().coordinator);
-        require(signed, record.body.seq, "its signature is not the coordinator's")?;
-        follows(&coordinator, &record)?;
+        let record = following.push(line)?;
         for receipt in receipts.iter().filter(|r| r.body.seq == record.body.seq) {
             require(*receipt == record, record.body.seq, "a site holds a receipt that says something else")?;
         }
-        coordinator.append(&record)?;
     }
+    let coordinator = following.coordinator;
     let (records, head) = coordinator.head();
     for receipt in receipts {
         require(

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kit::InferenceSettings;
 use blindscope_federation::{Blob, Confirmed, JobId, SiteId};
 
 /// Names a job: by its name, its id, or the first digits of its id. Empty where all are meant.
@@ -35,6 +36,71 @@ pub struct SiteView {
     /// Milliseconds since then; nothing where it was not heard since the coordinator started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_ms: Option<u64>,
+    /// What it said of itself then.
+    #[serde(default)]
+    pub state: Machine,
+}
+
+/// What a site says of its machine whenever it asks for work. Nothing is decided by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Machine {
+    /// Its release.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub software: Option<String>,
+    /// Milliseconds by which its clock was ahead of the coordinator's, the way of the message included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ahead_ms: Option<i64>,
+    /// Bytes that are free where its state lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub free_bytes: Option<u64>,
+}
+
+/// A site's message with its question for work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Told {
+    pub(crate) software: String,
+    /// Its clock, milliseconds since 1970.
+    pub(crate) now_ms: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) free_bytes: Option<u64>,
+}
+
+/// Longest name of a release that is remembered of a site.
+const RELEASE: usize = 32;
+
+impl Machine {
+    /// What a site's message says, heard at `now_ms`; nothing where it is none: a site may say nothing.
+    pub(crate) fn of(message: &[u8], now_ms: u64) -> Self {
+        let Ok(told) = serde_json::from_slice::<Told>(message) else { return Self::default() };
+        let software = told.software.chars().filter(|c| !c.is_control()).take(RELEASE).collect();
+        let ahead = i64::try_from(told.now_ms).ok().zip(i64::try_from(now_ms).ok());
+        let ahead_ms = ahead.map(|(theirs, ours)| theirs - ours);
+        Self { software: Some(software), ahead_ms, free_bytes: told.free_bytes }
+    }
+}
+
+/// What askers may do, and have done.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Quotas {
+    /// What the coordinator's settings release, and within which limits; nothing where they release nothing.
+    pub limits: Option<InferenceSettings>,
+    /// What the study was answered.
+    pub study: Answered,
+    /// What each asker was answered, by name, or by key where no member has it any more.
+    pub askers: Vec<(String, Answered)>,
+}
+
+/// Tokens that were answered.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answered {
+    /// In this hour.
+    pub hour: u64,
+    /// In all.
+    pub life: u64,
 }
 
 /// A site that asks for work is heard at least this often, in milliseconds.

@@ -18,6 +18,7 @@ pub mod asker;
 pub mod coordinator;
 mod documents;
 mod error;
+mod exposition;
 mod files;
 pub mod kit;
 pub mod plain;
@@ -27,8 +28,8 @@ pub mod system;
 pub mod trial;
 
 pub use blindscope_federation::{
-    Deadlines, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
+    Deadlines, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
 };
 pub use blindscope_transport::{Limits, Stop};
-pub use documents::{Presence, SiteView};
+pub use documents::{Answered, Machine, Presence, Quotas, SiteView};
 pub use error::{Error, Result, is_absent};

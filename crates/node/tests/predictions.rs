@@ -83,6 +83,12 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
         }
     }
 
+    let quotas = admin.quotas().await.unwrap();
+    assert_eq!(quotas.limits.unwrap().tokens_an_hour, 9);
+    assert_eq!((quotas.askers.len(), quotas.askers[0].0.as_str()), (1, "asker"));
+    let answered = quotas.askers[0].1;
+    assert!(answered.life >= 6 && quotas.study == answered, "{answered:?}");
+
     // Six of nine tokens of this hour are used; a head that is not released, or not there, is not offered.
     let refused = asker::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
     assert_eq!(code(&refused), "too-many-tokens");

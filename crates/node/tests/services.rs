@@ -17,7 +17,7 @@ use blindscope_node::kit::Kit;
 use blindscope_node::kit::preflight;
 use blindscope_node::plain::{NoLearning, Plain, Sums};
 use blindscope_transport::Stop;
-use blindscope_transport::{Client, Join, Refusal, Upload};
+use blindscope_transport::{Client, Command, Join, Refusal, Upload};
 use blindscope_wire::Digest;
 use network::{ENOUGH, found, run_site};
 
@@ -74,8 +74,15 @@ async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
     assert_eq!(refused(other).code, "wrong-study");
 
     // Roles.
-    let as_admin = one.command(blindscope_transport::Command::ListJobs, Bytes::new()).await;
-    assert_eq!(refused(as_admin).code, "wrong-role");
+    for command in [Command::AbortJob, Command::ListSites, Command::Quotas, Command::SubmitJob] {
+        assert_eq!(refused(one.command(command, Bytes::new()).await).code, "wrong-role", "{command:?}");
+    }
+    // A site reads jobs and the log, in which its own acts are; an asker does not.
+    assert!(one.command(Command::ListJobs, Bytes::new()).await.is_ok());
+    let asker = client(folder.path(), "asker");
+    assert_eq!(refused(asker.command(Command::ListJobs, Bytes::new()).await).code, "wrong-role");
+    let log = asker.stream(blindscope_transport::Stream::Log, Bytes::new()).await.map(|_| Bytes::new());
+    assert_eq!(refused(log).code, "wrong-role");
     let as_site =
         client(folder.path(), "admin").next(Bytes::new(), Duration::ZERO).await.map(|_| Bytes::new());
     assert_eq!(refused(as_site).code, "wrong-role");
@@ -172,10 +179,10 @@ async fn members_are_known_and_struck_out_while_the_coordinator_runs() {
     assert!(admin.list().await.unwrap().is_empty());
 
     std::fs::write(&list, "").unwrap();
-    let call = caller.command(blindscope_transport::Command::ListJobs, Bytes::new());
+    let call = caller.command(Command::ListJobs, Bytes::new());
     assert_eq!(refused(call.await).code, "not-in-study");
     std::fs::write(&list, "member = 3").unwrap();
-    let call = caller.command(blindscope_transport::Command::ListJobs, Bytes::new());
+    let call = caller.command(Command::ListJobs, Bytes::new());
     assert_eq!(refused(call.await).code, "not-in-study", "an unreadable list lets nobody in");
     std::fs::write(&list, everybody).unwrap();
     assert!(admin.list().await.unwrap().is_empty());

@@ -3,7 +3,8 @@
 use crate::document::{Block, Fact, Figure, Provenance, Report, Section};
 use crate::markup::{anchor, escape, put};
 
-const STYLE: &str = include_str!("style.css");
+/// The style of pages: colours, light and dark, and what drawings are drawn with.
+pub const STYLE: &str = include_str!("style.css");
 
 /// The page may show its own pictures and style, and nothing else: no script, no request.
 const POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";

@@ -18,5 +18,6 @@ pub use card::ModelCard;
 pub use chart::{Bar, BarChart, BarSeries, ConfusionMatrix, Drawing, LineChart, LineSeries, ReferenceLine};
 pub use document::{Block, Fact, Figure, Headline, Provenance, Report, Section};
 pub use error::{Error, Result};
+pub use html::STYLE;
 pub use image::{ImageCell, ImageGrid, Png};
 pub use table::Table;

@@ -130,6 +130,12 @@ pub trait Handler: Send + Sync + 'static {
         Err(not_offered("predictions"))
     }
 
+    /// A call was refused, for this cause: by the handler itself, or before it was asked. `handshake` stands for a connection that
+    /// came to no call.
+    fn refused(&self, call: &'static str, refusal: &Refusal) {
+        let _ = (call, refusal);
+    }
+
     /// Whether the service does its work.
     async fn healthy(&self) -> bool {
         true
@@ -147,6 +153,8 @@ pub enum Command {
     AbortJob,
     /// How each site was last heard.
     ListSites,
+    /// What askers may do, and have done.
+    Quotas,
 }
 
 /// An administrator's call with a row of answers.
@@ -156,6 +164,29 @@ pub enum Stream {
     WatchJob,
     /// The records of the audit log.
     Log,
+}
+
+impl Command {
+    /// The call's name, as in messages and figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::SubmitJob => "submit-job",
+            Self::ListJobs => "list-jobs",
+            Self::AbortJob => "abort-job",
+            Self::ListSites => "list-sites",
+            Self::Quotas => "quotas",
+        }
+    }
+}
+
+impl Stream {
+    /// The call's name, as in messages and figures.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WatchJob => "watch-job",
+            Self::Log => "log",
+        }
+    }
 }
 
 fn not_offered(what: &str) -> Refusal {

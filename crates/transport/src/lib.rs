@@ -1,4 +1,5 @@
-//! The only sockets of the project: gRPC over mutual TLS 1.3, one port, sites dial out only.
+//! The only sockets of the project: gRPC over mutual TLS 1.3, one port, sites dial out only; and, where asked for, a second listener
+//! for monitors or a browser ([`Pages`]).
 //!
 //! It knows bytes, digests, headers and limits, nothing of their meaning. What is behind a server is a [`Handler`]; the
 //! handler learns who calls by the key of the caller's certificate ([`PeerId`]), says from an upload's head how many
@@ -17,6 +18,7 @@ mod handler;
 mod identity;
 mod limits;
 mod message;
+mod pages;
 mod refusal;
 mod server;
 mod stubs;
@@ -29,6 +31,7 @@ pub use handler::{
 };
 pub use identity::{Peer, PeerId};
 pub use limits::Limits;
+pub use pages::Pages;
 pub use refusal::{Class, Refusal};
 pub use server::{Server, Stop};
 pub use tls::{ClientTls, Credentials, ServerTls};

@@ -177,9 +177,12 @@ fn digest(path: &Path) -> Result<(String, u64), Error> {
     }
 }
 
-/// A client that trusts the system's certificate authorities, a hospital's own among them. A hub on this machine may go without
-/// TLS.
-fn agent(hub: &str) -> Result<Agent, Error> {
+/// A client that trusts the system's certificate authorities, a hospital's own among them. A server on this machine may go without
+/// TLS. What a server refuses is an answer like others.
+///
+/// # Errors
+/// [`Error::Insecure`] for a server elsewhere without TLS; [`Error::NoAuthorities`] on a system that trusts nobody.
+pub fn agent(hub: &str) -> Result<Agent, Error> {
     let builder = Agent::config_builder()
         .http_status_as_error(false)
         .user_agent(concat!("blindscope/", env!("CARGO_PKG_VERSION")))

@@ -10,5 +10,5 @@ mod lock;
 mod store;
 
 pub use error::Error;
-pub use fetch::{FetchProgress, FetchRequest, Fetched, FetchedFile, fetch};
+pub use fetch::{FetchProgress, FetchRequest, Fetched, FetchedFile, agent, fetch};
 pub use store::{ModelName, Store};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::mpsc;
 
-use crate::documents::{JobQuery, LogQuery, SiteView, Submitted};
+use crate::documents::{JobQuery, LogQuery, Quotas, SiteView, Submitted};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
@@ -61,9 +61,17 @@ impl Admin {
     /// filled in. What contradicts the study is refused here, before anything is sent.
     ///
     /// # Errors
-    /// [`Error::Learning`] for a job that contradicts its study or whose settings are out of range; [`Error::Unknown`] for an
-    /// update without the model that it changes, or a start that is not done; as [`Self::submit`].
+    /// As [`Self::complete`]; as [`Self::submit`].
     pub async fn submit_draft(&self, draft: JobSpec) -> Result<JobId> {
+        self.submit(&self.complete(draft).await?).await
+    }
+
+    /// The job of a file, with what follows filled in, as it would be submitted. Nothing is submitted.
+    ///
+    /// # Errors
+    /// [`Error::Learning`] for a job that contradicts its study or whose settings are out of range; [`Error::Unknown`] for an
+    /// update without the model that it changes, or a start that is not done; [`Error::Transport`] where a start cannot be fetched.
+    pub async fn complete(&self, draft: JobSpec) -> Result<JobSpec> {
         jobs::Terms::of(self.study.literal()).check_job(&draft)?;
         let (start, model);
         let given = match jobs::lacks(&draft) {
@@ -79,7 +87,7 @@ impl Admin {
         };
         let spec = jobs::filled(draft, &self.study, &given)?.checked()?;
         self.check(&spec)?;
-        self.submit(&spec).await
+        Ok(spec)
     }
 
     /// The study's model, which a job that trains it needs the size of.
@@ -148,6 +156,14 @@ impl Admin {
         self.call("list-sites", Command::ListSites, &JobQuery::default()).await
     }
 
+    /// What askers may do, and have done.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] where the coordinator cannot be reached or does not know this administrator.
+    pub async fn quotas(&self) -> Result<Quotas> {
+        self.call("quotas", Command::Quotas, &JobQuery::default()).await
+    }
+
     /// Ends a job without a result.
     ///
     /// # Errors
@@ -209,6 +225,18 @@ impl Admin {
         Ok((found.sink, result))
     }
 
+    /// Lines of the audit log from number `from` on, as they come, those of the future too. Nothing of them is verified here.
+    ///
+    /// # Errors
+    /// [`Error::Transport`] where the coordinator cannot be reached or does not let this caller read its log; what breaks later comes
+    /// through the channel.
+    pub async fn lines(
+        &self,
+        from: u64,
+    ) -> Result<mpsc::Receiver<blindscope_transport::Result<bytes::Bytes>>> {
+        self.open(Stream::Log, &LogQuery { from, follow: true }).await
+    }
+
     async fn call<T: DeserializeOwned>(
         &self,
         call: &'static str,
@@ -255,6 +283,18 @@ pub fn read_spec(path: &Path) -> Result<JobSpec> {
     let text = files::read_text(path, MAX)?;
     let json = path.extension().is_some_and(|extension| extension == "json");
     Ok(if json { JobSpec::draft_from_json(&text)? } else { JobSpec::draft_from_toml(&text)? })
+}
+
+/// A job file's text, TOML, as it was written: [`Admin::complete`] fills in what follows.
+///
+/// # Errors
+/// [`Error::Settings`] for a text longer than a job file may be; [`Error::Federation`] for one that is no job.
+pub fn file_text(text: &str) -> Result<JobSpec> {
+    if text.len() as u64 > MAX {
+        let reason = format!("{} bytes, at most {MAX} are read", text.len());
+        return Err(Error::Settings { path: PathBuf::from("job file"), reason });
+    }
+    Ok(JobSpec::draft_from_toml(text)?)
 }
 
 fn text(call: &'static str, document: &impl Serialize) -> Result<Vec<u8>> {

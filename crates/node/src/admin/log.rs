@@ -4,6 +4,7 @@ use std::io::BufRead;
 
 use serde::Serialize;
 
+use super::jobs::Admin;
 use crate::error::{Error, Result};
 use crate::kit::Kit;
 use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
@@ -55,6 +56,20 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
         opened: verified.coordinator.opened(),
         receipts: receipts.len(),
     })
+}
+
+impl Admin {
+    /// All records of the audit log, verified against the study.
+    ///
+    /// # Errors
+    /// [`Error::Log`] for a log that does not hold together; [`Error::Transport`] where the coordinator cannot be reached.
+    pub async fn records(&self) -> Result<Vec<Record>> {
+        let mut lines = Vec::new();
+        self.log(0, false, &mut lines).await?;
+        check(self.study(), &mut lines.as_slice(), &[])?;
+        let lines = lines.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| Ok(Record::from_line(line)?)).collect()
+    }
 }
 
 /// The receipts that a site's kit holds: proof of how far the log went when the site last heard of it.

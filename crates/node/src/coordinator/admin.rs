@@ -29,6 +29,8 @@ pub(super) async fn command(desk: &Arc<Desk>, command: Command, document: &Bytes
             write(&view(&desk.now(), &job)?)
         }
         Command::ListSites => write(&desk.presences.views(&desk.study)),
+        // The handler itself answers this: the desk knows nothing of askers.
+        Command::Quotas => Err(refusal::internal(&"quotas were asked of the desk")),
     }
 }
 

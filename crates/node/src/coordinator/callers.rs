@@ -81,6 +81,17 @@ impl Callers {
         seen.members.get(&id).cloned()
     }
 
+    /// Names of sites and members, by their keys.
+    ///
+    /// # Errors
+    /// A refusal where the members' file cannot be read.
+    pub(super) fn names(&self, study: &Study) -> Answer<HashMap<PeerId, String>> {
+        let members = self.kit.members().map_err(|e| super::refusal::internal(&e))?;
+        let sites = study.literal().sites.iter().map(|site| (site.identity, site.name.clone()));
+        let all = sites.chain(members.member.into_iter().map(|member| (member.identity, member.name)));
+        Ok(all.map(|(identity, name)| (PeerId::of_ed25519(&identity.0), name)).collect())
+    }
+
     /// The site that calls.
     pub(super) fn site(&self, peer: Peer) -> Answer<SiteId> {
         match self.known(peer)? {
@@ -99,6 +110,14 @@ impl Callers {
 }
 
 impl Callers {
+    /// Whether somebody calls who may read jobs and the log: an administrator, or a site, whose own acts are in it.
+    pub(super) fn reader(&self, peer: Peer) -> Answer<()> {
+        match self.known(peer)? {
+            Caller::Admin | Caller::Site(_) => Ok(()),
+            other @ Caller::Asker => Err(forbidden(&other, "an administrator or a site")),
+        }
+    }
+
     /// Whether somebody calls who may ask for predictions: an asker, or a site.
     pub(super) fn asker(&self, peer: Peer) -> Answer<()> {
         match self.known(peer)? {

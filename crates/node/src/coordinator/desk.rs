@@ -3,9 +3,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::{Mutex, RwLock, oneshot, watch};
 
+use super::metrics::Meters;
 use super::presence::Presences;
 use super::refusal;
 use crate::error::Result;
@@ -27,6 +29,7 @@ pub(super) struct Desk {
     pub(super) arrivals: RwLock<()>,
     /// How each site was last heard.
     pub(super) presences: Presences,
+    meters: Arc<Meters>,
     stop: Stop,
     broken: AtomicBool,
 }
@@ -50,6 +53,7 @@ impl Desk {
         records: Records,
         blobs: Folder,
         signer: IdentityKey,
+        meters: Arc<Meters>,
         stop: Stop,
     ) -> Result<Self> {
         let coordinator = Coordinator::replay(&study, records.all().await?)?;
@@ -65,6 +69,7 @@ impl Desk {
             waiting: std::sync::Mutex::default(),
             arrivals,
             presences: Presences::default(),
+            meters,
             stop,
             broken: AtomicBool::new(false),
         })
@@ -78,6 +83,11 @@ impl Desk {
     /// The state now.
     pub(super) fn now(&self) -> Arc<Coordinator> {
         self.state.borrow().clone()
+    }
+
+    /// Inputs that wait for their turn.
+    pub(super) fn inputs_waiting(&self) -> usize {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
     /// The state, now and whenever it changes.
@@ -142,6 +152,7 @@ impl Desk {
         if records.is_empty() {
             return Ok(());
         }
+        let begun = Instant::now();
         let before = ahead.then(|| self.state.send_replace(next.clone()));
         if let Err(error) = self.records.append(records).await {
             if let Some(before) = before {
@@ -155,6 +166,7 @@ impl Desk {
             }
             return Err(error);
         }
+        self.meters.flushed(records, begun.elapsed());
         for record in records {
             tracing::info!(seq = record.body.seq, event = %super::event_name(&record.body.event), "recorded");
         }

@@ -9,7 +9,7 @@ use super::callers::{Caller, Callers};
 use super::desk::Desk;
 use super::inference::{Oracle, Questions, misplaced, wish};
 use super::{admin, refusal, uploads};
-use crate::documents::{Presence, REFUSED, Wish};
+use crate::documents::{Machine, Presence, REFUSED, Wish};
 use crate::system;
 use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
 use blindscope_transport::{
@@ -51,10 +51,10 @@ impl Handler for Coordinating {
         let site = self.callers.site(peer)?;
         if state == REFUSED {
             tracing::warn!(%site, "a site has ended at its start; its own log says why");
-            self.desk.presences.hear(site, Presence::Refused);
+            self.desk.presences.hear(site, Presence::Refused, Machine::default());
             return Ok(None);
         }
-        self.desk.presences.hear(site, Presence::Asks);
+        self.desk.presences.hear(site, Presence::Asks, Machine::of(&state, system::now_ms()));
         Ok(tokio::time::timeout(wait, self.task(site)).await.ok().flatten())
     }
 
@@ -80,12 +80,21 @@ impl Handler for Coordinating {
     }
 
     async fn command(&self, peer: Peer, command: Command, document: Bytes) -> Answer<Bytes> {
-        self.callers.admin(peer)?;
+        match command {
+            Command::ListJobs => self.callers.reader(peer)?,
+            Command::SubmitJob | Command::AbortJob | Command::ListSites => self.callers.admin(peer)?,
+            Command::Quotas => {
+                self.callers.admin(peer)?;
+                return self.quotas();
+            }
+        }
         admin::command(&self.desk, command, &document).await
     }
 
     async fn stream(&self, peer: Peer, stream: Stream, document: Bytes) -> Answer<Documents> {
-        self.callers.admin(peer)?;
+        match stream {
+            Stream::WatchJob | Stream::Log => self.callers.reader(peer)?,
+        }
         admin::stream(&self.desk, stream, &document)
     }
 
@@ -126,6 +135,14 @@ impl Coordinating {
                 "this coordinator offers no predictions: the table inference is not in its settings";
             Refusal::new(Class::Missing, "not-offered", message)
         })
+    }
+
+    /// What askers may do, and have done.
+    fn quotas(&self) -> Answer<Bytes> {
+        let names = self.callers.names(&self.desk.study)?;
+        let quotas = self.oracle.as_ref().map(|oracle| oracle.quotas(&names, system::now_ms()));
+        let document = serde_json::to_vec(&quotas.unwrap_or_default()).map_err(|e| refusal::internal(&e))?;
+        Ok(document.into())
     }
 
     /// The site's next task, as soon as there is one; `None` when the service ends.

@@ -8,6 +8,7 @@ mod callers;
 mod desk;
 mod handler;
 mod inference;
+mod metrics;
 mod presence;
 mod refusal;
 mod uploads;
@@ -17,6 +18,7 @@ use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
+use crate::exposition;
 use crate::files;
 use crate::kit::provision;
 use crate::kit::{CoordinatorSettings, Kit};
@@ -31,6 +33,7 @@ use callers::Callers;
 use desk::Desk;
 use handler::Coordinating;
 use inference::Oracle;
+use metrics::{Counted, Meters};
 
 /// What a coordinator needs besides its kit.
 pub struct Parts {
@@ -75,8 +78,10 @@ pub async fn serve(
     records.carry(&blobs).await?;
     let callers = Callers::new(&study, kit)?;
     let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
-    let desk = Arc::new(Desk::open(study, records, blobs, signer, stop.clone()).await?);
+    let meters = Arc::new(Meters::default());
+    let desk = Arc::new(Desk::open(study, records, blobs, signer, meters.clone(), stop.clone()).await?);
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
+    exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), &stop).await?;
     let worker = tokio::spawn(worker::run(desk.clone(), parts.learning, stop.clone()));
     ready(server.address());
     let oracle = settings
@@ -85,7 +90,8 @@ pub async fn serve(
     let oracle = oracle.transpose()?;
     let questions = Arc::default();
     let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };
-    let served = server.serve(Arc::new(coordinating), stop.clone()).await;
+    let counted = Counted { inner: coordinating, meters };
+    let served = server.serve(Arc::new(counted), stop.clone()).await;
     stop.stop();
     worker.await.map_err(|_| Error::Defect { what: "the coordinator's worker" })?;
     if desk.is_broken() {

@@ -1,5 +1,6 @@
 //! A party's kit: how it is made, what is in it, and whether this machine can run it.
 
+mod approvals;
 pub mod certificates;
 pub mod config;
 mod folder;
@@ -9,6 +10,7 @@ pub mod provision;
 pub mod reference;
 mod settings;
 
+pub use approvals::{Approval, Approvals, Consent};
 pub use folder::{Kit, Members, Person};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};

@@ -20,6 +20,10 @@ documented! {
         /// Default: not checked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub backbone: Option<PathBuf>,
+        /// Of a site, where figures for a monitor are shown, `ADDRESS:PORT`, as text at `/metrics`: no TLS, whoever reaches it reads it.
+        /// Default: they are not shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub metrics: Option<String>,
         /// What the site's learning code reads: where features and labels are.
         /// Default: none.
         #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
@@ -34,6 +38,10 @@ documented! {
     pub struct CoordinatorSettings {
         /// Where it listens, `ADDRESS:PORT`.
         pub listen: String,
+        /// Where figures for a monitor are shown, `ADDRESS:PORT`, as text at `/metrics`: no TLS, whoever reaches it reads it.
+        /// Default: they are not shown.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub metrics: Option<String>,
         /// What askers may do; nothing unless given.
         /// Default: no head is released.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@
 
 mod decline;
 mod dial;
+mod meters;
 mod work;
 
 pub use decline::decline;
@@ -15,17 +16,21 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::documents::Told;
 use crate::error::{Error, Result};
+use crate::exposition;
 use crate::files;
-use crate::kit::{Kit, PartySettings};
+use crate::kit::{Approvals, Consent, Kit, PartySettings};
+use crate::system;
 use blindscope_federation::{
-    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
-    Site, Step, Task,
+    Answer, Blob, Cause, Contribution, Event, IdentityKey, JobId, JobKind, Mark, Order, Phase, Record, Rule,
+    SealingKey, SignedHeader, Site, Step, Task,
 };
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
 use blindscope_wire::Digest;
 use dial::Dialler;
+use meters::Meters;
 use work::Gathered;
 
 /// Learning at the site, shared among threads.
@@ -33,6 +38,8 @@ pub type Learning = Arc<dyn Contribution + Send + Sync>;
 
 /// The longest that a question stays open at the coordinator.
 const POLL: Duration = Duration::from_secs(25);
+/// Between two looks at what people say of a job.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// A question that is open for so long is no pause between two steps.
 const QUIET: Duration = Duration::from_millis(100);
 
@@ -53,6 +60,11 @@ struct Runner {
     late: Option<Step>,
     /// What the newest round of a sum starts from: the next one is held against it.
     start: Option<Blob>,
+    meters: Meters,
+    /// Its own folder, for what people here say of jobs and for room on the disk.
+    kit: Kit,
+    /// The job that a word was waited for last.
+    asked: Option<JobId>,
     stop: Stop,
 }
 
@@ -72,6 +84,8 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
     let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
     marks.carry(&blobs).await?;
     let site = Site::replay(&study, me, policy, marks.all().await?)?;
+    let meters = Meters::default();
+    exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
     let mut runner = Runner {
         site,
         marks,
@@ -84,6 +98,9 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
         pending: Vec::new(),
         late: None,
         start: None,
+        meters,
+        kit: kit.clone(),
+        asked: None,
         stop,
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
@@ -115,12 +132,23 @@ impl Runner {
         Ok(())
     }
 
+    /// What is said of this machine with a question: release, clock, room on the disk.
+    fn told(&self) -> Bytes {
+        let free_bytes = rustix::fs::statvfs(self.kit.state()).ok();
+        let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        let told =
+            Told { software: env!("CARGO_PKG_VERSION").to_owned(), now_ms: system::now_ms(), free_bytes };
+        // A message of numbers and a name: this cannot fail.
+        serde_json::to_vec(&told).unwrap_or_default().into()
+    }
+
     /// One question, and what follows from the answer.
     async fn turn(&mut self) -> Result<()> {
-        let client = self.client.clone();
+        let (client, told) = (self.client.clone(), self.told());
         let ask = || {
             let client = client.clone();
-            async move { client.next(Bytes::new(), POLL).await }
+            let told = told.clone();
+            async move { client.next(told, POLL).await }
         };
         // Where nothing is asked soon, what waits for the disk goes there. What that makes superfluous goes after it, not before.
         let mut stored = 0;
@@ -139,9 +167,15 @@ impl Runner {
         if stored > 0 {
             self.tidy()?;
         }
-        let Some(Some(bytes)) = heard? else { return Ok(()) };
+        let heard = heard?;
+        if heard.is_some() {
+            self.meters.heard();
+        }
+        let Some(Some(bytes)) = heard else { return Ok(()) };
         let task = Task::from_bytes(&bytes)?;
-        if task.step.phase == Phase::Upload {
+        self.meters.asked(task.step.phase, self.site.opened());
+        // Once for a task that waits for a word.
+        if task.step.phase == Phase::Upload && self.asked != Some(task.step.job) {
             self.keep_only(&task)?;
         }
         let staged = match self.site.take(&task)? {
@@ -151,6 +185,16 @@ impl Runner {
                 self.stage(&task, Answer::Declined(objection.cause()), Vec::new()).await?
             }
             Order::Work { before } => {
+                match self.consent(&task) {
+                    Some(Consent::Approved) => self.asked = None,
+                    Some(Consent::Refused) => {
+                        tracing::warn!(step = %task.step, "somebody here has refused this job");
+                        let refused = Answer::Declined(Cause::Policy(Rule::Refused));
+                        let staged = self.stage(&task, refused, Vec::new()).await?;
+                        return self.send(&staged).await;
+                    }
+                    None => return self.ask_again(&task).await,
+                }
                 let (answer, marks) = match self.gather(&task).await? {
                     Gathered::All => {
                         self.keep(before).await?;
@@ -163,6 +207,30 @@ impl Runner {
             }
         };
         self.send(&staged).await
+    }
+
+    /// What people here say of a task's job; approval where they are not asked. A file that cannot be read approves nothing.
+    fn consent(&self, task: &Task) -> Option<Consent> {
+        let asked = task.spec.runs() != JobKind::Question;
+        let approvals = Approvals::of(&self.kit).unwrap_or_else(|error| {
+            tracing::error!(%error, "nobody's word can be read, so no job is approved");
+            Approvals::unread()
+        });
+        let said = approvals.said(task.step.job).map(|said| said.consent);
+        if approvals.ask && asked { said } else { said.or(Some(Consent::Approved)) }
+    }
+
+    /// Leaves a task where it is for a moment: the coordinator gives it again.
+    async fn ask_again(&mut self, task: &Task) -> Result<()> {
+        if self.asked.replace(task.step.job) != Some(task.step.job) {
+            let (job, name) = (task.step.job, &task.spec.name);
+            tracing::warn!(%name, %job, "a job waits for a word: `blindscope site approve` or `refuse`, or the console");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ASK_AGAIN) => {}
+            () = self.stop.clone().stopped() => {}
+        }
+        Ok(())
     }
 
     /// Deletes what no answer needs any more, before a new round. Receipts that are not on the disk yet count for nothing here.
@@ -241,6 +309,7 @@ impl Runner {
                 let record = Record::from_line(&note)?;
                 let mark = self.site.receive(&record)?;
                 tracing::info!(%step, seq = record.body.seq, "accepted");
+                self.meters.accepted(staged);
                 debug_assert!(
                     matches!(record.body.event, Event::Accepted { .. }),
                     "receive takes receipts only"
@@ -258,6 +327,7 @@ impl Runner {
                     return Ok(());
                 }
                 tracing::warn!(%step, %error, "too late");
+                self.meters.stale();
                 self.dialler.pause(&self.stop).await;
                 Ok(())
             }

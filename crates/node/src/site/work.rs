@@ -67,6 +67,7 @@ impl Runner {
         });
         let defect = |_| Error::Defect { what: "the computation of a payload" };
         let (made, marks) = computing.await.map_err(defect)?;
+        self.meters.computed(step.phase, started.elapsed());
         let answer = match made {
             Ok(blob) => {
                 tracing::info!(%step, bytes = blob.len, took = ?started.elapsed(), "computed");
@@ -100,6 +101,7 @@ impl Runner {
             if passing { unfinished.finish_passing(&blob) } else { unfinished.finish_as(&blob) }
         });
         keeping.await.map_err(|_| Error::Defect { what: "the keeping of a blob" })??;
+        self.meters.fetched(len);
         Ok(true)
     }
 }

@@ -29,6 +29,14 @@ pub enum Drawing {
 }
 
 impl Drawing {
+    /// The drawing as an element of a page whose style holds [`crate::STYLE`]. `id` is unique on that page; `caption` names it for who
+    /// does not see it.
+    pub fn element(&self, id: &str, caption: &str) -> String {
+        let mut out = String::new();
+        self.write(id, caption, &mut out);
+        out
+    }
+
     /// Writes the drawing; `id` is unique on the page.
     pub(crate) fn write(&self, id: &str, caption: &str, out: &mut String) {
         match self {

@@ -153,13 +153,14 @@ impl Client {
     pub async fn command(&self, command: Command, json: Bytes) -> Result<Bytes> {
         let request = self.timed(Document { json });
         let mut admin = AdminClient::new(self.channel.clone()).max_decoding_message_size(LONGEST);
-        let (name, answer) = match command {
-            Command::SubmitJob => ("submit-job", admin.submit_job(request).await),
-            Command::ListJobs => ("list-jobs", admin.list_jobs(request).await),
-            Command::AbortJob => ("abort-job", admin.abort_job(request).await),
-            Command::ListSites => ("list-sites", admin.list_sites(request).await),
+        let answer = match command {
+            Command::SubmitJob => admin.submit_job(request).await,
+            Command::ListJobs => admin.list_jobs(request).await,
+            Command::AbortJob => admin.abort_job(request).await,
+            Command::ListSites => admin.list_sites(request).await,
+            Command::Quotas => admin.quotas(request).await,
         };
-        Ok(self.answer(name, answer)?.json)
+        Ok(self.answer(command.name(), answer)?.json)
     }
 
     /// An administrator's call with a row of answers; the channel closes after the last.
@@ -170,9 +171,10 @@ impl Client {
     pub async fn stream(&self, stream: Stream, json: Bytes) -> Result<mpsc::Receiver<Result<Bytes>>> {
         let request = Request::new(Document { json });
         let mut admin = AdminClient::new(self.channel.clone()).max_decoding_message_size(LONGEST);
-        let (name, answer) = match stream {
-            Stream::WatchJob => ("watch-job", admin.watch_job(request).await),
-            Stream::Log => ("log", admin.log(request).await),
+        let name = stream.name();
+        let answer = match stream {
+            Stream::WatchJob => admin.watch_job(request).await,
+            Stream::Log => admin.log(request).await,
         };
         let mut row = self.answer(name, answer)?;
         let (out, documents) = mpsc::channel(16);

@@ -21,8 +21,10 @@ use tonic::transport::server::Connected;
 
 use super::slots::{Slot, Slots};
 use super::stop::Stop;
+use crate::handler::Handler;
 use crate::identity::{Peer, PeerId};
 use crate::limits::Limits;
+use crate::refusal::{Class, Refusal};
 use crate::tls::ServerTls;
 
 /// Wait after a failed accept; the usual reason is that no file descriptor is left.
@@ -40,6 +42,7 @@ pub(super) fn accept(
     listener: TcpListener,
     tls: ServerTls,
     limits: &Limits,
+    handler: Arc<dyn Handler>,
     stop: Stop,
 ) -> mpsc::Receiver<io::Result<Connection>> {
     let (out, incoming) = mpsc::channel(64);
@@ -47,6 +50,7 @@ pub(super) fn accept(
         acceptor: TlsAcceptor::from(tls.0),
         slots: Slots::new(limits.connections),
         handshake: limits.handshake,
+        handler,
         out,
     };
     let strangers = Strangers { most: limits.handshakes, tasks: JoinSet::new(), order: VecDeque::new() };
@@ -98,6 +102,8 @@ struct Gate {
     acceptor: TlsAcceptor,
     slots: Slots,
     handshake: Duration,
+    /// Hears of connections that come to no call.
+    handler: Arc<dyn Handler>,
     out: mpsc::Sender<io::Result<Connection>>,
 }
 
@@ -108,9 +114,20 @@ impl Gate {
                 // The receiver is gone when the server stops; then so is the connection.
                 let _ = self.out.send(Ok(connection)).await;
             }
-            Ok(Err(error)) => tracing::debug!(%address, %error, "handshake refused"),
-            Err(_) => tracing::debug!(%address, "handshake too slow"),
+            Ok(Err(error)) => {
+                tracing::debug!(%address, %error, "handshake refused");
+                let many = error.kind() == io::ErrorKind::QuotaExceeded;
+                self.turned_away(if many { "too-many-connections" } else { "handshake" });
+            }
+            Err(_) => {
+                tracing::debug!(%address, "handshake too slow");
+                self.turned_away("too-slow");
+            }
         }
+    }
+
+    fn turned_away(&self, code: &'static str) {
+        self.handler.refused("handshake", &Refusal::new(Class::Unauthenticated, code, ""));
     }
 
     async fn greet(&self, tcp: TcpStream, address: SocketAddr) -> io::Result<Connection> {

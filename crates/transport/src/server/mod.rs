@@ -67,7 +67,8 @@ impl Server {
     /// [`Error::Serve`] where the service ends by a failure.
     pub async fn serve(self, handler: Arc<dyn Handler>, stop: Stop) -> Result<()> {
         let Self { listener, tls, limits, .. } = self;
-        let incoming = ReceiverStream::new(accept::accept(listener, tls, &limits, stop.clone()));
+        let incoming =
+            ReceiverStream::new(accept::accept(listener, tls, &limits, handler.clone(), stop.clone()));
         let longest = limits.header.max(PIECE) + ENVELOPE;
         let service = Arc::new(Service::new(handler, limits.clone(), stop.clone()));
         let serving = tonic::transport::Server::builder()

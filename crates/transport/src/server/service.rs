@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::download::{self, Pieces};
 use super::stop::Stop;
 use super::upload::Reception;
-use crate::handler::{Answer, Command, Handler, Join, Stream};
+use crate::handler::{Answer, Command, Handler, Join, Joined, Stream};
 use crate::identity::Peer;
 use crate::limits::Limits;
 use crate::message::{
@@ -65,25 +65,39 @@ impl Service {
         Ok(json)
     }
 
+    /// An answer on its way out. The handler hears of refusals, whoever made them.
+    async fn reply<T>(&self, call: &'static str, answer: impl Future<Output = Answer<T>>) -> Reply<T> {
+        answer.await.map(Response::new).map_err(|refusal| {
+            self.handler.refused(call, &refusal);
+            refusal.into()
+        })
+    }
+
     async fn command(&self, command: Command, request: Request<Document>) -> Reply<Document> {
-        let peer = caller(&request)?;
-        let document = self.document(request.into_inner())?;
-        let json = self.within(self.handler.command(peer, command, document)).await?;
-        Ok(Response::new(Document { json }))
+        let answering = async {
+            let peer = caller(&request)?;
+            let document = self.document(request.into_inner())?;
+            let json = self.within(self.handler.command(peer, command, document)).await?;
+            Ok(Document { json })
+        };
+        self.reply(command.name(), answering).await
     }
 
     async fn stream(&self, stream: Stream, request: Request<Document>) -> Reply<Row> {
-        let peer = caller(&request)?;
-        let document = self.document(request.into_inner())?;
-        let documents = self.within(self.handler.stream(peer, stream, document)).await?;
-        let row = ReceiverStream::new(documents).map(|json| Ok(Document { json: json? }));
-        Ok(Response::new(Box::pin(row)))
+        let answering = async {
+            let peer = caller(&request)?;
+            let document = self.document(request.into_inner())?;
+            let documents = self.within(self.handler.stream(peer, stream, document)).await?;
+            let row = ReceiverStream::new(documents).map(|json| Ok(Document { json: json? }));
+            Ok(Box::pin(row) as Row)
+        };
+        self.reply(stream.name(), answering).await
     }
 }
 
-#[tonic::async_trait]
-impl Federation for Service {
-    async fn join(&self, request: Request<Hello>) -> Reply<Welcome> {
+impl Service {
+    /// The answer to a site's hello.
+    async fn welcome(&self, request: Request<Hello>) -> Answer<Welcome> {
         let peer = caller(&request)?;
         let Hello { version, software, study } = request.into_inner();
         if version != VERSION {
@@ -92,47 +106,55 @@ impl Federation for Service {
             );
             return Err(Refusal::new(Class::Conflict, "wrong-version", message)
                 .fact("found", version.into())
-                .fact("expected", VERSION.into())
-                .into());
+                .fact("expected", VERSION.into()));
         }
         let study = if study.is_empty() { None } else { Some(digest(&study)?) };
         let joined = self.within(self.handler.join(peer, Join { software, study })).await?;
-        let welcome = Welcome {
-            version: VERSION,
-            software: joined.software,
-            now_ms: joined.now_ms,
-            study: joined.study,
-        };
-        Ok(Response::new(welcome))
+        let Joined { software, now_ms, study } = joined;
+        Ok(Welcome { version: VERSION, software, now_ms, study })
+    }
+}
+
+#[tonic::async_trait]
+impl Federation for Service {
+    async fn join(&self, request: Request<Hello>) -> Reply<Welcome> {
+        self.reply("join", self.welcome(request)).await
     }
 
     async fn next(&self, request: Request<Poll>) -> Reply<Polled> {
-        let peer = caller(&request)?;
-        let Poll { wait_ms, state } = request.into_inner();
-        let wait = Duration::from_millis(wait_ms).min(self.limits.poll);
-        tokio::select! {
-            task = self.handler.next(peer, state, wait) => Ok(Response::new(Polled { task: task? })),
-            () = self.stop.clone().stopped() => Err(stopping().into()),
-            () = tokio::time::sleep(wait + self.limits.answer) => Err(stopping().into()),
-        }
+        let answering = async {
+            let peer = caller(&request)?;
+            let Poll { wait_ms, state } = request.into_inner();
+            let wait = Duration::from_millis(wait_ms).min(self.limits.poll);
+            tokio::select! {
+                task = self.handler.next(peer, state, wait) => Ok(Polled { task: task? }),
+                () = self.stop.clone().stopped() => Err(stopping()),
+                () = tokio::time::sleep(wait + self.limits.answer) => Err(stopping()),
+            }
+        };
+        self.reply("next", answering).await
     }
 
     type FetchStream = Pieces;
 
     async fn fetch(&self, request: Request<Wanted>) -> Reply<Pieces> {
-        let peer = caller(&request)?;
-        let wanted = request.into_inner();
-        let source = self.within(self.handler.fetch(peer, digest(&wanted.digest)?, wanted.len)).await?;
-        Ok(Response::new(download::send(source, self.limits.clone())))
+        let answering = async {
+            let peer = caller(&request)?;
+            let wanted = request.into_inner();
+            let source = self.within(self.handler.fetch(peer, digest(&wanted.digest)?, wanted.len)).await?;
+            Ok(download::send(source, self.limits.clone()))
+        };
+        self.reply("fetch", answering).await
     }
 
     async fn submit(&self, request: Request<Streaming<Piece>>) -> Reply<Receipt> {
-        let peer = caller(&request)?;
-        let note = self
-            .reception
-            .receive(peer, request.into_inner(), |upload| self.handler.submit(peer, upload))
-            .await?;
-        Ok(Response::new(Receipt { note }))
+        let answering = async {
+            let peer = caller(&request)?;
+            let admit = |upload| self.handler.submit(peer, upload);
+            let note = self.reception.receive(peer, request.into_inner(), admit).await?;
+            Ok(Receipt { note })
+        };
+        self.reply("submit", answering).await
     }
 }
 
@@ -154,6 +176,10 @@ impl Admin for Service {
         self.command(Command::ListSites, request).await
     }
 
+    async fn quotas(&self, request: Request<Document>) -> Reply<Document> {
+        self.command(Command::Quotas, request).await
+    }
+
     type WatchJobStream = Row;
 
     async fn watch_job(&self, request: Request<Document>) -> Reply<Row> {
@@ -170,30 +196,35 @@ impl Admin for Service {
 #[tonic::async_trait]
 impl Predict for Service {
     async fn offer(&self, request: Request<Document>) -> Reply<Document> {
-        let peer = caller(&request)?;
-        let document = self.document(request.into_inner())?;
-        let json = self.within(self.handler.offer(peer, document)).await?;
-        Ok(Response::new(Document { json }))
+        let answering = async {
+            let peer = caller(&request)?;
+            let document = self.document(request.into_inner())?;
+            let json = self.within(self.handler.offer(peer, document)).await?;
+            Ok(Document { json })
+        };
+        self.reply("offer", answering).await
     }
 
     async fn put_keys(&self, request: Request<Streaming<Piece>>) -> Reply<Receipt> {
-        let peer = caller(&request)?;
-        let note = self
-            .reception
-            .receive(peer, request.into_inner(), |upload| self.handler.put_keys(peer, upload))
-            .await?;
-        Ok(Response::new(Receipt { note }))
+        let answering = async {
+            let peer = caller(&request)?;
+            let admit = |upload| self.handler.put_keys(peer, upload);
+            let note = self.reception.receive(peer, request.into_inner(), admit).await?;
+            Ok(Receipt { note })
+        };
+        self.reply("put-keys", answering).await
     }
 
     type InferStream = Pieces;
 
     async fn infer(&self, request: Request<Streaming<Piece>>) -> Reply<Pieces> {
-        let peer = caller(&request)?;
-        let answer = self
-            .reception
-            .receive(peer, request.into_inner(), |upload| self.handler.infer(peer, upload))
-            .await?;
-        Ok(Response::new(download::send(answer, self.limits.clone())))
+        let answering = async {
+            let peer = caller(&request)?;
+            let admit = |upload| self.handler.infer(peer, upload);
+            let answer = self.reception.receive(peer, request.into_inner(), admit).await?;
+            Ok(download::send(answer, self.limits.clone()))
+        };
+        self.reply("infer", answering).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Questions to heads in the clear, at the coordinator: it offers plans, keeps askers' evaluation keys, counts tokens before they are
 //! answered, and evaluates, a few questions at a time.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,13 +13,13 @@ use super::asked::{exact, in_batch, misplaced, no_head, wish};
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
-use crate::documents::Wish;
+use crate::documents::{Quotas, Wish};
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{Folder, Unfinished};
-use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, Refusal, Source, Upload, Uptake};
+use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
 const MAX_HEAD: u64 = 512 << 20;
@@ -107,6 +108,17 @@ impl Oracle {
     /// Questions of one asker to encrypted heads at a time.
     pub(super) fn questions_each(&self) -> u32 {
         self.settings.questions_each
+    }
+
+    /// What askers may do, and have done, each under the name that `names` has for its key.
+    pub(in crate::coordinator) fn quotas(&self, names: &HashMap<PeerId, String>, now_ms: u64) -> Quotas {
+        let (study, mut askers) = self.usage.answered(now_ms);
+        for (key, _) in &mut askers {
+            if let Some((_, name)) = names.iter().find(|(id, _)| id.to_string() == *key) {
+                key.clone_from(name);
+            }
+        }
+        Quotas { limits: Some(self.settings.clone()), study, askers }
     }
 
     /// Where tokens are counted before they are answered.

@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Answered;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::InferenceSettings;
@@ -58,6 +59,19 @@ impl Usage {
         let asker = Most { hour: settings.tokens_an_hour, life: settings.tokens_in_all };
         let study = Most { hour: settings.study_tokens_an_hour, life: settings.study_tokens_in_all };
         Ok(Self { path: path.to_owned(), asker, study, counts: Mutex::new(counts) })
+    }
+
+    /// What the study and each certificate was answered, by its name in this file.
+    pub(in crate::coordinator) fn answered(&self, now_ms: u64) -> (Answered, Vec<(String, Answered)>) {
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let hour = now_ms / HOUR_MS;
+        let of = |count: &Count| Answered {
+            hour: if count.hour == hour { count.tokens } else { 0 },
+            life: count.life,
+        };
+        let study = counts.get(STUDY).map(of).unwrap_or_default();
+        let askers = counts.iter().filter(|(name, _)| *name != STUDY);
+        (study, askers.map(|(name, count)| (name.clone(), of(count))).collect())
     }
 
     /// Counts tokens that are about to be answered. Blocks for the disk.

@@ -29,6 +29,7 @@ impl Write<'_> {
             self.authority.issue("coordinator", identity, Usage::Server(&hosts), days, self.now_ms)?;
         let settings = CoordinatorSettings {
             listen: project.listen(),
+            metrics: None,
             inference: project.inference.clone(),
             learning: toml::Table::new(),
         };
@@ -45,6 +46,7 @@ impl Write<'_> {
             name: request.name.clone(),
             coordinator: self.project.address.clone(),
             backbone: None,
+            metrics: None,
             learning: toml::Table::new(),
         };
         self.startup(kit, &certificate, &settings)?;
