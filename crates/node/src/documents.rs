@@ -94,6 +94,9 @@ pub(crate) struct Wish {
     /// Whether its head is encrypted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) encrypted: bool,
+    /// Whether it is asked how the head's tokens are pooled, not how the head is asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) pooling: bool,
     /// A question that was asked before: how far it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) question: Option<JobId>,

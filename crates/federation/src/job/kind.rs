@@ -16,6 +16,8 @@ pub enum JobKind {
     Fedavg,
     /// Rounds of a weighted mean of a whole model update.
     Update,
+    /// Rounds of full-batch steps of attention over the tiles of slides, and a head on what it pools.
+    Attention,
     /// The mean CLS token a class.
     ClsMean,
     /// Counts from which validation metrics follow.
@@ -30,11 +32,12 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind, in the order in which files list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sum,
         Self::Statistics,
         Self::Fedavg,
         Self::Update,
+        Self::Attention,
         Self::ClsMean,
         Self::Metrics,
         Self::InferenceKeys,
@@ -50,6 +53,7 @@ impl JobKind {
             Self::Statistics => "statistics",
             Self::Fedavg => "fedavg",
             Self::Update => "update",
+            Self::Attention => "attention",
             Self::ClsMean => "cls-mean",
             Self::Metrics => "metrics",
             Self::InferenceKeys => "inference-keys",
@@ -60,7 +64,7 @@ impl JobKind {
 
     /// Whether the kind may take more than one round.
     pub fn has_rounds(self) -> bool {
-        matches!(self, Self::Sum | Self::Fedavg | Self::Update)
+        matches!(self, Self::Sum | Self::Fedavg | Self::Update | Self::Attention)
     }
 
     /// Whether the kind makes a key.

@@ -58,6 +58,7 @@ impl Job {
             | JobKind::Statistics
             | JobKind::Fedavg
             | JobKind::Update
+            | JobKind::Attention
             | JobKind::ClsMean
             | JobKind::Metrics => Self::Sum(SumJob::of(spec)?),
             JobKind::InferenceKeys => Self::InferenceKeys(InferenceKeys::of(spec)?.into()),

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::integers::padded;
-use super::model::head_in;
+use super::model::{head_in, pooling_in};
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_classify::Head;
@@ -58,8 +58,12 @@ impl Learning for Metrics {
             expected: self.0.model.clone(),
         })?;
         let head = head_in(file)?;
-        let rows = &data.validation;
-        rows.check(OP, head.width(), self.0.classes)?;
+        data.validation.check(OP, head.width(), self.0.classes)?;
+        let pooled = match pooling_in(file)? {
+            Some(pooling) => Some(pooling.examples(OP, &data.validation)?),
+            None => None,
+        };
+        let rows = pooled.as_ref().unwrap_or(&data.validation);
         let numbers = numbers_of(&self.0.model, &head, &data.classes, self.0.classes)?;
         let logits = logits_of(&head, &rows.rows)?;
         let predicted: Vec<usize> =

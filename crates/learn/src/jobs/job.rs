@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::attention::{Attention, AttentionPooling};
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
@@ -65,6 +66,7 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         JobKind::Statistics => Box::new(Statistics::new(settings(spec)?)?),
         JobKind::Fedavg => Box::new(FedAvg::new(settings(spec)?)?),
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
+        JobKind::Attention => Box::new(Attention::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
         JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
         JobKind::Ceremony
@@ -110,6 +112,17 @@ pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
     }
     let settings: UpdateSettings = settings(spec)?;
     UpdateState::from_bytes(result, settings.values)?.head(&settings)
+}
+
+/// The attention in a finished job's result, for whoever asks its head: it is public to them. None where the head takes tiles as they are.
+///
+/// # Errors
+/// [`Error::Bytes`], [`Error::Head`] for a result that is no model.
+pub fn served_pooling(spec: &JobSpec, result: &[u8]) -> Result<Option<AttentionPooling>> {
+    if spec.kind != JobKind::Attention {
+        return Ok(None);
+    }
+    Ok(Model::from_json(result)?.pooling)
 }
 
 /// A site's end: its data, and who is told about its training.

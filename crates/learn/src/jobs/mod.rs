@@ -5,6 +5,7 @@
 //! | `statistics` | class counts, class sums, Gram matrix | ridge and LDA heads, equal to the pooled ones |
 //! | `fedavg` | first sums that fix a common scaling, then the weighted head, then counts of answers | polynomial head |
 //! | `update` | the weighted change of a model | the mean change |
+//! | `attention` | sums over slides that fix a common scaling, then the gradients of its slides, then counts of answers | attention, and a linear head on what it pools |
 //! | `cls-mean` | class counts and class sums | mean token a class |
 //! | `encrypted-head` | none: its first layer, encrypted | the average first layer, encrypted for good |
 //! | `metrics` | counts by true and predicted class | their sum |
@@ -12,6 +13,7 @@
 //! Every job is a function of integers alone once the sites have contributed: the clear twin sums the same integers
 //! without encryption and has to end in the same bytes.
 
+mod attention;
 mod class_mean;
 mod clips;
 mod confusion;
@@ -32,14 +34,15 @@ mod statistics;
 mod twin;
 mod update;
 
+pub use attention::{AttentionPooling, AttentionSettings, PooledSlides};
 pub use clips::{Clips, clips_in};
 pub use confusion::Counts;
 pub(crate) use confusion::logits_of;
-pub use data::{Examples, SiteData, Tiles};
+pub use data::{Bag, Examples, SiteData, Tiles};
 pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
-pub use job::{Coordinator, SiteLearner, check_sizes, job, served_head, sized, values_of_update};
+pub use job::{Coordinator, SiteLearner, check_sizes, job, served_head, served_pooling, sized, values_of_update};
 pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead, head_in};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};

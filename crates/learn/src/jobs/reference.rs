@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::attention::AttentionSettings;
 use super::settings::{
     EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdateSettings,
 };
@@ -14,6 +15,7 @@ pub fn keys(kind: JobKind) -> &'static [Key] {
         JobKind::Statistics | JobKind::ClsMean => StatisticsSettings::KEYS,
         JobKind::Fedavg => FedAvgSettings::KEYS,
         JobKind::Update => UpdateSettings::KEYS,
+        JobKind::Attention => AttentionSettings::KEYS,
         JobKind::Metrics => MetricsSettings::KEYS,
         JobKind::InferenceKeys | JobKind::EncryptedHead => EncryptedHeadSettings::KEYS,
         JobKind::Ceremony | JobKind::Sum | JobKind::Question => &[],
@@ -26,6 +28,7 @@ pub fn defaults(kind: JobKind) -> Value {
         JobKind::Statistics | JobKind::ClsMean => serde_json::to_value(StatisticsSettings::default()),
         JobKind::Fedavg => serde_json::to_value(FedAvgSettings::default()),
         JobKind::Update => serde_json::to_value(UpdateSettings::default()),
+        JobKind::Attention => serde_json::to_value(AttentionSettings::default()),
         JobKind::InferenceKeys | JobKind::EncryptedHead => {
             serde_json::to_value(EncryptedHeadSettings::default())
         }

@@ -4,11 +4,13 @@
 //! | --- | --- | --- |
 //! | [`LinearHead`] | W·x + b, logistic or ridge | one product |
 //! | [`PolynomialHead`] | W₂·p(W₁·x + b₁) + b₂, p of degree 2 or 4 | two products and p |
+//! | [`SlideClassifier`] | W·m + b on the token m that gated attention pools of a slide's tiles, in the clear | one product |
 //!
-//! Both take raw features: the standardisation that training uses is folded into the first layer.
+//! The first two take raw features: the standardisation that training uses is folded into the first layer.
 
 mod activation;
 mod adamw;
+mod attention;
 mod batches;
 mod gradient;
 mod linear;
@@ -18,6 +20,7 @@ mod scaling;
 
 pub use activation::Activation;
 pub use adamw::AdamW;
+pub use attention::{GatedAttention, SlideClassifier, SlideGradient, SlideToken};
 pub(crate) use batches::for_each_batch;
 pub use gradient::{LinearGradient, PolynomialGradient};
 pub(crate) use linear::cross_entropy;

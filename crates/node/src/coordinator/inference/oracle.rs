@@ -51,9 +51,11 @@ impl Oracle {
         Ok(Self { settings, heads, kept, usage, results, turns })
     }
 
-    /// The plan of a head, for an asker.
+    /// The plan of a head, for an asker; or how its tokens are pooled.
     pub(in crate::coordinator) fn offer(&self, now: &Coordinator, document: &Bytes) -> Answer<Bytes> {
-        Ok(self.offered(now, &wish(document)?.job)?.bytes.clone())
+        let wish = wish(document)?;
+        let offered = self.offered(now, &wish.job)?;
+        Ok(if wish.pooling { offered.pooling.clone() } else { offered.bytes.clone() })
     }
 
     /// Takes an asker's evaluation keys.

@@ -73,13 +73,17 @@ pub(super) fn sections() -> Vec<Section> {
 
 /// The settings of each kind of job that has some.
 fn kinds() -> impl Iterator<Item = Section> {
-    let kinds: [(&[JobKind], &'static str); 5] = [
+    let kinds: [(&[JobKind], &'static str); 6] = [
         (
             &[JobKind::Statistics, JobKind::ClsMean],
             "One round: heads that equal those of the pooled data, or the mean token of each class.",
         ),
         (&[JobKind::Fedavg], "Rounds of local training of a polynomial head, averaged."),
         (&[JobKind::Update], "Rounds of local training of the backbone with its head, averaged."),
+        (
+            &[JobKind::Attention],
+            "Rounds of full-batch steps of gated attention over the tiles of slides, and of a head on what it pools: one class a slide.",
+        ),
         (&[JobKind::Metrics], "How well a model does on what the sites held back."),
         (
             &[JobKind::InferenceKeys, JobKind::EncryptedHead],
