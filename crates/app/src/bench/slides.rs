@@ -1,6 +1,8 @@
 //! Figures of slides: pixels and CLS tokens beside OpenSlide and Pillow, coordinates beside CLAM and TRIDENT, speed, memory.
 #![allow(clippy::doc_markdown, reason = "proper names: OpenSlide, BigTIFF")]
 
+mod features;
+mod kills;
 mod sparse;
 
 use std::io::Write as _;
@@ -24,7 +26,7 @@ const AREA: &str = "slides";
 /// Side of tiles where tokens are compared: the model's, so that nothing is resampled twice.
 const SIDE: usize = 224;
 
-pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
+pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers, binary: &Path) -> Result<Report, Error> {
     let scratch = std::env::temp_dir().join(format!("blindscope-bench-slides-{}", std::process::id()));
     std::fs::create_dir_all(&scratch)?;
     let mut report = Report {
@@ -32,7 +34,7 @@ pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Rep
         missing: Vec::new(),
         backend: "CPU time, one thread, best of runs".into(),
     };
-    let outcome = all(runs, data, peers, &scratch, &mut report);
+    let outcome = all(runs, data, (peers, binary), &scratch, &mut report);
     // What stays behind lies in the system's folder for such things.
     let _ = std::fs::remove_dir_all(&scratch);
     outcome.map(|()| report)
@@ -41,20 +43,22 @@ pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Rep
 fn all(
     runs: usize,
     data: Option<&Path>,
-    peers: &Peers,
+    (peers, binary): (&Peers, &Path),
     scratch: &Path,
     report: &mut Report,
 ) -> Result<(), Error> {
+    features::figures(scratch, report)?;
     let Some(data) = data else {
         report
             .missing
-            .push("every figure: no folder of slides and weights (--data or BLINDSCOPE_DATA)".into());
+            .push("figures of slides: no folder of slides and weights (--data or BLINDSCOPE_DATA)".into());
         return Ok(());
     };
     let (slides, weights) =
         (data.join("slides"), data.join("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"));
     let model = vit::load(&weights)?;
     sparse::memory(&model, scratch, report)?;
+    kills::figures(binary, &slides, scratch, report)?;
     pixels(&slides, peers, scratch, report)?;
     coordinates(&slides, report)?;
     outside_the_model(&slides, &model, scratch, report)?;

@@ -40,6 +40,8 @@ pub struct PooledSlides {
     pub features: Features,
     /// Of each row of the tiles, its share of its slide, 0 to 1; those of a slide sum to one.
     pub weights: Vec<f32>,
+    /// Of each row of the tiles, the row of its slide.
+    pub slides: Vec<usize>,
 }
 
 impl AttentionPooling {
@@ -115,7 +117,7 @@ impl AttentionPooling {
         features.backbone = tiles.backbone.map(|backbone| {
             Sha256::new().chain_update(backbone).chain_update(self.to_bytes()).finalize().into()
         });
-        Ok(PooledSlides { features, weights })
+        Ok(PooledSlides { features, weights, slides })
     }
 
     fn fits(&self, operation: &'static str, values: usize, rows: usize) -> Result<()> {
