@@ -113,7 +113,7 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let learning = Arc::new(Sums { learning: jobs::Coordinator::default() });
     let heads: HeadReader = Arc::new(|spec, result| {
-        let pooling = jobs::served_pooling(spec, result)?;
+        let pooling = jobs::served_pooling(result)?;
         let pooling = pooling.map_or_else(Vec::new, |pooling| pooling.to_bytes());
         Ok(Served { head: jobs::served_head(spec, result)?, pooling })
     });

@@ -6,8 +6,10 @@
 
 use rayon::prelude::*;
 
-use super::clips::Clips;
+use super::clips::{Clips, ClipsAt};
 use super::integers::two_classes;
+use super::job::settings;
+use super::kind::Learned;
 use super::model::Model;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Error, Examples, Integers, Learning, Result, SiteData, Watch};
@@ -26,6 +28,16 @@ const CLIP: f64 = 16.0;
 
 /// Rows whose integers are in memory together.
 const AT_ONCE: usize = 512;
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(Statistics::new(settings(spec)?)?)))
+};
+
+/// What this kind and `cls-mean` do: they share their settings.
+pub(super) const ABOUT: &str =
+    "One round: heads that equal those of the pooled data, or the mean token of each class.";
 
 /// The job's learning.
 #[derive(Debug, Clone)]

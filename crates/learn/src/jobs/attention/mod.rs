@@ -15,9 +15,11 @@ pub use settings::AttentionSettings;
 
 use rayon::prelude::*;
 
-use super::clips::Clips;
+use super::clips::{Clips, ClipsAt};
 use super::confusion::{confusion_of, encode_counts, split_counts};
 use super::integers::{padded, two_classes};
+use super::job::settings as read;
+use super::kind::Learned;
 use super::model::Model;
 use super::scaling::ScalingSums;
 use super::{Advanced, Bag, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
@@ -26,6 +28,15 @@ use blindscope_vision::head::SlideClassifier;
 use state::State;
 
 const NAME: &str = "attention";
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<AttentionSettings>(
+        "Rounds of full-batch steps of gated attention over the tiles of slides, and of a head on what it pools: one class a slide.",
+        |spec| Ok(Box::new(Attention::new(read(spec)?)?)),
+    )
+};
 
 /// The job's learning.
 #[derive(Debug, Clone)]
