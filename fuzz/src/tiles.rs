@@ -12,7 +12,10 @@ pub(crate) fn run(data: &[u8]) -> bool {
         Ok(image) => {
             assert_eq!(image.pixels.len(), 3 * image.width * image.height);
             assert!(image.width * image.height <= 1 << 20);
-            assert!(decode(data, LIMITS).is_ok_and(|again| again == image), "the same bytes are the same picture");
+            assert!(
+                decode(data, LIMITS).is_ok_and(|again| again == image),
+                "the same bytes are the same picture"
+            );
             true
         }
         Err(problem) => {

@@ -9,11 +9,11 @@ use clap::{Args, ValueEnum};
 
 use crate::progress::{Bar, duration};
 use crate::shown::print_json;
-use blindscope_learn::jobs::Model;
 use blindscope_learn::features::{
     self, Grid, Opener, Scale, SlideOptions, SlideProgress, SlideSettings, SlidesExtracted, TissueLevel,
     TissueRule, TissueSource,
 };
+use blindscope_learn::jobs::Model;
 
 /// How slides become tiles.
 #[derive(Debug, Args)]

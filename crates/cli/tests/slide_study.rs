@@ -43,7 +43,12 @@ impl World {
             for tile in 0..10 {
                 let marked = tile < 2;
                 let sign = if slide % 2 == 0 { 1.5 } else { -1.5 };
-                let row = [noise(), noise() + if marked { 3.0 } else { 0.0 }, noise(), if marked { sign } else { 3.0 * noise() }];
+                let row = [
+                    noise(),
+                    noise() + if marked { 3.0 } else { 0.0 },
+                    noise(),
+                    if marked { sign } else { 3.0 * noise() },
+                ];
                 let row: Vec<String> = row.iter().map(ToString::to_string).collect();
                 writeln!(table, "{name}{slide}/{}_0,{class},p{slide},{}", 256 * tile, row.join(",")).unwrap();
             }
@@ -88,9 +93,15 @@ fn founded() -> World {
 
 fn serve(world: &World) -> Services {
     let mut services = Services(Vec::new());
-    for line in ["coordinator serve --kit study/coordinator", "site run --kit study/a", "site run --kit study/b"] {
+    for line in
+        ["coordinator serve --kit study/coordinator", "site run --kit study/a", "site run --kit study/b"]
+    {
         let mut command = world.command(line);
-        command.env("BLINDSCOPE_LOG", "error").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+            .env("BLINDSCOPE_LOG", "error")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         services.0.push(command.spawn().unwrap());
     }
     let begun = Instant::now();

@@ -108,7 +108,11 @@ fn encrypted_sums_end_in_the_clear_models_bytes() {
     assert!(encrypted == clear, "the results differ");
     let model = Model::from_json(&encrypted).unwrap();
     assert_eq!((model.examples, model.sites), (51, 3));
-    assert_eq!(model.validation.unwrap().iter().flatten().sum::<u64>(), 30, "three sites held back ten slides each");
+    assert_eq!(
+        model.validation.unwrap().iter().flatten().sum::<u64>(),
+        30,
+        "three sites held back ten slides each"
+    );
 }
 
 /// Whatever site a slide lies at, the weights are those of all slides in one place: every bit of them.
@@ -116,7 +120,11 @@ fn encrypted_sums_end_in_the_clear_models_bytes() {
 fn sites_train_what_pooled_slides_train() {
     let sites = sites();
     let of_sites = Model::from_json(&trained(&sites)).unwrap();
-    let all = SiteData { train: pooled(&sites, |s| &s.train), validation: pooled(&sites, |s| &s.validation), ..SiteData::default() };
+    let all = SiteData {
+        train: pooled(&sites, |s| &s.train),
+        validation: pooled(&sites, |s| &s.validation),
+        ..SiteData::default()
+    };
     let in_one_place = Model::from_json(&clear_twin(&spec(), &[&all], &|_| {}).unwrap()).unwrap();
     assert_eq!(of_sites.heads, in_one_place.heads);
     assert_eq!(of_sites.pooling, in_one_place.pooling);
@@ -141,15 +149,18 @@ fn attention_finds_the_tiles_that_tell() {
         }
         out
     };
-    let statistics = blindscope_learn::jobs::StatisticsSettings { width: WIDTH, classes: 2, ..Default::default() };
+    let statistics =
+        blindscope_learn::jobs::StatisticsSettings { width: WIDTH, classes: 2, ..Default::default() };
     let site = SiteData { train: mean(&pooled(&sites(), |s| &s.train)), ..SiteData::default() };
     let spec = job("mean", JobKind::Statistics, &statistics).unwrap();
     let ridge = Model::from_json(&clear_twin(&spec, &[&site], &|_| {}).unwrap()).unwrap();
     let rows = mean(&test);
     let whole = rows.rows.whole().unwrap();
-    let tokens: Vec<Vec<f64>> = whole.chunks(WIDTH).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
+    let tokens: Vec<Vec<f64>> =
+        whole.chunks(WIDTH).map(|r| r.iter().map(|v| f64::from(*v)).collect()).collect();
     let logits = ridge.head().unwrap().logits(&tokens).unwrap();
-    let right = logits.iter().zip(&rows.labels).filter(|(row, label)| usize::from(row[1] > row[0]) == **label);
+    let right =
+        logits.iter().zip(&rows.labels).filter(|(row, label)| usize::from(row[1] > row[0]) == **label);
     let mean = right.count() as f64 / 200.0;
     println!("attention {attention}, mean {mean}");
     assert!(attention > 0.95 && attention > mean + 0.1, "{attention} with attention, {mean} with the mean");
@@ -185,11 +196,16 @@ fn named(examples: &Examples) -> Features {
 #[test]
 fn local_training_is_the_jobs() {
     let (train, test) = (named(&slides(40, 11)), named(&slides(40, 12)));
-    let local = train_slides(&train, Some(&test), &AttentionSettings { rounds: 30, ..settings() }, &|_| {}).unwrap();
+    let local =
+        train_slides(&train, Some(&test), &AttentionSettings { rounds: 30, ..settings() }, &|_| {}).unwrap();
     assert_eq!((local.steps.len(), local.model.classes.len()), (30, 2));
     assert!(local.steps[29].loss < local.steps[0].loss / 2.0, "{:?}", local.steps);
     let figures = local.held_out.unwrap();
-    assert_eq!((figures.rows, figures.patients.as_ref().map(|p| p.count)), (40, None), "patients of both classes");
+    assert_eq!(
+        (figures.rows, figures.patients.as_ref().map(|p| p.count)),
+        (40, None),
+        "patients of both classes"
+    );
     assert!(figures.accuracy > 0.9, "{}", figures.accuracy);
     let same = SiteData { train: slides(40, 11), ..SiteData::default() };
     let settings = AttentionSettings {

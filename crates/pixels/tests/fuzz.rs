@@ -1,5 +1,10 @@
 //! The fuzzer's target function, bounded and seeded: valid tiles, altered.
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::expect_used, reason = "a test says what it saw and stops")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::expect_used,
+    reason = "a test says what it saw and stops"
+)]
 
 #[path = "../../../fuzz/src/tiles.rs"]
 mod target;

@@ -285,7 +285,8 @@ fn every_other_fault_is_a_status_of_its_slide() {
 
 /// A slide of `extent` pixels each way in native tiles of 64 that are all one tile of the file.
 fn many(extent: u64) -> Vec<u8> {
-    let mut bytes = tiff(&[Picture { width: extent, height: extent, ..Picture::of(64, 64, 64, stained) }], true);
+    let mut bytes =
+        tiff(&[Picture { width: extent, height: extent, ..Picture::of(64, 64, 64, stained) }], true);
     let places = extent.div_ceil(64).pow(2);
     let field = |bytes: &[u8], tag: u16| {
         let wanted = [tag.to_le_bytes(), 16u16.to_le_bytes()].concat();

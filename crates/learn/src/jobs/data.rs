@@ -66,8 +66,12 @@ impl Examples {
     /// # Errors
     /// [`Error::Data`] for rows that name no slide, and for a slide whose rows have several classes.
     pub fn bags(&self, operation: &'static str) -> Result<Vec<Bag>> {
-        let refuse =
-            |what, found: &str, expected: &str| Error::Data { operation, what, found: found.into(), expected: expected.into() };
+        let refuse = |what, found: &str, expected: &str| Error::Data {
+            operation,
+            what,
+            found: found.into(),
+            expected: expected.into(),
+        };
         if self.slides.len() != self.labels.len() {
             let expected = "rows called SLIDE/X_Y, as `features import RUN` calls those of a run over slides";
             return Err(refuse("the slides of the rows", "not named by the rows", expected));

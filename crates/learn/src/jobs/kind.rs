@@ -3,11 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::attention::AttentionPooling;
 use super::clips::ClipsAt;
 use super::labels::Terms;
-use super::attention::AttentionPooling;
 use super::model::{Model, pooling_in};
-use super::{Learning, Result, attention, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update};
+use super::{
+    Learning, Result, attention, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update,
+};
 use crate::documented::{Documented, Key};
 use blindscope_classify::Head;
 use blindscope_federation::{JobKind, JobSpec, Study};
@@ -126,7 +128,8 @@ pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
 /// are.
 ///
 /// # Errors
-/// [`super::Error::Bytes`], [`super::Error::Head`] for a model file that is damaged.
+/// [`super::Error::Bytes`] for a model file that is damaged or whose parts do not agree; [`super::Error::Head`] for one whose head
+/// cannot be evaluated.
 pub fn served_pooling(result: &[u8]) -> Result<Option<AttentionPooling>> {
     pooling_in(result)
 }

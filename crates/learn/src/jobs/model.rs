@@ -126,7 +126,10 @@ impl Model {
         for named in &model.heads {
             let head = model.checked(named)?;
             if width.is_some_and(|width| width != head.width()) {
-                return Err(bad(format!("its attention pools another width than head `{}` takes", named.name)));
+                return Err(bad(format!(
+                    "its attention pools another width than head `{}` takes",
+                    named.name
+                )));
             }
         }
         let pooling = model.pooling.map(AttentionPooling::checked).transpose()?;

@@ -14,7 +14,7 @@ use super::model::Model;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Error, Examples, Integers, Learning, Result, SiteData, Watch};
 use blindscope_aggregate::FixedPoint;
-use blindscope_aggregate::statistics::{Head, Statistics as SiteStatistics, StatisticsPlan, lda, ridge};
+use blindscope_aggregate::statistics::{self, Head, StatisticsPlan, lda, ridge};
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 use blindscope_vision::head::IntegerGram;
 
@@ -56,9 +56,10 @@ impl Statistics {
     }
 
     /// Counts, class sums and Gram matrix of rows, many at a time: the integers of one row after another, to the last bit.
-    fn summed(&self, rows: &Examples) -> Result<SiteStatistics> {
+    fn summed(&self, rows: &Examples) -> Result<statistics::Statistics> {
         let (width, half) = (self.settings.width, self.fixed.half());
-        let (mut counts, mut sums) = (vec![0u64; self.settings.classes], vec![0i64; self.settings.classes * width]);
+        let (mut counts, mut sums) =
+            (vec![0u64; self.settings.classes], vec![0i64; self.settings.classes * width]);
         let mut gram = IntegerGram::new(width, half)?;
         let mut labels = rows.labels.iter();
         for block in rows.rows.blocks() {

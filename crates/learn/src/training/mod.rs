@@ -9,13 +9,13 @@ mod report;
 mod slides;
 mod units;
 
+pub use crate::jobs::AttentionSettings;
 pub use backbone::{TuneRequest, TunedBackbone, tune};
 pub use blindscope_vision::train::{FitPlan, Tuning};
 pub use head::{Activation, HeadKind, HeadRequest, TrainedHead, comparable, train_head};
 pub use report::{ClassFigures, EpochFigures, Evaluation, TrainingReport};
 pub use slides::{TrainedSlides, train_slides};
 pub use units::UnitFigures;
-pub use crate::jobs::AttentionSettings;
 
 /// Why nothing was trained.
 #[derive(Debug, thiserror::Error)]

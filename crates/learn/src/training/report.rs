@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::units::{ByUnit, UnitFigures};
 use super::Error;
+use super::units::{ByUnit, UnitFigures};
 use crate::jobs::logits_of;
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;

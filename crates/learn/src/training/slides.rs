@@ -3,7 +3,9 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{EpochFigures, Error, Evaluation};
-use crate::jobs::{self, AttentionPooling, AttentionSettings, Examples, Model, SiteData, Terms, clear_twin, job};
+use crate::jobs::{
+    self, AttentionPooling, AttentionSettings, Examples, Model, SiteData, Terms, clear_twin, job,
+};
 use blindscope_federation::JobKind;
 use blindscope_vision::features::Features;
 
@@ -65,9 +67,7 @@ fn examples(features: &Features) -> Result<Examples, Error> {
 /// The model's figures on the slides of tiles.
 fn of_slides(model: &Model, tiles: &Features) -> Result<Evaluation, Error> {
     let pooling: Option<&AttentionPooling> = model.pooling.as_ref();
-    let pooling = pooling.ok_or_else(|| jobs::Error::Bytes {
-        what: "model file",
-        reason: "it holds no attention".into(),
-    })?;
+    let pooling = pooling
+        .ok_or_else(|| jobs::Error::Bytes { what: "model file", reason: "it holds no attention".into() })?;
     Evaluation::new(&model.head()?, &pooling.pool(tiles)?.features)
 }

@@ -93,7 +93,9 @@ impl Units {
         let (mut groups, mut parts) = (vec![0; sorted.len()], vec![0usize; sorted.len()]);
         let mut probabilities = vec![0.0; sorted.len() * classes];
         let of_parts = self.probabilities.chunks_exact(classes.max(1));
-        for (((number, label), group), part) in numbers.iter().zip(&self.labels).zip(&self.groups).zip(of_parts) {
+        for (((number, label), group), part) in
+            numbers.iter().zip(&self.labels).zip(&self.groups).zip(of_parts)
+        {
             let unit = sorted.binary_search(number).ok()?;
             if *labels[unit].get_or_insert(*label) != *label {
                 return None;
@@ -110,7 +112,8 @@ impl Units {
 
     fn figures(&self, classes: usize) -> Result<UnitFigures, Error> {
         // The logarithm of a probability is a logit of it.
-        let logits: Vec<f32> = self.probabilities.iter().map(|p| p.max(f64::from(f32::MIN_POSITIVE)).ln() as f32).collect();
+        let logits: Vec<f32> =
+            self.probabilities.iter().map(|p| p.max(f64::from(f32::MIN_POSITIVE)).ln() as f32).collect();
         let metrics = Metrics::new(&logits, &self.labels, &self.groups, classes, 1)?;
         Ok(UnitFigures {
             count: self.labels.len(),
@@ -138,7 +141,8 @@ mod tests {
             ("s4/0_0", "p3", 1, [1.0, 0.0]),
             ("s4/1_0", "p3", 1, [1.0, 0.5]),
         ];
-        let mut features = Features { width: 1, classes: vec!["a".into(), "b".into()], ..Features::default() };
+        let mut features =
+            Features { width: 1, classes: vec!["a".into(), "b".into()], ..Features::default() };
         for (id, patient, label, _) in rows {
             features.ids.push(id.into());
             features.patients.push(Some(patient.into()));

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
 use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
 use blindscope_classify::{Asker, Plan};
-use blindscope_learn::features::Features;
 use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
+use blindscope_learn::features::Features;
 use blindscope_transport::{Client, Upload};
 
 /// Between two looks at a question.

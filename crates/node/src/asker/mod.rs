@@ -13,8 +13,8 @@ use std::path::Path;
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
-use crate::error::Result;
 use crate::documents::Wish;
+use crate::error::Result;
 use crate::kit::{Kit, PartySettings};
 use blindscope_learn::features::{self, Backbone, Features, ImportOptions, import};
 use blindscope_learn::jobs::{AttentionPooling, Terms};

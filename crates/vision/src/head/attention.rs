@@ -98,7 +98,8 @@ impl GatedAttention {
         let mut gate = affine(rows, &self.gate, &self.gate_bias, width);
         gate.iter_mut().for_each(|g| *g = 1.0 / (1.0 + (-*g).exp()));
         let hidden = self.score.len().max(1);
-        let score = |(v, g): (&[f32], &[f32])| v.iter().zip(g).zip(&self.score).map(|((v, g), w)| v * g * w).sum();
+        let score =
+            |(v, g): (&[f32], &[f32])| v.iter().zip(g).zip(&self.score).map(|((v, g), w)| v * g * w).sum();
         let mut weights: Vec<f32> =
             value.chunks_exact(hidden).zip(gate.chunks_exact(hidden)).map(score).collect();
         let tiles = weights.len();

@@ -34,7 +34,8 @@ impl IntegerGram {
     pub fn new(width: usize, most: u64) -> Result<Self> {
         let exact = EXACT / most.saturating_mul(most).max(1);
         if exact == 0 || width == 0 {
-            let reason = format!("rows of {width} whole numbers up to {most} have no exact products in doubles");
+            let reason =
+                format!("rows of {width} whole numbers up to {most} have no exact products in doubles");
             return Err(Error::data("summing products", reason));
         }
         let panel = |from: usize| vec![0.0; PANEL.min(width - from) * (width - from)];
@@ -113,9 +114,12 @@ mod tests {
     fn sums_are_those_of_integers_to_the_last_bit() -> Result<()> {
         let rng = &mut StdRng::seed_from_u64(9);
         // Widths on both sides of a panel's end; sizes of which some fill a double after a handful of rows.
-        for (width, count, most) in [(1, 9, 3u64), (127, 40, 8191), (129, 300, (1 << 19) - 1), (300, 37, (1 << 25) + 1)] {
+        for (width, count, most) in
+            [(1, 9, 3u64), (127, 40, 8191), (129, 300, (1 << 19) - 1), (300, 37, (1 << 25) + 1)]
+        {
             let most_i = most as i64;
-            let mut rows: Vec<f64> = (0..width * count).map(|_| rng.random_range(-most_i..=most_i) as f64).collect();
+            let mut rows: Vec<f64> =
+                (0..width * count).map(|_| rng.random_range(-most_i..=most_i) as f64).collect();
             // Sums as large as they can get.
             rows[..width * count / 2].fill(most as f64);
             let mut gram = IntegerGram::new(width, most)?;

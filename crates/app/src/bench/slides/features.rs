@@ -8,7 +8,9 @@ use std::time::Instant;
 use super::super::{Better, Error, Figure, Report};
 use super::{AREA, peak_mib, reset_peak};
 use blindscope_federation::{Contribution as _, JobKind};
-use blindscope_learn::features::{Features, ImportOptions, SplitRequest, SplitWays, import, split, write_parts};
+use blindscope_learn::features::{
+    Features, ImportOptions, SplitRequest, SplitWays, import, split, write_parts,
+};
 use blindscope_learn::jobs::{Examples, SiteData, SiteLearner, StatisticsSettings, job};
 
 const ROWS: usize = 300_000;

@@ -21,11 +21,18 @@ const BATCH: usize = 8;
 /// Where a run is: slides before, and tiles of the one at hand.
 type Place = (String, usize);
 
-pub(super) fn figures(binary: &Path, slides: &Path, scratch: &Path, report: &mut Report) -> Result<(), Error> {
+pub(super) fn figures(
+    binary: &Path,
+    slides: &Path,
+    scratch: &Path,
+    report: &mut Report,
+) -> Result<(), Error> {
     let folder = scratch.join("kills");
     let run = Run { binary, slides: folder.join("slides"), folder };
     std::fs::create_dir_all(&run.slides)?;
-    for (name, file) in [("a", "CMU-1-Small-Region.svs"), ("b", "CMU-1-Small-Region.svs"), ("c", "synth_ycbcr420.tif")] {
+    for (name, file) in
+        [("a", "CMU-1-Small-Region.svs"), ("b", "CMU-1-Small-Region.svs"), ("c", "synth_ycbcr420.tif")]
+    {
         let end = Path::new(file).extension().unwrap_or_default().to_string_lossy().into_owned();
         std::fs::copy(slides.join(file), run.slides.join(format!("{name}.{end}")))?;
     }
@@ -51,11 +58,14 @@ pub(super) fn figures(binary: &Path, slides: &Path, scratch: &Path, report: &mut
         }
         let ended = run.to_the_end(&out)?;
         if ended != whole {
-            return Err(Error::Slide { path: run.folder.join(out), reason: "other bytes after a kill".into() });
+            return Err(Error::Slide {
+                path: run.folder.join(out),
+                reason: "other bytes after a kill".into(),
+            });
         }
     }
-    let mut figure =
-        Figure::of(AREA, "killed_runs_computing_again", "count", Better::Lower, &[again as f64]).must(0.0, 0.0);
+    let mut figure = Figure::of(AREA, "killed_runs_computing_again", "count", Better::Lower, &[again as f64])
+        .must(0.0, 0.0);
     figure.runs = killed;
     report.figures.push(figure);
     std::fs::remove_dir_all(&run.folder)?;
@@ -71,7 +81,16 @@ struct Run<'a> {
 impl Run<'_> {
     fn command(&self, out: &str) -> Command {
         let mut command = Command::new(self.binary);
-        command.args(["features", "extract", "--small", "--tile", "64", "--batch", &BATCH.to_string(), "--json"]);
+        command.args([
+            "features",
+            "extract",
+            "--small",
+            "--tile",
+            "64",
+            "--batch",
+            &BATCH.to_string(),
+            "--json",
+        ]);
         command.arg("--slides").arg(&self.slides).arg(self.folder.join(out));
         // A line for every batch.
         command.env("BLINDSCOPE_PROGRESS", "0").stdin(Stdio::null()).stdout(Stdio::null());

@@ -18,11 +18,10 @@ use rayon::prelude::*;
 use super::clips::{Clips, ClipsAt};
 use super::confusion::{confusion_of, encode_counts, split_counts};
 use super::integers::{padded, two_classes};
-use super::job::settings as read;
 use super::kind::Learned;
 use super::model::Model;
 use super::scaling::ScalingSums;
-use super::{Advanced, Bag, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
+use super::{Advanced, Bag, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch, job};
 use blindscope_aggregate::FixedPoint;
 use blindscope_vision::head::SlideClassifier;
 use state::State;
@@ -34,7 +33,7 @@ pub(super) static KIND: Learned = Learned {
     clips: ClipsAt::Model,
     ..Learned::of::<AttentionSettings>(
         "Rounds of full-batch steps of gated attention over the tiles of slides, and of a head on what it pools: one class a slide.",
-        |spec| Ok(Box::new(Attention::new(read(spec)?)?)),
+        |spec| Ok(Box::new(Attention::new(job::settings(spec)?)?)),
     )
 };
 
@@ -121,10 +120,18 @@ impl Attention {
     }
 
     /// Slides, the sum of their gradients, how many numbers were clipped.
-    fn gradients(&self, data: &SiteData, bags: &[Bag], round: u64, state: &State, watch: Watch<'_>) -> Result<Vec<u64>> {
+    fn gradients(
+        &self,
+        data: &SiteData,
+        bags: &[Bag],
+        round: u64,
+        state: &State,
+        watch: Watch<'_>,
+    ) -> Result<Vec<u64>> {
         let classifier = state.classifier();
         let one = |summed: Summed, bag: &Bag| self.add(summed, data, bag, state, &classifier);
-        let none = || Summed { integers: vec![0; state::values(&self.settings)], clipped: 0, loss: 0.0, right: 0 };
+        let none =
+            || Summed { integers: vec![0; state::values(&self.settings)], clipped: 0, loss: 0.0, right: 0 };
         // Integers add up to the same sum in any order.
         let summed = bags.par_iter().try_fold(none, one).try_reduce(none, |a, b| Ok(a.plus(b)))?;
         let (slides, numbers) = (bags.len(), bags.len() * summed.integers.len());
@@ -174,7 +181,8 @@ impl Attention {
     fn stepped(&self, state: &mut State, round: u64, sums: &[u64]) -> Result<()> {
         let s = &self.settings;
         let count = state::values(s);
-        let Some((&slides, rest)) = sums.split_first().filter(|(n, rest)| **n > 0 && rest.len() > count) else {
+        let Some((&slides, rest)) = sums.split_first().filter(|(n, rest)| **n > 0 && rest.len() > count)
+        else {
             let reason = format!("{} sums over at least one slide are needed", count + 2);
             return Err(Error::Sums { operation: NAME, reason });
         };

@@ -95,7 +95,8 @@ impl AttentionPooling {
             operation: OPERATION,
             what: "the name of some row",
             found: "without a slide".into(),
-            expected: "rows called SLIDE/X_Y, as `features import RUN` calls those of a run over slides".into(),
+            expected: "rows called SLIDE/X_Y, as `features import RUN` calls those of a run over slides"
+                .into(),
         })?;
         let mut bags: Vec<Vec<usize>> = vec![Vec::new(); slides.iter().max().map_or(0, |most| most + 1)];
         slides.iter().enumerate().for_each(|(row, slide)| bags[*slide].push(row));

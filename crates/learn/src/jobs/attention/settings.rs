@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Result;
 use super::super::settings::{CLIPPED, fixed_point, names, require, shape, share};
-use super::pooling::{AttentionPooling, MOST_VALUES};
 use super::NAME;
+use super::pooling::{AttentionPooling, MOST_VALUES};
 use crate::documented;
 
 documented! {

@@ -62,7 +62,12 @@ impl State {
         let width = self.head.width;
         let number = |v: &f32| f64::from(*v);
         let layer = Affine {
-            weights: self.head.weight.chunks_exact(width.max(1)).map(|row| row.iter().map(number).collect()).collect(),
+            weights: self
+                .head
+                .weight
+                .chunks_exact(width.max(1))
+                .map(|row| row.iter().map(number).collect())
+                .collect(),
             bias: self.head.bias.iter().map(number).collect(),
         };
         let normalisation = Normalisation {
@@ -93,8 +98,7 @@ impl State {
             let reason = "a deviation or a second moment is negative or zero".into();
             return Err(Error::Bytes { what: WHAT, reason });
         }
-        let mut state =
-            Self::common(s, Scaling { mean, deviation }, u64::from_le_bytes(*slides), clips);
+        let mut state = Self::common(s, Scaling { mean, deviation }, u64::from_le_bytes(*slides), clips);
         let mut classifier = state.classifier();
         classifier.set_values(&values);
         (state.pooling.attention, state.head) = (classifier.attention, classifier.head);

@@ -113,7 +113,9 @@ impl H5Type for Half {
         let &Datatype::FloatingPoint { size: 2, byte_order } = dtype else {
             return Err(bad(format!("{dtype:?} is no float of 16 bits")));
         };
-        let two = bytes.first_chunk::<2>().ok_or_else(|| bad(format!("{} bytes of a float of 16 bits", bytes.len())))?;
+        let two = bytes
+            .first_chunk::<2>()
+            .ok_or_else(|| bad(format!("{} bytes of a float of 16 bits", bytes.len())))?;
         let bits = match byte_order {
             ByteOrder::LittleEndian => u16::from_le_bytes(*two),
             ByteOrder::BigEndian => u16::from_be_bytes(*two),

@@ -277,7 +277,8 @@ fn figures(out: &mut impl Write, when: &str, e: &Evaluation) -> io::Result<()> {
     writeln!(out, "  balanced accuracy {balanced}, macro F1 {f1}, AUC {auc}")?;
     for (units, name) in [(&e.slides, "slide"), (&e.patients, "patient")] {
         let Some(u) = units else { continue };
-        let [[low, high], [f1_low, f1_high]] = [u.accuracy_interval, u.macro_f1_interval].map(|i| i.map(percent));
+        let [[low, high], [f1_low, f1_high]] =
+            [u.accuracy_interval, u.macro_f1_interval].map(|i| i.map(percent));
         let (accuracy, f1) = (percent(u.accuracy), percent(u.macro_f1));
         let auc = u.auc.map_or("none".into(), percent);
         writeln!(
