@@ -75,7 +75,7 @@ fn founded() -> World {
     let project = format!(
         "name = \"slides\"\naddress = \"{port}\"\nlisten = \"{port}\"\nclasses = [\"calm\", \"wild\"]\nbackbone = \"{}\"\nwidth = 4\n\
         allow_unknown_backbone = true\nsites = [\"a\", \"b\"]\nadmins = [\"office\"]\naskers = [\"clinic\"]\nthreshold = 2\n\
-        minimum_cohort = 2\n\n[inference]\njobs = [\"slides\", \"plain\"]\n",
+        minimum_cohort = 2\n\n[inference]\njobs = [\"slides\", \"plain\"]\ntokens_an_hour = 100000\n",
         "00".repeat(32)
     );
     std::fs::write(world.path("project.toml"), project).unwrap();

@@ -71,7 +71,7 @@ impl Default for AttentionSettings {
             rounds: 60,
             hidden: 128,
             clip: 4.0,
-            rate: 3e-3,
+            rate: 1e-2,
             decay: 1e-2,
             seed: 0,
             bits: 22,
