@@ -200,8 +200,13 @@ fn named(examples: &Examples) -> Features {
 #[test]
 fn local_training_is_the_jobs() {
     let (train, test) = (named(&slides(200, 11)), named(&slides(40, 12)));
-    let local =
-        train_slides(&train, Some(&test), &AttentionSettings { rounds: 30, examples: 256, tiles: 4096, ..settings() }, &|_| {}).unwrap();
+    let local = train_slides(
+        &train,
+        Some(&test),
+        &AttentionSettings { rounds: 30, examples: 256, tiles: 4096, ..settings() },
+        &|_| {},
+    )
+    .unwrap();
     assert_eq!((local.steps.len(), local.model.classes.len()), (30, 2));
     assert!(local.steps[29].loss < local.steps[0].loss / 2.0, "{:?}", local.steps);
     let figures = local.held_out.unwrap();
