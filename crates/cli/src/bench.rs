@@ -20,7 +20,10 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Trust => bench::trust(options.runs as usize)?,
         Area::Audit => audit(options)?,
-        Area::Slides => bench::slides(options.runs as usize, options.data.as_deref(), &peers)?,
+        Area::Slides => {
+            let binary = std::env::current_exe()?;
+            bench::slides(options.runs as usize, options.data.as_deref(), &peers, &binary)?
+        }
         Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();

@@ -11,9 +11,9 @@ use blindscope_learn::jobs::{self, SiteSettings};
 use blindscope_node::JobId;
 use blindscope_node::Limits;
 use blindscope_node::Stop;
-use blindscope_node::coordinator::HeadReader;
 use blindscope_node::coordinator::{self, Parts};
-use blindscope_node::kit::{Approvals, Consent, Init, Kit, PartySettings};
+use blindscope_node::coordinator::{HeadReader, Served};
+use blindscope_node::kit::{Init, Kit, PartySettings};
 use blindscope_node::plain::{Plain, Sums};
 use blindscope_node::site;
 use blindscope_node::system;
@@ -141,7 +141,11 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
     let learning = Arc::new(Sums { learning: jobs::CoordinatorLearner::default() });
-    let heads: HeadReader = Arc::new(|spec, result| Ok(jobs::served_head(spec, result)?));
+    let heads: HeadReader = Arc::new(|spec, result| {
+        let pooling = jobs::served_pooling(result)?;
+        let pooling = pooling.map_or_else(Vec::new, |pooling| pooling.to_bytes());
+        Ok(Served { head: jobs::served_head(spec, result)?, pooling })
+    });
     let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads };
     let json = options.json;
     let ready = move |address: std::net::SocketAddr| {

@@ -13,6 +13,7 @@ use blindscope_learn::features::{
     self, Grid, Opener, Scale, SlideOptions, SlideProgress, SlideSettings, SlidesExtracted, TissueLevel,
     TissueRule, TissueSource,
 };
+use blindscope_learn::jobs::Model;
 
 /// How slides become tiles.
 #[derive(Debug, Args)]
@@ -210,6 +211,9 @@ pub(crate) struct PoolArgs {
     /// A CSV `slide_id[,case_id][,label][,site]`; slides that it does not name are left out.
     #[arg(long)]
     slides_csv: Option<PathBuf>,
+    /// Pool by the attention of this model file, of a job `attention` or of `train slides`, instead of taking the mean.
+    #[arg(long, value_name = "MODEL")]
+    attention: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long)]
     json: bool,
@@ -217,8 +221,17 @@ pub(crate) struct PoolArgs {
 
 /// Mean-pooled slides.
 pub(crate) fn pool(args: &PoolArgs) -> anyhow::Result<()> {
-    let (features, rejected) =
-        bags(&args.folder, args.slides_csv.as_deref(), &args.out, features::Pooled::Mean)?;
+    let slides = |pooled| bags(&args.folder, args.slides_csv.as_deref(), &args.out, pooled);
+    let (features, rejected) = match &args.attention {
+        None => slides(features::Pooled::Mean)?,
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+            let model = Model::from_json(&bytes).with_context(|| path.display().to_string())?;
+            let pooling = model.pooling.with_context(|| format!("{} holds no attention", path.display()))?;
+            let (tiles, rejected) = slides(features::Pooled::Tiles)?;
+            (pooling.pool(&tiles)?.features, rejected)
+        }
+    };
     features.save(&args.out).with_context(|| format!("saving features to {}", args.out.display()))?;
     tell(&rejected);
     crate::shown::show(&features::Summary::new(&features), Some(&args.out), None, args.json)

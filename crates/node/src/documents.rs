@@ -160,6 +160,11 @@ pub(crate) enum Wish {
         /// The job.
         job: String,
     },
+    /// How such a head wants the tiles of a slide pooled.
+    Pooling {
+        /// The job.
+        job: String,
+    },
     /// Answers of such a head.
     Answers {
         /// The job.
@@ -195,6 +200,7 @@ impl Wish {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Head { .. } => "head",
+            Self::Pooling { .. } => "pooling",
             Self::Answers { .. } => "answers",
             Self::EncryptedHead { .. } => "encrypted-head",
             Self::EncryptedAnswers { .. } => "encrypted-answers",

@@ -23,6 +23,7 @@ use blindscope_federation::Deadlines;
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::JobStatus;
+use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
     CoordinatorLearner, EncryptedHeadSettings, FedAvgSettings, SiteData, encrypted_head_twin,
 };
@@ -165,6 +166,13 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let test = examples(10, 77);
     let tokens: Vec<Vec<f64>> =
         test.rows.whole().unwrap().chunks(WIDTH).map(|r| r.iter().map(|x| f64::from(*x)).collect()).collect();
+    let rows = |n: usize| Features {
+        width: WIDTH,
+        values: tokens[..n].iter().flatten().map(|v| *v as f32).collect(),
+        ids: (0..n).map(|t| t.to_string()).collect(),
+        ..Features::default()
+    };
+    let (all, one) = (rows(tokens.len()), rows(1));
     let spec = blindscope_learn::jobs::complete(
         draft("head", JobKind::EncryptedHead),
         &Kit::at(folder.path().join("one")).study().unwrap(),
@@ -174,7 +182,7 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let mut asked = async |name: &str, sites: &[&SiteData]| {
         let mut states = Vec::new();
         let begun = Instant::now();
-        let answers = asker::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |view| {
+        let answers = asker::predict_encrypted(&kit, &[], name, &all, &mut rng, |view| {
             states.push(view.status.clone());
         });
         let answers = answers.await.unwrap();
@@ -203,13 +211,13 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
     let smaller = JobSpec { upload_seconds: Some(8), ..draft("smaller", JobKind::EncryptedHead) };
     admin.submit_draft(smaller).await.unwrap();
     done(&admin, "smaller").await;
-    let left = asker::predict_encrypted(&kit, &[], "smaller", &tokens[..1], &mut rng, |_| {}).await;
+    let left = asker::predict_encrypted(&kit, &[], "smaller", &one, &mut rng, |_| {}).await;
     let Err(Error::JobFailed { reason, .. }) = left else { panic!("answered without a holder") };
     println!("without a holder: {reason}");
 
     // Tokens are counted, and a head that is not there is not offered.
     for (name, code) in [("kept", "no-head"), ("start", "no-head")] {
-        let refused = asker::predict_encrypted(&kit, &[], name, &tokens, &mut rng, |_| {}).await;
+        let refused = asker::predict_encrypted(&kit, &[], name, &all, &mut rng, |_| {}).await;
         match refused {
             Err(Error::Transport(blindscope_transport::Error::Refused(refusal))) => {
                 assert_eq!(refusal.code, code);

@@ -9,6 +9,7 @@ use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
 use blindscope_federation::{Advance, Advanced, LearnError};
+use blindscope_learn::features::Features;
 use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::asker;
@@ -71,7 +72,13 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     let (kit, mut rng) = (Kit::at(folder.path().join("asker")), system::rng().unwrap());
     let token = |t: usize| (0..WIDTH).map(|i| ((3 * t + 5 * i) % 7) as f64 / 2.0 - 1.0).collect::<Vec<f64>>();
     let tokens: Vec<Vec<f64>> = (0..6).map(token).collect();
-    let found = asker::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap();
+    let rows = Features {
+        width: WIDTH,
+        values: tokens.iter().flatten().map(|v| *v as f32).collect(),
+        ids: (0..6).map(|t| t.to_string()).collect(),
+        ..Features::default()
+    };
+    let found = asker::predict(&kit, &[], "released", &rows, &mut rng).await.unwrap();
     let head = Head::new(head()).unwrap();
     let clear = head.logits(&tokens).unwrap();
     assert_eq!(found.len(), tokens.len());
@@ -90,13 +97,13 @@ async fn an_asker_gets_the_heads_own_logits_up_to_its_limit() {
     assert!(answered.life >= 6 && quotas.study == answered, "{answered:?}");
 
     // Six of nine tokens of this hour are used; a head that is not released, or not there, is not offered.
-    let refused = asker::predict(&kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
+    let refused = asker::predict(&kit, &[], "released", &rows, &mut rng).await.unwrap_err();
     assert_eq!(code(&refused), "too-many-tokens");
     for job in ["kept", "absent"] {
-        assert_eq!(code(&asker::predict(&kit, &[], job, &tokens, &mut rng).await.unwrap_err()), "no-head");
+        assert_eq!(code(&asker::predict(&kit, &[], job, &rows, &mut rng).await.unwrap_err()), "no-head");
     }
     let admin_kit = Kit::at(folder.path().join("admin"));
-    let role = asker::predict(&admin_kit, &[], "released", &tokens, &mut rng).await.unwrap_err();
+    let role = asker::predict(&admin_kit, &[], "released", &rows, &mut rng).await.unwrap_err();
     assert_eq!(code(&role), "wrong-role");
     stop.stop();
     for site in sites {

@@ -222,3 +222,81 @@ fn a_folder_of_other_settings_is_left_alone() {
     .unwrap();
     assert_eq!(contents(&out), before);
 }
+
+/// Whatever else can be wrong with a slide is a status of it; the run goes on, and what was kept of others is kept.
+#[test]
+fn every_other_fault_is_a_status_of_its_slide() {
+    let folder = common::folder("run-faults");
+    let sound = Picture::of(1024, 768, 64, stained);
+    put(&folder.join("a.tif"), &tiff(std::slice::from_ref(&sound), false));
+    let mut looped = tiff(std::slice::from_ref(&sound), false);
+    let (first, end) = (looped[4..8].to_vec(), looped.len() - 4);
+    looped[end..].copy_from_slice(&first);
+    put(&folder.join("b-loop.tif"), &looped);
+    put(&folder.join("c-claim.tif"), &tiff(&[Picture { width: 1 << 31, ..sound.clone() }], true));
+    let none = sound.tiles.iter().map(|_| None).collect();
+    put(&folder.join("d-holes.tif"), &tiff(&[Picture { tiles: none, ..sound.clone() }], false));
+    // A million tiles and more, of a file of one tile: every place names it.
+    put(&folder.join("e-many.tif"), &many(70_000));
+    // A MIRAX slide whose folder of companions was not copied.
+    put(&folder.join("f-alone.mrxs"), b"\xff\xd8\xff\xe0\x00\x10JFIF");
+    std::os::unix::fs::symlink(folder.join("gone.tif"), folder.join("g-gone.tif")).unwrap();
+    let list = folder.join("slides.csv");
+    let names = ["a.tif", "b-loop.tif", "c-claim.tif", "d-holes.tif", "e-many.tif", "f-alone.mrxs"];
+    put(&list, format!("path\n{}\n", names.join("\n")).as_bytes());
+    let everything = SlideSettings { tissue: TissueSource::Everything, ..settings() };
+    let (out, whole) = (common::folder("run-faults-out"), common::folder("run-faults-alone"));
+    // The sound slide first, alone: what is kept of it stays as it is when the others come.
+    let alone = folder.join("alone.csv");
+    put(&alone, b"path\na.tif\n");
+    for out in [&out, &whole] {
+        run(&alone, out, None, everything.clone(), &mut go_on).unwrap();
+    }
+    let kept = contents(&whole);
+    let records = run(&list, &out, None, everything.clone(), &mut go_on).unwrap();
+    let status: Vec<(&str, &str)> = records.iter().map(|r| (r.slide.as_str(), r.status.as_str())).collect();
+    assert_eq!(
+        status,
+        [
+            ("a", "done"),
+            ("b-loop", "damaged"),
+            ("c-claim", "too-large"),
+            ("d-holes", "no-tiles"),
+            ("e-many", "too-many-tiles"),
+            ("f-alone", "unknown-format"),
+        ]
+    );
+    assert!(records[1].reason.contains("loop"), "{}", records[1].reason);
+    assert!(records[4].reason.contains("--max-tiles"), "{}", records[4].reason);
+    let after = contents(&out);
+    for (name, bytes) in kept.iter().filter(|(name, _)| name.contains("/a") && !name.ends_with(".json")) {
+        assert!(after.get(name) == Some(bytes), "{name} has changed");
+    }
+    // A file that is gone is named by the list; one that cannot be read, by its status.
+    put(&folder.join("gone.csv"), b"path\na.tif\ng-gone.tif\n");
+    let listed = list_slides(&folder.join("gone.csv"), None).unwrap();
+    assert_eq!((listed.slides.len(), listed.rejected[0].id.as_str()), (1, "g-gone"));
+    // Outlines that were asked for and are not there.
+    let outlines = common::folder("run-faults-outlines");
+    let drawn = SlideSettings { tissue: TissueSource::Outlines(outlines), ..settings() };
+    let records = run(&alone, &common::folder("run-faults-drawn"), None, drawn, &mut go_on).unwrap();
+    assert_eq!(records[0].status, "no-contours");
+}
+
+/// A slide of `extent` pixels each way in native tiles of 64 that are all one tile of the file.
+fn many(extent: u64) -> Vec<u8> {
+    let mut bytes =
+        tiff(&[Picture { width: extent, height: extent, ..Picture::of(64, 64, 64, stained) }], true);
+    let places = extent.div_ceil(64).pow(2);
+    let field = |bytes: &[u8], tag: u16| {
+        let wanted = [tag.to_le_bytes(), 16u16.to_le_bytes()].concat();
+        bytes.windows(4).rposition(|w| w == wanted).unwrap()
+    };
+    for (tag, value) in [(324u16, 16u64), (325, 64 * 64 * 3)] {
+        let (at, list) = (field(&bytes, tag), bytes.len() as u64);
+        bytes[at + 4..at + 12].copy_from_slice(&places.to_le_bytes());
+        bytes[at + 12..at + 20].copy_from_slice(&list.to_le_bytes());
+        bytes.extend((0..places).flat_map(|_| value.to_le_bytes()));
+    }
+    bytes
+}

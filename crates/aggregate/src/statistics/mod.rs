@@ -160,6 +160,40 @@ impl Statistics {
         Ok(())
     }
 
+    /// Counts many samples in at once: how many of each class, `Σ x` of each class in a row a class, and `Σ x_i·x_j` for `i <= j`, the
+    /// `x` being integers of the fixed point less [`FixedPoint::half`].
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for another number of integers; [`Error::Range`] for more samples than the plan's; [`Error::Impossible`] for
+    /// sums that as many samples do not give. Refused samples change nothing.
+    pub fn add_sums(&mut self, counts: &[u64], sums: &[i64], gram: &[i64]) -> Result<()> {
+        let lengths = [
+            ("number of classes", self.counts.len(), counts.len()),
+            ("number of class sums", self.sums.len(), sums.len()),
+            ("number of products", self.gram.len(), gram.len()),
+        ];
+        for (what, expected, found) in lengths {
+            if expected != found {
+                let (expected, found) = (expected as u64, found as u64);
+                return Err(Error::Mismatch { what, expected, found });
+            }
+        }
+        let added = counts.iter().try_fold(0u64, |all, n| all.checked_add(*n)).unwrap_or(u64::MAX);
+        let (found, max) = (self.samples().saturating_add(added), self.plan.max_samples);
+        if found > max {
+            return Err(Error::Range { what: "number of samples", found, max });
+        }
+        let half = self.plan.fixed.half();
+        for (n, row) in counts.iter().zip(sums.chunks(self.plan.features)) {
+            row.iter().try_for_each(|v| at_most("class sum", v.unsigned_abs(), n * half))?;
+        }
+        gram.iter().try_for_each(|v| at_most("sum of products", v.unsigned_abs(), added * half * half))?;
+        self.counts.iter_mut().zip(counts).for_each(|(a, b)| *a += b);
+        self.sums.iter_mut().zip(sums).for_each(|(a, b)| *a += b);
+        self.gram.iter_mut().zip(gram).for_each(|(a, b)| *a += b);
+        Ok(())
+    }
+
     /// This site's integers, to be added to the others'.
     pub fn into_values(self) -> impl Iterator<Item = u64> + Send {
         let half = self.plan.fixed.half();

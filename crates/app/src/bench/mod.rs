@@ -154,14 +154,15 @@ pub fn input(runs: usize, peers: &Peers) -> Result<Report, Error> {
     input::run(runs, peers)
 }
 
-/// Slides: pixels, coordinates and CLS tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed and memory.
+/// Slides: pixels, coordinates and CLS tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed and memory; runs that are killed;
+/// features larger than memory.
 ///
-/// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`.
+/// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`; `binary` is the command, whose runs are killed.
 ///
 /// # Errors
 /// [`Error`] where `data` is missing or holds a slide or model that cannot be read, and for a peer that cannot be run.
-pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
-    slides::run(runs, data, peers)
+pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers, binary: &Path) -> Result<Report, Error> {
+    slides::run(runs, data, peers, binary)
 }
 
 /// Encrypted inference, one thread, on no faster path than `arithmetic`: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles

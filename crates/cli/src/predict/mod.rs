@@ -12,6 +12,7 @@ use clap::Args;
 use crate::tiles::ModelDetails;
 use asked::Asked;
 use blindscope_learn::features::draw_predictions;
+use blindscope_learn::jobs::PooledSlides;
 use blindscope_node::asker::{self, Prediction};
 use blindscope_node::kit::Kit;
 use blindscope_node::{JobStatus, JobView, system};
@@ -59,26 +60,31 @@ pub(crate) struct PredictOptions {
 pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let Asked { features, files } = asked::asked(options, &kit)?;
-    let tokens = asker::tokens(&kit, &features)?;
-    ensure!(!tokens.is_empty(), "{}: no features in it", options.input.display());
+    asker::check(&kit, &features)?;
+    ensure!(!features.is_empty(), "{}: no features in it", options.input.display());
     let mut rng = system::rng()?;
     let (runtime, overrides) = (system::runtime()?, &options.overrides);
-    let predictions = match (&options.head, &options.job) {
+    let (predictions, pooled) = match (&options.head, &options.job) {
         (Some(head), _) => {
-            let asked = asker::predict_encrypted(&kit, overrides, head, &tokens, &mut rng, progress);
-            runtime.block_on(asked)?
+            let asked = asker::predict_encrypted(&kit, overrides, head, &features, &mut rng, progress);
+            (runtime.block_on(asked)?, None)
         }
         (None, job) => {
             let job = job.as_deref().unwrap_or_default();
-            runtime.block_on(asker::predict(&kit, overrides, job, &tokens, &mut rng))?
+            // Tiles are pooled here, in the clear: one encrypted row a slide goes out.
+            let pooling = runtime.block_on(asker::pooling(&kit, overrides, job))?;
+            let pooled = pooling.map(|pooling| pooling.pool(&features)).transpose()?;
+            let rows = pooled.as_ref().map_or(&features, |slides| &slides.features);
+            (runtime.block_on(asker::predict(&kit, overrides, job, rows, &mut rng))?, pooled)
         }
     };
     let study = kit.study()?;
     let classes = &study.literal().classes;
     if let (Some(folder), Some(run)) = (&options.heatmap, &options.slides) {
-        draw(&features.ids, run, folder, &predictions, classes)?;
+        draw(&features.ids, run, folder, (&predictions, pooled.as_ref()), classes)?;
     }
-    let answers = shown::Answers { ids: &features.ids, files: &files, predictions: &predictions, classes };
+    let ids = pooled.as_ref().map_or(&features.ids, |slides| &slides.features.ids);
+    let answers = shown::Answers { ids, files: &files, predictions: &predictions, classes };
     match (options.json, options.csv) {
         (true, _) => answers.json(),
         (_, true) => answers.csv(),
@@ -91,11 +97,15 @@ fn draw(
     ids: &[String],
     run: &Path,
     folder: &Path,
-    predictions: &[Prediction],
+    (predictions, pooled): (&[Prediction], Option<&PooledSlides>),
     classes: &[String],
 ) -> anyhow::Result<()> {
-    let logits: Vec<&[f64]> = predictions.iter().map(|p| p.logits.as_slice()).collect();
-    for path in draw_predictions(run, ids, &logits, classes, folder)? {
+    let mut logits: Vec<&[f64]> = predictions.iter().map(|p| p.logits.as_slice()).collect();
+    if let Some(pooled) = pooled {
+        logits = pooled.slides.iter().filter_map(|slide| logits.get(*slide).copied()).collect();
+    }
+    let attention = pooled.map(|pooled| pooled.weights.as_slice());
+    for path in draw_predictions(run, ids, &logits, attention, classes, folder)? {
         writeln!(io::stderr(), "drawn: {}", path.display())?;
     }
     Ok(())

@@ -61,6 +61,8 @@ kinds! {
     Fedavg = "fedavg", Family::Sum { rounds: true };
     /// Rounds of a weighted mean of a whole model update.
     Update = "update", Family::Sum { rounds: true };
+    /// Rounds of full-batch steps of attention over the tiles of slides, and a head on what it pools.
+    Attention = "attention", Family::Sum { rounds: true };
     /// The mean CLS token a class.
     ClsMean = "cls-mean", Family::Sum { rounds: false };
     /// Counts from which validation metrics follow.

@@ -129,7 +129,7 @@ pub fn merge_slides(folder: &Path) -> Result<SlidesExtracted, Error> {
 }
 
 /// Draws the predictions of tiles on their slides: `NAME.png` and `NAME.geojson` in `out` for every slide that the ids
-/// (`SLIDE/X_Y`) name. `run` is the folder whose `slides.json` tells where slides lie and how large their tiles are.
+/// (`SLIDE/X_Y`) name. With `attention`, the logits of a tile are its slide's, and it is drawn the stronger the more it counted. `run` is the folder whose `slides.json` tells where slides lie and how large their tiles are.
 ///
 /// # Errors
 /// [`Error::Vision`] when an id names no slide of the run, or a slide cannot be opened any more.
@@ -137,19 +137,26 @@ pub fn draw_predictions(
     run: &Path,
     ids: &[String],
     logits: &[&[f64]],
+    attention: Option<&[f32]>,
     classes: &[String],
     out: &Path,
 ) -> Result<Vec<PathBuf>, Error> {
     let records = slides::read_records(&run.join("slides.json"))?;
     let mut tiles: BTreeMap<&str, Vec<TilePrediction>> = BTreeMap::new();
-    for (id, logits) in ids.iter().zip(logits) {
+    for (row, (id, logits)) in ids.iter().zip(logits).enumerate() {
         let Some((slide, corner)) = TilePrediction::place(id) else {
             return Err(Error::NoPlace { id: id.clone() });
         };
-        tiles.entry(slide).or_default().push(TilePrediction { corner, logits: logits.to_vec() });
+        tiles.entry(slide).or_default().push(TilePrediction {
+            corner,
+            logits: logits.to_vec(),
+            attention: attention.and_then(|all| all.get(row)).map(|weight| f64::from(*weight)),
+        });
     }
     let mut written = Vec::new();
-    for (slide, tiles) in tiles {
+    for (slide, mut tiles) in tiles {
+        let most = tiles.iter().filter_map(|tile| tile.attention).fold(f64::MIN_POSITIVE, f64::max);
+        tiles.iter_mut().filter_map(|tile| tile.attention.as_mut()).for_each(|weight| *weight /= most);
         let record = records.iter().find(|record| record.slide == slide);
         let record = record.ok_or_else(|| Error::NoPlace { id: slide.into() })?;
         written.extend(slides::draw_predictions(record, &tiles, classes, out)?);

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::integers::padded;
 use super::job::settings;
 use super::kind::Learned;
-use super::model::head_in;
+use super::model::{head_in, pooling_in};
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_classify::Head;
@@ -61,12 +61,17 @@ impl Learning for Metrics {
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
         const OP: &str = "metrics";
-        let head = head_in(&data.models.get(OP, &self.0.model)?)?;
+        let file = data.models.get(OP, &self.0.model)?;
+        let head = head_in(&file)?;
         if let Some(terms) = &data.terms {
             terms.check_backbone("the model that is measured", head.backbone())?;
         }
-        let rows = &data.validation;
-        rows.check(OP, head.width(), self.0.classes)?;
+        data.validation.check(OP, head.width(), self.0.classes)?;
+        let pooled = match pooling_in(&file)? {
+            Some(pooling) => Some(pooling.examples(OP, &data.validation)?),
+            None => None,
+        };
+        let rows = pooled.as_ref().unwrap_or(&data.validation);
         let numbers = {
             let classes = data.terms.as_ref().map_or(&[][..], |terms| &terms.classes);
             numbers_of(&self.0.model, &head, classes, self.0.classes)?

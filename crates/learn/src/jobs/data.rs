@@ -18,6 +18,17 @@ pub struct Examples {
     pub labels: Vec<usize>,
     /// The file that they are from, to be named where they do not fit; none for rows of no file.
     pub file: Option<PathBuf>,
+    /// The slide of each row, numbered from 0; empty where some row names none.
+    pub slides: Vec<usize>,
+}
+
+/// One slide of some examples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bag {
+    /// Its class.
+    pub label: usize,
+    /// Its rows, by number.
+    pub rows: Vec<usize>,
 }
 
 impl Examples {
@@ -51,6 +62,33 @@ impl Examples {
             return refuse("feature value", found, "finite numbers".into());
         }
         Ok(())
+    }
+
+    /// The slides, each with its rows. Range: labels and slides are one a row, as [`Self::check`] has it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for rows that name no slide, and for a slide whose rows have several classes.
+    pub fn bags(&self, operation: &'static str) -> Result<Vec<Bag>> {
+        let refuse = |what, found: &str, expected: &str| Error::Data {
+            operation,
+            what,
+            found: found.into(),
+            expected: expected.into(),
+        };
+        if self.slides.len() != self.labels.len() {
+            let expected = "rows called SLIDE/X_Y, as `features import RUN` calls those of a run over slides";
+            return Err(refuse("the slides of the rows", "not named by the rows", expected));
+        }
+        let mut bags: Vec<Option<Bag>> = vec![None; self.slides.iter().max().map_or(0, |most| most + 1)];
+        for (row, (slide, label)) in self.slides.iter().zip(&self.labels).enumerate() {
+            let bag = bags[*slide].get_or_insert_with(|| Bag { label: *label, rows: Vec::new() });
+            if bag.label != *label {
+                let expected = "one class for all tiles of a slide";
+                return Err(refuse("the class of a slide", "several, one a tile", expected));
+            }
+            bag.rows.push(row);
+        }
+        Ok(bags.into_iter().flatten().collect())
     }
 
     /// Refuses rows of which more than the share `most` would be clipped to `±bound`: a head of clipped values is another head.

@@ -240,7 +240,7 @@ impl State {
 
 /// Norm to which a standardised token is shortened: twice the root mean square, since the squares of `width` standardised
 /// features are `width` in the mean. Known to all sites without looking at any data.
-fn reach(width: usize) -> f32 {
+pub(super) fn reach(width: usize) -> f32 {
     2.0 * (width as f32).sqrt()
 }
 

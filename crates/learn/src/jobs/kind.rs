@@ -3,10 +3,13 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::attention::AttentionPooling;
 use super::clips::ClipsAt;
 use super::labels::Terms;
-use super::model::Model;
-use super::{Learning, Result, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update};
+use super::model::{Model, pooling_in};
+use super::{
+    Learning, Result, attention, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update,
+};
 use crate::documented::{Documented, Key};
 use blindscope_classify::Head;
 use blindscope_federation::{JobKind, JobSpec, Study};
@@ -61,6 +64,7 @@ pub(super) fn of(kind: JobKind) -> Option<&'static Learned> {
         JobKind::Statistics => &statistics::KIND,
         JobKind::Fedavg => &fedavg::KIND,
         JobKind::Update => &update::KIND,
+        JobKind::Attention => &attention::KIND,
         JobKind::ClsMean => &class_mean::KIND,
         JobKind::Metrics => &confusion::KIND,
         JobKind::InferenceKeys | JobKind::EncryptedHead => &encrypted_head::KIND,
@@ -118,6 +122,16 @@ pub fn filled(draft: JobSpec, study: &Study, given: &Given<'_>) -> Result<JobSpe
 pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
     let model = || Model::from_json(result)?.head();
     of(spec.runs()).map_or_else(model, |kind| (kind.head)(spec, result))
+}
+
+/// The attention in a finished job's result, for whoever asks its head: it is public to them. None where the head takes tiles as they
+/// are.
+///
+/// # Errors
+/// [`super::Error::Bytes`] for a model file that is damaged or whose parts do not agree; [`super::Error::Head`] for one whose head
+/// cannot be evaluated.
+pub fn served_pooling(result: &[u8]) -> Result<Option<AttentionPooling>> {
+    pooling_in(result)
 }
 
 #[cfg(test)]

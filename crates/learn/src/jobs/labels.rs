@@ -9,6 +9,7 @@ use super::{Error, Examples, Result};
 use crate::features::Features;
 use blindscope_federation::{JobSpec, StudyLiteral};
 use blindscope_vision::features::hex;
+use blindscope_vision::slides::slides_of_rows;
 
 /// What every site of a study has to agree on before rows are learned from together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +43,8 @@ impl Terms {
     pub fn examples(&self, operation: &'static str, features: &Features) -> Result<Examples> {
         self.check_rows(operation, features)?;
         let labels = in_classes(operation, features, &self.classes)?;
-        Ok(Examples { rows: features.values.clone(), labels, file: None })
+        let slides = slides_of_rows(features.ids.iter().map(String::as_str)).unwrap_or_default();
+        Ok(Examples { rows: features.values.clone(), labels, slides, file: None })
     }
 
     /// Refuses rows of another width or another backbone than the study's.

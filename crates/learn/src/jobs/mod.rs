@@ -5,6 +5,7 @@
 //! | `statistics` | class counts, class sums, Gram matrix | ridge and LDA heads, equal to the pooled ones |
 //! | `fedavg` | first sums that fix a common scaling, then the weighted head, then counts of answers | polynomial head |
 //! | `update` | the weighted change of a model | the mean change |
+//! | `attention` | sums over slides that fix a common scaling, then the gradients of its slides, then counts of answers | attention, and a linear head on what it pools |
 //! | `cls-mean` | class counts and class sums | mean token a class |
 //! | `encrypted-head` | none: its first layer, encrypted | the average first layer, encrypted for good |
 //! | `metrics` | counts by true and predicted class | their sum |
@@ -13,6 +14,7 @@
 //! without encryption and has to end in the same bytes. A new kind is a file with its learning and its row, `KIND`, and a line in
 //! the match of `kind.rs`.
 
+mod attention;
 mod class_mean;
 mod clips;
 mod confusion;
@@ -36,15 +38,16 @@ mod statistics;
 mod twin;
 mod update;
 
+pub use attention::{AttentionPooling, AttentionSettings, PooledSlides};
 pub use clips::{Clips, clips_in, clips_in_file, says_clips};
 pub use confusion::Counts;
 pub(crate) use confusion::logits_of;
-pub use data::{Examples, SiteData, Tiles};
+pub use data::{Bag, Examples, SiteData, Tiles};
 pub use encrypted_head::{CommonHead, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
 pub use job::{CoordinatorLearner, SiteLearner, check_sizes, job, sized};
-pub use kind::{Given, Lacks, filled, lacks, served_head};
+pub use kind::{Given, Lacks, filled, lacks, served_head, served_pooling};
 pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead, head_in};
 pub use models::Models;

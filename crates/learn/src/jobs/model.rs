@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::attention::AttentionPooling;
 use super::clips::Clips;
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
@@ -28,7 +29,10 @@ pub struct Model {
     pub backbone: String,
     /// Heads by name, the recommended one first.
     pub heads: Vec<NamedHead>,
-    /// Examples behind it, over all sites.
+    /// How the tiles of a slide become the token that the heads take; none where they take tiles, or rows as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pooling: Option<AttentionPooling>,
+    /// Examples behind it, over all sites: slides where tiles are pooled.
     pub examples: u64,
     /// Sites behind it.
     pub sites: usize,
@@ -44,7 +48,7 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedHead {
-    /// `ridge`, `lda`, `polynomial`, `nearest-mean`.
+    /// `ridge`, `lda`, `polynomial`, `attention`, `nearest-mean`.
     pub name: String,
     /// The head.
     pub head: HeadLiteral,
@@ -55,8 +59,8 @@ impl Model {
     pub(super) fn new(kind: &str, heads: Vec<(&str, HeadLiteral)>, examples: u64, sites: usize) -> Self {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
         let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
-        let (classes, backbone) = (Vec::new(), String::new());
-        Self { format, kind, classes, backbone, heads, examples, sites, clipped: None, validation: None }
+        let (classes, backbone, pooling) = (Vec::new(), String::new(), None);
+        Self { format, kind, classes, backbone, heads, pooling, examples, sites, clipped: None, validation: None }
     }
 
     /// The same with the names of its classes.
@@ -69,6 +73,12 @@ impl Model {
     #[must_use]
     pub(super) fn of_backbone(self, digest: &str) -> Self {
         Self { backbone: digest.to_owned(), ..self }
+    }
+
+    /// The same for tokens that this attention pools.
+    #[must_use]
+    pub(super) fn pooled_by(self, pooling: AttentionPooling) -> Self {
+        Self { pooling: Some(pooling), ..self }
     }
 
     /// The same with how much the sites clipped.
@@ -129,8 +139,18 @@ impl Model {
         if model.format != FORMAT {
             return Err(bad(format!("format `{}`, expected `{FORMAT}`", model.format)));
         }
-        model.heads.iter().try_for_each(|head| model.checked(head).map(drop))?;
-        Ok(model)
+        let width = model.pooling.as_ref().map(AttentionPooling::width);
+        for named in &model.heads {
+            let head = model.checked(named)?;
+            if width.is_some_and(|width| width != head.width()) {
+                return Err(bad(format!(
+                    "its attention pools another width than head `{}` takes",
+                    named.name
+                )));
+            }
+        }
+        let pooling = model.pooling.map(AttentionPooling::checked).transpose()?;
+        Ok(Self { pooling, ..model })
     }
 
     /// The file's bytes: equal models give equal bytes.
@@ -143,18 +163,30 @@ impl Model {
     }
 }
 
+/// The attention that a file's head has its tokens from; none in files without one.
+///
+/// # Errors
+/// As [`head_in`].
+pub(super) fn pooling_in(bytes: &[u8]) -> Result<Option<AttentionPooling>> {
+    if is_model(bytes) { Ok(Model::from_json(bytes)?.pooling) } else { Ok(None) }
+}
+
 /// The head in a file: of a job's model, the recommended one; or of `train head`, JSON or `safetensors`.
 ///
 /// # Errors
 /// As [`Model::from_json`] for a file that says it is a model; otherwise [`Error::Head`] for one that is no head.
 pub fn head_in(bytes: &[u8]) -> Result<Head> {
+    if is_model(bytes) { Model::from_json(bytes)?.head() } else { Ok(Head::from_bytes(bytes)?) }
+}
+
+/// Whether a file says that it is a job's model.
+fn is_model(bytes: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Marked {
         format: Option<serde::de::IgnoredAny>,
     }
-    let marked = bytes.len() <= MOST_BYTES
-        && serde_json::from_slice::<Marked>(bytes).is_ok_and(|file| file.format.is_some());
-    if marked { Model::from_json(bytes)?.head() } else { Ok(Head::from_bytes(bytes)?) }
+    bytes.len() <= MOST_BYTES
+        && serde_json::from_slice::<Marked>(bytes).is_ok_and(|file| file.format.is_some())
 }
 
 /// Rows of `width` values.

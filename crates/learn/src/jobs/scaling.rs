@@ -31,13 +31,19 @@ impl ScalingSums {
             for row in block?.chunks_exact(width) {
                 let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
                 let squares: Vec<f64> = x.iter().map(|x| x * x).collect();
-                let integers = self.value.encode(&x)?.into_iter().chain(self.square.encode(&squares)?);
-                sums.iter_mut().zip(integers).for_each(|(s, v)| *s += v);
+                self.add(&mut sums, &x, &squares)?;
             }
         }
         let mut out = vec![(rows.len() / width) as u64];
         out.append(&mut sums);
         Ok(out)
+    }
+
+    /// Adds one row, or the means of several and of their squares: to the sums of features, then to those of squares.
+    pub(super) fn add(&self, sums: &mut [u64], x: &[f64], squares: &[f64]) -> Result<()> {
+        let integers = self.value.encode(x)?.into_iter().chain(self.square.encode(squares)?);
+        sums.iter_mut().zip(integers).for_each(|(s, v)| *s += v);
+        Ok(())
     }
 
     /// Mean and deviation behind the sum, and the number of rows.

@@ -8,7 +8,7 @@ use blindscope_vision::head::{Activation, HeadPlan};
 use blindscope_vision::train::{FitPlan, Tuning};
 
 /// Share of clipped values that a job puts up with unless it says otherwise: outliers, not another unit.
-const CLIPPED: f64 = 0.001;
+pub(super) const CLIPPED: f64 = 0.001;
 
 /// Most examples of one site unless the job says otherwise: a hundred slides' tiles.
 const EXAMPLES: u64 = 1 << 17;
@@ -485,7 +485,7 @@ impl MetricsSettings {
     }
 }
 
-fn require(
+pub(super) fn require(
     fine: bool,
     kind: &'static str,
     field: &'static str,
@@ -495,23 +495,23 @@ fn require(
     if fine { Ok(()) } else { Err(Error::Setting { kind, field, found: found.to_string(), expected }) }
 }
 
-fn shape(kind: &'static str, width: usize, classes: usize, examples: u64) -> Result<()> {
+pub(super) fn shape(kind: &'static str, width: usize, classes: usize, examples: u64) -> Result<()> {
     require((1..=4096).contains(&width), kind, "width", &width, "1 to 4096")?;
     require((2..=4096).contains(&classes), kind, "classes", &classes, "2 to 4096")?;
     require((1..=1 << 24).contains(&examples), kind, "examples", &examples, "1 to 16777216")
 }
 
 /// A name a class, or none at all.
-fn names(kind: &'static str, names: &[String], classes: usize) -> Result<()> {
+pub(super) fn names(kind: &'static str, names: &[String], classes: usize) -> Result<()> {
     let fine = names.is_empty() || names.len() == classes;
     require(fine, kind, "names", &names.len(), "a name for each class, or none")
 }
 
-fn share(kind: &'static str, clipped: f64) -> Result<()> {
+pub(super) fn share(kind: &'static str, clipped: f64) -> Result<()> {
     require((0.0..=1.0).contains(&clipped), kind, "clipped", &clipped, "a share from 0 to 1")
 }
 
-fn fixed_point(kind: &'static str, bits: u32, bound: f64) -> Result<()> {
+pub(super) fn fixed_point(kind: &'static str, bits: u32, bound: f64) -> Result<()> {
     require((8..=24).contains(&bits), kind, "bits", &bits, "8 to 24")?;
     require(bound.is_finite() && bound > 0.0, kind, "bound", &bound, "a positive number")
 }

@@ -4,16 +4,19 @@
 //! ([`blindscope_aggregate::statistics`]). The sum over sites is the sum over the pooled rows, to the last bit, and it is the
 //! only thing that the heads are computed from.
 
+use rayon::prelude::*;
+
 use super::clips::{Clips, ClipsAt};
 use super::integers::each_class;
 use super::job::settings;
 use super::kind::Learned;
 use super::model::Model;
 use super::settings::StatisticsSettings;
-use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use super::{Advanced, Error, Examples, Integers, Learning, Result, SiteData, Watch};
 use blindscope_aggregate::FixedPoint;
-use blindscope_aggregate::statistics::{Head, StatisticsPlan, lda, ridge};
+use blindscope_aggregate::statistics::{self, Head, StatisticsPlan, lda, ridge};
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
+use blindscope_vision::head::IntegerGram;
 
 const NAME: &str = "statistics";
 
@@ -22,6 +25,9 @@ const SHRINKAGE: f64 = 0.01;
 
 /// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
 const CLIP: f64 = 16.0;
+
+/// Rows whose integers are in memory together.
+const AT_ONCE: usize = 512;
 
 /// The kind.
 pub(super) static KIND: Learned = Learned {
@@ -37,6 +43,7 @@ pub(super) const ABOUT: &str =
 #[derive(Debug, Clone)]
 pub(super) struct Statistics {
     settings: StatisticsSettings,
+    fixed: FixedPoint,
     plan: StatisticsPlan,
 }
 
@@ -45,7 +52,31 @@ impl Statistics {
         settings.check()?;
         let fixed = FixedPoint::new(settings.bound, settings.bits)?;
         let plan = StatisticsPlan::new(settings.width, settings.classes, fixed, settings.examples)?;
-        Ok(Self { settings, plan })
+        Ok(Self { settings, fixed, plan })
+    }
+
+    /// Counts, class sums and Gram matrix of rows, many at a time: the integers of one row after another, to the last bit.
+    fn summed(&self, rows: &Examples) -> Result<statistics::Statistics> {
+        let (width, half) = (self.settings.width, self.fixed.half());
+        let (mut counts, mut sums) =
+            (vec![0u64; self.settings.classes], vec![0i64; self.settings.classes * width]);
+        let mut gram = IntegerGram::new(width, half)?;
+        let mut labels = rows.labels.iter();
+        for block in rows.rows.blocks() {
+            for some in block?.chunks(AT_ONCE * width) {
+                let whole = |v: &f32| Ok(self.fixed.encode_one(0, f64::from(*v))? as f64 - half as f64);
+                let x: Vec<f64> = some.par_iter().map(whole).collect::<Result<_>>()?;
+                for (row, label) in x.chunks_exact(width).zip(&mut labels) {
+                    counts[*label] += 1;
+                    let sums = &mut sums[label * width..][..width];
+                    sums.iter_mut().zip(row).for_each(|(sum, v)| *sum += *v as i64);
+                }
+                gram.add(&x)?;
+            }
+        }
+        let mut statistics = self.plan.empty();
+        statistics.add_sums(&counts, &sums, &gram.finish())?;
+        Ok(statistics)
     }
 
     /// The head on features that the asker standardises. Features were clipped to `±bound` before rounding; after
@@ -86,14 +117,7 @@ impl Learning for Statistics {
             let expected = format!("1 to {}", s.examples);
             return Err(Error::Data { operation: NAME, what, found, expected });
         }
-        let mut statistics = self.plan.empty();
-        let mut labels = rows.labels.iter();
-        for block in rows.rows.blocks() {
-            for (row, label) in block?.chunks_exact(s.width).zip(&mut labels) {
-                let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-                statistics.add(&x, *label)?;
-            }
-        }
+        let statistics = self.summed(rows)?;
         let clipped = Clips::count(NAME, "features", &rows.rows, s.bound)?;
         Ok(Box::new(statistics.into_values().chain([clipped])))
     }

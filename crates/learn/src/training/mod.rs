@@ -6,11 +6,16 @@ mod backbone;
 mod head;
 mod outliers;
 mod report;
+mod slides;
+mod units;
 
+pub use crate::jobs::AttentionSettings;
 pub use backbone::{TuneRequest, TunedBackbone, tune};
 pub use blindscope_vision::train::{FitPlan, Tuning};
 pub use head::{Activation, HeadKind, HeadRequest, TrainedHead, comparable, train_head};
 pub use report::{ClassFigures, EpochFigures, Evaluation, TrainingReport};
+pub use slides::{TrainedSlides, train_slides};
+pub use units::UnitFigures;
 
 /// Why nothing was trained.
 #[derive(Debug, thiserror::Error)]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Error;
+use super::units::{ByUnit, UnitFigures};
 use crate::jobs::logits_of;
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
@@ -53,6 +54,12 @@ pub struct Evaluation {
     pub classes: Vec<ClassFigures>,
     /// Counts by true class (rows) and predicted class (columns).
     pub confusion: Vec<Vec<u64>>,
+    /// By slide, where rows are tiles that name one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slides: Option<UnitFigures>,
+    /// By patient, where those are known and have several rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub patients: Option<UnitFigures>,
 }
 
 impl Evaluation {
@@ -70,10 +77,11 @@ impl Evaluation {
         let scores = logits_of(head, &features.values)?;
         let labels = features.known_labels()?;
         let metrics = Metrics::new(&scores, &labels, &features.groups, head.classes(), 1)?;
-        Ok(Self::of(&metrics, features))
+        let units = ByUnit::new(&scores, features, head.classes())?;
+        Ok(Self::of(&metrics, features, units))
     }
 
-    fn of(metrics: &Metrics, features: &Features) -> Self {
+    fn of(metrics: &Metrics, features: &Features, units: ByUnit) -> Self {
         let confusion: &Confusion = &metrics.confusion;
         let class = |(at, name): (usize, &String)| ClassFigures {
             name: name.clone(),
@@ -91,6 +99,8 @@ impl Evaluation {
             auc: metrics.auc,
             classes: features.classes.iter().enumerate().map(class).collect(),
             confusion: confusion.counts.clone(),
+            slides: units.slides,
+            patients: units.patients,
         }
     }
 }

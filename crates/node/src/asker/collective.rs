@@ -9,6 +9,7 @@ use rand_core::CryptoRng;
 
 use super::Prediction;
 use super::asking::{header, warn_of_clips};
+use super::rows::in_batches;
 use crate::admin::jobs;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::error::{Error, Result};
@@ -16,6 +17,7 @@ use crate::kit::{Kit, PartySettings};
 use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
 use blindscope_classify::{Asker, Plan};
 use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
+use blindscope_learn::features::Features;
 use blindscope_transport::{Client, Upload};
 
 /// Between two looks at a question.
@@ -23,7 +25,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// Longest receipt of a question.
 const MAX_RECEIPT: u64 = 1 << 12;
 
-/// Asks an encrypted head for these tokens, in as many questions as its plan needs. `seen` gets each change of a question's job.
+/// Asks an encrypted head for the rows of features, in as many questions as its plan needs. `seen` gets each change of a question's job.
 /// The secret that answers come back under is forgotten at the end.
 ///
 /// # Errors
@@ -33,7 +35,7 @@ pub async fn predict_encrypted(
     kit: &Kit,
     overrides: &[String],
     job: &str,
-    tokens: &[Vec<f64>],
+    features: &Features,
     rng: &mut (impl CryptoRng + Send),
     mut seen: impl FnMut(&JobView) + Send,
 ) -> Result<Vec<Prediction>> {
@@ -43,15 +45,17 @@ pub async fn predict_encrypted(
     let offer: EncryptedOffer = parse(&client.offer(wish.into()).await?)?;
     let plan = Plan::from_bytes(offer.plan.as_bytes())?;
     check_confirmed(&study, offer.ceremony, offer.public_key, &offer.confirmed)?;
-    warn_of_clips(&plan, tokens)?;
     let asker = Asker::new(&plan);
     let generator = KeyGenerator::new(plan.params());
     let secret = generator.secret_key(rng);
     let own = codec::encode_public_key(&generator.public_key(&secret, rng));
-    let mut predictions = Vec::with_capacity(tokens.len());
-    for batch in tokens.chunks(plan.literal().batch.max(1)) {
+    let mut predictions = Vec::with_capacity(features.len());
+    // A question takes its time: one is made when the last one is answered.
+    for batch in in_batches(features, plan.literal().batch, 1) {
+        let batch = batch?;
+        warn_of_clips(&plan, &batch)?;
         let of = (offer.ceremony, offer.head, &Blob::of(&own));
-        let (remainder, dealt) = payload::deal(&study, of, &offer.holders, &asker.encode(batch)?, rng)?;
+        let (remainder, dealt) = payload::deal(&study, of, &offer.holders, &asker.encode(&batch)?, rng)?;
         let body = [&own[..], &remainder, &dealt].concat();
         let (job, tokens, holders) = (job.to_owned(), batch.len(), offer.holders.clone());
         let wish = Wish::EncryptedAnswers { job, tokens, holders };

@@ -6,16 +6,18 @@
 
 mod asking;
 mod collective;
+mod rows;
 
 use std::path::Path;
 
 use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 
+use crate::documents::Wish;
 use crate::error::Result;
-use crate::kit::Kit;
+use crate::kit::{Kit, PartySettings};
 use blindscope_learn::features::{self, Backbone, Features, ImportOptions, import};
-use blindscope_learn::jobs::Terms;
+use blindscope_learn::jobs::{AttentionPooling, Terms};
 
 pub use asking::Asking;
 pub use collective::predict_encrypted;
@@ -42,20 +44,26 @@ pub fn features(path: &Path) -> Result<Features> {
     Ok(features.map_err(features::Error::from)?)
 }
 
-/// The tokens of features, a row each.
+/// Refuses features that the study's heads do not take.
 ///
 /// # Errors
 /// [`crate::Error::Learning`] for features of another width or backbone than the study of `kit`, or of an unknown one where that
 /// study does not allow it.
-pub fn tokens(kit: &Kit, features: &Features) -> Result<Vec<Vec<f64>>> {
-    Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", features)?;
-    let mut tokens = Vec::with_capacity(features.len());
-    for block in features.values.blocks() {
-        let block = block.map_err(features::Error::from)?;
-        let rows = block.chunks_exact(features.width.max(1));
-        tokens.extend(rows.map(|row| row.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>()));
-    }
-    Ok(tokens)
+pub fn check(kit: &Kit, features: &Features) -> Result<()> {
+    Ok(Terms::of(kit.study()?.literal()).check_rows("the features to be asked about", features)?)
+}
+
+/// How the head of a job wants the tiles of a slide pooled; none where it takes tiles as they are. Whoever may ask the head gets it.
+///
+/// # Errors
+/// [`crate::Error::Transport`] where the coordinator cannot be reached or does not release this head to this asker;
+/// [`crate::Error::Learning`] for bytes that are no attention.
+pub async fn pooling(kit: &Kit, overrides: &[String], job: &str) -> Result<Option<AttentionPooling>> {
+    let settings: PartySettings = kit.settings(overrides)?;
+    let client = kit.client(&settings.coordinator)?;
+    let wish = Wish::Pooling { job: job.to_owned() };
+    let bytes = client.offer(asking::header(&wish)?.into()).await?;
+    Ok(if bytes.is_empty() { None } else { Some(AttentionPooling::from_bytes(&bytes)?) })
 }
 
 /// Refuses a model that is not the study's, before tiles go through it.
@@ -67,22 +75,28 @@ pub fn check_model(kit: &Kit, model: &Backbone) -> Result<()> {
     Ok(terms.check_backbone("the model that tiles go through", Some(model.digest()))?)
 }
 
-/// Asks for these tokens in one session: keys are made, sent, used, and forgotten.
+/// Asks for the rows of features in one session: keys are made, sent, used, and forgotten. Rows that stay in their file are read a
+/// few questions at a time.
 ///
 /// # Errors
-/// [`crate::Error::File`] for a kit that cannot be read; as [`Asking::begin`] and [`Asking::ask`].
+/// [`crate::Error::File`] for a kit that cannot be read; [`crate::Error::Features`] for a file of rows that cannot be read any more; as
+/// [`Asking::begin`] and [`Asking::ask`].
 pub async fn predict(
     kit: &Kit,
     overrides: &[String],
     job: &str,
-    tokens: &[Vec<f64>],
+    features: &Features,
     rng: &mut (impl CryptoRng + Send),
 ) -> Result<Vec<Prediction>> {
     let study = kit.study()?;
     let classes = &study.literal().classes;
     let asking = Asking::begin(kit, overrides, job, rng).await?;
-    let logits = asking.ask(tokens, rng).await?;
-    Ok(logits.into_iter().map(|logits| Prediction::of(logits, classes)).collect())
+    let mut predictions = Vec::with_capacity(features.len());
+    for tokens in rows::in_batches(features, asking.plan().literal().batch, rows::AT_ONCE) {
+        let logits = asking.ask(&tokens?, rng).await?;
+        predictions.extend(logits.into_iter().map(|logits| Prediction::of(logits, classes)));
+    }
+    Ok(predictions)
 }
 
 impl Prediction {

@@ -102,6 +102,7 @@ impl Handler for Coordinating {
         let oracle = self.oracle(peer)?;
         match wish(&document)? {
             Wish::Head { job } => oracle.offer(&self.desk.now(), &job),
+            Wish::Pooling { job } => oracle.pooling(&self.desk.now(), &job),
             Wish::EncryptedHead { job } => self.questions.offer(&self.desk, oracle, &job),
             Wish::Progress { question } => Questions::progress(&self.desk, question),
             other => Err(misplaced("offer", &other)),

@@ -26,7 +26,7 @@ use blindscope_federation::Event;
 use blindscope_store::{Folder, Records};
 use blindscope_transport::{Limits, Server, Stop};
 
-pub use inference::HeadReader;
+pub use inference::{HeadReader, Served};
 pub use worker::Learning;
 
 use callers::Callers;

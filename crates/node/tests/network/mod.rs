@@ -58,7 +58,7 @@ pub struct Serving(Stop, tokio::task::JoinHandle<Result<(), Error>>);
 
 pub async fn serve(folder: &Path, disk: u64, learning: Learning) -> Serving {
     let (stop, kit) = (Stop::new(), Kit::at(folder.join("coordinator")));
-    let heads: HeadReader = Arc::new(|_, result| Ok(Head::new(serde_json::from_slice(result)?)?));
+    let heads: HeadReader = Arc::new(|_, result| Ok(Head::new(serde_json::from_slice(result)?)?.into()));
     let parts = Parts { learning, limits: Limits::default(), disk, heads };
     let (tell, ready) = tokio::sync::oneshot::channel();
     let stopping = stop.clone();

@@ -7,6 +7,8 @@ pub struct AdamW {
     pub rate: f32,
     /// Decay of weights, applied to matrices only.
     pub decay: f32,
+    /// Added to the root of the second moment: gradients far below it move nothing.
+    pub epsilon: f32,
     step: i32,
     moments: Vec<(Vec<f32>, Vec<f32>)>,
 }
@@ -19,7 +21,17 @@ const EPSILON: f32 = 1e-8;
 impl AdamW {
     /// An optimiser that has not stepped.
     pub fn new(rate: f32, decay: f32) -> Self {
-        Self { rate, decay, step: 0, moments: Vec::new() }
+        Self { rate, decay, epsilon: EPSILON, step: 0, moments: Vec::new() }
+    }
+
+    /// One that has made `steps` steps and keeps these first and second moments, a pair a tensor.
+    pub fn resumed(rate: f32, decay: f32, steps: i32, moments: Vec<(Vec<f32>, Vec<f32>)>) -> Self {
+        Self { step: steps, moments, ..Self::new(rate, decay) }
+    }
+
+    /// First and second moments, a pair a tensor.
+    pub fn into_moments(self) -> Vec<(Vec<f32>, Vec<f32>)> {
+        self.moments
     }
 
     /// One step: `(parameter, gradient, decays)` for every tensor, in the same order each time. A tensor whose gradient
@@ -38,7 +50,7 @@ impl AdamW {
             for ((w, g), (m, v)) in parameter.iter_mut().zip(gradient).zip(moments) {
                 *m = BETA1 * *m + (1.0 - BETA1) * g;
                 *v = BETA2 * *v + (1.0 - BETA2) * g * g;
-                *w = *w * shrink - self.rate * (*m / correct1) / ((*v / correct2).sqrt() + EPSILON);
+                *w = *w * shrink - self.rate * (*m / correct1) / ((*v / correct2).sqrt() + self.epsilon);
             }
         }
     }

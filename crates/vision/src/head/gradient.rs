@@ -37,7 +37,7 @@ pub struct PolynomialGradient {
 }
 
 /// dy·W for `dy: [n, outputs]`, `weight: [outputs, width]`.
-fn input_gradient(dy: &[f32], weight: &[f32], outputs: usize, width: usize) -> Vec<f32> {
+pub(super) fn input_gradient(dy: &[f32], weight: &[f32], outputs: usize, width: usize) -> Vec<f32> {
     let n = dy.len() / outputs;
     let mut out = vec![0.0; n * width];
     let (dy, weight) = (Matrix::new(dy, n, outputs), Matrix::new(weight, outputs, width));

@@ -1,10 +1,13 @@
 //! Standardising features: z = (x − mean)/deviation.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::values::Source;
 
 /// Mean and deviation of every feature. Sums over sites give the same two vectors, so a federation can share them.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Scaling {
     /// Mean of each feature.
     pub mean: Vec<f32>,

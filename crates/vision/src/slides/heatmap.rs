@@ -27,6 +27,8 @@ const DOWNSAMPLE: f64 = 32.0;
 /// One tile's prediction.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TilePrediction {
+    /// How much the tile counts for its slide's class, as a share of the tile that counts most; none where each tile has a class of its own.
+    pub attention: Option<f64>,
     /// Its corner at level 0.
     pub corner: [u64; 2],
     /// Logits in the order of classes.
@@ -73,8 +75,9 @@ pub fn draw_predictions(
     let mut picture = Thumbnail::new(&overview);
     for tile in tiles {
         let class = tile.class();
-        let sure = tile.probabilities().get(class).copied().unwrap_or(0.0);
-        picture.shade(tile.corner, side, COLOURS[class % COLOURS.len()], (160.0 * sure) as u16);
+        let sure = || tile.probabilities().get(class).copied().unwrap_or(0.0);
+        let strength = tile.attention.unwrap_or_else(sure).clamp(0.0, 1.0);
+        picture.shade(tile.corner, side, COLOURS[class % COLOURS.len()], (160.0 * strength) as u16);
     }
     std::fs::create_dir_all(folder).map_err(Error::io("creating", folder))?;
     let paths = ["png", "geojson"].map(|end| folder.join(format!("{}.{end}", record.slide)));
@@ -88,8 +91,11 @@ fn geojson(tiles: &[TilePrediction], classes: &[String], side: u64) -> Value {
     let feature = |tile: &TilePrediction| {
         let [x, y] = tile.corner;
         let (right, bottom) = (x + side, y + side);
-        let measurements: serde_json::Map<String, Value> =
+        let mut measurements: serde_json::Map<String, Value> =
             tile.probabilities().iter().enumerate().map(|(class, p)| (name(class), json!(p))).collect();
+        if let Some(attention) = tile.attention {
+            measurements.insert("attention".into(), json!(attention));
+        }
         json!({
             "type": "Feature",
             "geometry": {
@@ -119,7 +125,8 @@ mod tests {
 
     #[test]
     fn probabilities_survive_large_logits() {
-        let tile = TilePrediction { corner: [0, 0], logits: vec![1000.0, 1000.0 + 3f64.ln()] };
+        let logits = vec![1000.0, 1000.0 + 3f64.ln()];
+        let tile = TilePrediction { corner: [0, 0], logits, attention: None };
         let p = tile.probabilities();
         assert!((p[0] - 0.25).abs() < 1e-9 && (p[1] - 0.75).abs() < 1e-9);
         let drawn = geojson(&[tile], &["a".into(), "b".into()], 256);

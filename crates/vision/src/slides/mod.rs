@@ -5,6 +5,7 @@
 //! | `list` | the slides of a folder or a CSV |
 //! | `run` | a folder of results: journal, features, records |
 //! | `bags` | the features of each slide, read again |
+//! | `rows` | the slide of a row, from its name |
 //! | `geojson`, `heatmap` | outlines of tissue from other tools; predictions drawn on a slide |
 
 mod bags;
@@ -12,6 +13,7 @@ mod geojson;
 mod h5;
 mod heatmap;
 mod list;
+mod rows;
 mod run;
 
 pub use bags::{Bag, Bags, Pooled};
@@ -22,6 +24,7 @@ pub use blindscope_pixels::slides::{
 pub use geojson::{read_outlines, write_outlines};
 pub use heatmap::{TilePrediction, draw_predictions};
 pub use list::{SlideEntry, SlideFacts, SlideList, SlideTable, list_slides};
+pub use rows::{slide_of_row, slides_of_rows};
 pub use run::{
     Prepared, RunFolder, SlideProgress, SlideRecord, SlideRun, SlideSettings, TissueLevel, TissueSource,
     extract_slides, merge_records, prepare, read_records, read_tile,

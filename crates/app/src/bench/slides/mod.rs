@@ -1,6 +1,8 @@
 //! Figures of slides: pixels and CLS tokens beside OpenSlide and Pillow, coordinates beside CLAM and TRIDENT, speed, memory.
 #![allow(clippy::doc_markdown, reason = "proper names: OpenSlide, BigTIFF")]
 
+mod features;
+mod kills;
 mod sparse;
 
 use std::io::Write as _;
@@ -25,34 +27,36 @@ const AREA: &str = "slides";
 /// Side of tiles where tokens are compared: the model's, so that nothing is resampled twice.
 const SIDE: usize = 224;
 
-pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
+pub(super) fn run(runs: usize, data: Option<&Path>, peers: &Peers, binary: &Path) -> Result<Report, Error> {
     let scratch = Scratch::new("slides")?;
     let mut report = Report {
         figures: Vec::new(),
         missing: Vec::new(),
         backend: "CPU time, one thread, best of runs".into(),
     };
-    all(runs, data, peers, scratch.path(), &mut report)?;
+    all(runs, data, (peers, binary), scratch.path(), &mut report)?;
     Ok(report)
 }
 
 fn all(
     runs: usize,
     data: Option<&Path>,
-    peers: &Peers,
+    (peers, binary): (&Peers, &Path),
     scratch: &Path,
     report: &mut Report,
 ) -> Result<(), Error> {
+    features::figures(scratch, report)?;
     let Some(data) = data else {
         report
             .missing
-            .push("every figure: no folder of slides and weights (--data or BLINDSCOPE_DATA)".into());
+            .push("figures of slides: no folder of slides and weights (--data or BLINDSCOPE_DATA)".into());
         return Ok(());
     };
     let (slides, weights) =
         (data.join("slides"), data.join("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"));
     let model = vit::load(&weights)?;
     sparse::memory(&model, scratch, report)?;
+    kills::figures(binary, &slides, scratch, report)?;
     pixels(&slides, peers, scratch, report)?;
     coordinates(&slides, report)?;
     outside_the_model(&slides, &model, scratch, report)?;

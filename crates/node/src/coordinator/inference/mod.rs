@@ -8,6 +8,6 @@ mod questions;
 mod usage;
 
 pub(super) use asked::{misplaced, wish};
-pub use heads::HeadReader;
+pub use heads::{HeadReader, Served};
 pub(super) use oracle::Oracle;
 pub(super) use questions::Questions;

@@ -58,6 +58,11 @@ impl Oracle {
         Ok(self.offered(now, job)?.bytes.clone())
     }
 
+    /// How a job's head wants the tiles of a slide pooled, for an asker; nothing where it takes tiles as they are.
+    pub(in crate::coordinator) fn pooling(&self, now: &Coordinator, job: &str) -> Answer<Bytes> {
+        Ok(self.offered(now, job)?.pooling.clone())
+    }
+
     /// Takes an asker's evaluation keys.
     pub(in crate::coordinator) fn put_keys(
         &self,

@@ -1,10 +1,11 @@
 //! Matrices that do not fit into memory: a band of rows at a time, set aside in a file.
 
-use hdf5_reader::{Dataset, SliceInfo, SliceInfoElem};
+use hdf5_reader::{ByteOrder, Dataset, Datatype, H5Type, SliceInfo, SliceInfoElem};
 
 use super::grid::Grid;
 use super::{Bounds, Outcome, bytes, text};
 use crate::error::Result;
+use crate::tensorfile::half_to_f32;
 use crate::values::{Begun, Kind, Scratch, Values};
 
 /// A matrix of IEEE floats, `width` a row: in memory while there is room, else set aside.
@@ -13,8 +14,7 @@ pub(super) fn matrix(dataset: &Dataset, bounds: Bounds, width: usize, scratch: &
     let numbers = bytes::size(dataset, bounds)? / kind.bytes();
     let kept = |values: Result<Values>| values.map_err(|e| e.to_string());
     let grid = Grid::of(dataset, bounds)?;
-    // The reader converts no halves, so a matrix of them that is not in chunks is read as a whole.
-    if scratch.has_room(numbers) || width == 0 || grid.is_none() && kind == Kind::Half {
+    if scratch.has_room(numbers) || width == 0 {
         return kept(scratch.keep(width, bytes::floats(dataset, bounds)?));
     }
     let rows = numbers / width;
@@ -99,6 +99,35 @@ fn by_chunks(
     band.flush(of).map_err(|e| e.to_string())
 }
 
+/// A binary16, which the reader does not convert itself.
+#[derive(Clone, Copy)]
+struct Half(f32);
+
+impl H5Type for Half {
+    fn hdf5_type() -> Datatype {
+        Datatype::FloatingPoint { size: 2, byte_order: ByteOrder::LittleEndian }
+    }
+
+    fn from_bytes(bytes: &[u8], dtype: &Datatype) -> hdf5_reader::error::Result<Self> {
+        let bad = |what: String| hdf5_reader::error::Error::InvalidData(what);
+        let &Datatype::FloatingPoint { size: 2, byte_order } = dtype else {
+            return Err(bad(format!("{dtype:?} is no float of 16 bits")));
+        };
+        let two = bytes
+            .first_chunk::<2>()
+            .ok_or_else(|| bad(format!("{} bytes of a float of 16 bits", bytes.len())))?;
+        let bits = match byte_order {
+            ByteOrder::LittleEndian => u16::from_le_bytes(*two),
+            ByteOrder::BigEndian => u16::from_be_bytes(*two),
+        };
+        Ok(Self(half_to_f32(bits)))
+    }
+
+    fn element_size(_: &Datatype) -> usize {
+        2
+    }
+}
+
 fn by_slices(
     dataset: &Dataset,
     (rows, width): (usize, usize),
@@ -118,6 +147,7 @@ fn by_slices(
                 let values = dataset.read_slice::<f64>(&slice).map_err(text)?;
                 values.iter().map(|v| *v as f32).collect()
             }
+            Kind::Half => dataset.read_slice::<Half>(&slice).map_err(text)?.iter().map(|v| v.0).collect(),
             _ => dataset.read_slice::<f32>(&slice).map_err(text)?.iter().copied().collect(),
         };
         if values.len() != (end as usize - row) * width {

@@ -32,6 +32,10 @@ with create("latest", libver="latest") as f:  # the newer indices of chunks, hal
     f.create_dataset("b/features", data=-VALUES.astype("<f4"), chunks=(2, 5), maxshape=(None, None))
     f["b/x"] = VALUES
 
+with create("contiguous_half") as f:  # halves that are not in chunks, in either order of bytes
+    f["a/features"] = VALUES.astype("<f2")
+    f["b/features"] = VALUES.astype(">f2")[None]
+
 with create("several") as f:
     f["train"] = VALUES.astype("<f4")
     f["test"] = VALUES.astype("<f4")

@@ -1,5 +1,7 @@
 //! `blindscope train`
 
+mod slides;
+
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -23,6 +25,9 @@ pub(crate) enum Command {
     /// Train a head on features.
     #[command(after_help = "Example: blindscope train head features.safetensors head.json")]
     Head(HeadArgs),
+    /// Train attention over the tiles of slides, and a head on what it pools: one class a slide.
+    #[command(after_help = "Example: blindscope train slides tiles.safetensors model.json")]
+    Slides(slides::SlidesArgs),
     /// Train a backbone together with its head on tiles.
     #[command(
         after_help = "Ctrl-C ends training after the epoch at hand and saves what it reached.\n\nExample: blindscope train \
@@ -140,6 +145,7 @@ fn tuning(text: &str) -> Result<Tuning, String> {
 pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Head(args) => head(args),
+        Command::Slides(args) => slides::run(args),
         Command::Backbone(args) => backbone(args),
     }
 }
@@ -147,25 +153,36 @@ pub(crate) fn run(command: &Command) -> anyhow::Result<()> {
 fn head(args: &HeadArgs) -> anyhow::Result<()> {
     features::refuse_same(&args.features, &args.out)?;
     args.test.as_ref().map_or(Ok(()), |test| features::refuse_same(test, &args.out))?;
-    let all = Features::load(&args.features)?;
     let options = &args.options;
-    let (train, test) = match &args.test {
+    let (train, test) = parts(&args.features, args.test.as_deref(), options.hold_out, options.seed)?;
+    let trained = training::train_head(&train, test.as_ref().map(|test| &test.features), &options.request())?;
+    save(&trained, &args.out)?;
+    let seen = test.filter(|test| test.seen > 0).map(|test| test.seen);
+    show(&Shown { report: &trained.report, before: None, seen, head: &args.out }, options.json)
+}
+
+/// What is trained on and what is held out: another file, or a share of whole groups.
+fn parts(
+    path: &Path,
+    test: Option<&Path>,
+    hold_out: f64,
+    seed: u64,
+) -> anyhow::Result<(Features, Option<Unseen>)> {
+    let all = Features::load(path)?;
+    let (train, test) = match test {
         Some(test) => (all, Some(Features::load(test)?)),
-        None if options.hold_out > 0.0 => {
-            let ways = SplitWays::Shares([1.0 - options.hold_out, 0.0, options.hold_out]);
-            let split = features::split(&all, &SplitRequest { ways, seed: options.seed })?;
+        None if hold_out > 0.0 => {
+            let ways = SplitWays::Shares([1.0 - hold_out, 0.0, hold_out]);
+            let split = features::split(&all, &SplitRequest { ways, seed })?;
             (all.select(&split.members(0)), Some(all.select(&split.members(1))))
         }
         None => (all, None),
     };
     let test = test.map(|test| training::comparable(&train, test)).transpose()?;
-    let trained = training::train_head(&train, test.as_ref().map(|test| &test.features), &options.request())?;
-    save(&trained, &args.out)?;
     if let Some(test) = &test {
         say_seen(test);
     }
-    let seen = test.filter(|test| test.seen > 0).map(|test| test.seen);
-    show(&Shown { report: &trained.report, before: None, seen, head: &args.out }, options.json)
+    Ok((train, test))
 }
 
 /// Says which of the rows to measure on are none that nothing was learned from.
@@ -286,6 +303,18 @@ fn figures(out: &mut impl Write, when: &str, e: &Evaluation) -> io::Result<()> {
     let [balanced, f1] = [e.balanced_accuracy, e.macro_f1].map(percent);
     let auc = e.auc.map_or("none (rows of one class)".into(), percent);
     writeln!(out, "  balanced accuracy {balanced}, macro F1 {f1}, AUC {auc}")?;
+    for (units, name) in [(&e.slides, "slide"), (&e.patients, "patient")] {
+        let Some(u) = units else { continue };
+        let [[low, high], [f1_low, f1_high]] =
+            [u.accuracy_interval, u.macro_f1_interval].map(|i| i.map(percent));
+        let (accuracy, f1) = (percent(u.accuracy), percent(u.macro_f1));
+        let auc = u.auc.map_or("none".into(), percent);
+        writeln!(
+            out,
+            "  by {name}: {} of them, accuracy {accuracy} (95 %: {low} to {high}), macro F1 {f1} ({f1_low} to {f1_high}), AUC {auc}",
+            u.count
+        )?;
+    }
     for (class, counts) in e.classes.iter().zip(&e.confusion) {
         let or_none = |figure: Option<f64>| figure.map_or("none".into(), percent);
         let [precision, recall] = [class.precision, class.recall].map(or_none);
