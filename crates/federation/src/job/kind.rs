@@ -12,6 +12,8 @@ pub enum JobKind {
     Sum,
     /// Class counts, class sums and a Gram matrix, in one round: the pooled head, exactly.
     Statistics,
+    /// The same and counts of answers by fold: the best of a ladder of heads, with its interval.
+    Auto,
     /// Rounds of local training of a head and a weighted mean.
     Fedavg,
     /// Rounds of a weighted mean of a whole model update.
@@ -30,9 +32,10 @@ pub enum JobKind {
 
 impl JobKind {
     /// Every kind, in the order in which files list them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Sum,
         Self::Statistics,
+        Self::Auto,
         Self::Fedavg,
         Self::Update,
         Self::ClsMean,
@@ -48,6 +51,7 @@ impl JobKind {
             Self::Ceremony => "ceremony",
             Self::Sum => "sum",
             Self::Statistics => "statistics",
+            Self::Auto => "auto",
             Self::Fedavg => "fedavg",
             Self::Update => "update",
             Self::ClsMean => "cls-mean",
@@ -60,7 +64,7 @@ impl JobKind {
 
     /// Whether the kind may take more than one round.
     pub fn has_rounds(self) -> bool {
-        matches!(self, Self::Sum | Self::Fedavg | Self::Update)
+        matches!(self, Self::Sum | Self::Auto | Self::Fedavg | Self::Update)
     }
 
     /// Whether the kind makes a key.

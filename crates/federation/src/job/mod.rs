@@ -56,6 +56,7 @@ impl Job {
             }
             JobKind::Sum
             | JobKind::Statistics
+            | JobKind::Auto
             | JobKind::Fedavg
             | JobKind::Update
             | JobKind::ClsMean

@@ -83,7 +83,9 @@ impl std::fmt::Display for Clips {
 /// before plain sums were a kind of their own.
 pub fn clips_in(kind: JobKind, result: &[u8]) -> Option<Clips> {
     match kind {
-        JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg => Model::from_json(result).ok()?.clipped,
+        JobKind::Statistics | JobKind::Auto | JobKind::ClsMean | JobKind::Fedavg => {
+            Model::from_json(result).ok()?.clipped
+        }
         // Values of four bytes, then the count: `UpdateState::to_bytes`.
         JobKind::Update => {
             let (values, clips) = Clips::split_from(result)?;

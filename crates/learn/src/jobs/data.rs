@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::folds::{GroupName, name_of_row};
 use super::{Error, Result};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::train::TrainingTile;
@@ -15,6 +16,8 @@ pub struct Examples {
     pub rows: Values,
     /// One a row, below the number of classes.
     pub labels: Vec<usize>,
+    /// The name of each row's group; empty where no row is known to belong to another's.
+    pub groups: Vec<GroupName>,
 }
 
 impl Examples {
@@ -28,6 +31,11 @@ impl Examples {
         self.labels.is_empty()
     }
 
+    /// The name of the group of row `at`, whose values are `row`: a row of no known group is one of its own.
+    pub(super) fn group(&self, at: usize, row: &[f32]) -> GroupName {
+        self.groups.get(at).copied().unwrap_or_else(|| name_of_row(row))
+    }
+
     /// Refuses rows of another width, labels beyond the classes, values that are not finite.
     ///
     /// # Errors
@@ -39,6 +47,13 @@ impl Examples {
         if self.rows.len() != self.labels.len() * width {
             let expected = format!("{} rows of {width}", self.labels.len());
             return refuse("number of feature values", self.rows.len().to_string(), expected);
+        }
+        if !self.groups.is_empty() && self.groups.len() != self.labels.len() {
+            return refuse(
+                "number of groups' names",
+                self.groups.len().to_string(),
+                self.labels.len().to_string(),
+            );
         }
         if let Some(label) = self.labels.iter().find(|l| **l >= classes) {
             return refuse("label", label.to_string(), format!("a class below {classes}"));

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::auto::Auto;
 use super::class_mean::ClassMean;
 use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
@@ -63,6 +64,7 @@ pub fn values_of_update(spec: &JobSpec, backbone: &Vit) -> Result<u64> {
 fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
     Ok(match spec.kind {
         JobKind::Statistics => Box::new(Statistics::new(settings(spec)?)?),
+        JobKind::Auto => Box::new(Auto::new(settings(spec)?)?),
         JobKind::Fedavg => Box::new(FedAvg::new(settings(spec)?)?),
         JobKind::Update => Box::new(Update::new(settings(spec)?)?),
         JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::folds::group_names;
 use super::{Error, Examples, Result};
 use crate::features::Features;
 use blindscope_federation::{JobSpec, StudyLiteral};
@@ -42,7 +43,7 @@ impl Terms {
     pub fn examples(&self, operation: &'static str, features: &Features) -> Result<Examples> {
         self.check_rows(operation, features)?;
         let labels = in_classes(operation, features, &self.classes)?;
-        Ok(Examples { rows: features.values.clone(), labels })
+        Ok(Examples { rows: features.values.clone(), labels, groups: group_names(features) })
     }
 
     /// Refuses rows of another width or another backbone than the study's.

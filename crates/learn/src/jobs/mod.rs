@@ -2,7 +2,8 @@
 //!
 //! | job | integers of a site | result |
 //! | --- | --- | --- |
-//! | `statistics` | class counts, class sums, Gram matrix | ridge and LDA heads, equal to the pooled ones |
+//! | `statistics` | class counts, class sums, Gram matrix, by fold | ridge and LDA heads, equal to the pooled ones |
+//! | `auto` | the same, then counts of answers by fold | the best of a ladder of heads, with its interval |
 //! | `fedavg` | first sums that fix a common scaling, then the weighted head, then counts of answers | polynomial head |
 //! | `update` | the weighted change of a model | the mean change |
 //! | `cls-mean` | class counts and class sums | mean token a class |
@@ -12,6 +13,8 @@
 //! Every job is a function of integers alone once the sites have contributed: the clear twin sums the same integers
 //! without encryption and has to end in the same bytes.
 
+mod auto;
+mod choice;
 mod class_mean;
 mod clips;
 mod confusion;
@@ -20,6 +23,8 @@ mod encrypted_head;
 mod error;
 mod evaluate;
 mod fedavg;
+mod folded_sums;
+mod folds;
 mod integers;
 mod job;
 mod labels;
@@ -32,6 +37,7 @@ mod statistics;
 mod twin;
 mod update;
 
+pub use choice::{Choice, HeadFigures, TriedPenalty};
 pub use clips::{Clips, clips_in};
 pub use confusion::Counts;
 pub(crate) use confusion::logits_of;
@@ -39,6 +45,7 @@ pub use data::{Examples, SiteData, Tiles};
 pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
+pub use folds::{GroupName, group_names};
 pub use job::{Coordinator, SiteLearner, check_sizes, job, served_head, sized, values_of_update};
 pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead, head_in};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::choice::Choice;
 use super::clips::Clips;
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
@@ -31,16 +32,20 @@ pub struct Model {
     /// How many values the sites clipped to the job's bound, summed under encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clipped: Option<Clips>,
-    /// Counts by true and predicted class on what the sites held back, summed under encryption.
+    /// Counts by true and predicted class, summed under encryption: on what the sites held back, or of `auto` on each fold by the
+    /// recommended head without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Vec<Vec<u64>>>,
+    /// What was chosen by cross-validation, and from what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Choice>,
 }
 
 /// A head with its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedHead {
-    /// `ridge`, `lda`, `polynomial`, `nearest-mean`.
+    /// `ridge`, `lda`, `polynomial`, `nearest-mean`; of rows in parts with the part: `lda:cls`.
     pub name: String,
     /// The head.
     pub head: HeadLiteral,
@@ -51,7 +56,17 @@ impl Model {
     pub(super) fn new(kind: &str, heads: Vec<(&str, HeadLiteral)>, examples: u64, sites: usize) -> Self {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
         let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
-        Self { format, kind, classes: Vec::new(), heads, examples, sites, clipped: None, validation: None }
+        Self {
+            format,
+            kind,
+            classes: Vec::new(),
+            heads,
+            examples,
+            sites,
+            clipped: None,
+            validation: None,
+            chosen: None,
+        }
     }
 
     /// The same with the names of its classes.

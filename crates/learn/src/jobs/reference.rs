@@ -11,7 +11,7 @@ use blindscope_federation::JobKind;
 /// The keys of a kind's settings; none where it has no settings.
 pub fn keys(kind: JobKind) -> &'static [Key] {
     match kind {
-        JobKind::Statistics | JobKind::ClsMean => StatisticsSettings::KEYS,
+        JobKind::Statistics | JobKind::Auto | JobKind::ClsMean => StatisticsSettings::KEYS,
         JobKind::Fedavg => FedAvgSettings::KEYS,
         JobKind::Update => UpdateSettings::KEYS,
         JobKind::Metrics => MetricsSettings::KEYS,
@@ -23,7 +23,9 @@ pub fn keys(kind: JobKind) -> &'static [Key] {
 /// The settings of a kind with every key at its default; keys without one are missing.
 pub fn defaults(kind: JobKind) -> Value {
     let value = match kind {
-        JobKind::Statistics | JobKind::ClsMean => serde_json::to_value(StatisticsSettings::default()),
+        JobKind::Statistics | JobKind::Auto | JobKind::ClsMean => {
+            serde_json::to_value(StatisticsSettings::default())
+        }
         JobKind::Fedavg => serde_json::to_value(FedAvgSettings::default()),
         JobKind::Update => serde_json::to_value(UpdateSettings::default()),
         JobKind::InferenceKeys | JobKind::EncryptedHead => {

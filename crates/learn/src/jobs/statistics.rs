@@ -1,53 +1,24 @@
-//! `statistics`: one round that gives exactly the heads of pooled data.
+//! `statistics`: one round that gives exactly the heads of pooled data, their penalty chosen by cross-validation.
 //!
-//! Each site sends its class counts, its class sums and the triangle of its Gram matrix as integers
-//! ([`blindscope_aggregate::statistics`]). The sum over sites is the sum over the pooled rows, to the last bit, and it is the
-//! only thing that the heads are computed from.
+//! Each site sends its class counts, its class sums and the triangle of its Gram matrix as integers, fold by fold
+//! ([`blindscope_aggregate::statistics`]). The sum over sites is the sum over the pooled rows, to the last bit, and it is the only
+//! thing that penalty and heads are computed from.
 
-use super::clips::Clips;
-use super::integers::two_classes;
+use super::choice::{Choice, penalties};
+use super::folded_sums::FoldedSums;
 use super::model::Model;
 use super::settings::StatisticsSettings;
-use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
-use blindscope_aggregate::FixedPoint;
-use blindscope_aggregate::statistics::{Head, StatisticsPlan, lda, ridge};
-use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
+use super::{Advanced, Integers, Learning, Result, SiteData, Watch};
 
 const NAME: &str = "statistics";
 
-/// Shrinkage of the within-class covariance towards the identity (of standardised features).
-const SHRINKAGE: f64 = 0.01;
-
-/// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
-const CLIP: f64 = 16.0;
-
 /// The job's learning.
 #[derive(Debug, Clone)]
-pub(super) struct Statistics {
-    settings: StatisticsSettings,
-    plan: StatisticsPlan,
-}
+pub(super) struct Statistics(FoldedSums);
 
 impl Statistics {
     pub(super) fn new(settings: StatisticsSettings) -> Result<Self> {
-        settings.check()?;
-        let fixed = FixedPoint::new(settings.bound, settings.bits)?;
-        let plan = StatisticsPlan::new(settings.width, settings.classes, fixed, settings.examples)?;
-        Ok(Self { settings, plan })
-    }
-
-    /// The head on features that the asker standardises. Features were clipped to `±bound` before rounding; after
-    /// standardisation they are clipped where the widest of them ends.
-    fn literal(&self, head: Head) -> HeadLiteral {
-        let Head { mean, deviation, weights, bias } = head;
-        let reach = mean.iter().zip(&deviation).map(|(m, d)| (self.settings.bound + m.abs()) / d);
-        let bound = reach.fold(1.0, f64::max).min(CLIP);
-        let gain = deviation.iter().map(|d| 1.0 / d).collect();
-        HeadLiteral {
-            normalisation: Normalisation { mean, gain, bound, radius: None },
-            map: Map::Linear { layer: Affine { weights, bias } },
-            range: None,
-        }
+        Ok(Self(FoldedSums::new(settings)?))
     }
 }
 
@@ -57,48 +28,25 @@ impl Learning for Statistics {
     }
 
     fn values(&self) -> u64 {
-        self.plan.values() + 1
+        self.0.values()
     }
 
     fn max(&self) -> u64 {
-        self.plan.max().max(self.settings.examples * self.settings.width as u64)
+        self.0.max()
     }
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
-        let (s, rows) = (&self.settings, &data.train);
-        rows.check(NAME, s.width, s.classes)?;
-        rows.check_clipped(NAME, s.bound, s.clipped)?;
-        if rows.is_empty() || rows.len() as u64 > s.examples {
-            let (what, found) = ("number of examples", rows.len().to_string());
-            let expected = format!("1 to {}", s.examples);
-            return Err(Error::Data { operation: NAME, what, found, expected });
-        }
-        let mut statistics = self.plan.empty();
-        let mut labels = rows.labels.iter();
-        for block in rows.rows.blocks() {
-            for (row, label) in block?.chunks_exact(s.width).zip(&mut labels) {
-                let x: Vec<f64> = row.iter().map(|v| f64::from(*v)).collect();
-                statistics.add(&x, *label)?;
-            }
-        }
-        let clipped = Clips::count(NAME, "features", &rows.rows, s.bound)?;
-        Ok(Box::new(statistics.into_values().chain([clipped])))
+        self.0.contribute(NAME, data)
     }
 
     fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
-        let s = &self.settings;
-        let Some((&clipped, sums)) = sums.split_last() else {
-            return Err(Error::Sums { operation: NAME, reason: "there are none".into() });
-        };
-        let (counts, _) = sums.split_at(s.classes.min(sums.len()));
-        two_classes(NAME, counts)?;
-        let statistics = self.plan.decode(sums)?;
-        let heads = vec![
-            ("ridge", self.literal(ridge(&statistics, self.settings.lambda)?)),
-            ("lda", self.literal(lda(&statistics, SHRINKAGE)?)),
-        ];
-        let clips = Clips { clipped, values: statistics.samples() * s.width as u64 };
-        let model = Model::new(NAME, heads, statistics.samples(), committed);
+        let s = &self.0.settings;
+        let (folded, clips) = self.0.decode(NAME, sums)?;
+        let penalties = penalties(s, &folded)?;
+        let best = penalties.first().map(|p| self.0.heads(folded.total(), p)).transpose()?;
+        let heads = best.into_iter().flatten().collect();
+        let mut model = Model::new(NAME, heads, folded.total().samples(), committed);
+        model.chosen = Choice::of(s.folds, &penalties).filter(|_| s.folds > 0);
         Ok(Advanced::Final(model.of_classes(&s.names).clipped_by(clips).to_json()?))
     }
 }

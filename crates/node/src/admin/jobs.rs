@@ -239,7 +239,7 @@ impl Admin {
 
 /// Whether results of a kind say how much was clipped.
 fn clips(kind: JobKind) -> bool {
-    matches!(kind, JobKind::Statistics | JobKind::ClsMean | JobKind::Fedavg | JobKind::Update)
+    matches!(kind, JobKind::Statistics | JobKind::Auto | JobKind::ClsMean | JobKind::Fedavg | JobKind::Update)
 }
 
 /// The result of a finished job.

@@ -75,8 +75,8 @@ pub(super) fn sections() -> Vec<Section> {
 fn kinds() -> impl Iterator<Item = Section> {
     let kinds: [(&[JobKind], &'static str); 5] = [
         (
-            &[JobKind::Statistics, JobKind::ClsMean],
-            "One round: heads that equal those of the pooled data, or the mean token of each class.",
+            &[JobKind::Statistics, JobKind::Auto, JobKind::ClsMean],
+            "One round: heads that equal those of the pooled data, the best of a ladder of them (two rounds), or the mean token of each class.",
         ),
         (&[JobKind::Fedavg], "Rounds of local training of a polynomial head, averaged."),
         (&[JobKind::Update], "Rounds of local training of the backbone with its head, averaged."),

@@ -52,14 +52,14 @@ pub(super) const JOB: &[Key] = &[
         "kind",
         "JobKind",
         &[
-            "What it computes: sum, statistics, fedavg, update, cls-mean, metrics, inference-keys, encrypted-head.",
+            "What it computes: sum, statistics, auto, fedavg, update, cls-mean, metrics, inference-keys, encrypted-head.",
         ],
     ),
     key(
         "rounds",
         "u64",
         &[
-            "Rounds; more than one for fedavg and update alone.",
+            "Rounds; more than one for auto, fedavg and update alone.",
             "Unit: rounds",
             "Default: follows from the settings",
         ],
