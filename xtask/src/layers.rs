@@ -5,7 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail, ensure};
 use serde::Deserialize;
 
-const PREFIX: &str = "blindscope-";
+pub(crate) const PREFIX: &str = "blindscope-";
 
 /// Everything below `app`.
 const ALL_BELOW_APP: &[&str] = &[
@@ -48,7 +48,6 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("app", ALL_BELOW_APP),
     ("blindscope", &["aggregate", "ckks", "classify", "threshold", "wire"]),
     ("cli", &["app", "node", "learn"]),
-    ("python", &["app", "node", "learn"]),
 ];
 
 /// Kinds of outside crates (a name, or a family written `family-*`) and the crates of ours that may import them.
@@ -72,17 +71,33 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
+/// A crate of the workspace.
 #[derive(Deserialize)]
-struct Package {
-    name: String,
-    dependencies: Vec<Dependency>,
+pub(crate) struct Package {
+    pub(crate) name: String,
+    pub(crate) dependencies: Vec<Dependency>,
 }
 
+/// What a crate takes.
 #[derive(Deserialize)]
-struct Dependency {
-    name: String,
+pub(crate) struct Dependency {
+    pub(crate) name: String,
     /// `None`: normal; otherwise `dev` or `build`.
     kind: Option<String>,
+}
+
+impl Package {
+    /// Whether what the crate ships, or its build, takes this one.
+    pub(crate) fn takes_to_ship(&self, name: &str) -> bool {
+        self.dependencies.iter().any(|d| d.name == name && !d.is_for_tests())
+    }
+}
+
+impl Dependency {
+    /// Whether only tests, examples and benchmarks take it.
+    pub(crate) fn is_for_tests(&self) -> bool {
+        self.kind.as_deref() == Some("dev")
+    }
 }
 
 /// Checks the workspace and prints what was checked.
@@ -101,7 +116,8 @@ pub(crate) fn forbidden() -> Result<Vec<String>> {
     Ok(packages()?.iter().flat_map(violations).collect())
 }
 
-fn packages() -> Result<Vec<Package>> {
+/// The crates of the workspace, as cargo tells them.
+pub(crate) fn packages() -> Result<Vec<Package>> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["metadata", "--format-version", "1", "--no-deps"])
@@ -121,7 +137,7 @@ fn violations(package: &Package) -> Vec<String> {
 }
 
 fn violation(from: &str, allowed: &[&str], dependency: &Dependency) -> Option<String> {
-    let dev = dependency.kind.as_deref() == Some("dev");
+    let dev = dependency.is_for_tests();
     let Some(to) = dependency.name.strip_prefix(PREFIX) else {
         return if dev { None } else { confined(from, &dependency.name) };
     };
@@ -155,7 +171,8 @@ fn confined(from: &str, outside: &str) -> Option<String> {
     })
 }
 
-fn room(package: &str) -> &str {
+/// The folder of a crate.
+pub(crate) fn room(package: &str) -> &str {
     package.strip_prefix(PREFIX).unwrap_or(package)
 }
 
@@ -164,61 +181,72 @@ fn list(names: &[&str]) -> String {
 }
 
 #[cfg(test)]
+impl Package {
+    /// A crate that takes these, each with its kind.
+    pub(crate) fn of(name: &str, dependencies: &[(&str, Option<&str>)]) -> Self {
+        let one = |(name, kind): &(&str, Option<&str>)| Dependency {
+            name: (*name).to_owned(),
+            kind: kind.map(str::to_owned),
+        };
+        Self { name: name.to_owned(), dependencies: dependencies.iter().map(one).collect() }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
-    fn package(name: &str, dependencies: &[(&str, Option<&str>)]) -> Package {
-        let dependencies = dependencies
-            .iter()
-            .map(|(name, kind)| Dependency { name: (*name).to_owned(), kind: kind.map(str::to_owned) })
-            .collect();
-        Package { name: name.to_owned(), dependencies }
-    }
-
     #[test]
     fn an_upward_import_is_named() {
-        let ring = package("blindscope-ring", &[("blindscope-wire", None), ("blindscope-ckks", None)]);
+        let ring = Package::of("blindscope-ring", &[("blindscope-wire", None), ("blindscope-ckks", None)]);
         assert_eq!(violations(&ring), ["ring -> ckks: ring may import wire"]);
-        let wire = package("blindscope-wire", &[("blindscope-ring", Some("dev"))]);
+        let wire = Package::of("blindscope-wire", &[("blindscope-ring", Some("dev"))]);
         assert_eq!(violations(&wire), ["wire -> ring (development): wire may import nothing of ours"]);
     }
 
     #[test]
     fn testkit_is_for_development_only() {
-        assert!(violations(&package("blindscope-ckks", &[("blindscope-testkit", Some("dev"))])).is_empty());
-        assert_eq!(violations(&package("blindscope-app", &[("blindscope-testkit", None)])).len(), 1);
+        assert!(
+            violations(&Package::of("blindscope-ckks", &[("blindscope-testkit", Some("dev"))])).is_empty()
+        );
+        assert_eq!(violations(&Package::of("blindscope-app", &[("blindscope-testkit", None)])).len(), 1);
     }
 
     /// A test may look at what its crate stands on; it may not look up.
     #[test]
     fn tests_look_down() {
         assert!(
-            violations(&package("blindscope-learn", &[("blindscope-threshold", Some("dev"))])).is_empty()
+            violations(&Package::of("blindscope-learn", &[("blindscope-threshold", Some("dev"))])).is_empty()
         );
-        assert_eq!(violations(&package("blindscope-learn", &[("blindscope-threshold", None)])).len(), 1);
-        assert_eq!(violations(&package("blindscope-learn", &[("blindscope-store", Some("dev"))])).len(), 1);
+        assert_eq!(violations(&Package::of("blindscope-learn", &[("blindscope-threshold", None)])).len(), 1);
+        assert_eq!(
+            violations(&Package::of("blindscope-learn", &[("blindscope-store", Some("dev"))])).len(),
+            1
+        );
     }
 
     /// Learning keeps no store, is not asynchronous, and only it speaks HTTP.
     #[test]
     fn learning_is_walled() {
-        let found = |name| violations(&package("blindscope-learn", &[(name, None)])).len();
+        let found = |name| violations(&Package::of("blindscope-learn", &[(name, None)])).len();
         assert_eq!(
             ["tokio", "tonic", "blindscope-store", "blindscope-transport", "ureq"].map(found),
             [1, 1, 1, 1, 0]
         );
-        assert_eq!(violations(&package("blindscope-node", &[("ureq", None)])).len(), 1);
+        assert_eq!(violations(&Package::of("blindscope-node", &[("ureq", None)])).len(), 1);
     }
 
     #[test]
     fn an_unknown_room_needs_a_row() {
-        assert_eq!(violations(&package("blindscope-attic", &[])).len(), 1);
+        assert_eq!(violations(&Package::of("blindscope-attic", &[])).len(), 1);
     }
 
     #[test]
     fn outside_crates_stay_in_their_rooms() {
-        let ckks =
-            package("blindscope-ckks", &[("anyhow", None), ("candle-core", None), ("tokio", Some("dev"))]);
+        let ckks = Package::of(
+            "blindscope-ckks",
+            &[("anyhow", None), ("candle-core", None), ("tokio", Some("dev"))],
+        );
         assert_eq!(
             violations(&ckks),
             [

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, reason = "printing the findings is what these commands are for")]
 
 mod budgets;
+mod dependencies;
 mod documented;
 mod folders;
 mod functions;
@@ -20,6 +21,7 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   budgets [--json]  print the figures of the house, fail where one passes its bar
   imports [--fix]   fail where imports are not: standard library, other crates, ours
   words             fail on words that the glossary forbids, and on imports that rename
+  dependencies      fail where docs/dependencies.md does not say who takes which crate
   links             fail where a document links to a file that is not there";
 
 fn main() -> Result<()> {
@@ -27,6 +29,7 @@ fn main() -> Result<()> {
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["layers"] => layers::run(),
         ["budgets"] => budgets::run(false),
+        ["dependencies"] => dependencies::run(),
         ["links"] => links::run(),
         ["words"] => words::run(),
         ["imports"] => imports::run(false),

@@ -2,8 +2,8 @@
 //!
 //! A [`JobSpec`] is what stands in files, tasks and records. It is parsed once where it comes in, into a [`Job`] that has what its
 //! kind needs and nothing else. Each kind is one file here: its fields, its sizes, what a site makes in each step, how
-//! payloads are combined, and its way through the steps. A new kind is such a file, a name in [`JobKind`], and a line in
-//! each of the two matches below.
+//! payloads are combined, and its way through the steps. A new kind of sums is a row in [`JobKind`], and what it sums is learning; any
+//! other is such a row, such a file, and a line in each of the two matches below.
 
 mod encrypted_head;
 mod inference_keys;
@@ -50,20 +50,14 @@ impl Job {
     /// [`crate::Error::Field`] for a field that its kind lacks, that is out of range, or that belongs to other kinds.
     pub(crate) fn of(spec: &JobSpec) -> Result<Self> {
         Ok(match spec.kind {
-            JobKind::Ceremony => {
-                let expected = "another kind: sums need no key beforehand, since each round has keys of its own; leave this job out";
-                return Err(spec::refused("kind", "ceremony".to_owned(), expected));
-            }
-            JobKind::Sum
-            | JobKind::Statistics
-            | JobKind::Auto
-            | JobKind::Fedavg
-            | JobKind::Update
-            | JobKind::ClsMean
-            | JobKind::Metrics => Self::Sum(SumJob::of(spec)?),
+            kind if kind.is_sum() => Self::Sum(SumJob::of(spec)?),
             JobKind::InferenceKeys => Self::InferenceKeys(InferenceKeys::of(spec)?.into()),
             JobKind::EncryptedHead => Self::EncryptedHead(EncryptedHeadJob::of(spec)?.into()),
             JobKind::Question => Self::Question(QuestionJob::of(spec)?.into()),
+            former => {
+                let expected = "another kind: sums need no key beforehand, since each round has keys of its own; leave this job out";
+                return Err(spec::refused("kind", former.to_string(), expected));
+            }
         })
     }
 

@@ -12,17 +12,27 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::choice::{Choice, HeadFigures, Penalty, penalties};
+use super::clips::ClipsAt;
 use super::folded_sums::FoldedSums;
 use super::folds::{GroupName, fold_of};
 use super::integers::padded;
+use super::job::settings;
+use super::kind::Learned;
 use super::model::Model;
 use super::settings::StatisticsSettings;
+use super::statistics::ABOUT;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_aggregate::statistics::{FoldedStatistics, is_usable};
 use blindscope_classify::{Head, HeadLiteral};
 use blindscope_vision::metrics::argmax;
 
 const NAME: &str = "auto";
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(Auto::new(settings(spec)?)?)))
+};
 
 /// Heads of a part of the rows: ridge and LDA.
 const FAMILIES: usize = 2;

@@ -2,14 +2,23 @@
 //!
 //! Its head names the nearest mean: `‖x − m_c‖²` is smallest where `m_c·x − ½‖m_c‖²` is largest.
 
-use super::clips::Clips;
+use super::clips::{Clips, ClipsAt};
+use super::job::settings;
+use super::kind::Learned;
 use super::model::Model;
 use super::settings::StatisticsSettings;
+use super::statistics::ABOUT;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
 use blindscope_aggregate::FixedPoint;
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 
 const NAME: &str = "cls-mean";
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(ClassMean::new(settings(spec)?)?)))
+};
 
 /// The job's learning.
 #[derive(Debug, Clone)]

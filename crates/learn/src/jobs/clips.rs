@@ -1,9 +1,14 @@
 //! Values that a site clipped to a job's bound: counted at the site, said in its log, summed under encryption with everything else,
 //! and part of the result. A head of clipped values is another head, and nobody would see it.
 
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Model, Result};
+use super::model::{MOST_BYTES, Model};
+use super::{Result, kind};
 use blindscope_federation::JobKind;
 use blindscope_vision::values::Values;
 
@@ -79,18 +84,57 @@ impl std::fmt::Display for Clips {
     }
 }
 
-/// How much the sites clipped on the way to a job's result; nothing for kinds that clip nothing, and for results of logs from
-/// before plain sums were a kind of their own.
+/// Where the results of a kind say how much was clipped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClipsAt {
+    /// They do not: nothing is clipped.
+    Nowhere,
+    /// In the model file.
+    Model,
+    /// Behind values of four bytes: `UpdateState::to_bytes`.
+    End,
+}
+
+impl ClipsAt {
+    /// Those of a kind. Results of logs from before plain sums were a kind of their own say nothing that is found.
+    fn of(kind: JobKind) -> Self {
+        kind::of(kind).map_or(Self::Nowhere, |row| row.clips)
+    }
+}
+
+/// Whether results of a kind say how much was clipped.
+pub fn says_clips(kind: JobKind) -> bool {
+    ClipsAt::of(kind) != ClipsAt::Nowhere
+}
+
+/// How much the sites clipped on the way to a job's result, where it says so.
 pub fn clips_in(kind: JobKind, result: &[u8]) -> Option<Clips> {
-    match kind {
-        JobKind::Statistics | JobKind::Auto | JobKind::ClsMean | JobKind::Fedavg => {
-            Model::from_json(result).ok()?.clipped
-        }
-        // Values of four bytes, then the count: `UpdateState::to_bytes`.
-        JobKind::Update => {
+    match ClipsAt::of(kind) {
+        ClipsAt::Nowhere => None,
+        ClipsAt::Model => Model::from_json(result).ok()?.clipped,
+        ClipsAt::End => {
             let (values, clips) = Clips::split_from(result)?;
             (values.len().is_multiple_of(4) && clips.clipped <= clips.values).then_some(clips)
         }
-        _ => None,
     }
+}
+
+/// As [`clips_in`], of a result that lies on the disk: of a long one the end alone is read.
+///
+/// # Errors
+/// Those of the disk.
+pub fn clips_in_file(kind: JobKind, path: &Path) -> std::io::Result<Option<Clips>> {
+    let mut file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let from = match ClipsAt::of(kind) {
+        ClipsAt::Nowhere => return Ok(None),
+        ClipsAt::Model if len > MOST_BYTES as u64 => return Ok(None),
+        ClipsAt::Model => 0,
+        // The remainder of the values' length by four stays what it is.
+        ClipsAt::End => len.saturating_sub(LEN as u64) / 4 * 4,
+    };
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(from))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(clips_in(kind, &bytes))
 }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::integers::padded;
+use super::job::settings;
+use super::kind::Learned;
 use super::model::head_in;
 use super::settings::MetricsSettings;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
@@ -24,6 +26,14 @@ pub struct Counts {
     /// Sites that counted.
     pub sites: usize,
 }
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    required: &["model"],
+    ..Learned::of::<MetricsSettings>("How well a model does on what the sites held back.", |spec| {
+        Ok(Box::new(Metrics::new(settings(spec)?)?))
+    })
+};
 
 /// The job's learning.
 #[derive(Debug, Clone)]

@@ -9,6 +9,7 @@
 //! `norm` at most; units are taken to stay within `range`.
 
 use super::clips::Clips;
+use super::kind::{Given, Lacks, Learned};
 use super::model::Model;
 use super::settings::EncryptedHeadSettings;
 use super::{EpochFigures, Error, Result, SiteData, Watch};
@@ -25,6 +26,22 @@ const NAME: &str = "encrypted-head";
 
 /// Deviations that a plan's bound allows.
 const TAIL: f64 = 7.0;
+
+/// The kind, and that of its key: both files say the same, and both need the head that they start from.
+pub(super) static KIND: Learned = Learned {
+    lacks: |draft| match &draft.start {
+        Some(start) if draft.circuit.is_none() => Lacks::Start(start),
+        _ => Lacks::Nothing,
+    },
+    fill: |draft, study, given| match given {
+        Given::Start(start) if draft.circuit.is_none() => complete(draft, study, start),
+        _ => Ok(draft),
+    },
+    ..Learned::of::<EncryptedHeadSettings>(
+        "A head that nobody sees, and the key that it is asked under; both files say the same.",
+        |spec| Err(Error::Kind { kind: spec.kind.name() }),
+    )
+};
 
 /// What follows from a job's settings and what it starts from: all that sites, coordinator and askers share.
 pub struct Agreed {

@@ -5,9 +5,11 @@
 //! which is also the form in which it is evaluated under encryption. The last round, if asked for, counts right and
 //! wrong answers.
 
-use super::clips::Clips;
+use super::clips::{Clips, ClipsAt};
 use super::confusion::{confusion_of, encode_counts, split_counts};
 use super::integers::{WeightedMean, bytes_of, floats, padded, two_classes};
+use super::job::settings;
+use super::kind::Learned;
 use super::model::{Model, matrix};
 use super::scaling::ScalingSums;
 use super::settings::FedAvgSettings;
@@ -17,6 +19,14 @@ use blindscope_vision::head::{HeadPlan, PolynomialHead, Scaling, train_polynomia
 use blindscope_vision::values::Source;
 
 const NAME: &str = "fedavg";
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<FedAvgSettings>("Rounds of local training of a polynomial head, averaged.", |spec| {
+        Ok(Box::new(FedAvg::new(settings(spec)?)?))
+    })
+};
 
 /// The job's learning.
 #[derive(Debug, Clone)]

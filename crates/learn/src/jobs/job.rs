@@ -3,22 +3,12 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::auto::Auto;
-use super::class_mean::ClassMean;
-use super::confusion::Metrics;
 use super::encrypted_head::Agreed;
 use super::evaluate::EncryptedHeads;
-use super::fedavg::FedAvg;
 use super::labels::Terms;
-use super::model::Model;
-use super::settings::UpdateSettings;
-use super::statistics::Statistics;
-use super::update::{Update, UpdateState, update_values};
-use super::{EpochFigures, Error, Learning, Result, SiteData};
+use super::{EpochFigures, Error, Learning, Result, SiteData, kind};
 use blindscope_ckks::{Ciphertext, Plaintext};
-use blindscope_classify::Head;
 use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
-use blindscope_vision::vit::Vit;
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///
@@ -44,37 +34,19 @@ pub fn sized(mut spec: JobSpec) -> Result<JobSpec> {
     Ok(spec)
 }
 
-/// Refuses a job of a sum whose announced size is not what its settings need.
+/// Refuses a job of a sum whose announced size is not what its settings need; of other kinds it has nothing to say.
 ///
 /// # Errors
-/// As [`job`]; [`Error::Announced`].
+/// As [`job`]; [`Error::Announced`] for the first size that differs.
 pub fn check_sizes(spec: &JobSpec) -> Result<()> {
-    learning(spec).map(drop)
-}
-
-/// Values of the update that a job asks of this backbone, the head's included.
-///
-/// # Errors
-/// [`Error::Settings`]; as [`update_values`].
-pub fn values_of_update(spec: &JobSpec, backbone: &Vit) -> Result<u64> {
-    update_values(backbone, &settings(spec)?)
+    let summed = spec.kind.is_sum() && kind::of(spec.runs()).is_some();
+    if summed { learning(spec).map(drop) } else { Ok(()) }
 }
 
 /// The learning of a job file, without a look at its announced size.
 fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
-    Ok(match spec.kind {
-        JobKind::Statistics => Box::new(Statistics::new(settings(spec)?)?),
-        JobKind::Auto => Box::new(Auto::new(settings(spec)?)?),
-        JobKind::Fedavg => Box::new(FedAvg::new(settings(spec)?)?),
-        JobKind::Update => Box::new(Update::new(settings(spec)?)?),
-        JobKind::ClsMean => Box::new(ClassMean::new(settings(spec)?)?),
-        JobKind::Metrics => Box::new(Metrics::new(settings(spec)?)?),
-        JobKind::Ceremony
-        | JobKind::Sum
-        | JobKind::InferenceKeys
-        | JobKind::EncryptedHead
-        | JobKind::Question => return Err(Error::Kind { kind: spec.kind.name() }),
-    })
+    let kind = kind::of(spec.kind).ok_or(Error::Kind { kind: spec.kind.name() })?;
+    (kind.learning)(spec)
 }
 
 pub(super) fn settings<T: DeserializeOwned>(spec: &JobSpec) -> Result<T> {
@@ -100,18 +72,6 @@ pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
         }
     }
     Ok(learning)
-}
-
-/// The head in a finished job's result, as a coordinator serves it.
-///
-/// # Errors
-/// [`Error::Settings`], [`Error::Bytes`], [`Error::Head`] for a result that holds none.
-pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
-    if spec.kind != JobKind::Update {
-        return Model::from_json(result)?.head();
-    }
-    let settings: UpdateSettings = settings(spec)?;
-    UpdateState::from_bytes(result, settings.values)?.head(&settings)
 }
 
 /// A site's end: its data, and who is told about its training.

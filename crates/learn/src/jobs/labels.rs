@@ -108,7 +108,7 @@ impl Terms {
     /// The job with what its settings leave out and the study knows: number and names of the classes, width of a row.
     #[must_use]
     pub fn fill(&self, mut job: JobSpec) -> JobSpec {
-        let keys = super::keys(job.kind);
+        let keys = super::reference::keys(job.kind);
         if job.settings.is_null() {
             job.settings = Value::Object(serde_json::Map::new());
         }

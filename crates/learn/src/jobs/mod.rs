@@ -11,7 +11,8 @@
 //! | `metrics` | counts by true and predicted class | their sum |
 //!
 //! Every job is a function of integers alone once the sites have contributed: the clear twin sums the same integers
-//! without encryption and has to end in the same bytes.
+//! without encryption and has to end in the same bytes. A new kind is a file with its learning and its row, `KIND`, and a line in
+//! the match of `kind.rs`.
 
 mod auto;
 mod choice;
@@ -27,6 +28,7 @@ mod folded_sums;
 mod folds;
 mod integers;
 mod job;
+mod kind;
 mod labels;
 mod model;
 mod open;
@@ -38,7 +40,7 @@ mod twin;
 mod update;
 
 pub use choice::{Choice, HeadFigures, TriedPenalty};
-pub use clips::{Clips, clips_in};
+pub use clips::{Clips, clips_in, clips_in_file, says_clips};
 pub use confusion::Counts;
 pub(crate) use confusion::logits_of;
 pub use data::{Examples, SiteData, Tiles};
@@ -46,11 +48,12 @@ pub use encrypted_head::{Agreed, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
 pub use folds::{GroupName, group_names};
-pub use job::{Coordinator, SiteLearner, check_sizes, job, served_head, sized, values_of_update};
+pub use job::{Coordinator, SiteLearner, check_sizes, job, sized};
+pub use kind::{Given, Lacks, filled, lacks, served_head};
 pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead, head_in};
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
-pub use reference::{defaults, keys};
+pub use reference::{SettingsOf, settings_of_kinds};
 pub use settings::{
     EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
 };

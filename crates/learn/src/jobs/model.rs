@@ -10,7 +10,7 @@ use blindscope_classify::{Head, HeadLiteral};
 const FORMAT: &str = "blindscope model 1";
 
 /// Largest model file that is read.
-const MOST_BYTES: usize = 1 << 28;
+pub(super) const MOST_BYTES: usize = 1 << 28;
 
 /// A model file: JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,38 +2,43 @@
 
 use serde_json::Value;
 
-use super::settings::{
-    EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdateSettings,
-};
-use crate::documented::{Documented as _, Key};
+use super::kind;
+use crate::documented::Key;
 use blindscope_federation::JobKind;
 
-/// The keys of a kind's settings; none where it has no settings.
-pub fn keys(kind: JobKind) -> &'static [Key] {
-    match kind {
-        JobKind::Statistics | JobKind::Auto | JobKind::ClsMean => StatisticsSettings::KEYS,
-        JobKind::Fedavg => FedAvgSettings::KEYS,
-        JobKind::Update => UpdateSettings::KEYS,
-        JobKind::Metrics => MetricsSettings::KEYS,
-        JobKind::InferenceKeys | JobKind::EncryptedHead => EncryptedHeadSettings::KEYS,
-        JobKind::Ceremony | JobKind::Sum | JobKind::Question => &[],
-    }
+/// Kinds whose files say the same, with what they may say.
+pub struct SettingsOf {
+    /// The kinds.
+    pub kinds: Vec<JobKind>,
+    /// What their jobs do.
+    pub about: &'static str,
+    /// The keys of their settings.
+    pub keys: &'static [Key],
+    /// Every key at its default; keys without one are missing.
+    pub defaults: Value,
+    /// The keys that a file has to have.
+    pub required: &'static [&'static str],
 }
 
-/// The settings of a kind with every key at its default; keys without one are missing.
-pub fn defaults(kind: JobKind) -> Value {
-    let value = match kind {
-        JobKind::Statistics | JobKind::Auto | JobKind::ClsMean => {
-            serde_json::to_value(StatisticsSettings::default())
+/// The settings of every kind that has some, in the order of [`JobKind::ALL`].
+pub fn settings_of_kinds() -> Vec<SettingsOf> {
+    let mut all: Vec<SettingsOf> = Vec::new();
+    for (kind, row) in JobKind::ALL.iter().filter_map(|kind| Some((*kind, kind::of(*kind)?))) {
+        match all.iter_mut().find(|known| known.about == row.about) {
+            Some(known) => known.kinds.push(kind),
+            None => all.push(SettingsOf {
+                kinds: vec![kind],
+                about: row.about,
+                keys: row.keys,
+                defaults: (row.defaults)(),
+                required: row.required,
+            }),
         }
-        JobKind::Fedavg => serde_json::to_value(FedAvgSettings::default()),
-        JobKind::Update => serde_json::to_value(UpdateSettings::default()),
-        JobKind::InferenceKeys | JobKind::EncryptedHead => {
-            serde_json::to_value(EncryptedHeadSettings::default())
-        }
-        JobKind::Metrics => serde_json::to_value(MetricsSettings::default()),
-        JobKind::Ceremony | JobKind::Sum | JobKind::Question => Ok(Value::Null),
-    };
-    // Structs of numbers and texts always have a form.
-    value.unwrap_or_default()
+    }
+    all
+}
+
+/// The keys of a kind's settings; none where it has no settings.
+pub(super) fn keys(kind: JobKind) -> &'static [Key] {
+    kind::of(kind).map_or(&[], |row| row.keys)
 }

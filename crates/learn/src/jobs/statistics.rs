@@ -5,12 +5,25 @@
 //! thing that penalty and heads are computed from.
 
 use super::choice::{Choice, penalties};
+use super::clips::ClipsAt;
 use super::folded_sums::FoldedSums;
+use super::job::settings;
+use super::kind::Learned;
 use super::model::Model;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Integers, Learning, Result, SiteData, Watch};
 
 const NAME: &str = "statistics";
+
+/// The kind.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::Model,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(Statistics::new(settings(spec)?)?)))
+};
+
+/// What this kind, `auto` and `cls-mean` do: they share their settings.
+pub(super) const ABOUT: &str = "One round: heads that equal those of the pooled data, the best of a ladder of them (two rounds), or \
+    the mean token of each class.";
 
 /// The job's learning.
 #[derive(Debug, Clone)]

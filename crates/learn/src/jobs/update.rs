@@ -8,19 +8,51 @@ use std::ops::ControlFlow;
 
 use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
+use serde_json::Value;
 
-use super::clips::Clips;
+use super::clips::{Clips, ClipsAt};
 use super::fedavg::{parameters_of, seeded_head, set_parameters};
 use super::integers::{WeightedMean, bytes_of, floats};
+use super::job::settings;
+use super::kind::{Given, Lacks, Learned};
 use super::settings::UpdateSettings;
-use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
+use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch, sized};
 use crate::heads;
 use blindscope_classify::Head;
+use blindscope_federation::JobSpec;
 use blindscope_vision::head::{Activation, HeadPlan, LinearHead};
 use blindscope_vision::train::{Classifier, Epoch, Tuning, fit};
 use blindscope_vision::vit::Vit;
 
 const NAME: &str = "update";
+
+/// The kind. Its size follows from the backbone, where the job does not say it.
+pub(super) static KIND: Learned = Learned {
+    clips: ClipsAt::End,
+    head: |spec, result| {
+        let settings: UpdateSettings = settings(spec)?;
+        UpdateState::from_bytes(result, settings.values)?.head(&settings)
+    },
+    lacks: |draft| if says_values(draft) { Lacks::Nothing } else { Lacks::Backbone },
+    fill: |mut draft, _, given| {
+        if let (false, Given::Backbone(backbone)) = (says_values(&draft), given) {
+            let values = update_values(backbone, &settings(&draft)?)?;
+            if let Value::Object(settings) = &mut draft.settings {
+                settings.insert("values".to_owned(), values.into());
+            }
+        }
+        if draft.values == 0 { sized(draft) } else { Ok(draft) }
+    },
+    ..Learned::of::<UpdateSettings>(
+        "Rounds of local training of the backbone with its head, averaged.",
+        |spec| Ok(Box::new(Update::new(settings(spec)?)?)),
+    )
+};
+
+/// Whether a job says how many values its update has.
+fn says_values(draft: &JobSpec) -> bool {
+    draft.settings.get("values").is_some_and(|values| values.as_u64() != Some(0))
+}
 
 /// The mean change after some rounds: what an `update` job ends in.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,9 +11,9 @@ use crate::documents::{JobQuery, LogQuery, SiteView, Submitted};
 use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
-use blindscope_federation::{Blob, JobId, JobKind, JobSpec, JobStatus, JobView, Sizes, Study};
+use blindscope_federation::{Blob, JobId, JobSpec, JobStatus, JobView, Sizes, Study};
 use blindscope_learn::features::{Backbone, BackboneSource};
-use blindscope_learn::jobs;
+use blindscope_learn::jobs::{self, Given, Lacks};
 use blindscope_transport::{Client, Command, Stream};
 
 /// Longest job file.
@@ -64,30 +64,26 @@ impl Admin {
     /// [`Error::Learning`] for a job that contradicts its study or whose settings are out of range; [`Error::Unknown`] for an
     /// update without the model that it changes, or a start that is not done; as [`Self::submit`].
     pub async fn submit_draft(&self, draft: JobSpec) -> Result<JobId> {
-        let terms = jobs::Terms::of(self.study.literal());
-        terms.check_job(&draft)?;
-        let draft = if draft.runs() == JobKind::Sum { draft } else { self.with_values(terms.fill(draft))? };
-        let spec = match &draft.start {
-            Some(start) if draft.kind.is_inference() && draft.circuit.is_none() => {
-                let (bytes, _) = self.download(start, Vec::new()).await?;
-                jobs::complete(draft, &self.study, &bytes)?
+        jobs::Terms::of(self.study.literal()).check_job(&draft)?;
+        let (start, model);
+        let given = match jobs::lacks(&draft) {
+            Lacks::Nothing => Given::Nothing,
+            Lacks::Start(name) => {
+                (start, _) = self.download(name, Vec::new()).await?;
+                Given::Start(&start)
             }
-            _ if draft.kind.is_sum() && draft.kind != JobKind::Sum && draft.values == 0 => {
-                jobs::sized(draft)?
+            Lacks::Backbone => {
+                model = self.model()?;
+                Given::Backbone(&model.model)
             }
-            _ => draft,
         };
-        let spec = spec.checked()?;
+        let spec = jobs::filled(draft, &self.study, &given)?.checked()?;
         self.check(&spec)?;
         self.submit(&spec).await
     }
 
-    /// The number of values of an update, where the job leaves it out: it follows from the model that the settings name.
-    fn with_values(&self, mut draft: JobSpec) -> Result<JobSpec> {
-        let known = draft.settings.get("values").is_some_and(|values| values.as_u64() != Some(0));
-        if draft.kind != JobKind::Update || known {
-            return Ok(draft);
-        }
+    /// The study's model, which a job that trains it needs the size of.
+    fn model(&self) -> Result<Backbone> {
         let path = self.backbone.as_ref().ok_or_else(|| Error::Unknown {
             what: "model",
             name: "the study's".to_owned(),
@@ -96,18 +92,12 @@ impl Admin {
         let model = Backbone::load(&BackboneSource::new(path.display().to_string()))?;
         let terms = jobs::Terms::of(self.study.literal());
         terms.check_backbone("the model in settings.toml", Some(model.digest()))?;
-        let values = jobs::values_of_update(&draft, &model.model)?;
-        if let serde_json::Value::Object(settings) = &mut draft.settings {
-            settings.insert("values".to_owned(), values.into());
-        }
-        Ok(draft)
+        Ok(model)
     }
 
     /// Refuses what the sites or the coordinator would refuse for good.
     fn check(&self, spec: &JobSpec) -> Result<()> {
-        if spec.kind.is_sum() && spec.runs() != JobKind::Sum {
-            jobs::check_sizes(spec)?;
-        }
+        jobs::check_sizes(spec)?;
         let asked = Sizes::of(&self.study, spec)?.openings.saturating_mul(spec.rounds);
         let most = self.study.literal().decryptions;
         if asked > most {
@@ -125,7 +115,7 @@ impl Admin {
     /// [`Error::Transport`] where the result cannot be fetched.
     pub async fn clips(&self, view: &JobView) -> Result<Option<jobs::Clips>> {
         let JobStatus::Done { result } = view.status else { return Ok(None) };
-        if !clips(view.kind) || result.len > MAX_SHOWN {
+        if !jobs::says_clips(view.kind) || result.len > MAX_SHOWN {
             return Ok(None);
         }
         let found = self.client.fetch(result.digest, result.len, Vec::new()).await?;
@@ -235,11 +225,6 @@ impl Admin {
     ) -> Result<mpsc::Receiver<blindscope_transport::Result<bytes::Bytes>>> {
         Ok(self.client.stream(stream, text("stream", document)?.into()).await?)
     }
-}
-
-/// Whether results of a kind say how much was clipped.
-fn clips(kind: JobKind) -> bool {
-    matches!(kind, JobKind::Statistics | JobKind::Auto | JobKind::ClsMean | JobKind::Fedavg | JobKind::Update)
 }
 
 /// The result of a finished job.

@@ -7,9 +7,8 @@ use serde_json::{Value, json};
 use super::{Section, tables};
 use crate::kit::provision::Project;
 use crate::kit::{CoordinatorSettings, InferenceSettings, PartySettings};
-use blindscope_federation::JobKind;
 use blindscope_learn::documented::Documented;
-use blindscope_learn::jobs::{SiteSettings, defaults, keys};
+use blindscope_learn::jobs::{SettingsOf, SiteSettings, settings_of_kinds};
 
 /// The smallest project file.
 pub(super) fn project() -> Value {
@@ -73,25 +72,11 @@ pub(super) fn sections() -> Vec<Section> {
 
 /// The settings of each kind of job that has some.
 fn kinds() -> impl Iterator<Item = Section> {
-    let kinds: [(&[JobKind], &'static str); 5] = [
-        (
-            &[JobKind::Statistics, JobKind::Auto, JobKind::ClsMean],
-            "One round: heads that equal those of the pooled data, the best of a ladder of them (two rounds), or the mean token of each class.",
-        ),
-        (&[JobKind::Fedavg], "Rounds of local training of a polynomial head, averaged."),
-        (&[JobKind::Update], "Rounds of local training of the backbone with its head, averaged."),
-        (&[JobKind::Metrics], "How well a model does on what the sites held back."),
-        (
-            &[JobKind::InferenceKeys, JobKind::EncryptedHead],
-            "A head that nobody sees, and the key that it is asked under; both files say the same.",
-        ),
-    ];
-    kinds.into_iter().map(|(kinds, about)| {
-        let kind = kinds[0];
-        let names: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+    settings_of_kinds().into_iter().map(|of| {
+        let names: Vec<String> = of.kinds.iter().map(|kind| format!("`{kind}`")).collect();
         let title = format!("`[settings]` of {}", names.join(" and "));
-        let required = if kind == JobKind::Metrics { vec!["model"] } else { Vec::new() };
-        Section { title, about, keys: keys(kind), defaults: defaults(kind), required }
+        let SettingsOf { about, keys, defaults, required, .. } = of;
+        Section { title, about, keys, defaults, required: required.to_vec() }
     })
 }
 
