@@ -21,12 +21,12 @@ const CLASSES: usize = 3;
 type Row = (Vec<f64>, usize);
 
 /// Rows that the fixed point represents exactly, far more features than they tell apart, so that a penalty matters.
-fn rows(count: usize, rng: &mut impl Rng) -> Vec<Row> {
+fn rows(count: usize, apart: f64, rng: &mut impl Rng) -> Vec<Row> {
     let grid = |v: f64| (v * 100.0).round() / 100.0;
     (0..count)
         .map(|i| {
             let noise = testkit::real_values(rng, WIDTH, 1.0);
-            let centre = |j: usize| if j == i % CLASSES { 0.3 } else { 2.0 };
+            let centre = |j: usize| if j == i % CLASSES { 1.0 } else { 1.0 + apart };
             (noise.iter().enumerate().map(|(j, v)| grid(centre(j) + v)).collect(), i % CLASSES)
         })
         .collect()
@@ -60,7 +60,7 @@ fn by_row(head: &Head, rows: &[Row]) -> f64 {
 #[test]
 fn the_error_of_a_head_follows_from_sums() {
     let mut rng = testkit::rng(5);
-    let (train, held_out) = (rows(60, &mut rng), rows(41, &mut rng));
+    let (train, held_out) = (rows(60, 0.7, &mut rng), rows(41, 0.7, &mut rng));
     let of = statistics(WIDTH, &train);
     for head in [ridge(&of, 0.05).unwrap(), lda(&of, 0.1).unwrap()] {
         let (found, expected) =
@@ -72,7 +72,7 @@ fn the_error_of_a_head_follows_from_sums() {
 #[test]
 fn a_folds_complement_and_parts_of_rows_are_exact() {
     let mut rng = testkit::rng(6);
-    let all = rows(90, &mut rng);
+    let all = rows(90, 0.7, &mut rng);
     let folds: Vec<Statistics> = all.chunks(23).map(|rows| statistics(WIDTH, rows)).collect();
     let folded = FoldedStatistics::of(folds).unwrap();
     assert_eq!(*folded.total(), statistics(WIDTH, &all));
@@ -97,8 +97,12 @@ fn a_folds_complement_and_parts_of_rows_are_exact() {
 
 #[test]
 fn the_chosen_penalty_is_the_one_of_row_by_row_validation() {
-    let mut rng = testkit::rng(7);
-    let all = rows(48, &mut rng);
+    let [near, far] = [0.2, 3.0].map(chosen_penalty);
+    assert!(near > far, "classes that are hard to tell apart want a larger penalty: {near} and {far}");
+}
+
+fn chosen_penalty(apart: f64) -> f64 {
+    let all = rows(48, apart, &mut testkit::rng(7));
     let ladder = [1e-3, 1e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
     let chunks: Vec<&[Row]> = all.chunks(12).collect();
     let folded = FoldedStatistics::of(chunks.iter().map(|c| statistics(WIDTH, *c)).collect()).unwrap();
@@ -115,15 +119,15 @@ fn the_chosen_penalty_is_the_one_of_row_by_row_validation() {
         assert!((fast.error - slow.error).abs() < 1e-9, "{fast:?} {slow:?}");
     }
     let chosen = best(&tried).unwrap();
-    println!("chosen {chosen:?} of {tried:?}");
+    println!("classes {apart} apart: {chosen:?} of {tried:?}");
     assert_eq!(chosen.lambda, best(&slow).unwrap().lambda);
-    assert!(chosen.lambda > 1e-3 && chosen.lambda < 10.0, "neither end of the ladder: {chosen:?}");
+    chosen.lambda
 }
 
 #[test]
 fn folds_that_leave_no_class_validate_nothing() {
     let mut rng = testkit::rng(8);
-    let all = rows(30, &mut rng);
+    let all = rows(30, 0.7, &mut rng);
     // One fold holds every example of class 0: without it there is no head, and it is left out.
     let (one, rest): (Vec<Row>, Vec<Row>) = all.iter().cloned().partition(|(_, class)| *class == 0);
     let folds = |parts: &[&[Row]]| {

@@ -75,7 +75,14 @@ fn one_two_three_and_five_sites_choose_what_pooled_rows_choose() {
         let chosen = expected.chosen.as_ref().unwrap();
         assert_eq!(chosen.tried.len(), if halves { 36 } else { 12 });
         println!("{kind}, halves {halves}: {} on {}, {:?}", chosen.lambda, chosen.features, chosen.heads);
-        for sites in [1, 2, 3, 5] {
+        let one: Vec<SiteLearner> = dealt(&all, 1);
+        let one = clear_twin(&spec, &[one[0].data()], &|_| {}).unwrap();
+        assert_eq!(
+            Model::from_json(&one).unwrap(),
+            expected,
+            "{kind}: one site in the clear, since no sum is of one"
+        );
+        for sites in [2, 3, 5] {
             let mut pooled = expected.clone();
             pooled.sites = sites;
             assert_eq!(encrypted(&spec, &dealt(&all, sites)), pooled, "{kind} over {sites} sites");
@@ -145,7 +152,7 @@ fn select(all: &Examples, rows: &[usize]) -> Examples {
 /// Where one half of a row tells nothing, the other is read alone; the head answers the same whatever stands in the first.
 #[test]
 fn a_half_that_tells_nothing_is_not_read() {
-    let mut all = grouped(40, 6);
+    let mut all = grouped(42, 6);
     let mut rows = all.rows.whole().unwrap().into_owned();
     let noise = examples(all.len(), 77).rows.whole().unwrap().into_owned();
     for (at, row) in rows.chunks_mut(WIDTH).enumerate() {

@@ -172,7 +172,7 @@ fn what_does_not_fit_is_refused_with_the_numbers() {
     let e = job("f", JobKind::Fedavg, &FedAvgSettings { degree: 3, ..fedavg() }).unwrap_err();
     assert_eq!(e.to_string(), "settings of fedavg: degree is 3, expected 2 or 4");
     let e = job("f", JobKind::Fedavg, &statistics()).unwrap_err();
-    assert!(e.to_string().contains("unknown field `lambda`"), "{e}");
+    assert!(e.to_string().contains("unknown field `folds`"), "{e}");
     let spec = job("f", JobKind::Fedavg, &fedavg()).unwrap();
     let e = sites[0].values(&spec, 1, b"short").err().unwrap();
     assert!(e.to_string().contains("too few"), "{e}");

@@ -6,7 +6,9 @@ use serde_json::Value;
 use super::clips::ClipsAt;
 use super::labels::Terms;
 use super::model::Model;
-use super::{Learning, Result, auto, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update};
+use super::{
+    Learning, Result, auto, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update,
+};
 use crate::documented::{Documented, Key};
 use blindscope_classify::Head;
 use blindscope_federation::{JobKind, JobSpec, Study};
