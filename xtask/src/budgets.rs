@@ -62,6 +62,7 @@ fn figures(sources: &[Source], arrows: Vec<String>) -> Vec<Figure> {
     let mut found = vec![share(sources)];
     found.push(counted("circles between folders", circles));
     found.push(counted("arrows up", arrows));
+    found.push(counted("modules beside their folder", folders::beside_their_folder(sources)));
     found.extend(lengths_of_files(sources));
     found.extend(lengths_of_functions(sources));
     found.push(counted("public items without a sentence", bare));

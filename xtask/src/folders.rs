@@ -7,6 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::sources::Source;
 
+/// Files that lie beside the folder of their own module: a module with a folder is its `mod.rs`, everywhere.
+pub(crate) fn beside_their_folder(sources: &[Source]) -> Vec<String> {
+    let folders: BTreeSet<String> = sources.iter().filter_map(|s| folder(&s.path)).collect();
+    let of = |s: &Source| s.path.strip_suffix(".rs").filter(|own| folders.contains(*own)).map(str::to_owned);
+    sources.iter().filter_map(of).map(|own| format!("git mv {own}.rs {own}/mod.rs")).collect()
+}
+
 /// Edges between folders: who imports whom, with the file that does.
 type Edges<'a> = BTreeMap<(String, String), &'a str>;
 
@@ -163,6 +170,14 @@ mod tests {
             1
         );
         assert_eq!(house(&[there, ("b/mod.rs", "use crate::{c, a::one};"), ("c.rs", "")]).len(), 1);
+    }
+
+    #[test]
+    fn a_module_lies_in_its_folder() {
+        let of = |paths: [&str; 2]| beside_their_folder(&paths.map(|path| Source::new(path, ""))).len();
+        assert_eq!(of(["crates/x/src/a.rs", "crates/x/src/a/b.rs"]), 1);
+        assert_eq!(of(["crates/x/src/a/mod.rs", "crates/x/src/a/b.rs"]), 0);
+        assert_eq!(of(["crates/x/src/a.rs", "crates/x/src/ab/c.rs"]), 0);
     }
 
     #[test]

@@ -20,7 +20,7 @@ const USAGE: &str = "usage: cargo run -p xtask -- COMMAND
   layers            fail when a crate imports one that its layer may not see
   budgets [--json]  print the figures of the house, fail where one passes its bar
   imports [--fix]   fail where imports are not: standard library, other crates, ours
-  words             fail on words that the glossary forbids, and on imports that rename
+  words             fail on words that the glossary forbids or that public types take beside it, and on imports that rename
   dependencies      fail where docs/dependencies.md does not say who takes which crate
   links             fail where a document links to a file that is not there";
 

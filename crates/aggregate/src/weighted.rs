@@ -46,7 +46,8 @@ impl WeightedMean {
     /// A site's integers: each value's times the weight, then the weight.
     ///
     /// # Errors
-    /// [`Error::Range`] for a weight above the bound or another number of values; [`Error::NotANumber`].
+    /// [`Error::Range`] for a weight above the bound or another number of values; [`Error::NotANumber`] for a value that is not
+    /// finite.
     pub fn encode(&self, values: &[f64], weight: u64) -> Result<impl Iterator<Item = u64> + Send + use<>> {
         if weight > self.max_weight {
             return Err(Error::Range { what: "weight", found: weight, max: self.max_weight });

@@ -27,7 +27,7 @@ impl Sealer {
     /// Draws a key pair of the parameters that inference uses, and forgets the secret half.
     ///
     /// # Errors
-    /// [`Error::Ckks`]; none on built-in parameters.
+    /// [`Error::Ckks`] where the parameters are refused: not with those built in.
     pub fn new(seed: [u8; 32]) -> Result<Self> {
         let mut rng = ChaCha20Rng::from_seed(seed);
         let params = Parameters::new(presets::linear_head())?;

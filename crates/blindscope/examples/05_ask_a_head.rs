@@ -4,7 +4,7 @@
 //! bytes, and a bound on the error of the worst logit. It is public.
 //!
 //! ```text
-//! packing: Token, 2 tokens a question
+//! packing: token, 2 tokens a question
 //! token 0: class 1, error within the bound: true
 //! token 1: class 0, error within the bound: true
 //! a question cut short is refused: true
@@ -28,7 +28,7 @@ fn main() -> Result<(), Error> {
     let normalisation = Normalisation::identity(3, 4.0);
     let head = Head::new(HeadLiteral { normalisation, map: Map::Linear { layer }, range: None })?;
     let plan = Plan::new(&head, Policy::new(2))?;
-    println!("packing: {:?}, 2 tokens a question", plan.literal().packing);
+    println!("packing: {}, 2 tokens a question", plan.literal().packing);
     let published = plan.to_bytes()?;
 
     // The asker: reads the plan, makes keys, sends the public ones once, then asks as often as it likes.

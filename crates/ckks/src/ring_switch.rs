@@ -297,7 +297,7 @@ impl std::fmt::Debug for RingSwitchKey {
 /// Coefficients of a ciphertext at level 0: `(c_0, c_1, q_0)`.
 ///
 /// # Errors
-/// [`Error::LevelMismatch`] above level 0, [`Error::Components`].
+/// [`Error::LevelMismatch`] above level 0, [`Error::Components`] unless there are two components.
 pub fn coefficients(c: &Ciphertext) -> Result<(Poly<Coeff>, Poly<Coeff>, u64)> {
     const OP: &str = "coefficients";
     if c.level() != Level(0) {

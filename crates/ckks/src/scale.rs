@@ -13,6 +13,20 @@ pub struct Scale {
     exponents: [i8; MAX_PRIMES],
 }
 
+/// Exactly: `2^40`, `2^40·q1·q3^-2`, where `q1` is ciphertext prime 1.
+impl std::fmt::Display for Scale {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "2^{}", self.log2)?;
+        for (i, e) in self.exponents.iter().enumerate().filter(|(_, e)| **e != 0) {
+            write!(f, "·q{i}")?;
+            if *e != 1 {
+                write!(f, "^{e}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Scale {
     /// The scale 1.
     pub const ONE: Self = Self::pow2(0);
@@ -96,5 +110,13 @@ mod tests {
         assert_eq!(deep.checked_times(deep), None);
         assert_eq!(Scale::from_parts(0, &[-100]).checked_over(deep), None);
         assert_eq!(deep.checked_over(deep), Some(Scale::ONE));
+    }
+
+    /// Two scales that differ are written differently, however near they are.
+    #[test]
+    fn a_scale_is_written_exactly() {
+        assert_eq!(Scale::pow2(40).to_string(), "2^40");
+        assert_eq!(Scale::from_parts(80, &[0, 1, -2]).to_string(), "2^80·q1·q2^-2");
+        assert_ne!(Scale::from_parts(1, &[1, -1]).to_string(), Scale::pow2(1).to_string());
     }
 }

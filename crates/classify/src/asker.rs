@@ -34,8 +34,9 @@ impl Asker {
     /// Depends on the plan and the number of tokens alone; a token that is refused is told by its place.
     ///
     /// # Errors
-    /// [`Error::Width`], [`Error::NotFinite`], [`Error::Count`] for more tokens than the
-    /// plan's batch, [`Error::OtherMode`], [`Error::Ckks`].
+    /// [`Error::Width`] for a token of another width, [`Error::NotFinite`] for one that is not finite, [`Error::Count`] for more
+    /// tokens than the plan's batch, [`Error::OtherMode`] for a plan under a collective key, [`Error::Ckks`] for a secret key of
+    /// other parameters.
     pub fn encrypt<T: AsRef<[f64]>>(
         &self,
         tokens: &[T],

@@ -6,6 +6,7 @@
 
 use rand_core::CryptoRng;
 
+use crate::form::Form;
 use crate::token::FirstLayer;
 use crate::{Error, Head, Plan, Result};
 use blindscope_ckks::{Ciphertext, Evaluator, Level, Plaintext, PublicEncryptor, PublicKey, codec};
@@ -27,8 +28,8 @@ impl EncryptedHead {
     /// otherwise.
     ///
     /// # Errors
-    /// [`Error::OtherMode`] unless the plan is for an encrypted head, [`Error::Length`] for a head of
-    /// another shape, [`Error::Ckks`].
+    /// [`Error::OtherMode`] unless the plan is for an encrypted head, [`Error::Length`] for a head of another shape,
+    /// [`Error::Ckks`] for a key of other parameters.
     pub fn encrypt(
         head: &Head,
         plan: &Plan,
@@ -58,7 +59,8 @@ impl EncryptedHead {
     /// The head of these ciphertexts: one a step, then the bias.
     ///
     /// # Errors
-    /// [`Error::OtherMode`]; [`Error::Count`], [`Error::OtherPlan`] for others than the plan's.
+    /// [`Error::OtherMode`] where the plan is for clear heads alone; [`Error::Count`] for another number of ciphertexts than the plan's;
+    /// [`Error::Form`] for one of another level, scale or other parameters.
     pub fn from_ciphertexts(plan: &Plan, mut ciphertexts: Vec<Ciphertext>) -> Result<Self> {
         const OP: &str = "encrypted head";
         let levels = Self::levels(plan)?;
@@ -68,10 +70,7 @@ impl EncryptedHead {
         }
         for (i, (c, level)) in ciphertexts.iter().zip(&levels).enumerate() {
             let scale = if i + 1 < levels.len() { plan.first_weight() } else { plan.unit() };
-            if c.params() != plan.params() || c.level() != *level || c.scale() != scale {
-                let (found, expected) = (format!("{c:?}"), format!("level {level} of plan {}", plan.id()));
-                return Err(Error::OtherPlan { op: OP, found, expected });
-            }
+            Form { level: *level, scale }.require(OP, plan, c)?;
         }
         let bias = ciphertexts.pop().unwrap_or_else(|| Ciphertext::empty(plan.params()));
         Ok(Self { weights: ciphertexts, bias })

@@ -120,6 +120,26 @@ pub enum Error {
         /// This plan.
         expected: String,
     },
+    /// A ciphertext of another form than the plan has in its place.
+    #[error("{op}: a ciphertext of {found}, the plan has {expected} there; encrypt it anew under this plan")]
+    Form {
+        /// The operation.
+        op: &'static str,
+        /// Its components, level, scale and parameters.
+        found: String,
+        /// Those of its place.
+        expected: String,
+    },
+    /// A key that the plan does not name.
+    #[error("{op}: {found}, the plan names {expected}; make the keys anew for this plan")]
+    OtherKey {
+        /// The operation.
+        op: &'static str,
+        /// The key.
+        found: String,
+        /// The one that belongs there.
+        expected: String,
+    },
     /// Too many or too few of something.
     #[error("{op}: {found} {what}, expected {expected}")]
     Count {

@@ -97,7 +97,7 @@ impl EvaluationKeys {
     /// The bytes of seeded keys: [`Plan::keys_len`] of them.
     ///
     /// # Errors
-    /// [`Error::OtherPlan`] if the keys are not those that the plan names.
+    /// [`Error::Count`] if the keys are not those that the plan names: their bytes are more or fewer.
     pub fn to_bytes(&self, plan: &Plan) -> Result<Vec<u8>> {
         let len = plan.keys_len();
         let mut payload = Vec::with_capacity(len);
@@ -105,9 +105,9 @@ impl EvaluationKeys {
         self.relin.iter().for_each(|k| payload.extend(codec::encode_relin_key(k)));
         self.ring_switch.iter().for_each(|k| payload.extend(ring_switch::encode_key(k)));
         if payload.len() + Header::LEN != len {
-            let (op, found) = ("write keys", format!("{} bytes of keys", payload.len()));
-            let expected = format!("{} bytes in plan {}", len - Header::LEN, plan.id());
-            return Err(Error::OtherPlan { op, found, expected });
+            let (op, what, found) = ("write keys", "bytes of keys", payload.len());
+            let expected = format!("{} by plan {}", len - Header::LEN, plan.id());
+            return Err(Error::Count { op, what, found, expected });
         }
         let mut out = Vec::new();
         let mut w = Writer::new(&mut out, len);
@@ -120,8 +120,8 @@ impl EvaluationKeys {
     /// Reads seeded keys: exactly those that the plan names, at their levels.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Ckks`], [`Error::OtherPlan`] for keys that the plan does not
-    /// name.
+    /// [`Error::Wire`] for bytes of another kind or plan, [`Error::Count`] for another length than the plan's, [`Error::Ckks`] for
+    /// a key that is cut or altered, [`Error::OtherKey`] for one that the plan does not name.
     pub fn from_bytes(plan: &Plan, bytes: &[u8]) -> Result<Self> {
         let wire = |source| Error::Wire { object: "keys", source };
         let mut r = Header::open(bytes, KIND, plan.fingerprint()).map_err(wire)?;
@@ -173,7 +173,7 @@ fn require(key: &GaloisKey, element: usize, level: Level) -> Result<()> {
 }
 
 fn other_key<T>(found: String, expected: String) -> Result<T> {
-    Err(Error::OtherPlan { op: "keys", found, expected })
+    Err(Error::OtherKey { op: "keys", found, expected })
 }
 
 impl Plan {

@@ -39,6 +39,7 @@ mod asker;
 mod encrypted_head;
 mod error;
 mod feature;
+mod form;
 mod head;
 mod keys;
 mod layout;

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 
 use rayon::prelude::*;
 
+use crate::form::Form;
 use crate::{Error, KeyOwner, Plan, Result};
 use blindscope_ckks::{Ciphertext, codec};
 use blindscope_wire::{Header, Kind, Reader, Writer};
@@ -12,7 +13,7 @@ use blindscope_wire::{Header, Kind, Reader, Writer};
 /// A question.
 pub(crate) const KIND: Kind = Kind(0x0502);
 /// Low bits that coefficients of a question do not bring along, where not all coefficients travel: what they add to an error of
-/// 3.2 makes it 4.0.
+/// 3.24 makes it 4.0.
 pub(crate) const DROPPED: u32 = 3;
 
 pub(crate) fn check_tokens(op: &'static str, plan: &Plan, found: usize) -> Result<()> {
@@ -38,7 +39,8 @@ pub(crate) fn write_head(plan: &Plan, tokens: usize, out: &mut impl Write) -> Re
 /// How many tokens the bytes of a question say that they hold.
 ///
 /// # Errors
-/// [`Error::OtherPlan`], [`Error::Wire`], [`Error::Count`] for other or malformed questions.
+/// [`Error::OtherPlan`] for a question of another plan, [`Error::Wire`] for bytes that are none, [`Error::Count`] for more tokens
+/// than the plan's batch or none.
 pub fn announced(plan: &Plan, question: &[u8]) -> Result<usize> {
     Ok(Pieces::open(plan, question)?.tokens())
 }
@@ -156,15 +158,7 @@ fn decode(plan: &Plan, sparse: Option<&codec::Sparse>, bytes: &[u8]) -> Result<C
 
 /// A fresh ciphertext of this plan.
 pub(crate) fn check(plan: &Plan, c: &Ciphertext) -> Result<()> {
-    let same = c.params() == plan.params()
-        && c.level() == plan.params().top_level()
-        && c.scale() == plan.fresh()
-        && c.components().len() == 2;
-    if same {
-        return Ok(());
-    }
-    let (found, expected) = (format!("{c:?} of {}", c.params().fingerprint()), plan.id().to_string());
-    Err(Error::OtherPlan { op: "question", found, expected })
+    Form { level: plan.params().top_level(), scale: plan.fresh() }.require("question", plan, c)
 }
 
 fn other_plan(plan: &Plan, header: &Header, source: blindscope_wire::Error) -> Error {

@@ -26,7 +26,8 @@ impl Server {
     /// Encodes a head for its plan.
     ///
     /// # Errors
-    /// [`crate::Error::OtherPlan`] for another head's plan, [`crate::Error::Ckks`].
+    /// [`crate::Error::OtherPlan`] for another head's plan, [`crate::Error::Ckks`] for a weight that does not fit the plan's
+    /// modulus.
     pub fn new(head: &Head, plan: &Plan) -> Result<Self> {
         let packing = match (plan.token_layout(), plan.feature_layout()) {
             (None, Some(_)) => Packed::Feature(Box::new(FeatureServer::new(head, plan)?)),
@@ -60,10 +61,9 @@ impl Server {
     /// The answer to a question, read one ciphertext at a time.
     ///
     /// # Errors
-    /// [`crate::Error::OtherPlan`] and [`crate::Error::Wire`] for other or malformed questions,
-    /// [`crate::Error::Stream`], [`crate::Error::OtherMode`] under a collective key, and for missing keys
-    /// [`crate::Error::MissingRelinKey`], [`crate::Error::MissingRingSwitchKey`],
-    /// [`crate::Error::Ckks`].
+    /// [`crate::Error::OtherPlan`] and [`crate::Error::Wire`] for other or malformed questions, [`crate::Error::Stream`] where
+    /// reading or writing fails, [`crate::Error::OtherMode`] under a collective key, [`crate::Error::MissingRelinKey`],
+    /// [`crate::Error::MissingRingSwitchKey`] or [`crate::Error::Ckks`] for a key that is missing.
     pub fn answer(&self, keys: &EvaluationKeys, question: impl Read) -> Result<Answer> {
         self.plan.require_key("answer", KeyOwner::Asker)?;
         let (tokens, lanes) = self.evaluate(keys, question)?;

@@ -166,7 +166,11 @@ fn questions_are_refused() {
     // The ciphertext's header, primes and scale follow.
     assert!(matches!(altered(36, 0), Error::Ckks(_)), "inner magic");
     assert!(matches!(altered(36 + 32, 2), Error::Ckks(_)), "another level's length");
-    assert!(matches!(altered(36 + 33, 21), Error::OtherPlan { .. }), "another scale");
+    let other_scale = altered(36 + 33, 21);
+    assert!(matches!(other_scale, Error::Form { .. }), "another scale");
+    let text = other_scale.to_string();
+    let scales: Vec<&str> = text.split("scale ").skip(1).filter_map(|rest| rest.split(',').next()).collect();
+    assert!(scales.len() == 2 && scales[0] != scales[1], "both scales are said: {text}");
     let wide = |x: Vec<f64>, r: &mut ChaCha20Rng| c.asker.encrypt(&[x], &c.secret, r).unwrap_err();
     assert!(matches!(wide(vec![0.0; 7], &mut r), Error::Width { .. }));
     assert!(matches!(wide(vec![f64::NAN; 192], &mut r), Error::NotFinite { .. }));
@@ -188,7 +192,7 @@ fn keys_are_refused() {
     assert!(matches!(refused(&unswitched), Error::MissingRingSwitchKey { .. }));
     let cut = EvaluationKeys { galois: c.keys.galois.at_level(Level(0)), ..c.keys.clone() };
     assert!(matches!(refused(&cut), Error::Ckks(blindscope_ckks::Error::KeyLevel { .. })));
-    assert!(matches!(cut.to_bytes(&c.plan), Err(Error::OtherPlan { .. })));
+    assert!(matches!(cut.to_bytes(&c.plan), Err(Error::Count { .. })));
     let bytes = c.keys.to_bytes(&c.plan).unwrap();
     let read = |bytes: &[u8]| EvaluationKeys::from_bytes(&c.plan, bytes);
     assert!(read(&bytes).is_ok());
@@ -205,7 +209,7 @@ fn keys_are_refused() {
     // Another plan's key of the same length in the right place: an element that this plan does not rotate by.
     let mut swapped = bytes.clone();
     swapped[64..66].copy_from_slice(&3u16.to_le_bytes());
-    assert!(matches!(read(&swapped), Err(Error::OtherPlan { .. })));
+    assert!(matches!(read(&swapped), Err(Error::OtherKey { .. })));
 }
 
 #[test]

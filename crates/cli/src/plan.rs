@@ -146,7 +146,7 @@ fn lines(out: &mut impl Write, r: &PlanReport) -> io::Result<()> {
     let bits = |e: f64| format!("{e:.2e} (2^{:.1})", e.log2());
     let batch = r.batch.max(1);
     writeln!(out, "plan             {}", r.plan)?;
-    writeln!(out, "packing          {:?}, {} tokens to a ciphertext or group", r.packing, r.tokens)?;
+    writeln!(out, "packing          {}, {} tokens to a ciphertext or group", r.packing, r.tokens)?;
     writeln!(
         out,
         "parameters       N = 2^{}, primes {:?}, special {}: {} bits of {} that {} allows",

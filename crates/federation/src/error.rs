@@ -38,9 +38,17 @@ pub enum Error {
         /// Kind of message.
         what: &'static str,
         /// Bytes found.
-        found: usize,
+        found: u64,
         /// Most bytes accepted.
-        max: usize,
+        max: u64,
+    },
+    /// Bytes that go on where they should end.
+    #[error("{op}: more follows the {expected} bytes expected; it is of another study or was altered")]
+    Trailing {
+        /// The operation.
+        op: &'static str,
+        /// Bytes by the parameters.
+        expected: u64,
     },
     /// Text that is no message of its kind, or another text for it than the one form it has.
     #[error("read {what}: {reason}; it was altered or made by another version")]

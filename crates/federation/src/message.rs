@@ -18,7 +18,7 @@ pub(crate) fn from_text<T: Serialize + DeserializeOwned>(
     max: usize,
 ) -> Result<T> {
     if text.len() > max {
-        return Err(Error::Oversize { what, found: text.len(), max });
+        return Err(Error::Oversize { what, found: text.len() as u64, max: max as u64 });
     }
     let value: T =
         serde_json::from_slice(text).map_err(|e| Error::Message { what, reason: e.to_string() })?;

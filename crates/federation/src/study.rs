@@ -309,7 +309,7 @@ impl Study {
             .absorb(&job.0.0)
             .absorb(&circuit.digest().0)
             .finish();
-        Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
+        Ok(Transcript::new(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 0))
     }
 
     /// The session of its shares, once everybody has committed: what they are made under depends on all commitments.
@@ -322,7 +322,7 @@ impl Study {
             .absorb(&circuit.digest().0)
             .absorb(&string.0)
             .finish();
-        Ok(Transcript::ceremony(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 1)?)
+        Ok(Transcript::new(&self.circuit_params(circuit)?, self.roster(), &purpose.0, 0))
     }
 
     /// A circuit's parameters.

@@ -15,7 +15,7 @@ const BOUND: f64 = 4.0;
 /// A polynomial head with its own clipping ranges.
 ///
 /// # Errors
-/// [`blindscope_classify::Error::Length`], [`blindscope_classify::Error::Value`] for a head whose parts do not agree.
+/// [`blindscope_classify::Error::Length`] or [`blindscope_classify::Error::Value`] for a head whose parts do not agree.
 pub fn polynomial(head: &PolynomialHead) -> Result<Head, blindscope_classify::Error> {
     let normalisation = normalisation(&head.lowest, &head.highest);
     let map = Map::Polynomial {

@@ -27,8 +27,6 @@ pub struct Processes {
     sites: Vec<String>,
     coordinator: Option<Child>,
     running: Vec<Option<Child>>,
-    /// More arguments for the coordinator and for each site.
-    extra: Vec<String>,
 }
 
 impl Processes {
@@ -64,7 +62,7 @@ impl Processes {
         files::folder(&folder.join("logs"))?;
         let running = project.sites.iter().map(|_| None).collect();
         let (binary, folder) = (binary.to_owned(), folder.to_owned());
-        Ok(Self { binary, folder, sites: project.sites, coordinator: None, running, extra: Vec::new() })
+        Ok(Self { binary, folder, sites: project.sites, coordinator: None, running })
     }
 
     /// The study that was provisioned below `folder` before, with its sites in the project's order. Nothing runs yet.
@@ -72,14 +70,7 @@ impl Processes {
         let (binary, folder) = (binary.to_owned(), folder.to_owned());
         let running = sites.iter().map(|_| None).collect();
         let sites = sites.iter().map(|&name| name.to_owned()).collect();
-        Self { binary, folder, sites, coordinator: None, running, extra: Vec::new() }
-    }
-
-    /// The same with more arguments for every process, `--disk 1000000` for example.
-    #[must_use]
-    pub fn with_arguments(mut self, extra: &[&str]) -> Self {
-        self.extra = extra.iter().map(|&argument| argument.to_owned()).collect();
-        self
+        Self { binary, folder, sites, coordinator: None, running }
     }
 
     /// Starts everything.
@@ -201,12 +192,7 @@ impl Processes {
         let path = self.folder.join("logs").join(format!("{name}.log"));
         let log = File::options().create(true).append(true).open(&path).map_err(failed("open", &path))?;
         let mut process = Command::new(&self.binary);
-        process
-            .args(command)
-            .arg("--kit")
-            .arg(self.folder.join(name))
-            .arg("--until-input-ends")
-            .args(&self.extra);
+        process.args(command).arg("--kit").arg(self.folder.join(name)).arg("--until-input-ends");
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         process.spawn().map_err(failed("start", &self.binary))
     }

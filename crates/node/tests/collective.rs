@@ -53,7 +53,7 @@ struct Keys {
 /// The ceremony of a plan among three sites, of which any two open.
 fn ceremony(plan: &Plan, r: &mut ChaCha20Rng) -> Keys {
     let roster = Roster::new((0..3).map(|i| Digest([i; 32])).collect(), 2).unwrap();
-    let t = Transcript::ceremony(plan.params(), &roster, b"inference keys", 1).unwrap();
+    let t = Transcript::new(plan.params(), &roster, b"inference keys", 0);
     let sites: Vec<_> = roster.iter().map(|p| SiteSecret::generate(&t, p, r).unwrap()).collect();
     let mut collector = PublicKeyProtocol::collector(&t);
     for s in &sites {

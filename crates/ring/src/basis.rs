@@ -18,7 +18,7 @@ impl Basis {
     /// The basis of these primes, in this order.
     ///
     /// # Errors
-    /// [`Error::EmptyBasis`], [`Error::RepeatedPrime`], or as [`Prime::new`].
+    /// [`Error::EmptyBasis`] for no prime, [`Error::RepeatedPrime`] for one that stands twice, or as [`Prime::new`].
     pub fn new(values: &[u64], log_n: u32) -> Result<Self, Error> {
         Self::on(Arithmetic::fastest(), values, log_n)
     }

@@ -72,7 +72,7 @@ impl Folder {
     /// Begins a blob of at most `max` bytes.
     ///
     /// # Errors
-    /// [`Error::Full`] where `max` bytes do not fit under the limit; [`Error::Io`].
+    /// [`Error::Full`] where `max` bytes do not fit under the limit; [`Error::Io`] where the disk fails.
     pub fn begin(&self, max: u64) -> Result<Unfinished> {
         self.reserve(max)?;
         let name = self.0.next.fetch_add(1, Ordering::Relaxed).to_string();
@@ -93,7 +93,7 @@ impl Folder {
     /// The bytes of a blob. Reading the last of them fails unless all were those of the name.
     ///
     /// # Errors
-    /// [`Error::Io`], of kind *not found* where it is not there; [`Error::Damaged`] for another length.
+    /// [`Error::Io`] where it cannot be read, of kind *not found* where it is not there; [`Error::Damaged`] for another length.
     pub fn reader(&self, blob: &Blob) -> Result<Checked> {
         let path = self.path(blob);
         let file = File::open(&path).map_err(Error::io("open blob", &path, 0))?;
@@ -199,7 +199,8 @@ impl Unfinished {
     /// The next bytes.
     ///
     /// # Errors
-    /// [`Error::OtherBytes`] beyond the length begun with; [`Error::Full`], [`Error::Io`].
+    /// [`Error::OtherBytes`] beyond the length begun with; [`Error::Full`] beyond the limit or the disk; [`Error::Io`] where the
+    /// disk fails.
     pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
         let len = self.hasher.len() + bytes.len() as u64;
         if len > self.reserved {
@@ -224,7 +225,8 @@ impl Unfinished {
     /// Makes it durable under its name; a small one beside a log that carries it with the log's next entries.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Io`]; then nothing is kept.
+    /// [`Error::Full`] where the disk is full; [`Error::Io`] where it fails, or cannot promise to keep the bytes; then nothing is
+    /// kept.
     pub fn finish(mut self) -> Result<Blob> {
         let blob = self.hasher.clone().finish();
         let folder = self.folder.clone();

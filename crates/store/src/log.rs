@@ -195,7 +195,8 @@ impl Records {
     /// Appends records in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Conflict`] where they do not follow; [`Error::Full`], [`Error::Database`]. Nothing is appended then.
+    /// [`Error::Conflict`] where they do not follow; [`Error::Full`] where the disk is full; [`Error::Database`] where it fails.
+    /// Nothing is appended then.
     pub async fn append(&self, records: &[Record]) -> Result<()> {
         let Some(first) = records.first() else { return Ok(()) };
         let lines: Vec<String> = records.iter().map(Record::to_line).collect();
@@ -240,7 +241,7 @@ impl Records {
     /// All records.
     ///
     /// # Errors
-    /// As [`Self::lines`]; [`Error::Entry`].
+    /// As [`Self::lines`]; [`Error::Entry`] for a line that is no entry.
     pub async fn all(&self) -> Result<Vec<Record>> {
         let lines = self.lines(0).await?;
         lines.iter().map(|line| Ok(Record::from_line(line.as_bytes())?)).collect()
@@ -263,7 +264,7 @@ impl Marks {
     /// Appends marks in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Full`], [`Error::Database`]. Nothing is appended then.
+    /// [`Error::Full`] where the disk is full; [`Error::Database`] where it fails. Nothing is appended then.
     pub async fn append(&self, marks: &[Mark]) -> Result<()> {
         if marks.is_empty() {
             return Ok(());

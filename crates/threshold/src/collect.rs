@@ -51,8 +51,12 @@ impl Collector {
         }
         let limbs = self.shape.basis.len();
         if message.polys.len() != self.shape.polys || message.polys.iter().any(|p| p.limb_count() != limbs) {
-            let found = format!("{message:?}");
-            return Err(Error::Shape { op, expected: "a share of this step's shape", found });
+            let shape = |polys, limbs| format!("{polys} polynomials over {limbs} primes");
+            // The first that differs, where there is one: a message may hold polynomials of several lengths.
+            let other = message.polys.iter().map(Poly::limb_count).find(|found| *found != limbs);
+            let (expected, found) =
+                (shape(self.shape.polys, limbs), shape(message.polys.len(), other.unwrap_or(limbs)));
+            return Err(Error::Shape { op, expected, found });
         }
         for (s, p) in self.sum.iter_mut().zip(&message.polys) {
             self.shape.basis.add_assign(s, p);

@@ -115,11 +115,17 @@ impl Dealt {
     pub const LEN: usize = 64;
 
     /// Fresh seeds.
+    ///
+    /// # Timing
+    /// Depends on nothing secret.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         Self { share: SecretSeed::generate(rng), randomness: SecretSeed::generate(rng) }
     }
 
     /// The bytes, to be sealed to the share's holders.
+    ///
+    /// # Timing
+    /// Copies; depends on nothing secret.
     pub fn to_bytes(&self) -> Zeroizing<[u8; Self::LEN]> {
         let mut out = Zeroizing::new([0; Self::LEN]);
         out[..32].copy_from_slice(self.share.as_bytes());
@@ -128,6 +134,9 @@ impl Dealt {
     }
 
     /// The seeds in these bytes.
+    ///
+    /// # Timing
+    /// Copies; depends on nothing secret.
     pub fn from_bytes(bytes: &[u8; Self::LEN]) -> Self {
         let half = |at: usize| {
             let mut seed = [0; 32];
@@ -143,6 +152,9 @@ impl Dealt {
 
     /// The encryptions of this share's `pieces` polynomials at the top level, scale one: the same whoever derives them in this
     /// round. Another round gives others, so that no uniform half comes twice.
+    ///
+    /// # Timing
+    /// Depends on the parameters, the number of pieces, and how many words of a key stream are skipped, which says nothing of a seed.
     ///
     /// # Errors
     /// [`Error::Ckks`] for a key of other parameters than the share is for.
@@ -179,14 +191,24 @@ pub struct Remainder(Vec<Poly<Ntt>>);
 impl Remainder {
     /// The remainder of these plaintexts at the top level.
     ///
+    /// # Timing
+    /// Depends on the parameters, on how many plaintexts and shares there are, and on skipped words as [`Dealt::encrypt`].
+    ///
     /// # Errors
-    /// [`Error::Shape`] for a plaintext of other parameters or another level.
+    /// [`Error::Foreign`] for a plaintext of other parameters; [`Error::Shape`] for one below the top level.
     pub fn of(params: &Parameters, message: &[Plaintext], dealt: &[Dealt]) -> Result<Self> {
         let q = params.q();
         let one = |(i, m): (usize, &Plaintext)| {
-            if m.params() != params || m.level() != params.top_level() {
-                let expected = "plaintexts at the top level of the key's parameters";
-                return Err(Error::Shape { op: "deal", expected, found: format!("{m:?}") });
+            const OP: &str = "deal";
+            if m.params() != params {
+                let (expected, found) =
+                    (params.fingerprint().to_string(), m.params().fingerprint().to_string());
+                return Err(Error::Foreign { op: OP, what: "parameters", expected, found });
+            }
+            if m.level() != params.top_level() {
+                let at = |level| format!("a plaintext of level {level}");
+                let (expected, found) = (at(params.top_level()), at(m.level()));
+                return Err(Error::Shape { op: OP, expected, found });
             }
             let mut x = m.poly().clone();
             for d in dealt {
@@ -237,11 +259,11 @@ impl Remainder {
     /// Adds the remainder to the sum of all shares' encryptions: encryptions of the message, scale one.
     ///
     /// # Errors
-    /// [`Error::Shape`] for another number of pieces; [`Error::Ckks`].
+    /// [`Error::Shape`] for another number of ciphertexts than the remainder has pieces; [`Error::Ckks`] where these cannot be added up.
     pub fn add_to(&self, params: &Parameters, sum: &mut [Ciphertext]) -> Result<()> {
         if sum.len() != self.0.len() {
             let (op, found) = ("add remainder", format!("{} ciphertexts", sum.len()));
-            return Err(Error::Shape { op, expected: "as many ciphertexts as pieces", found });
+            return Err(Error::Shape { op, expected: format!("{} ciphertexts", self.0.len()), found });
         }
         let evaluator = blindscope_ckks::Evaluator::new(params);
         for (c, x) in sum.iter_mut().zip(&self.0) {

@@ -20,12 +20,9 @@ use crate::masks::Masks;
 use crate::message::tag;
 use crate::pads::Pads;
 use crate::shamir::require_session;
-use crate::wide::masked_product;
-use crate::{
-    Collector, Committee, Error, Flooding, KeyShare, Message, PartyId, Result, Shape, SharedHalf, Transcript,
-};
+use crate::transcript::require_params;
+use crate::{Collector, Committee, Error, Flooding, KeyShare, Message, PartyId, Result, Shape, Transcript};
 use blindscope_ckks::{Ciphertext, Level, Parameters, Plaintext, PublicKey};
-use blindscope_ring::integers::Integers;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Digest, Hasher, Header};
 
@@ -52,7 +49,7 @@ impl Ledger for MemoryLedger {
 pub struct DecryptionSession {
     transcript: Transcript,
     party: PartyId,
-    summands: Vec<Zeroizing<Poly<Ntt>>>,
+    summand: Zeroizing<Poly<Ntt>>,
     pads: Pads,
     masks: Masks,
     flooding: Flooding,
@@ -80,7 +77,8 @@ impl DecryptionSession {
     ///
     /// # Errors
     /// [`Error::NoRoom`] where the flooding outweighs the room under the message; [`Error::NotInCommittee`] for one
-    /// that is not in the committee; [`Error::Transcript`] for what belongs to another session; [`Error::Spent`] where
+    /// that is not in the committee; [`Error::Transcript`] for a key of another ceremony; [`Error::Foreign`] for a round of another
+    /// roster or other parameters than the ceremony's; [`Error::Spent`] where
     /// this job and round was opened before; [`Error::Ledger`] where that could not be written down for good.
     pub fn begin(
         ceremony: &Transcript,
@@ -93,18 +91,19 @@ impl DecryptionSession {
         opening.flooding.require_room(opening.room_log2)?;
         require_session("decrypt", ceremony, key.session)?;
         // Another roster or threshold would be another mark for the same job and round.
-        if round.roster() != ceremony.roster() || round.params() != ceremony.params() {
-            let (expected, found) = ("the ceremony's roster and parameters", format!("{:?}", round.roster()));
-            return Err(Error::Shape { op: "decrypt", expected, found });
+        require_params("decrypt", ceremony, round.params())?;
+        if round.roster() != ceremony.roster() {
+            let (expected, found) = (ceremony.roster().to_string(), round.roster().to_string());
+            return Err(Error::Foreign { op: "decrypt", what: "roster", expected, found });
         }
-        let summands = key.summands(round.params(), committee)?;
+        let summand = key.summand(round.params(), committee)?;
         let pads = Pads::new(round, committee, key.party, &key.pairs);
         let own = &key.pairs[usize::from(key.party.0)];
         let masks = Masks::new(round, committee, key.party, own);
         ledger.spend(round.digest())?;
         let (transcript, party) = (round.clone(), key.party);
         let Opening { flooding, ciphertexts: declared, .. } = opening;
-        Ok(Self { transcript, party, summands, pads, masks, flooding, next: 0, declared })
+        Ok(Self { transcript, party, summand, pads, masks, flooding, next: 0, declared })
     }
 
     /// The round.
@@ -127,69 +126,43 @@ impl DecryptionSession {
         self.declared - self.next
     }
 
-    /// This site's `s_ij·c_1 + pads + mask_j` for the first `halves` messages of the next wide ciphertext, as integers modulo `Q`.
-    ///
-    /// # Errors
-    /// [`Error::Exhausted`]; [`Error::Width`] beyond the key's width. The session is gone either way.
-    pub fn share_halves(
-        mut self,
-        shared: &SharedHalf,
-        halves: usize,
-        rng: &mut impl CryptoRng,
-    ) -> Result<(Vec<Integers>, Self)> {
-        let index = self.step()?;
-        let max = self.summands.len();
-        if halves > max {
-            return Err(Error::Width { op: "decrypt", found: halves, max });
-        }
-        let params = self.transcript.params();
-        let mut mask = Zeroizing::new(vec![0; params.n()]);
-        let share = |(half, s): (usize, &Zeroizing<Poly<Ntt>>)| {
-            self.flooding.sample(rng, &mut mask);
-            masked_product(params, s, shared, &mask, |h| self.pads.add(params.q(), h, index, half))
-        };
-        let shares = self.summands.iter().take(halves).enumerate().map(share).collect();
-        Ok((shares, self))
-    }
-
     /// This site's `s_i·c_1 + pads + mask` for the next ciphertext. The same ciphertext in the same round gives the same bytes.
     ///
     /// # Timing
     /// Depends on parameters, level and committee alone.
     ///
     /// # Errors
-    /// [`Error::Exhausted`], [`Error::Shape`]; the session is gone either way.
+    /// [`Error::Exhausted`] where all declared ciphertexts are answered; [`Error::Shape`] for a ciphertext of other than two components;
+    /// [`Error::Foreign`] for one of other parameters. The session is gone either way.
     pub fn share(mut self, ciphertext: &Ciphertext) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::new(&self.transcript, ciphertext, index)?;
         let rng = &mut self.masks.generator(&decryption.shape.tag);
         let (basis, mut h) = self.masked(ciphertext, index, rng);
-        basis.mul_add_assign(&mut h, &ciphertext.components()[1], self.first());
+        basis.mul_add_assign(&mut h, &ciphertext.components()[1], &self.summand);
         Ok((self.message(decryption.shape.tag, vec![h]), self))
     }
 
     /// This site's `(s_i·c_1 + u_i·p_0 + pads + mask, u_i·p_1 + e_i)` for the next ciphertext: only the holder of the secret key
     /// behind `asker` can open the sum. Derived as in [`Self::share`].
     ///
+    /// # Timing
+    /// Depends on parameters, level and committee alone.
+    ///
     /// # Errors
-    /// As [`Self::share`].
+    /// As [`Self::share`]; [`Error::Foreign`] also for an asker's key of other parameters.
     pub fn share_for(mut self, ciphertext: &Ciphertext, asker: &PublicKey) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::to_asker(&self.transcript, ciphertext, index, asker)?;
         let rng = &mut self.masks.generator(&decryption.shape.tag);
         let (basis, mut h0) = self.masked(ciphertext, index, rng);
-        basis.mul_add_assign(&mut h0, &ciphertext.components()[1], self.first());
+        basis.mul_add_assign(&mut h0, &ciphertext.components()[1], &self.summand);
         let u = Zeroizing::new(sample::ternary_poly(&basis, rng));
         basis.mul_add_assign(&mut h0, asker.b(), &u);
         let mut h1: Poly<Ntt> = basis.zero();
         basis.mul_add_assign(&mut h1, asker.a(), &u);
         add_error(&basis, &mut h1, rng);
         Ok((self.message(decryption.shape.tag, vec![h0, h1]), self))
-    }
-
-    /// The summand of the first secret; a ceremony makes at least one.
-    fn first(&self) -> &Poly<Ntt> {
-        &self.summands[0]
     }
 
     fn step(&mut self) -> Result<u64> {
@@ -208,7 +181,7 @@ impl DecryptionSession {
         let mut coefficients = basis.from_signed(&mask);
         let mut h = basis.to_ntt(coefficients.clone());
         coefficients.zeroize();
-        self.pads.add(&basis, &mut h, index, 0);
+        self.pads.add(&basis, &mut h, index);
         (basis, h)
     }
 
@@ -235,7 +208,7 @@ impl Decryption {
     /// The opening of the `index`-th ciphertext of a round.
     ///
     /// # Errors
-    /// [`Error::Shape`] unless it has two components under the session's parameters.
+    /// [`Error::Shape`] unless it has two components; [`Error::Foreign`] where its parameters are not the session's.
     pub fn new(round: &Transcript, ciphertext: &Ciphertext, index: u64) -> Result<Self> {
         Self::build(round, ciphertext, index, 1, None)
     }
@@ -243,7 +216,7 @@ impl Decryption {
     /// The re-encryption of the `index`-th ciphertext of a round to a public key.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// As [`Self::new`]; [`Error::Foreign`] also for an asker's key of other parameters.
     pub fn to_asker(
         round: &Transcript,
         ciphertext: &Ciphertext,
@@ -266,10 +239,12 @@ impl Decryption {
         polys: usize,
         asker: Option<&PublicKey>,
     ) -> Result<Self> {
-        let same = asker.is_none_or(|k| k.params() == round.params());
-        if c.components().len() != 2 || c.params() != round.params() || !same {
-            let expected = "two components and keys under the session's parameters";
-            return Err(Error::Shape { op: "decrypt", expected, found: format!("{c:?}") });
+        for params in [c.params()].into_iter().chain(asker.map(PublicKey::params)) {
+            require_params("decrypt", round, params)?;
+        }
+        if c.components().len() != 2 {
+            let found = format!("{} components", c.components().len());
+            return Err(Error::Shape { op: "decrypt", expected: "2 components".to_owned(), found });
         }
         // All sites have to answer the very same ciphertext (and asker).
         let mut h = Hasher::new("blindscope/threshold/ciphertext/v1");

@@ -84,7 +84,7 @@ pub enum Error {
     },
     /// A round was finished before everybody it needs had contributed.
     #[error(
-        "{op}: {found} of {expected} shares are there, missing {missing:?}; wait for them or abort the round"
+        "{op}: {found} of {expected} shares are there, missing {}; wait for them or abort the round", names(.missing)
     )]
     Missing {
         /// The operation.
@@ -141,16 +141,6 @@ pub enum Error {
         /// Ciphertexts that may be opened.
         budget: u64,
     },
-    /// A ceremony or key of a width that is not supported, or not the one expected.
-    #[error("{op}: {found} messages beside one uniform half, 1 to {max} are expected")]
-    Width {
-        /// The operation.
-        op: &'static str,
-        /// Messages found.
-        found: usize,
-        /// Most that fit.
-        max: usize,
-    },
     /// A residue on the wire is not below its prime.
     #[error("{op}: a residue {found} is not below its prime {prime}; the message was altered")]
     Residue {
@@ -161,13 +151,27 @@ pub enum Error {
         /// The word found.
         found: u64,
     },
-    /// A ciphertext of a shape that cannot be opened collectively.
-    #[error("{op}: expected {expected}, found {found}; relinearise or fetch the ciphertext again")]
+    /// Something made for another roster, or under other parameters.
+    #[error(
+        "{op}: {what} {found}, this session's are {expected}; take what was made for the same study and key"
+    )]
+    Foreign {
+        /// The operation.
+        op: &'static str,
+        /// What differs.
+        what: &'static str,
+        /// Those of the session.
+        expected: String,
+        /// Those found.
+        found: String,
+    },
+    /// A ciphertext or share of another form than its step has.
+    #[error("{op}: {found}, expected {expected}; compare the releases and fetch it again")]
     Shape {
         /// The operation.
         op: &'static str,
         /// What fits.
-        expected: &'static str,
+        expected: String,
         /// What was given.
         found: String,
     },
@@ -177,4 +181,20 @@ pub enum Error {
     /// From the bytes.
     #[error(transparent)]
     Wire(#[from] blindscope_wire::Error),
+}
+
+fn names(parties: &[PartyId]) -> String {
+    parties.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_missing_is_named() {
+        let missing = vec![PartyId(1), PartyId(4)];
+        let text = Error::Missing { op: "decrypt", expected: 3, found: 1, missing }.to_string();
+        assert!(text.contains("1 of 3 shares are there, missing site 1, site 4;"), "{text}");
+    }
 }

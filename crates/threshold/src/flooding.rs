@@ -119,7 +119,7 @@ impl Flooding {
     /// Refuses masks that would reach the message, which starts at `2^(room_log2 + 1)`.
     ///
     /// # Errors
-    /// [`Error::NoRoom`]; masks above `2^60` have no sampler and are refused as well.
+    /// [`Error::NoRoom`] where noise and masks reach the message, or for masks above `2^60`, which have no sampler.
     pub fn require_room(&self, room_log2: f64) -> Result<()> {
         let (needed, noise, parties) = (self.error_log2(), self.noise_log2, self.parties);
         if needed < room_log2 && self.width <= MAX_BITS {

@@ -9,37 +9,33 @@ use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::message::{read_poly, tag};
-use crate::{Collector, Message, PartyId, Result, Shape, Transcript, WideKey};
+use crate::{Collector, Message, PartyId, Result, Shape, Transcript};
 use blindscope_ckks::{GaloisKey, Parameters, PublicKey, RelinKey, SecretKey, SwitchingKey};
 use blindscope_ring::galois::Automorphism;
 use blindscope_ring::{Basis, Ntt, Poly, sample};
 use blindscope_wire::{Reader, Writer, packed_len};
 
-/// One site's summands of the collective secrets.
+/// One site's summand of the collective secret.
 pub struct SiteSecret {
     pub(crate) party: PartyId,
-    /// As many as the ceremony is wide.
-    pub(crate) secrets: Vec<SecretKey>,
+    pub(crate) secret: SecretKey,
 }
 
 impl SiteSecret {
-    /// Fresh summands for this site, as many as the session is wide.
+    /// A fresh summand for this site.
     ///
     /// # Timing
-    /// Depends on the parameters and the width alone.
+    /// Depends on the parameters alone.
     ///
     /// # Errors
     /// [`crate::Error::ForeignParty`] for a party that is not on the roster.
     pub fn generate(transcript: &Transcript, party: PartyId, rng: &mut impl CryptoRng) -> Result<Self> {
         transcript.roster().check("generate secret", party)?;
-        let secrets =
-            (0..transcript.width()).map(|_| SecretKey::generate(transcript.params(), rng)).collect();
-        Ok(Self { party, secrets })
+        Ok(Self { party, secret: SecretKey::generate(transcript.params(), rng) })
     }
 
-    /// The first summand: the one that products and rotations are made for.
     fn s(&self) -> &Poly<Ntt> {
-        self.secrets[0].evaluations()
+        self.secret.evaluations()
     }
 
     fn message(&self, transcript: &Transcript, shape: &Shape, polys: Vec<Poly<Ntt>>) -> Message {
@@ -93,22 +89,17 @@ impl PublicKeyProtocol {
     }
 
     fn shape(transcript: &Transcript) -> Shape {
-        Shape {
-            basis: transcript.params().q().clone(),
-            polys: transcript.width(),
-            tag: tag(Self::NAME, 0, &[]),
-        }
+        Shape { basis: transcript.params().q().clone(), polys: 1, tag: tag(Self::NAME, 0, &[]) }
     }
 
-    /// This site's `−a·s_i + e_i` for each of its secrets.
+    /// This site's `−a·s_i + e_i`.
     ///
     /// # Timing
-    /// Depends on the parameters and the width alone.
+    /// Depends on the parameters alone.
     pub fn share(self, site: &SiteSecret, rng: &mut impl CryptoRng) -> Message {
         let q = self.0.params().q();
         let a = sample::uniform(q, &self.0.reference_string(Self::NAME, 0), 0);
-        let halves = site.secrets.iter().map(|s| masked(q, &a, s.evaluations(), rng)).collect();
-        site.message(&self.0, &Self::shape(&self.0), halves)
+        site.message(&self.0, &Self::shape(&self.0), vec![masked(q, &a, site.s(), rng)])
     }
 
     /// Where the shares add up.
@@ -116,16 +107,7 @@ impl PublicKeyProtocol {
         Collector::new(Self::NAME, transcript, Self::shape(transcript), transcript.roster().iter())
     }
 
-    /// The key for several messages beside one uniform half, as many as the session is wide.
-    ///
-    /// # Errors
-    /// [`crate::Error::Missing`] where somebody who is needed has not contributed.
-    pub fn finish_wide(transcript: &Transcript, collector: Collector) -> Result<WideKey> {
-        let seed = transcript.reference_string(Self::NAME, 0);
-        Ok(WideKey::new(transcript.params(), seed, collector.finish()?))
-    }
-
-    /// The key of the first secret.
+    /// The key.
     ///
     /// # Errors
     /// [`crate::Error::Missing`] where somebody who is needed has not contributed.
@@ -344,9 +326,11 @@ impl RelinKeyRoundTwo {
     pub fn share(self, site: &SiteSecret, sum: &[Poly<Ntt>], rng: &mut impl CryptoRng) -> Result<Message> {
         let params = self.transcript.params();
         let (qp, count) = (params.qp(), params.digits());
-        if sum.len() != 2 * count || sum.iter().any(|p| p.limb_count() != qp.len()) {
-            let (op, found) = (RelinKeyProtocol::TWO, format!("{} polynomials", sum.len()));
-            return Err(crate::Error::Shape { op, expected: "the first round's sum", found });
+        let other = sum.iter().map(Poly::limb_count).find(|limbs| *limbs != qp.len());
+        if sum.len() != 2 * count || other.is_some() {
+            let shape = |polys, limbs| format!("{polys} polynomials over {limbs} primes");
+            let (expected, found) = (shape(2 * count, qp.len()), shape(sum.len(), other.unwrap_or(qp.len())));
+            return Err(crate::Error::Shape { op: RelinKeyProtocol::TWO, expected, found });
         }
         let mut difference = Zeroizing::new(self.ephemeral.evaluations().clone());
         qp.sub_assign(&mut difference, site.s());
@@ -373,7 +357,8 @@ impl RelinKeyRoundTwo {
     /// The key, from the first round's sum and the second round's.
     ///
     /// # Errors
-    /// [`crate::Error::Missing`]; [`blindscope_ckks::Error::KeyShape`] where the first sum is not one.
+    /// [`crate::Error::Missing`] where somebody who is needed has not contributed; [`blindscope_ckks::Error::KeyShape`] where the
+    /// first sum is not one.
     pub fn finish(transcript: &Transcript, one: &[Poly<Ntt>], two: Collector) -> Result<RelinKey> {
         let params = transcript.params();
         let mut b = two.finish()?;

@@ -3,8 +3,6 @@
 //! Local steps only: no sockets, no clock, no disk. Every protocol is *begin* (a [`Transcript`] binds roster,
 //! parameters, purpose and round), *share* (one [`Message`] a site), *absorb* (a [`Collector`] adds them up), *finish*.
 //!
-//! A ceremony may make several secrets at once ([`WideKey`]): sums then send one uniform half for several messages.
-//!
 //! Parties are honest but curious. Of the site that opens a result, at least one co-decryptor is assumed honest:
 //! its mask alone hides the noise.
 //!
@@ -25,9 +23,7 @@ mod secret_bytes;
 mod shamir;
 mod transcript;
 mod trial;
-mod wide;
 
-pub use blindscope_ring::integers::Integers;
 pub use collect::Collector;
 pub use dealt::{Dealt, Holding, MAX_SHARES, Remainder};
 pub use decrypt::{Decryption, DecryptionSession, Ledger, MemoryLedger, Opening};
@@ -38,4 +34,3 @@ pub use message::{Message, Shape};
 pub use shamir::{Committee, KeyShare, PartCollector, ShamirPart};
 pub use transcript::{MAX_PARTIES, PartyId, Roster, Transcript};
 pub use trial::{Trial, trial_committees};
-pub use wide::{MAX_WIDTH, SharedHalf, WideKey, modulus_words};

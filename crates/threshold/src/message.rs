@@ -84,8 +84,9 @@ impl Message {
     /// A message of this session and shape.
     ///
     /// # Errors
-    /// [`Error::Wire`] for cut, padded or foreign bytes; [`Error::Transcript`],
-    /// [`Error::ForeignParty`], [`Error::Residue`].
+    /// [`Error::Wire`] for cut, padded or foreign bytes; [`Error::Transcript`] for a message of another session or step;
+    /// [`Error::ForeignParty`] for a sender that is not on the roster; [`Error::Residue`] for a residue that is not below its
+    /// prime.
     pub fn from_bytes(bytes: &[u8], transcript: &Transcript, shape: &Shape) -> Result<Self> {
         const OP: &str = "read share";
         let mut r = Header::open(bytes, KIND, transcript.params().fingerprint())?;

@@ -12,11 +12,14 @@
 
 use zeroize::Zeroizing;
 
-use crate::wide::MAX_WIDTH;
 use crate::{Committee, PartyId, Transcript};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Basis, Ntt, Poly};
 use blindscope_wire::Hasher;
+
+/// Pads of neighbouring ciphertexts stand this far apart in a seed's stream: what sites of earlier releases do as well, so that pads
+/// of both cancel.
+const APART: u64 = 16;
 
 /// What the site of this master seed gives to another.
 pub(crate) fn given(master: &SecretSeed, to: PartyId) -> SecretSeed {
@@ -49,12 +52,10 @@ impl Pads {
         Self(others.map(pad).collect())
     }
 
-    /// Adds the pads of message half `half` of the round's ciphertext `index` to `h`. Range: `half < MAX_WIDTH`.
-    pub(crate) fn add(&self, basis: &Basis, h: &mut Poly<Ntt>, index: u64, half: usize) {
-        debug_assert!(half < MAX_WIDTH);
+    /// Adds the pads of the round's ciphertext `index` to `h`.
+    pub(crate) fn add(&self, basis: &Basis, h: &mut Poly<Ntt>, index: u64) {
         for (plus, seed) in &self.0 {
-            let pad =
-                Zeroizing::new(sample::uniform_secret(basis, seed, index * MAX_WIDTH as u64 + half as u64));
+            let pad = Zeroizing::new(sample::uniform_secret(basis, seed, index * APART));
             if *plus {
                 basis.add_assign(h, &pad);
             } else {

@@ -8,7 +8,7 @@
 //! | 2 | from: the maker, or the owner of a key share |
 //! | 2 | to: the receiver, or the owner again |
 //! | 32 | a part: half of the seed of the pair's pads; a key share: for each site the seed of the pads shared with it, for itself that of its masks |
-//! | – | one polynomial over all primes for each secret, limb after limb at its prime's width |
+//! | – | one polynomial over all primes, limb after limb at its prime's width |
 
 use zeroize::Zeroizing;
 
@@ -27,7 +27,7 @@ pub(crate) const KEY_SHARE: Kind = Kind(0x0303);
 fn payload_len(ceremony: &Transcript, seeds: usize) -> usize {
     let qp = ceremony.params().qp();
     let poly: usize = qp.primes().iter().map(|p| packed_len(qp.n(), p.modulus().bits())).sum();
-    32 + 2 + 2 + 32 * seeds + ceremony.width() * poly
+    32 + 2 + 2 + 32 * seeds + poly
 }
 
 fn write(
@@ -35,7 +35,7 @@ fn write(
     session: Digest,
     ends: [PartyId; 2],
     seeds: &[SecretSeed],
-    values: &[Poly<Ntt>],
+    value: &Poly<Ntt>,
     ceremony: &Transcript,
 ) -> Zeroizing<Vec<u8>> {
     let payload = payload_len(ceremony, seeds.len());
@@ -50,10 +50,8 @@ fn write(
     for seed in seeds {
         w.bytes(seed.as_bytes());
     }
-    for value in values {
-        for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
-            w.packed(limb, prime.modulus().bits());
-        }
+    for (limb, prime) in value.limbs().zip(ceremony.params().qp().primes()) {
+        w.packed(limb, prime.modulus().bits());
     }
     w.finish();
     out
@@ -63,7 +61,7 @@ fn write(
 struct Secrets {
     ends: [PartyId; 2],
     seeds: Vec<SecretSeed>,
-    values: Vec<Poly<Ntt>>,
+    value: Poly<Ntt>,
 }
 
 fn read(op: &'static str, kind: Kind, ceremony: &Transcript, seeds: usize, bytes: &[u8]) -> Result<Secrets> {
@@ -77,12 +75,9 @@ fn read(op: &'static str, kind: Kind, ceremony: &Transcript, seeds: usize, bytes
     ends.iter().try_for_each(|&p| ceremony.roster().check(op, p))?;
     let seeds =
         (0..seeds).map(|_| Ok(SecretSeed::from_bytes(r.array("pad seed")?))).collect::<Result<_>>()?;
-    let mut values = Vec::with_capacity(ceremony.width());
-    for _ in 0..ceremony.width() {
-        values.push(read_poly(&mut r, ceremony.params().qp())?);
-    }
+    let value = read_poly(&mut r, ceremony.params().qp())?;
     r.finish()?;
-    Ok(Secrets { ends, seeds, values })
+    Ok(Secrets { ends, seeds, value })
 }
 
 impl ShamirPart {
@@ -101,7 +96,7 @@ impl ShamirPart {
             self.session,
             [self.from, self.to],
             std::slice::from_ref(&self.seed),
-            &self.values,
+            &self.value,
             ceremony,
         )
     }
@@ -116,8 +111,8 @@ impl ShamirPart {
     /// another session; [`Error::ForeignParty`] for a party that is not on the roster; [`Error::Residue`] for a
     /// residue that is not below its prime.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
-        let Secrets { ends: [from, to], mut seeds, values } = read("read part", PART, ceremony, 1, bytes)?;
-        Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), values })
+        let Secrets { ends: [from, to], mut seeds, value } = read("read part", PART, ceremony, 1, bytes)?;
+        Ok(Self { session: ceremony.digest(), from, to, seed: seeds.swap_remove(0), value })
     }
 }
 
@@ -128,8 +123,11 @@ impl KeyShare {
     }
 
     /// The share as bytes: the site's own secret, to be sealed before it rests on a disk.
+    ///
+    /// # Timing
+    /// Depends on roster and parameters alone.
     pub fn to_bytes(&self, ceremony: &Transcript) -> Zeroizing<Vec<u8>> {
-        write(KEY_SHARE, self.session, [self.party; 2], &self.pairs, &self.values, ceremony)
+        write(KEY_SHARE, self.session, [self.party; 2], &self.pairs, &self.value, ceremony)
     }
 
     /// A key share of this ceremony.
@@ -141,11 +139,11 @@ impl KeyShare {
     /// As [`ShamirPart::from_bytes`]; [`Error::NotInCommittee`] where the two owners differ.
     pub fn from_bytes(ceremony: &Transcript, bytes: &[u8]) -> Result<Self> {
         const OP: &str = "read key share";
-        let Secrets { ends: [party, again], seeds: pairs, values } =
+        let Secrets { ends: [party, again], seeds: pairs, value } =
             read(OP, KEY_SHARE, ceremony, ceremony.roster().parties(), bytes)?;
         if again != party {
             return Err(Error::NotInCommittee { op: OP, party: again });
         }
-        Ok(Self { session: ceremony.digest(), party, pairs, values })
+        Ok(Self { session: ceremony.digest(), party, pairs, value })
     }
 }

@@ -1,4 +1,4 @@
-//! Any `t` of `n` sites open: each of a site's summands is shared over `R_Q` with a random polynomial of degree `t − 1`,
+//! Any `t` of `n` sites open: each site's summand is shared over `R_Q` with a random polynomial of degree `t − 1`,
 //! evaluated at the sites' public points; a site adds up what it receives. For a committee of `t`, Lagrange's coefficients
 //! turn these sums into summands of `s` again.
 //!
@@ -23,16 +23,16 @@ pub struct ShamirPart {
     pub(crate) to: PartyId,
     /// Half of the seed of the pair's pads; in a site's part to itself, the master of all halves that it gives.
     pub(crate) seed: SecretSeed,
-    pub(crate) values: Vec<Poly<Ntt>>,
+    pub(crate) value: Poly<Ntt>,
 }
 
-/// A site's share of the collective secrets: what decryption needs. Wiped on drop.
+/// A site's share of the collective secret: what decryption needs. Wiped on drop.
 pub struct KeyShare {
     pub(crate) session: Digest,
     pub(crate) party: PartyId,
     /// For each site, the seed of the pads shared with it; for the site itself, what its masks are derived from.
     pub(crate) pairs: Vec<SecretSeed>,
-    pub(crate) values: Vec<Poly<Ntt>>,
+    pub(crate) value: Poly<Ntt>,
 }
 
 /// The `t` sites that finish one round.
@@ -43,7 +43,7 @@ impl Committee {
     /// These sites.
     ///
     /// # Errors
-    /// [`Error::Committee`] unless there are exactly `t`; [`Error::ForeignParty`].
+    /// [`Error::Committee`] unless there are exactly `t`; [`Error::ForeignParty`] for one that is not on the roster.
     pub fn new(roster: &Roster, members: &[PartyId]) -> Result<Self> {
         members.iter().try_for_each(|&p| roster.check("committee", p))?;
         let set: BTreeSet<_> = members.iter().copied().collect();
@@ -80,9 +80,9 @@ impl Committee {
 }
 
 impl SiteSecret {
-    /// The parts of these summands, one for each site of the roster, its own included.
+    /// The parts of this summand, one for each site of the roster, its own included.
     ///
-    /// *Cost*: for each summand `t − 1` uniform polynomials and `n·(t − 1)` multiplications by constants.
+    /// *Cost*: `t − 1` uniform polynomials and `n·(t − 1)` multiplications by constants.
     ///
     /// # Timing
     /// Depends on roster and parameters, and on how many words of a key stream are skipped, which says nothing of the secret.
@@ -90,22 +90,16 @@ impl SiteSecret {
         let roster = transcript.roster();
         let (session, from) = (transcript.digest(), self.party);
         let master = SecretSeed::generate(rng);
+        let coefficients = Coefficients::draw(transcript, &self.secret, rng);
         let part = |to: PartyId| {
             let seed = if to == from {
                 SecretSeed::from_bytes(*master.as_bytes())
             } else {
                 pads::given(&master, to)
             };
-            ShamirPart { session, from, to, seed, values: Vec::new() }
+            ShamirPart { session, from, to, seed, value: coefficients.at(transcript.params(), to) }
         };
-        let mut parts: Vec<_> = roster.iter().map(part).collect();
-        for secret in &self.secrets {
-            let coefficients = Coefficients::draw(transcript, secret, rng);
-            for part in &mut parts {
-                part.values.push(coefficients.at(transcript.params(), part.to));
-            }
-        }
-        parts
+        roster.iter().map(part).collect()
     }
 }
 
@@ -168,27 +162,14 @@ impl KeyShare {
         self.party
     }
 
-    /// Secrets it is a share of.
-    pub fn width(&self) -> usize {
-        self.values.len()
-    }
-
-    /// This site's summands of the secrets for one committee: `λ_i·share`.
-    pub(crate) fn summands(
-        &self,
-        params: &Parameters,
-        committee: &Committee,
-    ) -> Result<Vec<Zeroizing<Poly<Ntt>>>> {
+    /// This site's summand of the secret for one committee: `λ_i·share`.
+    pub(crate) fn summand(&self, params: &Parameters, committee: &Committee) -> Result<Zeroizing<Poly<Ntt>>> {
         if !committee.contains(self.party) {
             return Err(Error::NotInCommittee { op: "decrypt", party: self.party });
         }
-        let lambda = committee.lagrange(params, self.party);
-        let summand = |value: &Poly<Ntt>| {
-            let mut s = Zeroizing::new(value.clone());
-            params.qp().mul_residues_assign(&mut s, &lambda);
-            s
-        };
-        Ok(self.values.iter().map(summand).collect())
+        let mut s = Zeroizing::new(self.value.clone());
+        params.qp().mul_residues_assign(&mut s, &committee.lagrange(params, self.party));
+        Ok(s)
     }
 }
 
@@ -204,9 +185,9 @@ impl PartCollector {
 
     /// For the parts of this ceremony to `party`.
     pub fn new(ceremony: &Transcript, party: PartyId) -> Self {
-        let values = (0..ceremony.width()).map(|_| ceremony.params().qp().zero()).collect();
         let pairs = (0..ceremony.roster().parties()).map(|_| SecretSeed::from_bytes([0; 32])).collect();
-        let share = KeyShare { session: ceremony.digest(), party, pairs, values };
+        let share =
+            KeyShare { session: ceremony.digest(), party, pairs, value: ceremony.params().qp().zero() };
         Self { transcript: ceremony.clone(), share, seen: BTreeSet::new() }
     }
 
@@ -216,8 +197,8 @@ impl PartCollector {
     /// Depends on the parameters alone; what is refused is told by public fields.
     ///
     /// # Errors
-    /// [`Error::Transcript`], [`Error::ForeignParty`], [`Error::NotInCommittee`] for somebody
-    /// else's part, [`Error::Duplicate`].
+    /// [`Error::Transcript`] for a part of another ceremony; [`Error::ForeignParty`] for a maker that is not on the roster;
+    /// [`Error::NotInCommittee`] for somebody else's part; [`Error::Duplicate`] for a second part of one maker.
     pub fn absorb(&mut self, part: ShamirPart) -> Result<()> {
         let op = Self::OP;
         require_session(op, &self.transcript, part.session)?;
@@ -228,9 +209,7 @@ impl PartCollector {
         if !self.seen.insert(part.from) {
             return Err(Error::Duplicate { op, party: part.from });
         }
-        for (sum, value) in self.share.values.iter_mut().zip(&part.values) {
-            self.transcript.params().qp().add_assign(sum, value);
-        }
+        self.transcript.params().qp().add_assign(&mut self.share.value, &part.value);
         self.share.pairs[usize::from(part.from.0)] = SecretSeed::from_bytes(*part.seed.as_bytes());
         drop(part);
         Ok(())
@@ -271,13 +250,13 @@ pub(crate) fn require_session(op: &'static str, transcript: &Transcript, found: 
 
 impl Drop for ShamirPart {
     fn drop(&mut self) {
-        self.values.iter_mut().for_each(Zeroize::zeroize);
+        self.value.zeroize();
     }
 }
 
 impl Drop for KeyShare {
     fn drop(&mut self) {
-        self.values.iter_mut().for_each(Zeroize::zeroize);
+        self.value.zeroize();
     }
 }
 

@@ -1,7 +1,6 @@
 //! Who does what with which parameters, in which round: the digest that every message of a session carries, and the
 //! common reference strings that follow from it.
 
-use crate::wide::check_width;
 use crate::{Error, Result};
 use blindscope_ckks::{Parameters, Seed};
 use blindscope_wire::{Digest, Hasher};
@@ -37,7 +36,7 @@ impl Roster {
     /// The sites with these identities; any `threshold` of them can finish a decryption.
     ///
     /// # Errors
-    /// [`Error::Roster`], also where an identity stands twice.
+    /// [`Error::Roster`] for no site, too many, or a threshold outside their number; also where an identity stands twice.
     pub fn new(identities: Vec<Digest>, threshold: usize) -> Result<Self> {
         let parties = identities.len();
         let mut sorted = identities.clone();
@@ -70,38 +69,44 @@ impl Roster {
     }
 }
 
+impl std::fmt::Display for Roster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut h = Hasher::new("blindscope/threshold/roster/v1");
+        for id in &self.identities {
+            h.absorb(&id.0);
+        }
+        write!(f, "{} of {} sites, {}", self.threshold, self.parties(), h.finish().fingerprint())
+    }
+}
+
+/// Refuses what was made under other parameters than the session's.
+pub(crate) fn require_params(op: &'static str, session: &Transcript, found: &Parameters) -> Result<()> {
+    if found == session.params() {
+        return Ok(());
+    }
+    let (expected, found) = (session.params().fingerprint().to_string(), found.fingerprint().to_string());
+    Err(Error::Foreign { op, what: "parameters", expected, found })
+}
+
 /// One session: roster, parameters, purpose, round. Cheap enough to clone into each protocol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transcript {
     params: Parameters,
     roster: Roster,
-    width: usize,
     digest: Digest,
 }
 
 impl Transcript {
-    /// The session of this roster for `purpose` (a job's name or digest) in `round`.
+    /// The session of this roster for `purpose` (a job's name or digest) in `round`; a key ceremony is round 0.
     pub fn new(params: &Parameters, roster: &Roster, purpose: &[u8], round: u64) -> Self {
-        Self::build(params, roster, purpose, round, 1)
-    }
-
-    /// The session of a key ceremony in which every site makes `width` secrets.
-    ///
-    /// # Errors
-    /// [`Error::Width`] for a width that is not supported or not the expected one.
-    pub fn ceremony(params: &Parameters, roster: &Roster, purpose: &[u8], width: usize) -> Result<Self> {
-        check_width("ceremony", width)?;
-        Ok(Self::build(params, roster, purpose, 0, width))
-    }
-
-    fn build(params: &Parameters, roster: &Roster, purpose: &[u8], round: u64, width: usize) -> Self {
         let mut h = Hasher::new("blindscope/threshold/transcript/v2");
         h.absorb(&params.digest().0).absorb_u64(roster.threshold as u64).absorb_u64(roster.parties() as u64);
         for id in &roster.identities {
             h.absorb(&id.0);
         }
-        h.absorb(purpose).absorb_u64(round).absorb_u64(width as u64);
-        Self { params: params.clone(), roster: roster.clone(), width, digest: h.finish() }
+        // One secret a site: ceremonies of several, of earlier releases, were told apart here.
+        h.absorb(purpose).absorb_u64(round).absorb_u64(1);
+        Self { params: params.clone(), roster: roster.clone(), digest: h.finish() }
     }
 
     /// The parameters.
@@ -112,11 +117,6 @@ impl Transcript {
     /// The roster.
     pub fn roster(&self) -> &Roster {
         &self.roster
-    }
-
-    /// Secrets that every site makes in this session's ceremony.
-    pub fn width(&self) -> usize {
-        self.width
     }
 
     /// The digest of all of it.

@@ -11,15 +11,15 @@ mod lattice;
 
 use rand_core::CryptoRng;
 
-use blindscope_ckks::Parameters;
+use blindscope_ckks::{Ciphertext, Parameters, PublicKey};
 use blindscope_ring::{Coeff, Modulus, Ntt, Poly};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
     Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyProtocol,
-    Roster, SharedHalf, SiteSecret, Transcript, WideKey,
+    Roster, SiteSecret, Transcript,
 };
 use blindscope_wire::Digest;
-use lattice::{evaluations, short_solution, toy, words};
+use lattice::{evaluations, sent, short_solution, toy, zero};
 
 /// Who opens.
 const COMMITTEE: [u16; 9] = [0, 1, 2, 3, 6, 8, 10, 14, 18];
@@ -29,14 +29,14 @@ const COLLUDERS: [u16; 8] = [4, 5, 7, 9, 12, 15, 16, 19];
 struct Study {
     params: Parameters,
     ceremony: Transcript,
-    key: WideKey,
+    key: PublicKey,
     shares: Vec<KeyShare>,
 }
 
 fn study(rng: &mut impl CryptoRng) -> Study {
     let params = toy();
     let roster = Roster::new((0..20).map(|i| Digest([i; 32])).collect(), COMMITTEE.len()).unwrap();
-    let ceremony = Transcript::ceremony(&params, &roster, b"ceremony", 1).unwrap();
+    let ceremony = Transcript::new(&params, &roster, b"ceremony", 0);
     let mut collector = PublicKeyProtocol::collector(&ceremony);
     let mut parts: Vec<Vec<_>> = roster.iter().map(|_| Vec::new()).collect();
     for party in roster.iter() {
@@ -44,7 +44,7 @@ fn study(rng: &mut impl CryptoRng) -> Study {
         collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(&secret, rng)).unwrap();
         parts.iter_mut().zip(secret.split(&ceremony, rng)).for_each(|(of, part)| of.push(part));
     }
-    let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
+    let key = PublicKeyProtocol::finish(&ceremony, collector).unwrap();
     let combine = |(party, parts)| KeyShare::combine(&ceremony, party, parts).unwrap();
     let shares = roster.iter().zip(parts).map(combine).collect();
     Study { params, ceremony, key, shares }
@@ -84,7 +84,7 @@ impl Study {
     }
 
     /// The share that a member gives.
-    fn share(&self, member: u16, c1: &SharedHalf, rng: &mut impl CryptoRng) -> Vec<u64> {
+    fn share(&self, member: u16, ciphertext: &Ciphertext) -> Vec<u64> {
         let (params, roster) = (&self.params, self.ceremony.roster());
         let committee = Committee::new(roster, &COMMITTEE.map(PartyId)).unwrap();
         let round = Transcript::new(params, roster, b"job", 0);
@@ -93,7 +93,7 @@ impl Study {
         let (key, ledger) = (&self.shares[usize::from(member)], &mut MemoryLedger::default());
         let session =
             DecryptionSession::begin(&self.ceremony, &round, key, &committee, opening, ledger).unwrap();
-        words(&session.share_halves(c1, 1, rng).unwrap().0.swap_remove(0), params.n())
+        sent(session, ciphertext, &committee)
     }
 
     /// What the colluders know of a member's share: `λ·S = known + κ·s` for the collective key `s`; returns `known·c_1` and `κ`.
@@ -146,15 +146,12 @@ impl Study {
 fn two_shares_of_one_opening_give_the_key_away_without_pads_and_nothing_with_them() {
     let mut rng = testkit::rng(43);
     let study = study(&mut rng);
-    let (half, _) = study.key.encrypt_zero(1, &mut rng);
-    let mut bytes = Vec::new();
-    half.write(&study.params, &mut bytes);
-    let c1 = evaluations(&study.params, &bytes);
+    let (ciphertext, c1) = zero(&study.key, &mut rng);
     let key = study.collective();
 
     // Without pads: some pairs' quotients of factors are those of small numbers; the attacker takes another pair.
     let shares = COMMITTEE.map(|member| study.bare(member, &c1, &mut rng));
-    let real = COMMITTEE.map(|member| study.share(member, &half, &mut rng));
+    let real = COMMITTEE.map(|member| study.share(member, &ciphertext));
     let (mut given_away, mut pairs) = (0, 0);
     for i in 0..COMMITTEE.len() {
         for j in 0..i {

@@ -13,24 +13,24 @@ mod lattice;
 
 use rand_core::CryptoRng;
 
-use blindscope_ckks::Parameters;
+use blindscope_ckks::{Ciphertext, Parameters, PublicKey};
 use blindscope_ring::{Coeff, Ntt, Poly, Prime};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
     Committee, DecryptionSession, Flooding, KeyShare, MemoryLedger, Opening, PartyId, PublicKeyProtocol,
-    Roster, SharedHalf, SiteSecret, Transcript, WideKey,
+    Roster, SiteSecret, Transcript,
 };
 use blindscope_wire::Digest;
-use lattice::{evaluations, short_solution, toy, words};
+use lattice::{evaluations, sent, short_solution, toy, zero};
 
 /// The careless site.
 const SITE: PartyId = PartyId(18);
 /// The others of its two committees. The quotient of the site's two Lagrange factors is one of numbers of 35 bits.
 const COMMITTEES: [[u16; 8]; 2] = [[0, 1, 2, 3, 6, 8, 10, 14], [4, 5, 7, 9, 12, 15, 16, 19]];
 
-fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, WideKey, KeyShare) {
+fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, PublicKey, KeyShare) {
     let roster = Roster::new((0..20).map(|i| Digest([i; 32])).collect(), COMMITTEES[0].len() + 1).unwrap();
-    let ceremony = Transcript::ceremony(params, &roster, b"ceremony", 1).unwrap();
+    let ceremony = Transcript::new(params, &roster, b"ceremony", 0);
     let mut collector = PublicKeyProtocol::collector(&ceremony);
     let mut parts = Vec::new();
     for party in roster.iter() {
@@ -38,7 +38,7 @@ fn study(params: &Parameters, rng: &mut impl CryptoRng) -> (Transcript, WideKey,
         collector.absorb(&PublicKeyProtocol::begin(&ceremony).share(&secret, rng)).unwrap();
         parts.push(secret.split(&ceremony, rng).swap_remove(usize::from(SITE.0)));
     }
-    let key = PublicKeyProtocol::finish_wide(&ceremony, collector).unwrap();
+    let key = PublicKeyProtocol::finish(&ceremony, collector).unwrap();
     let share = KeyShare::combine(&ceremony, SITE, parts).unwrap();
     (ceremony, key, share)
 }
@@ -57,13 +57,7 @@ fn bare(params: &Parameters, secret: &[u64], which: usize, c1: &[u64], rng: &mut
 }
 
 /// The share of `c_1` that the site gives in one of its committees.
-fn share(
-    ceremony: &Transcript,
-    key: &KeyShare,
-    which: usize,
-    c1: &SharedHalf,
-    rng: &mut impl CryptoRng,
-) -> Vec<u64> {
+fn share(ceremony: &Transcript, key: &KeyShare, which: usize, ciphertext: &Ciphertext) -> Vec<u64> {
     let (params, roster) = (ceremony.params(), ceremony.roster());
     let members: Vec<_> = COMMITTEES[which].iter().map(|&i| PartyId(i)).chain([SITE]).collect();
     let committee = Committee::new(roster, &members).unwrap();
@@ -73,7 +67,7 @@ fn share(
     let opening = Opening { flooding, room_log2: 50.0, ciphertexts: 1 };
     let ledger = &mut MemoryLedger::default();
     let session = DecryptionSession::begin(ceremony, &round, key, &committee, opening, ledger).unwrap();
-    words(&session.share_halves(c1, 1, rng).unwrap().0.swap_remove(0), params.n())
+    sent(session, ciphertext, &committee)
 }
 
 /// `Π x_j/(x_j − x)` over the others of a committee: public.
@@ -108,15 +102,12 @@ fn shares_without_pads_under_two_committees_give_the_key_share_away_and_those_of
     let (ceremony, key, key_share) = study(&params, &mut rng);
     // One secret's evaluations end the bytes.
     let secret = evaluations(&params, &key_share.to_bytes(&ceremony));
-    let (half, _) = key.encrypt_zero(1, &mut rng);
-    let mut bytes = Vec::new();
-    half.write(&params, &mut bytes);
-    let c1 = evaluations(&params, &bytes);
+    let (ciphertext, c1) = zero(&key, &mut rng);
 
     let [a, b] = [0, 1].map(|which| bare(&params, &secret, which, &c1, &mut rng));
     assert_eq!(attack(&params, [&a, &b], &c1), secret, "the attack the rule and the pads are there for");
 
-    let [a, b] = [0, 1].map(|which| share(&ceremony, &key_share, which, &half, &mut rng));
+    let [a, b] = [0, 1].map(|which| share(&ceremony, &key_share, which, &ciphertext));
     let found = attack(&params, [&a, &b], &c1);
     assert_eq!(found.iter().zip(&secret).filter(|(x, y)| x == y).count(), 0);
 }

@@ -208,7 +208,7 @@ impl TensorFile {
     }
 
     fn wrong_type(&self, name: &str, wanted: &str, got: Dtype) -> Error {
-        Error::format(FORMAT, &self.path, format!("tensor `{name}` is {got:?}, not {wanted}"))
+        Error::format(FORMAT, &self.path, format!("tensor `{name}` is {got}, not {wanted}"))
     }
 }
 

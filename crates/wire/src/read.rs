@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
     /// allocated for it.
     ///
     /// # Errors
-    /// [`Error::Short`]; [`Error::Bound`] above `max`.
+    /// [`Error::Short`] where fewer bytes are left; [`Error::Bound`] above `max`.
     pub fn count(&mut self, field: &'static str, max: usize) -> Result<usize> {
         let mut ahead = self.clone();
         let found = ahead.u32(field)?;
@@ -116,7 +116,8 @@ impl<'a> Reader<'a> {
     /// Fills `out` with values packed at `width` bits; see [`unpack`].
     ///
     /// # Errors
-    /// [`Error::Short`], [`Error::Width`], [`Error::Padding`]; then `out` is unchanged.
+    /// [`Error::Short`] where fewer bytes are left; [`Error::Width`] outside 1 to 64 bits; [`Error::Padding`] for bits behind the
+    /// last value that are not zero; then `out` is unchanged.
     pub fn packed(&mut self, field: &'static str, width: u32, out: &mut [u64]) -> Result<()> {
         let mut ahead = self.clone();
         let bytes = ahead.bytes(field, packed_len(out.len(), width))?;

@@ -141,8 +141,8 @@ pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
 /// Whatever the order of the bodies, the bytes are the same.
 ///
 /// # Errors
-/// [`Error::Mismatch`] for no body or more than the roster has sites; for altered, cut, padded or foreign streams
-/// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`].
+/// [`Error::Mismatch`] for no body or more than the roster has sites; [`Error::Wire`] for cut, padded or foreign streams;
+/// [`Error::Coefficient`] for altered ones; [`Error::Io`] where reading or writing fails.
 pub fn write_sum<R: Read>(plan: &Plan, bodies: &mut [R], out: &mut impl Write) -> Result<()> {
     let terms = bodies.len() as u64;
     let most = u64::from(plan.literal().sites);

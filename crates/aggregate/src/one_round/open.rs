@@ -23,11 +23,11 @@ const PER_THREAD: usize = 2;
 /// The integers of a sum, in order, in runs as long as a chunk.
 ///
 /// # Errors
-/// [`Error::Noise`] where key, sum and round do not belong together or a body was no body: nothing of that chunk is
-/// released, and nothing of any may be used. [`Error::Beyond`] for values that so many sites' cannot add up to: somebody encrypted
-/// what the plan does not allow, or altered the sum. [`Error::Mismatch`] for a sum of another number of bodies than keys;
-/// [`Error::Wire`], [`Error::Coefficient`], [`Error::Io`] for altered, cut, padded or foreign streams;
-/// whatever `sink` answers.
+/// [`Error::Noise`] where key, sum and round do not belong together or a body was no body: nothing of that chunk is released, and
+/// nothing of any may be used. [`Error::Beyond`] for values that so many sites' cannot add up to: somebody encrypted what the plan
+/// does not allow, or altered the sum. [`Error::Mismatch`] for a sum of another number of bodies than keys; [`Error::Wire`] for
+/// cut, padded or foreign streams; [`Error::Coefficient`] for altered ones; [`Error::Io`] where reading fails; whatever `sink`
+/// answers.
 pub fn open_sum(
     plan: &Plan,
     round: RoundId,

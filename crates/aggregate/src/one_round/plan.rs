@@ -110,15 +110,6 @@ impl Plan {
         Self::among(literal, &RINGS)
     }
 
-    /// As [`Self::new`], with the choice of rings left to the caller: benchmarks compare them.
-    ///
-    /// # Errors
-    /// As [`Self::new`].
-    pub fn of_degree(literal: PlanLiteral, log_n: u32) -> Result<Self> {
-        let rings: Vec<Ring> = RINGS.iter().filter(|r| r.log_n == log_n).copied().collect();
-        Self::among(literal, &rings)
-    }
-
     fn among(literal: PlanLiteral, rings: &[Ring]) -> Result<Self> {
         check(&literal)?;
         let PlanLiteral { sites, max, .. } = literal;

@@ -139,8 +139,8 @@ impl<'p> SiteRound<'p> {
     /// Depends on sizes alone.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] for another number of values or other values than were named, [`Error::Range`],
-    /// [`Error::Io`]. Nothing of what was written may be sent then.
+    /// [`Error::Mismatch`] for another number of values or other values than were named; [`Error::Range`] for a value above the
+    /// plan's largest; [`Error::Io`] where writing fails. Nothing of what was written may be sent then.
     pub fn write_body(
         &self,
         values: impl Iterator<Item = u64>,

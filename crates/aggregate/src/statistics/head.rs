@@ -87,7 +87,7 @@ fn covariance(s: &Statistics, total: &[i64]) -> Vec<f64> {
 /// correlation matrix. `λ` is relative to the number of samples.
 ///
 /// # Errors
-/// [`Error::EmptyClass`]; [`Error::Singular`] for a ridge that is too small.
+/// [`Error::EmptyClass`] for a class without a sample; [`Error::Singular`] for a ridge that is too small.
 pub fn ridge(statistics: &Statistics, lambda: f64) -> Result<Head> {
     let mut m = Moments::new(statistics)?;
     m.add_diagonal(lambda);

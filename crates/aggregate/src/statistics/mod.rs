@@ -137,7 +137,7 @@ impl Statistics {
     /// Counts one sample in.
     ///
     /// # Errors
-    /// [`Error::NotANumber`]; [`Error::Range`] for a class or a number of samples beyond the plan;
+    /// [`Error::NotANumber`] for a feature that is not finite; [`Error::Range`] for a class or a number of samples beyond the plan;
     /// [`Error::Mismatch`] for another number of features. A refused sample changes nothing.
     pub fn add(&mut self, features: &[f64], class: usize) -> Result<()> {
         let plan = &self.plan;

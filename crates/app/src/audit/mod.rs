@@ -55,7 +55,7 @@ pub struct AuditReport {
 /// Runs an audit. Stages that an earlier run of the same plan finished are taken from `plan.out`.
 ///
 /// # Errors
-/// [`Error`]; [`Error::Stopped`] when `progress` breaks, with finished stages kept.
+/// [`Error`] for what a stage cannot do, with its name; [`Error::Stopped`] when `progress` breaks, with finished stages kept.
 pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, Error> {
     if let Some(folder) = &plan.out {
         std::fs::create_dir_all(folder).map_err(|source| Error::Io {

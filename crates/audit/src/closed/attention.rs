@@ -29,8 +29,8 @@ const FLOOR: f64 = 1e-13;
 /// how many of n unknowns a patch were fixed.
 ///
 /// # Errors
-/// [`Error::NotShared`] when the gradient lacks either tensor, [`Error::Shape`] for another model's gradient,
-/// [`Error::NotFinite`].
+/// [`Error::NotShared`] when the gradient lacks either tensor, [`Error::Shape`] for another model's gradient, [`Error::NotFinite`]
+/// for a gradient that is not finite.
 pub fn from_attention(model: &Vit, gradient: &Parameters) -> Result<Recovered> {
     let config = model.config();
     let (n, d, m) = (config.patches(), config.width, config.patch_values());

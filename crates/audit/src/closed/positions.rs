@@ -20,8 +20,8 @@ const FLOOR: f64 = 1e-13;
 /// of n dimensions, and the smoothest image among the solutions is returned.
 ///
 /// # Errors
-/// [`Error::NotShared`] when the gradient lacks positions or patch embedding, [`Error::Shape`] for another model's
-/// gradient, [`Error::NotFinite`].
+/// [`Error::NotShared`] when the gradient lacks positions or patch embedding, [`Error::Shape`] for another model's gradient,
+/// [`Error::NotFinite`] for a gradient that is not finite.
 pub fn from_positions(config: &Config, gradient: &Parameters) -> Result<Recovered> {
     check_patch_weight(ATTACK, config, gradient)?;
     let (n, d) = (config.patches(), config.width);

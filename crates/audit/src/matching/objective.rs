@@ -94,7 +94,7 @@ impl<'a> Objective<'a> {
     /// `[classes, d]` and `bias` `[classes]` (may be empty).
     ///
     /// # Errors
-    /// [`Error::Shape`] without a label, or for another model's gradient; [`Error::NotFinite`].
+    /// [`Error::Shape`] without a label, or for another model's gradient; [`Error::NotFinite`] for a gradient that is not finite.
     pub fn new(
         model: &'a Vit,
         head: &'a LinearHead,

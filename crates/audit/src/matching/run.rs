@@ -60,7 +60,8 @@ pub struct Matched {
 /// of other tiles, say, or nothing. When `progress` breaks, the best found so far is returned.
 ///
 /// # Errors
-/// [`Error::Setting`] for no step or start, [`Error::NotFinite`] when the objective diverges, [`Error::Vision`].
+/// [`Error::Setting`] for no step or start, [`Error::NotFinite`] when the objective diverges, [`Error::Vision`] where the model
+/// cannot be run at an image.
 pub fn reconstruct(
     objective: &Objective<'_>,
     preprocess: &Preprocess,

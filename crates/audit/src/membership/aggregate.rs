@@ -18,7 +18,7 @@ impl Population {
     /// Mean and covariance of `tokens: [n, d]`, shrunk a little towards a multiple of the identity.
     ///
     /// # Errors
-    /// [`Error::Shape`] for fewer than two tokens; [`Error::NotFinite`].
+    /// [`Error::Shape`] for fewer than two tokens; [`Error::NotFinite`] for a token that is not finite.
     pub fn new(tokens: &[f32], width: usize) -> Result<Self> {
         const OPERATION: &str = "knowing a population";
         let n = tokens.len() / width.max(1);

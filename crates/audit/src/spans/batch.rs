@@ -69,8 +69,9 @@ impl SpanImage {
 /// `progress` gives `false` what was found so far is returned.
 ///
 /// # Errors
-/// [`Error::NotShared`] without positions, patch embedding or the first block's feed-forward layers; [`Error::Setting`] for
-/// a batch of more tokens than the model is wide, or no start; [`Error::NotFinite`]; [`Error::Vision`].
+/// [`Error::NotShared`] without positions, patch embedding or the first block's feed-forward layers; [`Error::Setting`] for a batch
+/// of more tokens than the model is wide, or no start; [`Error::NotFinite`] for a gradient that is not finite; [`Error::Vision`]
+/// where the model cannot be run at an image.
 pub fn recover(
     observed: &Observed<'_>,
     plan: &SearchPlan,

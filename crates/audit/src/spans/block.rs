@@ -220,3 +220,85 @@ fn softmax_columns_backward(d: &mut Mat<f64>, p: &Mat<f64>, scale: f64) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blindscope_vision::vit::{Parameters, Vit};
+
+    /// A model of one block whose tokens before it are its positions: patches and CLS token are zero.
+    fn one_block(heads: usize, layer_scale: bool) -> (Config, Parameters) {
+        let config = Config { layer_scale, ..Config::plain(32, 8, 24, 1, heads) };
+        let mut parameters = Parameters::zeros(&config);
+        let mut at = 0u32;
+        let mut varied = |values: &mut Vec<f32>, size: f32, around: f32| {
+            for value in values {
+                at = at.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                *value = around + size * ((at >> 8) as f32 / (1 << 24) as f32 - 0.5);
+            }
+        };
+        varied(&mut parameters.positions, 4.0, 0.0);
+        let block = &mut parameters.blocks[0];
+        for layer in [&mut block.qkv, &mut block.proj, &mut block.fc1, &mut block.fc2] {
+            varied(&mut layer.weight, 0.5, 0.0);
+            varied(&mut layer.bias, 0.5, 0.0);
+        }
+        for norm in [&mut block.norm1, &mut block.norm2] {
+            varied(&mut norm.gamma, 1.0, 1.0);
+            varied(&mut norm.beta, 1.0, 0.0);
+        }
+        varied(&mut block.scale1, 1.0, 1.0);
+        varied(&mut block.scale2, 1.0, 1.0);
+        (config, parameters)
+    }
+
+    /// What vision's forward pass gives for all tokens, `[d, t]`.
+    fn tokens(config: &Config, parameters: Parameters) -> Mat<f64> {
+        let model = Vit::new(config.clone(), parameters).unwrap();
+        let out = model.tokens(&vec![0.0; config.pixels()]).unwrap();
+        Mat::from_fn(config.width, config.tokens(), |i, k| f64::from(out[k * config.width + i]))
+    }
+
+    fn start(config: &Config, parameters: &Parameters) -> Mat<f64> {
+        let d = config.width;
+        Mat::from_fn(d, config.tokens(), |i, k| f64::from(parameters.positions[k * d + i]))
+    }
+
+    fn furthest(a: &Mat<f64>, b: &Mat<f64>) -> f64 {
+        let places = (0..a.ncols()).flat_map(|k| (0..a.nrows()).map(move |i| (i, k)));
+        places.map(|at| (a[at] - b[at]).abs()).fold(0.0, f64::max)
+    }
+
+    /// With nothing added by the second half, the final normalisation of vision's pass is what fc1 reads here.
+    #[test]
+    fn the_first_half_is_visions() {
+        for (heads, layer_scale) in [(1, false), (3, true), (4, false)] {
+            let (config, mut parameters) = one_block(heads, layer_scale);
+            let pass = Block::new(&config, &parameters.blocks[0]).forward(&start(&config, &parameters));
+            parameters.blocks[0].fc2.weight.fill(0.0);
+            parameters.blocks[0].fc2.bias.fill(0.0);
+            parameters.norm = parameters.blocks[0].norm2.clone();
+            let error = furthest(&pass.normed, &tokens(&config, parameters));
+            assert!(error < 1e-4, "{heads} heads: {error}");
+        }
+    }
+
+    /// With nothing added by the first half, vision's pass is the tokens and what fc2 makes of the hidden values here.
+    #[test]
+    fn the_hidden_values_are_visions() {
+        for layer_scale in [false, true] {
+            let (config, mut parameters) = one_block(3, layer_scale);
+            parameters.blocks[0].proj.weight.fill(0.0);
+            parameters.blocks[0].proj.bias.fill(0.0);
+            let (block, x) = (&parameters.blocks[0], start(&config, &parameters));
+            let pass = Block::new(&config, block).forward(&x);
+            let branch = Layer::new(&block.fc2).forward(&pass.hidden);
+            let scale = if layer_scale { wide(&block.scale2) } else { vec![1.0; config.width] };
+            let out = Mat::from_fn(x.nrows(), x.ncols(), |i, k| x[(i, k)] + scale[i] * branch[(i, k)]);
+            let norm = Normalise::new(&parameters.norm, config.norm_epsilon);
+            let expected = norm.affine(&norm.unit(&out).0);
+            let error = furthest(&expected, &tokens(&config, parameters));
+            assert!(error < 1e-4, "{error}");
+        }
+    }
+}

@@ -25,7 +25,8 @@ impl Decoder {
     /// Learns from tokens `[n, d]` and their pictures; `penalty` is relative to n.
     ///
     /// # Errors
-    /// [`Error::Shape`] for no picture, or tokens that do not pair up; [`Error::NotFinite`].
+    /// [`Error::Shape`] for no picture, or tokens that do not pair up; [`Error::NotFinite`] for a token or picture that is not
+    /// finite.
     pub fn train(tokens: &[f32], pictures: &[Picture], penalty: f64) -> Result<Self> {
         const OPERATION: &str = "training a decoder";
         let n = pictures.len();

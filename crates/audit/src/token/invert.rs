@@ -45,7 +45,8 @@ pub struct InversionStep {
 /// tiles, say) plus noise. When `progress` breaks, what is found so far is returned.
 ///
 /// # Errors
-/// [`Error::Shape`] when `tokens` is no whole number of tokens, [`Error::NotFinite`], [`Error::Vision`].
+/// [`Error::Shape`] when `tokens` is no whole number of tokens, [`Error::NotFinite`] where the search diverges, [`Error::Vision`]
+/// where the model cannot be run at an image.
 pub fn invert(
     model: &Vit,
     preprocess: &Preprocess,

@@ -57,7 +57,8 @@ pub fn final_len(params: &Parameters, drop: DropBits) -> usize {
 /// The bytes of a two-component ciphertext at level 0, without its low bits.
 ///
 /// # Errors
-/// [`Error::LevelMismatch`] above level 0, [`Error::Components`], [`Error::DropBits`].
+/// [`Error::LevelMismatch`] above level 0, [`Error::Components`] unless there are two components, [`Error::DropBits`] for more bits
+/// than the modulus has.
 pub fn encode_final(c: &Ciphertext, drop: DropBits) -> Result<Vec<u8>> {
     const OP: &str = "encode_final";
     drop.check(OP, &c.params)?;

@@ -29,8 +29,8 @@ impl Encoder {
     /// The plaintext whose slots hold `values`, the rest zero: `m = round(scale · τ^-1(values))`.
     ///
     /// # Errors
-    /// [`Error::TooManyValues`] above `N/2`; [`Error::ValueOutOfRange`] for what does not fit the modulus of
-    /// `level` at this scale; [`Error::NoSuchLevel`].
+    /// [`Error::TooManyValues`] above `N/2`; [`Error::ValueOutOfRange`] for what does not fit the modulus of `level` at this scale;
+    /// [`Error::NoSuchLevel`] above the parameters' highest level.
     pub fn encode_slots(&self, values: &[Complex64], level: Level, scale: Scale) -> Result<Plaintext> {
         const OP: &str = "encode_slots";
         self.params.check_level(OP, level)?;
@@ -84,7 +84,7 @@ impl Encoder {
     /// The plaintext with exactly these integer coefficients, the rest zero, at scale 1.
     ///
     /// # Errors
-    /// [`Error::TooManyValues`] above `N`; [`Error::NoSuchLevel`].
+    /// [`Error::TooManyValues`] above `N`; [`Error::NoSuchLevel`] above the parameters' highest level.
     pub fn encode_integers(&self, values: &[i64], level: Level) -> Result<Plaintext> {
         const OP: &str = "encode_integers";
         check_count(OP, values.len(), self.params.n())?;

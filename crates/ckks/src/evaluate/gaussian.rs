@@ -37,8 +37,8 @@ impl GaussianMatrix {
     /// The matrix `round(scale·w)`, `w` row after row, for ciphertexts at `level`.
     ///
     /// # Errors
-    /// [`Error::NoSuchLevel`], [`Error::ValueOutOfRange`] above 100 bits, [`Error::KeyShape`] for rows of
-    /// different lengths.
+    /// [`Error::NoSuchLevel`] above the parameters' highest level, [`Error::ValueOutOfRange`] above 100 bits, [`Error::KeyShape`]
+    /// for rows of different lengths.
     pub fn new(params: &Parameters, level: Level, w: &[Vec<Complex64>], scale: Scale) -> Result<Self> {
         const OP: &str = "gaussian matrix";
         params.check_level(OP, level)?;
@@ -91,9 +91,9 @@ impl Evaluator {
     /// `acc_r += Σ_j w_(r,j)·x_j`, shared among threads: slots multiply by complex constants, scales by the matrix's.
     ///
     /// # Errors
-    /// [`Error::Parameters`], [`Error::LevelMismatch`], [`Error::ScaleMismatch`],
-    /// [`Error::ScaleOverflow`], [`Error::Components`], [`Error::KeyShape`] for another number of rows or
-    /// columns.
+    /// [`Error::Parameters`] for operands of other parameters; [`Error::LevelMismatch`] and [`Error::ScaleMismatch`] for columns
+    /// that do not add up; [`Error::ScaleOverflow`] where the products' scale does not fit; [`Error::Components`] unless there are
+    /// two components; [`Error::KeyShape`] for another number of rows or columns.
     pub fn mul_gaussian_add_assign(
         &self,
         acc: &mut [Ciphertext],

@@ -71,7 +71,7 @@ impl Evaluator {
     /// `Σ a_i·b_i`, its second half divided by `P`: the start of a chain, or a link of one.
     ///
     /// # Errors
-    /// [`Error::Parameters`] for operands of other parameters; [`Error::LevelMismatch`], [`Error::ScaleMismatch`] for pairs that
+    /// [`Error::Parameters`] for operands of other parameters; [`Error::LevelMismatch`] and [`Error::ScaleMismatch`] for pairs that
     /// do not add up; [`Error::ScaleOverflow`] where the products' scale does not fit the level's modulus.
     pub fn mul_raised_sum(&self, pairs: &[(&RaisedCiphertext, &RaisedPlaintext)]) -> Result<LazyCiphertext> {
         const OP: &str = "mul_raised_sum";

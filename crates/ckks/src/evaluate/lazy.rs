@@ -67,7 +67,7 @@ impl Evaluator {
     /// `sum` with its slots moved left by `steps`, plus `a`: a step of Horner's rule.
     ///
     /// # Errors
-    /// As [`Self::rotate`], and [`crate::Error::LevelMismatch`], [`crate::Error::ScaleMismatch`].
+    /// As [`Self::rotate`], and [`crate::Error::LevelMismatch`] or [`crate::Error::ScaleMismatch`] where the two do not add up.
     pub fn rotate_then_add(
         &self,
         sum: &mut LazyCiphertext,

@@ -79,17 +79,6 @@ impl Evaluator {
         Ok(out)
     }
 
-    /// `a *= b` for a plaintext.
-    ///
-    /// # Errors
-    /// As [`Self::mul`].
-    pub fn mul_plain_assign(&self, a: &mut Ciphertext, b: &Plaintext) -> Result<()> {
-        self.check_plain("mul_plain", a, b)?;
-        a.scale = self.product_scale("mul_plain", a.level(), a.scale, b.scale)?;
-        a.components.iter_mut().for_each(|c| self.params.q().mul_assign(c, &b.poly));
-        Ok(())
-    }
-
     /// `Σ a_i·b_i` for plaintexts, reducing once for every sixteen products. The first pair sets level and scale; no pairs
     /// give zero at scale 1 on level 0.
     ///

@@ -48,7 +48,7 @@ impl Evaluator {
     /// The same message modulo fewer primes: scale and noise stay.
     ///
     /// # Errors
-    /// [`Error::Parameters`], [`Error::LevelMismatch`] if `level` is above `a`'s,
+    /// [`Error::Parameters`] for a ciphertext of other parameters, [`Error::LevelMismatch`] if `level` is above `a`'s,
     /// [`Error::ScaleOverflow`] if the scale does not fit there.
     pub fn drop_to_level(&self, a: &Ciphertext, level: Level) -> Result<Ciphertext> {
         let shape = self.dropped_shape(a, level)?;

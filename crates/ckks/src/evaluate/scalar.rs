@@ -27,7 +27,8 @@ impl Evaluator {
     /// `c·a` for a real number encoded at `scale`: slots grow by `c`, the scale by `scale`.
     ///
     /// # Errors
-    /// [`Error::Parameters`], [`Error::ScaleOverflow`], [`Error::ValueOutOfRange`] above 62 bits.
+    /// [`Error::Parameters`] for a ciphertext of other parameters, [`Error::ScaleOverflow`] where the product's scale does not fit
+    /// the level's modulus, [`Error::ValueOutOfRange`] above 62 bits.
     pub fn mul_scalar(&self, a: &Ciphertext, c: f64, scale: Scale) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.mul_scalar_assign(&mut out, c, scale)?;
@@ -51,7 +52,7 @@ impl Evaluator {
     /// `a + c` in every slot, `c` rounded at `a`'s scale.
     ///
     /// # Errors
-    /// [`Error::Parameters`], [`Error::ValueOutOfRange`] for what does not fit the modulus.
+    /// [`Error::Parameters`] for a ciphertext of other parameters, [`Error::ValueOutOfRange`] for what does not fit the modulus.
     pub fn add_scalar(&self, a: &Ciphertext, c: f64) -> Result<Ciphertext> {
         let mut out = a.clone();
         self.add_scalar_assign(&mut out, c)?;

@@ -25,13 +25,6 @@ impl SwitchingKey {
         Self { params: self.params.clone(), b: cut(&self.b), a: cut(&self.a), half: self.half }
     }
 
-    /// Bytes of this key with a seed for its uniform half: one residue a coefficient and prime, at the prime's width.
-    pub fn seeded_bytes(&self) -> usize {
-        let basis = Self::basis_at(&self.params, self.level());
-        let bits: usize = basis.primes().iter().map(|p| p.modulus().bits() as usize).sum();
-        self.b.len() * bits * self.params.n() / 8 + 32
-    }
-
     /// The primes of a key for levels up to `level`: its ciphertext primes, then the special ones.
     pub(crate) fn basis_at(params: &Parameters, level: Level) -> Basis {
         let q = params.q().prefix(level.limbs());

@@ -13,28 +13,6 @@ pub fn depth_two() -> ParametersLiteral {
     }
 }
 
-/// Three multiplications at scale `2^40`, `N = 8192`: linear layer, square, linear layer.
-pub fn square_head() -> ParametersLiteral {
-    ParametersLiteral {
-        log_n: 13,
-        ciphertext: ModulusLiteral::bits(&[46, 40, 40, 40]),
-        special: ModulusLiteral::bits(&[46]),
-        log2_scale: 40,
-        security: Security::Classical128,
-    }
-}
-
-/// Two multiplications at scale `2^30`, `N = 8192`, within the quantum row.
-pub fn depth_two_quantum() -> ParametersLiteral {
-    ParametersLiteral {
-        log_n: 13,
-        ciphertext: ModulusLiteral::bits(&[42, 36, 36]),
-        special: ModulusLiteral::bits(&[42]),
-        log2_scale: 36,
-        security: Security::Quantum128,
-    }
-}
-
 /// One multiplication, `N = 4096`: a linear head.
 pub fn linear_head() -> ParametersLiteral {
     ParametersLiteral {

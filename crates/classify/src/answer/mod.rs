@@ -147,7 +147,7 @@ impl Answer {
     /// Reads the answer to a question of this many tokens.
     ///
     /// # Errors
-    /// [`Error::Wire`], [`Error::Count`] for more tokens than the plan has.
+    /// [`Error::Wire`] for bytes that are cut, longer or of another kind, [`Error::Count`] for more tokens than the plan has.
     pub fn from_bytes(plan: &Plan, tokens: usize, bytes: &[u8]) -> Result<Self> {
         let wire = |source| Error::Wire { object: "answer", source };
         crate::question::check_tokens("answer", plan, tokens)?;

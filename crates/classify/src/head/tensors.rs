@@ -38,7 +38,8 @@ impl Head {
     /// tensors.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::SafeTensors`], [`Error::Tensor`], or as [`Self::new`].
+    /// [`Error::TooLarge`] for a file that is not read whole, [`Error::SafeTensors`] for bytes of another format, [`Error::Tensor`]
+    /// for a tensor that is missing, strange or of another type, or as [`Self::new`].
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
             return Err(Error::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
@@ -200,7 +201,7 @@ impl Tensors<'_> {
         let values = match tensor.dtype() {
             Dtype::F64 => data.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect(),
             Dtype::F32 => data.as_chunks().0.iter().map(|b| f64::from(f32::from_le_bytes(*b))).collect(),
-            other => return Err(refused(name, format!("{other:?}"), "F64 or F32")),
+            other => return Err(refused(name, other.to_string(), "F64 or F32")),
         };
         Ok((tensor.shape().to_vec(), values))
     }

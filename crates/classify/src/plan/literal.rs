@@ -92,7 +92,8 @@ impl PlanLiteral {
     /// Reads a plan; [`crate::Plan::open`] checks it.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::Json`], [`Error::Length`] for a plan of another version.
+    /// [`Error::TooLarge`] for more bytes than a plan has, [`Error::Json`] for text that is no plan, [`Error::Length`] for a plan
+    /// of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         #[derive(Deserialize)]
         struct Versioned {

@@ -185,7 +185,7 @@ impl Plan {
     /// Reads and checks a published plan.
     ///
     /// # Errors
-    /// [`Error::TooLarge`], [`Error::Json`], or as [`Self::open`].
+    /// [`Error::TooLarge`] for more bytes than a plan has, [`Error::Json`] for text that is no plan, or as [`Self::open`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         Self::open(PlanLiteral::from_bytes(bytes)?)
     }

@@ -136,7 +136,7 @@ pub(crate) fn open_parts(
     bundle.take(1).read_to_end(&mut rest).map_err(Error::io(OPEN))?;
     if !rest.is_empty() {
         let expected = (sealed.len() * study.roster().parties()) as u64;
-        return Err(Error::Length { op: OPEN, expected, found: expected + 1 });
+        return Err(Error::Trailing { op: OPEN, expected });
     }
     Ok(KeyShare::combine(ceremony, me.party(), parts)?)
 }

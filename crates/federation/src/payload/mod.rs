@@ -53,7 +53,7 @@ pub const MAX_INPUT: u64 = 4 << 30;
 pub(crate) fn read_input(input: Option<&Blob>, blobs: &dyn Blobs) -> Result<Vec<u8>> {
     let Some(blob) = input else { return Ok(Vec::new()) };
     if blob.len > MAX_INPUT {
-        return Err(Error::Length { op: "read input", expected: MAX_INPUT, found: blob.len });
+        return Err(Error::Oversize { what: "input of a round", found: blob.len, max: MAX_INPUT });
     }
     let mut bytes = Vec::with_capacity(blob.len as usize);
     open("read input", blobs, blob)?.read_to_end(&mut bytes).map_err(Error::io("read input"))?;

@@ -100,7 +100,7 @@ impl Commitment {
     pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
         let max = Self::max_len(round);
         if bytes.len() > max {
-            return Err(Error::Oversize { what: WHAT, found: bytes.len(), max });
+            return Err(Error::Oversize { what: WHAT, found: bytes.len() as u64, max: max as u64 });
         }
         let one = SignedUpload::len(round);
         let short = || Error::Length { op: WHAT, expected: 40, found: bytes.len() as u64 };

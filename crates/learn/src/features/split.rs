@@ -116,8 +116,8 @@ pub fn hold_out(dataset: &Dataset, share: f64, seed: u64) -> Result<(Dataset, Da
 /// the parts. The same split again replaces its files.
 ///
 /// # Errors
-/// [`Error::OtherSplit`] for a folder with parts of another split, which would pass for parts of this one;
-/// [`Error::Vision`] and [`Error::Write`].
+/// [`Error::OtherSplit`] for a folder with parts of another split, which would pass for parts of this one; [`Error::Vision`] for
+/// features that cannot be read; [`Error::Write`] for parts that cannot be written.
 pub fn write_parts(features: &Features, split: &Split, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let failed = |path: &Path| {
         let path = path.to_owned();

@@ -56,8 +56,8 @@ impl Agreed {
     /// What a job of kind `inference-keys` or `encrypted-head` agrees on. `start` is the result that it starts from.
     ///
     /// # Errors
-    /// [`Error::Settings`], [`Error::Setting`]; [`Error::Bytes`] for a start that is no polynomial head of this shape;
-    /// [`Error::Head`] where no plan serves it.
+    /// [`Error::Settings`] for settings of another kind; [`Error::Setting`] for one out of range; [`Error::Bytes`] for a start that
+    /// is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
     pub fn of(spec: &JobSpec, start: &[u8]) -> Result<Self> {
         let settings: EncryptedHeadSettings = super::job::settings(spec)?;
         settings.check()?;
@@ -248,8 +248,8 @@ fn list(numbers: &[u32]) -> String {
 /// from.
 ///
 /// # Errors
-/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`]; [`Error::Bytes`] for a
-/// start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
+/// [`Error::Settings`] for settings of another kind, or a key whose masks have no room; [`Error::Setting`] for one out of range;
+/// [`Error::Bytes`] for a start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
 pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
     let literal = study.literal();

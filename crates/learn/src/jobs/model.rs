@@ -95,7 +95,7 @@ impl Model {
     /// The head of a name.
     ///
     /// # Errors
-    /// [`Error::Bytes`] when there is none; [`Error::Head`].
+    /// [`Error::Bytes`] when there is none; [`Error::Head`] for one that cannot be evaluated.
     pub fn head_named(&self, name: &str) -> Result<Head> {
         let found = self.heads.iter().find(|h| h.name == name);
         let names = || self.heads.iter().map(|h| h.name.as_str()).collect::<Vec<_>>().join(", ");

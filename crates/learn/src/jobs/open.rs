@@ -63,7 +63,8 @@ pub struct HistoryLine {
 /// Opens what a site learns from, under the terms of its study: labels by name, features and tiles of its backbone.
 ///
 /// # Errors
-/// [`Error::Data`] for what [`Terms::examples`] refuses, with the file; [`Error::Features`], [`Error::Vision`] for files that are not what they should be; [`Error::File`].
+/// [`Error::Data`] for what [`Terms::examples`] refuses, with the file; [`Error::Features`] or [`Error::Vision`] for files that are
+/// not what they should be; [`Error::File`] for one that cannot be read.
 pub fn open_site(kit: &Path, settings: &SiteSettings, terms: &Terms) -> Result<SiteLearner> {
     let at = |path: &PathBuf| kit.join(path);
     let tiles = match (&settings.tiles, &settings.backbone) {

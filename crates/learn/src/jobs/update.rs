@@ -85,7 +85,7 @@ impl UpdateState {
     /// The shared backbone with the change applied, and the head.
     ///
     /// # Errors
-    /// [`Error::Data`] for a backbone of another size; [`Error::Vision`].
+    /// [`Error::Data`] for a backbone of another size; [`Error::Vision`] for a part that it does not have.
     pub fn apply(&self, backbone: &Vit, settings: &UpdateSettings) -> Result<(Vit, Classifier)> {
         let mut start = Start::new(backbone, settings)?;
         start.add(&self.change)?;
@@ -95,7 +95,7 @@ impl UpdateState {
     /// The head alone, as it is evaluated under encryption. It needs no backbone, so the coordinator can serve it.
     ///
     /// # Errors
-    /// [`Error::Data`] for fewer values than the head has; [`Error::Head`].
+    /// [`Error::Data`] for fewer values than the head has; [`Error::Head`] for one that cannot be evaluated.
     pub fn head(&self, settings: &UpdateSettings) -> Result<Head> {
         let mut head = classifier(settings)?;
         let before = head_values(&head);

@@ -86,7 +86,8 @@ const FILES: [(&str, bool, Option<u64>); 3] = [
 /// and meet their digest are not fetched again. Nothing takes a file's place before its digest is right.
 ///
 /// # Errors
-/// [`Error`]; what was fetched of a file before an interruption is kept and taken up by the next call.
+/// [`Error`] where the hub cannot be reached, refuses or sends other bytes, or the disk takes no more; what was fetched of a file
+/// before an interruption is kept and taken up by the next call.
 pub fn fetch(
     request: &FetchRequest,
     store: &Store,

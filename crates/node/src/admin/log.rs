@@ -60,7 +60,7 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
 /// The receipts that a site's kit holds: proof of how far the log went when the site last heard of it.
 ///
 /// # Errors
-/// [`Error`]; the site must not be running.
+/// [`Error`] where the kit or its log cannot be read: the site must not be running.
 pub async fn receipts(kit: &Kit) -> Result<Vec<Record>> {
     let settings: crate::kit::PartySettings = kit.settings(&[])?;
     let study = kit.study()?;

@@ -27,7 +27,8 @@ const MAX_RECEIPT: u64 = 1 << 12;
 /// The secret that answers come back under is forgotten at the end.
 ///
 /// # Errors
-/// [`Error`]; [`Error::JobFailed`] for a question that the sites could not answer.
+/// [`Error`] where the coordinator cannot be reached or refuses; [`Error::JobFailed`] for a question that the sites could not
+/// answer.
 pub async fn predict_encrypted(
     kit: &Kit,
     overrides: &[String],

@@ -24,7 +24,8 @@ pub struct Init {
 /// says otherwise. A file that somebody edited is left alone unless `force`.
 ///
 /// # Errors
-/// [`Error::Kit`] for an edited file, or where name or address are not known; [`Error::File`], [`Error::Settings`].
+/// [`Error::Kit`] for an edited file, or where name or address are not known; [`Error::File`] where the kit cannot be read or
+/// written; [`Error::Settings`] for settings that are none.
 pub fn init(kit: &Kit, init: &Init, force: bool) -> Result<PathBuf> {
     let path = kit.startup("settings.toml");
     let before = if path.exists() { Some(config::load::<PartySettings>(&path, &[])?) } else { None };

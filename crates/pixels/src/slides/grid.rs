@@ -27,7 +27,8 @@ impl Grid {
     /// Corners of tiles in pixels of level 0.
     ///
     /// # Errors
-    /// [`SlideProblem::TooLarge`] for outlines or slides beyond any bound; [`SlideProblem::TooManyTiles`].
+    /// [`SlideProblem::TooLarge`] for outlines or slides beyond any bound; [`SlideProblem::TooManyTiles`] for more tiles than a
+    /// slide may have.
     pub fn tiles(
         self,
         outlines: &[Outline],

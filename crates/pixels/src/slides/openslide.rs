@@ -186,7 +186,7 @@ impl OpenSlide {
     /// Opens a slide.
     ///
     /// # Errors
-    /// [`SlideProblem`]; [`SlideProblem::Unsupported`] without a library of at least 4.0.1.
+    /// [`SlideProblem`] for what the library refuses; [`SlideProblem::Unsupported`] without a library of at least 4.0.1.
     pub(super) fn open(path: &Path) -> Result<Self, SlideProblem> {
         let source = Source::open(path)?;
         let functions = functions()?;

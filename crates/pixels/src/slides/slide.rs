@@ -68,7 +68,7 @@ impl Slide {
     /// Opens a slide.
     ///
     /// # Errors
-    /// [`SlideProblem`], by name.
+    /// [`SlideProblem`] for a file that is no slide, or a damaged or unsupported one.
     pub fn open(path: &Path, opener: Opener) -> Result<Self, SlideProblem> {
         let container = match opener {
             Opener::Native => native(path)?,

@@ -48,7 +48,7 @@ impl Source {
     /// Fills `out` from position `at`.
     ///
     /// # Errors
-    /// [`SlideProblem::Truncated`] when the file ends before; [`SlideProblem::Unreadable`].
+    /// [`SlideProblem::Truncated`] when the file ends before; [`SlideProblem::Unreadable`] when the disk fails.
     pub(super) fn read(&self, at: u64, out: &mut [u8]) -> Result<(), SlideProblem> {
         let wanted = at.checked_add(out.len() as u64);
         if wanted.is_none_or(|end| end > self.length) {

@@ -8,9 +8,14 @@
     reason = "shared by the test files"
 )]
 
-use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
-use blindscope_ring::Prime;
-use blindscope_threshold::Integers;
+use rand_core::CryptoRng;
+
+use blindscope_ckks::{
+    Ciphertext, ModulusLiteral, Parameters, ParametersLiteral, Plaintext, PublicEncryptor, PublicKey, Scale,
+    Security,
+};
+use blindscope_ring::{Ntt, Poly, Prime};
+use blindscope_threshold::{Committee, Decryption, DecryptionSession};
 use blindscope_wire::{packed_len, unpack};
 
 /// One prime of 60 bits, sixteen coefficients: the product of two masks stays far below it, as under every real set.
@@ -43,8 +48,24 @@ pub fn short_solution(a: u64, b: u64, v: u64, p: &Prime) -> (i128, i128) {
     (x.0 - k * u.0 - l * w.0, x.1 - k * u.1 - l * w.1)
 }
 
-pub fn words(h: &Integers, n: usize) -> Vec<u64> {
-    (0..n).map(|c| h.words()[c * h.width()]).collect()
+/// An encryption of zero, and its `c_1`, evaluations.
+pub fn zero(key: &PublicKey, rng: &mut impl CryptoRng) -> (Ciphertext, Vec<u64>) {
+    let params = key.params();
+    let nothing = Plaintext::from_polynomial(params, params.q().zero(), Scale::ONE);
+    let ciphertext = PublicEncryptor::new(key).encrypt(&nothing, rng).unwrap();
+    let c1 = ciphertext.components()[1].limb(0).to_vec();
+    (ciphertext, c1)
+}
+
+/// The coefficients of the share of a ciphertext that a session sends, out of its bytes.
+pub fn sent(session: DecryptionSession, ciphertext: &Ciphertext, committee: &Committee) -> Vec<u64> {
+    let round = session.transcript().clone();
+    let shape = Decryption::new(&round, ciphertext, 0).unwrap().collector(committee).shape().clone();
+    let bytes = session.share(ciphertext).unwrap().0.to_bytes(&round, &shape);
+    let q = round.params().q();
+    let mut share: Poly<Ntt> = q.zero();
+    share.limb_mut(0).copy_from_slice(&evaluations(round.params(), &bytes));
+    q.to_coeff(share).limb(0).to_vec()
 }
 
 pub fn evaluations(params: &Parameters, bytes: &[u8]) -> Vec<u64> {

@@ -86,7 +86,7 @@ impl Client {
     /// Fetches a blob of exactly `len` bytes into `sink` and checks its digest.
     ///
     /// # Errors
-    /// [`Error`]; then `sink` may hold a part of it.
+    /// [`Error`] where the server cannot be reached, refuses, or sends other bytes; then `sink` may hold a part of it.
     pub async fn fetch<W: Write + Send + 'static>(
         &self,
         digest: Digest,

@@ -120,8 +120,9 @@ impl Reception {
 
     fn slow(&self, received: u64, len: u64) -> Refusal {
         let message = format!(
-            "upload: {received} of {len} bytes came in time; after {:?} at least {} bytes a second are needed",
-            self.limits.grace, self.limits.rate
+            "upload: {received} of {len} bytes came in time; after {} s at least {} bytes a second are needed",
+            self.limits.grace.as_secs_f64(),
+            self.limits.rate
         );
         Refusal::new(Class::Late, "too-slow", message)
             .fact("received", received)

@@ -113,7 +113,7 @@ impl FeatureCache {
     /// Stores features of images; they are on disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Io`]; what was stored before stays.
+    /// [`Error::Io`] where the cache cannot be written; what was stored before stays.
     pub fn insert(&mut self, rows: Vec<([u8; 32], Vec<f32>)>) -> Result<()> {
         let mut bytes = Vec::new();
         for (digest, values) in &rows {

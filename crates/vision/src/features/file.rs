@@ -36,7 +36,7 @@ impl Features {
     /// Writes the file; a reader sees the old one or the new one, nothing between.
     ///
     /// # Errors
-    /// As [`Features::check`]; [`Error::Io`].
+    /// As [`Features::check`]; [`Error::Io`] where the file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
         self.check_columns()?;
         let labels = whole(self.labels.iter().map(|l| l.map_or(u64::MAX, |l| l as u64)));

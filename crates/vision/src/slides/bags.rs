@@ -26,7 +26,8 @@ impl Bag {
     /// Reads one file.
     ///
     /// # Errors
-    /// [`Error::Format`] for a damaged file, a value that is not finite, or coordinates of another number than rows; [`Error::Io`].
+    /// [`Error::Format`] for a damaged file, a value that is not finite, or coordinates of another number than rows; [`Error::Io`]
+    /// where it cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
         Self::read_into(path, &Scratch::new(&std::env::temp_dir()))
     }
@@ -85,7 +86,7 @@ impl Bags {
     /// Lists a folder of `NAME.h5`, or a run's folder that holds one folder of features.
     ///
     /// # Errors
-    /// [`Error::Data`] when there is no file, or several folders of features; [`Error::Io`].
+    /// [`Error::Data`] when there is no file, or several folders of features; [`Error::Io`] where the folder cannot be read.
     pub fn open(folder: &Path) -> Result<Self> {
         let mut features = vec![folder.to_owned()];
         for scale in entries(folder)?.into_iter().filter(|p| p.is_dir()) {

@@ -17,7 +17,7 @@ const MOST_POINTS: usize = 20_000_000;
 /// Annotations whose class QuPath names `Ignore*` are left out.
 ///
 /// # Errors
-/// [`Error::Format`] for other content, [`Error::Io`].
+/// [`Error::Format`] for other content, [`Error::Io`] where it cannot be read.
 pub fn read_outlines(path: &Path) -> Result<Vec<Outline>> {
     let length = std::fs::metadata(path).map_err(Error::io("reading", path))?.len();
     let bad = |reason: String| Error::format(FORMAT, path, reason);

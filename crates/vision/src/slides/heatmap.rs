@@ -58,7 +58,8 @@ impl TilePrediction {
 /// `NAME.geojson` with probabilities as measurements. Returns both paths.
 ///
 /// # Errors
-/// [`Error::Data`] when the slide cannot be opened any more, or its record does not tell the size of tiles; [`Error::Io`].
+/// [`Error::Data`] when the slide cannot be opened any more, or its record does not tell the size of tiles; [`Error::Io`] where the
+/// picture cannot be written.
 pub fn draw_predictions(
     record: &SlideRecord,
     tiles: &[TilePrediction],

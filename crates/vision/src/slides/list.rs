@@ -1,6 +1,6 @@
 //! Which slides there are: a folder, or a CSV that names files, cases and labels.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::data::Rejected;
@@ -103,12 +103,6 @@ impl SlideTable {
     pub fn facts(&self, name: &str) -> Option<&SlideFacts> {
         self.rows.get(&plain_name(name)).map(|(_, facts)| facts)
     }
-
-    /// Names that a list of slides has not.
-    pub fn unknown_to(&self, slides: &[SlideEntry]) -> Vec<String> {
-        let known: HashSet<String> = slides.iter().map(|s| plain_name(&s.name)).collect();
-        self.rows.keys().filter(|name| !known.contains(*name)).cloned().collect()
-    }
 }
 
 /// A slide's name without a slide's ending.
@@ -126,7 +120,8 @@ fn name_of(path: &Path) -> String {
 /// Slides of a folder and the folders in it, or of a CSV with a column `path`.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Format`]; [`Error::Data`] when two slides would have one name, or there is none.
+/// [`Error::Io`] where a file or folder cannot be read; [`Error::Format`] for a table that is none; [`Error::Data`] when two slides
+/// would have one name, or there is none.
 pub fn list_slides(path: &Path, facts: Option<&SlideTable>) -> Result<SlideList> {
     let mut list = if path.is_dir() { from_folder(path)? } else { from_csv(path)? };
     if let Some(table) = facts {

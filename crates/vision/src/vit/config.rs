@@ -105,9 +105,25 @@ impl Config {
         Self::plain(200, 25, 768, 12, 12)
     }
 
-    /// DINOv2 ViT-B/14 with four registers and layer scale at 224.
-    pub fn dinov2_base_registers() -> Self {
-        Self { registers: 4, layer_scale: true, ..Self::plain(224, 14, 768, 12, 12) }
+    /// The text that a backbone's digest is of. It names every field that a token depends on, as the first release wrote it: a field that
+    /// is renamed here must keep its name there. The model's own head and the way positions were resampled touch no token.
+    pub(super) fn identity(&self) -> String {
+        let mlp = match self.mlp {
+            Mlp::Gelu => "Gelu",
+            Mlp::SwiGlu => "SwiGlu",
+        };
+        let pooling = match self.pooling {
+            Pooling::Cls => "Cls",
+            Pooling::Mean => "Mean",
+            Pooling::ClsMean => "ClsMean",
+        };
+        let Self { image, patch, width, depth, heads, hidden, registers, .. } = self;
+        let Self { prefix_positions, qkv_bias, layer_scale, norm_epsilon, .. } = self;
+        format!(
+            "Config {{ image: {image}, patch: {patch}, width: {width}, depth: {depth}, heads: {heads}, hidden: {hidden}, mlp: {mlp}, \
+             registers: {registers}, prefix_positions: {prefix_positions}, qkv_bias: {qkv_bias}, layer_scale: {layer_scale}, \
+             norm_epsilon: {norm_epsilon:?}, classes: 0, interpolation: Bicubic, pooling: {pooling} }}"
+        )
     }
 
     /// Patches `n` of an image.
@@ -218,6 +234,28 @@ mod tests {
         let config = Config::paper();
         config.check().unwrap();
         assert_eq!((config.patches(), config.tokens(), config.width), (64, 65, 768));
+    }
+
+    /// Digests of backbones are of this text: feature files of every release name them.
+    #[test]
+    fn the_text_of_a_digest_stays_what_it_was() {
+        let paper = "Config { image: 200, patch: 25, width: 768, depth: 12, heads: 12, hidden: 3072, mlp: Gelu, registers: 0, \
+                     prefix_positions: 1, qkv_bias: true, layer_scale: false, norm_epsilon: 1e-6, classes: 0, interpolation: Bicubic, \
+                     pooling: Cls }";
+        assert_eq!(Config::paper().identity(), paper);
+        let interpolation = Interpolation::Bicubic;
+        for (mlp, pooling) in [(Mlp::Gelu, Pooling::Mean), (Mlp::SwiGlu, Pooling::ClsMean)] {
+            let config = Config {
+                mlp,
+                pooling,
+                registers: 4,
+                norm_epsilon: 1e-5,
+                interpolation,
+                ..Config::vit_base()
+            };
+            // The first release hashed what the compiler derives.
+            assert_eq!(config.identity(), format!("{config:?}"));
+        }
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! A block's forward pass: x += s₁·Attention(LN(x)); x += s₂·MLP(LN(x)), pre-norm (Xiong et al., arXiv 2002.04745).
 //!
-//! There is one, whatever it is for. What a backward pass needs is what a [`Workspace`] made for recording keeps.
+//! There is one of it for every token, whatever it is for: what a backward pass needs is what a [`Workspace`] made for recording keeps.
+//! Three others say the same again, each held against this one by a test: [`BlockParameters::forward_class`] below, the last block for the
+//! CLS token alone; the graphics processor's, whose kernels are in `gpu`; and the audit's, in `f64`, whose derivatives by inputs no
+//! training needs.
 //!
 //! | step | shape |
 //! | --- | --- |

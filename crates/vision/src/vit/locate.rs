@@ -12,7 +12,8 @@ const INDEX: &str = "model.safetensors.index.json";
 /// `.safetensors` file, whatever its name.
 ///
 /// # Errors
-/// [`Error::Format`] for a folder with none or several, saying what lies there instead and what to do; [`Error::Io`].
+/// [`Error::Format`] for a folder with none or several, saying what lies there instead and what to do; [`Error::Io`] where the
+/// folder cannot be read.
 pub fn locate(path: &Path) -> Result<PathBuf> {
     if !path.is_dir() {
         return Ok(path.to_owned());

@@ -1,7 +1,8 @@
 //! Vision Transformers (Dosovitskiy et al., arXiv 2010.11929) in the forms that pathology uses.
 //!
-//! To read it: `forward` is a block with its shapes, `attention` and `linear` are what it calls, `model` puts blocks between patches and
-//! CLS tokens, `backward` is the derivative of `forward`. What else is here reads weights and their names.
+//! To read it: `forward` is a block with its shapes, `attention` and `linear` are what it calls, `tokens` puts blocks between patches
+//! and CLS tokens; `backward` and `recording` are the derivatives of both, `model` is the value that they are methods of. What else is
+//! here reads weights and their names.
 //!
 //! Dimension letters: `b` images, `t` tokens, `d` width, `h` heads, `e = d/h` head width, `f` hidden width.
 
@@ -21,6 +22,8 @@ mod names;
 mod norm;
 mod parameters;
 mod position;
+mod recording;
+mod tokens;
 mod weights;
 
 pub use block::BlockParameters;
@@ -31,9 +34,10 @@ pub use gpu::GpuVit;
 pub use linear::{Adapter, Linear};
 pub(crate) use locate::CONVERT;
 pub use locate::locate;
-pub use model::{Recording, Vit};
+pub use model::Vit;
 pub use norm::Norm;
 pub(crate) use parameters::fill_normal;
 pub use parameters::{Parameters, TensorSpec};
 pub use position::Interpolation;
-pub use weights::{Described, describe, infer_config, load, load_with, save};
+pub use recording::Recording;
+pub use weights::{Described, describe, load, load_with, save};

@@ -42,7 +42,8 @@ pub struct Described {
 /// and the tensors tell of the model.
 ///
 /// # Errors
-/// [`Error::Setting`] for a field that is not carried out or that the tensors contradict, as [`infer_config`] and [`locate`].
+/// [`Error::Setting`] for a field that is not carried out or that the tensors contradict; [`Error::Format`] when the file holds no
+/// Vision Transformer; [`Error::Config`] when the heads have to be told; as [`locate`].
 pub fn describe(path: &Path, json: Option<&Path>, heads: Option<usize>) -> Result<Described> {
     let weights = locate(path)?;
     let card = Card::read(&weights, json)?;
@@ -114,18 +115,13 @@ pub fn save(model: &Vit, path: &Path) -> Result<()> {
 /// Under this key a file of ours carries its configuration: shapes alone do not tell the heads.
 const CONFIG_NOTE: &str = "blindscope.config";
 
-/// The configuration of a file that [`save`] wrote, or else what a timm or DINOv2 checkpoint's shapes tell. Heads cannot
-/// be seen in shapes: they are `heads`, or the width in heads of 64 for the widths of ViT-Ti/S/B/L/g, where every published
-/// model has them so.
+/// The configuration of a file that [`save`] wrote, or else what the shapes of a timm or DINOv2 checkpoint tell, with what a timm
+/// configuration `told`, and where. Heads cannot be seen in shapes: they are `heads`, or the width in heads of 64 for the widths of
+/// ViT-Ti/S/B/L/g, where every published model has them so.
 ///
 /// # Errors
 /// [`Error::Format`] when the file holds no Vision Transformer or uses Hugging Face names (which come with a
 /// `config.json`), [`Error::Config`] when the heads have to be told.
-pub fn infer_config(path: &Path, heads: Option<usize>) -> Result<Config> {
-    infer(path, heads, None)
-}
-
-/// As [`infer_config`], with what a timm configuration told, and where.
 fn infer(path: &Path, heads: Option<usize>, told: Option<(&Told, &Path)>) -> Result<Config> {
     let file = TensorFile::open(path)?;
     if let Some(note) = file.note(CONFIG_NOTE) {

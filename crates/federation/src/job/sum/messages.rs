@@ -10,7 +10,7 @@ use crate::{Blob, Blobs, Error, Mark, Result, SettledProof};
 pub(super) fn read(blobs: &dyn Blobs, blob: &Blob, max: u64) -> Result<Vec<u8>> {
     const OP: &str = "read a sum's message";
     if blob.len > max {
-        return Err(Error::Length { op: OP, expected: max, found: blob.len });
+        return Err(Error::Oversize { what: "a sum's message", found: blob.len, max });
     }
     let mut bytes = Vec::with_capacity(blob.len as usize);
     payload::open(OP, blobs, blob)?.take(max).read_to_end(&mut bytes).map_err(Error::io(OP))?;

@@ -52,7 +52,7 @@ impl Authority {
     /// A new authority of a study, written to `certificate` and `key`.
     ///
     /// # Errors
-    /// [`Error::File`] where the key's file exists; [`Error::Certificate`].
+    /// [`Error::File`] where the key's file exists; [`Error::Certificate`] where the library makes none.
     pub fn create(
         study: &str,
         key: &IdentityKey,

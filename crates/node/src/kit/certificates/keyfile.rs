@@ -22,7 +22,7 @@ const MAX: u64 = 4096;
 /// The key as PKCS#8 PEM.
 ///
 /// # Errors
-/// [`Error::Certificate`], a defect.
+/// [`Error::Certificate`] where the library makes no key: a defect.
 pub fn identity_pem(key: &IdentityKey) -> Result<Zeroizing<String>> {
     let mut der = Zeroizing::new(PKCS8_V1.to_vec());
     der.extend_from_slice(&*key.to_bytes());

@@ -169,7 +169,8 @@ impl Directory {
     /// Value `index` of an integer entry; none without the entry.
     ///
     /// # Errors
-    /// [`SlideProblem::Damaged`] for another type or an index beyond its values; [`SlideProblem::Truncated`].
+    /// [`SlideProblem::Damaged`] for another type or an index beyond its values; [`SlideProblem::Truncated`] when the file ends
+    /// before them.
     pub(super) fn number_at(
         &self,
         source: &Source,

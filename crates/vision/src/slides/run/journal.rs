@@ -41,7 +41,7 @@ impl Journal {
     /// that is computed in other company could differ in its last bit.
     ///
     /// # Errors
-    /// [`Error::Io`], also when another process holds it.
+    /// [`Error::Io`] where it cannot be opened, also when another process holds it.
     pub(super) fn open(path: &Path, job: &[u8; 32], width: usize, batch: usize) -> Result<Self> {
         let io = |operation| Error::io(operation, path);
         let file =
@@ -103,7 +103,7 @@ impl Journal {
     /// Appends outcomes; a process that is killed afterwards has not lost them.
     ///
     /// # Errors
-    /// [`Error::Io`]; what was there stays.
+    /// [`Error::Io`] where the line cannot be written; what was there stays.
     pub(super) fn append(&mut self, outcomes: &[Outcome]) -> Result<()> {
         let mut bytes = Vec::new();
         for outcome in outcomes {

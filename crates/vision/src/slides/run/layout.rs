@@ -41,7 +41,8 @@ impl RunFolder {
     /// Makes the folders; one folder holds features of one backbone under one set of settings.
     ///
     /// # Errors
-    /// [`Error::Data`] when the folder belongs to other settings or another backbone, [`Error::Io`].
+    /// [`Error::Data`] when the folder belongs to other settings or another backbone, [`Error::Io`] where it cannot be made or
+    /// read.
     pub(super) fn create(&self, settings: &SlideSettings, backbone: &[u8; 32]) -> Result<()> {
         for folder in [
             self.patches_folder(),

@@ -103,8 +103,8 @@ struct Loaded {
 /// `progress` is called after every batch; when it breaks, the run stops there, and the same call takes up at the next batch.
 ///
 /// # Errors
-/// [`Error::Cancelled`] when `progress` breaks; [`Error::Data`] for a folder of another run; [`Error::Io`] when results cannot
-/// be written; [`Error::Gpu`].
+/// [`Error::Cancelled`] when `progress` breaks; [`Error::Data`] for a folder of another run; [`Error::Io`] when results cannot be
+/// written; [`Error::Gpu`] when the graphics processor is lost.
 pub fn extract_slides(
     engine: &Engine,
     run: &SlideRun<'_>,

@@ -151,7 +151,10 @@ fn square(f: &mut Fields, name: &str) -> Result<Option<usize>> {
         None => Ok(None),
         Some(Resize::Shorter(side)) => Ok(Some(side)),
         Some(Resize::Exact { width, height }) if width == height => Ok(Some(width)),
-        Some(other) => Err(f.refuse(name, &format!("{other:?}"), "the model takes squares")),
+        Some(Resize::Exact { width, height }) => {
+            Err(f.refuse(name, &format!("{width}×{height}"), "the model takes squares"))
+        }
+        Some(Resize::Keep) => Err(f.refuse(name, &"no size", "the model takes squares")),
     }
 }
 

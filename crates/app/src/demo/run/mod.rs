@@ -52,7 +52,8 @@ pub struct DemoOutcome {
 /// Runs the demo; `tell` hears what happens, and once `cancel` is set the demo stops at the next point where nothing is lost.
 ///
 /// # Errors
-/// [`Error`]; [`Error::is_stop`] tells a stop from a fault. The same options in the same folder go on from there.
+/// [`Error`] where a step of the study fails or `progress` breaks; [`Error::is_stop`] tells a stop from a fault. The same options
+/// in the same folder go on from there.
 pub fn run(
     options: &DemoOptions,
     tell: &mut dyn FnMut(&DemoEvent),
