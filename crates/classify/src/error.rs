@@ -53,6 +53,14 @@ pub enum Error {
         /// Most bytes of a name.
         most: usize,
     },
+    /// What a head names as its backbone is no digest.
+    #[error(
+        "head: its backbone is `{found}`, expected the 64 hexadecimal digits that `blindscope model show` prints"
+    )]
+    Backbone {
+        /// What stands there, cut where it is long.
+        found: String,
+    },
     /// A number in a head cannot be used.
     #[error("{field} holds {value}, expected {expected}")]
     Value {

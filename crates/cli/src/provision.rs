@@ -100,6 +100,11 @@ impl From<RoleName> for Role {
 
 pub(crate) fn run(options: &ProvisionOptions) -> anyhow::Result<()> {
     let project: Project = config::load(&options.project, &options.overrides)?;
+    anyhow::ensure!(
+        !project.address.ends_with(":0"),
+        "address is {}, expected a port that everybody can dial, such as 8443",
+        project.address
+    );
     let mut rng = system::rng()?;
     let now = system::now_ms();
     let founded = if options.all_local {

@@ -12,6 +12,7 @@ use crate::progress::Bar;
 use crate::shown::print_json;
 use crate::tiles::{ModelOptions, TileOptions};
 use blindscope_learn::features::{self, ExtractOptions, Features, SplitRequest, SplitWays};
+use blindscope_learn::jobs::Unseen;
 use blindscope_learn::training::{
     self, Activation, Evaluation, FitPlan, HeadKind, HeadRequest, TrainedHead, TrainingReport, TuneRequest,
     Tuning,
@@ -164,9 +165,31 @@ fn head(args: &HeadArgs) -> anyhow::Result<()> {
         None => (all, None),
     };
     let test = test.map(|test| training::comparable(&train, test)).transpose()?;
-    let trained = training::train_head(&train, test.as_ref(), &options.request())?;
+    let trained = training::train_head(&train, test.as_ref().map(|test| &test.features), &options.request())?;
     save(&trained, &args.out)?;
-    show(&trained.report, None, &args.out, options.json)
+    if let Some(test) = &test {
+        say_seen(test);
+    }
+    let seen = test.filter(|test| test.seen > 0).map(|test| test.seen);
+    show(&Shown { report: &trained.report, before: None, seen, head: &args.out }, options.json)
+}
+
+/// Says which of the rows to measure on are none that nothing was learned from.
+fn say_seen(test: &Unseen) {
+    let mut err = io::stderr().lock();
+    if test.seen > 0 {
+        let all = test.seen + test.features.len();
+        let _ =
+            writeln!(err, "{} of {all} rows to measure on are among those trained on: left out", test.seen);
+    }
+    if test.shared_patients > 0 {
+        let _ = writeln!(
+            err,
+            "{} patients have rows both to train and to measure on: the figures are better than those of new patients will be; \
+             `features split` parts by patients",
+            test.shared_patients
+        );
+    }
 }
 
 fn backbone(args: &BackboneArgs) -> anyhow::Result<()> {
@@ -216,7 +239,8 @@ fn backbone(args: &BackboneArgs) -> anyhow::Result<()> {
     for tile in listed.iter().chain(&tuned.rejected) {
         let _ = writeln!(io::stderr(), "set aside {}: {}", tile.id, tile.reason);
     }
-    show(&tuned.head.report, tuned.before.as_ref(), &args.out, options.json)
+    let (report, before) = (&tuned.head.report, tuned.before.as_ref());
+    show(&Shown { report, before, seen: None, head: &args.out }, options.json)
 }
 
 fn save(trained: &TrainedHead, out: &Path) -> anyhow::Result<()> {
@@ -231,13 +255,17 @@ struct Shown<'a> {
     report: &'a TrainingReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     before: Option<&'a Evaluation>,
+    /// Rows to measure on that were left out, since they were trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seen: Option<usize>,
     head: &'a Path,
 }
 
-fn show(report: &TrainingReport, before: Option<&Evaluation>, head: &Path, json: bool) -> anyhow::Result<()> {
+fn show(shown: &Shown<'_>, json: bool) -> anyhow::Result<()> {
     if json {
-        return print_json(&Shown { report, before, head });
+        return print_json(shown);
     }
+    let Shown { report, before, head, .. } = *shown;
     let mut out = io::stdout().lock();
     for epoch in &report.epochs {
         let accuracy = 100.0 * epoch.accuracy;

@@ -242,7 +242,10 @@ impl Error {
             Self::Sum(refusal) => match refusal {
                 SumRefusal::SpentInput | SumRefusal::OtherSetOfInput => Cause::SpentInput,
                 SumRefusal::Copied | SumRefusal::Stopped => Cause::Copied,
-                SumRefusal::OtherSet { .. } | SumRefusal::Uploaded => Cause::OtherOpening,
+                SumRefusal::OtherSet { .. }
+                | SumRefusal::Uploaded
+                | SumRefusal::OtherStart
+                | SumRefusal::Contradiction { .. } => Cause::OtherOpening,
                 SumRefusal::Part { .. } => Cause::Payload,
                 _ => Cause::Task,
             },

@@ -7,7 +7,7 @@ impl std::fmt::Display for Cause {
         match self {
             Self::Silent => f.write_str("gave no answer by the deadline"),
             Self::Policy(rule) => write!(f, "declined by its policy ({rule})"),
-            Self::Contribution => f.write_str("could not contribute: its data does not fit the job"),
+            Self::Contribution => f.write_str("could not contribute: its data, or the model it is to measure, does not fit the job"),
             Self::KeyEpoch => f.write_str("holds no share of this key"),
             Self::OtherKey => f.write_str("was shown another key than its peers signed"),
             Self::Spent => f.write_str("stopped after it had marked the attempt as spent"),
@@ -42,7 +42,7 @@ impl Cause {
         match self {
             Self::Silent => "start the site and submit the job under a new name",
             Self::Policy(_) => "agree on the rule with the site, which changes its local/policy.toml",
-            Self::Contribution => "read the site's own log: it names the file and the value",
+            Self::Contribution => "read the site's own log: it says what of which file does not fit",
             Self::KeyEpoch => "run a ceremony in which the site takes part",
             Self::OtherKey => {
                 "do not use that key; find out what the coordinator showed, then run a new ceremony"
@@ -126,16 +126,45 @@ fn sites(study: &Study, missing: &[Missing]) -> String {
     if missing.is_empty() {
         return "no site says why; read the coordinator's log".to_owned();
     }
-    let one = |m: &Missing| {
-        let name = study.site(m.site).map_or_else(|| m.site.to_string(), |site| site.name.clone());
-        format!("{name} {}; {}", m.cause, m.cause.repair())
+    let name = |m: &Missing| study.site(m.site).map_or_else(|| m.site.to_string(), |site| site.name.clone());
+    let one = |(cause, sites): &(Cause, Vec<&Missing>)| match sites.as_slice() {
+        [site] => format!("{} {cause}; {}", name(site), cause.repair()),
+        sites => {
+            let names: Vec<String> = sites.iter().map(|site| name(site)).collect();
+            format!("{} (each of them) {cause}; {}", names.join(", "), cause.repair())
+        }
     };
-    missing.iter().map(one).collect::<Vec<_>>().join(". ")
+    by_cause(missing).iter().map(one).collect::<Vec<_>>().join(". ")
+}
+
+/// The sites of each cause, in the order in which causes come first: one sentence a cause, however many sites have it.
+fn by_cause(missing: &[Missing]) -> Vec<(Cause, Vec<&Missing>)> {
+    let mut causes: Vec<(Cause, Vec<&Missing>)> = Vec::new();
+    for m in missing {
+        match causes.iter_mut().find(|(cause, _)| *cause == m.cause) {
+            Some((_, sites)) => sites.push(m),
+            None => causes.push((m.cause, vec![m])),
+        }
+    }
+    causes
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::SiteId;
+
+    #[test]
+    fn sites_with_one_cause_share_a_sentence() {
+        let missing = [0, 1, 2].map(|site| Missing {
+            site: SiteId(site),
+            cause: if site == 1 { Cause::Silent } else { Cause::Store },
+        });
+        let sites =
+            |(cause, of): &(Cause, Vec<&Missing>)| (*cause, of.iter().map(|m| m.site.0).collect::<Vec<_>>());
+        let found: Vec<_> = by_cause(&missing).iter().map(sites).collect();
+        assert_eq!(found, [(Cause::Store, vec![0, 2]), (Cause::Silent, vec![1])]);
+    }
 
     #[test]
     fn the_page_on_operations_has_every_cause() {

@@ -26,6 +26,9 @@ pub struct IdentityKey(SigningKey);
 
 impl IdentityKey {
     /// A new identity.
+    ///
+    /// # Timing
+    /// The same for every key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);

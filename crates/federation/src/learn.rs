@@ -40,6 +40,28 @@ pub trait Contribution {
         input: &[u8],
     ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError>;
 
+    /// What follows from an opened sum: to the last bit what [`Advance::advance`] gives at the coordinator, whose word for what a later round
+    /// starts from a site does not take.
+    ///
+    /// # Errors
+    /// Whatever makes the next step impossible; the site then takes no part in the next round. So it is of learning code that has
+    /// one round only.
+    fn follow(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> Result<Advanced, LearnError> {
+        let _ = (round, input, sums, committed);
+        Err(format!(
+            "job {}: what a later round of kind {} starts from cannot be made here",
+            job.name, job.kind
+        )
+        .into())
+    }
+
     /// This site's part of an encrypted head, as it is to be encrypted: one plaintext for each of the job's levels.
     ///
     /// # Errors

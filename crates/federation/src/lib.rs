@@ -56,5 +56,5 @@ pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
-pub use task::{Ask, EvaluationShares, Opening, SettledProof, SettledRound, Task};
+pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task};
 pub use verify::{Verified, verify};

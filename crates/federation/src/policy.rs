@@ -110,7 +110,7 @@ impl Policy {
     /// Whether this site helps to open a sum over `cohort` contributions.
     ///
     /// # Errors
-    /// [`Rule::MinimumCohort`].
+    /// [`Rule::MinimumCohort`] where it is fewer than the policy wants.
     pub fn allows_cohort(&self, cohort: usize) -> std::result::Result<(), Rule> {
         let found = u32::try_from(cohort).unwrap_or(u32::MAX);
         if found < self.minimum_cohort {

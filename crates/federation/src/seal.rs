@@ -49,6 +49,9 @@ pub const SEAL_OVERHEAD: usize = CURVE + LATTICE_CIPHERTEXT + TAG;
 
 impl SealingKey {
     /// A new key.
+    ///
+    /// # Timing
+    /// The same for every key.
     pub fn generate(rng: &mut impl CryptoRng) -> Self {
         let mut seed = Zeroizing::new([0; 32]);
         rng.fill_bytes(&mut *seed);
@@ -56,6 +59,9 @@ impl SealingKey {
     }
 
     /// The key of this seed: both secrets are hashed from it, each under a label of its own.
+    ///
+    /// # Timing
+    /// The same for every key.
     pub fn from_bytes(seed: &[u8; 32]) -> Self {
         let expand = |label: u64| {
             let mut h = Hasher::new("blindscope/federation/sealing-key/v2");
@@ -76,6 +82,9 @@ impl SealingKey {
     }
 
     /// What others seal to.
+    ///
+    /// # Timing
+    /// The same for every key.
     pub fn public(&self) -> PublicSealingKey {
         let mut bytes = [0; CURVE + LATTICE];
         bytes[..CURVE].copy_from_slice(&self.public.to_bytes());
@@ -88,6 +97,9 @@ impl SealingKey {
     ///
     /// # Errors
     /// [`Error::Seal`] where `to` is no key.
+    ///
+    /// # Timing
+    /// Of the length of `plain` alone.
     pub fn seal(
         &self,
         to: &PublicSealingKey,
@@ -118,6 +130,9 @@ impl SealingKey {
     ///
     /// # Errors
     /// [`Error::Seal`] for anything else; nothing is returned of it.
+    ///
+    /// # Timing
+    /// Of the length of `sealed`, and of whether it opens.
     pub fn open(
         &self,
         from: &PublicSealingKey,

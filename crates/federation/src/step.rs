@@ -86,6 +86,11 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Whether a step of it closes as soon as enough sites have answered: whoever answers later is not missing.
+    pub fn closes_early(self) -> bool {
+        matches!(self, Self::Ready | Self::Void | Self::Findings | Self::Agree | Self::Vouch | Self::Open)
+    }
+
     /// The phase's name, as in files and records.
     pub fn name(self) -> &'static str {
         match self {

@@ -25,6 +25,34 @@ pub struct Task {
     pub deadline_ms: u64,
     /// What to do.
     pub ask: Ask,
+    /// Of a sum's later steps: what its round starts from, as in the upload's; nothing in the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start: Option<Blob>,
+    /// Of a later round: what its start follows from, for whoever uploads or signs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grounds: Option<Box<Grounds>>,
+}
+
+/// The opened sum of a round, from which the next one's start follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grounds {
+    /// What that round started from; nothing in the first.
+    pub start: Option<Blob>,
+    /// Its set, and the signatures on it.
+    pub proof: SettledProof,
+    /// Its sum.
+    pub sum: Blob,
+    /// The openings, in the holders' order.
+    pub openings: Vec<(SiteId, Blob)>,
+}
+
+impl Grounds {
+    /// Its blobs.
+    pub(crate) fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
+        let openings = self.openings.iter().map(|(_, blob)| *blob);
+        self.start.into_iter().chain(self.proof.blobs()).chain([self.sum]).chain(openings)
+    }
 }
 
 /// What a site does in a step.
@@ -249,9 +277,24 @@ impl Task {
         self.ask.head_uploads()
     }
 
+    /// What a sum's round starts from; nothing in the first.
+    pub fn starts_from(&self) -> Option<Blob> {
+        match &self.ask {
+            Ask::Upload { input, .. } => *input,
+            _ => self.start,
+        }
+    }
+
     /// The blobs that a site fetches before it can do this; none of a job that does not hold together, which no site takes.
     pub fn inputs(&self) -> Vec<Blob> {
-        Job::of(&self.spec).map_or_else(|_| Vec::new(), |job| job.kind().inputs(&self.ask))
+        let Ok(job) = Job::of(&self.spec) else { return Vec::new() };
+        let mut inputs = job.kind().inputs(&self.ask);
+        if let Some(grounds) = &self.grounds {
+            // What the round starts from is made here, not fetched.
+            inputs.retain(|blob| Some(*blob) != self.starts_from());
+            inputs.extend(grounds.blobs());
+        }
+        inputs
     }
 }
 

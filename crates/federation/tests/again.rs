@@ -5,9 +5,9 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Cause, Failure, Input, JobId, JobKind, JobSpec, JobStatus, Phase, Record, SiteId, verify,
+    Answer, Cause, Failure, Input, JobId, JobKind, JobSpec, JobStatus, Phase, Record, SiteId, Task, verify,
 };
-use common::{Desk, Fixture, fixture, job};
+use common::{Desk, Fixture, fixture, fixture_for, job};
 
 /// Runs a job to its end; `silent` sites are away.
 fn run(desk: &mut Desk<'_>, spec: &JobSpec, silent: &[u16]) -> JobId {
@@ -120,4 +120,43 @@ fn a_round_that_failed_while_it_was_opened_goes_on_over_its_set() {
     }
     assert!(is_done(&desk, again));
     assert_eq!(missing(&desk, again).last(), Some(&(3, Phase::Findings, Cause::OtherCohort)));
+}
+
+/// A thousand jobs of the same values, one site away all the while: what a task carries stays small, for it and for the others, and the
+/// coordinator keeps nothing for those who know.
+#[test]
+fn a_thousand_like_jobs_make_no_long_task() {
+    let fixture = fixture_for(1 << 20, 3, 2, 2, 63);
+    let mut desk = Desk::new(&fixture);
+    let like = |k: u32| job(&format!("job-{k}"), JobKind::Statistics, 1);
+    for k in 0..1000 {
+        let id = run(&mut desk, &like(k), &[2]);
+        assert!(is_done(&desk, id));
+        desk.log.clear();
+    }
+    let last = desk.submit(&like(1000));
+    let told = |desk: &Desk<'_>, site: u16| {
+        let task = desk.coordinator.task_for(SiteId(site)).unwrap();
+        let blindscope_federation::Ask::Upload { settled, .. } = &task.ask else { panic!("{:?}", task.step) };
+        (settled.iter().map(|s| s.spec.name.clone()).collect::<Vec<_>>(), task.to_bytes().len())
+    };
+    // Whoever took part in all of them is told of none or one; whoever was away of the oldest and the newest.
+    assert!(told(&desk, 0).0.len() <= 1, "{:?}", told(&desk, 0).0);
+    let (names, len) = told(&desk, 2);
+    assert!(
+        (2..=32).contains(&names.len())
+            && names.contains(&"job-0".into())
+            && names.contains(&"job-999".into())
+    );
+    // With settings as long as they may be it is still far below the frame.
+    assert!(len + names.len() * (16 << 10) < Task::MAX_LEN / 4, "{len} bytes");
+    desk.answer_all();
+    while !desk.coordinator.job(last).unwrap().is_over() {
+        desk.work();
+        desk.answer_all();
+    }
+    // What it has stored it is not told again.
+    desk.submit(&like(1001));
+    let (next, _) = told(&desk, 2);
+    assert!(names.iter().all(|name| !next.contains(name)), "{next:?}");
 }

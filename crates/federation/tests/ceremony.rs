@@ -11,77 +11,20 @@
 
 mod common;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::io::{self, Cursor, Read, Write};
-
 use blindscope_ckks::{
     Decryptor, Encoder, KeyGenerator, Level, Parameters, Plaintext, PublicEncryptor, PublicKey, Scale,
     SecretKey, codec,
 };
 use blindscope_federation::payload::{KeySession, combine_first, write_commitment};
 use blindscope_federation::{
-    Advance, Advanced, Answer, Ask, Blob, Blobs, Cause, Contribution, Error, Failure, Header, Input, JobId,
-    JobSpec, JobStatus, LearnError, Mark, Missing, Objection, Order, Phase, Refusal, Result, SEAL_OVERHEAD,
-    SignedHeader, Site, SiteId, SiteTools, Sizes, Step, Task, combine, promise_of, site_payload,
+    Answer, Ask, Blob, Cause, Error, Failure, Header, Input, JobId, JobStatus, Mark, Missing, Objection,
+    Order, Phase, Refusal, Result, SEAL_OVERHEAD, SignedHeader, Site, SiteId, SiteTools, Sizes, Step, Task,
+    combine, promise_of, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::{Digest, Writer, packed_len, unpack};
+use common::memory::{Idle, Memory};
 use common::{Desk, Fixture, circuit, fixture, inference_keys, willing};
-
-#[derive(Default)]
-struct Memory(RefCell<BTreeMap<Digest, Vec<u8>>>);
-
-impl Memory {
-    fn put(&self, bytes: Vec<u8>) -> Blob {
-        let blob = Blob::of(&bytes);
-        self.0.borrow_mut().insert(blob.digest, bytes);
-        blob
-    }
-
-    fn get(&self, blob: &Blob) -> Vec<u8> {
-        self.0.borrow()[&blob.digest].clone()
-    }
-}
-
-impl Blobs for Memory {
-    fn open(&self, blob: &Blob) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(Cursor::new(self.get(blob))))
-    }
-
-    fn create(&self, _: u64, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob> {
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        Ok(self.put(bytes))
-    }
-}
-
-/// Nothing is learned in a ceremony.
-struct Idle;
-
-impl Contribution for Idle {
-    fn values<'a>(
-        &'a self,
-        _: &JobSpec,
-        _: u64,
-        _: &[u8],
-    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
-        Err("idle".into())
-    }
-}
-
-impl Advance for Idle {
-    fn advance(
-        &self,
-        _: &JobSpec,
-        _: u64,
-        _: &[u8],
-        _: &[u64],
-        _: usize,
-    ) -> std::result::Result<Advanced, LearnError> {
-        Err("idle".into())
-    }
-}
 
 /// A ceremony under way.
 struct Play<'a> {

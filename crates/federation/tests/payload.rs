@@ -4,41 +4,15 @@
 
 mod common;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::io::{self, Cursor, Read, Write};
-
 use blindscope_federation::sums::SumSite;
 use blindscope_federation::{
-    Ask, Blob, Blobs, Contribution, Error, JobKind, JobSpec, LearnError, Phase, Result, SEAL_OVERHEAD,
-    SealingKey, SiteId, SiteTools, Sizes, Step, Task, site_payload,
+    Ask, Error, JobKind, JobSpec, Phase, SEAL_OVERHEAD, SealingKey, SiteId, SiteTools, Sizes, Step, Task,
+    site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
+use common::memory::{Idle, Memory};
 use common::{fixture, job};
-
-#[derive(Default)]
-struct Memory(RefCell<BTreeMap<Digest, Vec<u8>>>);
-
-impl Memory {
-    fn put(&self, bytes: Vec<u8>) -> Blob {
-        let blob = Blob::of(&bytes);
-        self.0.borrow_mut().insert(blob.digest, bytes);
-        blob
-    }
-}
-
-impl Blobs for Memory {
-    fn open(&self, blob: &Blob) -> io::Result<Box<dyn Read + Send>> {
-        Ok(Box::new(Cursor::new(self.0.borrow()[&blob.digest].clone())))
-    }
-
-    fn create(&self, _: u64, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob> {
-        let mut bytes = Vec::new();
-        write(&mut bytes)?;
-        Ok(self.put(bytes))
-    }
-}
 
 #[test]
 fn lengths_are_known_beforehand() {
@@ -71,20 +45,6 @@ fn sealing_hides_and_binds() {
     assert_eq!(*restored.open(&from.public(), &context, &sealed).unwrap(), plain);
 }
 
-/// A site that contributes nothing.
-struct Idle;
-
-impl Contribution for Idle {
-    fn values<'a>(
-        &'a self,
-        _: &JobSpec,
-        _: u64,
-        _: &[u8],
-    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
-        Err("idle".into())
-    }
-}
-
 /// Where the coordinator announces another size, the refusal names the one that differs, with both values.
 #[test]
 fn an_announced_size_that_differs_is_named() {
@@ -96,7 +56,17 @@ fn an_announced_size_that_differs_is_named() {
     let other = Sizes { share: sizes.share + 1, ..sizes };
     let ask =
         Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new(), settled: Vec::new() };
-    let task = Task { study: study.digest(), key: step.job, step, spec, sizes: other, deadline_ms: 1, ask };
+    let task = Task {
+        study: study.digest(),
+        key: step.job,
+        step,
+        spec,
+        sizes: other,
+        deadline_ms: 1,
+        ask,
+        start: None,
+        grounds: None,
+    };
     let sealing = &fixture.sealing[0];
     let tools = SiteTools {
         study,

@@ -12,7 +12,7 @@ use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::{JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
-    Examples, FedAvgSettings, MetricsSettings, SiteData, StatisticsSettings, Terms, clear_twin, group_names,
+    Examples, FedAvgSettings, MetricsSettings, Models, SiteData, StatisticsSettings, Terms, clear_twin, group_names,
     job,
 };
 use blindscope_learn::training::comparable;
@@ -79,7 +79,7 @@ fn measured(model: &[u8], sites: &[Examples]) -> serde_json::Value {
     let spec = job("job", JobKind::Metrics, &settings).unwrap();
     let site = |rows: &Examples| SiteData {
         validation: rows.clone(),
-        models: [(digest.clone(), model.to_vec())].into(),
+        models: Models::of(vec![model.to_vec()]),
         ..SiteData::default()
     };
     ends(&spec, &sites.iter().map(site).collect::<Vec<_>>()).unwrap()
@@ -198,6 +198,7 @@ fn a_test_cohort_is_joined_by_name_and_may_lack_a_class() {
     let train = file(&STUDY.map(str::to_owned), &STUDY, 2, &mut rng);
     let listed = ["normal".to_owned(), "adeno".to_owned()];
     let test = comparable(&train, file(&listed, &["adeno", "normal"], 1, &mut rng)).unwrap();
+    let test = test.features;
     assert_eq!((test.labels, test.classes), (vec![Some(1), Some(2)], train.classes.clone()));
     let mut odd = file(&listed, &["adeno"], 1, &mut rng);
     odd.classes[1] = "Adeno".into();
@@ -251,9 +252,9 @@ fn a_model_is_measured_by_the_names_of_its_classes() {
         let settings =
             MetricsSettings { model: digest.clone(), classes: STUDY.len(), ..MetricsSettings::default() };
         let site = SiteData {
-            classes: study.clone(),
+            terms: Some(Terms { allow_unknown_backbone: true, ..terms() }),
             validation: rows.clone(),
-            models: [(digest, head)].into(),
+            models: Models::of(vec![head]),
             ..SiteData::default()
         };
         let result = ends(&job("job", JobKind::Metrics, &settings).unwrap(), &[site])?;
@@ -298,11 +299,83 @@ fn a_head_of_one_class_is_refused_whichever_sites_lack_the_others() {
     let data: Vec<SiteData> = rows.iter().map(site).collect();
     let settings = FedAvgSettings { width: WIDTH, classes: STUDY.len(), ..FedAvgSettings::default() };
     let said = ends(&job("job", JobKind::Fedavg, &settings).unwrap(), &data).unwrap_err().to_string();
-    assert!(said.contains("of 1 class"), "{said}");
+    assert!(said.contains("has an example of"), "{said}");
     let said = result(JobKind::Statistics, &rows).unwrap_err().to_string();
-    assert!(said.contains("of 1 class"), "{said}");
+    assert!(said.contains("has an example of"), "{said}");
     let said = result(JobKind::ClsMean, &rows).unwrap_err().to_string();
-    assert!(said.contains("no example at any site"), "{said}");
+    assert!(said.contains("has an example of squamous, normal, small cell"), "{said}");
+}
+
+#[test]
+fn a_class_that_no_site_has_is_named_by_every_kind() {
+    let mut rng = ChaCha12Rng::seed_from_u64(8);
+    let names = STUDY.map(str::to_owned);
+    let present = ["squamous", "normal", "small cell"];
+    let rows: Vec<Examples> =
+        (0..3).map(|_| terms().examples("rows", &file(&names, &present, 20, &mut rng)).unwrap()).collect();
+    let site = |rows: &Examples| SiteData { train: rows.clone(), ..SiteData::default() };
+    let data: Vec<SiteData> = rows.iter().map(site).collect();
+    let names = names.to_vec();
+    let fedavg = FedAvgSettings { width: WIDTH, classes: STUDY.len(), names, ..FedAvgSettings::default() };
+    let said = ends(&job("job", JobKind::Fedavg, &fedavg).unwrap(), &data).unwrap_err().to_string();
+    let of_kinds =
+        [JobKind::Statistics, JobKind::ClsMean].map(|kind| result(kind, &rows).unwrap_err().to_string());
+    for said in of_kinds.iter().chain([&said]) {
+        assert!(said.contains("has an example of adeno;"), "{said}");
+    }
+}
+
+#[test]
+fn a_bound_whose_steps_swallow_the_values_is_refused() {
+    let mut rng = ChaCha12Rng::seed_from_u64(9);
+    let rows = terms().examples("rows", &file(&STUDY.map(str::to_owned), &STUDY, 20, &mut rng)).unwrap();
+    for kind in [JobKind::Statistics, JobKind::ClsMean] {
+        for (bound, fine) in [(16.0, true), (64.0, true), (1e4, false), (1e6, false)] {
+            let settings = StatisticsSettings {
+                width: WIDTH,
+                classes: STUDY.len(),
+                bound,
+                ..StatisticsSettings::default()
+            };
+            let site = SiteData { train: rows.clone(), ..SiteData::default() };
+            let found = ends(&job("job", kind, &settings).unwrap(), &[site]);
+            assert_eq!(found.is_ok(), fine, "{kind} {bound}");
+            if let Err(error) = found {
+                assert!(error.to_string().contains("smaller `bound`"), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_model_of_another_backbone_is_not_measured() {
+    let mut rng = ChaCha12Rng::seed_from_u64(10);
+    let rows = terms().examples("rows", &file(&STUDY.map(str::to_owned), &STUDY, 4, &mut rng)).unwrap();
+    let measured = |backbone: Option<[u8; 32]>, terms: Terms| {
+        let head = nearest_centre(&STUDY).of_classes(STUDY.map(str::to_owned).to_vec()).unwrap();
+        let head = head.of_backbone(backbone);
+        for file in [head.to_json().unwrap(), head.to_safetensors().unwrap()] {
+            assert_eq!(Head::from_bytes(&file).unwrap(), head);
+        }
+        let head = head.to_json().unwrap();
+        let model = blindscope_learn::features::hex(&Sha256::digest(&head));
+        let settings = MetricsSettings { model, classes: STUDY.len(), ..MetricsSettings::default() };
+        let site = SiteData {
+            terms: Some(terms),
+            validation: rows.clone(),
+            models: Models::of(vec![head]),
+            ..SiteData::default()
+        };
+        ends(&job("job", JobKind::Metrics, &settings).unwrap(), &[site]).map(drop)
+    };
+    let open = || Terms { allow_unknown_backbone: true, ..terms() };
+    measured(Some([7; 32]), terms()).unwrap();
+    measured(None, open()).unwrap();
+    measured(None, terms()).unwrap_err();
+    for terms in [terms(), open()] {
+        let said = measured(Some([8; 32]), terms).unwrap_err().to_string();
+        assert!(said.contains(&"08".repeat(32)) && said.contains(&"07".repeat(32)), "{said}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use blindscope_federation::{Contribution, JobKind, JobSpec};
 use blindscope_learn::jobs::{
-    Counts, FedAvgSettings, MetricsSettings, Model, SiteData, StatisticsSettings, Tiles, UpdatePart,
+    Counts, FedAvgSettings, MetricsSettings, Model, Models, SiteData, StatisticsSettings, Tiles, UpdatePart,
     UpdateSettings, UpdateState, clear_twin, job, update_values,
 };
 use blindscope_vision::data::Preprocess;
@@ -100,9 +100,9 @@ fn class_means_and_counts_of_a_model() {
         MetricsSettings { model: digest.clone(), classes: CLASSES, examples: 256, names: Vec::new() };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let missing = learner(data[0].clone()).values(&spec, 0, &[]).err().unwrap().to_string();
-    assert!(missing.contains("not at this site") && missing.contains(&digest), "{missing}");
+    assert!(missing.contains("names no folder of models") && missing.contains(&digest), "{missing}");
     for site in &mut data {
-        site.models.insert(digest.clone(), bytes.clone());
+        site.models = Models::of(vec![bytes.clone()]);
     }
     let with_model: Vec<_> = data.into_iter().map(learner).collect();
     let counts: Counts = serde_json::from_slice(&ends_alike(&spec, &with_model)).unwrap();

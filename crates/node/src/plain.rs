@@ -90,6 +90,23 @@ impl Contribution for Plain {
             }
         }
     }
+
+    fn follow(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        _: &[u8],
+        sums: &[u64],
+        _: usize,
+    ) -> Result<Advanced, LearnError> {
+        if job.runs() == JobKind::Sum { Ok(follows(job, round, sums)) } else { Err(not_plain(job)) }
+    }
+}
+
+/// What follows from a sum of plain integers: the sums themselves.
+fn follows(job: &JobSpec, round: u64, sums: &[u64]) -> Advanced {
+    let bytes = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
+    if round + 1 == job.rounds { Advanced::Final(bytes) } else { Advanced::Next(bytes) }
 }
 
 fn not_plain(job: &JobSpec) -> LearnError {
@@ -132,8 +149,7 @@ impl<A: Advance> Advance for Sums<A> {
         if job.runs() != JobKind::Sum {
             return self.learning.advance(job, round, input, sums, committed);
         }
-        let bytes = sums.iter().flat_map(|sum| sum.to_le_bytes()).collect();
-        Ok(if round + 1 == job.rounds { Advanced::Final(bytes) } else { Advanced::Next(bytes) })
+        Ok(follows(job, round, sums))
     }
 
     fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {

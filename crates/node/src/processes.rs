@@ -178,6 +178,11 @@ impl Processes {
         self.coordinator.as_ref().map(Child::id)
     }
 
+    /// A site's process id, if it runs.
+    pub fn site_id(&self, site: usize) -> Option<u32> {
+        self.running.get(site)?.as_ref().map(Child::id)
+    }
+
     /// Whether a process that should run has ended by itself, by its name.
     pub fn ended(&mut self) -> Option<String> {
         let gone =

@@ -227,13 +227,21 @@ impl Unfinished {
     /// # Errors
     /// [`Error::Full`] where the disk is full; [`Error::Io`] where it fails, or cannot promise to keep the bytes; then nothing is
     /// kept.
-    pub fn finish(mut self) -> Result<Blob> {
+    pub fn finish(self) -> Result<Blob> {
+        self.place(true)
+    }
+
+    /// Places it under its name; without `rides`, a small one beside a log is not durable.
+    fn place(mut self, rides: bool) -> Result<Blob> {
         let blob = self.hasher.clone().finish();
         let folder = self.folder.clone();
         let journal = folder.journal().filter(|_| blob.len <= SMALL);
         let known = folder.contains(&blob);
-        if journal.is_some() && known && folder.holds(&blob) {
-            // An unflushed copy in its place would be worse.
+        if let Some(journal) = journal.filter(|_| known && folder.holds(&blob)) {
+            // An unflushed copy in its place would be worse. One that was only passing rides from now on.
+            if rides {
+                journal.placed(&blob);
+            }
             return Ok(blob);
         }
         if journal.is_none() {
@@ -244,10 +252,27 @@ impl Unfinished {
         self.placed = true;
         folder.release(if known { self.reserved } else { self.reserved - blob.len });
         match journal {
-            Some(journal) => journal.placed(&blob),
+            Some(journal) if rides => journal.placed(&blob),
+            Some(_) => {}
             None => sync(&folder.0.root)?,
         }
         Ok(blob)
+    }
+
+    /// As [`Self::finish_as`], for a blob that whoever gave it gives again: a small one beside a log that carries blobs is not made
+    /// durable. What a power cut leaves of it is removed when the folder is next opened.
+    ///
+    /// # Errors
+    /// As [`Self::finish_as`].
+    pub fn finish_passing(self, expected: &Blob) -> Result<()> {
+        self.check(expected)?;
+        let rides = self.folder.journal().is_none() || expected.len > SMALL;
+        self.place(rides).map(drop)
+    }
+
+    fn check(&self, expected: &Blob) -> Result<()> {
+        let found = self.hasher.clone().finish();
+        if found == *expected { Ok(()) } else { Err(Error::OtherBytes { expected: *expected, found }) }
     }
 
     /// As [`Self::finish`], for a blob announced before.
@@ -255,10 +280,7 @@ impl Unfinished {
     /// # Errors
     /// [`Error::OtherBytes`] for any other; nothing is kept then.
     pub fn finish_as(self, expected: &Blob) -> Result<()> {
-        let found = self.hasher.clone().finish();
-        if found != *expected {
-            return Err(Error::OtherBytes { expected: *expected, found });
-        }
+        self.check(expected)?;
         self.finish().map(drop)
     }
 }

@@ -120,3 +120,22 @@ async fn a_large_blob_is_flushed_by_itself() {
     // It was never in the log: torn by force, it is what the disk says.
     assert!(matches!(store.folder.read(&large, 1 << 21), Err(Error::Io { .. } | Error::Damaged { .. })));
 }
+
+#[tokio::test]
+async fn what_is_only_passing_goes_with_a_power_cut_unless_it_is_kept_as_well() {
+    let store = Store::new().await;
+    let pass = |bytes: &[u8]| {
+        let mut unfinished = store.folder.begin(bytes.len() as u64).unwrap();
+        unfinished.push(bytes).unwrap();
+        let blob = Blob::of(bytes);
+        assert!(store.folder.begin(1).unwrap().finish_passing(&blob).is_err(), "of other bytes");
+        unfinished.finish_passing(&blob).unwrap();
+        blob
+    };
+    let (passing, kept) = (pass(&[1; 3000]), pass(&[2; 3000]));
+    assert_eq!(store.folder.keep(&[2; 3000]).unwrap(), kept);
+    store.marks.append(&[mark(&kept)]).await.unwrap();
+    let store = store.again(tear).await;
+    assert!(!store.folder.contains(&passing));
+    assert_eq!(store.folder.read(&kept, 3000).unwrap(), [2; 3000]);
+}

@@ -27,8 +27,16 @@ const SHOWN: usize = 64;
 pub struct Head {
     literal: HeadLiteral,
     circuit: Circuit,
+    notes: Notes,
+}
+
+/// What travels with a head's file and is no part of what is evaluated: plans and the digest stay as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Notes {
     /// Names of the classes, one a logit; empty where nobody said them.
     names: Vec<String>,
+    /// Digest of the backbone whose tokens it takes; none where nobody said it.
+    backbone: Option<[u8; 32]>,
 }
 
 impl Head {
@@ -40,11 +48,11 @@ impl Head {
     pub fn new(literal: HeadLiteral) -> Result<Self> {
         literal.check()?;
         let circuit = Circuit::of(&literal.map);
-        Ok(Self { literal, circuit, names: Vec::new() })
+        Ok(Self { literal, circuit, notes: Notes::default() })
     }
 
     /// The same with the names of its classes, in the order of the logits. They travel with its file and are no part of what is
-    /// evaluated: plans and the digest stay as they are.
+    /// evaluated.
     ///
     /// # Errors
     /// [`Error::Length`] unless there is one a logit; [`Error::ClassName`] for one that is empty, too long, or there twice.
@@ -60,8 +68,16 @@ impl Head {
             Some((index, name)) => {
                 Err(Error::ClassName { index, name: name.chars().take(SHOWN).collect(), most: MOST_NAME })
             }
-            None => Ok(Self { names, ..self }),
+            None => Ok(Self { notes: Notes { names, ..self.notes }, ..self }),
         }
+    }
+
+    /// The same with the digest of the backbone, preprocessing and pooling included, whose tokens it takes. It travels with its file and
+    /// is no part of what is evaluated.
+    #[must_use]
+    pub fn of_backbone(mut self, backbone: Option<[u8; 32]>) -> Self {
+        self.notes.backbone = backbone;
+        self
     }
 
     /// Reads a head from JSON or `safetensors`, whichever the bytes are.
@@ -88,7 +104,7 @@ impl Head {
     pub fn calibrated<T: AsRef<[f64]>>(&self, tokens: &[T], margin: f64) -> Result<Self> {
         let range = self.unit_range(tokens)? * margin;
         let stated = Self::new(HeadLiteral { range: Some(range), ..self.literal.clone() })?;
-        Ok(Self { names: self.names.clone(), ..stated })
+        Ok(Self { notes: self.notes.clone(), ..stated })
     }
 
     /// The head with a ball that tokens are shortened to: `margin` times the longest of these, so that with a margin of one
@@ -119,7 +135,7 @@ impl Head {
     pub fn shortening_to(&self, radius: f64) -> Result<Self> {
         let mut literal = self.literal.clone();
         literal.normalisation.radius = Some(radius);
-        Ok(Self { names: self.names.clone(), ..Self::new(literal)? })
+        Ok(Self { notes: self.notes.clone(), ..Self::new(literal)? })
     }
 
     /// The head as it was given.
@@ -144,7 +160,12 @@ impl Head {
 
     /// Names of the classes, in the order of the logits; empty where the head does not say them.
     pub fn class_names(&self) -> &[String] {
-        &self.names
+        &self.notes.names
+    }
+
+    /// Digest of the backbone whose tokens it takes; none where the head does not say it.
+    pub fn backbone(&self) -> Option<[u8; 32]> {
+        self.notes.backbone
     }
 
     /// What the asker encrypts: `clamp((x_j - mean_j)·gain_j)` within the bound, shortened to the radius.

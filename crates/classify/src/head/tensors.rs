@@ -14,7 +14,8 @@
 //! | `polynomial` | `[3]` or `[5]`, lowest coefficient first | polynomial heads |
 //! | `outer.weights`, `outer.bias` | `[classes, hidden]`, `[classes]` | polynomial heads |
 //!
-//! Names of the classes are a list in JSON under `classes` of the file's notes (`__metadata__`).
+//! Names of the classes are a list in JSON under `classes` of the file's notes (`__metadata__`), the digest of the backbone stands under
+//! `backbone`.
 //!
 //! `F64` or `F32`, little-endian, rows one after the other; `F64` is written. Names tell the kind of head; other names are
 //! refused. The result is checked as JSON is.
@@ -27,6 +28,7 @@ use safetensors::{Dtype, SafeTensors};
 use super::literal::{Affine, HeadLiteral, Map, Matrix, Normalisation};
 use super::{Head, MOST_BYTES};
 use crate::{Error, Result};
+use blindscope_wire::hex;
 
 /// Whether these bytes are `safetensors`: eight bytes of length, then the header's JSON. Text has no zero among its bytes.
 pub(super) fn is_tensors(bytes: &[u8]) -> bool {
@@ -39,7 +41,8 @@ impl Head {
     ///
     /// # Errors
     /// [`Error::TooLarge`] for a file that is not read whole, [`Error::SafeTensors`] for bytes of another format, [`Error::Tensor`]
-    /// for a tensor that is missing, strange or of another type, or as [`Self::new`].
+    /// for a tensor that is missing, strange or of another type,
+    /// [`Error::Backbone`] for one that is no digest, or as [`Self::new`].
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
             return Err(Error::TooLarge { what: "head", found: bytes.len(), most: MOST_BYTES });
@@ -47,7 +50,11 @@ impl Head {
         let mut tensors = Tensors { file: SafeTensors::deserialize(bytes)?, read: BTreeSet::new() };
         let literal = tensors.literal()?;
         tensors.nothing_else()?;
-        Self::new(literal)?.of_known_classes(names(bytes)?)
+        let notes = notes(bytes)?;
+        let names =
+            notes.get(CLASSES).map(|json| serde_json::from_str(json)).transpose()?.unwrap_or_default();
+        let head = Self::new(literal)?.of_known_classes(names)?;
+        head.of_known_backbone(notes.get(BACKBONE).map(String::as_str))
     }
 
     /// The head as `safetensors`.
@@ -61,20 +68,26 @@ impl Head {
             .map(|p| Ok((p.name, TensorView::new(Dtype::F64, p.shape.clone(), &p.bytes)?)))
             .collect::<Result<Vec<_>>>()?;
         let names = self.class_names();
-        let notes = (!names.is_empty()).then(|| serde_json::to_string(names));
-        let notes = notes.transpose()?.map(|json| HashMap::from([(CLASSES.to_owned(), json)]));
-        Ok(safetensors::serialize(views, notes)?)
+        let mut notes = HashMap::new();
+        if !names.is_empty() {
+            notes.insert(CLASSES.to_owned(), serde_json::to_string(names)?);
+        }
+        if let Some(backbone) = self.backbone() {
+            notes.insert(BACKBONE.to_owned(), hex(&backbone));
+        }
+        Ok(safetensors::serialize(views, (!notes.is_empty()).then_some(notes))?)
     }
 }
 
 /// The note that names the classes.
 const CLASSES: &str = "classes";
+/// The note that names the backbone.
+const BACKBONE: &str = "backbone";
 
-/// Names of the classes in a file's notes; none where they say nothing of them.
-fn names(bytes: &[u8]) -> Result<Vec<String>> {
+/// A file's notes.
+fn notes(bytes: &[u8]) -> Result<HashMap<String, String>> {
     let (_, header) = SafeTensors::read_metadata(bytes)?;
-    let json = header.metadata().as_ref().and_then(|notes| notes.get(CLASSES));
-    Ok(json.map(|json| serde_json::from_str(json)).transpose()?.unwrap_or_default())
+    Ok(header.metadata().clone().unwrap_or_default())
 }
 
 /// One tensor to write.

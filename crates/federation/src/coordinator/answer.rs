@@ -24,7 +24,7 @@ impl Coordinator {
     /// Judges an answer by its header alone.
     ///
     /// # Errors
-    /// [`Refusal`].
+    /// [`Refusal`] for an answer that is not by the site that it names, not to the open step, or of another length than its payload has.
     pub fn admit(&self, answer: &SignedHeader) -> Result<Admission, Refusal> {
         let header = &answer.header;
         let (step, site) = (header.step, header.site);
@@ -143,7 +143,7 @@ impl Progress {
             return (rounds.len() * Void::LEN) as u64;
         }
         if let (Phase::Vouch, Some(sum)) = (phase, &self.sum) {
-            return (sum.without(&open.expected).len() * Vouch::LEN) as u64;
+            return (sum.gone().len() * Vouch::LEN) as u64;
         }
         self.kind().payload_len(study, &self.sizes, phase, site).unwrap_or(0)
     }

@@ -1,52 +1,40 @@
 //! Earlier rounds of the same values: what has to be void before they go on, and which sites may be summed together.
 
-use super::progress::Progress;
-use super::{Coordinator, Settled};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Coordinator;
+use super::earlier::{Earlier, Past};
+use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::sums::summable;
-use crate::{Blob, Cause, JobId, Missing, SiteId};
+use crate::{
+    Answer, Blob, Cause, Event, Grounds, JobId, JobSpec, Missing, Phase, Record, SettledProof, SettledRound,
+    SignedHeader, SiteId, Step,
+};
+use blindscope_wire::Digest;
+
+/// Rounds that are void, with the declarations, and rounds of a known set.
+type Told = (Vec<(JobSpec, u64, Blob)>, Vec<SettledRound>);
 
 impl Coordinator {
-    /// Failed rounds of the same input that are not void yet, oldest job first.
+    /// Rounds of the input that a job's round at work starts from.
+    fn earlier(&self, job: &Progress) -> Option<&Earlier> {
+        self.earlier.get(&job.sum_input()?).map(AsRef::as_ref)
+    }
+
+    pub(super) fn earlier_mut(&mut self, input: Digest) -> &mut Earlier {
+        Arc::make_mut(Arc::make_mut(&mut self.earlier).entry(input).or_default())
+    }
+
+    /// Failed rounds of the same input that are not void yet, oldest first.
     pub(super) fn to_void(&self, job: &Progress) -> Vec<(JobId, u64)> {
-        self.failed_like(job).filter(|(_, void)| void.is_none()).map(|(at, _)| at).collect()
-    }
-
-    /// Failed rounds of jobs of the same values.
-    pub(super) fn failed_like<'a>(
-        &'a self,
-        job: &'a Progress,
-    ) -> impl Iterator<Item = ((JobId, u64), Option<Blob>)> + 'a {
-        let of = self.failed.iter().filter(|((id, _), _)| self.like(job, *id));
-        of.map(|(at, void)| (*at, *void))
-    }
-
-    /// Whether another sum is of the same values as this one, where both start from the same.
-    fn like(&self, job: &Progress, other: JobId) -> bool {
-        let spec = self.jobs.get(&other).map(|other| &other.spec);
-        spec.is_some_and(|spec| spec.same_input(&job.spec)) && job.kind().key() == KeyUse::Rounds
+        self.earlier(job).map_or_else(Vec::new, Earlier::to_void)
     }
 
     /// The sets that earlier rounds of the same input are opened over, if at all: a site of one is in no other.
     pub(super) fn earlier_sets(&self, job: JobId) -> Vec<Vec<SiteId>> {
-        let Some(job) = self.jobs.get(&job) else { return Vec::new() };
-        let mut sets: Vec<_> = self.settled_like(job).map(|(_, settled)| settled.sites.clone()).collect();
-        sets.sort_unstable();
-        sets.dedup();
-        sets
-    }
-
-    /// Rounds of the same values that started from the same, whose set is settled and that are not void.
-    pub(super) fn settled_like<'a>(
-        &'a self,
-        job: &'a Progress,
-    ) -> impl Iterator<Item = ((JobId, u64), &'a Settled)> + 'a {
-        let void = |at: &(JobId, u64)| matches!(self.failed.get(at), Some(Some(_)));
-        let of = self
-            .settled
-            .iter()
-            .filter(move |(at, settled)| settled.input == job.input && self.like(job, at.0) && !void(at));
-        of.map(|(at, settled)| (*at, settled))
+        self.jobs.get(&job).and_then(|job| self.earlier(job)).map_or_else(Vec::new, Earlier::sets)
     }
 
     /// Sites that uploaded in the round at work and are left out of it, since their values are bound to an earlier set or the others' are.
@@ -55,5 +43,86 @@ impl Coordinator {
         let kept = summable(&uploaded, &self.earlier_sets(job.id));
         let out = uploaded.into_iter().filter(|site| !kept.contains(site));
         out.map(|site| Missing { site, cause: Cause::OtherCohort }).collect()
+    }
+
+    /// What a site is told of earlier rounds of its input with an upload's task: those that are void, and those of a known set.
+    pub(super) fn told(&self, job: &Progress, site: SiteId) -> Told {
+        let (mut voids, mut settled) = (Vec::new(), Vec::new());
+        for past in self.earlier(job).iter().flat_map(|earlier| earlier.untold(site)) {
+            let (id, round) = past.at;
+            let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone()) else { continue };
+            match (past.void, &past.settled) {
+                (Some(declared), _) => voids.push((spec, round, declared)),
+                (None, Some((_, proof))) => settled.push(SettledRound { spec, round, proof: *proof }),
+                (None, None) => {}
+            }
+        }
+        (voids, settled)
+    }
+
+    /// A site has answered an upload's task: with its upload, or with the word that its values are spent, it has stored what the task
+    /// told it.
+    pub(super) fn tell(&mut self, answer: &SignedHeader) {
+        let (step, site) = (answer.header.step, answer.header.site);
+        let stored = matches!(answer.header.answer, Answer::Payload(_) | Answer::Declined(Cause::SpentInput));
+        let input = self.jobs.get(&step.job).and_then(|job| job.sum_input());
+        let Some(input) = input.filter(|_| stored && step.phase == Phase::Upload) else { return };
+        let news = self.earlier.get(&input).is_some_and(|earlier| !earlier.untold(site).is_empty());
+        if news {
+            let sites = self.study.roster().parties();
+            self.earlier_mut(input).tell(site, sites);
+        }
+    }
+
+    /// Keeps how the round at work ended, if sites were asked to upload in it: any of them may have, whatever has come here.
+    pub(super) fn pass(&mut self, id: JobId, failed: bool) {
+        let Some(job) = self.jobs.get(&id).filter(|job| job.asked) else { return };
+        let Some(input) = job.sum_input() else { return };
+        let past = job.past(failed);
+        let sites = self.study.roster().parties();
+        self.earlier_mut(input).add(past, sites);
+    }
+}
+
+impl Progress {
+    /// What stands for the values of the round at work; nothing of jobs that are no sums.
+    pub(super) fn sum_input(&self) -> Option<Digest> {
+        (self.kind().key() == KeyUse::Rounds).then(|| self.spec.input(self.input.as_ref()))
+    }
+
+    /// The opened sum of the round at work, for who holds the next one's start against it.
+    pub(super) fn opened(&self) -> Option<Grounds> {
+        let State::Closed(closed) = &self.state else { return None };
+        let sum = self.sum.as_ref()?;
+        let (named, commitment) = sum.named.as_ref()?;
+        let proof =
+            SettledProof { commitment: *commitment, agreements: sum.agreements?, vouches: sum.vouches };
+        Some(Grounds { start: self.input, proof, sum: named.sum, openings: closed.blobs() })
+    }
+
+    /// The round at work as it is remembered.
+    fn past(&self, failed: bool) -> Past {
+        let settled = self.sum.as_ref().and_then(|sum| {
+            let ((_, commitment), agreements) = (sum.named.as_ref()?, sum.agreements?);
+            let proof = SettledProof { commitment: *commitment, agreements, vouches: sum.vouches };
+            Some((sum.committed().iter().map(|(site, _)| *site).collect(), proof))
+        });
+        let answered = |phase: Phase, payload: bool| {
+            let of = move |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
+                Event::Accepted { answer } => {
+                    let fits = step.phase == phase && step.round == self.round;
+                    (fits && answer.payload().is_some() == payload).then_some(*site)
+                }
+                _ => None,
+            };
+            self.receipts.iter().filter_map(of).collect::<BTreeSet<_>>()
+        };
+        // Whoever declined puts nothing in later; whoever opened has stored of which set.
+        let mut told = answered(Phase::Upload, false);
+        if settled.is_some() {
+            told.extend(answered(Phase::Open, true));
+        }
+        let uploaded = answered(Phase::Upload, true);
+        Past { at: (self.id, self.round), settled, failed, void: None, uploaded, told }
     }
 }

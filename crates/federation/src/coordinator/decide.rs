@@ -12,7 +12,7 @@
 //! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: done |
 //! | findings | agree, to everybody |
 //! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
-//! | vouch | open |
+//! | vouch | open; vouch again, where nobody evaluated rightly |
 //! | open | the next round's upload, or done; open again, where too few opened or the sum did not open |
 //! | share | done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
@@ -22,7 +22,7 @@
 use super::Coordinator;
 use super::progress::{Closed, Open, Progress, State};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{Answer, Blob, Event, Failure, JobId, Missing, Opening, Phase, SiteId, Step};
+use crate::{Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SiteId, Step};
 
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.
@@ -162,11 +162,7 @@ impl Coordinator {
             return None;
         }
         // The first `needed` are enough to open; others that may still come are not missing.
-        let early = matches!(
-            phase,
-            Phase::Ready | Phase::Void | Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open
-        );
-        let enough = early && payloads >= needed;
+        let enough = phase.closes_early() && payloads >= needed;
         let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
         let mut committed: Vec<SiteId> = open.payloads().take(take).map(|a| a.header.site).collect();
         committed.sort_unstable();
@@ -197,6 +193,9 @@ impl Coordinator {
         }
         if step.phase == Phase::Open {
             return Some(self.open_again(job, step, &closed.missing, now_ms));
+        }
+        if let Some(again) = self.vouch_again(job, step, now_ms) {
+            return Some(again);
         }
         let (needed, found) = (needed as u32, found as u32);
         let failure = Failure::TooFew { step, needed, found, missing: closed.missing.clone() };
@@ -241,6 +240,21 @@ impl Coordinator {
         }
     }
 
+    /// Asks those who signed once more to evaluate, but for sites that did so wrongly.
+    fn vouch_again(&self, job: &Progress, step: Step, now_ms: u64) -> Option<Event> {
+        let made = step.attempt + 1;
+        let wrong = |site: &SiteId| {
+            job.missing.iter().any(|(at, m)| {
+                let here = (at.round, at.phase) == (step.round, Phase::Vouch);
+                here && m.site == *site && m.cause == Cause::Payload
+            })
+        };
+        let mut asked = job.sum.as_ref().filter(|_| step.phase == Phase::Vouch)?.signers.clone();
+        asked.retain(|site| !wrong(site));
+        let on = made < self.study.literal().attempts && !asked.is_empty();
+        on.then(|| self.open(job, Phase::Vouch, made, asked, now_ms))
+    }
+
     /// The next attempt at opening a round, over the same committed set.
     fn try_again(&self, job: &Progress, step: Step, missing: &[Missing], now_ms: u64) -> Event {
         let made = step.attempt + 1;
@@ -258,10 +272,9 @@ impl Coordinator {
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
             Next::Begin => self.open_round(job, now_ms),
             Next::OpenSum => {
-                let (sum, signed) = (job.sum.as_ref()?, closed.sites());
-                let gone = !sum.without(&signed).is_empty();
-                if job.sizes.evaluated && closed.step.phase == Phase::Agree && gone {
-                    return Some(self.open(job, Phase::Vouch, 0, signed, now_ms));
+                let sum = job.sum.as_ref()?;
+                if job.sizes.evaluated && closed.step.phase == Phase::Agree && !sum.gone().is_empty() {
+                    return Some(self.open(job, Phase::Vouch, 0, sum.signers.clone(), now_ms));
                 }
                 let openers = sum.named.as_ref()?.0.openers.clone();
                 self.open(job, Phase::Open, 0, openers, now_ms)
@@ -286,8 +299,8 @@ fn done(job: &Progress) -> Option<Event> {
 }
 
 /// Whether a step of a sum needs no further answers. Those who uploaded are there: their findings are waited for. Agreement is
-/// reached with a quorum, and, where each site evaluates its own upload, all evaluations. The first opening takes whoever is first;
-/// one that did not succeed asks everybody, so that wrong openings are outvoted.
+/// reached with a quorum, and, where each site evaluates its own upload, all evaluations. The first opening, and the first evaluation for
+/// others, takes whoever is first; one that did not succeed asks everybody, so that wrong ones are outvoted.
 fn sum_step_closes(job: &Progress, open: &Open, needed: usize) -> bool {
     let Some(sum) = &job.sum else { return true };
     let payloads = open.payloads().count();

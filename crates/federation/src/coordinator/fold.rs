@@ -3,11 +3,9 @@
 use std::sync::Arc;
 
 use super::progress::{Closed, Open, Progress, State, SumProgress};
-use super::{Coordinator, InferenceKey, Settled};
+use super::{Coordinator, InferenceKey};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{
-    Blob, Cause, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SettledProof, SiteId, Step,
-};
+use crate::{Blob, Cause, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
 
 type Folded = Result<(), &'static str>;
 
@@ -50,15 +48,19 @@ impl Coordinator {
                 require(open.answer(answer.header.site).is_none(), "the site has answered already")?;
                 open.answers.push(answer.clone());
                 job.receipts.insert((step, answer.header.site), record.clone());
+                self.tell(answer);
             }
             Event::Closed { step, committed, missing } => self.close_step(*step, committed, missing)?,
             Event::Excluded { step, missing } => self.exclude(*step, missing)?,
             Event::Combined { step, output } => self.combine(*step, output)?,
             Event::Advanced { job, round, input } => {
-                self.settle(*job);
-                let job = self.closed_share(*job, *round)?;
+                self.closed_share(*job, *round)?;
+                self.pass(*job, false);
+                let job = self.running_mut(*job)?;
                 require(round + 1 < job.spec.rounds, "the job has no further round")?;
+                job.grounds = job.opened().map(Box::new);
                 (job.round, job.input) = (round + 1, Some(*input));
+                (job.asked, job.voiding) = (false, None);
                 (job.opening, job.target, job.state) = (None, None, State::Between(None));
                 job.sum = None;
                 job.receipts.retain(|(step, _), _| step.round >= *round);
@@ -114,8 +116,10 @@ impl Coordinator {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
         }
-        if step.phase == Phase::Void {
-            job.voiding = Some(to_void);
+        match step.phase {
+            Phase::Void => job.voiding = Some(to_void),
+            Phase::Upload => job.asked = true,
+            _ => {}
         }
         let expected = expected.to_vec();
         job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
@@ -175,12 +179,7 @@ impl Coordinator {
         let closed = closed.clone();
         if job.kind().key() == KeyUse::Rounds {
             if step.phase == Phase::Void {
-                let rounds = job.voiding.iter().flatten().copied();
-                let void = |(at, blob): (_, &Blob)| (at, (blob.len > 0).then_some(*blob));
-                let voids: Vec<_> = rounds.zip(&output.each).map(void).collect();
-                job.state = State::Between(Some(closed));
-                Arc::make_mut(&mut self.failed).extend(voids);
-                return Ok(());
+                return self.combine_voids(closed, output);
             }
             let bound = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.bound_elsewhere(job));
             let job = self.running_mut(step.job)?;
@@ -208,22 +207,27 @@ impl Coordinator {
         Ok(())
     }
 
+    /// Keeps the declarations of rounds that are void from now on; an empty blob stands where they are too few.
+    fn combine_voids(&mut self, closed: Closed, output: &Output) -> Folded {
+        let job = self.running_mut(closed.step.job)?;
+        let (rounds, input) = (job.voiding.clone().unwrap_or_default(), job.sum_input());
+        require(
+            rounds.len() == output.each.len(),
+            "it declares other rounds void than those that failed with this input: verify it with the release that wrote it",
+        )?;
+        job.state = State::Between(Some(closed));
+        let earlier = input.map(|input| self.earlier_mut(input));
+        if let Some(earlier) = earlier {
+            let declared = rounds.into_iter().zip(&output.each).filter(|(_, blob)| blob.len > 0);
+            declared.for_each(|(at, blob)| earlier.voided(at, *blob));
+        }
+        Ok(())
+    }
+
     fn closed_share(&mut self, job: JobId, round: u64) -> Result<&mut Progress, &'static str> {
         let job = self.running_mut(job)?;
         let fine = matches!(&job.state, State::Closed(c) if matches!(c.step.phase, Phase::Share | Phase::Open) && c.step.round == round);
         if fine { Ok(job) } else { Err("no shares wait to be combined") }
-    }
-
-    /// Keeps what shows over which set the round at work is opened, if it is.
-    fn settle(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else { return };
-        let Some(sum) = &job.sum else { return };
-        if let (Some((_, commitment)), Some(agreements)) = (&sum.named, sum.agreements) {
-            let proof = SettledProof { commitment: *commitment, agreements, vouches: sum.vouches };
-            let sites = sum.committed().iter().map(|(site, _)| *site).collect();
-            let of = Settled { input: job.input, proof, sites };
-            Arc::make_mut(&mut self.settled).insert((id, job.round), of);
-        }
     }
 
     fn end(&mut self, id: JobId, state: State, at_ms: u64) -> Folded {
@@ -231,19 +235,12 @@ impl Coordinator {
         if self.running == Some(id) {
             self.running = None;
         }
-        // A round that failed may have been opened by some of its holders, over this set and no other.
-        self.settle(id);
+        let done = matches!(state, State::Done(_));
+        // A round that failed may have been opened by some of its holders, over its agreed set and no other.
+        self.pass(id, !done);
         let job = self.jobs.get_mut(&id).map(Arc::make_mut).ok_or("the job is unknown")?;
         require(!job.is_over(), "the job has ended already")?;
-        let done = matches!(state, State::Done(_));
-        let uploaded = |((step, _), record): (&(Step, SiteId), &Record)| {
-            let sent = matches!(&record.body.event, Event::Accepted { answer } if answer.payload().is_some());
-            sent && step.phase == Phase::Upload && step.round == job.round
-        };
-        if !done && job.kind().key() == KeyUse::Rounds && job.receipts.iter().any(uploaded) {
-            let at = (id, job.round);
-            Arc::make_mut(&mut self.failed).insert(at, None);
-        }
+        job.asked = false;
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
         (job.target, job.sum) = (None, None);
@@ -276,6 +273,7 @@ impl Progress {
                     bundles,
                     named: None,
                     agreements: None,
+                    signers: Vec::new(),
                     vouches: None,
                 });
             }
@@ -300,7 +298,9 @@ impl Progress {
                 let committed = self.receipts.iter().filter_map(header).collect();
                 self.opening = Some(Opening { committed, sum: sums });
             }
-            (Phase::Agree, Some(sum)) => sum.agreements = Some(output.shared),
+            (Phase::Agree, Some(sum)) => {
+                (sum.agreements, sum.signers) = (Some(output.shared), closed.sites());
+            }
             (Phase::Vouch, Some(sum)) => sum.vouches = Some(output.shared),
             _ => return Err("this phase combines nothing"),
         }

@@ -7,6 +7,7 @@
 mod answer;
 mod cohort;
 mod decide;
+mod earlier;
 mod fold;
 mod progress;
 mod task;
@@ -17,10 +18,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SettledProof,
-    SignedHeader, Signer, SiteId, Sizes, Step, Study,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
+    SiteId, Sizes, Step, Study,
 };
 use blindscope_wire::Digest;
+use earlier::Earlier;
 use progress::Progress;
 
 pub use answer::Admission;
@@ -29,17 +31,6 @@ pub use work::{Outcome, SumWork, Work};
 
 /// Most jobs that wait at a time.
 const MAX_WAITING: usize = 1000;
-
-/// A round of a sum whose one set a quorum has signed.
-#[derive(Debug, Clone)]
-struct Settled {
-    /// What the round started from.
-    input: Option<Blob>,
-    /// The signatures.
-    proof: SettledProof,
-    /// The set.
-    sites: Vec<SiteId>,
-}
 
 /// A study's coordinator.
 #[derive(Debug, Clone)]
@@ -57,10 +48,8 @@ pub struct Coordinator {
     inference: Option<Arc<InferenceKey>>,
     /// Pair keys of sums, by the site that sealed them.
     pairs: Arc<BTreeMap<SiteId, Blob>>,
-    /// Rounds of sums whose set a quorum has signed.
-    settled: Arc<BTreeMap<(JobId, u64), Settled>>,
-    /// Rounds of sums that failed after somebody had uploaded: nothing where they are not void yet, else the declarations.
-    failed: Arc<BTreeMap<(JobId, u64), Option<Blob>>>,
+    /// Rounds of sums that are over, by what was put into them.
+    earlier: Arc<BTreeMap<Digest, Arc<Earlier>>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
 }
@@ -159,8 +148,7 @@ impl Coordinator {
             running: None,
             inference: None,
             pairs: Arc::default(),
-            settled: Arc::default(),
-            failed: Arc::default(),
+            earlier: Arc::default(),
             opened: 0,
         }
     }
@@ -250,6 +238,11 @@ impl Coordinator {
     /// Ciphertexts that openings were begun for, every attempt counted.
     pub fn opened(&self) -> u64 {
         self.opened
+    }
+
+    /// The job that runs, and its round.
+    pub fn round_at_work(&self) -> Option<(JobId, u64)> {
+        self.running().map(|job| (job.id, job.round))
     }
 
     /// Whether every job has ended.

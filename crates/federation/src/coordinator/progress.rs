@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::job::{Basis, Job, Kind};
 use crate::{
-    Answer, Blob, Cause, Event, Failure, JobId, JobSpec, Missing, NamedSet, Opening, Output, Phase, Promised,
-    Record, SignedHeader, SiteId, Sizes, Step, common_string,
+    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Missing, NamedSet, Opening, Output, Phase,
+    Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 
@@ -23,6 +23,8 @@ pub(super) struct Progress {
     /// The round at work, and what it starts from.
     pub(super) round: u64,
     pub(super) input: Option<Blob>,
+    /// The opened sum that a later round's start follows from.
+    pub(super) grounds: Option<Box<Grounds>>,
     /// What this round opens, once its uploads are summed.
     pub(super) opening: Option<Opening>,
     /// Ciphertexts of the attempt at work: the sum, or the refreshed sum.
@@ -33,7 +35,9 @@ pub(super) struct Progress {
     pub(super) output: Option<Output>,
     /// An inference ceremony's evaluation keys.
     pub(super) evaluation_keys: Option<Blob>,
-    /// Failed rounds that this job has asked its sites to declare void, once it has.
+    /// Whether sites were asked to upload in the round at work.
+    pub(super) asked: bool,
+    /// Failed rounds of the input at work that this job has asked its sites to declare void, once it has.
     pub(super) voiding: Option<Vec<(JobId, u64)>>,
     /// The round of a sum at work, once its uploads were read.
     pub(super) sum: Option<SumProgress>,
@@ -54,8 +58,9 @@ pub(super) struct SumProgress {
     pub(super) bundles: Vec<Blob>,
     /// The set that is named, and its headers.
     pub(super) named: Option<(NamedSet, Blob)>,
-    /// The signatures on it.
+    /// The signatures on it, and whose they are.
     pub(super) agreements: Option<Blob>,
+    pub(super) signers: Vec<SiteId>,
     /// Evaluations of uploads whose sites did not sign.
     pub(super) vouches: Option<Blob>,
 }
@@ -67,10 +72,10 @@ impl SumProgress {
         sites.filter_map(|s| self.uploads.iter().find(|(u, _)| u == s).copied()).collect()
     }
 
-    /// Uploads of the named set whose sites are not among these.
-    pub(super) fn without(&self, signed: &[SiteId]) -> Vec<(SiteId, Blob)> {
+    /// Uploads of the named set whose sites have not signed it.
+    pub(super) fn gone(&self) -> Vec<(SiteId, Blob)> {
         let mut uploads = self.committed();
-        uploads.retain(|(site, _)| !signed.contains(site));
+        uploads.retain(|(site, _)| !self.signers.contains(site));
         uploads
     }
 
@@ -169,11 +174,13 @@ impl Progress {
             state: State::Waiting,
             round: 0,
             input: None,
+            grounds: None,
             opening: None,
             target: None,
             bundles: Vec::new(),
             output: None,
             evaluation_keys: None,
+            asked: false,
             voiding: None,
             sum: None,
             missing: Vec::new(),

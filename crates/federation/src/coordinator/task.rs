@@ -1,9 +1,9 @@
 //! What each site is asked, and which blobs it may fetch for it.
 
+use super::Coordinator;
 use super::progress::{Open, Progress, State};
-use super::{Coordinator, Settled};
 use crate::job::{Basis, KeyUse};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SettledRound, SiteId, Step, Task};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SiteId, Step, Task};
 use blindscope_wire::Digest;
 
 impl Coordinator {
@@ -14,6 +14,7 @@ impl Coordinator {
         if !open.expected.contains(&site) || open.answer(site).is_some() {
             return None;
         }
+        let (phase, rounds) = (open.step.phase, job.kind().key() == KeyUse::Rounds);
         Some(Task {
             study: self.study.digest(),
             key: open.key,
@@ -22,6 +23,8 @@ impl Coordinator {
             sizes: job.sizes,
             deadline_ms: open.deadline_ms,
             ask: self.ask(job, open, site)?,
+            start: job.input.filter(|_| rounds && phase != Phase::Upload),
+            grounds: job.grounds.clone().filter(|_| matches!(phase, Phase::Upload | Phase::Agree)),
         })
     }
 
@@ -58,15 +61,7 @@ impl Coordinator {
             }
             Phase::Upload => {
                 let pairs = job.kind().key() == KeyUse::Rounds && !self.pairs.contains_key(&site);
-                let void = |((id, round), void): ((JobId, u64), Option<Blob>)| {
-                    Some((self.jobs.get(&id)?.spec.clone(), round, void?))
-                };
-                let voids = self.failed_like(job).filter_map(void).collect();
-                let round = |((id, round), settled): ((JobId, u64), &Settled)| {
-                    let spec = self.jobs.get(&id)?.spec.clone();
-                    Some(SettledRound { spec, round, proof: settled.proof })
-                };
-                let settled = self.settled_like(job).filter_map(round).collect();
+                let (voids, settled) = self.told(job, site);
                 Ask::Upload { public_key, input: job.input, pairs, voids, settled }
             }
             Phase::Void => {
@@ -117,8 +112,7 @@ impl Coordinator {
     /// The blobs that are still needed. Any other may be deleted.
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let mut needed: Vec<Blob> = self.pairs.values().copied().collect();
-        needed.extend(self.failed.values().flatten().copied());
-        needed.extend(self.settled.values().flat_map(|settled| settled.proof.blobs()));
+        needed.extend(self.earlier.values().flat_map(|earlier| earlier.blobs()));
         needed.extend(self.inference.iter().flat_map(|k| [k.public_key, k.evaluation_keys]));
         for job in self.jobs.values() {
             match &job.state {
@@ -152,8 +146,7 @@ impl Progress {
             return Some(Ask::Open { headers, bundle, commitment, agreements, vouches });
         }
         if open.step.phase == Phase::Vouch {
-            // Asked of those who signed.
-            return Some(Ask::Vouch { commitment, uploads: sum.without(&open.expected) });
+            return Some(Ask::Vouch { commitment, uploads: sum.gone() });
         }
         let mut uploads = sum.committed();
         if self.sizes.evaluated {
@@ -188,7 +181,7 @@ impl Progress {
         let second = self.output.iter().filter_map(|o| o.second.as_ref()).map(|s| s.sum);
         let opening = self.opening.iter().map(|o| o.sum);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
-        let sums = self.sum_blobs();
+        let sums = self.sum_blobs().chain(self.grounds.iter().flat_map(|grounds| grounds.blobs()));
         accepted
             .chain(output)
             .chain(second)

@@ -82,6 +82,8 @@ pub enum Work {
         step: Step,
         /// The job's file.
         spec: JobSpec,
+        /// What the round starts from.
+        input: Option<Blob>,
         /// The rounds, by job file and number.
         rounds: Vec<(JobSpec, u64)>,
         /// The declarations, in the sites' order.
@@ -93,6 +95,8 @@ pub enum Work {
         step: Step,
         /// The job's file.
         spec: JobSpec,
+        /// What the round starts from.
+        input: Option<Blob>,
         /// The uploads, in the sites' order.
         uploads: Vec<(SiteId, Blob)>,
         /// Pair keys that are here from rounds before.
@@ -104,6 +108,8 @@ pub enum Work {
         step: Step,
         /// The job's file.
         spec: JobSpec,
+        /// What the round starts from.
+        input: Option<Blob>,
         /// The uploads, in the sites' order.
         uploads: Vec<(SiteId, Blob)>,
         /// Their signed headers.
@@ -119,8 +125,12 @@ pub enum Work {
         step: Step,
         /// The job's file.
         spec: JobSpec,
+        /// What the round starts from.
+        input: Option<Blob>,
         /// What is signed.
         commitment: Blob,
+        /// The uploads of the set.
+        uploads: Vec<(SiteId, Blob)>,
         /// The signatures, in the sites' order.
         words: Vec<(SiteId, Blob)>,
     },
@@ -130,10 +140,14 @@ pub enum Work {
         step: Step,
         /// The job's file.
         spec: JobSpec,
+        /// What the round starts from.
+        input: Option<Blob>,
         /// What is signed.
         commitment: Blob,
         /// The signatures on it.
         agreements: Blob,
+        /// Uploads of the set whose sites have not signed.
+        gone: Vec<(SiteId, Blob)>,
         /// The evaluations, in the sites' order.
         vouches: Vec<(SiteId, Blob)>,
     },
@@ -222,6 +236,19 @@ impl Work {
         }
     }
 
+    /// What a sum's round starts from; nothing in the first, and of other jobs.
+    pub(crate) fn starts_from(&self) -> Option<Blob> {
+        match self {
+            Self::Voids { input, .. }
+            | Self::Intake { input, .. }
+            | Self::Name { input, .. }
+            | Self::Agreements { input, .. }
+            | Self::Vouches { input, .. } => *input,
+            Self::Result(work) => work.input,
+            _ => None,
+        }
+    }
+
     /// The file of the job that they belong to.
     pub fn spec(&self) -> &JobSpec {
         match self {
@@ -263,27 +290,29 @@ impl Coordinator {
             Phase::Promise | Phase::Parts => None,
             Phase::Upload if job.kind().key() == KeyUse::Rounds => {
                 let pairs = self.pairs.iter().map(|(site, blob)| (*site, *blob)).collect();
-                Some(Work::Intake { step, spec, uploads: blobs, pairs })
+                Some(Work::Intake { step, spec, input: job.input, uploads: blobs, pairs })
             }
             Phase::Void => {
                 let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
                 let rounds = job.voiding.iter().flatten().filter_map(of).collect();
-                Some(Work::Voids { step, spec, rounds, words: blobs })
+                Some(Work::Voids { step, spec, input: job.input, rounds, words: blobs })
             }
             Phase::Findings => {
                 let sum = job.sum.as_ref()?;
                 let (uploads, headers) = (sum.uploads.clone(), sum.headers);
                 let earlier = self.earlier_sets(step.job);
-                Some(Work::Name { step, spec, uploads, headers, findings: blobs, earlier })
+                Some(Work::Name { step, spec, input: job.input, uploads, headers, findings: blobs, earlier })
             }
             Phase::Agree => {
-                let commitment = job.sum.as_ref()?.named.as_ref()?.1;
-                Some(Work::Agreements { step, spec, commitment, words: blobs })
+                let sum = job.sum.as_ref()?;
+                let (commitment, uploads) = (sum.named.as_ref()?.1, sum.committed());
+                Some(Work::Agreements { step, spec, input: job.input, commitment, uploads, words: blobs })
             }
             Phase::Vouch => {
                 let sum = job.sum.as_ref()?;
                 let (commitment, agreements) = (sum.named.as_ref()?.1, sum.agreements?);
-                Some(Work::Vouches { step, spec, commitment, agreements, vouches: blobs })
+                let (input, gone) = (job.input, sum.gone());
+                Some(Work::Vouches { step, spec, input, commitment, agreements, gone, vouches: blobs })
             }
             Phase::Open => job.sum_work(step, blobs).map(|work| Work::Result(work.into())),
             Phase::Upload => {

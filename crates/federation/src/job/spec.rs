@@ -155,19 +155,13 @@ impl JobSpec {
         if self.is_former() { JobKind::Sum } else { self.kind }
     }
 
-    /// Whether rounds of both jobs that start from the same sum the same values, whatever their digits: the same kind, settings and
-    /// version of the data.
-    pub(crate) fn same_input(&self, other: &Self) -> bool {
-        let of = |s: &Self| (s.runs(), s.data_version.clone());
-        of(self) == of(other) && self.settings == other.settings
-    }
-
-    /// What stands for these values in a site's memory, of a round that starts from `start`.
-    pub(crate) fn input(&self, start: &[u8]) -> Digest {
+    /// What stands for the values of a round that starts from `start`: rounds of jobs of one kind, settings and version of the data that
+    /// start from the same sum the same values, whatever their digits. Coordinator and sites go by the same name.
+    pub(crate) fn input(&self, start: Option<&Blob>) -> Digest {
         let mut h = Hasher::new("blindscope/federation/sum-input/v1");
         h.absorb(self.runs().name().as_bytes()).absorb(self.settings.to_string().as_bytes());
         h.absorb(self.data_version.as_deref().unwrap_or_default().as_bytes());
-        h.absorb(&Blob::of(start).digest.0);
+        h.absorb(&start.map_or_else(|| Blob::of(&[]).digest, |blob| blob.digest).0);
         h.finish()
     }
 

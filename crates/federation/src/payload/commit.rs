@@ -50,7 +50,11 @@ pub(crate) fn secret(seed: &SecretSeed, ceremony: &Transcript, me: SiteId) -> Re
 /// Writes a site's payload of phase commit: it draws the seed of its secret, seals it to itself, and a part to each site.
 ///
 /// # Errors
-/// [`Error::Seal`], [`Error::Threshold`], [`Error::Io`].
+/// [`Error::Seal`] where a site's key is none; [`Error::Threshold`] for a circuit without parameters; [`Error::Io`] where `out` takes no
+/// more.
+///
+/// # Timing
+/// Of sizes alone: drawing, sharing and sealing look at no secret to decide what to do.
 pub fn write_commitment(
     study: &Study,
     (job, circuit): (JobId, &Circuit),
@@ -70,7 +74,7 @@ pub fn write_commitment(
 /// Lays seeds and sealed parts together by receiver: one part of each payload in memory.
 ///
 /// # Errors
-/// [`Error::Io`], [`Error::Threshold`].
+/// [`Error::Io`] where a blob cannot be read or kept; [`Error::Threshold`] for a circuit without parameters.
 pub fn lay_commitments(
     study: &Study,
     (job, circuit): (JobId, &Circuit),

@@ -50,7 +50,7 @@ fn shares<'a>(session: &'a Transcript, circuit: &'a Circuit) -> impl Iterator<It
 /// Writes a site's payload of phase key-share: a function of its seed and the session.
 ///
 /// # Errors
-/// [`Error::Threshold`], [`Error::Io`].
+/// [`Error::Threshold`] for a session that the circuit does not fit; [`Error::Io`] where `out` takes no more.
 pub(crate) fn write_public_shares(
     study: &Study,
     of: KeySession<'_>,
@@ -152,7 +152,8 @@ fn skip(readers: &mut [Reading], len: u64) -> Result<()> {
 /// Writes a site's payload of phase relin.
 ///
 /// # Errors
-/// [`Error::Threshold`], [`Error::Length`], [`Error::Io`].
+/// [`Error::Threshold`] and [`Error::Length`] for a sum that is none of the session's; [`Error::Io`] where a blob cannot be read, or `out`
+/// takes no more.
 pub(crate) fn write_relin(
     study: &Study,
     of: KeySession<'_>,

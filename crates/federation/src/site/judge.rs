@@ -212,7 +212,10 @@ impl Site {
 fn judge_sum(task: &Task) -> Judged {
     let step = task.step;
     require(task.key == step.job, Objection::OtherKey)?;
-    require(step.attempt == 0 || step.phase == Phase::Open, Objection::NoSuchStep { step })?;
+    require(
+        step.attempt == 0 || matches!(step.phase, Phase::Open | Phase::Vouch),
+        Objection::NoSuchStep { step },
+    )?;
     let fits = matches!(
         (&task.ask, step.phase),
         (Ask::Upload { .. }, Phase::Upload)
@@ -224,8 +227,9 @@ fn judge_sum(task: &Task) -> Judged {
     );
     require(fits, Objection::OtherPhase { step })?;
     // What a round starts from is part of its input. In a first round it would change no value, only the input's name.
-    let started = matches!(&task.ask, Ask::Upload { input: Some(_), .. });
-    require(step.round > 0 || !started, Objection::EarlyStart)
+    let started = task.starts_from().is_some();
+    require(step.round > 0 || !started, Objection::EarlyStart)?;
+    require(step.round == 0 || started, Objection::NoStart)
 }
 
 /// Refuses ciphertexts of another length than the job's.

@@ -115,7 +115,7 @@ impl Mark {
     /// The mark of a line.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`], [`crate::Error::Message`].
+    /// [`crate::Error::Oversize`] for more bytes than a mark has; [`crate::Error::Message`] for text that is none.
     pub fn from_text(text: &str) -> Result<Self> {
         message::from_text("mark", text.as_bytes(), Self::MAX_LEN)
     }

@@ -340,6 +340,12 @@ impl Site {
             let uploads = task.head_uploads();
             inputs.retain(|blob| !uploads.contains(blob));
         }
+        let upload = Step { attempt: 0, phase: Phase::Upload, ..task.step };
+        let uploaded = self.staged.get(&upload).is_some_and(|staged| staged.payload().is_some());
+        if let Some(grounds) = task.grounds.as_ref().filter(|_| uploaded && task.step.phase == Phase::Agree) {
+            // It has held the start against them before it uploaded.
+            inputs.retain(|blob| !grounds.blobs().any(|b| b == *blob));
+        }
         inputs
     }
 

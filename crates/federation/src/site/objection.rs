@@ -142,6 +142,9 @@ pub enum Objection {
     /// A first round with a start: the same values would be another input.
     #[error("the first round of a sum starts from nothing, and a start is shown")]
     EarlyStart,
+    /// A later round of a sum without what it starts from.
+    #[error("a later round of a sum starts from the sum before it, and nothing of it is shown")]
+    NoStart,
     /// Evaluation keys that this site has not made itself.
     #[error("the evaluation keys are not those that this site made of everybody's shares")]
     OtherEvaluationKeys,

@@ -78,7 +78,8 @@ impl Agreement {
     /// The agreement of these bytes, if it is of this round and its site signed it.
     ///
     /// # Errors
-    /// [`Error::Length`], [`SumRefusal::OtherRound`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`].
+    /// [`Error::Length`], [`SumRefusal::OtherRound`], [`SumRefusal::Stranger`] and [`SumRefusal::Signature`], for bytes of another length or
+    /// round, of a site that is no member, or not signed by it.
     pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
         let (name, agreement) = parse(AGREEMENT.0, bytes, LEN, |r| {
             let name = Digest(r.array("round")?);
@@ -211,7 +212,8 @@ impl Agreed {
     /// or one that another site vouches for. Words on other commitments do not count.
     ///
     /// # Errors
-    /// [`SumRefusal::Signature`], [`SumRefusal::Stranger`], [`SumRefusal::Quorum`], [`SumRefusal::Evaluation`].
+    /// [`SumRefusal::Signature`] and [`SumRefusal::Stranger`] for a word that is not its site's; [`SumRefusal::Quorum`] for too few;
+    /// [`SumRefusal::Evaluation`] for an upload with none, or with two that differ.
     pub fn new(
         round: &SumRound,
         commitment: &Commitment,

@@ -193,7 +193,8 @@ impl Succession {
     /// The next version, if a quorum of the old one signed it and it follows.
     ///
     /// # Errors
-    /// [`SumRefusal::Successor`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`], [`SumRefusal::Quorum`].
+    /// [`SumRefusal::Successor`] for a version that may not follow; [`SumRefusal::Stranger`] and [`SumRefusal::Signature`] for a signature that
+    /// is no member's; [`SumRefusal::Quorum`] for too few.
     pub fn check(&self, old: &Epoch) -> Result<()> {
         follows(old, &self.next)?;
         let digest = successor_digest(&old.digest(), &self.next.digest());

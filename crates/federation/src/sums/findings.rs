@@ -38,6 +38,9 @@ impl Parts {
 /// # Errors
 /// [`Error::Length`] and [`SumRefusal::OtherBytes`] where the bundle is not what the headers name: that is nobody's but the
 /// coordinator's fault. [`SumRefusal::Stranger`] for a site that is no holder.
+///
+/// # Timing
+/// Of the number of uploads, and of which of their parts are good: that is what the holder says of them anyway.
 pub fn open_parts(
     round: &SumRound,
     (me, sealing): (SiteId, &SealingKey),
@@ -158,7 +161,8 @@ impl Findings {
     /// The findings of these bytes over these uploads, if their holder signed them.
     ///
     /// # Errors
-    /// [`Error::Length`], [`Error::Message`], [`SumRefusal::OtherRound`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`].
+    /// [`Error::Length`] and [`Error::Message`] for bytes that are no findings over so many uploads; [`SumRefusal::OtherRound`],
+    /// [`SumRefusal::Stranger`] and [`SumRefusal::Signature`] for those of another round or other uploads, of no holder, or not signed by it.
     pub fn from_bytes(round: &SumRound, uploads: &[SignedUpload], bytes: &[u8]) -> Result<Self> {
         let (holder, bits, signature) = parse(WHAT, bytes, Self::len(uploads.len()), |r| {
             r.bytes("round", 32)?;

@@ -82,32 +82,40 @@ pub fn read_upload(round: &SumRound, site: SiteId, len: u64, from: &mut dyn Read
     Ok(Received { upload, parts: rest, pairing: pairs.then_some(pairing) })
 }
 
-impl Received {
-    /// The sealed part of the holder at this place; nothing where the holder makes it itself.
-    fn part(&self, round: &SumRound, holder: u32) -> Option<&[u8]> {
-        let at = round.sealed_to(self.upload.header.site).position(|h| h == holder)?;
-        let len = round.sealed_len();
-        self.parts.get(at * len..(at + 1) * len)
-    }
-}
-
 /// What a holder is given: of each upload but its own, in order, the pair key sealed to it and its sealed part. `uploads` are by
 /// rising site, each with its site's pair keys.
 ///
 /// # Errors
 /// [`SumRefusal::Stranger`] for a site that is no holder, or pair keys that hold none for it.
 pub fn bundle(round: &SumRound, holder: SiteId, uploads: &[(&Received, &[u8])]) -> Result<Vec<u8>> {
-    let epoch = round.epoch();
-    let stranger = |site| SumRefusal::Stranger { what: "bundle", site, role: "holder" };
-    let place = epoch.holder(holder).ok_or_else(|| stranger(holder))?;
     let mut out = Vec::new();
     for (received, pairing) in uploads {
-        let dealer = received.upload.header.site;
-        if dealer == holder {
-            continue;
-        }
-        out.extend_from_slice(piece(epoch, dealer, holder, pairing).ok_or_else(|| stranger(dealer))?);
-        out.extend_from_slice(received.part(round, place).unwrap_or_default());
+        give(round, (received.upload.header.site, holder), (&received.parts, pairing), &mut out)?;
     }
     Ok(out)
+}
+
+/// Appends what a holder is given of one dealer's parts that travel and pair keys; nothing of its own.
+///
+/// # Errors
+/// As [`bundle`].
+pub(crate) fn give(
+    round: &SumRound,
+    (dealer, holder): (SiteId, SiteId),
+    (parts, pairing): (&[u8], &[u8]),
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let stranger = |site| SumRefusal::Stranger { what: "bundle", site, role: "holder" };
+    let place = round.epoch().holder(holder).ok_or_else(|| stranger(holder))?;
+    if dealer == holder {
+        return Ok(());
+    }
+    out.extend_from_slice(piece(round.epoch(), dealer, holder, pairing).ok_or_else(|| stranger(dealer))?);
+    // The others make their parts themselves.
+    if let Some(at) = round.sealed_to(dealer).position(|h| h == place) {
+        let len = round.sealed_len();
+        let part = parts.get(at * len..(at + 1) * len).ok_or_else(|| stranger(dealer))?;
+        out.extend_from_slice(part);
+    }
+    Ok(())
 }

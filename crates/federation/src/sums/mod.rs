@@ -40,6 +40,7 @@ pub use commitment::Commitment;
 pub use epoch::{Epoch, EpochLiteral, Member, Succession, sign_successor};
 pub use findings::{Findings, Parts, Sorted, open_parts, sort_findings};
 pub use header::{SignedUpload, UploadHeader, set_name};
+pub(crate) use intake::give;
 pub use intake::{Received, bundle, read_upload};
 pub use mark::SumMark;
 pub use opening::SumOpening;

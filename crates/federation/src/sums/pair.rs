@@ -44,6 +44,9 @@ fn context(epoch: &Epoch, from: SiteId, to: SiteId) -> Digest {
 ///
 /// # Errors
 /// [`Error::Seal`] where sealing fails.
+///
+/// # Timing
+/// Of the number of holders alone.
 pub fn pairing(epoch: &Epoch, me: SiteId, sealing: &SealingKey) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(pairing_len(epoch, me));
     for to in others(epoch, me) {

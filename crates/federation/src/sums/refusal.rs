@@ -148,6 +148,21 @@ pub enum SumRefusal {
         "upload: what was encrypted does not decrypt to the values; nothing is sent. Check this machine's memory"
     )]
     Broken,
+    /// A later round is said to start from something else than follows from the sum before it, or nothing shows that it does.
+    #[error(
+        "start: what this round is said to start from does not follow from the sum that was opened before it; nothing is uploaded or \
+         signed. Use the same release everywhere; if it stays, the coordinator shows a start of its own"
+    )]
+    OtherStart,
+    /// Signed statements on earlier rounds that contradict what this site remembers, or each other.
+    #[error(
+        "upload: what is shown of an earlier round contradicts this site's marks ({reason}): more sites deviate than the study \
+         withstands. Nothing of it is kept; stop, and compare the coordinator's log with the sites' receipts"
+    )]
+    Contradiction {
+        /// What contradicts.
+        reason: &'static str,
+    },
     /// Another successor of a roster version was signed, or it does not follow.
     #[error("roster: {reason}; one successor a version is signed")]
     Successor {

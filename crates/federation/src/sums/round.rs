@@ -1,7 +1,7 @@
 //! One round of sums: everything that its parties agree on before it begins, and its name.
 
-use super::{Epoch, SignedUpload, pairing_len};
-use crate::{JobId, Result, SiteId};
+use super::{Epoch, PAIRING_LEN, SignedUpload, pairing_len};
+use crate::{Blob, JobId, Result, SiteId};
 use blindscope_aggregate::one_round::{Plan, RoundId, SEAL_OVERHEAD};
 use blindscope_wire::{Digest, Hasher};
 
@@ -19,7 +19,8 @@ pub struct SumRound {
 const SMALL: u64 = 1 << 20;
 
 impl SumRound {
-    /// Round `number` of a job that adds up `values` integers of at most `max` a site. Each party computes it from its own roster.
+    /// Round `number` of a job that adds up `values` integers of at most `max` a site, and starts from nothing. Each party computes it from its
+    /// own roster.
     ///
     /// # Errors
     /// [`crate::Error::Aggregate`] with the numbers.
@@ -33,6 +34,17 @@ impl SumRound {
             .finish();
         let id = plan.round(&context);
         Ok(Self { epoch: epoch.clone(), job, number, plan, id })
+    }
+
+    /// The same round, of a job that starts it from this: what it starts from is in its name, so that sites that were shown different
+    /// starts are in different rounds, and no set has uploads of both.
+    #[must_use]
+    pub fn started_from(self, start: &Blob) -> Self {
+        let context = Hasher::new("blindscope/sums/started-round/v1")
+            .absorb(&self.id.0.0)
+            .absorb(&start.digest.0)
+            .finish();
+        Self { id: self.plan.round(&context), ..self }
     }
 
     /// The roster.
@@ -96,6 +108,17 @@ impl SumRound {
     /// Bytes of one sealed part.
     pub fn sealed_len(&self) -> usize {
         self.plan.part_len() + SEAL_OVERHEAD as usize
+    }
+
+    /// Bytes of the parts of an upload that travel, and of its site's pair keys.
+    pub(crate) fn tail_len(&self, dealer: SiteId) -> u64 {
+        let parts = u64::from(self.plan.sealed_parts()) * self.sealed_len() as u64;
+        parts + pairing_len(&self.epoch, dealer) as u64
+    }
+
+    /// Most bytes that a holder is given of so many uploads.
+    pub(crate) fn given_len(&self, uploads: u64) -> u64 {
+        uploads * (PAIRING_LEN + self.sealed_len()) as u64
     }
 
     /// Bytes of an upload: body, sealed parts, header; in a site's first one of an epoch, its pair keys.

@@ -100,6 +100,11 @@ impl SumSite {
         self.opened.len()
     }
 
+    /// Whether this site has an upload in a round.
+    pub fn has_uploaded(&self, round: &SumRound) -> bool {
+        self.uploads.contains_key(&round.name())
+    }
+
     /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
     fn new_under(&self, epoch: &Epoch) -> Judged<()> {
         if self.copied {
@@ -117,7 +122,8 @@ impl SumSite {
     /// another set.
     ///
     /// # Errors
-    /// [`SumRefusal::Stopped`], [`SumRefusal::Successor`], [`SumRefusal::Uploaded`], [`SumRefusal::SpentInput`].
+    /// [`SumRefusal::Stopped`] once a copy of it was seen; [`SumRefusal::Successor`] under a roster that has one; [`SumRefusal::Uploaded`] for a
+    /// round that it has uploaded in; [`SumRefusal::SpentInput`] for an input that may yet be opened over another set.
     pub fn may_upload(&self, round: &SumRound, input: &Digest) -> Judged<()> {
         self.new_under(round.epoch())?;
         if self.steps.contains(&(round.job(), round.number())) {
@@ -191,18 +197,29 @@ impl SumSite {
 
     /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.
     fn judge_own(&self, me: SiteId, round: &SumRound, commitment: &Commitment) -> Judged<()> {
-        if self.copied {
-            return Err(SumRefusal::Stopped);
-        }
-        let Some(found) = commitment.upload(me) else { return Ok(()) };
-        let own = self.uploads.get(&round.name()).filter(|u| u.header == found.header.digest());
-        let own = own.ok_or(SumRefusal::Copied)?;
+        self.judge_known(me, round, &commitment.uploads)?;
+        let own = self.uploads.get(&round.name()).filter(|_| commitment.upload(me).is_some());
+        let Some(own) = own else { return Ok(()) };
         let sites = commitment.sites();
         let other = |earlier: Digest| {
             let settled = self.settled.get(&earlier).filter(|_| !self.voided.contains(&earlier));
             settled.is_some_and(|s| s.contains(&me) && *s != sites)
         };
         if self.earlier(round, &own.input).any(other) { Err(SumRefusal::OtherSetOfInput) } else { Ok(()) }
+    }
+
+    /// Judges whether what is shown of this site is its own: an upload in its name is exactly the one in its marks. Whoever shows another
+    /// has it from a second copy of the site, or from who has its key.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Stopped`] once a copy was seen; [`SumRefusal::Copied`] where one is, which is stored as [`SumMark::Copied`].
+    pub fn judge_known(&self, me: SiteId, round: &SumRound, uploads: &[SignedUpload]) -> Judged<()> {
+        if self.copied {
+            return Err(SumRefusal::Stopped);
+        }
+        let Some(found) = uploads.iter().find(|u| u.header.site == me) else { return Ok(()) };
+        let known = self.uploads.get(&round.name()).is_some_and(|u| u.header == found.header.digest());
+        if known { Ok(()) } else { Err(SumRefusal::Copied) }
     }
 
     /// Judges what this holder is to open: a quorum has signed it, and it is the one set of the round here. The marks are stored before
@@ -249,7 +266,7 @@ impl SumSite {
     /// Judges whether this holder may declare a round void. The mark is stored before the declaration is signed.
     ///
     /// # Errors
-    /// [`SumRefusal::Opened`], [`SumRefusal::Stopped`].
+    /// [`SumRefusal::Opened`] for a round that it has opened; [`SumRefusal::Stopped`] once a copy of it was seen.
     pub fn judge_void(&self, round: &SumRound) -> Judged<SumMark> {
         if self.copied {
             return Err(SumRefusal::Stopped);
@@ -272,7 +289,8 @@ impl SumSite {
     /// Judges whether this site may sign the next version of its roster. The mark is stored before the signature exists.
     ///
     /// # Errors
-    /// [`SumRefusal::Successor`], [`SumRefusal::Stopped`].
+    /// [`SumRefusal::Successor`] for a version that may not follow, or beside another that was signed; [`SumRefusal::Stopped`] once a copy of it
+    /// was seen.
     pub fn judge_successor(&self, old: &Epoch, next: &Epoch) -> Judged<SumMark> {
         if self.copied {
             return Err(SumRefusal::Stopped);

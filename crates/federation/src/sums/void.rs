@@ -46,7 +46,8 @@ impl Void {
     /// The declaration of these bytes, if it is of this round and its holder signed it.
     ///
     /// # Errors
-    /// [`crate::Error::Length`], [`SumRefusal::OtherRound`], [`SumRefusal::Signature`], [`SumRefusal::Stranger`].
+    /// [`crate::Error::Length`], [`SumRefusal::OtherRound`], [`SumRefusal::Stranger`] and [`SumRefusal::Signature`], for bytes of another length
+    /// or round, of a site that is no holder, or not signed by it.
     pub fn from_bytes(round: &SumRound, bytes: &[u8]) -> Result<Self> {
         let (name, void) = parse(WHAT, bytes, Self::LEN, |r| {
             let name = Digest(r.array("round")?);
@@ -70,7 +71,7 @@ impl Void {
     /// Whether these make the round void.
     ///
     /// # Errors
-    /// [`SumRefusal::Signature`], [`SumRefusal::Stranger`], [`SumRefusal::VoidQuorum`].
+    /// [`SumRefusal::Signature`] and [`SumRefusal::Stranger`] for a word that is not its holder's; [`SumRefusal::VoidQuorum`] for too few.
     pub fn quorum(round: &SumRound, voids: &[Self]) -> std::result::Result<(), SumRefusal> {
         let mut holders: Vec<SiteId> = Vec::new();
         for void in voids {

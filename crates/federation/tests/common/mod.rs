@@ -7,6 +7,8 @@
     reason = "each test binary takes what it needs"
 )]
 
+pub(crate) mod memory;
+
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
@@ -28,6 +30,11 @@ pub(crate) struct Fixture {
 }
 
 pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> Fixture {
+    fixture_for(1000, sites, threshold, cohort, seed)
+}
+
+/// A study that opens so many ciphertexts in its life.
+pub(crate) fn fixture_for(decryptions: u64, sites: usize, threshold: u32, cohort: u32, seed: u64) -> Fixture {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let coordinator = IdentityKey::generate(&mut rng);
     let identities: Vec<_> = (0..sites).map(|_| IdentityKey::generate(&mut rng)).collect();
@@ -47,7 +54,7 @@ pub(crate) fn fixture(sites: usize, threshold: u32, cohort: u32, seed: u64) -> F
         backbone: Digest([7; 32]),
         allow_unknown_backbone: false,
         width: 16,
-        decryptions: 1000,
+        decryptions,
         statistical_bits: 30,
         attempts: 4,
         deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 30, opening_seconds: 10 },

@@ -13,6 +13,7 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod deviations;
 mod real;
 mod toy;
 mod world;

@@ -105,6 +105,17 @@ impl Contribution for Learner<'_> {
         Ok(Box::new(values(self.0, job.id(self.1), job, round, input).into_iter()))
     }
 
+    fn follow(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> std::result::Result<Advanced, LearnError> {
+        Server.advance(job, round, input, sums, committed)
+    }
+
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
         let params = self.1.circuit_params(job.circuit.as_ref().unwrap())?;
         let encoder = Encoder::new(&params);

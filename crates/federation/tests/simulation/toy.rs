@@ -254,7 +254,7 @@ impl Compute for Toy<'_> {
                 bytes
             }
             Ask::Upload { input, pairs, .. } => {
-                let input = input.map(|b| disk[&b.digest].clone()).unwrap_or_default();
+                let input = input.map(|b| self.start(&b, task, disk)).unwrap_or_default();
                 let mut bytes =
                     tagged(SUMMAND, contribution(site, task.step.job, task.step.round, &input), &fresh);
                 if *pairs {
@@ -406,6 +406,18 @@ fn revealed(site: SiteId, disk: &Disk, bundle: &Blob, string: Digest) -> Vec<u8>
 }
 
 impl Toy<'_> {
+    /// What a later round starts from, made of the sum before it: over how many sites that was, the toy's commitment does not say.
+    fn start(&self, shown: &Blob, task: &Task, disk: &Disk) -> Vec<u8> {
+        if task.spec.kind == JobKind::EncryptedHead {
+            return disk[&shown.digest].clone();
+        }
+        let grounds = task.grounds.as_ref().expect("a later round without its grounds");
+        let (_, sum, _) = parse(&disk[&grounds.sum.digest]).unwrap();
+        let before = grounds.start.map(|b| disk[&b.digest].clone()).unwrap_or_default();
+        let mut made = (1..=usize::from(self.sites)).map(|committed| advance(&before, sum, committed));
+        made.find(|bytes| Blob::of(bytes) == *shown).expect("the start does not follow from the sum")
+    }
+
     /// A bundle for each site, of everybody's payloads.
     fn bundles(&self, payloads: &[(SiteId, Blob)], disk: &Disk) -> Vec<Vec<u8>> {
         let mut all = Hasher::new("test/bundle");

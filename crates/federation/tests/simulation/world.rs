@@ -9,8 +9,8 @@ use rand_core::{Rng, SeedableRng};
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Input, JobId, JobSpec, Mark, NamedSet, Order, Outcome,
-    Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobSpec, Mark, NamedSet, Order,
+    Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
 };
 use blindscope_wire::Digest;
 
@@ -29,6 +29,9 @@ pub(crate) struct Faults {
     pub(crate) decline: u64,
 }
 
+/// Makes another payload of a site's.
+type Forged<'a> = dyn Fn(SiteId, &Task, Vec<u8>) -> Vec<u8> + 'a;
+
 enum Message {
     Poll(SiteId),
     Task(SiteId, Box<Task>),
@@ -45,6 +48,8 @@ enum Message {
 struct SiteNode {
     up: Option<Site>,
     marks: Vec<Mark>,
+    /// Marks that go to the disk with the next ones.
+    pending: Vec<Mark>,
     disk: Disk,
     dead: bool,
     /// Every receipt that it was ever sure of.
@@ -72,6 +77,8 @@ pub(crate) struct World<'a, C> {
     queue: BTreeMap<(u64, u64), Message>,
     sent: u64,
     coordinator: Option<Coordinator>,
+    /// Outcomes of work that are shown and not stored yet.
+    ahead: Vec<Record>,
     pub(crate) log: Vec<Record>,
     pub(crate) disk: Disk,
     sites: Vec<SiteNode>,
@@ -81,6 +88,12 @@ pub(crate) struct World<'a, C> {
     pub(crate) opened: Vec<(SiteId, Step, Digest)>,
     pub(crate) crashes: u64,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
+    /// What the coordinator shows a site instead of its task.
+    pub(crate) shown: Option<&'a dyn Fn(SiteId, Task) -> Task>,
+    /// Answers that never arrive.
+    pub(crate) lost: Option<&'a dyn Fn(SiteId, Step) -> bool>,
+    /// What a site that deviates sends instead of a payload.
+    pub(crate) forged: Option<&'a Forged<'a>>,
 }
 
 impl<'a, C: Compute> World<'a, C> {
@@ -101,6 +114,7 @@ impl<'a, C: Compute> World<'a, C> {
             queue: BTreeMap::new(),
             sent: 0,
             coordinator: Some(Coordinator::new(&fixture.study)),
+            ahead: Vec::new(),
             log: Vec::new(),
             disk: Disk::new(),
             sites: (0..count).map(|_| SiteNode::default()).collect(),
@@ -109,6 +123,9 @@ impl<'a, C: Compute> World<'a, C> {
             opened: Vec::new(),
             crashes: 0,
             refusals: BTreeMap::new(),
+            shown: None,
+            lost: None,
+            forged: None,
         };
         for k in 0..count as u16 {
             world.start_site(SiteId(k));
@@ -188,7 +205,10 @@ impl<'a, C: Compute> World<'a, C> {
             }
             Message::Submitted(name) => self.pending.retain(|spec| spec.name != name),
             Message::Poll(site) => {
-                if let Some(task) = self.coordinator.as_ref().and_then(|c| c.task_for(site)) {
+                if let Some(mut task) = self.coordinator.as_ref().and_then(|c| c.task_for(site)) {
+                    if let Some(shown) = self.shown {
+                        task = shown(site, task);
+                    }
                     self.send(|| Message::Task(site, Box::new(task.clone())));
                 }
             }
@@ -220,6 +240,7 @@ impl<'a, C: Compute> World<'a, C> {
 
     fn wake_coordinator(&mut self) {
         if self.coordinator.is_none() {
+            self.ahead.clear();
             let replayed = Coordinator::replay(&self.fixture.study, self.log.iter().cloned());
             self.coordinator = Some(replayed.unwrap());
         }
@@ -236,6 +257,10 @@ impl<'a, C: Compute> World<'a, C> {
     /// Handles an input; `None` where the machine is down or stops while storing.
     #[allow(clippy::needless_pass_by_value, reason = "inputs are made on the spot")]
     fn handle(&mut self, input: Input) -> Option<Result<Option<Record>, Refusal>> {
+        let ahead = std::mem::take(&mut self.ahead);
+        if !self.store(ahead) {
+            return None;
+        }
         let decision = match self.coordinator.as_ref()?.handle(&input, self.now, &self.fixture.coordinator) {
             Ok(decision) => decision,
             Err(refusal) => {
@@ -243,18 +268,33 @@ impl<'a, C: Compute> World<'a, C> {
                 return Some(Err(refusal));
             }
         };
-        if !decision.records.is_empty() {
-            let before = self.crashes();
-            if !before {
-                self.log.extend(decision.records.iter().cloned());
-            }
-            if before || self.crashes() {
-                self.coordinator = None;
-                return None;
-            }
+        let over = |r: &Record| matches!(r.body.event, Event::Done { .. } | Event::Failed { .. });
+        let follows =
+            matches!(input, Input::Combined { .. } | Input::Opened { outcome: Outcome::Next(_), .. });
+        if follows && !decision.records.iter().any(over) {
+            // Sites are asked what comes next while it is being stored.
+            self.ahead = decision.records;
+        } else if !self.store(decision.records) {
+            return None;
         }
         self.coordinator = Some(decision.next);
         Some(Ok(decision.receipt))
+    }
+
+    /// Stores records; false where the machine stops.
+    fn store(&mut self, records: Vec<Record>) -> bool {
+        if records.is_empty() {
+            return true;
+        }
+        let before = self.crashes();
+        if !before {
+            self.log.extend(records);
+        }
+        if before || self.crashes() {
+            self.coordinator = None;
+            return false;
+        }
+        true
     }
 
     /// Keeps a blob; `None` where the machine stops.
@@ -333,6 +373,7 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     fn start_site(&mut self, site: SiteId) {
+        self.node(site).pending.clear();
         let marks = self.node(site).marks.clone();
         let up = Site::replay(&self.fixture.study, site, willing(), marks).unwrap();
         self.node(site).up = Some(up);
@@ -364,25 +405,42 @@ impl<'a, C: Compute> World<'a, C> {
     }
 
     fn send_answer(&mut self, site: SiteId, answer: &SignedHeader) {
+        if self.lost.is_some_and(|lost| lost(site, answer.header.step)) {
+            return;
+        }
         let payload = answer.payload().map(|b| self.node(site).disk[&b.digest].clone()).unwrap_or_default();
         self.send(|| Message::Answer(site, Box::new(answer.clone()), payload.clone()));
     }
 
     /// Stores marks; false where the machine stops.
     fn mark(&mut self, site: SiteId, marks: &[Mark]) -> bool {
-        let before = !marks.is_empty() && self.crashes();
+        if marks.is_empty() {
+            return true;
+        }
+        let before = self.crashes();
         if !before {
+            let node = self.node(site);
+            let pending = std::mem::take(&mut node.pending);
+            node.marks.extend(pending);
             for mark in marks {
-                let node = self.node(site);
                 node.marks.push(mark.clone());
                 node.up.as_mut().unwrap().apply(mark).unwrap();
             }
         }
-        if before || (!marks.is_empty() && self.crashes()) {
+        if before || self.crashes() {
             self.node(site).up = None;
             return false;
         }
         true
+    }
+
+    /// Marks that wait for no flush of their own: a machine that stops before the next one forgets them.
+    fn mark_later(&mut self, site: SiteId, marks: &[Mark]) {
+        let node = self.node(site);
+        for mark in marks {
+            node.up.as_mut().unwrap().apply(mark).unwrap();
+        }
+        node.pending.extend_from_slice(marks);
     }
 
     /// Fetches what a task needs; false where the coordinator does not give it now.
@@ -418,7 +476,11 @@ impl<'a, C: Compute> World<'a, C> {
         };
         let identity = &self.fixture.sites[usize::from(site.0)];
         marks.extend(self.node(site).up.as_ref().unwrap().answer(task, answer, identity));
-        if self.mark(site, &marks) {
+        let again = task.step.phase == Phase::Findings && marks.len() == 1;
+        if again {
+            self.mark_later(site, &marks);
+        }
+        if again || self.mark(site, &marks) {
             let Some(Mark::Staged { answer }) = marks.last() else { panic!("nothing staged") };
             self.send_answer(site, answer);
         }
@@ -448,6 +510,9 @@ impl<'a, C: Compute> World<'a, C> {
         let payload = self.compute.payload(site, task, held, &disk, &mut self.rng);
         self.node(site).disk = disk;
         let mut payload = payload?;
+        if let Some(forged) = self.forged {
+            payload = forged(site, task, payload);
+        }
         if task.step.phase != Phase::Parts && self.chance(self.faults.rubbish) {
             for byte in &mut payload {
                 *byte = !*byte;
@@ -467,9 +532,10 @@ impl<'a, C: Compute> World<'a, C> {
 
     fn receive_receipt(&mut self, site: SiteId, record: &Record) {
         let Some(up) = self.node(site).up.as_ref() else { return };
-        let mark = up.receive(record).unwrap();
+        // One for findings that a stopped machine has forgotten says nothing to it.
+        let Ok(mark) = up.receive(record) else { return };
         self.node(site).receipts.push(record.clone());
-        self.mark(site, &[mark]);
+        self.mark_later(site, &[mark]);
     }
 }
 
@@ -486,7 +552,6 @@ fn kind(refusal: &Refusal) -> &'static str {
 
 /// The committed sites of each round of a job, by the log alone.
 pub(crate) fn committed(log: &[Record], job: JobId) -> Vec<Vec<SiteId>> {
-    use blindscope_federation::Event;
     let mut rounds: Vec<Vec<SiteId>> = Vec::new();
     for record in log {
         match &record.body.event {

@@ -14,6 +14,7 @@ mod dealers;
 mod large;
 mod once;
 mod rosters;
+mod starts;
 mod world;
 
 use world::{World, ids, total};

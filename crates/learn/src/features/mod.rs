@@ -52,13 +52,13 @@ pub enum Error {
     Vision(#[from] blindscope_vision::Error),
     /// The model is neither a file or folder nor a name that was fetched.
     #[error(
-        "model `{name}`: no such file or folder, and nothing was fetched under that name into {}; `blindscope model fetch {name}` \
-         brings a model from a hub", models.display()
+        "model `{name}`: no such file or folder{}; `blindscope model fetch {name}` brings a model from a hub",
+        not_fetched(models)
     )]
     NoModel {
         /// As asked for.
         name: String,
-        /// Where fetched models lie.
+        /// Where fetched models lie; empty where none were looked for.
         models: PathBuf,
     },
     /// A row's name does not tell where on a slide it lies.
@@ -96,6 +96,13 @@ pub enum Error {
         /// The system's answer.
         source: std::io::Error,
     },
+}
+
+fn not_fetched(models: &Path) -> String {
+    if models.as_os_str().is_empty() {
+        return String::new();
+    }
+    format!(", and nothing was fetched under that name into {}", models.display())
 }
 
 impl Error {

@@ -105,7 +105,7 @@ impl Auto {
         let penalties = penalties(s, &folded)?;
         let mut ladder = self.heads(&folded, &penalties)?;
         ladder.model.sites = committed;
-        ladder.model = ladder.model.of_classes(&s.names).clipped_by(clips);
+        ladder.model = ladder.model.of_classes(&s.names).of_backbone(&s.backbone).clipped_by(clips);
         ladder.model.chosen = Choice::of(s.folds, &penalties);
         serde_json::to_vec(&ladder).map_err(|e| Error::Bytes { what: START, reason: e.to_string() })
     }

@@ -3,6 +3,7 @@
 //! Its head names the nearest mean: `‖x − m_c‖²` is smallest where `m_c·x − ½‖m_c‖²` is largest.
 
 use super::clips::{Clips, ClipsAt};
+use super::integers::each_class;
 use super::job::settings;
 use super::kind::Learned;
 use super::model::Model;
@@ -52,6 +53,7 @@ impl Learning for ClassMean {
         let (s, rows) = (&self.settings, &data.train);
         rows.check(NAME, s.width, s.classes)?;
         rows.check_clipped(NAME, s.bound, s.clipped)?;
+        rows.check_step(NAME, s.width, self.fixed.step())?;
         if rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
             return Err(Error::Data {
@@ -83,12 +85,9 @@ impl Learning for ClassMean {
             return Err(Error::Sums { operation: NAME, reason });
         };
         let (counts, sums) = sums.split_at(s.classes);
+        each_class(NAME, counts, &s.names)?;
         let mut layer = Affine { weights: Vec::new(), bias: Vec::new() };
-        for (class, (n, sums)) in counts.iter().zip(sums.chunks(s.width)).enumerate() {
-            if *n == 0 {
-                let reason = format!("class {class} has no example at any site");
-                return Err(Error::Sums { operation: NAME, reason });
-            }
+        for (n, sums) in counts.iter().zip(sums.chunks(s.width)) {
             let mean: Vec<f64> = sums.iter().map(|v| self.fixed.decode_sum(*v, *n) / *n as f64).collect();
             layer.bias.push(-0.5 * mean.iter().map(|m| m * m).sum::<f64>());
             layer.weights.push(mean);
@@ -98,6 +97,6 @@ impl Learning for ClassMean {
         let examples: u64 = counts.iter().sum();
         let clips = Clips { clipped, values: examples * s.width as u64 };
         let model = Model::new(NAME, vec![("nearest-mean", head)], examples, committed);
-        Ok(Advanced::Final(model.of_classes(&s.names).clipped_by(clips).to_json()?))
+        Ok(Advanced::Final(model.of_classes(&s.names).of_backbone(&s.backbone).clipped_by(clips).to_json()?))
     }
 }

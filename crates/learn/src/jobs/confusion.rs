@@ -61,16 +61,16 @@ impl Learning for Metrics {
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
         const OP: &str = "metrics";
-        let file = data.models.get(&self.0.model).ok_or_else(|| Error::Data {
-            operation: OP,
-            what: "model file",
-            found: "not at this site".into(),
-            expected: self.0.model.clone(),
-        })?;
-        let head = head_in(file)?;
+        let head = head_in(&data.models.get(OP, &self.0.model)?)?;
+        if let Some(terms) = &data.terms {
+            terms.check_backbone("the model that is measured", head.backbone())?;
+        }
         let rows = &data.validation;
         rows.check(OP, head.width(), self.0.classes)?;
-        let numbers = numbers_of(&self.0.model, &head, &data.classes, self.0.classes)?;
+        let numbers = {
+            let classes = data.terms.as_ref().map_or(&[][..], |terms| &terms.classes);
+            numbers_of(&self.0.model, &head, classes, self.0.classes)?
+        };
         let logits = logits_of(&head, &rows.rows)?;
         let predicted: Vec<usize> =
             logits.chunks_exact(head.classes()).map(|logits| numbers[argmax(logits)]).collect();

@@ -1,9 +1,10 @@
 //! What a site brings to a job. It stays at the site.
 
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::folds::{GroupName, name_of_row};
-use super::{Error, Result};
+use super::models::Models;
+use super::{Error, Result, Terms};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::train::TrainingTile;
 use blindscope_vision::values::Values;
@@ -18,6 +19,8 @@ pub struct Examples {
     pub labels: Vec<usize>,
     /// The name of each row's group; empty where no row is known to belong to another's.
     pub groups: Vec<GroupName>,
+    /// The file that they are from, to be named where they do not fit; none for rows of no file.
+    pub file: Option<PathBuf>,
 }
 
 impl Examples {
@@ -43,7 +46,7 @@ impl Examples {
     /// more.
     pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
         let refuse =
-            |what, found: String, expected: String| Err(Error::Data { operation, what, found, expected });
+            |what, found, expected| Err(self.refusal(Error::Data { operation, what, found, expected }));
         if self.rows.len() != self.labels.len() * width {
             let expected = format!("{} rows of {width}", self.labels.len());
             return refuse("number of feature values", self.rows.len().to_string(), expected);
@@ -81,9 +84,55 @@ impl Examples {
             "at most {:.3} %, the job's `clipped`; give the job a larger `bound`, or look for rows that are wrong",
             100.0 * most
         );
-        Err(Error::Data { operation, what, found, expected })
+        Err(self.refusal(Error::Data { operation, what, found, expected }))
+    }
+
+    /// The refusal of these rows, with their file.
+    fn refusal(&self, cause: Error) -> Error {
+        match &self.file {
+            Some(path) => Error::In { path: path.clone(), cause: Box::new(cause) },
+            None => cause,
+        }
     }
 }
+
+impl Examples {
+    /// Refuses rows among whose values a step of `step` tells little: what is summed would be the rounding, and what follows from it
+    /// nothing. Rows that are all alike say nothing of it.
+    ///
+    /// # Errors
+    /// [`Error::Data`] with the step and what the values differ by; [`Error::Vision`] when the file of rows cannot be read any more.
+    pub fn check_step(&self, operation: &'static str, width: usize, step: f64) -> Result<()> {
+        let spread = self.spread(width)?;
+        if spread == 0.0 || step * STEPS <= spread {
+            return Ok(());
+        }
+        let what = "the step that values are rounded to";
+        let expected = format!(
+            "a {STEPS}th of what they differ by, {spread:.3e}, at most; give the job a smaller `bound` or more `bits`"
+        );
+        Err(self.refusal(Error::Data { operation, what, found: format!("{step:.3e}"), expected }))
+    }
+
+    /// By how much the values of a feature differ: the root of its variance, averaged over the features.
+    fn spread(&self, width: usize) -> Result<f64> {
+        let (mut sums, mut squares) = (vec![0.0f64; width], vec![0.0f64; width]);
+        for block in self.rows.blocks() {
+            for row in block?.chunks_exact(width.max(1)) {
+                for ((x, sum), square) in row.iter().zip(&mut sums).zip(&mut squares) {
+                    *sum += f64::from(*x);
+                    *square += f64::from(*x) * f64::from(*x);
+                }
+            }
+        }
+        let n = self.len().max(1) as f64;
+        let variance = sums.iter().zip(&squares).map(|(s, q)| (q / n - (s / n).powi(2)).max(0.0));
+        Ok((variance.sum::<f64>() / width.max(1) as f64).sqrt())
+    }
+}
+
+/// Steps that the values of a feature differ by at least. Rounding then adds a three-thousandth to their variance.
+const STEPS: f64 = 16.0;
 
 /// The tiles themselves with the backbone, for jobs that train it.
 #[derive(Debug, Clone)]
@@ -99,14 +148,14 @@ pub struct Tiles {
 /// Everything a site may learn from.
 #[derive(Debug, Clone, Default)]
 pub struct SiteData {
-    /// Names of the classes that labels number; empty where the data belong to no study.
-    pub classes: Vec<String>,
+    /// The study that labels and features are of; none for data that belong to no study.
+    pub terms: Option<Terms>,
     /// What is learned from.
     pub train: Examples,
     /// What is held back at the site to measure on.
     pub validation: Examples,
     /// Tiles, where the site lets jobs train the backbone.
     pub tiles: Option<Tiles>,
-    /// Model files by their SHA-256 in hexadecimal, for jobs that measure one.
-    pub models: BTreeMap<String, Vec<u8>>,
+    /// Model files, for jobs that measure one.
+    pub models: Models,
 }

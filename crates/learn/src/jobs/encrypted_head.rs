@@ -35,6 +35,11 @@ pub(super) static KIND: Learned = Learned {
     },
     fill: |draft, study, given| match given {
         Given::Start(start) if draft.circuit.is_none() => complete(draft, study, start),
+        _ if draft.circuit.is_none() => Err(Error::Lacks {
+            job: draft.name,
+            field: "start",
+            repair: "the name of an earlier job whose result the head starts from, such as a `fedavg` with rounds = 0",
+        }),
         _ => Ok(draft),
     },
     ..Learned::of::<EncryptedHeadSettings>(

@@ -30,7 +30,9 @@ pub enum Error {
         expected: &'static str,
     },
     /// A job whose announced size is not what its settings need.
-    #[error("job `{job}`: {field} is {found}, but its settings need {expected}; make the job file again")]
+    #[error(
+        "job `{job}`: {field} is {found}, but its settings need {expected}; leave the key out: it follows from [settings]"
+    )]
     Announced {
         /// The job's name.
         job: String,
@@ -40,6 +42,16 @@ pub enum Error {
         found: String,
         /// What it should say.
         expected: String,
+    },
+    /// A job file without a key that its kind needs.
+    #[error("job `{job}`: {field} is missing, expected {repair}")]
+    Lacks {
+        /// The job's name.
+        job: String,
+        /// The key.
+        field: &'static str,
+        /// What to write there.
+        repair: &'static str,
     },
     /// A job that contradicts its study.
     #[error(
@@ -129,6 +141,7 @@ impl Error {
             | Self::Setting { .. }
             | Self::Announced { .. }
             | Self::Contradiction { .. }
+            | Self::Lacks { .. }
             | Self::Kind { .. }
             | Self::Data { .. } => true,
             Self::In { cause, .. } => cause.is_callers(),

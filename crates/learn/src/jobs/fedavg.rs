@@ -7,13 +7,14 @@
 
 use super::clips::{Clips, ClipsAt};
 use super::confusion::{confusion_of, encode_counts, split_counts};
-use super::integers::{WeightedMean, bytes_of, floats, padded, two_classes};
+use super::integers::{WeightedMean, bytes_of, each_class, floats, padded};
 use super::job::settings;
 use super::kind::Learned;
 use super::model::{Model, matrix};
 use super::scaling::ScalingSums;
 use super::settings::FedAvgSettings;
 use super::{Advanced, EpochFigures, Error, Integers, Learning, Result, SiteData, Watch};
+use blindscope_aggregate::FixedPoint;
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 use blindscope_vision::head::{HeadPlan, PolynomialHead, Scaling, train_polynomial};
 use blindscope_vision::values::Source;
@@ -100,7 +101,7 @@ impl FedAvg {
             let reason = format!("{} sums, {} are needed", sums.len(), at + s.classes + 1);
             return Err(Error::Sums { operation: NAME, reason });
         };
-        two_classes(NAME, classes)?;
+        each_class(NAME, classes, &s.names)?;
         let clips = Clips { clipped, values: examples * s.width as u64 };
         Ok(State { scaling, head: common_start(s)?, examples, clips })
     }
@@ -120,6 +121,7 @@ impl FedAvg {
         let heads = vec![("polynomial", state.literal(self.settings.clip))];
         Model::new(NAME, heads, state.examples, committed)
             .of_classes(&self.settings.names)
+            .of_backbone(&self.settings.backbone)
             .clipped_by(state.clips)
     }
 
@@ -148,6 +150,9 @@ impl Learning for FedAvg {
         let s = &self.settings;
         data.train.check("fedavg", s.width, s.classes)?;
         data.train.check_clipped("fedavg", s.bound, s.clipped)?;
+        if round == 0 {
+            data.train.check_step("fedavg", s.width, FixedPoint::new(s.bound, s.bits)?.step())?;
+        }
         let values = if round == 0 {
             self.scale(data)?
         } else if round <= s.rounds {

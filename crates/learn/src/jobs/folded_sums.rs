@@ -2,7 +2,7 @@
 
 use super::clips::Clips;
 use super::folds::fold_of;
-use super::integers::two_classes;
+use super::integers::each_class;
 use super::settings::StatisticsSettings;
 use super::{Error, Integers, Result, SiteData};
 use blindscope_aggregate::FixedPoint;
@@ -49,6 +49,7 @@ impl FoldedSums {
         let (s, rows) = (&self.settings, &data.train);
         rows.check(job, s.width, s.classes)?;
         rows.check_clipped(job, s.bound, s.clipped)?;
+        rows.check_step(job, s.width, FixedPoint::new(s.bound, s.bits)?.step())?;
         if rows.is_empty() || rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
             let expected = format!("1 to {}", s.examples);
@@ -75,14 +76,14 @@ impl FoldedSums {
 
     /// The statistics behind an opened sum, and what was clipped.
     pub(super) fn decode(&self, job: &'static str, sums: &[u64]) -> Result<(FoldedStatistics, Clips)> {
-        let needed = self.values() as usize;
+        let (s, needed) = (&self.settings, self.values() as usize);
         let Some((&clipped, sums)) = sums.get(..needed).and_then(|sums| sums.split_last()) else {
             let reason = format!("{} sums, {needed} are needed", sums.len());
             return Err(Error::Sums { operation: job, reason });
         };
         let folded = FoldedStatistics::decode(&self.plan, sums)?;
-        two_classes(job, folded.total().counts())?;
-        let values = folded.total().samples() * self.settings.width as u64;
+        each_class(job, folded.total().counts(), &s.names)?;
+        let values = folded.total().samples() * s.width as u64;
         Ok((folded, Clips { clipped, values }))
     }
 

@@ -59,13 +59,18 @@ impl WeightedMean {
     }
 }
 
-/// Refuses counts of examples a class of which fewer than two are above zero: a head of one class answers everything with it.
-pub(super) fn two_classes(operation: &'static str, counts: &[u64]) -> Result<()> {
-    let seen = counts.iter().filter(|n| **n > 0).count();
-    if seen >= 2 {
+/// Refuses counts of examples a class some of which are zero over all sites: nothing is learned of such a class, and its tiles would be
+/// called something else without a word. One site may lack a class; all of them together may not.
+pub(super) fn each_class(operation: &'static str, counts: &[u64], names: &[String]) -> Result<()> {
+    let name = |class: usize| names.get(class).cloned().unwrap_or_else(|| format!("number {class}"));
+    let none: Vec<String> = (0..counts.len()).filter(|class| counts[*class] == 0).map(name).collect();
+    if none.is_empty() {
         return Ok(());
     }
-    let reason = format!("all examples of all sites are of {seen} class; a head needs two at least");
+    let reason = format!(
+        "no site that took part has an example of {}; bring some, or found the study without that class",
+        none.join(", ")
+    );
     Err(Error::Sums { operation, reason })
 }
 

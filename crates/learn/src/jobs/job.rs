@@ -27,9 +27,20 @@ pub fn job(name: &str, kind: JobKind, settings: &impl Serialize) -> Result<JobSp
 /// A job file that says nothing of rounds, values and largest integer, with these as its settings need them.
 ///
 /// # Errors
-/// As [`job`].
+/// As [`job`]; [`Error::Announced`] where it says something of them, and something else.
 pub fn sized(mut spec: JobSpec) -> Result<JobSpec> {
     let learning = read(&spec)?;
+    // One round, no values, nothing at most: what a file says that says nothing.
+    for (field, found, silent, expected) in [
+        ("rounds", spec.rounds, 1, learning.rounds()),
+        ("values", spec.values, 0, learning.values()),
+        ("max", spec.max, 0, learning.max()),
+    ] {
+        if found != silent && found != expected {
+            let (found, expected) = (found.to_string(), expected.to_string());
+            return Err(Error::Announced { job: spec.name, field, found, expected });
+        }
+    }
     (spec.rounds, spec.values, spec.max) = (learning.rounds(), learning.values(), learning.max());
     Ok(spec)
 }
@@ -77,8 +88,6 @@ pub(super) fn learning(spec: &JobSpec) -> Result<Box<dyn Learning>> {
 /// A site's end: its data, and who is told about its training.
 pub struct SiteLearner {
     data: SiteData,
-    /// The study's; none for data that belong to no study.
-    terms: Option<Terms>,
     watch: Box<dyn Fn(&EpochFigures) + Send + Sync>,
     heads: EncryptedHeads,
 }
@@ -86,17 +95,18 @@ pub struct SiteLearner {
 impl SiteLearner {
     /// Learns from `data`; `watch` is told about every epoch of local training.
     pub fn new(data: SiteData, watch: impl Fn(&EpochFigures) + Send + Sync + 'static) -> Self {
-        Self { data, terms: None, watch: Box::new(watch), heads: EncryptedHeads::default() }
+        Self { data, watch: Box::new(watch), heads: EncryptedHeads::default() }
     }
 
     /// The same under the terms of a study: a job that contradicts them is refused.
     #[must_use]
-    pub fn under(self, terms: Terms) -> Self {
-        Self { terms: Some(terms), ..self }
+    pub fn under(mut self, terms: Terms) -> Self {
+        self.data.terms = Some(terms);
+        self
     }
 
     fn check(&self, job: &JobSpec) -> Result<()> {
-        self.terms.as_ref().map_or(Ok(()), |terms| terms.check_job(job))
+        self.data.terms.as_ref().map_or(Ok(()), |terms| terms.check_job(job))
     }
 
     /// The data.
@@ -114,6 +124,18 @@ impl Contribution for SiteLearner {
     ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         self.check(job)?;
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
+    }
+
+    fn follow(
+        &self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        sums: &[u64],
+        committed: usize,
+    ) -> std::result::Result<Advanced, LearnError> {
+        self.check(job)?;
+        Ok(learning(job)?.advance(round, input, sums, committed)?)
     }
 
     fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
@@ -145,7 +167,11 @@ impl Advance for Coordinator {
         sums: &[u64],
         committed: usize,
     ) -> std::result::Result<Advanced, LearnError> {
-        Ok(learning(job)?.advance(round, input, sums, committed)?)
+        let advanced = learning(job).and_then(|learning| learning.advance(round, input, sums, committed));
+        if let Err(reason) = &advanced {
+            tracing::error!(job = job.name, round = round + 1, %reason, "no result follows from the sum");
+        }
+        Ok(advanced?)
     }
 
     fn evaluate(

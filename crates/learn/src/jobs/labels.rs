@@ -43,7 +43,7 @@ impl Terms {
     pub fn examples(&self, operation: &'static str, features: &Features) -> Result<Examples> {
         self.check_rows(operation, features)?;
         let labels = in_classes(operation, features, &self.classes)?;
-        Ok(Examples { rows: features.values.clone(), labels, groups: group_names(features) })
+        Ok(Examples { rows: features.values.clone(), labels, groups: group_names(features), file: None })
     }
 
     /// Refuses rows of another width or another backbone than the study's.
@@ -124,11 +124,12 @@ impl Terms {
     }
 
     /// What a job's settings may say of the study, as they would say it.
-    fn facts(&self) -> [(&'static str, Value); 3] {
+    fn facts(&self) -> [(&'static str, Value); 4] {
         [
             ("classes", self.classes.len().into()),
             ("width", self.width.into()),
             ("names", self.classes.clone().into()),
+            ("backbone", hex(&self.backbone).into()),
         ]
     }
 }

@@ -31,9 +31,11 @@ mod job;
 mod kind;
 mod labels;
 mod model;
+mod models;
 mod open;
 mod reference;
 mod scaling;
+mod seen;
 mod settings;
 mod statistics;
 mod twin;
@@ -52,8 +54,10 @@ pub use job::{Coordinator, SiteLearner, check_sizes, job, sized};
 pub use kind::{Given, Lacks, filled, lacks, served_head};
 pub use labels::{Terms, in_classes};
 pub use model::{Model, NamedHead, head_in};
+pub use models::Models;
 pub use open::{HistoryLine, SiteSettings, decode_all, open_site};
 pub use reference::{SettingsOf, settings_of_kinds};
+pub use seen::{Unseen, unseen};
 pub use settings::{
     EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
 };

@@ -6,6 +6,7 @@ use super::choice::Choice;
 use super::clips::Clips;
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
+use blindscope_vision::features::unhex;
 
 const FORMAT: &str = "blindscope model 1";
 
@@ -23,6 +24,9 @@ pub struct Model {
     /// Names of the classes, in the order of the logits; empty where the job did not say them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<String>,
+    /// Digest of the backbone whose tokens the heads take, hexadecimal; empty where the job did not say it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub backbone: String,
     /// Heads by name, the recommended one first.
     pub heads: Vec<NamedHead>,
     /// Examples behind it, over all sites.
@@ -56,23 +60,20 @@ impl Model {
     pub(super) fn new(kind: &str, heads: Vec<(&str, HeadLiteral)>, examples: u64, sites: usize) -> Self {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
         let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
-        Self {
-            format,
-            kind,
-            classes: Vec::new(),
-            heads,
-            examples,
-            sites,
-            clipped: None,
-            validation: None,
-            chosen: None,
-        }
+        let (classes, backbone, chosen) = (Vec::new(), String::new(), None);
+        Self { format, kind, classes, backbone, heads, examples, sites, clipped: None, validation: None, chosen }
     }
 
     /// The same with the names of its classes.
     #[must_use]
     pub(super) fn of_classes(self, names: &[String]) -> Self {
         Self { classes: names.to_vec(), ..self }
+    }
+
+    /// The same with the digest of its backbone.
+    #[must_use]
+    pub(super) fn of_backbone(self, digest: &str) -> Self {
+        Self { backbone: digest.to_owned(), ..self }
     }
 
     /// The same with how much the sites clipped.
@@ -106,10 +107,17 @@ impl Model {
         self.checked(found)
     }
 
-    /// One of its heads, with the names of the classes where the model has them.
+    /// One of its heads, with the names of the classes and the backbone where the model has them.
     fn checked(&self, named: &NamedHead) -> Result<Head> {
         let head = Head::new(named.head.clone())?;
-        Ok(if self.classes.is_empty() { head } else { head.of_classes(self.classes.clone())? })
+        let head = if self.classes.is_empty() { head } else { head.of_classes(self.classes.clone())? };
+        if self.backbone.is_empty() {
+            return Ok(head);
+        }
+        let reason = || format!("its backbone is `{}`, expected 64 hexadecimal digits", self.backbone);
+        let digest =
+            unhex(&self.backbone).ok_or_else(|| Error::Bytes { what: "model file", reason: reason() })?;
+        Ok(head.of_backbone(Some(digest)))
     }
 
     /// Reads a model file.

@@ -1,15 +1,14 @@
 //! A site's data as its kit names it.
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{EpochFigures, Error, Examples, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
+use super::seen::unseen;
+use super::{EpochFigures, Error, Examples, Models, Result, SiteData, SiteLearner, Terms, Tiles, in_classes};
 use crate::documented;
 use crate::features::{Backbone, BackboneSource, Features, TileList};
 use blindscope_vision::data::{Dataset, Limits, decode, read_image};
@@ -22,7 +21,7 @@ documented! {
     pub struct SiteSettings {
         /// Features to learn from, as `blindscope features extract` writes them.
         pub train: PathBuf,
-        /// Features held back to measure on.
+        /// Features held back to measure on. Rows that are in `train` as well are left out.
         /// Default: nothing is held back.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub validation: Option<PathBuf>,
@@ -34,7 +33,7 @@ documented! {
         /// Default: none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub backbone: Option<PathBuf>,
-        /// Folder of model files that jobs may ask the site to measure.
+        /// Folder of model files that jobs may ask the site to measure; a file may be put there at any time.
         /// Default: no job measures a model.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub models: Option<PathBuf>,
@@ -76,17 +75,18 @@ pub fn open_site(kit: &Path, settings: &SiteSettings, terms: &Terms) -> Result<S
         }
         (None, _) => None,
     };
+    let train_path = at(&settings.train);
+    let train = Features::load(&train_path)?;
+    let validation = match &settings.validation {
+        Some(path) => held_back(&at(path), &train, terms)?,
+        None => Examples::default(),
+    };
     let data = SiteData {
-        classes: terms.classes.clone(),
-        train: examples("the rows of train", &at(&settings.train), terms)?,
-        validation: settings
-            .validation
-            .as_ref()
-            .map(|p| examples("the rows of validation", &at(p), terms))
-            .transpose()?
-            .unwrap_or_default(),
+        terms: Some(terms.clone()),
+        train: examples("the rows of train", &train_path, &train, terms)?,
+        validation,
         tiles,
-        models: settings.models.as_ref().map(|p| models(&at(p))).transpose()?.unwrap_or_default(),
+        models: settings.models.as_ref().map(|p| Models::in_folder(&at(p))).transpose()?.unwrap_or_default(),
     };
     let history = settings.history.as_ref().map(|p| History::open(&at(p))).transpose()?;
     Ok(SiteLearner::new(data, move |figures| {
@@ -97,9 +97,24 @@ pub fn open_site(kit: &Path, settings: &SiteSettings, terms: &Terms) -> Result<S
     .under(terms.clone()))
 }
 
-fn examples(operation: &'static str, path: &Path, terms: &Terms) -> Result<Examples> {
+fn examples(operation: &'static str, path: &Path, features: &Features, terms: &Terms) -> Result<Examples> {
     let refused = |cause: Error| Error::In { path: path.to_owned(), cause: Box::new(cause) };
-    terms.examples(operation, &Features::load(path)?).map_err(refused)
+    let examples = terms.examples(operation, features).map_err(refused)?;
+    Ok(Examples { file: Some(path.to_owned()), ..examples })
+}
+
+/// What a site measures on: rows that it learns from as well are left out, and its log says how many.
+fn held_back(path: &Path, train: &Features, terms: &Terms) -> Result<Examples> {
+    const OPERATION: &str = "the rows of validation";
+    let unseen = unseen(OPERATION, train, Features::load(path)?);
+    let unseen = unseen.map_err(|cause| Error::In { path: path.to_owned(), cause: Box::new(cause) })?;
+    if unseen.seen > 0 {
+        tracing::warn!(
+            file = %path.display(), left_out = unseen.seen, of = unseen.seen + unseen.features.len(),
+            "rows of validation that are among those of train as well are left out"
+        );
+    }
+    examples(OPERATION, path, &unseen.features, terms)
 }
 
 fn open_tiles(tiles: &Path, backbone: &Path, terms: &Terms) -> Result<Tiles> {
@@ -137,20 +152,6 @@ pub fn decode_all(dataset: &Dataset) -> Result<Vec<TrainingTile>> {
         Ok(TrainingTile { image, label: sample.label })
     };
     dataset.samples.iter().map(one).collect()
-}
-
-/// Every `.json` file of a folder by its digest.
-fn models(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
-    let mut found = BTreeMap::new();
-    let entries = std::fs::read_dir(folder).map_err(Error::file("listing", folder))?;
-    for entry in entries {
-        let path = entry.map_err(Error::file("listing", folder))?.path();
-        if path.extension().is_some_and(|e| e == "json") {
-            let bytes = std::fs::read(&path).map_err(Error::file("reading", &path))?;
-            found.insert(crate::features::hex(&Sha256::digest(&bytes)), bytes);
-        }
-    }
-    Ok(found)
 }
 
 /// Where epochs are written down.

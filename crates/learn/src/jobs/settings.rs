@@ -52,6 +52,10 @@ documented! {
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub names: Vec<String>,
+        /// Digest of the backbone, hexadecimal: it goes into the model file, so that tokens of another one are not measured with it.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub backbone: String,
     }
 }
 
@@ -69,6 +73,7 @@ impl Default for StatisticsSettings {
             halves: false,
             lambda: 0.01,
             names: Vec::new(),
+            backbone: String::new(),
         }
     }
 }
@@ -146,6 +151,10 @@ documented! {
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub names: Vec<String>,
+        /// Digest of the backbone, hexadecimal: it goes into the model file, so that tokens of another one are not measured with it.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub backbone: String,
     }
 }
 
@@ -170,6 +179,7 @@ impl Default for FedAvgSettings {
             examples: EXAMPLES,
             validate: true,
             names: Vec::new(),
+            backbone: String::new(),
         }
     }
 }

@@ -60,6 +60,6 @@ impl Learning for Statistics {
         let heads = best.into_iter().flatten().collect();
         let mut model = Model::new(NAME, heads, folded.total().samples(), committed);
         model.chosen = Choice::of(s.folds, &penalties).filter(|_| s.folds > 0);
-        Ok(Advanced::Final(model.of_classes(&s.names).clipped_by(clips).to_json()?))
+        Ok(Advanced::Final(model.of_classes(&s.names).of_backbone(&s.backbone).clipped_by(clips).to_json()?))
     }
 }

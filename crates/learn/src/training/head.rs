@@ -2,7 +2,7 @@
 
 use super::{EpochFigures, Error, Evaluation, TrainingReport, auto, outliers};
 use crate::heads;
-use crate::jobs::{self, Terms, in_classes};
+use crate::jobs::{self, Terms, Unseen, in_classes, unseen};
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::head::{HeadPlan, LogisticPlan, Scaling, train_logistic_watched, train_polynomial};
@@ -59,11 +59,12 @@ pub struct TrainedHead {
     pub report: TrainingReport,
 }
 
-/// `test` with its labels as numbers of the classes of `train`, joined by name. It may lack a class.
+/// `test` without the rows that are in `train` as well, with its labels as numbers of the classes of `train`, joined by name. It may lack a
+/// class.
 ///
 /// # Errors
-/// [`Error::Jobs`] for a class that was not trained on, with both lists; for another width or backbone.
-pub fn comparable(train: &Features, mut test: Features) -> Result<Features, Error> {
+/// [`Error::Jobs`] for a class that was not trained on, with both lists; for another width or backbone; where every row was trained on.
+pub fn comparable(train: &Features, test: Features) -> Result<Unseen, Error> {
     const OPERATION: &str = "the rows of --test";
     let terms = Terms {
         classes: train.classes.clone(),
@@ -77,9 +78,11 @@ pub fn comparable(train: &Features, mut test: Features) -> Result<Features, Erro
         return Err(jobs::Error::Data { operation: OPERATION, what, found, expected }.into());
     }
     terms.check_rows(OPERATION, &test)?;
-    test.labels = in_classes(OPERATION, &test, &train.classes)?.into_iter().map(Some).collect();
+    let mut unseen = unseen(OPERATION, train, test)?;
+    let test = &mut unseen.features;
+    test.labels = in_classes(OPERATION, test, &train.classes)?.into_iter().map(Some).collect();
     test.classes.clone_from(&train.classes);
-    Ok(test)
+    Ok(unseen)
 }
 
 /// Trains a head on `train` and evaluates it on `held_out`.
@@ -147,7 +150,10 @@ pub(super) fn finish(
             at += 1;
         }
     }
-    let head = unbounded.shortening_to(longest * REACH)?.of_classes(train.classes.clone())?;
+    let head = unbounded
+        .shortening_to(longest * REACH)?
+        .of_classes(train.classes.clone())?
+        .of_backbone(train.backbone);
     let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
     let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out, chosen: None };
     Ok(TrainedHead { head, classifier, report })

@@ -38,7 +38,7 @@ impl Admin {
     pub fn of(kit: &Kit, overrides: &[String]) -> Result<Self> {
         let settings: PartySettings = kit.settings(overrides)?;
         let client = kit.client(&settings.coordinator)?;
-        let backbone = settings.backbone.map(|path| kit.folder().join(path));
+        let backbone = settings.backbone.map(|path| kit.named(&path));
         Ok(Self { client, study: kit.study()?, backbone })
     }
 

@@ -1,4 +1,4 @@
-//! The one writer of the study's state: decide, store, then show the new state. Inputs that come while the disk is busy are decided one
+//! The one writer of the study's state: decide, store, then show the new state; what every replay comes to is shown while it is stored. Inputs that come while the disk is busy are decided one
 //! after the other and stored together, so that many answers at once cost one flush.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use super::presence::Presences;
 use super::refusal;
 use crate::error::Result;
 use crate::system;
-use blindscope_federation::{Coordinator, IdentityKey, Input, JobId, Record, Study};
+use blindscope_federation::{Coordinator, Event, IdentityKey, Input, JobId, Outcome, Record, Study};
 use blindscope_store::{Folder, Records};
 use blindscope_transport::{Answer, Stop};
 
@@ -103,6 +103,7 @@ impl Desk {
         let _turn = self.turn.lock().await;
         let waiting = std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         let (mut state, mut records, mut decided) = (self.now(), Vec::new(), Vec::new());
+        let ahead = waiting.iter().all(|waiting| follows_from_what_is_stored(&waiting.input));
         for Waiting { input, reply } in waiting {
             let decision = state.handle(&input, system::now_ms(), &self.signer);
             decided.push((
@@ -116,8 +117,10 @@ impl Desk {
                 }),
             ));
         }
+        let over = |r: &Record| matches!(r.body.event, Event::Done { .. } | Event::Failed { .. });
+        let ahead = ahead && !records.iter().any(over);
         // A refusal, too, is that of a state which has to be stored first.
-        let stored = self.store(state, &records).await;
+        let stored = self.store(state, &records, ahead).await;
         for (reply, decision) in decided {
             let answer = match &stored {
                 Ok(()) => decision.map_err(|e| refusal::protocol(&e)),
@@ -128,12 +131,22 @@ impl Desk {
         }
     }
 
-    /// Stores records, then shows the state that follows from them.
-    async fn store(&self, next: Arc<Coordinator>, records: &[Record]) -> blindscope_store::Result<()> {
+    /// Stores records, then shows the state that follows from them; `ahead` of that where every replay comes to it. What is decided on it is
+    /// stored after it, and if it cannot be stored, the state before is shown again.
+    async fn store(
+        &self,
+        next: Arc<Coordinator>,
+        records: &[Record],
+        ahead: bool,
+    ) -> blindscope_store::Result<()> {
         if records.is_empty() {
             return Ok(());
         }
+        let before = ahead.then(|| self.state.send_replace(next.clone()));
         if let Err(error) = self.records.append(records).await {
+            if let Some(before) = before {
+                self.state.send_replace(before);
+            }
             if !matches!(error, blindscope_store::Error::Full { .. }) {
                 // It is not known what is on the disk: only a replay can tell.
                 tracing::error!(%error, "the log could not be written; the coordinator stops");
@@ -145,7 +158,15 @@ impl Desk {
         for record in records {
             tracing::info!(seq = record.body.seq, event = %super::event_name(&record.body.event), "recorded");
         }
-        self.state.send_replace(next);
+        if !ahead {
+            self.state.send_replace(next);
+        }
         Ok(())
     }
+}
+
+/// Whether an input is the outcome of work on answers that are stored: a coordinator that stops before it has stored it does the
+/// same work again and comes to the same bytes. So sites may be asked the next thing while it is being stored.
+fn follows_from_what_is_stored(input: &Input) -> bool {
+    matches!(input, Input::Combined { .. } | Input::Opened { outcome: Outcome::Next(_), .. })
 }

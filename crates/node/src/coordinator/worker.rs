@@ -25,11 +25,14 @@ pub(super) async fn run(desk: Arc<Desk>, learning: Learning, stop: Stop) {
     while !stop.is_stopped() {
         let now = state.borrow_and_update().clone();
         if let Some(work) = now.work() {
-            let at = (work.step().job, work.step().round);
-            if tidied.replace(at) != Some(at) {
-                tidy(&desk).await;
-            }
             do_work(&desk, &learning, work).await;
+            continue;
+        }
+        // While sites are at work on the round that begins.
+        if let Some(at) = now.round_at_work()
+            && tidied.replace(at) != Some(at)
+        {
+            tidy(&desk).await;
             continue;
         }
         let due =

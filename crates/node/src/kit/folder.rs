@@ -56,6 +56,13 @@ impl Kit {
         Self { folder: folder.into() }
     }
 
+    /// A file that settings name: relative to the kit's folder, wherever the command is run. A name that is no file there stays as it is,
+    /// since models may be named that were fetched.
+    pub fn named(&self, path: &Path) -> PathBuf {
+        let here = self.folder.join(path);
+        if here.exists() { here } else { path.to_owned() }
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         &self.folder

@@ -19,7 +19,8 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::{Kit, PartySettings};
 use blindscope_federation::{
-    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Record, SealingKey, SignedHeader, Site, Task,
+    Answer, Blob, Contribution, Event, IdentityKey, Mark, Order, Phase, Record, SealingKey, SignedHeader,
+    Site, Step, Task,
 };
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Join, Stop, Upload};
@@ -32,6 +33,8 @@ pub type Learning = Arc<dyn Contribution + Send + Sync>;
 
 /// The longest that a question stays open at the coordinator.
 const POLL: Duration = Duration::from_secs(25);
+/// A question that is open for so long is no pause between two steps.
+const QUIET: Duration = Duration::from_millis(100);
 
 /// A running site.
 struct Runner {
@@ -43,8 +46,13 @@ struct Runner {
     learning: Learning,
     client: Client,
     dialler: Dialler,
-    /// Receipts that are not on the disk yet. One that is lost is given again, so they wait for no flush of their own.
-    receipts: Vec<Mark>,
+    /// Marks that reach the disk with the next ones: receipts, of which one that is lost is given again, and answers that would be made
+    /// again as they were.
+    pending: Vec<Mark>,
+    /// The step that this site was last too late for.
+    late: Option<Step>,
+    /// What the newest round of a sum starts from: the next one is held against it.
+    start: Option<Blob>,
     stop: Stop,
 }
 
@@ -73,7 +81,9 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
         learning,
         client: kit.client(&settings.coordinator)?,
         dialler: Dialler::new()?,
-        receipts: Vec::new(),
+        pending: Vec::new(),
+        late: None,
+        start: None,
         stop,
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
@@ -82,7 +92,7 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
     while !runner.stop.is_stopped() {
         runner.turn().await?;
     }
-    Ok(runner.marks.append(&runner.receipts).await?)
+    Ok(runner.marks.append(&runner.pending).await?)
 }
 
 impl Runner {
@@ -112,16 +122,28 @@ impl Runner {
             let client = client.clone();
             async move { client.next(Bytes::new(), POLL).await }
         };
-        // Receipts reach the disk while the coordinator is asked. What they make superfluous goes after that, not before.
-        let receipts = std::mem::take(&mut self.receipts);
-        let heard = self.dialler.until_heard(&self.stop, ask);
-        let (stored, heard) = tokio::join!(self.marks.append(&receipts), heard);
-        stored?;
-        if !receipts.is_empty() {
+        // Where nothing is asked soon, what waits for the disk goes there. What that makes superfluous goes after it, not before.
+        let mut stored = 0;
+        let heard = {
+            let asking = self.dialler.until_heard(&self.stop, ask);
+            tokio::pin!(asking);
+            if let Ok(heard) = tokio::time::timeout(QUIET, &mut asking).await {
+                heard
+            } else {
+                self.marks.append(&self.pending).await?;
+                stored = self.pending.len();
+                self.pending.clear();
+                asking.await
+            }
+        };
+        if stored > 0 {
             self.tidy()?;
         }
         let Some(Some(bytes)) = heard? else { return Ok(()) };
         let task = Task::from_bytes(&bytes)?;
+        if task.step.phase == Phase::Upload {
+            self.keep_only(&task)?;
+        }
         let staged = match self.site.take(&task)? {
             Order::Send(staged) => *staged,
             Order::Decline(objection) => {
@@ -143,6 +165,22 @@ impl Runner {
         self.send(&staged).await
     }
 
+    /// Deletes what no answer needs any more, before a new round. Receipts that are not on the disk yet count for nothing here.
+    fn keep_only(&mut self, task: &Task) -> Result<()> {
+        let acknowledged = self.pending.iter().filter_map(|mark| match mark {
+            Mark::Receipt { record } => match &record.body.event {
+                Event::Accepted { answer } => answer.payload(),
+                _ => None,
+            },
+            _ => None,
+        });
+        let mut needed: Vec<Blob> = acknowledged.chain(self.site.needed_blobs()).chain(self.start).collect();
+        self.start = task.starts_from();
+        needed.extend(task.inputs());
+        self.blobs.retain(&needed)?;
+        Ok(())
+    }
+
     /// Signs an answer and keeps it, with the marks that go before it.
     async fn stage(&mut self, task: &Task, answer: Answer, before: Vec<Mark>) -> Result<SignedHeader> {
         let mut marks = before;
@@ -151,13 +189,24 @@ impl Runner {
             Mark::Staged { answer } => Some(answer.clone()),
             _ => None,
         });
-        self.keep(marks).await?;
+        if task.step.phase == Phase::Findings && marks.len() == 1 {
+            // A site that forgets what it found finds the same again.
+            self.apply(&marks)?;
+            self.pending.append(&mut marks);
+        } else {
+            self.keep(marks).await?;
+        }
         staged.ok_or(Error::Defect { what: "the signing of an answer" })
     }
 
-    /// Marks on the disk, then in the state.
+    /// Marks on the disk, after those that waited for it, then in the state.
     async fn keep(&mut self, marks: Vec<Mark>) -> Result<()> {
-        self.marks.append(&marks).await?;
+        if marks.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<Mark> = self.pending.iter().chain(&marks).cloned().collect();
+        self.marks.append(&all).await?;
+        self.pending.clear();
         self.apply(&marks)
     }
 
@@ -197,12 +246,17 @@ impl Runner {
                     "receive takes receipts only"
                 );
                 self.apply(std::slice::from_ref(&mark))?;
-                self.receipts.push(mark);
+                self.pending.push(mark);
                 Ok(())
             }
             Ok(None) => Ok(()),
             // The step closed meanwhile, or was answered otherwise: nothing of this site's is wrong.
             Err(Error::Transport(error)) if dial::is_stale(&error) => {
+                // The same step twice is no race that somebody else has won.
+                if self.late.replace(step) != Some(step) && step.phase.closes_early() {
+                    tracing::debug!(%step, %error, "enough had answered before");
+                    return Ok(());
+                }
                 tracing::warn!(%step, %error, "too late");
                 self.dialler.pause(&self.stop).await;
                 Ok(())
@@ -213,7 +267,9 @@ impl Runner {
 
     /// Deletes what no answer needs any more.
     fn tidy(&self) -> Result<()> {
-        self.blobs.retain(&self.site.needed_blobs())?;
+        let mut needed = self.site.needed_blobs();
+        needed.extend(self.start);
+        self.blobs.retain(&needed)?;
         Ok(())
     }
 }

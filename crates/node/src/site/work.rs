@@ -20,7 +20,8 @@ impl Runner {
     /// Fetches what a task needs, before anything is marked as spent for it.
     pub(super) async fn gather(&mut self, task: &Task) -> Result<Gathered> {
         for blob in self.site.inputs(task) {
-            match self.fetch(blob).await {
+            // What a sum's steps need is asked for again where it is missing; what a key is made of stays.
+            match self.fetch(blob, task.spec.kind.is_sum()).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Gathered::Stopped),
                 Err(Error::Transport(error)) if dial::is_stale(&error) => {
@@ -80,7 +81,7 @@ impl Runner {
     }
 
     /// A blob of the coordinator's, unless it is here already; whether it is, which it is not after a stop.
-    async fn fetch(&mut self, blob: Blob) -> Result<bool> {
+    async fn fetch(&mut self, blob: Blob, passing: bool) -> Result<bool> {
         if self.blobs.contains(&blob) {
             return Ok(true);
         }
@@ -94,7 +95,10 @@ impl Runner {
             }
         };
         let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
-        let keeping = tokio::task::spawn_blocking(move || found.sink.0.finish_as(&blob));
+        let keeping = tokio::task::spawn_blocking(move || {
+            let unfinished = found.sink.0;
+            if passing { unfinished.finish_passing(&blob) } else { unfinished.finish_as(&blob) }
+        });
         keeping.await.map_err(|_| Error::Defect { what: "the keeping of a blob" })??;
         Ok(true)
     }

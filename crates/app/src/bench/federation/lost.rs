@@ -1,108 +1,169 @@
 //! Eight sites, five of which open; three are killed before they contribute, and three in each phase after it.
+//!
+//! Sites on one machine are faster than whoever wants to kill them in the middle of a round. So the others are held back: a phase stays
+//! open for the one that is held, until the three have answered it and are gone, and they are missing from the next one.
 
+use std::process::Command;
 use std::time::Duration;
 
 use super::{AREA, FederationOptions, finish, records, wrong};
 use crate::bench::{Better, Figure};
-use blindscope_federation::{Deadlines, Event, JobId, JobSpec, JobStatus, Phase, Record};
+use blindscope_federation::{Deadlines, Event, Header, JobId, JobSpec, JobStatus, Phase, Record, SiteId};
 use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::processes::Processes;
 use blindscope_node::trial;
 
 const DEADLINE_SECONDS: u64 = 3;
-/// Enough that a site is a while at its share.
+/// Too many to be added up by everybody: each site evaluates its own.
 const VALUES: u64 = 600_000;
-/// A kill comes too late where the sites are faster; then another round is tried.
-const TRIES: usize = 8;
+
+/// Those who are killed, and two of those who are held back.
+const LOST: [usize; 3] = [1, 4, 6];
+const HELD: [usize; 2] = [0, 3];
+const SITES: usize = 8;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
-    let mut project = trial::project(8, 5, 5);
+    let mut project = trial::project(SITES, 5, 5);
     let (upload_seconds, opening_seconds) = (4 * DEADLINE_SECONDS, DEADLINE_SECONDS);
     project.deadlines = Deadlines { ceremony_seconds: 600, upload_seconds, opening_seconds };
     let mut study = options.study("lost", project).await?;
     let mut figures = Vec::new();
-    for (phase, sites, committed) in [
-        (Phase::Upload, [1, 4, 6], vec![0, 2, 3, 5, 7]),
-        (Phase::Findings, [0, 1, 2], (0..8).collect()),
-        (Phase::Agree, [0, 1, 2], (0..8).collect()),
-        (Phase::Open, [0, 1, 2], (0..8).collect()),
-    ] {
-        let mut over = None;
-        for attempt in 0..TRIES {
-            let spec = trial::sums(&format!("{}-{attempt}", phase.name()), VALUES, 1);
-            over = lose(&mut study, &spec, phase, &sites, &committed).await?;
-            if over.is_some() {
-                break;
-            }
-        }
-        let over = over.ok_or_else(|| wrong("rounds whose sites were all faster than the kill"))?;
+    for phase in [Phase::Upload, Phase::Findings, Phase::Agree, Phase::Open] {
+        let over = lose(&mut study, phase).await?;
         let name = format!("lost-sites-{}", phase.name());
         figures.push(Figure::of(AREA, name, "s", Better::Lower, &[over]).must(2.0, 0.5));
     }
     Ok(figures)
 }
 
-/// Seconds from the last deadline that passed to the end of the round; none where no deadline passed.
-async fn lose(
-    study: &mut Processes,
-    spec: &JobSpec,
-    phase: Phase,
-    sites: &[usize],
-    committed: &[usize],
-) -> Result<Option<f64>> {
+/// Seconds from the deadline of the phase that lacks the lost sites to the end of the round; zero where it did not have to wait for them.
+async fn lose(study: &mut Processes, phase: Phase) -> Result<f64> {
+    let spec = trial::sums(phase.name(), VALUES, 1);
     let admin = study.admin()?;
-    if phase == Phase::Upload {
-        strike(study, sites);
-    }
-    let job = admin.submit(spec).await?;
-    if phase != Phase::Upload {
-        come_to(&admin, &spec.name, |status| asks(status, phase)).await?;
-        strike(study, sites);
-    }
+    let job = match phase {
+        Phase::Upload => {
+            strike(study);
+            admin.submit(&spec).await?
+        }
+        Phase::Findings => before_findings(study, &admin, &spec).await?,
+        Phase::Agree => before_agree(study, &admin, &spec).await?,
+        _ => before_open(study, &admin, &spec).await?,
+    };
     finish(&admin, &spec.name).await?;
     let (result, _) = admin.download(&spec.name, Vec::new()).await?;
-    if result != trial::expected(spec, committed.iter().copied()) {
+    let lost = |site: &usize| phase == Phase::Upload && LOST.contains(site);
+    if result != trial::expected(&spec, (0..SITES).filter(|site| !lost(site))) {
         return Err(wrong("a sum that is not the committed sites'"));
     }
-    sites.iter().try_for_each(|&site| study.start_site(site))?;
-    Ok(overshoot(&records(&admin).await?, job))
+    LOST.iter().try_for_each(|&site| study.start_site(site))?;
+    overshoot(&records(&admin).await?, job, phase)
 }
 
-fn strike(study: &mut Processes, sites: &[usize]) {
-    for &site in sites {
+/// The lost ones have uploaded, and nobody else.
+async fn before_findings(study: &mut Processes, admin: &Admin, spec: &JobSpec) -> Result<JobId> {
+    let others = all_but(&LOST);
+    hold(study, &others, true)?;
+    let job = admin.submit(spec).await?;
+    answered(admin, spec, Phase::Upload, &LOST).await?;
+    strike(study);
+    hold(study, &others, false)?;
+    Ok(job)
+}
+
+/// All have uploaded, and one is held before its findings.
+async fn before_agree(study: &mut Processes, admin: &Admin, spec: &JobSpec) -> Result<JobId> {
+    let held = &HELD[..1];
+    hold(study, &all_but(held), true)?;
+    let job = admin.submit(spec).await?;
+    answered(admin, spec, Phase::Upload, held).await?;
+    hold(study, held, true)?;
+    hold(study, &all_but(held), false)?;
+    answered(admin, spec, Phase::Findings, &LOST).await?;
+    strike(study);
+    hold(study, held, false)?;
+    Ok(job)
+}
+
+/// All have uploaded and said what they found, and one is held before it signs.
+async fn before_open(study: &mut Processes, admin: &Admin, spec: &JobSpec) -> Result<JobId> {
+    let (first, second) = HELD.split_at(1);
+    hold(study, &all_but(&HELD), true)?;
+    let job = admin.submit(spec).await?;
+    answered(admin, spec, Phase::Upload, &HELD).await?;
+    hold(study, &HELD, true)?;
+    hold(study, &all_but(&HELD), false)?;
+    answered(admin, spec, Phase::Findings, &all_but(&HELD)).await?;
+    hold(study, first, false)?;
+    answered(admin, spec, Phase::Findings, first).await?;
+    hold(study, first, true)?;
+    hold(study, second, false)?;
+    answered(admin, spec, Phase::Agree, &LOST).await?;
+    strike(study);
+    hold(study, first, false)?;
+    Ok(job)
+}
+
+fn all_but(out: &[usize]) -> Vec<usize> {
+    (0..SITES).filter(|site| !out.contains(site)).collect()
+}
+
+fn strike(study: &mut Processes) {
+    for site in LOST {
         study.kill_site(site);
     }
 }
 
-/// Waits until the job is there, or over.
-async fn come_to(admin: &Admin, job: &str, there: impl Fn(&JobStatus) -> bool) -> Result<()> {
+/// Stops processes where they are, or lets them go on.
+fn hold(study: &Processes, sites: &[usize], stop: bool) -> Result<()> {
+    let signal = if stop { "-STOP" } else { "-CONT" };
+    for id in sites.iter().filter_map(|&site| study.site_id(site)) {
+        let done = Command::new("kill").args([signal, &id.to_string()]).status();
+        if !done.is_ok_and(|status| status.success()) {
+            return Err(wrong("holding a process back with the command kill"));
+        }
+    }
+    Ok(())
+}
+
+/// Waits until these sites have answered a phase that is still open.
+async fn answered(admin: &Admin, spec: &JobSpec, phase: Phase, sites: &[usize]) -> Result<()> {
     loop {
-        let status = admin.status(job).await?.status;
-        if there(&status) || matches!(status, JobStatus::Done { .. } | JobStatus::Failed { .. }) {
+        let status = admin.status(&spec.name).await?.status;
+        if let JobStatus::Asking(view) = &status
+            && view.step.phase == phase
+            && sites.iter().all(|&site| view.answered.contains(&SiteId(site as u16)))
+        {
             return Ok(());
+        }
+        if matches!(status, JobStatus::Done { .. } | JobStatus::Failed { .. }) {
+            return Err(wrong("a round that ended while a site was held back"));
         }
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
 }
 
-fn asks(status: &JobStatus, phase: Phase) -> bool {
-    matches!(status, JobStatus::Asking(step) if step.step.phase == phase)
-}
-
-fn overshoot(records: &[Record], job: JobId) -> Option<f64> {
-    let (mut deadline, mut passed) = (None, None);
+fn overshoot(records: &[Record], job: JobId, phase: Phase) -> Result<f64> {
+    let (mut deadline, mut passed) = (0, None);
+    let is_late = |header: &Header| {
+        let step = header.step;
+        (step.job, step.phase) == (job, phase) && LOST.contains(&usize::from(header.site.0))
+    };
     for record in records {
         match &record.body.event {
-            Event::Opened { step, deadline_ms, .. } if step.job == job => deadline = Some(*deadline_ms),
+            Event::Opened { step, deadline_ms, .. } if step.job == job => deadline = *deadline_ms,
+            Event::Accepted { answer } if is_late(&answer.header) => {
+                return Err(wrong("a site that answered after it was killed"));
+            }
             Event::Closed { step, missing, .. } if step.job == job && !missing.is_empty() => {
-                passed = deadline;
+                passed = Some(deadline);
             }
             Event::Done { job: done, .. } if *done == job => {
-                return passed.map(|at| record.body.at_ms.saturating_sub(at) as f64 / 1000.0);
+                let over = passed.map_or(0, |at| record.body.at_ms.saturating_sub(at));
+                return Ok(over as f64 / 1000.0);
             }
             _ => {}
         }
     }
-    None
+    Err(wrong("a job without an end"))
 }

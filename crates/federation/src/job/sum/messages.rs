@@ -3,8 +3,10 @@
 use std::io::Read as _;
 
 use crate::payload;
-use crate::sums::{Agreed, Agreement, Commitment, SignedUpload, SumRefusal, SumRound, SumSite, Void, Vouch};
-use crate::{Blob, Blobs, Error, Mark, Result, SettledProof};
+use crate::sums::{
+    Agreed, Agreement, Commitment, SignedUpload, SumMark, SumRefusal, SumRound, SumSite, Void, Vouch,
+};
+use crate::{Blob, Blobs, Error, Result, SettledProof};
 
 /// The bytes of a blob that is small by the round's own numbers.
 pub(super) fn read(blobs: &dyn Blobs, blob: &Blob, max: u64) -> Result<Vec<u8>> {
@@ -62,16 +64,16 @@ pub(super) fn read_agreed(
 }
 
 /// The mark of a round whose set a quorum has signed.
-pub(super) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<Mark> {
+pub(super) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<SumMark> {
     let commitment = read_commitment(round, blobs, &proof.commitment)?;
     let agreed = read_agreed(round, blobs, &commitment, (&proof.agreements, proof.vouches.as_ref()))?;
-    Ok(Mark::Sum { mark: SumSite::settled(round, &commitment, &agreed)?, openings: 0 })
+    Ok(SumSite::settled(round, &commitment, &agreed)?)
 }
 
 /// The mark of a round that these declarations make void.
-pub(super) fn voided(round: &SumRound, blobs: &dyn Blobs, declared: &Blob) -> Result<Mark> {
+pub(super) fn voided(round: &SumRound, blobs: &dyn Blobs, declared: &Blob) -> Result<SumMark> {
     let members = round.epoch().literal().members.len();
     let bytes = read(blobs, declared, (members * Void::LEN) as u64)?;
     let voids = bytes.chunks(Void::LEN).map(|v| Void::from_bytes(round, v)).collect::<Result<Vec<_>>>()?;
-    Ok(Mark::Sum { mark: SumSite::voided(round, &voids)?, openings: 0 })
+    Ok(SumSite::voided(round, &voids)?)
 }

@@ -3,17 +3,22 @@
 //! Each round has keys of its own ([`crate::sums`]): upload, findings, agreement, opening. Here the steps of the protocol meet the
 //! state machines' blobs.
 
+mod evaluations;
+mod intake;
+#[cfg(test)]
+mod memory;
 mod messages;
 mod round;
 mod site;
 mod spool;
+mod start;
 
 use rand_core::CryptoRng;
 
 use super::spec::refused;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
-use crate::sums::{Agreement, PAIRING_LEN, SumOpening, SumRound};
-use crate::{Ask, Blob, Input, JobId, JobSpec, Phase, Result, SiteId, Study, Work};
+use crate::sums::{Agreement, PAIRING_LEN, SumMark, SumOpening, SumRefusal, SumRound, SumSite};
+use crate::{Ask, Blob, Input, JobId, JobSpec, Mark, Phase, Result, SiteId, Study, Work};
 
 /// What each round sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,19 +44,46 @@ impl SumJob {
     }
 
     /// A round of it, as each party computes it from its own study.
-    fn round(&self, study: &Study, job: JobId, number: u64) -> Result<SumRound> {
-        SumRound::new(&study.epoch()?, job, number, (self.values, self.max))
+    fn round(&self, study: &Study, job: JobId, number: u64, start: Option<&Blob>) -> Result<SumRound> {
+        let round = SumRound::new(&study.epoch()?, job, number, (self.values, self.max))?;
+        Ok(start.map_or(round.clone(), |start| round.started_from(start)))
     }
 }
 
-/// A round of another sum, by its file.
-fn of_spec(study: &Study, spec: &JobSpec, number: u64) -> Result<SumRound> {
-    SumJob::of(spec)?.round(study, spec.id(study), number)
+/// Rounds of other sums, by file and number, that start from the same.
+fn of_specs(study: &Study, rounds: &[(JobSpec, u64)], start: Option<&Blob>) -> Result<Vec<SumRound>> {
+    rounds.iter().map(|(spec, number)| of_spec(study, (spec, *number), start)).collect()
+}
+
+fn of_spec(study: &Study, (spec, number): (&JobSpec, u64), start: Option<&Blob>) -> Result<SumRound> {
+    SumJob::of(spec)?.round(study, spec.id(study), number, start)
+}
+
+/// Takes in how earlier rounds of the same input ended: what the site remembers from then on. What contradicts its marks is refused and
+/// leaves none.
+fn told(making: &mut Making<'_>) -> Result<SumSite> {
+    let (tools, mut remembered) = (making.tools, making.tools.sums.clone());
+    let Ask::Upload { voids, settled, .. } = &making.task.ask else { return Ok(remembered) };
+    let start = making.task.starts_from();
+    let mut take = |mark: SumMark| {
+        remembered.apply(&mark).map_err(|reason| SumRefusal::Contradiction { reason })?;
+        making.marks.push(Mark::Sum { mark, openings: 0 });
+        Ok::<_, crate::Error>(())
+    };
+    for one in settled {
+        let opened = of_spec(tools.study, (&one.spec, one.round), start.as_ref())?;
+        take(messages::settled(&opened, tools.blobs, &one.proof)?)?;
+    }
+    for (spec, number, declared) in voids {
+        let failed = of_spec(tools.study, (spec, *number), start.as_ref())?;
+        take(messages::voided(&failed, tools.blobs, declared)?)?;
+    }
+    Ok(remembered)
 }
 
 impl Kind for SumJob {
     fn sizes(&self, study: &Study, id: JobId) -> Result<Sizes> {
-        let round = self.round(study, id, 0)?;
+        let round = self.round(study, id, 0, None)?;
         Ok(Sizes {
             openings: round.plan().chunks(),
             upload: round.upload_len(SiteId(0), false),
@@ -62,30 +94,27 @@ impl Kind for SumJob {
         })
     }
 
-    fn payload(&self, making: Making<'_>, rng: &mut dyn CryptoRng) -> Result<Blob> {
+    fn payload(&self, mut making: Making<'_>, rng: &mut dyn CryptoRng) -> Result<Blob> {
         let task = making.task;
-        let round = self.round(making.tools.study, task.step.job, task.step.round)?;
+        let start = task.starts_from();
+        let round = self.round(making.tools.study, task.step.job, task.step.round, start.as_ref())?;
         match &task.ask {
-            Ask::Upload { input, pairs, voids, settled, .. } => {
-                let blobs = making.tools.blobs;
-                for one in settled {
-                    let opened = of_spec(making.tools.study, &one.spec, one.round)?;
-                    making.marks.push(messages::settled(&opened, blobs, &one.proof)?);
-                }
-                for (spec, number, declared) in voids {
-                    let failed = of_spec(making.tools.study, spec, *number)?;
-                    making.marks.push(messages::voided(&failed, blobs, declared)?);
-                }
-                site::upload(&round, making, (input.as_ref(), *pairs), rng)
+            Ask::Upload { input, pairs, .. } => {
+                let remembered = told(&mut making)?;
+                let start = start::own_start(self, &making)?;
+                site::upload(&round, making, (&remembered, (input.as_ref(), &start), *pairs), rng)
             }
             Ask::Void { rounds } => {
-                let of = |(spec, number): &(JobSpec, u64)| of_spec(making.tools.study, spec, *number);
-                let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
-                site::void(&rounds, making)
+                site::void(&of_specs(making.tools.study, rounds, start.as_ref())?, making)
             }
-            Ask::Findings { headers, bundle } => site::findings(&round, &making, (headers, bundle)),
-            Ask::Agree { commitment, uploads } => site::agree(&round, making, commitment, uploads),
-            Ask::Vouch { commitment, uploads } => site::vouch(&round, &making, commitment, uploads),
+            Ask::Findings { headers, bundle } => site::findings(&round, making, (headers, bundle)),
+            Ask::Agree { commitment, uploads } => {
+                if !making.tools.sums.has_uploaded(&round) {
+                    start::own_start(self, &making)?;
+                }
+                site::agree(&round, making, commitment, uploads)
+            }
+            Ask::Vouch { commitment, uploads } => site::vouch(&round, making, commitment, uploads),
             Ask::Open { headers, bundle, commitment, agreements, vouches } => {
                 let agreed = (commitment, agreements, vouches.as_ref());
                 site::open(&round, making, (headers, bundle), agreed)
@@ -96,22 +125,21 @@ impl Kind for SumJob {
 
     fn combine(&self, combining: &Combining<'_>) -> Result<Input> {
         let step = combining.work.step();
-        let round = self.round(combining.study, step.job, step.round)?;
+        let start = combining.work.starts_from();
+        let round = self.round(combining.study, step.job, step.round, start.as_ref())?;
         match combining.work {
             Work::Voids { rounds, words, .. } => {
-                let of = |(spec, number): &(JobSpec, u64)| of_spec(combining.study, spec, *number);
-                let rounds = rounds.iter().map(of).collect::<Result<Vec<_>>>()?;
-                round::voids(&rounds, combining, words)
+                round::voids(&of_specs(combining.study, rounds, start.as_ref())?, combining, words)
             }
-            Work::Intake { uploads, pairs, .. } => round::intake(&round, combining, uploads, pairs),
+            Work::Intake { uploads, pairs, .. } => intake::intake(&round, combining, uploads, pairs),
             Work::Name { uploads, headers, findings, earlier, .. } => {
                 round::name(&round, combining, (uploads, earlier), (headers, findings))
             }
-            Work::Agreements { commitment, words, .. } => {
-                round::agreements(&round, combining, commitment, words)
+            Work::Agreements { commitment, uploads, words, .. } => {
+                evaluations::agreements(&round, combining, (commitment, uploads), words)
             }
-            Work::Vouches { commitment, agreements, vouches, .. } => {
-                round::vouches(&round, combining, (commitment, agreements), vouches)
+            Work::Vouches { commitment, agreements, gone, vouches, .. } => {
+                evaluations::vouches(&round, combining, (commitment, agreements, gone), vouches)
             }
             Work::Result(result) => round::result(&round, combining, result),
             _ => Err(combining.foreign()),

@@ -7,8 +7,8 @@ use super::messages::{read, read_agreed, read_commitment, read_headers};
 use crate::job::Combining;
 use crate::payload::{self, Side, blame, keep, read_input};
 use crate::sums::{
-    Agreed, Agreement, Commitment, Findings, Received, SignedUpload, SumOpening, SumRefusal, SumRound, Void,
-    bundle, read_result, read_upload, sort_findings, summable,
+    Commitment, Findings, SignedUpload, SumOpening, SumRefusal, SumRound, Void, read_result, sort_findings,
+    summable,
 };
 use crate::{Advanced, Blob, Blobs, Error, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork};
 use blindscope_aggregate::one_round::write_sum;
@@ -46,45 +46,6 @@ pub(super) fn voids(
     let each = rounds.iter().zip(&of_round).map(one).collect::<Result<Vec<_>>>()?;
     let shared = each.first().copied().unwrap_or_else(|| Blob::of(&[]));
     Ok(Input::Combined { step, output: Output { each, ..Output::shared(shared) } })
-}
-
-/// Reads uploads to their end; lays headers and each holder's parts together.
-pub(super) fn intake(
-    round: &SumRound,
-    combining: &Combining<'_>,
-    uploads: &[(SiteId, Blob)],
-    known: &[(SiteId, Blob)],
-) -> Result<Input> {
-    const OP: &str = "read upload";
-    let (blobs, mut received) = (combining.blobs, Vec::with_capacity(uploads.len()));
-    let mut pairs = Vec::new();
-    for (site, blob) in uploads {
-        let last = Cell::new(Some(*site));
-        let mut from = payload::open(OP, blobs, blob)?;
-        let one = read_upload(round, *site, blob.len, &mut from).map_err(|e| blame(OP, &last, e))?;
-        let paired = match (&one.pairing, known.iter().find(|(s, _)| s == site)) {
-            (Some(bytes), _) => {
-                pairs.push((*site, keep(OP, blobs, bytes)?));
-                bytes.clone()
-            }
-            (None, Some((_, blob))) => read(blobs, blob, blob.len)?,
-            (None, None) => {
-                let source = Box::new(Error::Seal { op: "find pair keys" });
-                return Err(Error::Payload { op: OP, site: *site, source });
-            }
-        };
-        received.push((one, paired));
-    }
-    let given: Vec<(&Received, &[u8])> = received.iter().map(|(r, p)| (r, &p[..])).collect();
-    let headers: Vec<u8> = received.iter().flat_map(|(r, _)| r.upload.to_bytes()).collect();
-    let shared = keep(OP, blobs, &headers)?;
-    let each = combining
-        .study
-        .sites()
-        .map(|holder| keep(OP, blobs, &bundle(round, holder, &given)?))
-        .collect::<Result<_>>()?;
-    let output = Output { each, pairs, ..Output::shared(shared) };
-    Ok(Input::Combined { step: combining.work.step(), output })
 }
 
 /// The holders' findings, each of which is its sender's.
@@ -143,54 +104,6 @@ fn add(round: &SumRound, uploads: &[(SiteId, Blob)], blobs: &dyn Blobs, out: &mu
     };
     let mut inputs = uploads.iter().map(side).collect::<Result<Vec<_>>>()?;
     write_sum(round.plan(), &mut inputs, &mut { out }).map_err(|e| blame(SUM, &last, e.into()))
-}
-
-/// Lays the signatures on the set together, once they are enough.
-pub(super) fn agreements(
-    round: &SumRound,
-    combining: &Combining<'_>,
-    commitment: &Blob,
-    words: &[(SiteId, Blob)],
-) -> Result<Input> {
-    const OP: &str = "read agreement";
-    let blobs = combining.blobs;
-    let commitment = read_commitment(round, blobs, commitment)?;
-    let named = commitment.digest(round);
-    let (mut all, mut bytes) = (Vec::new(), Vec::new());
-    for (site, blob) in words {
-        let last = Cell::new(Some(*site));
-        let word = read(blobs, blob, Agreement::LEN as u64)?;
-        let one = Agreement::from_bytes(round, &word).and_then(|a| {
-            let other = SumRefusal::OtherSet { what: "agree" };
-            if a.site == *site && a.commitment == named { Ok(a) } else { Err(other.into()) }
-        });
-        all.push(one.map_err(|e| blame(OP, &last, e))?);
-        bytes.extend_from_slice(&word);
-    }
-    match Agreed::new(round, &commitment, &all, &[]) {
-        // Where a site is gone before it has evaluated its body, another one is asked for it.
-        Ok(_) | Err(Error::Sum(SumRefusal::Evaluation { .. })) => {
-            let output = Output::shared(keep(OP, blobs, &bytes)?);
-            Ok(Input::Combined { step: combining.work.step(), output })
-        }
-        Err(error) => Err(error),
-    }
-}
-
-/// Takes the first site's evaluations that complete the agreement.
-pub(super) fn vouches(
-    round: &SumRound,
-    combining: &Combining<'_>,
-    (commitment, agreements): (&Blob, &Blob),
-    vouches: &[(SiteId, Blob)],
-) -> Result<Input> {
-    const OP: &str = "read evaluations";
-    let (blobs, step) = (combining.blobs, combining.work.step());
-    let commitment = read_commitment(round, blobs, commitment)?;
-    let Some((site, first)) = vouches.first() else { return Ok(Input::Spoiled { step }) };
-    let last = Cell::new(Some(*site));
-    read_agreed(round, blobs, &commitment, (agreements, Some(first))).map_err(|e| blame(OP, &last, e))?;
-    Ok(Input::Combined { step, output: Output::shared(*first) })
 }
 
 /// Opens the agreed sum and takes the next step from it.

@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::messages::{read_agreed, read_bundle, read_commitment, read_headers};
 use super::spool::Spool;
 use crate::job::Making;
-use crate::payload::{self, keep, read_input};
+use crate::payload::{self, keep};
 use crate::sums::{
     Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
     Uploader, Void, Vouch, open_parts, vouch_for, write_upload,
@@ -23,25 +23,25 @@ fn remember(making: &mut Making<'_>, mark: SumMark) {
     making.marks.push(Mark::Sum { mark, openings });
 }
 
+/// Whoever has found a second copy of itself remembers it, whatever it was asked.
+fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T>) -> Result<T> {
+    if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
+        remember(making, SumMark::Copied { round: round.name() });
+    }
+    judged
+}
+
 /// A site's upload.
 pub(super) fn upload(
     round: &SumRound,
     mut making: Making<'_>,
-    (input, pairs): (Option<&Blob>, bool),
+    (remembered, (input, start), pairs): (&SumSite, (Option<&Blob>, &[u8]), bool),
     rng: &mut dyn CryptoRng,
 ) -> Result<Blob> {
     let (tools, task) = (making.tools, making.task);
-    let start = read_input(input, tools.blobs)?;
-    let spent = task.spec.input(&start);
-    let mut remembered = tools.sums.clone();
-    for mark in making.marks.iter() {
-        if let Mark::Sum { mark, .. } = mark {
-            let reason = |reason| Error::Corrupt { seq: 0, reason };
-            remembered.apply(mark).map_err(reason)?;
-        }
-    }
+    let spent = task.spec.input(input);
     remembered.may_upload(round, &spent)?;
-    let values = tools.learning.values(&task.spec, task.step.round, &start);
+    let values = tools.learning.values(&task.spec, task.step.round, start);
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
     let mut random = Zeroizing::new([0; 64]);
@@ -78,11 +78,13 @@ pub(super) fn void(rounds: &[SumRound], mut making: Making<'_>) -> Result<Blob> 
 /// What a holder finds in its parts.
 pub(super) fn findings(
     round: &SumRound,
-    making: &Making<'_>,
+    mut making: Making<'_>,
     (headers, given): (&Blob, &Blob),
 ) -> Result<Blob> {
     let tools = making.tools;
     let uploads = read_headers(round, tools.blobs, headers)?;
+    let known = tools.sums.judge_known(tools.me, round, &uploads).map_err(Error::from);
+    stop_if_copied(round, &mut making, known)?;
     let given = read_bundle(round, tools.blobs, given)?;
     let parts = open_parts(round, (tools.me, tools.sealing), &uploads, &given)?;
     let findings = Findings::sign(round, tools.me, &uploads, &parts, tools.signer);
@@ -108,10 +110,7 @@ pub(super) fn agree(
             vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
     }
     let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, tools.minimum_cohort);
-    if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
-        remember(&mut making, SumMark::Copied { round: round.name() });
-    }
-    let mark = judged?;
+    let mark = stop_if_copied(round, &mut making, judged)?;
     if let SumMark::Agreed { evaluation: signed, .. } = &mark {
         evaluation = *signed;
     }
@@ -150,13 +149,15 @@ fn check_sum(
 /// Evaluations, in this site's name, of uploads whose sites are gone.
 pub(super) fn vouch(
     round: &SumRound,
-    making: &Making<'_>,
+    mut making: Making<'_>,
     commitment: &Blob,
     uploads: &[(SiteId, Blob)],
 ) -> Result<Blob> {
     const OP: &str = "evaluate upload";
     let (tools, blobs) = (making.tools, making.tools.blobs);
     let commitment = read_commitment(round, blobs, commitment)?;
+    let known = tools.sums.judge_known(tools.me, round, &commitment.uploads).map_err(Error::from);
+    stop_if_copied(round, &mut making, known)?;
     let (named, mut bytes) = (commitment.digest(round), Vec::new());
     for (site, blob) in uploads {
         let y = vouch_for(round, &commitment, *site, &mut payload::open(OP, blobs, blob)?)?;
@@ -184,7 +185,8 @@ pub(super) fn open(
     }
     let given = read_bundle(round, blobs, given)?;
     let parts = open_parts(round, (tools.me, tools.sealing), &uploads, &given)?;
-    let marks = tools.sums.judge_opening(tools.me, round, &commitment, &agreed)?;
+    let judged = tools.sums.judge_opening(tools.me, round, &commitment, &agreed);
+    let marks = stop_if_copied(round, &mut making, judged)?;
     let opening = SumOpening::sign(round, tools.me, (&commitment, &agreed), &parts, tools.signer)?;
     for mark in marks {
         remember(&mut making, mark);

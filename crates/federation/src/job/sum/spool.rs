@@ -151,31 +151,8 @@ impl Iterator for Unpacking {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
-    use std::collections::BTreeMap;
-    use std::io::{Cursor, Write};
-
+    use super::super::memory::Memory;
     use super::*;
-    use blindscope_wire::Digest;
-
-    #[derive(Default)]
-    struct Memory(RefCell<BTreeMap<Digest, Vec<u8>>>);
-
-    impl Blobs for Memory {
-        fn open(&self, blob: &Blob) -> std::io::Result<Box<dyn Read + Send>> {
-            let all = self.0.borrow();
-            let bytes = all.get(&blob.digest).ok_or(std::io::ErrorKind::NotFound)?;
-            Ok(Box::new(Cursor::new(bytes.clone())))
-        }
-
-        fn create(&self, _: u64, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob> {
-            let mut bytes = Vec::new();
-            write(&mut bytes)?;
-            let blob = Blob::of(&bytes);
-            self.0.borrow_mut().insert(blob.digest, bytes);
-            Ok(blob)
-        }
-    }
 
     fn spec(values: u64, max: u64) -> JobSpec {
         JobSpec { values, max, ..JobSpec::named("spool") }
@@ -192,11 +169,11 @@ mod tests {
                 assert!(spool.iter().eq((0..values).map(of)), "{values} of {max}");
             }
             // Every third integer is all ones: written as they are, every eight bytes would have such a byte.
-            for bytes in memory.0.borrow().values() {
+            for bytes in memory.all() {
                 let runs = bytes.chunks(8).filter(|c| c.contains(&0xff)).count();
                 assert!(runs < bytes.len() / 8 / 16, "{runs} of {}", bytes.len());
             }
-            assert_eq!(memory.0.borrow().len(), usize::from(values > 300_000));
+            assert_eq!(memory.all().len(), usize::from(values > 300_000));
         }
     }
 
@@ -214,7 +191,7 @@ mod tests {
             let refused = take(Box::new((0..values).map(|k| if k == 9 { 1001 } else { 0 }))).unwrap_err();
             assert!(refused.to_string().contains("1001"), "{refused}");
             assert!(take(Box::new(std::iter::repeat(1))).is_err(), "without end");
-            assert!(memory.0.borrow().is_empty(), "nothing is kept");
+            assert!(memory.all().is_empty(), "nothing is kept");
         }
     }
 }

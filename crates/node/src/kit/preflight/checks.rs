@@ -48,7 +48,7 @@ pub(super) fn of_site(kit: &Kit, settings: &PartySettings, study: &Study) -> Vec
         key_file(kit, "sealing.key"),
         site(kit, study, &settings.name),
         policy(kit, study),
-        backbone(settings, study),
+        backbone(kit, settings, study),
         learning(kit, settings, study),
     ]
 }
@@ -146,12 +146,16 @@ fn policy(kit: &Kit, study: &Study) -> Check {
         );
         return Check::failed("policy", found, "every job will be declined here: agree on one number");
     }
+    if policy.maximum_decryptions == 0 || policy.maximum_rounds == 0 {
+        let found = "maximum_decryptions or maximum_rounds is 0";
+        return Check::failed("policy", found, "every job will be declined here: say how many may be");
+    }
     let kinds: Vec<&str> = policy.jobs.iter().map(|kind| kind.name()).collect();
     Check::ok("policy", format!("cohort of {}, {}", policy.minimum_cohort, kinds.join(" ")))
 }
 
-fn backbone(settings: &PartySettings, study: &Study) -> Check {
-    let Some(path) = &settings.backbone else {
+fn backbone(kit: &Kit, settings: &PartySettings, study: &Study) -> Check {
+    let Some(path) = &settings.backbone.as_ref().map(|path| kit.named(path)) else {
         let repair = "set backbone = \"FILE\" in startup/settings.toml to have its digest checked";
         return Check::new("backbone", Outcome::Warning, "no file is named", repair);
     };
@@ -165,7 +169,7 @@ fn backbone(settings: &PartySettings, study: &Study) -> Check {
         Err(e) => Check::failed(
             "backbone",
             format!("{}: {e}", path.display()),
-            "correct the path in startup/settings.toml",
+            "correct the path in startup/settings.toml: it is relative to the kit's folder",
         ),
     }
 }

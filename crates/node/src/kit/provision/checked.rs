@@ -5,11 +5,14 @@ use std::net::ToSocketAddrs as _;
 
 use super::Project;
 use crate::error::{Error, Result};
+use blindscope_wire::unhex;
 
 /// The coordinator's folder among the parties'.
 const COORDINATOR: &str = "coordinator";
 /// Longest that certificates last, in days.
 const MOST_DAYS: u32 = 3650;
+/// Widest token.
+const MOST_WIDTH: u32 = 65_536;
 
 impl Project {
     /// Refuses an address without a host or a port, names that are odd or stand for two parties, and certificates that never
@@ -21,6 +24,7 @@ impl Project {
         name("name", &self.name)?;
         self.check_addresses()?;
         self.check_names()?;
+        self.check_learning()?;
         let days = self.certificate_days;
         if !(1..=MOST_DAYS).contains(&days) {
             return refuse("certificate_days", days.to_string(), "1 to 3650 days");
@@ -44,6 +48,33 @@ impl Project {
             && (port(listen).is_none() || listen.to_socket_addrs().is_err())
         {
             return refuse("listen", listen.clone(), "ADDRESS:PORT of this machine, such as 0.0.0.0:8443");
+        }
+        Ok(())
+    }
+
+    /// Classes, backbone and width, which the study refuses as well, but only over keys that are there by then.
+    fn check_learning(&self) -> Result<()> {
+        let same = |a: &str, b: &str| a.to_lowercase() == b.to_lowercase();
+        for (at, class) in self.classes.iter().enumerate() {
+            if class.trim() != class || class.is_empty() || class.contains(char::is_control) {
+                let expected = "names without spaces at their ends: labels are joined by name";
+                return refuse("classes", format!("`{class}`"), expected);
+            }
+            if let Some(other) = self.classes[..at].iter().find(|other| same(other, class)) {
+                let expected = "names that differ, capital letters aside: nobody would keep them apart";
+                return refuse("classes", format!("{class}, and {other} is there already"), expected);
+            }
+        }
+        if self.classes.len() < 2 {
+            return refuse("classes", self.classes.len().to_string(), "two classes at least");
+        }
+        if unhex::<32>(&self.backbone.to_lowercase()).is_none() {
+            let expected =
+                "the 64 hexadecimal digits that `blindscope model show --digest --model MODEL` prints";
+            return refuse("backbone", self.backbone.clone(), expected);
+        }
+        if !(1..=MOST_WIDTH).contains(&self.width) {
+            return refuse("width", self.width.to_string(), "1 to 65536, the width of the backbone's tokens");
         }
         Ok(())
     }
@@ -118,6 +149,7 @@ mod tests {
     fn what_no_study_can_be_is_refused_with_the_key() {
         with(|_| {}).unwrap();
         with(|p| p.address = "[::1]:8443".to_owned()).unwrap();
+        with(|p| p.backbone = "AB".repeat(32)).unwrap();
         with(|p| p.sites[0] = "hospital-a.example".to_owned()).unwrap();
         let address = |text: &'static str| -> Change { Box::new(move |p| p.address = text.to_owned()) };
         let site = |text: &'static str| -> Change { Box::new(move |p| p.sites[2] = text.to_owned()) };
@@ -148,6 +180,11 @@ mod tests {
             ("certificate_days", Box::new(|p| p.certificate_days = 3651)),
             ("threshold", Box::new(|p| p.threshold = 4)),
             ("minimum_cohort", Box::new(|p| p.minimum_cohort = 1)),
+            ("classes", Box::new(|p| p.classes[1] = p.classes[0].to_uppercase())),
+            ("classes", Box::new(|p| p.classes[1].push(' '))),
+            ("classes", Box::new(|p| p.classes.truncate(1))),
+            ("backbone", Box::new(|p| p.backbone.truncate(63))),
+            ("width", Box::new(|p| p.width = 0)),
             ("name", Box::new(|p| p.name = "Lung study".to_owned())),
             (
                 "inference.batch",

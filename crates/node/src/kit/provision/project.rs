@@ -167,7 +167,7 @@ impl Project {
     /// # Errors
     /// [`Error::Unknown`] for a backbone that is no digest.
     pub fn study(&self, coordinator: PublicIdentity, parties: &Parties) -> Result<StudyLiteral> {
-        let backbone = unhex(&self.backbone).map(Digest).ok_or_else(|| Error::Unknown {
+        let backbone = unhex(&self.backbone.to_lowercase()).map(Digest).ok_or_else(|| Error::Unknown {
             what: "backbone",
             name: self.backbone.clone(),
             repair: "give the 64 hexadecimal digits that `blindscope model show --model MODEL` prints",
