@@ -9,7 +9,7 @@
 use rand_core::Rng;
 
 use blindscope_aggregate::statistics::{
-    FoldedStatistics, Head, Statistics, StatisticsPlan, Tried, best, cross_validate, lda, ridge,
+    FoldedStatistics, Head, Penalty, Statistics, StatisticsPlan, best, cross_validate, lda, ridge,
     squared_error,
 };
 use blindscope_aggregate::{Error, FixedPoint};
@@ -113,7 +113,7 @@ fn chosen_penalty(apart: f64) -> f64 {
             let outside = all.iter().enumerate().filter(|(i, _)| i / 12 != at).map(|(_, row)| row);
             by_row(&ridge(&statistics(WIDTH, outside), lambda).unwrap(), chunks[at])
         };
-        slow.push(Tried { lambda, error: (0..chunks.len()).map(fold).sum::<f64>() / 48.0 });
+        slow.push(Penalty { lambda, error: (0..chunks.len()).map(fold).sum::<f64>() / 48.0 });
     }
     for (fast, slow) in tried.iter().zip(&slow) {
         assert!((fast.error - slow.error).abs() < 1e-9, "{fast:?} {slow:?}");

@@ -10,7 +10,7 @@ use crate::Result;
 
 /// A penalty and how its heads did on the folds they were not made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tried {
+pub struct Penalty {
     /// The ridge penalty, relative to the number of samples.
     pub lambda: f64,
     /// Mean over samples of the squared distance between the head's answers and the class indicators.
@@ -24,17 +24,17 @@ pub struct Tried {
 ///
 /// # Errors
 /// [`crate::Error::Singular`] for a penalty that is too small.
-pub fn cross_validate(statistics: &FoldedStatistics, ladder: &[f64]) -> Result<Option<Vec<Tried>>> {
+pub fn cross_validate(statistics: &FoldedStatistics, ladder: &[f64]) -> Result<Option<Vec<Penalty>>> {
     let splits = statistics.splits()?;
     let usable: Vec<_> = splits.iter().filter(|(fold, rest)| is_usable(fold, rest)).collect();
     let samples: u64 = usable.iter().map(|(fold, _)| fold.samples()).sum();
     if usable.len() < 2 {
         return Ok(None);
     }
-    let one = |&lambda: &f64| -> Result<Tried> {
+    let one = |&lambda: &f64| -> Result<Penalty> {
         let errors = usable.iter().map(|(fold, rest)| Ok(squared_error(&ridge(rest, lambda)?, fold)));
         let errors = errors.collect::<Result<Vec<f64>>>()?;
-        Ok(Tried { lambda, error: errors.iter().sum::<f64>() / samples as f64 })
+        Ok(Penalty { lambda, error: errors.iter().sum::<f64>() / samples as f64 })
     };
     // Range: every penalty is computed by one thread in one order, and they are collected in the ladder's.
     ladder.par_iter().map(one).collect::<Result<_>>().map(Some)
@@ -46,8 +46,8 @@ pub fn is_usable(fold: &Statistics, rest: &Statistics) -> bool {
 }
 
 /// The best of them; the larger penalty of equals.
-pub fn best(tried: &[Tried]) -> Option<Tried> {
-    let better = |best: Tried, next: &Tried| {
+pub fn best(tried: &[Penalty]) -> Option<Penalty> {
+    let better = |best: Penalty, next: &Penalty| {
         let wins = next.error < best.error || (next.error <= best.error && next.lambda > best.lambda);
         if wins { *next } else { best }
     };

@@ -12,7 +12,7 @@ mod head;
 mod quadratic;
 mod solve;
 
-pub use choose::{Tried, best, cross_validate, is_usable, squared_error};
+pub use choose::{Penalty, best, cross_validate, is_usable, squared_error};
 pub use folds::FoldedStatistics;
 pub use head::{Head, lda, ridge};
 pub use quadratic::QuadraticFeatures;

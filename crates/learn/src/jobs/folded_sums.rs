@@ -100,6 +100,8 @@ impl FoldedSums {
     /// are clipped where the widest of them ends. Features outside the head's part are brought to next to nothing and weigh nothing.
     fn literal(&self, head: Head, part: &Part) -> HeadLiteral {
         let Head { mean, deviation, weights, bias } = head;
+        // A logarithm is in it, whose last bit is the machine's own; what sites make of a sum has to be the same everywhere.
+        let bias = bias.into_iter().map(|b| f64::from(b as f32)).collect();
         let reach = mean.iter().zip(&deviation).map(|(m, d)| (self.settings.bound + m.abs()) / d);
         let bound = reach.fold(1.0, f64::max).min(CLIP);
         let whole = |values: &mut dyn Iterator<Item = f64>, other: f64| -> Vec<f64> {
