@@ -142,6 +142,12 @@ fn heads_of_every_form_are_trained_as_they_are_evaluated() {
         let json = trained.head.to_json().unwrap();
         assert_eq!(blindscope_classify::Head::from_json(&json).unwrap(), trained.head);
     }
+    let request = HeadRequest { kind: HeadKind::Auto { halves: false }, ..HeadRequest::default() };
+    let chosen = train_head(&rows, Some(&rows), &request).unwrap().report;
+    let (tried, seen) = (chosen.chosen.unwrap(), chosen.held_out.unwrap());
+    assert_eq!(tried.heads.len(), 2, "ridge and LDA");
+    // On the rows that it was trained on, it does no worse than on those that it was not.
+    assert!(seen.accuracy >= tried.heads[0].accuracy, "{seen:?} {tried:?}");
     let odd = HeadRequest { kind: polynomial(Activation::Trained { degree: 3 }), ..HeadRequest::default() };
     let message = train_head(&rows, None, &odd).unwrap_err().to_string();
     assert!(message.contains("only 2 and 4 are served"), "{message}");

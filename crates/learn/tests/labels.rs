@@ -12,7 +12,8 @@ use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::{JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
-    Examples, FedAvgSettings, MetricsSettings, Models, SiteData, StatisticsSettings, Terms, clear_twin, job,
+    Examples, FedAvgSettings, MetricsSettings, Models, SiteData, StatisticsSettings, Terms, clear_twin, group_names,
+    job,
 };
 use blindscope_learn::training::comparable;
 
@@ -103,6 +104,7 @@ fn pooled(files: &[Features]) -> Examples {
     let mut all = Examples::default();
     for file in files {
         all.rows.extend(file.values.whole().unwrap().iter().copied());
+        all.groups.extend(group_names(file));
         let name = |label: &Option<usize>| &file.classes[label.unwrap()];
         all.labels.extend(file.labels.iter().map(|l| STUDY.iter().position(|c| c == name(l)).unwrap()));
     }

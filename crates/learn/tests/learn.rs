@@ -163,7 +163,7 @@ fn what_does_not_fit_is_refused_with_the_numbers() {
     let said = |spec: &JobSpec| sites[0].values(spec, 0, &[]).err().unwrap().to_string();
     let spec = job("s", JobKind::Statistics, &statistics()).unwrap();
     let wrong = JobSpec { values: spec.values + 1, ..spec.clone() };
-    assert!(said(&wrong).contains("values is 119, but its settings need 118"), "{}", said(&wrong));
+    assert!(said(&wrong).contains("values is 587, but its settings need 586"), "{}", said(&wrong));
     let few = job("s", JobKind::Statistics, &StatisticsSettings { examples: 10, ..statistics() }).unwrap();
     assert!(said(&few).contains("number of examples is 60, expected 1 to 10"), "{}", said(&few));
     let other = StatisticsSettings { width: WIDTH + 1, ..statistics() };
@@ -172,7 +172,7 @@ fn what_does_not_fit_is_refused_with_the_numbers() {
     let e = job("f", JobKind::Fedavg, &FedAvgSettings { degree: 3, ..fedavg() }).unwrap_err();
     assert_eq!(e.to_string(), "settings of fedavg: degree is 3, expected 2 or 4");
     let e = job("f", JobKind::Fedavg, &statistics()).unwrap_err();
-    assert!(e.to_string().contains("unknown field `lambda`"), "{e}");
+    assert!(e.to_string().contains("unknown field `folds`"), "{e}");
     let spec = job("f", JobKind::Fedavg, &fedavg()).unwrap();
     let e = sites[0].values(&spec, 1, b"short").err().unwrap();
     assert!(e.to_string().contains("too few"), "{e}");

@@ -6,10 +6,14 @@
 //! opened numbers are the integers that pooled data would give, and every head computed from them is the pooled one, bit
 //! for bit.
 
+mod choose;
+mod folds;
 mod head;
 mod quadratic;
 mod solve;
 
+pub use choose::{Penalty, best, cross_validate, is_usable, squared_error};
+pub use folds::FoldedStatistics;
 pub use head::{Head, lda, ridge};
 pub use quadratic::QuadraticFeatures;
 
@@ -71,6 +75,11 @@ impl StatisticsPlan {
         self.max_samples * (2 * self.fixed.half() * self.fixed.half()).max(1)
     }
 
+    /// Most samples of all sites: with `samples·2h²` in 64 bits, every offset and every centred sum fits as well.
+    fn most(&self) -> u64 {
+        u64::MAX / (2 * self.fixed.half() * self.fixed.half()).max(1)
+    }
+
     /// Features of a sample.
     pub fn features(&self) -> usize {
         self.features
@@ -101,8 +110,7 @@ impl StatisticsPlan {
         let (counts, rest) = sums.split_at(self.classes);
         let (class_sums, gram) = rest.split_at(self.classes * self.features);
         let samples = counts.iter().try_fold(0u64, |all, &n| all.checked_add(n)).unwrap_or(u64::MAX);
-        // Range: with `samples·2h²` in 64 bits, every offset and every centred sum fits as well.
-        at_most("number of samples", samples, u64::MAX / (2 * half * half))?;
+        at_most("number of samples", samples, self.most())?;
         let rows = counts.iter().zip(class_sums.chunks(self.features));
         let rows = rows.flat_map(|(&n, row)| row.iter().map(move |&v| centred("class sum", v, n * half)));
         let products = gram.iter().map(|&v| centred("sum of products", v, samples * half * half));

@@ -42,6 +42,8 @@ enum Form {
     Linear,
     /// W2·p(W1·x + b1) + b2
     Polynomial,
+    /// The best linear head of a small ladder, by cross-validation over whole groups
+    Auto,
 }
 
 #[derive(Debug, Args)]
@@ -49,6 +51,9 @@ struct HeadOptions {
     /// The head's form.
     #[arg(long, value_enum, default_value_t = Form::Polynomial)]
     form: Form,
+    /// With `--form auto`: rows are a CLS token and the mean of the patch tokens (`--pool cls+mean`), and each half is tried alone too.
+    #[arg(long)]
+    halves: bool,
     /// Hidden units of a polynomial head.
     #[arg(long, default_value_t = 32, value_parser = clap::value_parser!(u16).range(1..=4096))]
     hidden: u16,
@@ -79,6 +84,7 @@ impl HeadOptions {
             if self.fixed { Activation::Fixed { degree } } else { Activation::Trained { degree } };
         let kind = match self.form {
             Form::Linear => HeadKind::Linear,
+            Form::Auto => HeadKind::Auto { halves: self.halves },
             Form::Polynomial => HeadKind::Polynomial { hidden: self.hidden.into(), activation },
         };
         HeadRequest { kind, epochs: self.epochs.into(), seed: self.seed }
@@ -281,6 +287,14 @@ fn show(shown: &Shown<'_>, json: bool) -> anyhow::Result<()> {
     for epoch in &report.epochs {
         let accuracy = 100.0 * epoch.accuracy;
         writeln!(out, "epoch {:3}: loss {:.4}, training accuracy {accuracy:.2} %", epoch.epoch, epoch.loss)?;
+    }
+    for head in report.chosen.iter().flat_map(|chosen| &chosen.heads) {
+        let [accuracy, low, high] = [head.accuracy, head.interval[0], head.interval[1]].map(|v| 100.0 * v);
+        writeln!(
+            out,
+            "{}: cross-validated accuracy {accuracy:.2} % (95 %: {low:.2} to {high:.2})",
+            head.name
+        )?;
     }
     if let Some([seen, bound]) = report.polynomial_range {
         writeln!(out, "the polynomial saw arguments up to {seen:.2}; clipped features allow {bound:.2}")?;

@@ -57,6 +57,8 @@ kinds! {
     Sum = "sum", Family::Sum { rounds: true };
     /// Class counts, class sums and a Gram matrix, in one round: the pooled head, exactly.
     Statistics = "statistics", Family::Sum { rounds: false };
+    /// The same and counts of answers by fold: the best of a ladder of heads, with its interval.
+    Auto = "auto", Family::Sum { rounds: true };
     /// Rounds of local training of a head and a weighted mean.
     Fedavg = "fedavg", Family::Sum { rounds: true };
     /// Rounds of a weighted mean of a whole model update.

@@ -134,7 +134,7 @@ impl JobSpec {
             (1..=most).contains(&spec.rounds),
             "rounds",
             spec.rounds.to_string(),
-            "1 to 100000 for sum, fedavg and update, otherwise 1",
+            "1 to 100000 for sum, auto, fedavg and update, otherwise 1",
         )?;
         let version = spec.data_version.as_deref();
         let found = version.unwrap_or_default().to_owned();

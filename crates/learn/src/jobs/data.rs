@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::folds::{GroupName, name_of_row};
 use super::models::Models;
 use super::{Error, Result, Terms};
 use blindscope_vision::data::Preprocess;
@@ -16,6 +17,8 @@ pub struct Examples {
     pub rows: Values,
     /// One a row, below the number of classes.
     pub labels: Vec<usize>,
+    /// The name of each row's group; empty where no row is known to belong to another's.
+    pub groups: Vec<GroupName>,
     /// The file that they are from, to be named where they do not fit; none for rows of no file.
     pub file: Option<PathBuf>,
     /// The slide of each row, numbered from 0; empty where some row names none.
@@ -42,6 +45,11 @@ impl Examples {
         self.labels.is_empty()
     }
 
+    /// The name of the group of row `at`, whose values are `row`: a row of no known group is one of its own.
+    pub(super) fn group(&self, at: usize, row: &[f32]) -> GroupName {
+        self.groups.get(at).copied().unwrap_or_else(|| name_of_row(row))
+    }
+
     /// Refuses rows of another width, labels beyond the classes, values that are not finite.
     ///
     /// # Errors
@@ -53,6 +61,13 @@ impl Examples {
         if self.rows.len() != self.labels.len() * width {
             let expected = format!("{} rows of {width}", self.labels.len());
             return refuse("number of feature values", self.rows.len().to_string(), expected);
+        }
+        if !self.groups.is_empty() && self.groups.len() != self.labels.len() {
+            return refuse(
+                "number of groups' names",
+                self.groups.len().to_string(),
+                self.labels.len().to_string(),
+            );
         }
         if let Some(label) = self.labels.iter().find(|l| **l >= classes) {
             return refuse("label", label.to_string(), format!("a class below {classes}"));

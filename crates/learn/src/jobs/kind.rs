@@ -8,7 +8,7 @@ use super::clips::ClipsAt;
 use super::labels::Terms;
 use super::model::{Model, pooling_in};
 use super::{
-    Learning, Result, attention, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update,
+    Learning, Result, attention, auto, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update,
 };
 use crate::documented::{Documented, Key};
 use blindscope_classify::Head;
@@ -62,6 +62,7 @@ impl Learned {
 pub(super) fn of(kind: JobKind) -> Option<&'static Learned> {
     Some(match kind {
         JobKind::Statistics => &statistics::KIND,
+        JobKind::Auto => &auto::KIND,
         JobKind::Fedavg => &fedavg::KIND,
         JobKind::Update => &update::KIND,
         JobKind::Attention => &attention::KIND,

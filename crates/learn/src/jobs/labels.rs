@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::folds::group_names;
 use super::{Error, Examples, Result};
 use crate::features::Features;
 use blindscope_federation::{JobSpec, StudyLiteral};
@@ -44,7 +45,8 @@ impl Terms {
         self.check_rows(operation, features)?;
         let labels = in_classes(operation, features, &self.classes)?;
         let slides = slides_of_rows(features.ids.iter().map(String::as_str)).unwrap_or_default();
-        Ok(Examples { rows: features.values.clone(), labels, slides, file: None })
+        let groups = group_names(features);
+        Ok(Examples { rows: features.values.clone(), labels, slides, groups, file: None })
     }
 
     /// Refuses rows of another width or another backbone than the study's.

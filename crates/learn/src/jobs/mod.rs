@@ -2,7 +2,8 @@
 //!
 //! | job | integers of a site | result |
 //! | --- | --- | --- |
-//! | `statistics` | class counts, class sums, Gram matrix | ridge and LDA heads, equal to the pooled ones |
+//! | `statistics` | class counts, class sums, Gram matrix, by fold | ridge and LDA heads, equal to the pooled ones |
+//! | `auto` | the same, then counts of answers by fold | the best of a ladder of heads, with its interval |
 //! | `fedavg` | first sums that fix a common scaling, then the weighted head, then counts of answers | polynomial head |
 //! | `update` | the weighted change of a model | the mean change |
 //! | `attention` | sums over slides that fix a common scaling, then the gradients of its slides, then counts of answers | attention, and a linear head on what it pools |
@@ -15,6 +16,8 @@
 //! the match of `kind.rs`.
 
 mod attention;
+mod auto;
+mod choice;
 mod class_mean;
 mod clips;
 mod confusion;
@@ -23,6 +26,9 @@ mod encrypted_head;
 mod error;
 mod evaluate;
 mod fedavg;
+mod fold_sums;
+mod folded_sums;
+mod folds;
 mod integers;
 mod job;
 mod kind;
@@ -39,6 +45,7 @@ mod twin;
 mod update;
 
 pub use attention::{AttentionPooling, AttentionSettings, PooledSlides};
+pub use choice::{Choice, HeadFigures, TriedPenalty};
 pub use clips::{Clips, clips_in, clips_in_file, says_clips};
 pub use confusion::Counts;
 pub(crate) use confusion::logits_of;
@@ -46,6 +53,7 @@ pub use data::{Bag, Examples, SiteData, Tiles};
 pub use encrypted_head::{CommonHead, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
+pub use folds::{GroupName, group_names};
 pub use job::{CoordinatorLearner, SiteLearner, check_sizes, job, sized};
 pub use kind::{Given, Lacks, filled, lacks, served_head, served_pooling};
 pub use labels::{Terms, in_classes};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attention::AttentionPooling;
+use super::choice::Choice;
 use super::clips::Clips;
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
@@ -39,16 +40,20 @@ pub struct Model {
     /// How many values the sites clipped to the job's bound, summed under encryption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clipped: Option<Clips>,
-    /// Counts by true and predicted class on what the sites held back, summed under encryption.
+    /// Counts by true and predicted class, summed under encryption: on what the sites held back, or of `auto` on each fold by the
+    /// recommended head without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Vec<Vec<u64>>>,
+    /// What was chosen by cross-validation, and from what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Choice>,
 }
 
 /// A head with its name.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NamedHead {
-    /// `ridge`, `lda`, `polynomial`, `attention`, `nearest-mean`.
+    /// `ridge`, `lda`, `polynomial`, `attention`, `nearest-mean`; of rows in parts with the part: `lda:cls`.
     pub name: String,
     /// The head.
     pub head: HeadLiteral,
@@ -59,8 +64,9 @@ impl Model {
     pub(super) fn new(kind: &str, heads: Vec<(&str, HeadLiteral)>, examples: u64, sites: usize) -> Self {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
         let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
-        let (classes, backbone, pooling) = (Vec::new(), String::new(), None);
-        Self { format, kind, classes, backbone, heads, pooling, examples, sites, clipped: None, validation: None }
+        let (classes, backbone, pooling, chosen) = (Vec::new(), String::new(), None, None);
+        let (clipped, validation) = (None, None);
+        Self { format, kind, classes, backbone, heads, pooling, examples, sites, clipped, validation, chosen }
     }
 
     /// The same with the names of its classes.

@@ -14,7 +14,7 @@ pub(super) const CLIPPED: f64 = 0.001;
 const EXAMPLES: u64 = 1 << 17;
 
 documented! {
-    /// Settings of `statistics` and `cls-mean`.
+    /// Settings of `statistics`, `auto` and `cls-mean`.
     #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct StatisticsSettings {
@@ -38,7 +38,15 @@ documented! {
         /// Most examples of one site.
         /// Unit: rows.
         pub examples: u64,
-        /// Ridge penalty, relative to the number of examples.
+        /// Folds of whole groups by whose sums the penalty is chosen, 2 to 20; 0 chooses nothing and takes `lambda`. `cls-mean` has none.
+        /// Unit: folds.
+        pub folds: usize,
+        /// Which groups make a fold.
+        pub seed: u64,
+        /// Whether a row is a CLS token and the mean of the patch tokens behind it (`--pool cls+mean`): each half is then tried alone
+        /// as well.
+        pub halves: bool,
+        /// Ridge penalty, relative to the number of examples, where none is chosen.
         pub lambda: f64,
         /// Names of the classes, in order: they go into the model file. Left out where they would take more than 8 KiB.
         /// Default: the study's.
@@ -60,6 +68,9 @@ impl Default for StatisticsSettings {
             clipped: CLIPPED,
             bits: 14,
             examples: EXAMPLES,
+            folds: 5,
+            seed: 0,
+            halves: false,
             lambda: 0.01,
             names: Vec::new(),
             backbone: String::new(),
@@ -75,6 +86,10 @@ impl StatisticsSettings {
         require(fine, "statistics", "bound", &self.bound, "a positive number")?;
         share("statistics", self.clipped)?;
         require((2..=20).contains(&self.bits), "statistics", "bits", &self.bits, "2 to 20")?;
+        let fine = self.folds == 0 || (2..=20).contains(&self.folds);
+        require(fine, "statistics", "folds", &self.folds, "0, or 2 to 20")?;
+        let fine = !self.halves || self.width.is_multiple_of(2);
+        require(fine, "statistics", "halves", &self.halves, "false for rows of an odd width")?;
         let fine = self.lambda.is_finite() && self.lambda > 0.0;
         require(fine, "statistics", "lambda", &self.lambda, "a positive number")
     }

@@ -1,6 +1,6 @@
 //! Training a head on features.
 
-use super::{EpochFigures, Error, Evaluation, TrainingReport, outliers};
+use super::{EpochFigures, Error, Evaluation, TrainingReport, auto, outliers};
 use crate::heads;
 use crate::jobs::{self, Terms, Unseen, in_classes, unseen};
 use blindscope_classify::Head;
@@ -13,6 +13,11 @@ pub use blindscope_vision::head::Activation;
 /// The head's form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadKind {
+    /// W·x + b, the best of a ladder by cross-validation over whole groups: the job `auto` on these rows alone.
+    Auto {
+        /// Whether a row is a CLS token and the mean of the patch tokens behind it: each half is then tried alone as well.
+        halves: bool,
+    },
     /// W·x + b.
     Linear,
     /// W₂·p(W₁·x + b₁) + b₂.
@@ -101,7 +106,13 @@ pub fn train_head(
         return Err(jobs::Error::Data { operation, what, found, expected }.into());
     }
     outliers::check(train)?;
+    let mut chosen = None;
     let (classifier, epochs) = match request.kind {
+        HeadKind::Auto { halves } => {
+            let found = auto::choose(train, &labels, halves, request.seed)?;
+            chosen = Some(found.chosen);
+            (Classifier::Linear(found.head), Vec::new())
+        }
         HeadKind::Linear => linear(train, &labels, request)?,
         HeadKind::Polynomial { hidden, activation } => {
             let (epochs, seed) = (request.epochs, request.seed);
@@ -109,7 +120,9 @@ pub fn train_head(
             polynomial(train, &labels, &plan)?
         }
     };
-    finish(classifier, train, held_out, epochs)
+    let mut trained = finish(classifier, train, held_out, epochs)?;
+    trained.report.chosen = chosen;
+    Ok(trained)
 }
 
 /// The head that encryption evaluates, with the range of its polynomial over `train` and its figures on `held_out`.
@@ -142,7 +155,7 @@ pub(super) fn finish(
         .of_classes(train.classes.clone())?
         .of_backbone(train.backbone);
     let held_out = held_out.map(|rows| Evaluation::new(&head, rows)).transpose()?;
-    let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out };
+    let report = TrainingReport { trained_on: train.len(), epochs, polynomial_range, held_out, chosen: None };
     Ok(TrainedHead { head, classifier, report })
 }
 

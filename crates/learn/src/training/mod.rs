@@ -2,6 +2,7 @@
 //!
 //! What comes out is a head as encryption evaluates it; every figure of the held-out rows is measured on that very head.
 
+mod auto;
 mod backbone;
 mod head;
 mod outliers;

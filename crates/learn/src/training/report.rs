@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Error;
 use super::units::{ByUnit, UnitFigures};
-use crate::jobs::logits_of;
+use crate::jobs::{Choice, logits_of};
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::metrics::{Confusion, Metrics};
@@ -117,4 +117,7 @@ pub struct TrainingReport {
     pub polynomial_range: Option<[f32; 2]>,
     /// The held-out rows, if any were.
     pub held_out: Option<Evaluation>,
+    /// What was chosen by cross-validation, and how each head of the ladder did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<Choice>,
 }

@@ -12,7 +12,7 @@ use blindscope_learn::jobs::{CoordinatorLearner, EpochFigures, Examples, SiteDat
 mod world;
 use world::World;
 
-/// Three sites, any two of which open a sum.
+/// Sites, most of which open a sum: any two of three.
 pub struct Study {
     rng: ChaCha20Rng,
 }
@@ -47,8 +47,11 @@ impl Study {
     }
 
     fn sum(&mut self, job: &JobSpec, updates: &[Vec<u64>]) -> Vec<u64> {
-        let plan = Plan::new(world::literal(job.values, job.max, 3, 2)).unwrap();
-        World::upload(&plan, updates, &mut self.rng).open(&[0, 2]).unwrap()
+        let sites = updates.len();
+        let holders: Vec<u32> = (0..sites as u32).rev().take(sites / 2 + 1).rev().collect();
+        let literal = world::literal(job.values, job.max, sites as u32, holders.len() as u32);
+        let plan = Plan::new(literal).unwrap();
+        World::upload(&plan, updates, &mut self.rng).open(&holders).unwrap()
     }
 }
 
@@ -91,6 +94,7 @@ pub fn pooled(sites: &[SiteLearner]) -> SiteData {
     for site in sites {
         all.train.rows.extend(site.data().train.rows.whole().unwrap().iter().copied());
         all.train.labels.extend(&site.data().train.labels);
+        all.train.groups.extend(&site.data().train.groups);
     }
     all
 }

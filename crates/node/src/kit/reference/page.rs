@@ -103,7 +103,7 @@ mod tests {
         holds::<CoordinatorSettings>("settings.toml of the coordinator", &sample::coordinator());
         holds::<InferenceSettings>("`[inference]` of the coordinator", &json!({}));
         holds::<Project>("The project file", &sample::project());
-        holds::<StatisticsSettings>("`[settings]` of `statistics` and `cls-mean`", &json!({}));
+        holds::<StatisticsSettings>("`[settings]` of `statistics` and `auto` and `cls-mean`", &json!({}));
         holds::<FedAvgSettings>("`[settings]` of `fedavg`", &json!({}));
         holds::<UpdateSettings>("`[settings]` of `update`", &json!({}));
         holds::<MetricsSettings>("`[settings]` of `metrics`", &json!({}));

@@ -52,14 +52,14 @@ pub(super) const JOB: &[Key] = &[
         "kind",
         "JobKind",
         &[
-            "What it computes: sum, statistics, fedavg, update, attention, cls-mean, metrics, inference-keys, encrypted-head.",
+            "What it computes: sum, statistics, auto, fedavg, update, attention, cls-mean, metrics, inference-keys, encrypted-head.",
         ],
     ),
     key(
         "rounds",
         "u64",
         &[
-            "Rounds; more than one for sum, fedavg, update and attention alone.",
+            "Rounds; more than one for sum, auto, fedavg, update and attention alone.",
             "Unit: rounds",
             "Default: follows from the settings",
         ],
