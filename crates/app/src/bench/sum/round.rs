@@ -7,12 +7,13 @@ use std::time::Instant;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use super::{AREA, Better, Error, Figure, Report, Temporary};
+use super::{AREA, Better, Error, Figure, Report, Scratch};
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{evaluate_body, write_sum};
 use blindscope_federation::sums::{
-    Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Member, Parts, Received, SignedUpload, SumOpening,
-    SumRound, SumSite, Uploader, bundle, open_parts, read_result, read_upload, sort_findings, write_upload,
+    Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Member, Parts, Received, SignedUpload,
+    SumOpening, SumRound, SumSite, Uploader, bundle, open_parts, read_result, read_upload, sort_findings,
+    write_upload,
 };
 use blindscope_federation::{Blob, IdentityKey, JobId, SealingKey, SiteEntry, SiteId};
 use blindscope_wire::Digest;
@@ -82,8 +83,13 @@ impl Cast {
     fn upload(&self, party: &Party, disk: &mut File) -> Result<Vec<u8>> {
         let values = self.integers(party)?;
         let only = SumSite::default().bound_to(party.me, &self.round, &Digest([7; 32]));
-        let by =
-            Uploader { round: &self.round, me: party.me, sealing: &party.sealing, signer: &party.identity, only };
+        let by = Uploader {
+            round: &self.round,
+            me: party.me,
+            sealing: &party.sealing,
+            signer: &party.identity,
+            only,
+        };
         let again = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
         let mut bytes = Vec::with_capacity(self.round.upload_len(party.me, true) as usize);
         write_upload(&by, true, &again, &[party.me.0 as u8; 64], &mut bytes)?;
@@ -97,8 +103,7 @@ impl Cast {
         let body_len = self.round.plan().body_len() as usize;
         let mut all = Vec::new();
         for party in &self.parties {
-            let file = Temporary::new("round");
-            let mut bytes = self.upload(party, &mut File::create(&file.0)?)?;
+            let mut bytes = self.upload(party, &mut Scratch::new("round")?.nameless()?)?;
             let read = read_upload(&self.round, party.me, bytes.len() as u64, &mut &bytes[..])?;
             bytes.truncate(body_len);
             all.push((read, bytes));

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use blindscope_federation::{Deadlines, JobKind, JobSpec};
 use blindscope_learn::jobs::{
-    Coordinator, EncryptedHeadSettings, EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner,
+    CoordinatorLearner, EncryptedHeadSettings, EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner,
     served_head,
 };
 use blindscope_node::admin::jobs::{self, Admin};
@@ -119,7 +119,7 @@ pub(super) fn parsed(bytes: &[u8]) -> Result<serde_json::Value> {
 async fn serve(folder: &Path, stop: &Stop) -> Result<JoinHandle<Result<()>>> {
     let (kit, stop) = (Kit::at(folder.join("coordinator")), stop.clone());
     let heads: HeadReader = Arc::new(|spec, result| Ok(served_head(spec, result)?));
-    let learning = Arc::new(Coordinator::default());
+    let learning = Arc::new(CoordinatorLearner::default());
     let parts = Parts { learning, limits: Limits::default(), disk: ENOUGH, heads };
     let (tell, ready) = tokio::sync::oneshot::channel();
     let serving = tokio::spawn(async move {
