@@ -13,7 +13,7 @@ use blindscope_node::Limits;
 use blindscope_node::Stop;
 use blindscope_node::coordinator::{self, Parts};
 use blindscope_node::coordinator::{HeadReader, Served};
-use blindscope_node::kit::{Init, Kit, PartySettings};
+use blindscope_node::kit::{Approvals, Consent, Init, Kit, PartySettings};
 use blindscope_node::plain::{Plain, Sums};
 use blindscope_node::site;
 use blindscope_node::system;

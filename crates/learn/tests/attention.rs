@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use blindscope_federation::{Contribution, JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
-    AttentionPooling, AttentionSettings, Counts, Examples, MetricsSettings, Model, SiteData, SiteLearner,
-    clear_twin, job,
+    AttentionPooling, AttentionSettings, Counts, Examples, MetricsSettings, Model, Models, SiteData,
+    SiteLearner, clear_twin, job,
 };
 use blindscope_learn::training::train_slides;
 use study::{Study, learner};
@@ -238,7 +238,7 @@ fn a_metrics_job_counts_slides() {
     let settings = MetricsSettings { model: digest.clone(), classes: 2, examples: 64, names: Vec::new() };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let mut data: Vec<SiteData> = sites.iter().map(|s| s.data().clone()).collect();
-    data.iter_mut().for_each(|site| drop(site.models.insert(digest.clone(), bytes.clone())));
+    data.iter_mut().for_each(|site| site.models = Models::of(vec![bytes.clone()]));
     let counts = clear_twin(&spec, &data.iter().collect::<Vec<_>>(), &|_| {}).unwrap();
     let counts: Counts = serde_json::from_slice(&counts).unwrap();
     assert_eq!(Some(counts.counts), Model::from_json(&bytes).unwrap().validation);

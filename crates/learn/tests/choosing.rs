@@ -146,7 +146,7 @@ fn select(all: &Examples, rows: &[usize]) -> Examples {
         rows: all.rows.rows(WIDTH, rows).unwrap().into(),
         labels: rows.iter().map(|i| all.labels[*i]).collect(),
         groups: rows.iter().map(|i| all.groups[*i]).collect(),
-        file: None,
+        ..Examples::default()
     }
 }
 

@@ -12,8 +12,8 @@ use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::{JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
-    Examples, FedAvgSettings, MetricsSettings, Models, SiteData, StatisticsSettings, Terms, clear_twin, group_names,
-    job,
+    Examples, FedAvgSettings, MetricsSettings, Models, SiteData, StatisticsSettings, Terms, clear_twin,
+    group_names, job,
 };
 use blindscope_learn::training::comparable;
 

@@ -67,7 +67,7 @@ pub(super) fn run(args: &SlidesArgs) -> anyhow::Result<()> {
         ..AttentionSettings::default()
     };
     let bar = std::sync::Mutex::new(Bar::new("steps"));
-    let trained = train_slides(&train, test.as_ref(), &settings, &|now| {
+    let trained = train_slides(&train, test.as_ref().map(|test| &test.features), &settings, &|now| {
         let note = format!("loss {:.3}, accuracy {:.1} %", now.loss, 100.0 * now.accuracy);
         if let Ok(mut bar) = bar.lock() {
             bar.show(now.epoch as u64, args.steps, &note);

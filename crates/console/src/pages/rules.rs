@@ -216,6 +216,10 @@ pub(super) async fn ask(
 fn sent(kind: JobKind) -> &'static str {
     match kind {
         JobKind::Statistics => "encrypted counts and sums of features by class, and their products in pairs",
+        JobKind::Auto => {
+            "encrypted counts and sums of features by class, and their products in pairs; then counts of a few heads' answers here"
+        }
+        JobKind::Attention => "encrypted gradients of attention over our slides, summed over all of them",
         JobKind::Fedavg => "encrypted weights of a head that was trained here",
         JobKind::Update => "the encrypted change of the backbone that was trained here",
         JobKind::ClsMean => "encrypted counts and sums of features by class",

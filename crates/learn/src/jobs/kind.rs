@@ -8,7 +8,8 @@ use super::clips::ClipsAt;
 use super::labels::Terms;
 use super::model::{Model, pooling_in};
 use super::{
-    Learning, Result, attention, auto, class_mean, confusion, encrypted_head, fedavg, sized, statistics, update,
+    Learning, Result, attention, auto, class_mean, confusion, encrypted_head, fedavg, sized, statistics,
+    update,
 };
 use crate::documented::{Documented, Key};
 use blindscope_classify::Head;

@@ -34,7 +34,7 @@ pub(super) fn choose(train: &Features, labels: &[usize], halves: bool, seed: u64
         ..StatisticsSettings::default()
     };
     let rows = train.values.clone();
-    let train = Examples { rows, labels: labels.to_vec(), groups: group_names(train), file: None };
+    let train = Examples { rows, labels: labels.to_vec(), groups: group_names(train), ..Examples::default() };
     let data = SiteData { train, ..SiteData::default() };
     let model = Model::from_json(&clear_twin(&job("auto", JobKind::Auto, &settings)?, &[&data], &|_| {})?)?;
     let none = || jobs::Error::Bytes { what: "the model of auto", reason: "it holds no linear head".into() };

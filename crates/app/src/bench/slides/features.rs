@@ -46,7 +46,7 @@ pub(super) fn figures(scratch: &Path, report: &mut Report) -> Result<(), Error> 
 fn statistics(path: &Path) -> Result<(), Error> {
     let features = Features::load(path)?;
     let labels = features.known_labels()?;
-    let train = Examples { rows: features.values, labels, slides: Vec::new() };
+    let train = Examples { rows: features.values, labels, ..Examples::default() };
     let site = SiteLearner::new(SiteData { train, ..SiteData::default() }, |_| {});
     let settings = StatisticsSettings {
         width: WIDTH,

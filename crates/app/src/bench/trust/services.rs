@@ -107,7 +107,7 @@ async fn collective(world: &World) -> Result<Vec<f64>, NodeError> {
     let mut seconds = Vec::new();
     for _ in 0..=COLLECTIVE {
         let begun = Instant::now();
-        asker::predict_encrypted(&kit, &[], world::ENCRYPTED, &world::tokens(1), &mut rng, |_| {}).await?;
+        asker::predict_encrypted(&kit, &[], world::ENCRYPTED, &world::features(1), &mut rng, |_| {}).await?;
         seconds.push(begun.elapsed().as_secs_f64());
     }
     seconds.remove(0);

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::clips::{Clips, ClipsAt};
 use super::confusion::{confusion_of, encode_counts, split_counts};
-use super::integers::{padded, two_classes};
+use super::integers::{each_class, padded};
 use super::kind::Learned;
 use super::model::Model;
 use super::scaling::ScalingSums;
@@ -114,7 +114,7 @@ impl Attention {
             let reason = format!("{} sums, {} are needed", sums.len(), at + s.classes + 2);
             return Err(Error::Sums { operation: NAME, reason });
         };
-        two_classes(NAME, classes)?;
+        each_class(NAME, classes, &self.settings.names)?;
         let clips = Clips { clipped, values: tiles.saturating_mul(s.width as u64) };
         Ok(State::common(s, scaling, slides, clips))
     }
@@ -174,6 +174,7 @@ impl Attention {
     fn model(&self, state: &State, committed: usize) -> Model {
         Model::new(NAME, vec![(NAME, state.literal())], state.slides, committed)
             .of_classes(&self.settings.names)
+            .of_backbone(&self.settings.backbone)
             .clipped_by(state.clips)
             .pooled_by(state.pooling.clone())
     }

@@ -81,7 +81,7 @@ impl AttentionPooling {
         let labels = bags.iter().map(|bag| bag.label).collect();
         let rows: Vec<Vec<usize>> = bags.into_iter().map(|Bag { rows, .. }| rows).collect();
         let rows = self.tokens(&tiles.rows, &rows)?.into_iter().flat_map(|slide| slide.token).collect();
-        Ok(Examples { rows, labels, slides: Vec::new() })
+        Ok(Examples { rows, labels, ..Examples::default() })
     }
 
     /// The slides of features whose rows are tiles.

@@ -60,6 +60,10 @@ documented! {
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub names: Vec<String>,
+        /// Digest of the backbone, hexadecimal: it goes into the model file, so that tokens of another one are not measured with it.
+        /// Default: the study's.
+        #[serde(skip_serializing_if = "String::is_empty")]
+        pub backbone: String,
     }
 }
 
@@ -82,6 +86,7 @@ impl Default for AttentionSettings {
             tiles: 1 << 24,
             validate: true,
             names: Vec::new(),
+            backbone: String::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use tokio::task::JoinHandle;
 
 use blindscope_federation::{Deadlines, JobKind, JobSpec};
+use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
     CoordinatorLearner, EncryptedHeadSettings, EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner,
     served_head,
@@ -107,6 +108,14 @@ pub(super) fn tokens(count: u64) -> Vec<Vec<f64>> {
     (0..count).map(|k| row(0, &mut ChaCha20Rng::seed_from_u64(k)).map(f64::from).collect()).collect()
 }
 
+/// The same tokens as rows of features.
+pub(super) fn features(count: u64) -> Features {
+    let rows = (0..count).map(|k| row(0, &mut ChaCha20Rng::seed_from_u64(k)).collect::<Vec<f32>>());
+    let (values, ids): (Vec<_>, Vec<_>) = rows.enumerate().map(|(k, row)| (row, format!("row {k}"))).unzip();
+    let width = values.first().map_or(0, Vec::len);
+    Features { width, values: values.into_iter().flatten().collect(), ids, ..Features::default() }
+}
+
 /// The connection of an asker to the coordinator.
 pub(super) fn client(kit: &Kit) -> Result<Client> {
     kit.client(&kit.settings::<PartySettings>(&[])?.coordinator)
@@ -118,7 +127,7 @@ pub(super) fn parsed(bytes: &[u8]) -> Result<serde_json::Value> {
 
 async fn serve(folder: &Path, stop: &Stop) -> Result<JoinHandle<Result<()>>> {
     let (kit, stop) = (Kit::at(folder.join("coordinator")), stop.clone());
-    let heads: HeadReader = Arc::new(|spec, result| Ok(served_head(spec, result)?));
+    let heads: HeadReader = Arc::new(|spec, result| Ok(served_head(spec, result)?.into()));
     let learning = Arc::new(CoordinatorLearner::default());
     let parts = Parts { learning, limits: Limits::default(), disk: ENOUGH, heads };
     let (tell, ready) = tokio::sync::oneshot::channel();
