@@ -7,12 +7,12 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use blindscope_pixels::foreign::{Found, LOOKED_AT};
 use safetensors::tensor::{Dtype, Metadata, TensorInfo};
 
 use crate::error::{Error, Result};
 use crate::replace::replace_by;
 use crate::values::{Kind, Numbers};
+use blindscope_pixels::foreign::{Found, LOOKED_AT};
 
 const FORMAT: &str = "safetensors";
 /// Longest header that is read: the format's own limit.

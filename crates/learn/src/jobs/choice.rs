@@ -59,7 +59,9 @@ pub struct HeadFigures {
 /// A part of a row that heads may read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Part {
+    /// What heads of it are called after.
     pub name: &'static str,
+    /// Its columns.
     pub features: Range<usize>,
 }
 
@@ -75,7 +77,9 @@ pub(super) fn parts(s: &StatisticsSettings) -> Vec<Part> {
 
 /// The penalty of one part, and everything that was tried.
 pub(super) struct Penalty {
+    /// The part.
     pub part: Part,
+    /// The penalty, relative to the number of examples.
     pub lambda: f64,
     error: f64,
     tried: Vec<TriedPenalty>,

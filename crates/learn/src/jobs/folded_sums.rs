@@ -1,5 +1,6 @@
 //! The integers of `statistics` and `auto`: class counts, class sums and Gram matrix of each fold, then how many values were clipped.
 
+use super::choice::{Part, Penalty};
 use super::clips::Clips;
 use super::fold_sums::FoldSums;
 use super::folds::fold_of;
@@ -10,8 +11,6 @@ use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::statistics::{FoldedStatistics, Head, Statistics, StatisticsPlan, lda, ridge};
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 
-use super::choice::{Part, Penalty};
-
 /// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
 const CLIP: f64 = 16.0;
 
@@ -21,6 +20,7 @@ const UNREAD: f64 = 1e-6;
 /// Sums by fold, at their fixed point.
 #[derive(Debug, Clone)]
 pub(super) struct FoldedSums {
+    /// As the job says them.
     pub settings: StatisticsSettings,
     plan: StatisticsPlan,
 }

@@ -11,7 +11,9 @@ use blindscope_vision::head::LinearHead;
 
 /// The best head of the ladder, and what was tried.
 pub(super) struct Found {
+    /// The head.
     pub head: LinearHead,
+    /// What was tried, and how each did.
     pub chosen: Choice,
 }
 

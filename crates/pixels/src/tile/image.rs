@@ -145,7 +145,7 @@ pub(super) fn eight_bits(image: DynamicImage) -> Result<Vec<u8>, ImageProblem> {
 fn damaged(e: &image::ImageError) -> ImageProblem {
     let said = e.to_string();
     let reason = if said.contains("CRC") {
-        "a part of it is not what its checksum says; copy it again".to_owned()
+        "a part of it is not what its CRC says; copy it again".to_owned()
     } else {
         said.split(['{', '[']).next().unwrap_or_default().trim_end_matches([' ', ':', ',']).to_owned()
     };
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_checksum_is_said_in_words() {
+    fn a_broken_crc_is_said_in_words() {
         let mut bytes = png(32, 32);
         let end = bytes.len();
         bytes[end - 20] ^= 1;

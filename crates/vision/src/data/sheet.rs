@@ -4,9 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use blindscope_pixels::foreign::Found;
-
 use crate::error::{Error, Result};
+use blindscope_pixels::foreign::Found;
 
 /// Bytes in which the header has to end.
 const MOST_HEADER: u64 = 4 << 20;

@@ -8,10 +8,9 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use blindscope_pixels::foreign::Found;
-
 use crate::error::{Error, Result};
 use crate::values::{Kind, Numbers, Values};
+use blindscope_pixels::foreign::Found;
 
 /// Longest header that is read: magic, version, length and dictionary.
 const MOST_HEADER: u64 = 1 << 20;

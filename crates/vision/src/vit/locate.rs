@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use blindscope_pixels::foreign::CONVERT;
-
 use crate::error::{Error, Result};
+use blindscope_pixels::foreign::CONVERT;
 
 /// Hugging Face's names: the whole file, and the index of a file cut into shards.
 const WHOLE: &str = "model.safetensors";

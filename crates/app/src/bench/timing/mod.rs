@@ -8,7 +8,6 @@ mod welch;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng};
 
-use super::trust::AREA;
 use super::{Better, Error, Figure, Report};
 use crate::clock::milliseconds;
 use blindscope_ckks::{
@@ -23,13 +22,13 @@ use blindscope_wire::Digest;
 /// Times of each class, at least.
 const LEAST: usize = 400;
 
-/// `runs` times twenty in each class.
-pub(super) fn figures(runs: usize, report: &mut Report) -> Result<(), Error> {
+/// Rows of `area`, of `runs` times twenty in each class.
+pub(super) fn figures(area: &str, runs: usize, report: &mut Report) -> Result<(), Error> {
     let params = Parameters::new(presets::linear_head())?;
     let count = (20 * runs).max(LEAST);
     let mut rng = ChaCha20Rng::from_seed([41; 32]);
     let row = |name: &str, t: f64| {
-        Figure::of(AREA, format!("timing_{name}"), "t", Better::Lower, &[t]).must(welch::LEAK, 4.5)
+        Figure::of(area, format!("timing_{name}"), "t", Better::Lower, &[t]).must(welch::LEAK, 4.5)
     };
     let t = encryption(&params, count, &mut rng)?;
     report.figures.push(row("encryption", t));
@@ -38,7 +37,7 @@ pub(super) fn figures(runs: usize, report: &mut Report) -> Result<(), Error> {
     let t = opening(&params, count, &mut rng)?;
     report.figures.push(row("opening", t));
     let t = planted(count, &mut rng);
-    let planted = Figure::of(AREA, "timing_of_a_planted_leak", "t", Better::Higher, &[t]);
+    let planted = Figure::of(area, "timing_of_a_planted_leak", "t", Better::Higher, &[t]);
     report.figures.push(planted.must(welch::LEAK, 4.0 * welch::LEAK));
     Ok(())
 }

@@ -1,13 +1,14 @@
 //! A site that was restored from a backup has forgotten what it gave. Asked again, it must not give a second share of one ciphertext:
 //! the two differ in their masks alone, and the sum of many is the bare share.
 
+use rand_core::CryptoRng;
+
 use super::toy::{PLACE, Toy};
 use super::{got, got_before, seeded};
 use crate::bench::{Error, Report};
 use blindscope_ckks::{Ciphertext, KeyGenerator, Plaintext, PublicEncryptor, Scale};
 use blindscope_ring::{Ntt, Poly, sample};
 use blindscope_threshold::{Committee, PartyId, Transcript};
-use rand_core::CryptoRng;
 
 const TIMES: usize = 8;
 /// Width of a drawn mask's four summands.

@@ -23,7 +23,7 @@ pub(super) fn run(runs: usize) -> Result<Report, Error> {
     ceremony::figures(&mut report)?;
     copies::figures(&mut report)?;
     services::figures(&mut report)?;
-    timing::figures(runs, &mut report)?;
+    timing::figures(AREA, runs, &mut report)?;
     Ok(report)
 }
 

@@ -15,15 +15,13 @@ use std::sync::Arc;
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Datatype, FileStorage, Hdf5File, OpenOptions, Storage};
 
-use blindscope_pixels::foreign::Found;
-
 use super::table::{Names, Table};
 use crate::data::Role;
 use crate::error::{Error, Result};
 use crate::tensorfile;
 use crate::values::Scratch;
-
 use beside::Beside;
+use blindscope_pixels::foreign::Found;
 
 const FORMAT: &str = "HDF5";
 

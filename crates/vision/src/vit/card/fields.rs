@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use blindscope_pixels::foreign::Found;
-
 use crate::error::{Error, Result};
 use crate::tensorfile;
+use blindscope_pixels::foreign::Found;
 
 /// Longest file that is read: real ones have a few kilobytes.
 const MOST: u64 = 4 << 20;

@@ -12,8 +12,8 @@ use blindscope_classify::{Plan, question_of};
 use blindscope_federation::Blob;
 use blindscope_node::asker::{self, Asking};
 use blindscope_node::kit::Kit;
-use blindscope_node::{Error as NodeError, system};
-use blindscope_transport::{Error as Refused, Upload};
+use blindscope_node::system;
+use blindscope_transport::Upload;
 use world::{ASKERS, World};
 
 const WHAT: &str = "services";
@@ -34,7 +34,7 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-async fn measure(world: &mut World) -> Result<Vec<Figure>, NodeError> {
+async fn measure(world: &mut World) -> Result<Vec<Figure>, blindscope_node::Error> {
     let mut figures = vec![
         got("chosen_ciphertexts_taken_by_services", chosen(&world.asker(0)).await?),
         got("tokens_beyond_what_is_charged", overcharged(world).await?),
@@ -48,7 +48,7 @@ async fn measure(world: &mut World) -> Result<Vec<Figure>, NodeError> {
 }
 
 /// What an asker could do before questions were dealt in shares: hand in its public key and a ciphertext `(0, d)`.
-async fn chosen(kit: &Kit) -> Result<usize, NodeError> {
+async fn chosen(kit: &Kit) -> Result<usize, blindscope_node::Error> {
     let client = world::client(kit)?;
     let wish = |tokens: usize| {
         format!(r#"{{"job":"{}","encrypted":true,"tokens":{tokens},"holders":[0,1,2]}}"#, world::ENCRYPTED)
@@ -62,7 +62,8 @@ async fn chosen(kit: &Kit) -> Result<usize, NodeError> {
     for place in 0..4 {
         let mut d = vec![0.0; params.slots()];
         d[place] = 1.0;
-        let refused = |e: blindscope_ckks::Error| NodeError::from(blindscope_federation::Error::from(e));
+        let refused =
+            |e: blindscope_ckks::Error| blindscope_node::Error::from(blindscope_federation::Error::from(e));
         let d = Encoder::new(params).encode_real(&d, params.top_level(), plan.fresh()).map_err(refused)?;
         let chosen = vec![params.q().zero(), d.poly().clone()];
         let chosen = Ciphertext::from_components(params, chosen, plan.fresh());
@@ -70,7 +71,7 @@ async fn chosen(kit: &Kit) -> Result<usize, NodeError> {
         let blob = Blob::of(&body);
         let upload = Upload { header: wish(1).into(), len: blob.len, digest: blob.digest };
         match client.infer(upload, Box::new(std::io::Cursor::new(body)), 1 << 12).await {
-            Err(Refused::Refused(_)) => {}
+            Err(blindscope_transport::Error::Refused(_)) => {}
             Err(other) => return Err(other.into()),
             Ok(_) => taken += 1,
         }
@@ -80,7 +81,7 @@ async fn chosen(kit: &Kit) -> Result<usize, NodeError> {
 
 /// One asker asks for a token at a time until its hour is used up. Each answer could carry as many as a ciphertext holds, which an
 /// asker may fill whatever it announces: how many of these were never charged.
-async fn overcharged(world: &World) -> Result<usize, NodeError> {
+async fn overcharged(world: &World) -> Result<usize, blindscope_node::Error> {
     let mut rng = system::rng()?;
     let asking = Asking::begin(&world.asker(0), &[], world::CLEAR, &mut rng).await?;
     let carried = asking.plan().capacity(1) as u64;
@@ -88,7 +89,9 @@ async fn overcharged(world: &World) -> Result<usize, NodeError> {
     loop {
         match asking.ask(&world::tokens(1), &mut rng).await {
             Ok(_) => all += carried,
-            Err(NodeError::Transport(Refused::Refused(refusal))) if refusal.code == "too-many-tokens" => {
+            Err(blindscope_node::Error::Transport(blindscope_transport::Error::Refused(refusal)))
+                if refusal.code == "too-many-tokens" =>
+            {
                 break;
             }
             Err(other) => return Err(other),
@@ -102,7 +105,7 @@ async fn overcharged(world: &World) -> Result<usize, NodeError> {
 }
 
 /// Seconds from a question to its opened answer, keys of the asker included; the first one warms up.
-async fn collective(world: &World) -> Result<Vec<f64>, NodeError> {
+async fn collective(world: &World) -> Result<Vec<f64>, blindscope_node::Error> {
     let (kit, mut rng) = (world.asker(1), system::rng()?);
     let mut seconds = Vec::new();
     for _ in 0..=COLLECTIVE {
@@ -115,7 +118,7 @@ async fn collective(world: &World) -> Result<Vec<f64>, NodeError> {
 }
 
 /// Eight askers at once: how long their questions to a clear head take with an idle coordinator, and beside a job.
-async fn beside(world: &World) -> Result<Vec<Figure>, NodeError> {
+async fn beside(world: &World) -> Result<Vec<Figure>, blindscope_node::Error> {
     let idle = crowd(world).await?;
     world.submit_long().await?;
     let busy = crowd(world).await?;
@@ -123,7 +126,7 @@ async fn beside(world: &World) -> Result<Vec<Figure>, NodeError> {
     let still = world.long_runs().await?;
     world.abort_long().await?;
     if !still {
-        return Err(NodeError::Defect {
+        return Err(blindscope_node::Error::Defect {
             what: "the job that times were to be taken beside: it was over too early",
         });
     }
@@ -138,7 +141,7 @@ async fn beside(world: &World) -> Result<Vec<Figure>, NodeError> {
 }
 
 /// Milliseconds of every question of eight askers.
-async fn crowd(world: &World) -> Result<Vec<f64>, NodeError> {
+async fn crowd(world: &World) -> Result<Vec<f64>, blindscope_node::Error> {
     let mut asking = tokio::task::JoinSet::new();
     for asker in 1..ASKERS {
         let (kit, tokens) = (world.asker(asker), world::tokens(1));
@@ -151,12 +154,12 @@ async fn crowd(world: &World) -> Result<Vec<f64>, NodeError> {
                 asking.ask(&tokens, &mut rng).await?;
                 times.push(begun.elapsed().as_secs_f64() * 1e3);
             }
-            Ok::<_, NodeError>(times)
+            Ok::<_, blindscope_node::Error>(times)
         });
     }
     let mut all = Vec::new();
     while let Some(done) = asking.join_next().await {
-        all.extend(done.map_err(|_| NodeError::Defect { what: "an asker of the bench" })??);
+        all.extend(done.map_err(|_| blindscope_node::Error::Defect { what: "an asker of the bench" })??);
     }
     Ok(all)
 }
