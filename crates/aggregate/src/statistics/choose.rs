@@ -63,18 +63,17 @@ pub fn squared_error(head: &Head, samples: &Statistics) -> f64 {
     let n = samples.samples() as f64;
     let total: Vec<f64> = (0..d).map(|j| samples.sums().chunks(d).map(|row| row[j] as f64).sum()).collect();
     let gram = full_gram(samples, d);
-    let classes = head.weights.iter().zip(&head.bias).zip(samples.counts()).zip(samples.sums().chunks(d));
-    let one = |(((weights, bias), count), sums): (((&Vec<f64>, &f64), &u64), &[i64])| {
-        let scaled = weights.iter().zip(&head.deviation).zip(&head.mean);
+    let one = |class: usize| {
+        let (bias, count) = (head.bias[class], samples.counts()[class] as f64);
+        let scaled = head.weights[class].iter().zip(&head.deviation).zip(&head.mean);
         let (w, shift): (Vec<f64>, Vec<f64>) =
             scaled.map(|((w, dev), m)| (w / dev * step, w / dev * m)).unzip();
         let b = bias - shift.iter().sum::<f64>();
         let square: f64 = gram.chunks(d).zip(&w).map(|(row, wi)| wi * dot(row, &w)).sum();
-        let own: Vec<f64> = sums.iter().map(|v| *v as f64).collect();
-        let count = *count as f64;
+        let own: Vec<f64> = samples.sums()[class * d..][..d].iter().map(|v| *v as f64).collect();
         square + 2.0 * b * dot(&w, &total) - 2.0 * dot(&w, &own) + n * b * b - 2.0 * b * count + count
     };
-    classes.map(one).sum()
+    (0..samples.counts().len()).map(one).sum()
 }
 
 /// The whole matrix, both triangles.

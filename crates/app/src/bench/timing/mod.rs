@@ -23,7 +23,7 @@ use blindscope_wire::Digest;
 const LEAST: usize = 400;
 
 /// Rows of `area`, of `runs` times twenty in each class.
-pub(super) fn figures(area: &str, runs: usize, report: &mut Report) -> Result<(), Error> {
+pub(super) fn figures(area: &'static str, runs: usize, report: &mut Report) -> Result<(), Error> {
     let params = Parameters::new(presets::linear_head())?;
     let count = (20 * runs).max(LEAST);
     let mut rng = ChaCha20Rng::from_seed([41; 32]);
