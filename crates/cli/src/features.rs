@@ -118,7 +118,7 @@ pub(crate) struct ImportArgs {
     /// The column or dataset of ids, where it has no usual name or several have one.
     #[arg(long, value_name = "NAME")]
     id_column: Option<String>,
-    /// The list's column of ids, where it has no usual name (path, file, id, image_id, slide_id, … in any case).
+    /// The list's column of ids, where it has no usual name (`path`, `file`, `id`, `image_id`, `slide_id`, … in any case).
     #[arg(long, value_name = "NAME", requires = "labels")]
     path_column: Option<String>,
     /// The column of labels: the list's, or without a list that of a CSV file of features.

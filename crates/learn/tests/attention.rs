@@ -238,7 +238,9 @@ fn a_metrics_job_counts_slides() {
     let settings = MetricsSettings { model: digest.clone(), classes: 2, examples: 64, names: Vec::new() };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let mut data: Vec<SiteData> = sites.iter().map(|s| s.data().clone()).collect();
-    data.iter_mut().for_each(|site| site.models = Models::of(vec![bytes.clone()]));
+    for site in &mut data {
+        site.models = Models::of(vec![bytes.clone()]);
+    }
     let counts = clear_twin(&spec, &data.iter().collect::<Vec<_>>(), &|_| {}).unwrap();
     let counts: Counts = serde_json::from_slice(&counts).unwrap();
     assert_eq!(Some(counts.counts), Model::from_json(&bytes).unwrap().validation);

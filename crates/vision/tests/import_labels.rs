@@ -46,8 +46,9 @@ const NAMES: [u8; 7] = [3, 0, 6, 1, 5, 2, 4];
 /// `NAME,label` of all tiles in ascending order, which is not that of the features.
 fn list(folder: &Path, header: &str, separator: char) -> PathBuf {
     let path = folder.join("list.csv");
-    let rows: String = (0..7).map(|i| format!("tile-{i}{separator}c{i}\n")).collect();
-    std::fs::write(&path, format!("{}\n{rows}", header.replace(',', &separator.to_string()))).unwrap();
+    let rows: Vec<String> = (0..7).map(|i| format!("tile-{i}{separator}c{i}")).collect();
+    std::fs::write(&path, format!("{}\n{}\n", header.replace(',', &separator.to_string()), rows.join("\n")))
+        .unwrap();
     path
 }
 

@@ -15,7 +15,7 @@ use blindscope_learn::training::{AttentionSettings, EpochFigures, Evaluation, Tr
 
 #[derive(Debug, Args)]
 pub(crate) struct SlidesArgs {
-    /// A features file whose rows are tiles called SLIDE/X_Y, as `features import RUN` makes it; all tiles of a slide have its label.
+    /// A features file whose rows are tiles called `SLIDE/X_Y`, as `features import RUN` makes it; all tiles of a slide have its label.
     features: PathBuf,
     /// The model file to write (.json): the attention, and a head on what it pools.
     out: PathBuf,

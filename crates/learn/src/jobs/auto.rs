@@ -233,12 +233,12 @@ impl Tally {
     }
 
     fn into_values(self) -> Vec<u64> {
-        let over = |of: &dyn Fn(&(u64, Vec<u64>)) -> u64| self.groups.values().map(of).sum::<u64>();
-        let mut values = vec![self.groups.len() as u64, over(&|g| g.0 * g.0)];
+        let squares: u64 = self.groups.values().map(|(rows, _)| rows * rows).sum();
+        let mut values = vec![self.groups.len() as u64, squares];
         for (head, counts) in self.counts.iter().enumerate() {
             values.extend(counts);
-            values.push(over(&|g| g.0 * g.1[head]));
-            values.push(over(&|g| g.1[head] * g.1[head]));
+            values.push(self.groups.values().map(|(rows, errors)| rows * errors[head]).sum());
+            values.push(self.groups.values().map(|(_, errors)| errors[head] * errors[head]).sum());
         }
         values
     }

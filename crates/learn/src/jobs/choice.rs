@@ -149,10 +149,7 @@ mod tests {
         }
         let binomial = 1.96 * (0.09f64 / 99.0).sqrt();
         assert!((single.interval[1] - 0.9 - binomial).abs() < 1e-3);
-        assert_eq!(
-            HeadFigures::of("c", [5, 1, 5], [25, 0, 0]).interval,
-            [0.0, 1.0],
-            "one group tells nothing"
-        );
+        let [low, high] = HeadFigures::of("c", [5, 1, 5], [25, 0, 0]).interval;
+        assert!(low.abs() < 1e-12 && (high - 1.0).abs() < 1e-12, "one group tells nothing");
     }
 }

@@ -69,7 +69,9 @@ fn by_numbers(train: &Features, test: &Features) -> Result<Vec<usize>> {
 fn numbers(row: &[f32]) -> [u8; 32] {
     use sha2::Digest as _;
     let mut hasher = sha2::Sha256::new();
-    row.iter().for_each(|x| hasher.update(x.to_le_bytes()));
+    for x in row {
+        hasher.update(x.to_le_bytes());
+    }
     hasher.finalize().into()
 }
 

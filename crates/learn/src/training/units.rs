@@ -105,7 +105,9 @@ impl Units {
             sums.iter_mut().zip(part).for_each(|(sum, p)| *sum += p);
         }
         for (sums, parts) in probabilities.chunks_exact_mut(classes.max(1)).zip(&parts) {
-            sums.iter_mut().for_each(|sum| *sum /= *parts as f64);
+            for sum in sums {
+                *sum /= *parts as f64;
+            }
         }
         Some(Self { labels: labels.into_iter().flatten().collect(), groups, probabilities })
     }

@@ -36,7 +36,10 @@ mod tests {
                 in_batches(&features, batch, at_once).collect::<Result<_>>().unwrap();
             assert!(parts.iter().rev().skip(1).all(|part| part.len().is_multiple_of(batch)), "{batch}");
             let all: Vec<f64> = parts.concat().concat();
-            assert!(all.iter().enumerate().all(|(i, v)| *v == i as f64) && all.len() == 5000, "{batch}");
+            assert!(
+                all.iter().enumerate().all(|(i, v)| (*v - i as f64).abs() < 0.5) && all.len() == 5000,
+                "{batch}"
+            );
         }
     }
 }
