@@ -198,14 +198,16 @@ fn a_project_that_no_study_can_be_is_refused_and_nothing_is_written() {
         ("sites=[\"a\",\"../b\"]", "names are folders"),
         ("certificate_days=0", "1 to 3650 days"),
         ("certificate_days=-3", "certificate_days"),
-        ("classes=[\"scc\",\"scc\"]", "each name once"),
+        ("classes=[\"scc\",\"scc\"]", "scc, and scc is there already"),
+        ("classes=[\"scc\",\"SCC\"]", "SCC, and scc is there already"),
+        ("width=0", "1 to 65536"),
     ] {
         let (code, said) = refused(
             folder,
             &format!("provision project.toml -c backbone={backbone} -c {change} --out s --all-local"),
         );
         assert!(code == 3 && said.contains(word), "{change}: {code} {said}");
-        assert!(!folder.join("s/a").exists() || change.starts_with("classes"), "{change}");
+        assert!(!folder.join("s").exists(), "{change}");
         let _ = std::fs::remove_dir_all(folder.join("s"));
     }
 }
