@@ -206,7 +206,10 @@ fn wrong_checkpoints_are_named_and_cost_nothing_that_was_made() {
     for (model, expected) in [
         ("nan", "values that are not finite; the checkpoint is damaged"),
         ("deeper", "missing 12: blocks.3."),
-        ("convolutions", "no CLS token under a timm, DINOv2 or Hugging Face name; its first tensors are `bn1.weight`"),
+        (
+            "convolutions",
+            "no CLS token under a timm, DINOv2 or Hugging Face name; its first tensors are `bn1.weight`",
+        ),
     ] {
         let message = refusal(&folder, &extract(model));
         assert!(message.contains(expected) && message.contains("model.safetensors"), "{model}: {message}");

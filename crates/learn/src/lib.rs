@@ -7,7 +7,7 @@
 //! | [`training`] | heads and backbones trained at one site alone |
 //! | [`heads`] | trained heads as they are evaluated under encryption |
 //! | [`jobs`] | each kind of job: a site's integers, what follows from their sum, the clear twin |
-//! | [`documented`] | settings that say of themselves what each key means |
+//! | [`mod@documented`] | settings that say of themselves what each key means |
 //!
 //! Nothing here is asynchronous, keeps a store or knows of a transport; the only sockets are those of [`models`], which fetches a
 //! backbone from a hub when a user asks for it.
