@@ -82,10 +82,13 @@ fn founded() -> World {
     world.says("provision project.toml --out study --all-local");
     for (site, slides, seed) in [("a", 20, 1), ("b", 16, 2)] {
         world.tiles(site, slides, seed);
+        let held = format!("{site}-held");
+        world.tiles(&held, 6, seed + 10);
         let settings = world.path(&format!("study/{site}/startup/settings.toml"));
         let text = std::fs::read_to_string(&settings).unwrap();
-        let own = Path::new("../..").join(format!("{site}.safetensors"));
-        let learning = format!("{text}\n[learning]\ntrain = \"{}\"\nvalidation = \"{0}\"\n", own.display());
+        let [own, held] = [site, &held].map(|name| Path::new("../..").join(format!("{name}.safetensors")));
+        let (own, held) = (own.display(), held.display());
+        let learning = format!("{text}\n[learning]\ntrain = \"{own}\"\nvalidation = \"{held}\"\n");
         std::fs::write(settings, learning).unwrap();
     }
     world
