@@ -113,7 +113,9 @@ fn text(start: &[u8]) -> Option<Found> {
     let text = match std::str::from_utf8(start) {
         Ok(text) => text,
         // A character may be cut where the look ends.
-        Err(e) if e.error_len().is_none() => std::str::from_utf8(&start[..e.valid_up_to()]).ok()?,
+        Err(e) if e.error_len().is_none() && start.len() == LOOKED_AT => {
+            std::str::from_utf8(&start[..e.valid_up_to()]).ok()?
+        }
         Err(_) => return None,
     };
     if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
