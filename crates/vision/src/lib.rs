@@ -10,7 +10,7 @@
 //! | [`head`] | classifiers on tokens, in forms that can be evaluated under encryption |
 //! | [`train`] | training of head and backbone: losses, optimiser, augmentation, adapters |
 //! | [`metrics`] | accuracy, F1, AUC, intervals by patient |
-//! | [`bench`], [`synth`] | what benchmarks of vision share; drawn tiles for demos and tests |
+//! | [`mod@bench`], [`synth`] | what benchmarks of vision share; drawn tiles for demos and tests |
 //! | `kernels` | products, normalisation, softmax, GELU over SIMD lanes |
 //! | `tensorfile`, `replace` | safetensors with bounds; files that are there in whole or not at all |
 

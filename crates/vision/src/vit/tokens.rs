@@ -45,7 +45,7 @@ impl Vit {
         Ok(out)
     }
 
-    /// Features `[b, feature width]`: the tokens that [`Config::pooling`] names, after the final normalisation.
+    /// Features `[b, feature width]`: the tokens that [`Config::pooling`](super::Config::pooling) names, after the final normalisation.
     ///
     /// # Errors
     /// As [`Vit::cls_tokens`].
