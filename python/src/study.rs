@@ -174,13 +174,18 @@ impl NativeStudy {
     ) -> PyResult<Bound<'py, PyArray2<f64>>> {
         let (kit, overrides) = (&self.kit, &self.overrides);
         let answers = self.wait(py, Watch::new(progress), async |watch| {
-            let tokens = asker::tokens(kit, &features.inner)?;
+            asker::check(kit, &features.inner)?;
             let mut rng = system::rng()?;
             if encrypted {
                 let seen = |view: &JobView| self.seen(watch, view);
-                return asker::predict_encrypted(kit, overrides, job, &tokens, &mut rng, seen).await;
+                return asker::predict_encrypted(kit, overrides, job, &features.inner, &mut rng, seen).await;
             }
-            asker::predict(kit, overrides, job, &tokens, &mut rng).await
+            // A head of slides is asked about one row a slide, pooled here in the clear.
+            let pooled = match asker::pooling(kit, overrides, job).await? {
+                Some(pooling) => Some(pooling.pool(&features.inner)?.features),
+                None => None,
+            };
+            asker::predict(kit, overrides, job, pooled.as_ref().unwrap_or(&features.inner), &mut rng).await
         })?;
         let logits: Vec<Vec<f64>> = answers.into_iter().map(|answer| answer.logits).collect();
         matrix(py, &logits, self.study.literal().classes.len())
