@@ -50,10 +50,12 @@ async fn measure(world: &mut World) -> Result<Vec<Figure>, blindscope_node::Erro
 /// What an asker could do before questions were dealt in shares: hand in its public key and a ciphertext `(0, d)`.
 async fn chosen(kit: &Kit) -> Result<usize, blindscope_node::Error> {
     let client = world::client(kit)?;
-    let wish = |tokens: usize| {
-        format!(r#"{{"job":"{}","encrypted":true,"tokens":{tokens},"holders":[0,1,2]}}"#, world::ENCRYPTED)
-    };
-    let offer: serde_json::Value = world::parsed(&client.offer(wish(0).into()).await?)?;
+    let head = format!(r#"{{"wish":"encrypted-head","job":"{}"}}"#, world::ENCRYPTED);
+    let wish = format!(
+        r#"{{"wish":"encrypted-answers","job":"{}","tokens":1,"holders":[0,1,2]}}"#,
+        world::ENCRYPTED
+    );
+    let offer: serde_json::Value = world::parsed(&client.offer(head.into()).await?)?;
     let plan = Plan::from_bytes(offer["plan"].as_str().unwrap_or_default().as_bytes())?;
     let (params, mut rng) = (plan.params(), system::rng()?);
     let generator = KeyGenerator::new(params);
@@ -69,9 +71,11 @@ async fn chosen(kit: &Kit) -> Result<usize, blindscope_node::Error> {
         let chosen = Ciphertext::from_components(params, chosen, plan.fresh());
         let body = [&own[..], &question_of(&plan, 1, vec![chosen])?].concat();
         let blob = Blob::of(&body);
-        let upload = Upload { header: wish(1).into(), len: blob.len, digest: blob.digest };
+        let upload = Upload { header: wish.clone().into(), len: blob.len, digest: blob.digest };
         match client.infer(upload, Box::new(std::io::Cursor::new(body)), 1 << 12).await {
-            Err(blindscope_transport::Error::Refused(_)) => {}
+            // What is refused has to be the ciphertext, not the words around it.
+            Err(blindscope_transport::Error::Refused(refusal))
+                if !matches!(&*refusal.code, "document" | "wish") => {}
             Err(other) => return Err(other.into()),
             Ok(_) => taken += 1,
         }
