@@ -7,8 +7,8 @@ use chacha20::ChaCha20Rng;
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Ciphertext, GaloisKeys, KeyGenerator, PublicKey, RelinKey};
 use blindscope_classify::{
-    Affine, Asker, Collective, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map, Normalisation, Plan, Policy,
-    Server, class,
+    Affine, Asker, Collective, Error, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map, Normalisation,
+    Packing, Plan, Policy, Server, class,
 };
 use blindscope_testkit::{real_values, rng};
 use blindscope_threshold::{
@@ -94,13 +94,14 @@ fn relinearisation(t: &Transcript, sites: &[SiteSecret], r: &mut ChaCha20Rng) ->
     RelinKeyRoundTwo::finish(t, &sum, two).unwrap()
 }
 
-/// Re-encrypts an answer's ciphertexts to the asker, by two of the three sites.
+/// Re-encrypts an answer's ciphertexts to the asker, by two of the three sites; the second of them gives shares of `wrong`, if given.
 fn re_encrypted(
     plan: &Plan,
     keys: &Keys,
     members: [PartyId; 2],
     answers: &[Ciphertext],
     asker: &PublicKey,
+    wrong: Option<&Ciphertext>,
 ) -> Vec<Ciphertext> {
     let params = plan.params();
     let round = Transcript::new(params, keys.ceremony.roster(), b"question", u64::from(members[0].0));
@@ -122,8 +123,10 @@ fn re_encrypted(
     let one = |(i, c): (usize, &Ciphertext)| {
         let decryption = Decryption::to_asker(&round, c, i as u64, asker).unwrap();
         let mut collector = decryption.collector(&committee);
-        for session in &mut sessions {
-            let (message, next) = session.take().unwrap().share_for(c, asker).unwrap();
+        for (k, session) in sessions.iter_mut().enumerate() {
+            // Who deviates gives a share of another ciphertext.
+            let of = wrong.filter(|_| k == 1).unwrap_or(c);
+            let (message, next) = session.take().unwrap().share_for(of, asker).unwrap();
             collector.absorb(&message).unwrap();
             *session = Some(next);
         }
@@ -150,7 +153,7 @@ fn a_committees_answer_is_the_clear_class() {
         let question = asker.encrypt_public(batch, &keys.public, &mut r).unwrap();
         let (count, answers) = server.logits(&keys.evaluation, &question[..], &mut r).unwrap();
         assert_eq!(count, batch.len());
-        let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own);
+        let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own, None);
         let got = asker.open_ciphertexts(batch.len(), &opened, &secret).unwrap();
         for (got, want) in got.iter().zip(head.logits(batch).unwrap()) {
             assert_eq!(class(got), class(&want));
@@ -165,4 +168,35 @@ fn a_committees_answer_is_the_clear_class() {
     assert!(worst < TOLERATED, "{worst:e}");
     // The masks are there: without them answers are exact to the promise.
     assert!(worst > plan.literal().error_bound, "{worst:e}");
+}
+
+/// One member of a committee shares of something else. What comes back is an answer by its form, and opens to nothing: the asker is told
+/// so, whoever deviates and however many tokens it asked of.
+#[test]
+fn an_answer_with_a_wrong_share_does_not_open() {
+    let mut r = rng(72);
+    let tokens: Vec<Vec<f64>> = (0..12).map(|_| real_values(&mut r, WIDTH, 1.7)).collect();
+    let head = head(&mut r, &tokens);
+    let collective = Collective { sites: 3, encryptions: 1 };
+    let policy = Policy { key: KeyOwner::Collective, collective, packing: Some(Packing::Token), ..Policy::new(4) };
+    let plan = Plan::new(&head, policy).unwrap();
+    let keys = ceremony(&plan, &mut r);
+    let (server, asker) = (Server::new(&head, &plan).unwrap(), Asker::new(&plan));
+    let generator = KeyGenerator::new(plan.params());
+    let secret = generator.secret_key(&mut r);
+    let own = generator.public_key(&secret, &mut r);
+    for (batch, members) in [(&tokens[..1], [0, 1]), (&tokens[1..5], [1, 2]), (&tokens[5..7], [0, 2])] {
+        let question = asker.encrypt_public(batch, &keys.public, &mut r).unwrap();
+        let (_, answers) = server.logits(&keys.evaluation, &question[..], &mut r).unwrap();
+        let other = asker.encrypt_public(&tokens[7..11], &keys.public, &mut r).unwrap();
+        let (_, others) = server.logits(&keys.evaluation, &other[..], &mut r).unwrap();
+        let opened = |wrong| {
+            let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own, wrong);
+            asker.open_ciphertexts(batch.len(), &opened, &secret)
+        };
+        assert!(opened(None).is_ok());
+        let refused = opened(Some(&others[0])).unwrap_err();
+        println!("{refused}");
+        assert!(matches!(refused, Error::NotOpened { .. }), "{refused}");
+    }
 }

@@ -36,7 +36,8 @@ impl Site {
         require(there, Objection::NoSuchStep { step })?;
         let job = Job::of(&task.spec).map_err(|_| Objection::JobFile)?;
         let kind = job.kind();
-        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened);
+        let opened = self.opened.saturating_add(self.opening);
+        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, opened);
         policy.map_err(Objection::Policy)?;
         if kind.key() == KeyUse::Rounds {
             return judge_sum(task).map(|()| Vec::new());

@@ -7,6 +7,7 @@
 mod ceremony;
 mod judge;
 mod mark;
+mod newest;
 mod objection;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,14 +59,16 @@ pub struct Site {
     /// Encrypted heads that this site has added up, by uploads and sum, and what is kept of each.
     checked: BTreeMap<Digest, Vec<Blob>>,
     opened: u64,
+    /// Of them, those of a sum whose opening is being made: counted until its answer is staged.
+    opening: u64,
     /// What it remembers of sums.
     in_sums: Arc<SumSite>,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
     answered: BTreeMap<JobId, u64>,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
-    /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
-    newest: Option<(JobId, u64)>,
+    /// Job and round of the newest answers: what is older is over.
+    newest: newest::Newest,
 }
 
 /// What to do about a task.
@@ -133,11 +136,12 @@ impl Site {
             starts: BTreeMap::new(),
             checked: BTreeMap::new(),
             opened: 0,
+            opening: 0,
             in_sums: Arc::default(),
             answered: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
-            newest: None,
+            newest: newest::Newest::default(),
         };
         for (seq, mark) in marks.into_iter().enumerate() {
             site.apply(&mark).map_err(|reason| Error::Corrupt { seq: seq as u64, reason })?;
@@ -189,7 +193,10 @@ impl Site {
                 if self.staged.get(&header.step).is_some_and(|known| known.header != *header) {
                     return Err("another answer to this step is staged");
                 }
-                self.newest = Some((header.step.job, header.step.round));
+                if header.step.phase == Phase::Open {
+                    self.opening = 0;
+                }
+                self.newest.answered(header);
                 self.staged.insert(header.step, answer.clone());
             }
             Mark::Start { head, input } => {
@@ -291,6 +298,12 @@ impl Site {
         Err(refused())
     }
 
+    /// A sum's opening is about to be made, and no other until its answer is staged: what is judged meanwhile is judged as if it were
+    /// made already.
+    pub fn begin_opening(&mut self, task: &Task) {
+        self.opening = task.sizes.openings;
+    }
+
     /// The study.
     pub fn study(&self) -> &Study {
         &self.study
@@ -354,10 +367,10 @@ impl Site {
         self.opened
     }
 
-    /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.
+    /// Answers of the newest rounds that are signed and not acknowledged. Those of older rounds come too late.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &SignedHeader> {
         let open =
-            |step: &Step| self.newest == Some((step.job, step.round)) && !self.acknowledged.contains(step);
+            |step: &Step| self.newest.has(step) && !self.acknowledged.contains(step);
         self.staged.iter().filter(move |(step, _)| open(step)).map(|(_, answer)| answer)
     }
 
@@ -365,9 +378,10 @@ impl Site {
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let own = |k: &HeldKey| [Some(k.public_key), Some(k.bundle), k.evaluation_keys];
         let keys = self.keys.values().flat_map(own).flatten();
-        // Of a large sum the site evaluates what it uploaded.
-        let own = self.newest.map(|(job, round)| Step { job, round, attempt: 0, phase: Phase::Upload });
-        let own = own.and_then(|step| self.staged.get(&step)?.payload());
+        // Of a large sum the site evaluates what it uploaded, before it signs the set.
+        let signed = |step: &Step| self.staged.contains_key(&Step { phase: Phase::Agree, ..*step });
+        let own = self.newest.uploads().filter(|step| !signed(step));
+        let own = own.filter_map(|step| self.staged.get(&step)?.payload());
         let keys = keys.chain(self.checked.values().flatten().copied()).chain(own);
         let mut needed: Vec<Blob> =
             keys.chain(self.unacknowledged().filter_map(SignedHeader::payload)).collect();
