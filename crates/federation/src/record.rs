@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blob, Cause, JobId, JobSpec, Line, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId, Sizes,
-    Step, message,
+    Blob, Cause, JobId, JobSpec, Line, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId,
+    Sizes, Step, message,
 };
 use blindscope_wire::Digest;
 

@@ -15,7 +15,8 @@ pub fn check_shares(study: &Study, question: JobId, shares: &[SignedHeader]) -> 
     let mut sites = Vec::with_capacity(shares.len());
     for share in shares {
         let (header, site) = (&share.header, share.header.site);
-        let entry = study.site(site).ok_or_else(|| refuse("one is of a site that the study does not have"))?;
+        let entry =
+            study.site(site).ok_or_else(|| refuse("one is of a site that the study does not have"))?;
         if !share.is_by(&entry.identity) {
             return Err(refuse("one is not signed by its site"));
         }

@@ -39,7 +39,8 @@ fn finish(desk: &mut Desk<'_>, id: JobId) -> JobStatus {
 
 /// A head that can be asked.
 fn head(desk: &mut Desk<'_>) {
-    for spec in [job("start", JobKind::Statistics, 1), inference_keys("inference"), encrypted_head("head", "start")]
+    for spec in
+        [job("start", JobKind::Statistics, 1), inference_keys("inference"), encrypted_head("head", "start")]
     {
         let id = desk.submit(&spec);
         assert!(matches!(finish(desk, id), JobStatus::Done { .. }), "{}", spec.name);

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
 
-use crate::folder::{Folder, Inner};
 use crate::Result;
+use crate::folder::{Folder, Inner};
 use blindscope_federation::Blob;
 
 /// Who holds what, and what was finished when.

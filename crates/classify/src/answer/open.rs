@@ -98,7 +98,8 @@ fn token_logits(
 pub(crate) fn require_answer(plan: &Plan, encoder: &Encoder, pieces: &[Vec<f64>]) -> Result<()> {
     let Some(l) = plan.token_layout() else { return Ok(()) };
     let q0 = plan.params().q().prime(0).value() as f64;
-    let most = (q0 / plan.params().scale_value(&plan.answer()) / NOT_REAL).max(2.0 * plan.literal().error_bound);
+    let most =
+        (q0 / plan.params().scale_value(&plan.answer()) / NOT_REAL).max(2.0 * plan.literal().error_bound);
     let count = l.lane_coefficients();
     for lane in pieces.iter().flat_map(|p| p.chunks_exact(count)) {
         let slots = subring_slots(plan, encoder, lane)?;

@@ -22,7 +22,9 @@
 use super::Coordinator;
 use super::progress::{Closed, Open, Progress, State};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SignedHeader, SiteId, Step};
+use crate::{
+    Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SignedHeader, SiteId, Step,
+};
 
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.

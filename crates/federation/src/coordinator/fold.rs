@@ -34,7 +34,8 @@ impl Coordinator {
                 )?;
                 let parsed = Job::of(spec).map_err(|_| "its job file lacks what its kind needs")?;
                 let file = (spec.clone(), parsed);
-                let progress = Progress { line: line.as_deref().copied(), ..Progress::new(*job, file, *sizes, at_ms) };
+                let progress =
+                    Progress { line: line.as_deref().copied(), ..Progress::new(*job, file, *sizes, at_ms) };
                 self.jobs.insert(*job, Arc::new(progress));
             }
             Event::Opened { step, key, expected, deadline_ms } => {

@@ -303,7 +303,11 @@ impl Decision {
             return Err(Refusal::FormerJob { kind: spec.kind });
         }
         if !known {
-            self.record(Event::Submitted { job, spec: spec.clone(), sizes, line: line.map(Box::new) }, now_ms, signer);
+            self.record(
+                Event::Submitted { job, spec: spec.clone(), sizes, line: line.map(Box::new) },
+                now_ms,
+                signer,
+            );
         }
         Ok(())
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::job::{Basis, Job, KeyUse, Kind};
 use crate::{
-    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Line, Missing, NamedSet, Opening, Output, Phase,
-    Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
+    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Line, Missing, NamedSet, Opening, Output,
+    Phase, Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 

@@ -57,9 +57,8 @@ impl Coordinator {
 
     /// Of the askers with the fewest questions at work, the one whose last turn was longest ago.
     fn next_question(&self) -> Option<JobId> {
-        let at_work = |line: Option<Line>| {
-            self.running().filter(|job| job.is_question() && job.line == line).count()
-        };
+        let at_work =
+            |line: Option<Line>| self.running().filter(|job| job.is_question() && job.line == line).count();
         let running = self.running().filter(|job| job.is_question()).count();
         if running >= self.beside.questions || self.ceremony_is_next() {
             return None;

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Coordinator;
 use super::progress::{Progress, State};
 use crate::{
-    Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase,
-    Record, SignedHeader, SiteId,
+    Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase, Record, SignedHeader, SiteId,
     Step,
 };
 

@@ -369,8 +369,7 @@ impl Site {
 
     /// Answers of the newest rounds that are signed and not acknowledged. Those of older rounds come too late.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &SignedHeader> {
-        let open =
-            |step: &Step| self.newest.has(step) && !self.acknowledged.contains(step);
+        let open = |step: &Step| self.newest.has(step) && !self.acknowledged.contains(step);
         self.staged.iter().filter(move |(step, _)| open(step)).map(|(_, answer)| answer)
     }
 

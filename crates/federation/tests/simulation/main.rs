@@ -298,8 +298,7 @@ fn side_by_side_whatever_happens_the_sum_is_exact() {
     let compute = Toy { study: &fixture.study, sites: 5 };
     let (count, mut finished, mut questions, mut at_once) = (seeds(300), 0, 0, 0);
     for seed in 0..count {
-        let mut world =
-            World::new(&fixture, &compute, many(), faults(seed), seed).side_by_side(4, 2);
+        let mut world = World::new(&fixture, &compute, many(), faults(seed), seed).side_by_side(4, 2);
         assert!(world.run(LIMIT_MS), "seed {seed}: {:#?}", world.coordinator().jobs());
         let views = check(&world, &fixture.study, &compute, seed);
         let (one, other) = (named(&views, "pooled").id, named(&views, "again").id);
@@ -314,7 +313,10 @@ fn side_by_side_whatever_happens_the_sum_is_exact() {
         questions += answered(&views);
         at_once += u64::from(world.most_at_once > 2);
     }
-    println!("{count} seeds: {finished} of {} jobs done, {questions} questions answered, {at_once} with three at once", 10 * count);
+    println!(
+        "{count} seeds: {finished} of {} jobs done, {questions} questions answered, {at_once} with three at once",
+        10 * count
+    );
     assert!(finished > count * 4 && questions >= count / 4 && at_once > count / 2);
 }
 
@@ -339,7 +341,10 @@ fn side_by_side_gives_the_bytes_of_one_after_the_other() {
         let views = check(&parallel, &fixture.study, &compute, seed);
         beside += u64::from(between(&parallel.log, named(&views, "rounds").id) > 0);
     }
-    println!("{count} seeds: {finished} of {} sums done, {beside} with steps between those of another", 5 * count);
+    println!(
+        "{count} seeds: {finished} of {} sums done, {beside} with steps between those of another",
+        5 * count
+    );
     assert!(finished > count * 9 / 2 && beside > count * 9 / 10);
 }
 

@@ -9,8 +9,9 @@ use rand_core::{Rng, SeedableRng};
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobKind, JobSpec, Line, Mark, NamedSet, Order,
-    Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobKind, JobSpec, Line, Mark,
+    NamedSet, Order, Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step,
+    Task, Work,
 };
 use blindscope_wire::Digest;
 
@@ -267,9 +268,8 @@ impl<'a, C: Compute> World<'a, C> {
     fn ask(&mut self) {
         let side_by_side = self.beside != (1, 1);
         let head = |c: &Coordinator| c.job(c.job_named("head")?);
-        let there = |c: &&Coordinator| {
-            c.is_idle() || side_by_side && head(c).is_some_and(|view| view.is_over())
-        };
+        let there =
+            |c: &&Coordinator| c.is_idle() || side_by_side && head(c).is_some_and(|view| view.is_over());
         let Some(coordinator) = self.coordinator.as_ref().filter(there) else { return };
         let Some((mut spec, blobs)) = self.compute.question(coordinator, &self.disk) else {
             self.pending.remove(0);

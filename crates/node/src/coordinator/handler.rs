@@ -152,7 +152,9 @@ impl Coordinating {
         let mut state = self.desk.watch();
         loop {
             let now = state.borrow_and_update().clone();
-            if let Some(task) = now.task_among(site, |job, spec| room.has(job, spec.kind == JobKind::Question)) {
+            if let Some(task) =
+                now.task_among(site, |job, spec| room.has(job, spec.kind == JobKind::Question))
+            {
                 return Some(task.to_bytes().into());
             }
             state.changed().await.ok()?;

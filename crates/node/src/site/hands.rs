@@ -41,12 +41,8 @@ struct Hands {
 
 /// Asks for tasks and does them until the site stops.
 pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
-    let mut hands = Hands {
-        at_work: JoinSet::new(),
-        tasks: BTreeMap::new(),
-        put_off: Vec::new(),
-        jobs: runner.jobs,
-    };
+    let mut hands =
+        Hands { at_work: JoinSet::new(), tasks: BTreeMap::new(), put_off: Vec::new(), jobs: runner.jobs };
     let mut dialler = Dialler::new()?;
     while !runner.stop.is_stopped() {
         if let Some(task) = next(runner, &mut hands, &mut dialler).await? {
