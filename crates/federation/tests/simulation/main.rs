@@ -291,33 +291,39 @@ fn between(log: &[Record], job: blindscope_federation::JobId) -> usize {
 }
 
 /// Whatever the faults, jobs and questions side by side keep what one after the other keeps; two jobs of the same values never run beside
-/// each other.
+/// each other. About as many are done as one after the other: machines that stop and messages that are lost cost the same.
 #[test]
 fn side_by_side_whatever_happens_the_sum_is_exact() {
     let fixture = common::fixture(5, 3, 3, 6);
     let compute = Toy { study: &fixture.study, sites: 5 };
-    let (count, mut finished, mut questions, mut at_once) = (seeds(300), 0, 0, 0);
+    let (count, mut finished, mut serial, mut questions, mut at_once) = (seeds(100), 0, 0, 0, 0);
     for seed in 0..count {
+        let mut one = World::new(&fixture, &compute, many(), faults(seed), seed);
         let mut world = World::new(&fixture, &compute, many(), faults(seed), seed).side_by_side(4, 2);
-        assert!(world.run(LIMIT_MS), "seed {seed}: {:#?}", world.coordinator().jobs());
+        assert!(one.run(LIMIT_MS) && world.run(LIMIT_MS), "seed {seed}: {:#?}", world.coordinator().jobs());
+        serial += done(&check(&one, &fixture.study, &compute, seed)) as u64;
         let views = check(&world, &fixture.study, &compute, seed);
-        let (one, other) = (named(&views, "pooled").id, named(&views, "again").id);
-        let opened = |id| {
-            let of = |r: &Record| matches!(&r.body.event, Event::Opened { step, .. } if step.job == id);
-            (world.log.iter().position(of), world.log.iter().rposition(of))
-        };
-        if let ((_, Some(end)), (Some(begin), _)) = (opened(one), opened(other)) {
-            assert!(end < begin, "seed {seed}: the same values in two rounds at once");
-        }
+        never_at_once(&world.log, (&views, "pooled", "again"), seed);
         finished += done(&views) as u64;
         questions += answered(&views);
         at_once += u64::from(world.most_at_once > 2);
     }
     println!(
-        "{count} seeds: {finished} of {} jobs done, {questions} questions answered, {at_once} with three at once",
-        10 * count
+        "{count} seeds: {finished} jobs done, {serial} one after the other, {questions} questions answered, {at_once} with three at once"
     );
-    assert!(finished > count * 4 && questions >= count / 4 && at_once > count / 2);
+    assert!(finished > serial * 3 / 4 && questions > 0 && at_once > count / 2);
+}
+
+/// Of two jobs the later one's first step follows the earlier one's last.
+fn never_at_once(log: &[Record], (views, one, other): (&[JobView], &str, &str), seed: u64) {
+    let steps = |name: &str| -> Vec<usize> {
+        let id = views.iter().find(|v| v.name == name).map(|v| v.id);
+        let of = |r: &Record| matches!(&r.body.event, Event::Opened { step, .. } if Some(step.job) == id);
+        log.iter().enumerate().filter(|(_, r)| of(r)).map(|(at, _)| at).collect()
+    };
+    if let (Some(end), Some(begin)) = (steps(one).last(), steps(other).first()) {
+        assert!(end < begin, "seed {seed}: the same values in two rounds at once");
+    }
 }
 
 /// Jobs side by side, on machines that stop at any write, give the bytes of jobs one after the other on machines that do not.
