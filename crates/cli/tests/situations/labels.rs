@@ -12,15 +12,16 @@ fn means_of_classes_are_those_of_the_pooled_rows_by_name() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
     let _coordinator = Serving::study(folder);
-    for (site, rows) in [
-        ("a", "p,aca,1,2\nq,aca,3,-4\n"),
-        ("b", "r,aca,5,5\ns,scc,-7,8\nt,scc,-9,100\n"),
-    ] {
+    for (site, rows) in [("a", "p,aca,1,2\nq,aca,3,-4\n"), ("b", "r,aca,5,5\ns,scc,-7,8\nt,scc,-9,100\n")] {
         write(folder, "rows.csv", format!("id,label,f0,f1\n{rows}"));
-        json(folder, &format!("features import rows.csv s/{site}/rows.safetensors --backbone {BACKBONE} --json"));
+        json(
+            folder,
+            &format!("features import rows.csv s/{site}/rows.safetensors --backbone {BACKBONE} --json"),
+        );
     }
-    let _sites = ["a", "b"]
-        .map(|site| Serving::begin(folder, &format!("site run --kit s/{site} -c learning.train=rows.safetensors")));
+    let _sites = ["a", "b"].map(|site| {
+        Serving::begin(folder, &format!("site run --kit s/{site} -c learning.train=rows.safetensors"))
+    });
     write(folder, "means.toml", "name = \"means\"\nkind = \"cls-mean\"\n[settings]\nclipped = 0.5\n");
     let output = blindscope(folder, "job submit means.toml --kit s/office --wait");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -35,7 +36,10 @@ fn means_of_classes_are_those_of_the_pooled_rows_by_name() {
     for (class, mean) in [[-8.0, 12.0], [3.0, 1.0]].iter().enumerate() {
         for (at, expected) in mean.iter().enumerate() {
             let found = means[class][at].as_f64().unwrap();
-            assert!((found - expected).abs() < 0.01, "class {class}, feature {at}: {found}, expected {expected}");
+            assert!(
+                (found - expected).abs() < 0.01,
+                "class {class}, feature {at}: {found}, expected {expected}"
+            );
         }
     }
 }

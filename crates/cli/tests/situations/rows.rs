@@ -54,8 +54,7 @@ fn features_of_other_tools_are_told_by_name() {
     let at = by_columns.windows(5).position(|word| word == b"False").unwrap();
     write(folder, "fortran.npy", [&by_columns[..at], b"True ", &by_columns[at + 5..]].concat());
     json(folder, "features import fortran.npy fortran.safetensors --json");
-    let firsts: Vec<f32> =
-        features_of(&folder.join("fortran.safetensors")).iter().map(|row| row.2).collect();
+    let firsts: Vec<f32> = features_of(&folder.join("fortran.safetensors")).iter().map(|row| row.2).collect();
     assert_eq!(firsts, [0.5, 2.0, 8.0]);
 }
 
