@@ -11,21 +11,21 @@ mod dial;
 mod hands;
 mod memory;
 mod meters;
+mod start;
 mod turn;
 mod work;
 
 pub use decline::decline;
+pub use start::run;
 
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
 use crate::error::{Error, Result};
-use crate::exposition;
-use crate::files;
-use crate::kit::{Kit, PartySettings};
-use blindscope_federation::{Contribution, Coordinator, IdentityKey, SealingKey, Site, Study};
-use blindscope_store::{Folder, Marks};
+use crate::kit::Kit;
+use blindscope_federation::{Contribution, IdentityKey, SealingKey, Study};
+use blindscope_store::Folder;
 use blindscope_transport::{Client, Join, Stop};
 use dial::Dialler;
 use memory::Memory;
@@ -52,45 +52,6 @@ struct Runner {
     /// Its own folder, for what people here say of jobs and for room on the disk.
     kit: Kit,
     stop: Stop,
-}
-
-/// Runs the site of a kit until `stop`.
-///
-/// A coordinator that is away is waited for. `disk` is the most bytes that the site's blobs may take together.
-///
-/// # Errors
-/// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
-pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
-    let settings: PartySettings = kit.settings(overrides)?;
-    let study = kit.study()?;
-    let me = kit.site(&study, &settings.name)?;
-    let policy = kit.policy()?;
-    files::folder(&kit.state())?;
-    let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
-    let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
-    marks.carry(&blobs).await?;
-    let site = Site::replay(&study, me, policy, marks.all().await?)?;
-    let meters = Meters::default();
-    exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
-    let runner = Arc::new(Runner {
-        study,
-        memory: Mutex::new(Memory::new(site, marks)),
-        opening: Mutex::default(),
-        blobs,
-        signer: Arc::new(kit.identity()?),
-        sealing: Arc::new(kit.sealing()?),
-        learning,
-        client: kit.client(&settings.coordinator)?,
-        meters,
-        jobs: settings.max_jobs.unwrap_or(Coordinator::MAX_JOBS).max(1) as usize,
-        kit: kit.clone(),
-        stop,
-    });
-    tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
-    runner.tidy().await?;
-    runner.join().await?;
-    hands::run(&runner).await?;
-    runner.memory.lock().await.flush().await
 }
 
 impl Runner {
