@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use blindscope_ckks::Ciphertext;
 use blindscope_federation::{
-    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
+    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, BoxError,
 };
 
 /// Where a site's integers come from: the table `learning.plain` of its settings.
@@ -23,7 +23,7 @@ use blindscope_federation::{
 pub enum Plain {
     /// A text file, a number a line; `{round}` in its name stands for the round.
     File(PathBuf),
-    /// Drawn from this seed and the round, for trials.
+    /// Drawn from this seed and the round, for rehearsals.
     Seed(u64),
 }
 
@@ -63,9 +63,9 @@ impl Plain {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         bytes[8..16].copy_from_slice(&round.to_le_bytes());
-        // Integers of their own for each trial: the same ones are never summed over two sets of sites.
-        let trial = job.settings.get("trial").and_then(serde_json::Value::as_str).unwrap_or_default();
-        bytes[16..].copy_from_slice(&Blob::of(trial.as_bytes()).digest.0[..16]);
+        // Integers of their own for each rehearsal: the same ones are never summed over two sets of sites.
+        let rehearsal = job.settings.get("rehearsal").and_then(serde_json::Value::as_str).unwrap_or_default();
+        bytes[16..].copy_from_slice(&Blob::of(rehearsal.as_bytes()).digest.0[..16]);
         let mut rng = ChaCha20Rng::from_seed(bytes);
         let span = job.max.saturating_add(1).max(1);
         (0..job.values).map(move |_| rng.next_u64() % span)
@@ -78,7 +78,7 @@ impl Contribution for Plain {
         job: &JobSpec,
         round: u64,
         _: &[u8],
-    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError> {
         if job.runs() != JobKind::Sum {
             return Err(not_plain(job));
         }
@@ -98,7 +98,7 @@ impl Contribution for Plain {
         _: &[u8],
         sums: &[u64],
         _: usize,
-    ) -> Result<Advanced, LearnError> {
+    ) -> Result<Advanced, BoxError> {
         if job.runs() == JobKind::Sum { Ok(follows(job, round, sums)) } else { Err(not_plain(job)) }
     }
 }
@@ -109,12 +109,12 @@ fn follows(job: &JobSpec, round: u64, sums: &[u64]) -> Advanced {
     if round + 1 == job.rounds { Advanced::Final(bytes) } else { Advanced::Next(bytes) }
 }
 
-fn not_plain(job: &JobSpec) -> LearnError {
+fn not_plain(job: &JobSpec) -> BoxError {
     Error::NotPlain { job: job.name.clone(), kind: job.runs() }.into()
 }
 
 /// All of them: a wrong line must be known before anything is sent.
-fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, LearnError> {
+fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, BoxError> {
     let mut values = Vec::new();
     let mut lines = BufReader::new(File::open(path)?).lines();
     for line in 1..=job.values + 1 {
@@ -145,14 +145,14 @@ impl<A: Advance> Advance for Sums<A> {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> Result<Advanced, LearnError> {
+    ) -> Result<Advanced, BoxError> {
         if job.runs() != JobKind::Sum {
             return self.learning.advance(job, round, input, sums, committed);
         }
         Ok(follows(job, round, sums))
     }
 
-    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, BoxError> {
         self.learning.evaluate(asked, blobs)
     }
 }
@@ -161,7 +161,7 @@ impl<A: Advance> Advance for Sums<A> {
 pub struct NoLearning;
 
 impl Advance for NoLearning {
-    fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
+    fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, BoxError> {
         Err(not_plain(job))
     }
 }

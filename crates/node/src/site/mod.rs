@@ -36,11 +36,11 @@ use work::Gathered;
 /// Learning at the site, shared among threads.
 pub type Learning = Arc<dyn Contribution + Send + Sync>;
 
-/// The longest that a question stays open at the coordinator.
+/// The longest that a poll stays open at the coordinator.
 const POLL: Duration = Duration::from_secs(25);
 /// Between two looks at what people say of a job.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// A question that is open for so long is no pause between two steps.
+/// A poll that is open for so long is no pause between two steps.
 const QUIET: Duration = Duration::from_millis(100);
 
 /// A running site.
@@ -132,7 +132,7 @@ impl Runner {
         Ok(())
     }
 
-    /// What is said of this machine with a question: release, clock, room on the disk.
+    /// What is said of this machine with a poll: release, clock, room on the disk.
     fn told(&self) -> Bytes {
         let free_bytes = rustix::fs::statvfs(self.kit.state()).ok();
         let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
@@ -142,7 +142,7 @@ impl Runner {
         serde_json::to_vec(&told).unwrap_or_default().into()
     }
 
-    /// One question, and what follows from the answer.
+    /// One poll, and what follows from the answer.
     async fn turn(&mut self) -> Result<()> {
         let (client, told) = (self.client.clone(), self.told());
         let ask = || {
