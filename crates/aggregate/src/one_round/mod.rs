@@ -22,6 +22,7 @@ mod recover;
 mod ring;
 mod secret;
 mod shamir;
+mod values;
 
 pub use body::{BODY, SUM, check_body, write_sum};
 pub use dealing::{Checks, Dealing, Part, PartSeed, PartSum};
@@ -30,4 +31,5 @@ pub use open::{open_sum, opens_first_chunk};
 pub use plan::{MAX_HOLDERS, Plan, PlanLiteral, RoundId, SEAL_OVERHEAD};
 pub use recover::{Recovered, SumKey, recover_key};
 pub use ring::{RINGS, Ring};
-pub use secret::{SiteRound, ValuesDigest};
+pub use secret::SiteRound;
+pub use values::ValuesDigest;
