@@ -5,7 +5,7 @@ use crate::{Blobs, Evaluation, JobSpec, Study};
 use blindscope_ckks::{Ciphertext, Plaintext};
 
 /// What learning code says when it fails. It stays in the log of the machine where it happened.
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub type LearnError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A question to an encrypted head, added up and encrypted: what has to be evaluated, by coordinator and sites alike.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub struct Asked<'a> {
     pub question: Vec<Ciphertext>,
 }
 
-fn no_heads(job: &JobSpec) -> BoxError {
+fn no_heads(job: &JobSpec) -> LearnError {
     format!("job {}: there is no learning code for kind {} here", job.name, job.kind).into()
 }
 
@@ -38,7 +38,7 @@ pub trait Contribution {
         job: &JobSpec,
         round: u64,
         input: &[u8],
-    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError>;
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError>;
 
     /// What follows from an opened sum: to the last bit what [`Advance::advance`] gives at the coordinator, whose word for what a later round
     /// starts from a site does not take.
@@ -53,7 +53,7 @@ pub trait Contribution {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> Result<Advanced, BoxError> {
+    ) -> Result<Advanced, LearnError> {
         let _ = (round, input, sums, committed);
         Err(format!(
             "job {}: what a later round of kind {} starts from cannot be made here",
@@ -66,7 +66,7 @@ pub trait Contribution {
     ///
     /// # Errors
     /// As [`Self::values`]; learning code without encrypted heads has none.
-    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> Result<Vec<Plaintext>, BoxError> {
+    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> Result<Vec<Plaintext>, LearnError> {
         let _ = input;
         Err(no_heads(job))
     }
@@ -76,7 +76,7 @@ pub trait Contribution {
     ///
     /// # Errors
     /// As [`Self::values`]; learning code without encrypted heads has none.
-    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, BoxError> {
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
         let _ = blobs;
         Err(no_heads(asked.job))
     }
@@ -108,14 +108,14 @@ pub trait Advance {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> Result<Advanced, BoxError>;
+    ) -> Result<Advanced, LearnError>;
 
     /// The answer to a question, `question.ciphertexts` ciphertexts at level 0. A function of its arguments alone, as
     /// [`Self::advance`]: sites compute it again.
     ///
     /// # Errors
     /// Whatever makes the evaluation impossible; the job then fails.
-    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, BoxError> {
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
         let _ = blobs;
         Err(no_heads(asked.job))
     }

@@ -61,7 +61,7 @@ pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
 pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
 pub use job::{JobKind, JobSpec, SiteTools, Sizes, combine, site_payload};
-pub use learn::{Advance, Advanced, Asked, Contribution, BoxError};
+pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use promise::{Promised, common_string, promise_of};
 pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};

@@ -23,9 +23,9 @@ mod files;
 pub mod kit;
 pub mod plain;
 pub mod processes;
+pub mod rehearsal;
 pub mod site;
 pub mod system;
-pub mod rehearsal;
 
 pub use blindscope_federation::{
     Cause, Deadlines, Failure, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,

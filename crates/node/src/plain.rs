@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use blindscope_ckks::Ciphertext;
 use blindscope_federation::{
-    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, BoxError,
+    Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
 };
 
 /// Where a site's integers come from: the table `learning.plain` of its settings.
@@ -78,7 +78,7 @@ impl Contribution for Plain {
         job: &JobSpec,
         round: u64,
         _: &[u8],
-    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError> {
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         if job.runs() != JobKind::Sum {
             return Err(not_plain(job));
         }
@@ -98,7 +98,7 @@ impl Contribution for Plain {
         _: &[u8],
         sums: &[u64],
         _: usize,
-    ) -> Result<Advanced, BoxError> {
+    ) -> Result<Advanced, LearnError> {
         if job.runs() == JobKind::Sum { Ok(follows(job, round, sums)) } else { Err(not_plain(job)) }
     }
 }
@@ -109,12 +109,12 @@ fn follows(job: &JobSpec, round: u64, sums: &[u64]) -> Advanced {
     if round + 1 == job.rounds { Advanced::Final(bytes) } else { Advanced::Next(bytes) }
 }
 
-fn not_plain(job: &JobSpec) -> BoxError {
+fn not_plain(job: &JobSpec) -> LearnError {
     Error::NotPlain { job: job.name.clone(), kind: job.runs() }.into()
 }
 
 /// All of them: a wrong line must be known before anything is sent.
-fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, BoxError> {
+fn read(path: &Path, job: &JobSpec) -> Result<Vec<u64>, LearnError> {
     let mut values = Vec::new();
     let mut lines = BufReader::new(File::open(path)?).lines();
     for line in 1..=job.values + 1 {
@@ -145,14 +145,14 @@ impl<A: Advance> Advance for Sums<A> {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> Result<Advanced, BoxError> {
+    ) -> Result<Advanced, LearnError> {
         if job.runs() != JobKind::Sum {
             return self.learning.advance(job, round, input, sums, committed);
         }
         Ok(follows(job, round, sums))
     }
 
-    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, BoxError> {
+    fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
         self.learning.evaluate(asked, blobs)
     }
 }
@@ -161,7 +161,7 @@ impl<A: Advance> Advance for Sums<A> {
 pub struct NoLearning;
 
 impl Advance for NoLearning {
-    fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, BoxError> {
+    fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
         Err(not_plain(job))
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_federation::JobKind;
 use blindscope_federation::JobSpec;
-use blindscope_federation::{Advance, Advanced, BoxError};
+use blindscope_federation::{Advance, Advanced, LearnError};
 use blindscope_learn::features::Features;
 use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
@@ -24,7 +24,7 @@ const WIDTH: usize = 8;
 struct Trained;
 
 impl Advance for Trained {
-    fn advance(&self, _: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, BoxError> {
+    fn advance(&self, _: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
         Ok(Advanced::Final(serde_json::to_vec(&head())?))
     }
 }

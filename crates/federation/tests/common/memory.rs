@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::{self, Cursor, Read, Write};
 
-use blindscope_federation::{Advance, Advanced, Blob, Blobs, Contribution, JobSpec, BoxError, Result};
+use blindscope_federation::{Advance, Advanced, Blob, Blobs, Contribution, JobSpec, LearnError, Result};
 use blindscope_wire::Digest;
 
 /// Blobs in memory.
@@ -44,7 +44,7 @@ impl Contribution for Idle {
         _: &JobSpec,
         _: u64,
         _: &[u8],
-    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError> {
+    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         Err("idle".into())
     }
 }
@@ -57,7 +57,7 @@ impl Advance for Idle {
         _: &[u8],
         _: &[u64],
         _: usize,
-    ) -> std::result::Result<Advanced, BoxError> {
+    ) -> std::result::Result<Advanced, LearnError> {
         Err("idle".into())
     }
 }

@@ -15,7 +15,7 @@ use blindscope_ckks::{
 use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evaluation_keys};
 use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, BoxError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study,
+    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study,
     Task, Work, combine, site_payload,
 };
 use blindscope_wire::Digest;
@@ -101,7 +101,7 @@ impl Contribution for Learner<'_> {
         job: &JobSpec,
         round: u64,
         input: &[u8],
-    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError> {
+    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         Ok(Box::new(values(self.0, job.id(self.1), job, round, input).into_iter()))
     }
 
@@ -112,11 +112,11 @@ impl Contribution for Learner<'_> {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> std::result::Result<Advanced, BoxError> {
+    ) -> std::result::Result<Advanced, LearnError> {
         Server.advance(job, round, input, sums, committed)
     }
 
-    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, BoxError> {
+    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
         let params = self.1.circuit_params(job.circuit.as_ref().unwrap())?;
         let encoder = Encoder::new(&params);
         let levels = job.levels.iter().map(|l| Level(*l as usize));
@@ -128,13 +128,13 @@ impl Contribution for Learner<'_> {
         &self,
         asked: Asked<'_>,
         blobs: &dyn Blobs,
-    ) -> std::result::Result<Vec<Ciphertext>, BoxError> {
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
         evaluate(asked, blobs)
     }
 }
 
 /// Tokens times the head's first ciphertext, rotated by one, plus its second: by the ceremony's own keys.
-fn evaluate(asked: Asked<'_>, blobs: &dyn Blobs) -> std::result::Result<Vec<Ciphertext>, BoxError> {
+fn evaluate(asked: Asked<'_>, blobs: &dyn Blobs) -> std::result::Result<Vec<Ciphertext>, LearnError> {
     let read = |blob: &Blob| {
         let mut bytes = Vec::new();
         blobs.open(blob)?.read_to_end(&mut bytes)?;
@@ -168,7 +168,7 @@ impl Advance for Server {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> std::result::Result<Advanced, BoxError> {
+    ) -> std::result::Result<Advanced, LearnError> {
         let bytes = advanced(input, sums, committed);
         Ok(if round + 1 < job.rounds { Advanced::Next(bytes) } else { Advanced::Final(bytes) })
     }
@@ -177,7 +177,7 @@ impl Advance for Server {
         &self,
         asked: Asked<'_>,
         blobs: &dyn Blobs,
-    ) -> std::result::Result<Vec<Ciphertext>, BoxError> {
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
         evaluate(asked, blobs)
     }
 }

@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use super::encrypted_head::CommonHead;
 use blindscope_ckks::{Ciphertext, Level};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
-use blindscope_federation::{Asked, Blob, Blobs, Evaluation, BoxError, payload};
+use blindscope_federation::{Asked, Blob, Blobs, Evaluation, LearnError, payload};
 
 /// Heads that are kept ready.
 const READY: usize = 2;
@@ -36,7 +36,7 @@ impl EncryptedHeads {
     ///
     /// # Errors
     /// What makes a head unreadable, or the question another one than its job announces.
-    pub fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, BoxError> {
+    pub fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
         let question = asked.job.question.as_deref().ok_or("the job is no question")?;
         let ready = self.ready(&asked, blobs)?;
         let bytes = question_of(&ready.plan, question.tokens as usize, asked.question)?;
@@ -44,7 +44,7 @@ impl EncryptedHeads {
         Ok(ready.server.logits(&ready.keys, &bytes[..], &mut rng)?.1)
     }
 
-    fn ready(&self, asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Arc<Ready>, BoxError> {
+    fn ready(&self, asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Arc<Ready>, LearnError> {
         let of = asked.evaluation.digest().0;
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&of) {
@@ -59,7 +59,7 @@ impl EncryptedHeads {
     }
 }
 
-fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, BoxError> {
+fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
     let Evaluation { head, start, opening, keys } = asked.evaluation;
     let circuit = head.circuit.as_deref().ok_or("the head's job has no circuit")?;
     let common = CommonHead::of(head, &whole(blobs, start)?)?;
@@ -72,7 +72,7 @@ fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, BoxError> {
     Ok(Ready { plan: common.plan, server, keys })
 }
 
-fn whole(blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>, BoxError> {
+fn whole(blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>, LearnError> {
     if blob.len > MAX {
         return Err(format!("read {blob}: at most {MAX} bytes are read").into());
     }

@@ -8,7 +8,7 @@ use super::evaluate::EncryptedHeads;
 use super::labels::Terms;
 use super::{EpochFigures, Error, Learning, Result, SiteData, kind};
 use blindscope_ckks::{Ciphertext, Plaintext};
-use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, BoxError};
+use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///
@@ -133,7 +133,7 @@ impl Contribution for SiteLearner {
         job: &JobSpec,
         round: u64,
         input: &[u8],
-    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError> {
+    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         self.check(job)?;
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
     }
@@ -145,12 +145,12 @@ impl Contribution for SiteLearner {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> std::result::Result<Advanced, BoxError> {
+    ) -> std::result::Result<Advanced, LearnError> {
         self.check(job)?;
         Ok(learning(job)?.advance(round, input, sums, committed)?)
     }
 
-    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, BoxError> {
+    fn plaintexts(&self, job: &JobSpec, input: &[u8]) -> std::result::Result<Vec<Plaintext>, LearnError> {
         self.check(job)?;
         Ok(CommonHead::of(job, input)?.contribute(job, &self.data, &self.watch)?)
     }
@@ -159,7 +159,7 @@ impl Contribution for SiteLearner {
         &self,
         asked: Asked<'_>,
         blobs: &dyn Blobs,
-    ) -> std::result::Result<Vec<Ciphertext>, BoxError> {
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
         self.heads.evaluate(asked, blobs)
     }
 }
@@ -178,7 +178,7 @@ impl Advance for CoordinatorLearner {
         input: &[u8],
         sums: &[u64],
         committed: usize,
-    ) -> std::result::Result<Advanced, BoxError> {
+    ) -> std::result::Result<Advanced, LearnError> {
         let advanced = learning(job).and_then(|learning| learning.advance(round, input, sums, committed));
         if let Err(reason) = &advanced {
             tracing::error!(job = job.name, round = round + 1, %reason, "no result follows from the sum");
@@ -190,7 +190,7 @@ impl Advance for CoordinatorLearner {
         &self,
         asked: Asked<'_>,
         blobs: &dyn Blobs,
-    ) -> std::result::Result<Vec<Ciphertext>, BoxError> {
+    ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
         self.heads.evaluate(asked, blobs)
     }
 }

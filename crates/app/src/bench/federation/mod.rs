@@ -65,8 +65,12 @@ impl FederationOptions {
     /// A study of this project that is ready, in a folder of its own.
     async fn study(&self, name: &str, project: Project) -> Result<Processes> {
         let sites = project.sites.len();
-        let study =
-            Processes::provision(&self.binary, &self.folder.join(name), project, &rehearsal::learning(sites))?;
+        let study = Processes::provision(
+            &self.binary,
+            &self.folder.join(name),
+            project,
+            &rehearsal::learning(sites),
+        )?;
         begin(study).await
     }
 }

@@ -10,7 +10,7 @@ use crate::bench::Error;
 use blindscope_ckks::{Parameters, rotation_element};
 use blindscope_federation::{
     Advance, Advanced, Answer, Blob, Blobs, Circuit, Contribution, Coordinator, Deadlines, GaloisDemand,
-    Header, IdentityKey, Input, JobId, JobKind, JobSpec, BoxError, Mark, Order, Phase, Policy, Refusal,
+    Header, IdentityKey, Input, JobId, JobKind, JobSpec, LearnError, Mark, Order, Phase, Policy, Refusal,
     SealingKey, SignedHeader, Site, SiteEntry, SiteId, SiteTools, Sizes, Study, StudyLiteral, Task, combine,
     site_payload,
 };
@@ -236,13 +236,13 @@ impl Contribution for Idle {
         _: &JobSpec,
         _: u64,
         _: &[u8],
-    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, BoxError> {
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         Err("a ceremony learns nothing".into())
     }
 }
 
 impl Advance for Idle {
-    fn advance(&self, _: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, BoxError> {
+    fn advance(&self, _: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
         Err("a ceremony learns nothing".into())
     }
 }

@@ -6,7 +6,7 @@ use super::{DIGEST, QuestionOf, holding, vouched};
 use crate::payload::encrypted::{LAST, next};
 use crate::payload::inference::read_exactly;
 use crate::payload::{keep, open};
-use crate::{Asked, Blob, Blobs, Error, Evaluation, JobSpec, BoxError, Result, SiteId, Study};
+use crate::{Asked, Blob, Blobs, Error, Evaluation, JobSpec, LearnError, Result, SiteId, Study};
 use blindscope_ckks::{Ciphertext, Evaluator, Parameters, Scale, codec};
 use blindscope_threshold::Remainder;
 
@@ -78,7 +78,7 @@ pub(crate) fn evaluate_question(
     study: &Study,
     (job, of, evaluation): (&JobSpec, QuestionOf<'_>, &Evaluation),
     uploads: &[(SiteId, Blob)],
-    evaluate: &dyn Fn(Asked<'_>) -> std::result::Result<Vec<Ciphertext>, BoxError>,
+    evaluate: &dyn Fn(Asked<'_>) -> std::result::Result<Vec<Ciphertext>, LearnError>,
     blobs: &dyn Blobs,
 ) -> Result<Blob> {
     let question = add_up(study, of, uploads, blobs)?;

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use blindscope_classify::{Head, Plan, Policy, Release, Server};
-use blindscope_federation::{JobId, JobSpec, BoxError};
+use blindscope_federation::{JobId, JobSpec, LearnError};
 
 /// What a job's result offers to askers.
 pub struct Served {
@@ -23,7 +23,7 @@ impl From<Head> for Served {
 }
 
 /// Reads what a job's result offers.
-pub type HeadReader = Arc<dyn Fn(&JobSpec, &[u8]) -> Result<Served, BoxError> + Send + Sync>;
+pub type HeadReader = Arc<dyn Fn(&JobSpec, &[u8]) -> Result<Served, LearnError> + Send + Sync>;
 
 /// Heads that are kept ready.
 const READY: usize = 4;
@@ -61,7 +61,7 @@ impl Heads {
     ///
     /// # Errors
     /// A result that holds no head, or a head that no plan fits.
-    pub(super) fn make(&self, job: JobId, spec: &JobSpec, result: &[u8]) -> Result<Arc<Offered>, BoxError> {
+    pub(super) fn make(&self, job: JobId, spec: &JobSpec, result: &[u8]) -> Result<Arc<Offered>, LearnError> {
         let Served { head, pooling } = (self.read)(spec, result)?;
         let policy = Policy { release: Release::Logits { tokens: None }, ..Policy::new(self.batch) };
         let policy = self.precision.map_or(policy, |bits| policy.precise(bits));

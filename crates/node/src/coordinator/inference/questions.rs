@@ -19,7 +19,7 @@ use crate::system;
 use blindscope_ckks::codec;
 use blindscope_classify::Plan;
 use blindscope_federation::{
-    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, BoxError, Question, SiteId,
+    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
     Sizes, payload,
 };
 use blindscope_learn::jobs::CommonHead;
@@ -134,7 +134,7 @@ impl Questions {
             let (circuit, public_key) = (key.circuit.clone(), key.public_key);
             Ok(Offered { head: id, key: key.ceremony, circuit, public_key, plan })
         });
-        let made = Arc::new(made.map_err(|e: BoxError| no_head(name, &e.to_string()))?);
+        let made = Arc::new(made.map_err(|e: LearnError| no_head(name, &e.to_string()))?);
         if ready.len() >= READY {
             ready.pop_first();
         }

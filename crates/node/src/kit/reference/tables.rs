@@ -135,6 +135,9 @@ pub(super) const PLAIN: &[Key] = &[
     key(
         "seed",
         "u64",
-        &["Integers drawn from this seed and the round, for rehearsals.", "Default: not given; one of both is"],
+        &[
+            "Integers drawn from this seed and the round, for rehearsals.",
+            "Default: not given; one of both is",
+        ],
     ),
 ];
