@@ -95,6 +95,15 @@ impl SumSite {
         }
     }
 
+    /// Whether a mark on how a round ended says nothing new.
+    pub fn remembers(&self, mark: &SumMark) -> bool {
+        match mark {
+            SumMark::Settled { round, sites } => self.settled.get(round) == Some(sites),
+            SumMark::Voided { round } => self.voided.contains(round),
+            _ => false,
+        }
+    }
+
     /// Rounds that were opened here.
     pub fn opened_rounds(&self) -> usize {
         self.opened.len()

@@ -89,7 +89,7 @@ impl Actor {
         values: &[u64],
         only: Digest,
     ) -> (Vec<u8>, SignedUpload) {
-        let mut random = [0; 64];
+        let mut random = [0; 32];
         self.rng.fill_bytes(&mut random);
         let mut out = Vec::new();
         let by = Uploader { round, me: self.me, sealing: &self.sealing, signer: &self.identity, only };
@@ -209,8 +209,8 @@ impl World {
         let bytes = bundle(round, holder, &given)?;
         let actor = &self.actors[usize::from(holder.0)];
         assert_eq!(
-            pairing(&self.epoch, holder, &actor.sealing).unwrap(),
-            pairing(&self.epoch, holder, &actor.sealing).unwrap()
+            pairing(&self.epoch, holder, (&actor.sealing, &actor.identity)).unwrap(),
+            pairing(&self.epoch, holder, (&actor.sealing, &actor.identity)).unwrap()
         );
         open_parts(round, (holder, &actor.sealing), &self.headers(round), &bytes)
     }

@@ -19,12 +19,13 @@ use blindscope_aggregate::one_round::write_sum;
 const SUM: &str = "add contributions";
 
 fn remember(making: &mut Making<'_>, mark: SumMark) {
-    let openings = if matches!(mark, SumMark::Opened { .. }) { making.sizes.openings } else { 0 };
+    let opens = matches!(mark, SumMark::Opened { .. } | SumMark::Uploaded { .. });
+    let openings = if opens { making.sizes.openings } else { 0 };
     making.marks.push(Mark::Sum { mark, openings });
 }
 
 /// Whoever has found a second copy of itself remembers it, whatever it was asked.
-fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T>) -> Result<T> {
+pub(super) fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T>) -> Result<T> {
     if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
         remember(making, SumMark::Copied { round: round.name() });
     }
@@ -44,7 +45,7 @@ pub(super) fn upload(
     let values = tools.learning.values(&task.spec, task.step.round, start);
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
-    let mut random = Zeroizing::new([0; 64]);
+    let mut random = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *random);
     let only = remembered.bound_to(tools.me, round, &spent);
     let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer, only };
