@@ -137,7 +137,7 @@ mod tests {
     use super::*;
     use crate::one_round::{PlanLiteral, SiteRound, ValuesDigest};
     use blindscope_ring::{Coeff, Poly, Representation};
-    use blindscope_wire::Digest;
+    use blindscope_wire::{Digest, Header};
 
     fn plan(values: u64, max: u64) -> Plan {
         let literal = PlanLiteral {
@@ -180,7 +180,7 @@ mod tests {
                 let (other, _) = encrypted(&plan, 2, &values);
                 assert!(!other.decrypts_to(&mut &body[..], &values).unwrap(), "another key");
                 let mut altered = body.clone();
-                altered[32 + plan.layout().body_bits() as usize / 8 - 2] ^= 1;
+                altered[Header::LEN + plan.layout().body_bits() as usize / 8 - 2] ^= 1;
                 assert!(!site.decrypts_to(&mut &altered[..], &values).unwrap_or(false), "a high bit");
             }
         }

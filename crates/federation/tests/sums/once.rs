@@ -202,8 +202,10 @@ fn two_processes_never_mark_one_round_twice() {
     let mark = SumSite::uploaded(&round, &upload, input(1));
     assert!(world.actor(me).site.apply(&mark).is_err());
     // Marks that contradict each other do not replay.
-    let commitment = SumMark::Agreed { round: round.name(), commitment: input(1), evaluation: [0; 32] };
-    let another = SumMark::Agreed { round: round.name(), commitment: input(2), evaluation: [0; 32] };
+    let commitment =
+        SumMark::Agreed { round: round.name(), commitment: input(1), evaluation: [0; 32], sites: ids(0..2) };
+    let another =
+        SumMark::Agreed { round: round.name(), commitment: input(2), evaluation: [0; 32], sites: ids(0..2) };
     let mut site = SumSite::default();
     site.apply(&commitment).unwrap();
     site.apply(&commitment).unwrap();
@@ -232,4 +234,32 @@ fn a_cloned_generator_never_reuses_a_key() {
         differing > body / 2,
         "one number changed; under one key so would few bytes: {differing} of {body}"
     );
+}
+
+/// A job over everybody, and the same data under another `data_version` without one site: each would be a sum of its own, and their
+/// difference the site. The integers are known again by themselves: whoever has signed the first set is bound to it.
+#[test]
+fn the_same_values_under_another_name_are_summed_over_one_set() {
+    let mut world = World::new(5, 2, 0, 41);
+    let (all, less) = (ids(0..5), ids(0..4));
+    let (first, second) = (world.round(1, 0), world.round(2, 0));
+    world.upload_named(&first, &all, input(1));
+    world.whole(&first, &all).unwrap();
+    // Named otherwise, over the same sites: what a study does that sums its statistics twice.
+    world.upload_named(&second, &all, input(2));
+    let without = world.commit(&second, &less);
+    for &site in &all {
+        let e = world.agree(&second, &without, site).unwrap_err();
+        assert!(e.contains("summed over other sites before"), "{e}");
+    }
+    assert!(Commitment::from_bytes(&second, &without.to_bytes()).is_err(), "no holder opens it either");
+    world.whole(&second, &all).unwrap();
+    // Other values are another input.
+    let third = world.round(3, 0);
+    for &site in &less {
+        let values = vec![u64::from(site.0) + 5; crate::world::VALUES];
+        let bytes = world.actor(site).upload(&third, &values, input(3)).unwrap();
+        world.receive(&third, site, &bytes).unwrap();
+    }
+    world.whole(&third, &less).unwrap();
 }

@@ -78,31 +78,31 @@ fn told(making: &mut Making<'_>) -> Result<SumSite> {
     let mut rounds = BTreeSet::new();
     for one in settled {
         let opened = of_spec(tools.study, (&one.spec, one.round), start.as_ref())?;
-        told_once(&mut rounds, &opened)?;
         let proof = messages::settled(&opened, tools.blobs, &one.proof);
         let known = proof.and_then(|(uploads, mark)| {
             remembered.judge_known(tools.me, &opened, &uploads)?;
             Ok(mark)
         });
         let mark = site::stop_if_copied(&opened, making, known)?;
-        take(&mut remembered, making, mark)?;
+        take((&mut remembered, &mut rounds), making, (&opened, mark))?;
     }
     for (spec, number, declared) in voids {
         let failed = of_spec(tools.study, (spec, *number), start.as_ref())?;
-        told_once(&mut rounds, &failed)?;
-        take(&mut remembered, making, messages::voided(&failed, tools.blobs, declared)?)?;
+        let mark = messages::voided(&failed, tools.blobs, declared)?;
+        take((&mut remembered, &mut rounds), making, (&failed, mark))?;
     }
     Ok(remembered)
 }
 
-fn told_once(rounds: &mut BTreeSet<Digest>, round: &SumRound) -> Result<()> {
-    if rounds.insert(round.name()) { Ok(()) } else { Err(SumRefusal::ToldTwice.into()) }
-}
-
 /// Remembers what a site was told, unless it does already.
-fn take(remembered: &mut SumSite, making: &mut Making<'_>, mark: SumMark) -> Result<()> {
+fn take(
+    (remembered, rounds): (&mut SumSite, &mut BTreeSet<Digest>),
+    making: &mut Making<'_>,
+    (round, mark): (&SumRound, SumMark),
+) -> Result<()> {
+    let again = !rounds.insert(round.name());
     if remembered.remembers(&mark) {
-        return Ok(());
+        return if again { Err(SumRefusal::ToldTwice.into()) } else { Ok(()) };
     }
     remembered.apply(&mark).map_err(|reason| SumRefusal::Contradiction { reason })?;
     making.marks.push(Mark::Sum { mark, openings: 0 });
