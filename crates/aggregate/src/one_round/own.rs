@@ -180,7 +180,8 @@ mod tests {
                 let (other, _) = encrypted(&plan, 2, &values);
                 assert!(!other.decrypts_to(&mut &body[..], &values).unwrap(), "another key");
                 let mut altered = body.clone();
-                altered[Header::LEN + plan.layout().body_bits() as usize / 8 - 2] ^= 1;
+                let high = plan.layout().body_bits() as usize - 2;
+                altered[Header::LEN + high / 8] ^= 1 << (high % 8);
                 assert!(!site.decrypts_to(&mut &altered[..], &values).unwrap_or(false), "a high bit");
             }
         }
