@@ -40,6 +40,12 @@ class Features:
         labels: Optional[str | os.PathLike[str]] = None,
         dataset: Optional[str] = None,
         backbone: Optional[str] = None,
+        columns: Sequence[str] = ...,
+        id_column: Optional[str] = None,
+        path_column: Optional[str] = None,
+        label_column: Optional[str] = None,
+        by_order: bool = False,
+        mixed_scales: bool = False,
     ) -> Features:
         """Our own file, another `.safetensors`, `.npy`, `.h5`, `.csv`, or a folder with a bag a slide."""
     @staticmethod
@@ -225,6 +231,7 @@ class NativeStudy:
         job: str,
         progress: Optional[Callable[[dict[str, Any]], Any]] = None,
         absent: Optional[Callable[[str], Any]] = None,
+        patience: float = ...,
     ) -> dict[str, Any]: ...
     def download(self, job: str, path: str | os.PathLike[str]) -> int: ...
     def result(self, job: str) -> bytes: ...

@@ -109,11 +109,13 @@ class Study:
         return Job._of(self._native.status(_name(job)))
 
     def watch(self, job: Union[Job, str], progress: Optional[Callable[[Job], Any]] = None,
-              absent: Optional[Callable[[str], Any]] = None) -> Job:
+              absent: Optional[Callable[[str], Any]] = None, patience: float = 600.0) -> Job:
         """Follow a job to its end and return it; one that failed raises `JobFailed`. `progress` gets each change, `absent` a sentence
-        for each site of which nothing is to be expected. Ctrl-C ends the watching, not the job.
+        for each site of which nothing is to be expected, and from time to time one on whom the job waits for. Where too few sites were
+        heard for `patience` seconds, or have ended at their start, the wait is given up: `StudyError` names them, and the job stays as
+        it is. Ctrl-C ends the watching, not the job.
         """
-        return Job._of(self._native.watch(_name(job), _seen(progress), absent))
+        return Job._of(self._native.watch(_name(job), _seen(progress), absent, patience))
 
     def abort(self, job: Union[Job, str]) -> Job:
         """End a job without a result."""

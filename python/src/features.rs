@@ -39,18 +39,41 @@ impl Features {
     /// Read features from `path`: our own file, another `.safetensors`, `.npy`, `.h5`, `.csv`, or a folder with a bag a slide.
     ///
     /// `labels` is a CSV `path,label[,group][,patient][,site]` joined by name; `dataset` names the matrix of an HDF5 file that holds
-    /// several; `backbone` is the digest of the model that made them, where its owner knows. `notes` says what was made of the file.
+    /// several; `backbone` is the digest of the model that made them, where its owner knows. `columns` are the features of a CSV file in
+    /// their order (`f*` for f0, f1, …); `id_column`, `path_column` and `label_column` name columns that have no usual name: the ids of
+    /// the file, those of the list, the labels. `by_order` joins labels by the order of lines although the file holds what may be ids;
+    /// `mixed_scales` takes slides together whose patches were cut at different scales. What can mean nothing for the file is refused.
+    /// `notes` says what was made of the file.
     #[staticmethod]
-    #[pyo3(signature = (path, *, labels=None, dataset=None, backbone=None))]
+    #[pyo3(signature = (path, *, labels=None, dataset=None, backbone=None, columns=Vec::new(), id_column=None, path_column=None,
+        label_column=None, by_order=false, mixed_scales=false))]
+    #[allow(clippy::too_many_arguments, reason = "Python's keywords, each an option of the command")]
     fn read(
         py: Python<'_>,
         path: PathBuf,
         labels: Option<PathBuf>,
         dataset: Option<String>,
         backbone: Option<&str>,
+        columns: Vec<String>,
+        id_column: Option<String>,
+        path_column: Option<String>,
+        label_column: Option<String>,
+        by_order: bool,
+        mixed_scales: bool,
     ) -> PyResult<Self> {
         let backbone = backbone.map(digest).transpose()?;
-        let options = ImportOptions { labels, dataset, backbone, ..ImportOptions::default() };
+        let options = ImportOptions {
+            labels,
+            dataset,
+            backbone,
+            scratch: None,
+            columns,
+            id_column,
+            path_column,
+            label_column,
+            by_order,
+            mixed_scales,
+        };
         // `x` is a view of memory.
         let whole = || -> Result<_, features::Error> {
             let read = import(&path, &options)?;

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use numpy::PyArray2;
 use pyo3::prelude::*;
@@ -14,6 +15,7 @@ use crate::object::object;
 use crate::rows::matrix;
 use crate::watch::Watch;
 use blindscope_federation::JobSpec;
+use blindscope_node::admin::PATIENCE;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::admin::log;
 use blindscope_node::asker;
@@ -38,14 +40,14 @@ struct Shown<'a> {
 }
 
 fn shown<'py>(py: Python<'py>, study: &Study, view: &JobView) -> PyResult<Bound<'py, PyAny>> {
-    let (state, reason) = match &view.status {
-        JobStatus::Waiting => ("waiting", None),
-        JobStatus::Asking(_) => ("asking", None),
-        JobStatus::Combining { .. } => ("combining", None),
-        JobStatus::Done { .. } => ("done", None),
-        JobStatus::Failed { failure } => ("failed", Some(failure.explain(study))),
+    let state = match &view.status {
+        JobStatus::Waiting => "waiting",
+        JobStatus::Asking(_) => "asking",
+        JobStatus::Combining { .. } => "combining",
+        JobStatus::Done { .. } => "done",
+        JobStatus::Failed { .. } => "failed",
     };
-    object(py, &Shown { view, state, reason })
+    object(py, &Shown { view, state, reason: view.reason(study) })
 }
 
 #[pymethods]
@@ -115,21 +117,26 @@ impl NativeStudy {
     }
 
     /// Follow a job to its end. `progress` gets each change; what it raises stops the watching, not the job. `absent` gets a sentence
-    /// for each site of which nothing is to be expected.
-    #[pyo3(signature = (job, progress=None, absent=None))]
+    /// for each site of which nothing is to be expected, and from time to time one that says whom the job waits for. The wait is given up
+    /// where too few sites were heard for `patience` seconds.
+    #[pyo3(signature = (job, progress=None, absent=None, patience=PATIENCE.as_secs_f64()))]
     fn watch<'py>(
         &self,
         py: Python<'py>,
         job: &str,
         progress: Option<Py<PyAny>>,
         absent: Option<Py<PyAny>>,
+        patience: f64,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let patience = Duration::try_from_secs_f64(patience).map_err(|_| {
+            StudyError::new_err(format!("patience is {patience}, expected seconds from 0 on"))
+        })?;
         let view = self.admin(py, Watch::new(progress), async |admin, watch| {
             let seen = |view: &JobView| self.seen(watch, view);
             let gone = |words: &str| {
                 watch.tell(|py, _| absent.as_ref().map_or(Ok(()), |a| a.call1(py, (words,)).map(drop)));
             };
-            let last = admin.watch_with_sites(job, seen, gone).await?;
+            let last = admin.watch_with_sites(job, seen, gone, patience).await?;
             jobs::result(admin.study(), &last).map(|_| last)
         })?;
         shown(py, &self.study, &view)

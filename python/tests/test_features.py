@@ -47,6 +47,29 @@ def test_numpy_files_are_imported(tmp_path):
     assert read.y.tolist() == [0, 1, 0, 1, 0, 1]
 
 
+def test_columns_are_named_where_they_have_no_usual_name(tmp_path):
+    (tmp_path / "m.csv").write_text("stem,area,perimeter,kind\n" + "".join(f"t{i},{i},{i / 2},k{i % 2}\n" for i in range(4)))
+    (tmp_path / "list.csv").write_text("what,diagnosis\n" + "".join(f"t{i},c{i}\n" for i in reversed(range(4))))
+    read = Features.read(tmp_path / "m.csv", columns=["perimeter", "area"], id_column="stem", label_column="kind")
+    assert read.x.tolist() == [[i / 2, i] for i in range(4)]
+    assert (read.ids, read.classes, read.y.tolist()) == (["t0", "t1", "t2", "t3"], ["k0", "k1"], [0, 1, 0, 1])
+    named = dict(columns=["area", "perimeter"], labels=tmp_path / "list.csv", path_column="what", label_column="diagnosis")
+    joined = Features.read(tmp_path / "m.csv", id_column="stem", **named)
+    assert [joined.classes[i] for i in joined.y] == ["c0", "c1", "c2", "c3"]
+    with pytest.raises(DataError, match="stem"):
+        Features.read(tmp_path / "m.csv", **named)  # what may be ids is not joined by order in silence
+    ordered = Features.read(tmp_path / "m.csv", by_order=True, **named)
+    assert [ordered.classes[i] for i in ordered.y] == ["c3", "c2", "c1", "c0"]
+
+
+def test_an_option_that_can_mean_nothing_is_refused(tmp_path):
+    np.save(tmp_path / "m.npy", rows())
+    for option in (dict(columns=["a"]), dict(id_column="a"), dict(path_column="a"), dict(label_column="a"), dict(by_order=True)):
+        with pytest.raises(DataError, match="--" + next(iter(option)).replace("_", "-")):
+            Features.read(tmp_path / "m.npy", **option)
+    assert len(Features.read(tmp_path / "m.npy", mixed_scales=True)) == 6  # a permission, which nothing needs here
+
+
 @pytest.mark.parametrize(
     "call",
     [

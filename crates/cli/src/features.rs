@@ -270,16 +270,30 @@ fn save(features: &Features, out: &Path) -> anyhow::Result<()> {
 
 fn import(args: &ImportArgs) -> anyhow::Result<()> {
     if args.input.is_dir() && (args.slides_csv.is_some() || args.input.join("run.json").is_file()) {
-        anyhow::ensure!(
-            args.labels.is_none() && args.dataset.is_none(),
-            "a folder of slides takes --slides-csv"
-        );
+        let given = [
+            ("--labels", args.labels.is_some()),
+            ("--backbone", args.backbone.is_some()),
+            ("--dataset", args.dataset.is_some()),
+            ("--columns", !args.columns.is_empty()),
+            ("--id-column", args.id_column.is_some()),
+            ("--label-column", args.label_column.is_some()),
+        ];
+        if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
+            anyhow::bail!(
+                "{option}: the folder of a run over slides knows these itself; it takes --slides-csv alone"
+            );
+        }
         let (features, rejected) =
             slides::bags(&args.input, args.slides_csv.as_deref(), &args.out, features::Pooled::Tiles)?;
         save(&features, &args.out)?;
         slides::tell(&rejected);
         return show(&Summary::new(&features), Some(&args.out), None, args.json);
     }
+    anyhow::ensure!(
+        args.slides_csv.is_none(),
+        "--slides-csv: it is for a folder of slides' features, and {} is none; a list for a file is --labels",
+        args.input.display()
+    );
     let digest = |text: &String| {
         unhex(&text.to_ascii_lowercase())
             .with_context(|| format!("--backbone {text} is not 64 hexadecimal digits"))

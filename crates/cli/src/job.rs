@@ -2,16 +2,17 @@
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::export::{self, ExportOptions};
 use blindscope_learn::jobs::Clips;
-use blindscope_node::admin::Downloaded;
 use blindscope_node::admin::jobs::{self, Admin};
+use blindscope_node::admin::{Downloaded, PATIENCE};
 use blindscope_node::kit::Kit;
-use blindscope_node::{JobStatus, JobView, SiteId, SiteView, StepView, Study, system};
+use blindscope_node::{Cause, Failure, JobStatus, JobView, SiteView, Study, system};
 
 /// Jobs of a study, by its administrators.
 #[derive(Debug, Args)]
@@ -36,9 +37,12 @@ enum JobCommand {
     Submit {
         /// The job file, TOML or JSON.
         file: PathBuf,
-        /// Wait for its end; a job that fails ends this with exit code 6.
+        /// Wait for its end; a job that fails ends this with exit code 6, one for which nothing comes with 9.
         #[arg(long)]
         wait: bool,
+        /// Seconds until the wait is given up where too few sites were ever heard. The job stays as it is.
+        #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs(), requires = "wait")]
+        patience: u64,
     },
     /// All jobs, oldest first.
     #[command(after_help = "Example: blindscope job list --kit admin --json")]
@@ -49,11 +53,14 @@ enum JobCommand {
         /// Its name, its id, or the first digits of its id.
         job: String,
     },
-    /// Follow a job to its end; one that fails ends this with exit code 6.
+    /// Follow a job to its end; one that fails ends this with exit code 6, one for which nothing comes with 9.
     #[command(after_help = "Example: blindscope job watch statistics --kit admin")]
     Watch {
         /// Its name, its id, or the first digits of its id.
         job: String,
+        /// Seconds until the wait is given up where too few sites were ever heard. The job stays as it is.
+        #[arg(long, value_name = "SECONDS", default_value_t = PATIENCE.as_secs())]
+        patience: u64,
     },
     /// End a job without a result.
     #[command(after_help = "Example: blindscope job abort statistics --kit admin")]
@@ -97,23 +104,24 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
         let admin = Admin::of(&Kit::at(&options.kit), &options.overrides)?;
         let show = |view: &JobView| show(admin.study(), view, None, options.json);
         match &options.command {
-            JobCommand::Submit { file, wait } => {
+            JobCommand::Submit { file, wait, patience } => {
                 let spec = jobs::read_spec(file)?;
                 let id = admin.submit_draft(spec).await?.to_string();
                 if *wait {
-                    return finished(&admin, &id, options.json).await;
+                    return finished(&admin, &id, *patience, options.json).await;
                 }
                 show_whole(&admin, &admin.status(&id).await?, options.json).await
             }
             JobCommand::List => {
                 let all = admin.list().await?;
                 if options.json {
-                    return print(&all);
+                    let shown = all.iter().map(|view| Shown::of(admin.study(), view, None));
+                    return print(&shown.collect::<Vec<_>>());
                 }
                 all.iter().try_for_each(show)
             }
             JobCommand::Status { job } => show_whole(&admin, &admin.status(job).await?, options.json).await,
-            JobCommand::Watch { job } => finished(&admin, job, options.json).await,
+            JobCommand::Watch { job, patience } => finished(&admin, job, *patience, options.json).await,
             JobCommand::Abort { job } => show(&admin.abort(job).await?),
             JobCommand::Log { from, follow } => {
                 admin.log(*from, *follow, &mut io::stdout()).await?;
@@ -126,15 +134,16 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
     })
 }
 
-async fn finished(admin: &Admin, job: &str, json: bool) -> anyhow::Result<()> {
+async fn finished(admin: &Admin, job: &str, patience: u64, json: bool) -> anyhow::Result<()> {
     let mut broken = Ok(());
     let seen = |view: &JobView| {
         if broken.is_ok() {
             broken = show(admin.study(), view, None, json);
         }
     };
-    let last = admin.watch_with_sites(job, seen, absent).await?;
+    let last = admin.watch_with_sites(job, seen, absent, Duration::from_secs(patience)).await?;
     broken?;
+    silent(admin, &last).await;
     jobs::result(admin.study(), &last)?;
     match admin.clips(&last).await? {
         Some(clips) if !json && clips.clipped > 0 => Ok(writeln!(io::stdout(), "{clips}")?),
@@ -142,13 +151,32 @@ async fn finished(admin: &Admin, job: &str, json: bool) -> anyhow::Result<()> {
     }
 }
 
-/// One job, with what its result says of clipped values, or which sites it waits for in vain.
+/// One job, with what its result says of clipped values, or which sites it waits for, or waited for, in vain.
 async fn show_whole(admin: &Admin, view: &JobView, json: bool) -> anyhow::Result<()> {
     show(admin.study(), view, admin.clips(view).await?, json)?;
     if !view.is_over() {
         admin.sites().await?.iter().filter_map(SiteView::absence).for_each(|words| absent(&words));
     }
+    silent(admin, view).await;
     Ok(())
+}
+
+/// Says of the sites that a failed job missed without a word what is known of them now.
+async fn silent(admin: &Admin, view: &JobView) {
+    let JobStatus::Failed { failure: Failure::TooFew { missing, .. } | Failure::Attempts { missing, .. } } =
+        &view.status
+    else {
+        return;
+    };
+    let study = admin.study();
+    let silent = missing.iter().filter(|missing| missing.cause == Cause::Silent);
+    let names: Vec<&str> =
+        silent.filter_map(|missing| study.site(missing.site)).map(|site| site.name.as_str()).collect();
+    if !names.is_empty() {
+        let sites = admin.sites().await.unwrap_or_default();
+        let named = sites.iter().filter(|site| names.contains(&site.name.as_str()));
+        named.filter_map(SiteView::absence).for_each(|words| absent(&words));
+    }
 }
 
 /// Says on standard error that nothing is to be expected of a site.
@@ -182,44 +210,33 @@ fn print(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(writeln!(out)?)
 }
 
-/// Most sites that are waited for by name.
-const NAMED: usize = 8;
-
-/// The sites that a step waits for, by name, once somebody has answered.
-fn awaited(study: &Study, step: &StepView) -> String {
-    let missing = || step.expected.iter().filter(|site| !step.answered.contains(site));
-    let named = |site: &SiteId| study.site(*site).map_or_else(|| site.to_string(), |site| site.name.clone());
-    let names: Vec<String> = missing().take(NAMED).map(named).collect();
-    let more = missing().count().saturating_sub(NAMED);
-    match (step.answered.is_empty(), names.is_empty(), more) {
-        (true, ..) | (_, true, _) => String::new(),
-        (_, _, 0) => format!("; waits for {}", names.join(", ")),
-        (_, _, more) => format!("; waits for {} and {more} more", names.join(", ")),
-    }
-}
-
 /// A job as a program reads it.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
     view: &'a JobView,
+    /// Why it failed, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     clipped: Option<Clips>,
+}
+
+impl<'a> Shown<'a> {
+    fn of(study: &Study, view: &'a JobView, clipped: Option<Clips>) -> Self {
+        Self { view, reason: view.reason(study), clipped }
+    }
 }
 
 fn show(study: &Study, view: &JobView, clipped: Option<Clips>, json: bool) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     if json {
-        serde_json::to_writer(&mut out, &Shown { view, clipped })?;
+        serde_json::to_writer(&mut out, &Shown::of(study, view, clipped))?;
         return Ok(writeln!(out)?);
     }
     let state = match &view.status {
         JobStatus::Waiting => "waiting".to_owned(),
-        JobStatus::Asking(step) => {
-            let (there, all) = (step.answered.len(), step.expected.len());
-            let phase = step.step.phase;
-            format!("{phase}: {there} of {all} sites have answered{}", awaited(study, step))
-        }
+        JobStatus::Asking(step) => step.explain(study),
         JobStatus::Combining { step } => format!("combining after {}", step.phase),
         JobStatus::Done { result } => {
             format!("done: {result}{}", clipped.map_or(String::new(), |clips| format!("; {clips}")))

@@ -228,9 +228,7 @@ fn run_site(options: &ServiceOptions) -> anyhow::Result<()> {
         Ok(learning) => learning,
         Err(refused) => {
             // The coordinator hears that it is so; why is for this machine alone, and said whoever hears.
-            if let Err(unheard) = runtime.block_on(site::decline(&kit, &options.overrides)) {
-                tracing::warn!(error = %unheard, "the coordinator does not hear that this site ends");
-            }
+            runtime.block_on(site::decline(&kit, &options.overrides));
             return Err(refused);
         }
     };

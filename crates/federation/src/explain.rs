@@ -1,6 +1,6 @@
 //! Why a job failed, in a sentence for people: which sites, by name, which cause, what to do.
 
-use crate::{Answer, Cause, Failure, Missing, Rule, Study};
+use crate::{Answer, Cause, Failure, JobStatus, JobView, Missing, Rule, SiteId, StepView, Study};
 
 impl std::fmt::Display for Cause {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -126,12 +126,43 @@ impl Failure {
     }
 }
 
+/// Most sites that are waited for by name.
+const NAMED: usize = 8;
+
+impl StepView {
+    /// Which phase it is, how many have answered, and whom it waits for, by name.
+    pub fn explain(&self, study: &Study) -> String {
+        let (there, all) = (self.answered.len(), self.expected.len());
+        let names: Vec<String> = self.awaited().take(NAMED).map(|site| name(study, site)).collect();
+        let waits = match (names.len(), self.awaited().count().saturating_sub(NAMED)) {
+            (0, _) => String::new(),
+            (_, 0) => format!("; waits for {}", names.join(", ")),
+            (_, more) => format!("; waits for {} and {more} more", names.join(", ")),
+        };
+        format!("{}: {there} of {all} sites have answered{waits}", self.step.phase)
+    }
+}
+
+impl JobView {
+    /// Why it failed, in one sentence: which sites by name, which cause, what to do. Nothing where it did not fail.
+    pub fn reason(&self, study: &Study) -> Option<String> {
+        match &self.status {
+            JobStatus::Failed { failure } => Some(failure.explain(study)),
+            _ => None,
+        }
+    }
+}
+
+fn name(study: &Study, site: SiteId) -> String {
+    study.site(site).map_or_else(|| site.to_string(), |site| site.name.clone())
+}
+
 /// The missing sites by name, with cause and repair.
 fn sites(study: &Study, missing: &[Missing]) -> String {
     if missing.is_empty() {
         return "no site says why; read the coordinator's log".to_owned();
     }
-    let name = |m: &Missing| study.site(m.site).map_or_else(|| m.site.to_string(), |site| site.name.clone());
+    let name = |m: &Missing| name(study, m.site);
     let one = |(cause, sites): &(Cause, Vec<&Missing>)| match sites.as_slice() {
         [site] => format!("{} {cause}; {}", name(site), cause.repair()),
         sites => {
@@ -157,7 +188,6 @@ fn by_cause(missing: &[Missing]) -> Vec<(Cause, Vec<&Missing>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::SiteId;
 
     #[test]
     fn sites_with_one_cause_share_a_sentence() {

@@ -13,7 +13,7 @@
 //! | `study`, `identity`, `seal`, `policy` | what is agreed once: sites and their keys, what is sealed to whom, a site's own rules |
 //! | `step`, `task`, `header`, `message`, `text` | what is said: a step's name, its task, an answer's header, the one text of each |
 //! | `record`, `verify`, `refusal` | the log: its records, whether they follow one another, what is not taken into it |
-//! | `explain`, `withstand` | in words: why a job failed, whom a study's numbers withstand |
+//! | `explain`, `withstand`, `words` | in words: why a job failed, whom a study's numbers withstand, what parsers say |
 //! | `job` | kinds of jobs: sizes, what a site makes, how payloads are combined, what follows what |
 //! | `coordinator`, `site` | the two state machines, folds over records and marks |
 //! | [`payload`] | the bytes of ceremonies and questions |
@@ -48,6 +48,7 @@ mod task;
 mod text;
 mod verify;
 mod withstand;
+mod words;
 
 pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
@@ -71,3 +72,4 @@ pub use step::{JobId, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
 pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task};
 pub use verify::{Following, Verified, verify};
+pub use words::in_words;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::words::in_words;
 use crate::{Error, JobKind, JobSpec, Result, Sizes, Study};
 use blindscope_wire::Digest;
 
@@ -65,7 +66,8 @@ impl Policy {
     /// # Errors
     /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
+        toml::from_str(text)
+            .map_err(|e| Error::File { file: "policy.toml", reason: in_words(&e.to_string()) })
     }
 
     /// The file's text.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::sums::{Epoch, EpochLiteral, Member};
+use crate::words::in_words;
 use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
 use blindscope_ckks::Parameters;
 use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
@@ -108,7 +109,7 @@ impl StudyLiteral {
     /// # Errors
     /// [`Error::File`] for text that is not the file's format.
     pub fn from_toml(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: in_words(&e.to_string()) })
     }
 
     /// The file's text.

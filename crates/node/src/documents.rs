@@ -112,7 +112,7 @@ impl SiteView {
         let name = &self.name;
         match (self.presence, self.silent_ms) {
             (Presence::Refused, _) => Some(format!(
-                "{name} has ended at its start: its data do not fit the study; its own log says why"
+                "{name} has ended at its start: what it was given does not fit the study; its own log says why"
             )),
             (Presence::Unheard, _) | (_, None) => {
                 Some(format!("{name} has not been heard since the coordinator started"))

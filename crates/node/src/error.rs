@@ -117,6 +117,16 @@ pub enum Error {
         /// Why, in a sentence with the sites' names.
         reason: String,
     },
+    /// The wait for a job was given up: too few sites are there. The job stays as it is.
+    #[error("job {name} ({}): {reason}", job.short())]
+    NothingComes {
+        /// Which.
+        job: JobId,
+        /// Its name.
+        name: String,
+        /// Which sites are not there, until when the job waits, and what to do.
+        reason: String,
+    },
     /// A document from the coordinator that is none.
     #[error(
         "{call}: the coordinator's document is not readable: {reason}; use the same release on both sides"
@@ -164,6 +174,11 @@ pub enum Error {
 
 /// Exit codes of the command line; `docs/cli.md` lists them.
 impl Error {
+    /// Whether it is the caller's to correct: settings, a kit, a key, a file or a name.
+    pub fn is_callers(&self) -> bool {
+        self.exit_code() == 3
+    }
+
     /// What the process returns.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -191,6 +206,7 @@ impl Error {
             ) => 4,
             Self::JobFailed { .. } => 6,
             Self::Log { .. } => 8,
+            Self::NothingComes { .. } => 9,
             _ if is_absent(self) => 3,
             _ => 1,
         }

@@ -28,7 +28,7 @@ pub mod system;
 pub mod trial;
 
 pub use blindscope_federation::{
-    Deadlines, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
+    Cause, Deadlines, Failure, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,
 };
 pub use blindscope_transport::{Limits, Stop};
 pub use documents::{Answered, Machine, Presence, Quotas, SiteView};

@@ -91,6 +91,9 @@ fn ids_under_other_names_are_joined_by_and_texts_that_may_be_ids_are_never_passe
     assert_eq!(class_of(&stated, 1), "c1");
     assert!(stated.notes.iter().any(|n| n.contains("joined by the order of lines")), "{:?}", stated.notes);
     assert!(read("unknown_names", &named("stems")).is_err());
+    // The order of lines is not what the ids say, so it is not what the labels are joined by in silence.
+    let refused = read("filename", &ImportOptions { by_order: true, ..plain }).unwrap_err().to_string();
+    assert!(refused.contains("by which the list has another order"), "{refused}");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -136,5 +139,42 @@ fn lists_are_read_under_usual_names_and_any_separator_or_say_what_to_name() {
     let refused =
         import(&vector("filename"), &ImportOptions { labels: Some(wide), ..ImportOptions::default() });
     assert!(refused.unwrap_err().to_string().contains("UTF-16"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// An option that can mean nothing for a file is refused, never passed over: whoever gave it would believe that it was heard.
+#[test]
+fn options_without_a_meaning_are_refused() {
+    let folder = common::folder("useless-options");
+    let labels = Some(list(&folder, "path,label", ','));
+    let ours = folder.join("ours.safetensors");
+    import(&vector("contiguous"), &ImportOptions::default()).unwrap().features.save(&ours).unwrap();
+    let name = || Some("x".to_owned());
+    let plain = ImportOptions::default;
+    for (options, word, files) in [
+        (
+            ImportOptions { columns: vec!["a".into()], ..plain() },
+            "--columns",
+            [vector("contiguous"), ours.clone()],
+        ),
+        (ImportOptions { id_column: name(), ..plain() }, "--id-column", [ours.clone(), ours.clone()]),
+        (
+            ImportOptions { path_column: name(), ..plain() },
+            "--path-column",
+            [vector("filename"), ours.clone()],
+        ),
+        (
+            ImportOptions { label_column: name(), ..plain() },
+            "--label-column",
+            [vector("filename"), ours.clone()],
+        ),
+        (ImportOptions { by_order: true, ..plain() }, "--by-order", [vector("filename"), ours.clone()]),
+        (ImportOptions { labels, dataset: name(), ..plain() }, "dataset", [ours.clone(), folder.clone()]),
+    ] {
+        for file in files {
+            let refused = import(&file, &options).unwrap_err().to_string();
+            assert!(refused.contains(word), "{word}: {refused}");
+        }
+    }
     std::fs::remove_dir_all(folder).unwrap();
 }

@@ -15,7 +15,7 @@ use blindscope_learn::features::draw_predictions;
 use blindscope_learn::jobs::PooledSlides;
 use blindscope_node::asker::{self, Prediction};
 use blindscope_node::kit::Kit;
-use blindscope_node::{JobStatus, JobView, system};
+use blindscope_node::{JobStatus, JobView, Study, system};
 
 #[derive(Debug, Args)]
 pub(crate) struct PredictOptions {
@@ -62,11 +62,13 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
     let Asked { features, files } = asked::asked(options, &kit)?;
     asker::check(&kit, &features)?;
     ensure!(!features.is_empty(), "{}: no features in it", options.input.display());
+    let study = kit.study()?;
     let mut rng = system::rng()?;
     let (runtime, overrides) = (system::runtime()?, &options.overrides);
     let (predictions, pooled) = match (&options.head, &options.job) {
         (Some(head), _) => {
-            let asked = asker::predict_encrypted(&kit, overrides, head, &features, &mut rng, progress);
+            let seen = |view: &JobView| progress(&study, view);
+            let asked = asker::predict_encrypted(&kit, overrides, head, &features, &mut rng, seen);
             (runtime.block_on(asked)?, None)
         }
         (None, job) => {
@@ -78,7 +80,6 @@ pub(crate) fn run(options: &PredictOptions) -> anyhow::Result<()> {
             (runtime.block_on(asker::predict(&kit, overrides, job, rows, &mut rng))?, pooled)
         }
     };
-    let study = kit.study()?;
     let classes = &study.literal().classes;
     if let (Some(folder), Some(run)) = (&options.heatmap, &options.slides) {
         draw(&features.ids, run, folder, (&predictions, pooled.as_ref()), classes)?;
@@ -112,13 +113,10 @@ fn draw(
 }
 
 /// How far a question is, on standard error.
-fn progress(view: &JobView) {
+fn progress(study: &Study, view: &JobView) {
     let state = match &view.status {
         JobStatus::Waiting => "waits for its turn".to_owned(),
-        JobStatus::Asking(step) => {
-            let (there, all) = (step.answered.len(), step.expected.len());
-            format!("{}: {there} of {all} sites have answered", step.step.phase)
-        }
+        JobStatus::Asking(step) => step.explain(study),
         JobStatus::Combining { step } => format!("combining after {}", step.phase),
         JobStatus::Done { .. } => "answered".to_owned(),
         JobStatus::Failed { .. } => "failed".to_owned(),

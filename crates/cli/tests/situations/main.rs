@@ -4,9 +4,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "a test")]
 
 mod inputs;
+mod labels;
 mod listings;
 mod rows;
+mod serving;
 mod studies;
+mod words;
 
 use std::path::Path;
 use std::process::{Command, Output};

@@ -49,6 +49,13 @@ fn features_of_other_tools_are_told_by_name() {
             features_of(&folder.join(format!("{name}.safetensors"))).iter().map(|r| r.2).collect();
         assert_eq!(firsts, [0.5, 2.0, 8.0], "{name}");
     }
+    // Columns one after the other, as Fortran and MATLAB lay them, are read in their own order, or the order is named.
+    let by_columns = npy(&[0.5, 2.0, 8.0, -1.0, 4.0, -16.0], "(3, 2)", "<f4");
+    let at = by_columns.windows(5).position(|word| word == b"False").unwrap();
+    write(folder, "fortran.npy", [&by_columns[..at], b"True ", &by_columns[at + 5..]].concat());
+    json(folder, "features import fortran.npy fortran.safetensors --json");
+    let firsts: Vec<f32> = features_of(&folder.join("fortran.safetensors")).iter().map(|row| row.2).collect();
+    assert_eq!(firsts, [0.5, 2.0, 8.0]);
 }
 
 #[test]

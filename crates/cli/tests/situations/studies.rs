@@ -1,13 +1,11 @@
 //! Sites, jobs and projects that do not fit their study.
 
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use crate::serving::{BACKBONE, Serving};
 use crate::{blindscope, json, refused, write};
 
 /// A site whose file names a class that the study has not ends at once, with both lists, whether or not anybody hears of it; and
@@ -45,33 +43,15 @@ fn a_site_that_does_not_fit_ends_at_once() {
     }
 }
 
-/// A coordinator of its own, which ends with the test.
-struct Serving(Child);
-
-impl Serving {
-    fn begin(folder: &Path) -> Self {
-        let mut serve = Command::new(env!("CARGO_BIN_EXE_blindscope"));
-        serve.current_dir(folder).args([
-            "coordinator",
-            "serve",
-            "--kit",
-            "s/coordinator",
-            "--until-input-ends",
-        ]);
-        let mut child =
-            serve.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut said = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        assert!(said.contains("listening"), "{said}");
-        Self(child)
+/// A study with features below `s/a` and `s/b` of a class that it has not.
+fn study_without_fitting_sites(folder: &Path) -> Serving {
+    let coordinator = Serving::study(folder);
+    write(folder, "rows.csv", "id,label,f0,f1\np,carcinoid,1,2\nq,aca,3,4\n");
+    for site in ["a", "b"] {
+        let rows = format!("s/{site}/rows.safetensors");
+        json(folder, &format!("features import rows.csv {rows} --backbone {BACKBONE} --json"));
     }
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
-    }
+    coordinator
 }
 
 /// A site that ends at its start is no riddle to the administrator who waits for it; why it ended stays at the site.
@@ -79,25 +59,72 @@ impl Drop for Serving {
 fn a_site_that_ends_at_its_start_is_seen_by_the_administrator() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path();
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let project = format!(
-        "name = \"x\"\naddress = \"127.0.0.1:{port}\"\nlisten = \"127.0.0.1:{port}\"\nclasses = [\"scc\", \"aca\"]\nwidth = 2\n\
-        sites = [\"a\", \"b\"]\nadmins = [\"office\"]\nthreshold = 2\nminimum_cohort = 2\n"
-    );
-    write(folder, "project.toml", project);
-    let backbone = "11".repeat(32);
-    json(folder, &format!("provision project.toml -c backbone={backbone} --out s --all-local --json"));
-    let _coordinator = Serving::begin(folder);
+    let _coordinator = study_without_fitting_sites(folder);
     let seen = |site: usize| json(folder, "job sites --kit s/office --json")[site].clone();
     assert_eq!((&seen(0)["name"], &seen(0)["presence"]), (&"a".into(), &"unheard".into()));
-    write(folder, "rows.csv", "id,label,f0,f1\np,carcinoid,1,2\nq,aca,3,4\n");
-    json(folder, &format!("features import rows.csv s/a/rows.safetensors --backbone {backbone} --json"));
     let (code, said) = refused(folder, "site run --kit s/a -c learning.train=rows.safetensors");
     assert!(code == 3 && said.contains("`carcinoid` (1 rows)"), "{code} {said}");
     assert_eq!((&seen(0)["presence"], &seen(1)["presence"]), (&"refused".into(), &"unheard".into()));
     let output = blindscope(folder, "job sites --kit s/office");
     let words = String::from_utf8(output.stdout).unwrap();
     assert!(words.contains("a has ended at its start") && !words.contains("carcinoid"), "{words}");
+    // A rule that cannot be read ends a site as well.
+    write(folder, "s/b/local/policy.toml", "minimum_cohorts = 3\n");
+    write(folder, "s/b/numbers.txt", "1\n");
+    let (code, said) = refused(folder, "site run --kit s/b -c learning={plain={file=\"numbers.txt\"}}");
+    assert!(code == 3 && said.contains("minimum_cohorts"), "{code} {said}");
+    assert_eq!(seen(1)["presence"], "refused");
+}
+
+/// Nobody waits for what cannot come: sites that were never there, or have ended at their start, are named, and the wait ends with an
+/// exit code of its own, for the job that waits behind another as well. Then a job ends by its deadline, and says whom it missed.
+#[test]
+fn a_wait_for_sites_that_do_not_come_ends_and_names_them() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path();
+    let _coordinator = study_without_fitting_sites(folder);
+    let job = |name: &str, more: &str| {
+        let text = format!("name = \"{name}\"\nkind = \"sum\"\nvalues = 4\nmax = 9\n{more}");
+        write(folder, &format!("{name}.toml"), text);
+    };
+    job("first", "");
+    // Of other data: what the first put in need not be void before.
+    job("second", "upload_seconds = 2\ndata_version = \"2\"\n");
+    let names = |line: &str, words: &[&str]| {
+        let begun = Instant::now();
+        let (code, said) = refused(folder, line);
+        assert!(code == 9 && begun.elapsed() < Duration::from_secs(40), "{line}: {code} {said}");
+        for word in words {
+            assert!(said.contains(word), "{line}: {word}: {said}");
+        }
+    };
+    let stops =
+        ["upload of first needs 2 of 2 sites", "blindscope job abort first", "blindscope job watch first"];
+    let unheard = ["a has not been heard", "b has not been heard"];
+    names("job submit first.toml --kit s/office --wait --patience 1", &[&stops[..], &unheard].concat());
+    names("job submit second.toml --kit s/office --wait --patience 1", &[&stops[..], &unheard].concat());
+    for site in ["a", "b"] {
+        refused(folder, &format!("site run --kit s/{site} -c learning.train=rows.safetensors"));
+    }
+    let ended = ["a has ended at its start", "b has ended at its start"];
+    names("job watch first --kit s/office --patience 1 --json", &[&stops[..], &ended].concat());
+    // The job that it waited behind is called off; its own deadline ends it.
+    blindscope(folder, "job abort first --kit s/office");
+    let (code, said) = refused(folder, "job watch second --kit s/office");
+    assert!(
+        code == 6 && said.contains("a, b (each of them) gave no answer by the deadline"),
+        "{code} {said}"
+    );
+    assert!(said.contains("b has ended at its start"), "{said}");
+    for (line, at) in [("status second", None), ("list", Some(1))] {
+        let found = json(folder, &format!("job {line} --kit s/office --json"));
+        let found = at.map_or(&found, |at: usize| &found[at]);
+        let reason = found["reason"].as_str().unwrap();
+        assert!(reason.contains("a, b (each of them)") && reason.contains("start the site"), "{reason}");
+    }
+    let output = blindscope(folder, "job status second --kit s/office");
+    let words = String::from_utf8(output.stdout).unwrap();
+    assert!(words.contains("FAILED: upload needed 2 sites in round 1 and had 0: a, b"), "{words}");
 }
 
 /// What contradicts the study is refused where it is typed: no coordinator is there that could be asked.

@@ -124,7 +124,7 @@ impl Coordinator {
     }
 
     /// Answers that a step needs.
-    fn needed(&self, job: &Progress, phase: Phase) -> usize {
+    pub(super) fn needed(&self, job: &Progress, phase: Phase) -> usize {
         match phase {
             Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
                 self.study.roster().parties()

@@ -67,6 +67,15 @@ pub struct StepView {
     pub expected: Vec<SiteId>,
     /// Who has answered, in the order of arrival.
     pub answered: Vec<SiteId>,
+    /// Answers that the step needs.
+    pub needed: usize,
+}
+
+impl StepView {
+    /// Who is asked and has not answered.
+    pub fn awaited(&self) -> impl Iterator<Item = SiteId> + '_ {
+        self.expected.iter().copied().filter(|site| !self.answered.contains(site))
+    }
 }
 
 impl JobView {
@@ -79,14 +88,14 @@ impl JobView {
 impl Coordinator {
     /// Every job, oldest first.
     pub fn jobs(&self) -> Vec<JobView> {
-        let mut jobs: Vec<JobView> = self.jobs.values().map(|job| view(job)).collect();
+        let mut jobs: Vec<JobView> = self.jobs.values().map(|job| self.view(job)).collect();
         jobs.sort_by_key(|job| (job.submitted_ms, job.id));
         jobs
     }
 
     /// One job.
     pub fn job(&self, id: JobId) -> Option<JobView> {
-        self.jobs.get(&id).map(|job| view(job))
+        self.jobs.get(&id).map(|job| self.view(job))
     }
 
     /// What every site has signed about the inference key in use.
@@ -112,30 +121,33 @@ impl Coordinator {
     pub fn job_named(&self, name: &str) -> Option<JobId> {
         self.names.get(name).copied()
     }
-}
 
-fn view(job: &Progress) -> JobView {
-    let status = match &job.state {
-        State::Waiting | State::Between(None) => JobStatus::Waiting,
-        State::Open(open) => JobStatus::Asking(StepView {
-            step: open.step,
-            deadline_ms: open.deadline_ms,
-            expected: open.expected.clone(),
-            answered: open.answers.iter().map(|a| a.header.site).collect(),
-        }),
-        State::Between(Some(closed)) | State::Closed(closed) => JobStatus::Combining { step: closed.step },
-        State::Done(result) => JobStatus::Done { result: *result },
-        State::Failed(failure) => JobStatus::Failed { failure: failure.clone() },
-    };
-    JobView {
-        id: job.id,
-        name: job.spec.name.clone(),
-        kind: job.spec.runs(),
-        submitted_ms: job.submitted_ms,
-        ended_ms: job.ended_ms,
-        round: job.round,
-        rounds: job.spec.rounds,
-        status,
-        missing: job.missing.clone(),
+    fn view(&self, job: &Progress) -> JobView {
+        let status = match &job.state {
+            State::Waiting | State::Between(None) => JobStatus::Waiting,
+            State::Open(open) => JobStatus::Asking(StepView {
+                step: open.step,
+                deadline_ms: open.deadline_ms,
+                expected: open.expected.clone(),
+                answered: open.answers.iter().map(|a| a.header.site).collect(),
+                needed: self.needed(job, open.step.phase),
+            }),
+            State::Between(Some(closed)) | State::Closed(closed) => {
+                JobStatus::Combining { step: closed.step }
+            }
+            State::Done(result) => JobStatus::Done { result: *result },
+            State::Failed(failure) => JobStatus::Failed { failure: failure.clone() },
+        };
+        JobView {
+            id: job.id,
+            name: job.spec.name.clone(),
+            kind: job.spec.runs(),
+            submitted_ms: job.submitted_ms,
+            ended_ms: job.ended_ms,
+            round: job.round,
+            rounds: job.spec.rounds,
+            status,
+            missing: job.missing.clone(),
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::Job;
 use crate::study::is_name;
+use crate::words::in_words;
 use crate::{Blob, Circuit, Error, JobId, JobKind, Question, Result, Study};
 use blindscope_wire::{Digest, Hasher};
 
@@ -99,7 +100,7 @@ impl JobSpec {
     /// # Errors
     /// [`Error::File`] for text that is not the file's format.
     pub fn draft_from_toml(text: &str) -> Result<Self> {
-        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+        toml::from_str(text).map_err(|e| Error::File { file: FILE, reason: in_words(&e.to_string()) })
     }
 
     /// The job of this JSON text.
@@ -116,7 +117,7 @@ impl JobSpec {
     /// # Errors
     /// [`Error::File`] for text that is not the file's format.
     pub fn draft_from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|e| Error::File { file: FILE, reason: e.to_string() })
+        serde_json::from_str(text).map_err(|e| Error::File { file: FILE, reason: in_words(&e.to_string()) })
     }
 
     /// The same job with its settings in their one form, if everything is in range.

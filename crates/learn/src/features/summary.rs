@@ -118,6 +118,7 @@ fn warnings(classes: &[ClassRows], ungrouped: bool) -> Vec<String> {
             class.groups
         ));
     }
+    out.extend(look_alikes(classes));
     if ungrouped {
         out.push(
             "no two rows share a group or a patient: if the data has copies or neighbours, name them or use \
@@ -126,4 +127,57 @@ fn warnings(classes: &[ClassRows], ungrouped: bool) -> Vec<String> {
         );
     }
     out
+}
+
+/// What programs write where a value is missing.
+const MISSING: [&str; 7] = ["na", "n/a", "nan", "null", "none", "-", "?"];
+
+/// Classes that are probably one, spelt in two ways, and one that is probably none.
+fn look_alikes(classes: &[ClassRows]) -> Vec<String> {
+    let mut out = Vec::new();
+    for (at, class) in classes.iter().enumerate() {
+        let name = &class.name;
+        if let Some(other) = classes[..at].iter().find(|other| plain(&other.name) == plain(name)) {
+            let other = &other.name;
+            out.push(format!(
+                "classes `{other}` and `{name}` are two here and may be one, spelt in two ways: spell it in one"
+            ));
+        }
+        if MISSING.contains(&plain(name).as_str()) {
+            out.push(format!(
+                "class `{name}` is a class like any other here: leave the label empty where a row has none"
+            ));
+        }
+    }
+    out
+}
+
+/// A name without what people vary: capital letters, spaces, hyphens and underscores, and the point of a whole number.
+fn plain(name: &str) -> String {
+    if let Some(number) = name.parse::<f64>().ok().filter(|number| number.is_finite()) {
+        return number.to_string();
+    }
+    let bare: String = name.chars().filter(|c| !c.is_whitespace() && !"-_".contains(*c)).collect();
+    if bare.is_empty() { name.to_owned() } else { bare.to_lowercase() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_that_may_be_one_and_labels_that_may_be_none_are_said() {
+        let of = |names: &[&str]| {
+            let class = |name: &&str| ClassRows { name: (*name).to_owned(), rows: 4, groups: 2 };
+            look_alikes(&names.iter().map(class).collect::<Vec<_>>())
+        };
+        for pair in [["SCC", "scc"], ["1", "1.0"], ["True", "true"], ["in situ", "In-Situ"], ["a_b", "ab"]] {
+            let said = of(&[pair[0], "other", pair[1]]);
+            assert!(said.len() == 1 && said[0].contains(pair[0]) && said[0].contains(pair[1]), "{said:?}");
+        }
+        for missing in ["NA", "nan", "None", "-"] {
+            assert!(of(&["x", missing])[0].contains("leave the label empty"), "{missing}");
+        }
+        assert!(of(&["aca", "scc", "normal", "0", "1", "10"]).is_empty());
+    }
 }

@@ -18,7 +18,7 @@ pub enum Error {
         reason: String,
     },
     /// A setting out of range.
-    #[error("settings of {kind}: {field} is {found}, expected {expected}")]
+    #[error("settings of {kind}: {field} is {}, expected {expected}", if found.is_empty() { "missing" } else { found })]
     Setting {
         /// The job's kind.
         kind: &'static str,

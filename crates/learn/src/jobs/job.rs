@@ -61,11 +61,23 @@ fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
 }
 
 pub(super) fn settings<T: DeserializeOwned>(spec: &JobSpec) -> Result<T> {
-    serde_json::from_value(spec.settings.clone()).map_err(|e| Error::Settings {
-        job: spec.name.clone(),
-        kind: spec.kind.name(),
-        reason: e.to_string(),
+    serde_json::from_value(spec.settings.clone()).map_err(|e| {
+        let said = e.to_string();
+        let key = wrong_key::<T>(&spec.settings, &said).map_or(String::new(), |key| format!("{key}: "));
+        let reason = format!("{key}{}", blindscope_federation::in_words(&said));
+        Error::Settings { job: spec.name.clone(), kind: spec.kind.name(), reason }
     })
+}
+
+/// The key whose value is of the wrong type, which the parser does not name: the one without which it says something else, or nothing.
+fn wrong_key<T: DeserializeOwned>(settings: &serde_json::Value, said: &str) -> Option<String> {
+    let all = settings.as_object().filter(|_| said.starts_with("invalid "))?;
+    let is_culprit = |key: &&String| {
+        let mut rest = all.clone();
+        rest.remove(*key);
+        serde_json::from_value::<T>(rest.into()).err().is_none_or(|other| other.to_string() != said)
+    };
+    all.keys().find(is_culprit).cloned()
 }
 
 /// The learning of a job file whose announced size is what its settings need.

@@ -260,12 +260,11 @@ impl Admin {
 /// # Errors
 /// [`Error::JobFailed`] for a job that ended without one, with the cause; [`Error::Unknown`] for one that has not ended.
 pub fn result(study: &Study, view: &JobView) -> Result<Blob> {
+    if let Some(reason) = view.reason(study) {
+        return Err(Error::JobFailed { job: view.id, name: view.name.clone(), reason });
+    }
     match &view.status {
         JobStatus::Done { result } => Ok(*result),
-        JobStatus::Failed { failure } => {
-            let (name, reason) = (view.name.clone(), failure.explain(study));
-            Err(Error::JobFailed { job: view.id, name, reason })
-        }
         _ => Err(Error::Unknown {
             what: "result of the job",
             name: view.name.clone(),

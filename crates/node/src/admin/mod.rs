@@ -8,3 +8,4 @@ mod watch;
 
 pub use course::{AnswerCourse, Course, RoundCourse, StepCourse};
 pub use download::Downloaded;
+pub use watch::PATIENCE;

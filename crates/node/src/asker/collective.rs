@@ -3,7 +3,7 @@
 //!
 //! The question becomes a job, so the asker waits.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rand_core::CryptoRng;
 
@@ -22,10 +22,13 @@ use blindscope_transport::{Client, Upload};
 
 /// Between two looks at a question.
 const PAUSE: Duration = Duration::from_millis(250);
+/// Between two words on a question that does not change.
+const REMINDER: Duration = Duration::from_mins(1);
 /// Longest receipt of a question.
 const MAX_RECEIPT: u64 = 1 << 12;
 
-/// Asks an encrypted head for the rows of features, in as many questions as its plan needs. `seen` gets each change of a question's job.
+/// Asks an encrypted head for the rows of features, in as many questions as its plan needs. `seen` gets each change of a question's job,
+/// and the same again each minute in which nothing changes: it names the sites that are waited for.
 /// The secret that answers come back under is forgotten at the end.
 ///
 /// # Errors
@@ -81,10 +84,12 @@ async fn wait(
 ) -> Result<Blob> {
     let wish = Wish::Progress { question };
     let mut last: Option<JobView> = None;
+    let mut said = Instant::now();
     loop {
         let view: JobView = parse(&client.offer(header(&wish)?.into()).await?)?;
-        if last.as_ref() != Some(&view) {
+        if last.as_ref() != Some(&view) || said.elapsed() >= REMINDER {
             seen(&view);
+            said = Instant::now();
         }
         if matches!(view.status, JobStatus::Done { .. } | JobStatus::Failed { .. }) {
             return jobs::result(study, &view);

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use crate::error::{Error, Result};
 use crate::files;
+use blindscope_federation::in_words;
 
 /// Longest settings file.
 const MAX: u64 = 1 << 20;
@@ -21,23 +22,11 @@ const MAX: u64 = 1 << 20;
 pub fn load<T: DeserializeOwned>(path: &Path, overrides: &[String]) -> Result<T> {
     let text = files::read_text(path, MAX)?;
     let wrong = |reason: String| Error::Settings { path: path.to_owned(), reason };
-    let mut table: Table = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+    let mut table: Table = toml::from_str(&text).map_err(|e| wrong(in_words(&e.to_string())))?;
     for one in overrides {
         replace(&mut table, one)?;
     }
     table.try_into().map_err(|e| wrong(in_words(&e.to_string())))
-}
-
-/// What the parser says, without names of types.
-fn in_words(said: &str) -> String {
-    let names = [
-        ("expected u32", "expected a whole number from 0 to 4294967295"),
-        ("expected u64", "expected a whole number, 0 or more"),
-        ("expected usize", "expected a whole number, 0 or more"),
-        ("expected a boolean", "expected true or false"),
-        ("expected f64", "expected a number"),
-    ];
-    names.iter().fold(said.to_owned(), |said, (name, words)| said.replace(name, words))
 }
 
 fn replace(table: &mut Table, one: &str) -> Result<()> {
@@ -71,7 +60,10 @@ mod tests {
         std::fs::write(&path, "listen = \"h:1\"\n[inference]\nkeys_each = -3\n").unwrap();
         let said = load::<crate::kit::CoordinatorSettings>(&path, &[]).unwrap_err().to_string();
         assert!(
-            said.contains("keys_each") && said.contains("a whole number from 0") && !said.contains("u32"),
+            said.contains("keys_each")
+                && said.contains("a whole number")
+                && !said.contains("u32")
+                && !said.contains('\n'),
             "{said}"
         );
     }

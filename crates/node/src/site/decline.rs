@@ -9,13 +9,15 @@ use crate::kit::{Kit, PartySettings};
 /// The longest that the coordinator is waited for: the reason is in the site's own log already.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Says that the site of this kit ends at its start, so that an administrator who waits for it hears of it. One try: a
-/// coordinator that is away hears nothing.
-///
-/// # Errors
-/// [`crate::Error::File`] or [`crate::Error::Settings`] for a kit that cannot be read; [`crate::Error::Transport`] where the
-/// coordinator did not hear it.
-pub async fn decline(kit: &Kit, overrides: &[String]) -> Result<()> {
+/// Says that the site of this kit ends at its start, so that an administrator who waits for it hears of it. One try: where the
+/// coordinator does not hear it, this site's own log says so.
+pub async fn decline(kit: &Kit, overrides: &[String]) {
+    if let Err(error) = say(kit, overrides).await {
+        tracing::warn!(%error, "the coordinator does not hear that this site ends");
+    }
+}
+
+async fn say(kit: &Kit, overrides: &[String]) -> Result<()> {
     let settings: PartySettings = kit.settings(overrides)?;
     let client = kit.client(&settings.coordinator)?;
     let saying = client.next(REFUSED.into(), Duration::ZERO);

@@ -7,9 +7,11 @@
 mod decline;
 mod dial;
 mod meters;
+mod start;
 mod work;
 
 pub use decline::decline;
+pub use start::run;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,9 +20,7 @@ use bytes::Bytes;
 
 use crate::documents::Told;
 use crate::error::{Error, Result};
-use crate::exposition;
-use crate::files;
-use crate::kit::{Approvals, Consent, Kit, PartySettings};
+use crate::kit::{Approvals, Consent, Kit};
 use crate::system;
 use blindscope_federation::{
     Answer, Blob, Cause, Contribution, Event, IdentityKey, JobId, JobKind, Mark, Order, Phase, Record, Rule,
@@ -66,50 +66,6 @@ struct Runner {
     /// The job that a word was waited for last.
     asked: Option<JobId>,
     stop: Stop,
-}
-
-/// Runs the site of a kit until `stop`.
-///
-/// A coordinator that is away is waited for. `disk` is the most bytes that the site's blobs may take together.
-///
-/// # Errors
-/// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
-pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
-    let settings: PartySettings = kit.settings(overrides)?;
-    let study = kit.study()?;
-    let me = kit.site(&study, &settings.name)?;
-    let policy = kit.policy()?;
-    files::folder(&kit.state())?;
-    let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
-    let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
-    marks.carry(&blobs).await?;
-    let site = Site::replay(&study, me, policy, marks.all().await?)?;
-    let meters = Meters::default();
-    exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
-    let mut runner = Runner {
-        site,
-        marks,
-        blobs,
-        signer: Arc::new(kit.identity()?),
-        sealing: Arc::new(kit.sealing()?),
-        learning,
-        client: kit.client(&settings.coordinator)?,
-        dialler: Dialler::new()?,
-        pending: Vec::new(),
-        late: None,
-        start: None,
-        meters,
-        kit: kit.clone(),
-        asked: None,
-        stop,
-    };
-    tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
-    runner.tidy()?;
-    runner.join().await?;
-    while !runner.stop.is_stopped() {
-        runner.turn().await?;
-    }
-    Ok(runner.marks.append(&runner.pending).await?)
 }
 
 impl Runner {

@@ -166,3 +166,66 @@ impl WithSimd for SwishBackward<'_> {
 pub(crate) fn swish_gate_backward(gate: &mut [f32], value: &mut [f32], gradient: &[f32]) {
     dispatch(SwishBackward { gate, value, gradient });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows `[x, GELU(x), GELU′(x), SiLU(x), SiLU′(x)]`: `tests/vectors/activations/write.py` computes them to fifty digits.
+    fn table() -> Vec<[f64; 5]> {
+        let text = include_str!("../../tests/vectors/activations/table.tsv");
+        let row = |line: &str| {
+            let numbers: Vec<f64> = line.split('\t').map(|cell| cell.parse().unwrap()).collect();
+            <[f64; 5]>::try_from(numbers).unwrap()
+        };
+        text.lines().skip(1).map(row).collect()
+    }
+
+    /// Errors are of the size of the argument's last bits: GELU and SiLU are near it, or near zero.
+    fn near(what: &str, column: usize, found: &[f32]) {
+        let table = table();
+        assert_eq!(table.len(), found.len());
+        for (row, found) in table.iter().zip(found) {
+            let error = (f64::from(*found) - row[column]).abs();
+            let bound = 4e-7 * row[0].abs().max(1.0);
+            assert!(
+                error <= bound,
+                "{what}({}): {found}, expected {}, off by {error:e}",
+                row[0],
+                row[column]
+            );
+        }
+    }
+
+    fn inputs() -> Vec<f32> {
+        table().iter().map(|row| row[0] as f32).collect()
+    }
+
+    #[test]
+    fn gelu_is_the_exact_one_and_so_is_its_slope() {
+        let inputs = inputs();
+        let mut plain = inputs.clone();
+        gelu_assign(&mut plain);
+        near("gelu", 1, &plain);
+        // With a bias of a power of two taken off before, in rows whose length is no whole number of vectors.
+        let bias = vec![0.5; inputs.len()];
+        let mut biased: Vec<f32> = inputs.iter().map(|x| x - 0.5).collect();
+        bias_gelu(&mut biased, &bias);
+        near("bias, then gelu", 1, &biased);
+        let mut slope = vec![1.0; inputs.len()];
+        gelu_backward(&mut slope, &inputs);
+        near("gelu'", 2, &slope);
+    }
+
+    #[test]
+    fn the_gate_is_silu_and_so_are_its_slopes() {
+        let inputs = inputs();
+        let (mut gate, one) = (inputs.clone(), vec![1.0; inputs.len()]);
+        swish_gate(&mut gate, &one);
+        near("silu", 3, &gate);
+        let (mut gate, mut value) = (inputs, one.clone());
+        swish_gate_backward(&mut gate, &mut value, &one);
+        near("silu'", 4, &gate);
+        near("the slope by the value", 3, &value);
+    }
+}

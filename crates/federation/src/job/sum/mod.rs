@@ -32,16 +32,20 @@ pub(crate) struct SumJob {
     max: u64,
 }
 
+/// A number as a job file gives it: one that is left out is read as none.
+fn given(number: u64) -> String {
+    if number == 0 { "missing or none".to_owned() } else { number.to_string() }
+}
+
 impl SumJob {
     pub(super) fn of(spec: &JobSpec) -> Result<Self> {
         let rounds: &[&str] = if spec.kind.has_rounds() { &["rounds"] } else { &[] };
         spec.has_only(&[rounds, &["values", "max", "data_version"]].concat())?;
-        let expected = "1 to 4294967296 for a sum, otherwise 0";
         if !(1..=1 << 32).contains(&spec.values) {
-            return Err(refused("values", spec.values.to_string(), expected));
+            return Err(refused("values", given(spec.values), "1 to 4294967296 for a sum"));
         }
         if spec.max == 0 {
-            return Err(refused("max", "0".to_owned(), "at least 1 for a sum, otherwise 0"));
+            return Err(refused("max", given(spec.max), "at least 1 for a sum"));
         }
         Ok(Self { values: spec.values, max: spec.max })
     }

@@ -44,6 +44,15 @@ impl Project {
         if bare.is_empty() || !closed || bare.contains(|c: char| c.is_whitespace() || "/@".contains(c)) {
             return refuse("address", self.address.clone(), ADDRESS);
         }
+        let odd = |host: &&String| {
+            host.is_empty() || host.contains(|c: char| c.is_whitespace() || ":/@".contains(c))
+        };
+        // Of IPv6 addresses, colons are a part.
+        let odd = |host: &&String| odd(host) && host.parse::<std::net::IpAddr>().is_err();
+        if let Some(host) = self.hosts.iter().find(odd) {
+            let expected = "host names or addresses of the coordinator, without a port";
+            return refuse("hosts", format!("`{host}`"), expected);
+        }
         if let Some(listen) = &self.listen
             && (port(listen).is_none() || listen.to_socket_addrs().is_err())
         {
@@ -94,6 +103,13 @@ impl Project {
                     );
                 }
             }
+        }
+        if self.sites.len() < 2 {
+            return refuse(
+                "sites",
+                self.sites.len().to_string(),
+                "two sites at least: a sum of one is its values",
+            );
         }
         let sites = self.sites.len() as u64;
         for (key, found, least) in [
@@ -163,6 +179,10 @@ mod tests {
             ("address", address("::1")),
             ("address", address("")),
             ("listen", Box::new(|p| p.listen = Some("0.0.0.0".to_owned()))),
+            ("hosts", Box::new(|p| p.hosts = vec!["::1".to_owned(), "a b".to_owned()])),
+            ("hosts", Box::new(|p| p.hosts = vec!["h:8443".to_owned()])),
+            ("sites", Box::new(|p| p.sites.clear())),
+            ("sites", Box::new(|p| p.sites.truncate(1))),
             ("sites", site("site-0")),
             ("sites", site("SITE-0")),
             ("sites", site("coordinator")),

@@ -41,7 +41,7 @@ pub(super) fn read(
     let (mut parts, mut chunk) = (Vec::new(), Vec::new());
     let mut rows = 0usize;
     for record in reader.records() {
-        let record = record.map_err(|e| bad(e.to_string()))?;
+        let record = record.map_err(|e| bad(unequal(&e).unwrap_or_else(|| e.to_string())))?;
         let line = record.position().map_or(rows as u64 + 2, csv::Position::line);
         for &at in &roles.features {
             let text = record.get(at).unwrap_or("");
@@ -71,7 +71,19 @@ pub(super) fn read(
     Ok(table)
 }
 
+/// Of a row with more or fewer fields than the header: which, and what it comes of.
+fn unequal(error: &csv::Error) -> Option<String> {
+    let csv::ErrorKind::UnequalLengths { pos, expected_len, len } = error.kind() else { return None };
+    let line = pos.as_ref().map_or(0, csv::Position::line);
+    Some(format!(
+        "line {line} has {len} fields and the header {expected_len}; a comma in a name or number splits it: put such a field in quotes"
+    ))
+}
+
 fn number(text: &str) -> std::result::Result<f32, String> {
+    if text.is_empty() {
+        return Err("it is empty; leave rows out whose features are not all there".to_owned());
+    }
     text.parse().map_err(|_| {
         let comma = text.replacen(',', ".", 1).parse::<f32>().is_ok();
         let repair = if comma { "; write numbers with a point, not a comma" } else { "" };

@@ -38,14 +38,24 @@ pub(super) fn join(
     let named = !table.ids.is_empty() && table.ids.iter().all(Option::is_some);
     let order = match &table.slide {
         _ if named => by_id(table, &listed, &named_by, notes)?,
-        Some(_) => by_slide(table, &listed, &named_by)?,
-        None => by_order(table, lines, options.by_order, path)?,
+        Some(_) if !options.by_order => by_slide(table, &listed, &named_by)?,
+        _ => by_order(table, lines.clone(), options.by_order, path)?,
     };
     let from = table.named_by.as_deref().unwrap_or("ids");
+    if options.by_order && order != lines {
+        let reason = format!(
+            "labels are to be joined by the order of lines (--by-order), but the features have ids (`{from}`), by which the list has \
+             another order; leave --by-order out, and they are joined by id"
+        );
+        return Err(Error::data(OPERATION, reason));
+    }
     let how = match &table.slide {
         _ if named => format!("labels are joined by id: `{from}` of the features, `{named_by}` of the list"),
-        Some(_) => format!("labels are joined by the slide's name, `{named_by}` of the list"),
-        None => "labels are joined by the order of lines, since the features have no ids".to_owned(),
+        Some(_) if !options.by_order => {
+            format!("labels are joined by the slide's name, `{named_by}` of the list")
+        }
+        _ if options.by_order => "labels are joined by the order of lines, as stated".to_owned(),
+        _ => "labels are joined by the order of lines, since the features have no ids".to_owned(),
     };
     note(notes, how);
     let chosen: Vec<&Sample> = order.iter().map(|at| &listed.samples[*at]).collect();

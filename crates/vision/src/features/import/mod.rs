@@ -67,13 +67,12 @@ const OPERATION: &str = "importing features";
 /// and for options that the format has no use for, [`Error::Shape`] for lengths that do not agree.
 pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
     let mut notes = Vec::new();
-    let is_folder = path.is_dir();
-    let extension = extension(path);
-    if options.dataset.is_some() && (is_folder || !["h5", "hdf5"].contains(&extension.as_str())) {
-        return Err(Error::data(OPERATION, "a dataset is named, but only HDF5 files hold datasets"));
-    }
     std::fs::metadata(path).map_err(Error::io("reading", path))?;
-    if extension == "safetensors" && !is_folder && Features::is_ours(path) {
+    let is_folder = path.is_dir();
+    if let Some(reason) = useless(options, &extension(path), is_folder) {
+        return Err(Error::data(OPERATION, reason));
+    }
+    if extension(path) == "safetensors" && !is_folder && Features::is_ours(path) {
         return ours(path, options);
     }
     let scratch = options.scratch.clone().unwrap_or_else(std::env::temp_dir);
@@ -102,6 +101,36 @@ pub fn import(path: &Path, options: &ImportOptions) -> Result<Imported> {
         notes.push(format!("{count} rows carry an id that an earlier row has, the first is `{first}`"));
     }
     Ok(Imported { features, notes })
+}
+
+/// Why an option can mean nothing here, if one does: passed over in silence, it would let its owner believe that it was heard.
+fn useless(options: &ImportOptions, extension: &str, is_folder: bool) -> Option<&'static str> {
+    let is = |names: &[&str]| !is_folder && names.contains(&extension);
+    let (hdf5, csv, listed) = (is(&["h5", "hdf5"]), is(&["csv", "tsv"]), options.labels.is_some());
+    let rules = [
+        (options.dataset.is_some() && !hdf5, "a dataset is named, but only HDF5 files hold datasets"),
+        (
+            !options.columns.is_empty() && !csv,
+            "columns of features are named (--columns), but only CSV files have such",
+        ),
+        (
+            options.id_column.is_some() && !(csv || hdf5 || is_folder),
+            "a column of ids is named (--id-column), but only CSV and HDF5 files have such",
+        ),
+        (
+            options.path_column.is_some() && !listed,
+            "the list's column of ids is named (--path-column), but no list of labels (--labels)",
+        ),
+        (
+            options.label_column.is_some() && !listed && !csv,
+            "a column of labels is named (--label-column), but neither a list of labels (--labels) nor a CSV file of features",
+        ),
+        (
+            options.by_order && !listed,
+            "labels are to be joined by order (--by-order), but no list of labels is named (--labels)",
+        ),
+    ];
+    rules.into_iter().find(|(is_useless, _)| *is_useless).map(|(_, reason)| reason)
 }
 
 fn ours(path: &Path, options: &ImportOptions) -> Result<Imported> {

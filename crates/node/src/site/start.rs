@@ -1,0 +1,74 @@
+//! A site's way from its kit to its first word to the coordinator.
+
+use std::sync::Arc;
+
+use super::decline::decline;
+use super::dial::Dialler;
+use super::meters::Meters;
+use super::{Learning, Runner};
+use crate::error::Result;
+use crate::kit::{Kit, PartySettings};
+use crate::{exposition, files};
+use blindscope_federation::Site;
+use blindscope_store::{Folder, Marks};
+use blindscope_transport::Stop;
+
+/// Runs the site of a kit until `stop`.
+///
+/// A coordinator that is away is waited for; one that can be told hears that the site ends where its kit, policy or study do not fit.
+/// `disk` is the most bytes that the site's blobs may take together.
+///
+/// # Errors
+/// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
+pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
+    let mut runner = match begin(kit, overrides, learning, disk, stop).await {
+        Ok(runner) => runner,
+        Err(error) => {
+            // A disk or another process of this kit is no word on whether the site fits.
+            if error.is_callers() {
+                decline(kit, overrides).await;
+            }
+            return Err(error);
+        }
+    };
+    while !runner.stop.is_stopped() {
+        runner.turn().await?;
+    }
+    Ok(runner.marks.append(&runner.pending).await?)
+}
+
+/// A site that has said hello.
+async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<Runner> {
+    let settings: PartySettings = kit.settings(overrides)?;
+    let study = kit.study()?;
+    let me = kit.site(&study, &settings.name)?;
+    let policy = kit.policy()?;
+    files::folder(&kit.state())?;
+    let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
+    let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
+    marks.carry(&blobs).await?;
+    let site = Site::replay(&study, me, policy, marks.all().await?)?;
+    let meters = Meters::default();
+    exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
+    let mut runner = Runner {
+        site,
+        marks,
+        blobs,
+        signer: Arc::new(kit.identity()?),
+        sealing: Arc::new(kit.sealing()?),
+        learning,
+        client: kit.client(&settings.coordinator)?,
+        dialler: Dialler::new()?,
+        pending: Vec::new(),
+        late: None,
+        start: None,
+        meters,
+        kit: kit.clone(),
+        asked: None,
+        stop,
+    };
+    tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
+    runner.tidy()?;
+    runner.join().await?;
+    Ok(runner)
+}
