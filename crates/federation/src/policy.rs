@@ -17,7 +17,7 @@ pub struct Policy {
     pub backbone: Digest,
     /// Kinds of jobs that this site takes part in.
     pub jobs: Vec<JobKind>,
-    /// Most ciphertexts that this site helps to open, all jobs together.
+    /// Most ciphertexts that others can open with what this site sends, or that it helps to open, all jobs together.
     pub maximum_decryptions: u64,
     /// Most rounds of one job.
     pub maximum_rounds: u64,
@@ -78,7 +78,7 @@ impl Policy {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
     }
 
-    /// Whether this site takes part in a job, of which it has `opened` ciphertexts in its life so far.
+    /// Whether this site takes part in a job, `opened` ciphertexts being counted in its life so far, this round's left out.
     ///
     /// # Errors
     /// The first rule that the job breaks.

@@ -135,6 +135,7 @@ fn a_share_is_made_once() {
     let fixture = fixture(3, 2, 2, 31);
     let (_, mut site, mut marks, task) = sharing(&fixture);
     assert!(site.permit(&task).is_err(), "a permit before the mark");
+    assert_eq!(site.opened(), 5, "the question counts since its shares were sent");
     let order = site.take(&task).unwrap();
     marks.extend(apply(&mut site, order));
     let mut permit: Permit = site.permit(&task).unwrap();

@@ -17,6 +17,7 @@ mod dealing;
 mod evaluate;
 mod layout;
 mod open;
+mod own;
 mod plan;
 mod recover;
 mod ring;

@@ -2,7 +2,8 @@
 //!
 //! Key, errors and sharing are derived from `PRF(site secret, fresh randomness, ρ, digest of the values)`. Each of the four alone
 //! keeps two uploads under different keys: a generator that was rolled back repeats only where round and values are the same too,
-//! and then the bytes are the same.
+//! and then the bytes are the same. The upload's nonce follows from the same four: parts that holders make themselves are bound to it,
+//! so two keys never share one.
 
 use std::io::Write;
 
@@ -13,7 +14,6 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::dealing::{Dealing, PartSeed};
 use super::plan::{Plan, RoundId};
-use super::recover::SumKey;
 use super::values::{Chunk, Taking};
 use crate::fields::Packer;
 use crate::{Result, words};
@@ -35,7 +35,7 @@ pub struct SiteRound<'p> {
     round: RoundId,
     master: Zeroizing<[u8; 32]>,
     /// Coefficients of the key.
-    key: Zeroizing<Vec<i64>>,
+    pub(super) key: Zeroizing<Vec<i64>>,
 }
 
 impl<'p> SiteRound<'p> {
@@ -58,6 +58,12 @@ impl<'p> SiteRound<'p> {
         Self { plan, round, master, key }
     }
 
+    /// A public name of this upload alone: 32 bytes that follow from all that its key follows from. Whoever encrypts other values has
+    /// another one, whatever its generator gives.
+    pub fn nonce(&self) -> [u8; 32] {
+        Hasher::new("blindscope/one-round/nonce/v1").absorb(&*self.master).finish().0
+    }
+
     /// The key in Shamir form. `derived` names at most `t − 1` holders, from 0, that make their parts themselves; parts are
     /// distributed as without them.
     ///
@@ -76,13 +82,12 @@ impl<'p> SiteRound<'p> {
     /// site looks at before it sends.
     ///
     /// # Timing
-    /// Depends on the plan alone where the answer is yes; a no is told.
+    /// Depends on the plan and the body's bytes alone.
     ///
     /// # Errors
     /// As [`super::check_body`].
     pub fn decrypts_to(&self, body: &mut impl std::io::Read, values: &[u64]) -> Result<bool> {
-        let coefficients = Zeroizing::new(self.key.to_vec());
-        super::open::body_opens_to(self.plan, self.round, &SumKey { coefficients, terms: 1 }, body, values)
+        super::own::body_opens_to(self.plan, self.round, &self.key, body, values)
     }
 
     /// Writes the body, [`Plan::body_len`] bytes. `values` has to give exactly as many integers as planned, the ones that were
@@ -105,12 +110,12 @@ impl<'p> SiteRound<'p> {
     ) -> Result<()> {
         let plan = self.plan;
         super::body::put(OP, out, &super::body::body_head(plan))?;
-        let key = Wiped(plan.basis().signed_to_ntt(&self.key));
+        let key = Zeroizing::new(plan.basis().signed_to_ntt(&self.key));
         let mut taking = Taking::new(plan, values);
         let (most, mut written) = ((PER_THREAD * rayon::current_num_threads()) as u64, 0);
         let mut taken = taking.batch(most)?;
         while !taken.is_empty() {
-            let (bodies, next) = self.encrypt_beside(&key.0, &taken, || taking.batch(most));
+            let (bodies, next) = self.encrypt_beside(&key, &taken, || taking.batch(most));
             for bytes in &bodies {
                 super::body::put(OP, out, bytes)?;
             }
@@ -149,16 +154,7 @@ impl<'p> SiteRound<'p> {
         let mut out = Vec::with_capacity(crate::fields::packed_len(shape.coefficients, layout.body_bits()));
         let mut packer = Packer::new(&mut out, layout.body_bits());
         let mut message = Zeroizing::new(vec![0; tables.modulus.len()]);
-        let pieces = layout.pieces;
-        let cut: Zeroizing<Vec<u64>>;
-        let digits: &[u64] = if pieces == 1 {
-            values
-        } else {
-            cut = Zeroizing::new(
-                values.iter().flat_map(|&v| (0..pieces).map(move |j| layout.piece(v, j))).collect(),
-            );
-            &cut
-        };
+        let digits = layout.digits_of(values);
         let mut digits = digits.chunks(layout.digits);
         for c in 0..shape.coefficients {
             let coefficient = if let Some(run) = digits.next() {
@@ -179,15 +175,6 @@ impl<'p> SiteRound<'p> {
 impl std::fmt::Debug for SiteRound<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SiteRound(..)")
-    }
-}
-
-/// A polynomial that is zeroed when it goes.
-struct Wiped(Poly<Ntt>);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        self.0.zeroize();
     }
 }
 

@@ -32,6 +32,15 @@ pub enum Mark {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<JobId>,
     },
+    /// A contribution is about to be sent with which others can open so much. Stored before it leaves.
+    Sent {
+        /// The job.
+        job: JobId,
+        /// Its round.
+        round: u64,
+        /// Ciphertexts.
+        openings: u64,
+    },
     /// What an encrypted head starts from, as this site was shown it. Stored before its contribution.
     Start {
         /// The head's job.
@@ -67,7 +76,7 @@ pub enum Mark {
     Sum {
         /// What.
         mark: SumMark,
-        /// Chunks that it opens.
+        /// Chunks that it opens, or of an upload that others can open with it.
         #[serde(default, skip_serializing_if = "is_zero")]
         openings: u64,
     },

@@ -5,6 +5,7 @@
 //! the same answer again, or says that the share was lost.
 
 mod ceremony;
+mod charge;
 mod judge;
 mod mark;
 mod objection;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::job::Job;
-use crate::sums::SumSite;
+use crate::sums::{SumMark, SumSite};
 use crate::{
     Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
     Signer, SiteId, Step, Study, Task,
@@ -57,7 +58,7 @@ pub struct Site {
     starts: BTreeMap<JobId, Blob>,
     /// Encrypted heads that this site has added up, by uploads and sum, and what is kept of each.
     checked: BTreeMap<Digest, Vec<Blob>>,
-    opened: u64,
+    charge: charge::Charge,
     /// What it remembers of sums.
     in_sums: Arc<SumSite>,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
@@ -132,7 +133,7 @@ impl Site {
             promises: BTreeMap::new(),
             starts: BTreeMap::new(),
             checked: BTreeMap::new(),
-            opened: 0,
+            charge: charge::Charge::default(),
             in_sums: Arc::default(),
             answered: BTreeMap::new(),
             receipt: None,
@@ -168,17 +169,19 @@ impl Site {
                     return Err("the attempt is spent already");
                 }
                 self.fresh.insert(*step);
-                self.opened = self.opened.saturating_add(*openings);
+                self.charge.spend(*step, *openings);
                 if let Some(key) = key {
                     let answered = self.answered.entry(*key).or_default();
                     *answered = answered.saturating_add(*openings);
                 }
             }
+            Mark::Sent { job, round, openings } => self.charge.send((*job, *round), *openings),
             Mark::Sum { mark, openings } => {
                 let before = self.in_sums.opened_rounds();
                 Arc::make_mut(&mut self.in_sums).apply(mark)?;
-                if self.in_sums.opened_rounds() > before {
-                    self.opened = self.opened.saturating_add(*openings);
+                let again = matches!(mark, SumMark::Opened { .. }) && self.in_sums.opened_rounds() == before;
+                if !again {
+                    self.charge.sum(self.me, mark, *openings);
                 }
             }
             Mark::Staged { answer } => {
@@ -349,9 +352,9 @@ impl Site {
         inputs
     }
 
-    /// Ciphertexts that this site has helped to open.
+    /// Ciphertexts that others can open with what this site has sent, or that it has helped to open.
     pub fn opened(&self) -> u64 {
-        self.opened
+        self.charge.total()
     }
 
     /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.

@@ -128,13 +128,20 @@ impl Runner {
             self.meters.heard();
         }
         let Some(Some(bytes)) = heard else { return Ok(()) };
-        let task = Task::from_bytes(&bytes)?;
+        let task = match Task::from_bytes(&bytes) {
+            Ok(task) => task,
+            Err(error) => return self.leave(&error).await,
+        };
         self.meters.asked(task.step.phase, self.site.opened());
         // Once for a task that waits for a word.
         if task.step.phase == Phase::Upload && self.asked != Some(task.step.job) {
             self.keep_only(&task)?;
         }
-        let staged = match self.site.take(&task)? {
+        let order = match self.site.take(&task) {
+            Ok(order) => order,
+            Err(error) => return self.leave(&error).await,
+        };
+        let staged = match order {
             Order::Send(staged) => *staged,
             Order::Decline(objection) => {
                 tracing::warn!(step = %task.step, %objection, "declined");
@@ -163,6 +170,14 @@ impl Runner {
             }
         };
         self.send(&staged).await
+    }
+
+    /// Leaves a message that is no task of this study: nothing is answered, and the coordinator is asked again after a pause. One bad
+    /// message ends no site.
+    async fn leave(&mut self, error: &blindscope_federation::Error) -> Result<()> {
+        tracing::error!(%error, "what the coordinator asks is no task of this study; asked again");
+        self.dialler.pause(&self.stop).await;
+        Ok(())
     }
 
     /// What people here say of a task's job; approval where they are not asked. A file that cannot be read approves nothing.

@@ -128,7 +128,7 @@ pub(super) const PLAIN: &[Key] = &[
         "file",
         "PathBuf",
         &[
-            "A text file, a number a line; `{round}` in its name stands for the round.",
+            "A text file, a number a line; `{round}` in its name stands for the round, and has to be there for jobs of several.",
             "Default: not given; one of both is",
         ],
     ),
