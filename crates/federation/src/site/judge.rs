@@ -38,6 +38,8 @@ impl Site {
         let kind = job.kind();
         let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.opened);
         policy.map_err(Objection::Policy)?;
+        let (spent, _) = self.privacy_spent(step.job);
+        self.policy.allows_privacy(&task.spec, spent).map_err(Objection::Policy)?;
         if kind.key() == KeyUse::Rounds {
             return judge_sum(task).map(|()| Vec::new());
         }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::job::Job;
 use crate::sums::SumSite;
 use crate::{
-    Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
+    Answer, Blob, Confirmation, Delta, Epsilon, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
     Signer, SiteId, Step, Study, Task,
 };
 use blindscope_threshold::Ledger;
@@ -62,6 +62,8 @@ pub struct Site {
     in_sums: Arc<SumSite>,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
     answered: BTreeMap<JobId, u64>,
+    /// What each job with noise may give away.
+    privacy: BTreeMap<JobId, (Epsilon, Delta)>,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
     /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
@@ -135,6 +137,7 @@ impl Site {
             opened: 0,
             in_sums: Arc::default(),
             answered: BTreeMap::new(),
+            privacy: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
             newest: None,
@@ -180,6 +183,9 @@ impl Site {
                 if self.in_sums.opened_rounds() > before {
                     self.opened = self.opened.saturating_add(*openings);
                 }
+            }
+            Mark::Privacy { job, epsilon, delta } => {
+                self.privacy.insert(*job, (*epsilon, *delta));
             }
             Mark::Staged { answer } => {
                 let header = &answer.header;
@@ -352,6 +358,14 @@ impl Site {
     /// Ciphertexts that this site has helped to open.
     pub fn opened(&self) -> u64 {
         self.opened
+    }
+
+    /// What this site's data has given away in jobs with noise, one job left out: that one is about to be judged.
+    ///
+    /// Losses of jobs add up; the sum is a bound that always holds, if not the tightest.
+    pub fn privacy_spent(&self, without: JobId) -> (Epsilon, Delta) {
+        let others = self.privacy.iter().filter(|(job, _)| **job != without);
+        others.fold((Epsilon::NONE, Delta::NONE), |(e, d), (_, spent)| (e.and(spent.0), d.and(spent.1)))
     }
 
     /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.

@@ -32,13 +32,16 @@ pub(crate) struct SumJob {
 impl SumJob {
     pub(super) fn of(spec: &JobSpec) -> Result<Self> {
         let rounds: &[&str] = if spec.kind.has_rounds() { &["rounds"] } else { &[] };
-        spec.has_only(&[rounds, &["values", "max", "data_version"]].concat())?;
+        spec.has_only(&[rounds, &["values", "max", "data_version", "privacy"]].concat())?;
         let expected = "1 to 4294967296 for a sum, otherwise 0";
         if !(1..=1 << 32).contains(&spec.values) {
             return Err(refused("values", spec.values.to_string(), expected));
         }
         if spec.max == 0 {
             return Err(refused("max", "0".to_owned(), "at least 1 for a sum, otherwise 0"));
+        }
+        if let Some(privacy) = spec.privacy.as_deref().filter(|privacy| !privacy.has_norm()) {
+            return Err(refused("privacy.norm", privacy.norm.to_string(), "a positive number"));
         }
         Ok(Self { values: spec.values, max: spec.max })
     }
