@@ -1,11 +1,12 @@
 //! What a unit adds is bounded, what is opened is the sums with the noise that was promised, and heads of it stand.
 
+use rand_core::Rng as _;
+
 use blindscope_aggregate::one_round::RoundId;
 use blindscope_aggregate::privacy::{Loss, NoiseKey};
 use blindscope_aggregate::statistics::NoisedPlan;
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
-use rand_core::Rng as _;
 
 const D: usize = 6;
 
@@ -51,7 +52,6 @@ fn opened(plan: &NoisedPlan, sites: &[Vec<(Vec<f64>, Vec<usize>)>], honest: u32)
 fn no_unit_moves_the_sums_further_than_is_paid_for() {
     let plan = plan(1.0);
     let clear = |units: &[(Vec<f64>, Vec<usize>)]| -> Vec<i64> {
-
         // Of a loss so large that the noise is next to nothing.
         let quiet = NoisedPlan::new((D, 3), 1000, Loss::new(1e9).unwrap(), true).unwrap();
         let mut site = quiet.empty();
@@ -74,7 +74,8 @@ fn no_unit_moves_the_sums_further_than_is_paid_for() {
             square.sqrt() / f64::from(1 << 20)
         };
         // Noise of so large a loss is of variance 2^16 at most: 256 steps of 2^20 a value.
-        for (name, range) in [("shares", 0..3), ("sums", 3..3 + 3 * D), ("products", 3 + 3 * D..whole.len())] {
+        for (name, range) in [("shares", 0..3), ("sums", 3..3 + 3 * D), ("products", 3 + 3 * D..whole.len())]
+        {
             let moved = part(range);
             assert!(moved <= 1.002, "unit {left} moves the {name} by {moved}");
         }
@@ -100,7 +101,8 @@ fn noise_is_worth_what_was_asked() {
     let quiet = NoisedPlan::new((D, 3), 1000, Loss::new(1e9).unwrap(), true).unwrap();
     let noisy = plan.decode(&opened(&plan, &sites, 1), 2).unwrap();
     let known = quiet.decode(&opened(&quiet, &sites, 1), 2).unwrap();
-    let square: f64 = noisy.units().iter().zip(known.units()).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 3.0;
+    let square: f64 =
+        noisy.units().iter().zip(known.units()).map(|(a, b)| (a - b).powi(2)).sum::<f64>() / 3.0;
     let expected = 2.0 * plan.deviations()[0].powi(2);
     assert!(square > 0.02 * expected && square < 6.0 * expected, "{square} {expected}");
 }
@@ -120,18 +122,24 @@ fn heads_stand_on_noise() {
         ] {
             let answer = |row: &[f64]| -> usize {
                 let z: Vec<f64> = row.iter().zip(&head.mean).map(|(x, m)| x - m).collect();
-                let logit = |c: usize| head.bias[c] + head.weights[c].iter().zip(&z).map(|(w, z)| w * z).sum::<f64>();
+                let logit =
+                    |c: usize| head.bias[c] + head.weights[c].iter().zip(&z).map(|(w, z)| w * z).sum::<f64>();
                 (0..3).max_by(|a, b| logit(*a).total_cmp(&logit(*b))).unwrap()
             };
             let rows: Vec<(&[f64], usize)> =
                 test.iter().flat_map(|(rows, c)| rows.chunks(D).zip(c.iter().copied())).collect();
-            let right = rows.iter().filter(|(row, class)| answer(row) == *class).count() as f64 / rows.len() as f64;
+            let right =
+                rows.iter().filter(|(row, class)| answer(row) == *class).count() as f64 / rows.len() as f64;
             println!("rho {rho}: {name} {right:.3}");
             assert!(head.weights.iter().flatten().chain(&head.bias).all(|v| v.is_finite()));
             assert!(right >= least || rho < 0.1, "rho {rho}: {name} {right}");
         }
         assert_eq!(statistics, plan.decode(&sums, 3).unwrap());
-        assert_eq!(statistics.lda(1e-3).unwrap(), plan.decode(&sums, 3).unwrap().lda(1e-3).unwrap(), "the same bits");
+        assert_eq!(
+            statistics.lda(1e-3).unwrap(),
+            plan.decode(&sums, 3).unwrap().lda(1e-3).unwrap(),
+            "the same bits"
+        );
     }
     let plan = plan(1.0);
     assert!(plan.decode(&[0; 3], 3).is_err());

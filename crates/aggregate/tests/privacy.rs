@@ -76,7 +76,8 @@ fn one_upload_has_one_noise() {
     let values: Vec<i64> = (0..10_000).collect();
     let first = noised(&key(1, 2, 3), &values);
     assert_eq!(first, noised(&key(1, 2, 3), &values), "a site that starts again sends the same");
-    let noise = |of: &[i64], clear: &[i64]| -> Vec<i64> { of.iter().zip(clear).map(|(a, b)| a - b).collect() };
+    let noise =
+        |of: &[i64], clear: &[i64]| -> Vec<i64> { of.iter().zip(clear).map(|(a, b)| a - b).collect() };
     let mut other = values.clone();
     other[9_999] += 1;
     let others = [
@@ -94,7 +95,10 @@ fn one_upload_has_one_noise() {
     }
     let square = own.iter().map(|x| (x * x) as f64).sum::<f64>() / 10_000.0 / f64::from(1 << 19);
     assert!((square - 1.0).abs() < 0.06, "each of two sites adds half of the variance: {square}");
-    assert_eq!(format!("{:?} {:?}", key(1, 2, 3), key(1, 2, 3).for_values(&values)), "NoiseKey(..) ShareOfNoise(..)");
+    assert_eq!(
+        format!("{:?} {:?}", key(1, 2, 3), key(1, 2, 3).for_values(&values)),
+        "NoiseKey(..) ShareOfNoise(..)"
+    );
 }
 
 #[test]
@@ -110,7 +114,10 @@ fn losses_agree_with_published_ones() {
         let bun = rho + 2.0 * (rho * (1.0 / delta).ln()).sqrt();
         // Never less than the continuous Gaussian of that ρ has exactly (Balle and Wang 2018, theorem 8).
         let exact = exact_delta(epsilon, (2.0 * rho).sqrt());
-        assert!(epsilon < bun && exact <= delta && exact > 0.05 * delta, "{rho} {delta}: {epsilon} {bun} {exact}");
+        assert!(
+            epsilon < bun && exact <= delta && exact > 0.05 * delta,
+            "{rho} {delta}: {epsilon} {bun} {exact}"
+        );
         let back = Loss::within(epsilon, delta).unwrap().rho();
         assert!((back - rho).abs() < 1e-6 * rho, "{back} {rho}");
     }
@@ -148,7 +155,10 @@ fn sums_of_noise_are_worth_what_is_claimed() {
             let terms = sum.windows(2).filter(|w| w[0] > 1e-250 && w[1] > 1e-250);
             let moment: f64 = terms.map(|w| w[1] * ((w[0] / w[1]).ln() * alpha).exp()).sum();
             let divergence = moment.ln() / (alpha - 1.0);
-            assert!(divergence <= alpha * rho * (1.0 + 1e-9), "{sites} {variance} {alpha}: {divergence} {rho}");
+            assert!(
+                divergence <= alpha * rho * (1.0 + 1e-9),
+                "{sites} {variance} {alpha}: {divergence} {rho}"
+            );
         }
         let plain = 1.0 / (2.0 * f64::from(sites) * variance);
         assert!(rho >= plain && (sites > 1 || rho <= plain * (1.0 + 1e-12)), "{rho} {plain}");
@@ -158,7 +168,11 @@ fn sums_of_noise_are_worth_what_is_claimed() {
     for refused in [Loss::of_sum(0, 1.0, 1.0, 1), Loss::of_sum(2, 0.1, 1.0, 1), Loss::new(f64::NAN)] {
         assert!(refused.unwrap_err().to_string().contains("expected"));
     }
-    assert!(Loss::within(0.0, 1e-5).is_err() && Loss::within(1.0, 0.0).is_err() && Loss::within(1.0, 1.0).is_err());
+    assert!(
+        Loss::within(0.0, 1e-5).is_err()
+            && Loss::within(1.0, 0.0).is_err()
+            && Loss::within(1.0, 1.0).is_err()
+    );
     assert!((Loss::NONE.epsilon(1e-5).unwrap()).abs() < 1e-12);
     let both = Loss::new(0.25).unwrap().and(Loss::new(0.5).unwrap());
     assert!((both.rho() - 0.75).abs() < 1e-15, "losses add up");

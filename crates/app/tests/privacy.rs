@@ -51,7 +51,8 @@ fn released(spec: &JobSpec, rows: &[f32], labels: &[usize], trial: u64) -> Model
     let mut sums = vec![0u64; spec.values as usize];
     for (number, (rows, labels)) in rows.chunks(PATIENTS * D).zip(labels.chunks(PATIENTS)).enumerate() {
         let groups = (0..labels.len()).map(|at| [(number * PATIENTS + at) as u8; 32]).collect();
-        let train = Examples { rows: rows.to_vec().into(), labels: labels.to_vec(), groups, ..Examples::default() };
+        let train =
+            Examples { rows: rows.to_vec().into(), labels: labels.to_vec(), groups, ..Examples::default() };
         let site = SiteLearner::new(SiteData { train, ..SiteData::default() }, |_: &EpochFigures| {});
         let key = NoiseKey::new(&[number as u8; 32], RoundId(Digest([trial as u8; 32])), &Digest([0; 32]), 2);
         let values: Vec<u64> = match spec.privacy {
@@ -109,7 +110,9 @@ fn members_are_told_without_noise_and_not_with_it() {
     let (before, head_before) = attacked(&spec(None));
     let noise = r#"{"epsilon": 8, "delta": 1e-5, "unit": "patient", "norm": 5}"#;
     let (after, head_after) = attacked(&spec(Some(noise)));
-    println!("tracing: AUC {before:.3} without noise, {after:.3} with; by loss: {head_before:.3}, {head_after:.3}");
+    println!(
+        "tracing: AUC {before:.3} without noise, {after:.3} with; by loss: {head_before:.3}, {head_after:.3}"
+    );
     assert!(before > 0.85, "the attack works: {before}");
     assert!(after <= 0.60, "at ε = 8 by patient: {after}");
     assert!(head_after <= 0.60, "{head_after}");

@@ -91,18 +91,24 @@ impl std::fmt::Display for Rule {
                  cls-mean take and {kind} as it is has not"
             ),
             Self::MaxEpsilon { found, most } => {
-                write!(f, "max_epsilon: {found}, it allows {most}; give the job's [privacy] table a smaller epsilon")
+                write!(
+                    f,
+                    "max_epsilon: {found}, it allows {most}; give the job's [privacy] table a smaller epsilon"
+                )
             }
             Self::MaxDelta { found, most } => {
-                write!(f, "max_delta: {found}, it allows {most}; give the job's [privacy] table a smaller delta")
+                write!(
+                    f,
+                    "max_delta: {found}, it allows {most}; give the job's [privacy] table a smaller delta"
+                )
             }
             Self::LifetimeEpsilon { found, most } => write!(
                 f,
                 "lifetime_epsilon: {found} with this job, it allows {most}; ask for less, or learn no more of this data"
             ),
-            Self::PrivacyUnit => {
-                f.write_str("privacy_unit: the job hides single tiles, it wants patients hidden; say unit = \"patient\"")
-            }
+            Self::PrivacyUnit => f.write_str(
+                "privacy_unit: the job hides single tiles, it wants patients hidden; say unit = \"patient\"",
+            ),
         }
     }
 }

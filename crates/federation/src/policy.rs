@@ -155,11 +155,7 @@ impl Policy {
     ///
     /// # Errors
     /// The first rule that the job breaks.
-    pub fn allows_privacy(
-        &self,
-        spec: &JobSpec,
-        spent: Epsilon,
-    ) -> std::result::Result<(), Rule> {
+    pub fn allows_privacy(&self, spec: &JobSpec, spent: Epsilon) -> std::result::Result<(), Rule> {
         let wants = self.max_epsilon.is_some()
             || self.max_delta.is_some()
             || self.lifetime_epsilon.is_some()

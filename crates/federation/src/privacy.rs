@@ -72,7 +72,9 @@ impl TryFrom<f64> for Delta {
         if parts >= 1.0 && value <= 0.01 {
             return Ok(Self(parts as u64));
         }
-        Err(format!("delta is {value}, expected a number above 0, at most 0.01; well below one in all patients"))
+        Err(format!(
+            "delta is {value}, expected a number above 0, at most 0.01; well below one in all patients"
+        ))
     }
 }
 

@@ -101,7 +101,10 @@ fn no_job_passes_the_floor_of_privacy() {
     };
     let cases = [
         (None, Rule::NoNoise { kind: JobKind::Statistics }),
-        (Some((2.000_001, 1e-5, Patient)), Rule::MaxEpsilon { found: epsilon(2.000_001), most: epsilon(2.0) }),
+        (
+            Some((2.000_001, 1e-5, Patient)),
+            Rule::MaxEpsilon { found: epsilon(2.000_001), most: epsilon(2.0) },
+        ),
         (Some((1.0, 2e-5, Patient)), Rule::MaxDelta { found: delta(2e-5), most: delta(1e-5) }),
         (Some((1.0, 1e-5, Tile)), Rule::PrivacyUnit),
     ];
@@ -120,7 +123,10 @@ fn no_job_passes_the_floor_of_privacy() {
     ] {
         let (_, task) = asked_with(&fixture, "floor", None);
         let site = Site::replay(&fixture.study, SiteId(0), alone, []).unwrap();
-        assert_eq!(declined(site.take(&task).unwrap()), Cause::Policy(Rule::NoNoise { kind: JobKind::Statistics }));
+        assert_eq!(
+            declined(site.take(&task).unwrap()),
+            Cause::Policy(Rule::NoNoise { kind: JobKind::Statistics })
+        );
     }
     // What is given away in a life adds up, over other jobs' names and a start anew; the same job counts once.
     let mut marks = Vec::new();

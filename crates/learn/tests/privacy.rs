@@ -8,7 +8,8 @@ use blindscope_aggregate::one_round::RoundId;
 use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_federation::{Advance as _, Advanced, Contribution as _, JobKind, JobSpec, Privacy};
 use blindscope_learn::jobs::{
-    CoordinatorLearner, FedAvgSettings, Model, SiteData, SiteLearner, StatisticsSettings, clear_twin, job, sized,
+    CoordinatorLearner, FedAvgSettings, Model, SiteData, SiteLearner, StatisticsSettings, clear_twin, job,
+    sized,
 };
 use blindscope_vision::metrics::argmax;
 use blindscope_wire::Digest;
@@ -23,7 +24,8 @@ fn with_noise(kind: JobKind, epsilon: f64, unit: &str) -> JobSpec {
     let settings =
         StatisticsSettings { width: WIDTH, classes: CLASSES, examples: 512, ..StatisticsSettings::default() };
     let settings = serde_json::to_value(settings).unwrap();
-    sized(JobSpec { kind, settings, privacy: Some(privacy(epsilon, unit)), ..JobSpec::named("noised") }).unwrap()
+    sized(JobSpec { kind, settings, privacy: Some(privacy(epsilon, unit)), ..JobSpec::named("noised") })
+        .unwrap()
 }
 
 fn key(site: u8) -> NoiseKey {
@@ -63,7 +65,10 @@ fn learned(spec: &JobSpec, sites: &[SiteLearner]) -> Model {
         assert!(values.iter().all(|v| *v <= spec.max));
         sums.iter_mut().zip(values).for_each(|(s, v)| *s += v);
     }
-    let result = |sums: &[u64]| match CoordinatorLearner::default().advance(spec, 0, &[], sums, sites.len()).unwrap() {
+    let result = |sums: &[u64]| match CoordinatorLearner::default()
+        .advance(spec, 0, &[], sums, sites.len())
+        .unwrap()
+    {
         Advanced::Final(bytes) => bytes,
         Advanced::Next(_) => panic!("one round"),
     };
@@ -83,7 +88,9 @@ fn accuracy(model: &Model, name: &str) -> f64 {
 
 #[test]
 fn heads_with_noise_are_learned_and_say_so() {
-    for (kind, heads) in [(JobKind::Statistics, &["lda", "ridge", "nearest-mean"][..]), (JobKind::ClsMean, &["nearest-mean"])] {
+    for (kind, heads) in
+        [(JobKind::Statistics, &["lda", "ridge", "nearest-mean"][..]), (JobKind::ClsMean, &["nearest-mean"])]
+    {
         let spec = with_noise(kind, 8.0, "patient");
         let model = learned(&spec, &sites());
         assert_eq!(model.privacy, spec.privacy.as_deref().copied(), "the model says what it promises");
@@ -124,14 +131,21 @@ fn a_patient_with_many_tiles_counts_once() {
         data.train.groups.push([255; 32]);
     }
     let after = noised(&spec, &learner(data.clone()), &key(0));
-    let shares = |values: &[u64]| values[..CLASSES].iter().map(|v| *v as f64 / f64::from(1 << 20)).sum::<f64>();
+    let shares =
+        |values: &[u64]| values[..CLASSES].iter().map(|v| *v as f64 / f64::from(1 << 20)).sum::<f64>();
     let moved = shares(&after) - shares(&noised(&spec, &before, &key(0)));
     assert!((0.7..1.3).contains(&moved), "one patient more: {moved}");
     let tiles = with_noise(JobKind::ClsMean, 1000.0, "tile");
-    let small = StatisticsSettings { width: WIDTH, classes: CLASSES, examples: 100, ..StatisticsSettings::default() };
-    let few = sized(JobSpec { settings: serde_json::to_value(small).unwrap(), values: 0, max: 0, ..tiles.clone() }).unwrap();
+    let small =
+        StatisticsSettings { width: WIDTH, classes: CLASSES, examples: 100, ..StatisticsSettings::default() };
+    let few =
+        sized(JobSpec { settings: serde_json::to_value(small).unwrap(), values: 0, max: 0, ..tiles.clone() })
+            .unwrap();
     let refused = learner(data.clone()).noised(&few, 0, &[], &key(0)).err().unwrap().to_string();
-    assert!(refused.contains("units of privacy") && refused.contains("at most") || refused.contains("1 to 100"), "{refused}");
+    assert!(
+        refused.contains("units of privacy") && refused.contains("at most") || refused.contains("1 to 100"),
+        "{refused}"
+    );
     data.train.groups.clear();
     let nameless = learner(data).noised(&spec, 0, &[], &key(0)).err().unwrap().to_string();
     assert!(nameless.contains("unit = \"tile\""), "{nameless}");

@@ -93,7 +93,11 @@ impl Loss {
     pub fn within(epsilon: f64, delta: f64) -> Result<Self> {
         check_delta(delta)?;
         if !(epsilon > 0.0 && epsilon <= 1000.0) {
-            return Err(Error::Privacy { what: "epsilon", found: epsilon, expected: "above 0, at most 1000" });
+            return Err(Error::Privacy {
+                what: "epsilon",
+                found: epsilon,
+                expected: "above 0, at most 1000",
+            });
         }
         // Pure privacy of ε has ρ ≤ ε; more than ε never serves.
         let (mut low, mut high) = (0.0, epsilon);

@@ -123,7 +123,9 @@ fn reduce(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         if square == 0.0 {
             continue;
         }
-        let below = |m: &[f64]| -> Vec<f64> { m.chunks(n).map(|row| 2.0 / square * dot(&row[k + 1..], &v)).collect() };
+        let below = |m: &[f64]| -> Vec<f64> {
+            m.chunks(n).map(|row| 2.0 / square * dot(&row[k + 1..], &v)).collect()
+        };
         // A − v·wᵀ − w·vᵀ with w = 2A·v/vᵀv less its part along v.
         let mut w = below(&a).split_off(k + 1);
         let along = dot(&w, &v) / square;
@@ -167,10 +169,14 @@ mod tests {
                 for i in 0..n {
                     for j in 0..n {
                         let (a, b) = (&v[i * n..(i + 1) * n], &v[j * n..(j + 1) * n]);
-                        let back: f64 = a.iter().zip(b).zip(&spectrum.values).map(|((x, y), l)| x * y * l).sum();
+                        let back: f64 =
+                            a.iter().zip(b).zip(&spectrum.values).map(|((x, y), l)| x * y * l).sum();
                         assert!((back - matrix[i * n + j]).abs() < 1e-12 * scale, "{n}: {i} {j} {back}");
                         let unit = if i == j { 1.0 } else { 0.0 };
-                        assert!((dot(a, b) - unit).abs() < 1e-12, "{n}: rows {i} and {j} are not orthonormal");
+                        assert!(
+                            (dot(a, b) - unit).abs() < 1e-12,
+                            "{n}: rows {i} and {j} are not orthonormal"
+                        );
                     }
                 }
             }

@@ -229,7 +229,10 @@ impl NoisedSums {
     ///
     /// # Timing
     /// As [`ShareOfNoise::add_to`].
-    pub fn into_values(mut self, key: &crate::privacy::NoiseKey) -> Result<impl Iterator<Item = u64> + Send + use<>> {
+    pub fn into_values(
+        mut self,
+        key: &crate::privacy::NoiseKey,
+    ) -> Result<impl Iterator<Item = u64> + Send + use<>> {
         let mut noise: ShareOfNoise = key.for_values(&self.values);
         let mut rest = &mut self.values[..];
         for (variance, length) in self.plan.variances.iter().zip(self.plan.lengths()) {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use crate::job::Job;
 use crate::sums::SumSite;
 use crate::{
-    Answer, Blob, Confirmation, Delta, Epsilon, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
-    Signer, SiteId, Step, Study, Task,
+    Answer, Blob, Confirmation, Delta, Epsilon, Error, Event, Header, JobId, Phase, Policy, Record, Result,
+    SignedHeader, Signer, SiteId, Step, Study, Task,
 };
 use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;

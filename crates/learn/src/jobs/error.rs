@@ -83,7 +83,9 @@ pub enum Error {
         kind: &'static str,
     },
     /// Values of a job with noise that are asked for without.
-    #[error("kind {kind} with [privacy]: its values are made with noise alone; ask for them with the site's key of noise")]
+    #[error(
+        "kind {kind} with [privacy]: its values are made with noise alone; ask for them with the site's key of noise"
+    )]
     WithoutNoise {
         /// The kind.
         kind: &'static str,

@@ -47,7 +47,10 @@ impl Noised {
             PrivacyUnit::Tile => (0..rows.len()).map(|at| vec![at]).collect(),
             PrivacyUnit::Patient if rows.groups.len() == rows.len() => {
                 let mut groups: BTreeMap<GroupName, Vec<usize>> = BTreeMap::new();
-                rows.groups.iter().enumerate().for_each(|(at, group)| groups.entry(*group).or_default().push(at));
+                rows.groups
+                    .iter()
+                    .enumerate()
+                    .for_each(|(at, group)| groups.entry(*group).or_default().push(at));
                 groups.into_values().collect::<Vec<_>>()
             }
             PrivacyUnit::Patient => {

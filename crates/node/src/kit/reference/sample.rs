@@ -67,7 +67,8 @@ pub(super) fn sections() -> Vec<Section> {
     all.push(by_hand("`[policy]`: policy.toml of a site", about, tables::POLICY, Value::Null, &names));
     let about = "What `blindscope job submit` takes, TOML or JSON.";
     all.push(by_hand("A job file", about, tables::JOB, Value::Null, &["name", "kind"]));
-    let about = "Differential privacy of a job: [privacy](privacy.md). Where the table is written, all keys are.";
+    let about =
+        "Differential privacy of a job: [privacy](privacy.md). Where the table is written, all keys are.";
     let names: Vec<&str> = tables::PRIVACY.iter().map(|key| key.name).collect();
     all.push(by_hand("`[privacy]` of a job file", about, tables::PRIVACY, Value::Null, &names));
     all.extend(kinds());

@@ -45,7 +45,11 @@ pub(super) const POLICY: &[Key] = &[
             "Default: none",
         ],
     ),
-    key("max_delta", "Option<f64>", &["Largest delta of one job's `[privacy]`, above 0, at most 0.01.", "Default: none"]),
+    key(
+        "max_delta",
+        "Option<f64>",
+        &["Largest delta of one job's `[privacy]`, above 0, at most 0.01.", "Default: none"],
+    ),
     key(
         "lifetime_epsilon",
         "Option<f64>",
