@@ -38,12 +38,12 @@ fn tokens(n: usize, rng: &mut ChaCha12Rng) -> (Vec<f32>, Vec<usize>) {
     (rows, labels)
 }
 
-fn spec(privacy: Option<&str>) -> JobSpec {
+fn spec(kind: JobKind, privacy: Option<&str>) -> JobSpec {
     let settings =
         StatisticsSettings { width: D, classes: CLASSES, examples: 512, ..StatisticsSettings::default() };
     let privacy = privacy.map(|text| serde_json::from_str(text).unwrap());
     let settings = serde_json::to_value(settings).unwrap();
-    sized(JobSpec { kind: JobKind::ClsMean, settings, privacy, ..JobSpec::named("means") }).unwrap()
+    sized(JobSpec { kind, settings, privacy, ..JobSpec::named("means") }).unwrap()
 }
 
 /// The model of a job over these rows, dealt to the sites.
@@ -107,13 +107,18 @@ fn attacked(spec: &JobSpec) -> (f64, f64) {
 
 #[test]
 fn members_are_told_without_noise_and_not_with_it() {
-    let (before, head_before) = attacked(&spec(None));
-    let noise = r#"{"epsilon": 8, "delta": 1e-5, "unit": "patient", "norm": 5}"#;
-    let (after, head_after) = attacked(&spec(Some(noise)));
+    let (before, head_before) = attacked(&spec(JobKind::ClsMean, None));
+    // Nearly every row is shorter.
+    let noise = r#"{"epsilon": 8, "delta": 1e-5, "unit": "patient", "norm": 6}"#;
+    let (after, head_after) = attacked(&spec(JobKind::Statistics, Some(noise)));
     println!(
         "tracing: AUC {before:.3} without noise, {after:.3} with; by loss: {head_before:.3}, {head_after:.3}"
     );
     assert!(before > 0.85, "the attack works: {before}");
     assert!(after <= 0.60, "at ε = 8 by patient: {after}");
     assert!(head_after <= 0.60, "{head_after}");
+    // A job that spends all on means gives away more of them, and keeps the same promise.
+    let (means, _) = attacked(&spec(JobKind::ClsMean, Some(noise)));
+    println!("tracing in cls-mean with noise: AUC {means:.3}");
+    assert!(means < before - 0.2, "{means} {before}");
 }

@@ -134,7 +134,7 @@ fn a_patient_with_many_tiles_counts_once() {
     let shares =
         |values: &[u64]| values[..CLASSES].iter().map(|v| *v as f64 / f64::from(1 << 20)).sum::<f64>();
     let moved = shares(&after) - shares(&noised(&spec, &before, &key(0)));
-    assert!((0.7..1.3).contains(&moved), "one patient more: {moved}");
+    assert!((0.4..1.6).contains(&moved), "one patient more: {moved}");
     let tiles = with_noise(JobKind::ClsMean, 1000.0, "tile");
     let small =
         StatisticsSettings { width: WIDTH, classes: CLASSES, examples: 100, ..StatisticsSettings::default() };
@@ -142,10 +142,7 @@ fn a_patient_with_many_tiles_counts_once() {
         sized(JobSpec { settings: serde_json::to_value(small).unwrap(), values: 0, max: 0, ..tiles.clone() })
             .unwrap();
     let refused = learner(data.clone()).noised(&few, 0, &[], &key(0)).err().unwrap().to_string();
-    assert!(
-        refused.contains("units of privacy") && refused.contains("at most") || refused.contains("1 to 100"),
-        "{refused}"
-    );
+    assert!(refused.contains("units of privacy") && refused.contains("1 to 100"), "{refused}");
     data.train.groups.clear();
     let nameless = learner(data).noised(&spec, 0, &[], &key(0)).err().unwrap().to_string();
     assert!(nameless.contains("unit = \"tile\""), "{nameless}");
