@@ -71,9 +71,9 @@ fn no_unit_moves_the_sums_further_than_is_paid_for() {
         let moved = clear(&without);
         let part = |range: std::ops::Range<usize>| -> f64 {
             let square: f64 = range.map(|i| ((whole[i] - moved[i]) as f64).powi(2)).sum();
-            square.sqrt() / f64::from(1 << 20)
+            square.sqrt() / f64::from(1 << 18)
         };
-        // Noise of so large a loss is of variance 2^16 at most: 256 steps of 2^20 a value.
+        // Noise of so large a loss is of variance 2^12: 64 of 2^18 steps a value.
         for (name, range) in [("shares", 0..3), ("sums", 3..3 + 3 * D), ("products", 3 + 3 * D..whole.len())]
         {
             let moved = part(range);

@@ -132,7 +132,7 @@ fn a_patient_with_many_tiles_counts_once() {
     }
     let after = noised(&spec, &learner(data.clone()), &key(0));
     let shares =
-        |values: &[u64]| values[..CLASSES].iter().map(|v| *v as f64 / f64::from(1 << 20)).sum::<f64>();
+        |values: &[u64]| values[..CLASSES].iter().map(|v| *v as f64 / f64::from(1 << 18)).sum::<f64>();
     let moved = shares(&after) - shares(&noised(&spec, &before, &key(0)));
     assert!((0.4..1.6).contains(&moved), "one patient more: {moved}");
     let tiles = with_noise(JobKind::ClsMean, 1000.0, "tile");

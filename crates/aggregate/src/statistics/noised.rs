@@ -2,8 +2,8 @@
 //!
 //! Rows have norm one at most. A unit of `n` rows adds, whatever `n` is, the share of each class `Σ 1[y = c]/n`, the class sums `Σ x/n` and
 //! the products `Σ x·xᵀ/n` (those beside the diagonal `√2`-fold, so that the norm is the matrix's): three vectors of norm one at most.
-//! They become integers of `2^20` steps towards zero, so that the integers' norm is at most `2^20` exactly, and this is checked. Whether a
-//! unit is there or not then changes each vector by `2^20`, and noise of variance `σ²` costs `ρ = 2^40/2σ²` for it.
+//! They become integers of `2^18` steps towards zero, so that the integers' norm is at most `2^18` exactly, and this is checked. Whether a
+//! unit is there or not then changes each vector by `2^18`, and noise of variance `σ²` costs `ρ = 2^36/2σ²` for it.
 //!
 //! A site sends `value + noise + offset`; the offset keeps it from being negative.
 
@@ -11,7 +11,7 @@ use crate::privacy::{Loss, ShareOfNoise};
 use crate::{Error, Result};
 
 /// Steps of one.
-const ONE: i64 = 1 << 20;
+const ONE: i64 = 1 << 18;
 
 /// Deviations of noise that the offset leaves room for: a sample beyond has probability below 2^-200.
 const REACH: u64 = 17;
@@ -152,14 +152,14 @@ impl NoisedPlan {
     }
 }
 
-/// `σ²` of integers with squared norm `2^40` at this `ρ`, rounded up to a multiple of 2^16: a last bit moves it once in 2^30 losses.
+/// `σ²` of integers with squared norm `2^36` at this `ρ`, rounded up to a multiple of 2^12: a last bit of a logarithm next to never moves it.
 fn variance_of(rho: f64) -> Result<u64> {
     let (exact, most) = ((ONE * ONE) as f64 / (2.0 * rho), crate::privacy::DiscreteGaussian::MOST_VARIANCE);
     if exact.is_nan() || exact > most as f64 / 2.0 {
         let found = exact.min(u64::MAX as f64) as u64;
         return Err(Error::Plan { what: "variance of the noise", found, min: 1, max: most / 2 });
     }
-    Ok((exact as u64 + 1).next_multiple_of(1 << 16))
+    Ok((exact as u64 + 1).next_multiple_of(1 << 12))
 }
 
 /// Sums of one site, before noise.
@@ -248,7 +248,7 @@ impl NoisedSums {
     }
 }
 
-/// The integers of a vector, each towards zero, of norm `2^20` at most.
+/// The integers of a vector, each towards zero, of norm `2^18` at most.
 fn steps(part: &[f64]) -> Result<Vec<i64>> {
     // A little less than one, for what was rounded on the way.
     let out: Vec<i64> = part.iter().map(|v| (v * (ONE as f64) * (1.0 - 1e-9)) as i64).collect();
