@@ -127,6 +127,10 @@ impl Toy {
             jobs: vec![JobKind::Sum],
             maximum_decryptions: 5,
             maximum_rounds: 6,
+            max_epsilon: None,
+            max_delta: None,
+            lifetime_epsilon: None,
+            privacy_unit: None,
         };
         let job = "{\"name\":\"head\",\"kind\":\"fedavg\",\"rounds\":3,\"values\":10,\"max\":7,\"settings\":{\"b\":1}}";
         Ok(vec![mark.to_text(), job.to_owned(), policy.to_toml()?])

@@ -39,6 +39,8 @@ impl Site {
         let kind = job.kind();
         let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.charge.beside(step));
         policy.map_err(Objection::Policy)?;
+        let (spent, _) = self.privacy_spent(step.job);
+        self.policy.allows_privacy(&task.spec, spent).map_err(Objection::Policy)?;
         if kind.key() == KeyUse::Rounds {
             judge_sum(task)?;
             return self.judge_inputs(task, kind).map(|()| Vec::new());

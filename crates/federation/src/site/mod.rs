@@ -16,8 +16,8 @@ use std::sync::Arc;
 use crate::job::Job;
 use crate::sums::{SumMark, SumSite};
 use crate::{
-    Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
-    Signer, SiteId, Step, Study, Task,
+    Answer, Blob, Confirmation, Delta, Epsilon, Error, Event, Header, JobId, Phase, Policy, Record, Result,
+    SignedHeader, Signer, SiteId, Step, Study, Task,
 };
 use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
@@ -63,6 +63,8 @@ pub struct Site {
     in_sums: Arc<SumSite>,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
     answered: BTreeMap<JobId, u64>,
+    /// What each job with noise may give away.
+    privacy: BTreeMap<JobId, (Epsilon, Delta)>,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
     /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
@@ -136,6 +138,7 @@ impl Site {
             charge: charge::Charge::default(),
             in_sums: Arc::default(),
             answered: BTreeMap::new(),
+            privacy: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
             newest: None,
@@ -183,6 +186,9 @@ impl Site {
                 if !again {
                     self.charge.sum(self.me, mark, *openings);
                 }
+            }
+            Mark::Privacy { job, epsilon, delta } => {
+                self.privacy.insert(*job, (*epsilon, *delta));
             }
             Mark::Staged { answer } => {
                 let header = &answer.header;
@@ -355,6 +361,14 @@ impl Site {
     /// Ciphertexts that others can open with what this site has sent, or that it has helped to open.
     pub fn opened(&self) -> u64 {
         self.charge.total()
+    }
+
+    /// What this site's data has given away in jobs with noise, one job left out: that one is about to be judged.
+    ///
+    /// Losses of jobs add up; the sum is a bound that always holds, if not the tightest.
+    pub fn privacy_spent(&self, without: JobId) -> (Epsilon, Delta) {
+        let others = self.privacy.iter().filter(|(job, _)| **job != without);
+        others.fold((Epsilon::NONE, Delta::NONE), |(e, d), (_, spent)| (e.and(spent.0), d.and(spent.1)))
     }
 
     /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.

@@ -11,6 +11,7 @@ use super::pair::{PairKey, PartOf, pairing};
 use super::{SignedUpload, SumRefusal, SumRound, UploadHeader};
 use crate::{BlobHasher, Error, Result, SealingKey, Signer, SiteId};
 use blindscope_aggregate::one_round::{SiteRound, ValuesDigest};
+use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_wire::{Digest, Hasher};
 
 /// A site's integers, in order, the same each time they are asked for: they are named before they are encrypted.
@@ -123,6 +124,16 @@ pub fn values_name(values: &Values<'_>, sealing: &SealingKey) -> Digest {
 fn site_secret(sealing: &SealingKey) -> Zeroizing<[u8; 32]> {
     let mut h = Hasher::new("blindscope/sums/site-secret/v1");
     Zeroizing::new(h.absorb(&*sealing.to_bytes()).finish().0)
+}
+
+/// What a site's noise in a round comes from. Its secret is the one of its uploads; what is hashed from it here, no upload is encrypted
+/// with. As many sites' noise has to be enough as the smallest set has beside all that may collude.
+///
+/// # Timing
+/// The same for any key.
+pub fn noise_key(sealing: &SealingKey, round: &SumRound, input: &Digest) -> NoiseKey {
+    let honest = round.least_cohort().saturating_sub(round.epoch().literal().colluders).max(1);
+    NoiseKey::new(&site_secret(sealing), round.id(), input, honest)
 }
 
 /// Sealed parts, their digests, and check polynomials.

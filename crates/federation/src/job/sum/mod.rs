@@ -40,12 +40,15 @@ fn given(number: u64) -> String {
 impl SumJob {
     pub(super) fn of(spec: &JobSpec) -> Result<Self> {
         let rounds: &[&str] = if spec.kind.has_rounds() { &["rounds"] } else { &[] };
-        spec.has_only(&[rounds, &["values", "max", "data_version"]].concat())?;
+        spec.has_only(&[rounds, &["values", "max", "data_version", "privacy"]].concat())?;
         if !(1..=1 << 32).contains(&spec.values) {
             return Err(refused("values", given(spec.values), "1 to 4294967296 for a sum"));
         }
         if spec.max == 0 {
             return Err(refused("max", given(spec.max), "at least 1 for a sum"));
+        }
+        if let Some(privacy) = spec.privacy.as_deref().filter(|privacy| !privacy.has_norm()) {
+            return Err(refused("privacy.norm", privacy.norm.to_string(), "a positive number"));
         }
         Ok(Self { values: spec.values, max: spec.max })
     }

@@ -11,7 +11,7 @@ use crate::job::Making;
 use crate::payload::{self, keep};
 use crate::sums::{
     Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
-    Uploader, Void, Vouch, open_parts, values_name, vouch_for, write_upload,
+    Uploader, Void, Vouch, noise_key, open_parts, values_name, vouch_for, write_upload,
 };
 use crate::{Blob, Blobs, Error, Mark, Result, SiteId};
 use blindscope_aggregate::one_round::write_sum;
@@ -43,7 +43,13 @@ pub(super) fn upload(
     let (tools, task) = (making.tools, making.task);
     let spent = task.spec.input(input);
     remembered.may_upload(round, &spent)?;
-    let values = tools.learning.values(&task.spec, task.step.round, start);
+    let values = match &task.spec.privacy {
+        None => tools.learning.values(&task.spec, task.step.round, start),
+        Some(_) => {
+            let noise = noise_key(tools.sealing, round, &spent);
+            tools.learning.noised(&task.spec, task.step.round, start, &noise)
+        }
+    };
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
     let mut random = Zeroizing::new([0; 32]);
@@ -64,6 +70,10 @@ pub(super) fn upload(
     })?;
     if let Some(header) = header {
         remember(&mut making, SumSite::uploaded_values(round, &header, (spent, named)));
+        if let Some(privacy) = &task.spec.privacy {
+            let (job, epsilon, delta) = (task.step.job, privacy.epsilon, privacy.delta);
+            making.marks.push(Mark::Privacy { job, epsilon, delta });
+        }
     }
     Ok(blob)
 }
