@@ -158,7 +158,8 @@ impl Asker {
     ///
     /// # Errors
     /// [`Error::OtherMode`] for a plan under the asker's own key; [`Error::Count`] for another number of ciphertexts or tokens
-    /// than the plan's; [`Error::Ckks`] for ciphertexts of other parameters.
+    /// than the plan's; [`Error::NotOpened`] for what is no answer by its form, as one is not that a wrong share went into;
+    /// [`Error::Ckks`] for ciphertexts of other parameters.
     pub fn open_ciphertexts(
         &self,
         tokens: usize,
@@ -178,6 +179,7 @@ impl Asker {
             let coefficients = self.encoder.decode_coefficients(&decryptor.decrypt(c)?)?;
             values.push(shape.places.iter().map(|&p| coefficients[p]).collect());
         }
+        answer::require_answer(&self.plan, &self.encoder, &values)?;
         answer::logits(&self.plan, &self.encoder, tokens, &values)
     }
 }

@@ -7,6 +7,16 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
+    /// An answer that opens to no logits.
+    #[error(
+        "open answer: its slots are off the real line by {found:.3}, an answer's by {most:.3} at most; it was made under another key, or of a wrong share: ask again"
+    )]
+    NotOpened {
+        /// The largest part that is not real.
+        found: f64,
+        /// The largest that an answer's error can be.
+        most: f64,
+    },
     /// A head's file is not the JSON of a head.
     #[error("head or plan: {0}; write it as the documentation of HeadLiteral or PlanLiteral says")]
     Json(#[from] serde_json::Error),

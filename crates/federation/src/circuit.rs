@@ -68,6 +68,9 @@ pub struct Question {
     /// What the evaluation's own randomness is derived from: the coordinator's choice, told to sites and not to the asker.
     #[serde(with = "crate::text")]
     pub masks: Digest,
+    /// Holders that the answer is not to be re-encrypted by while others can: in the asker's eyes they gave wrong shares before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub avoided: Vec<SiteId>,
 }
 
 /// What an encrypted head's answers are computed from, besides the question.
@@ -196,7 +199,10 @@ impl Question {
         require((1..=MAX_PIECES).contains(&self.pieces), "question.pieces", self.pieces, "1 to 1024")?;
         require(self.tokens > 0, "question.tokens", self.tokens, "at least 1")?;
         let rising = self.holders.windows(2).all(|w| w.first() < w.last());
-        require(rising, "question.holders", &self.holders, "sites in order, each once")
+        require(rising, "question.holders", &self.holders, "sites in order, each once")?;
+        let rising = self.avoided.windows(2).all(|w| w.first() < w.last());
+        let fine = rising && self.avoided.iter().all(|site| self.holders.contains(site));
+        require(fine, "question.avoided", &self.avoided, "some of its holders in order, each once")
     }
 
     /// What tells this question from any other; also what its job is named after.

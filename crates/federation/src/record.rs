@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blob, Cause, JobId, JobSpec, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId, Sizes,
-    Step, message,
+    Blob, Cause, JobId, JobSpec, Line, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId,
+    Sizes, Step, message,
 };
 use blindscope_wire::Digest;
 
@@ -52,6 +52,9 @@ pub enum Event {
         spec: JobSpec,
         /// What its steps move.
         sizes: Sizes,
+        /// Of a question, the line of its asker.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        line: Option<Box<Line>>,
     },
     /// A step began.
     Opened {

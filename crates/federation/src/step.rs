@@ -118,6 +118,10 @@ impl std::fmt::Display for Phase {
     }
 }
 
+/// The line that an asker's questions stand in: a name that tells one asker from another, and no more of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Line(#[serde(with = "crate::text")] pub Digest);
+
 /// One question to the sites. Each expected site answers it once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -285,6 +285,12 @@ impl Task {
         }
     }
 
+    /// What stands for the values that a sum's task is about; nothing for other jobs. What a site may do with values depends on what became
+    /// of them before, so it does such tasks one after the other.
+    pub fn values(&self) -> Option<Digest> {
+        self.spec.kind.is_sum().then(|| self.spec.input(self.starts_from().as_ref()))
+    }
+
     /// The blobs that a site fetches before it can do this; none of a job that does not hold together, which no site takes.
     pub fn inputs(&self) -> Vec<Blob> {
         let Ok(job) = Job::of(&self.spec) else { return Vec::new() };

@@ -1,6 +1,6 @@
 //! Checking a log from outside: nothing edited, removed, reordered or cut, and every step by the rules.
 
-use crate::{Admission, Coordinator, Error, Event, Failure, JobKind, Record, Result, Study};
+use crate::{Admission, Coordinator, Error, Event, Failure, JobKind, Record, Result, Step, Study};
 use blindscope_wire::Digest;
 
 /// What a log that holds together says.
@@ -105,11 +105,15 @@ fn follows(coordinator: &Coordinator, record: &Record) -> Result<()> {
             let asked = matches!(coordinator.admit(answer), Ok(Admission::Expected { .. }));
             require(asked, body.seq, "the answer is not one that was asked for, by the site that signed it")
         }
-        Event::Done { .. } if coordinator.work().is_some() => Ok(()),
-        Event::Opened { .. } | Event::Closed { .. } | Event::Done { .. } | Event::Failed { .. } => {
+        Event::Done { job, .. } if coordinator.has_work(*job) => Ok(()),
+        Event::Opened { step: Step { job, .. }, .. }
+        | Event::Closed { step: Step { job, .. }, .. }
+        | Event::Done { job, .. }
+        | Event::Failed { job, .. } => {
+            // Which job is begun when is the coordinator's to choose; what each may do follows from the records.
             // What the sum's own failure to open leads to is derived; that it failed is said.
-            let derived =
-                coordinator.next_event(body.at_ms).or_else(|| coordinator.after_spoiled(body.at_ms));
+            let derived = coordinator.next_of_job(*job, body.at_ms);
+            let derived = derived.or_else(|| coordinator.after_spoiled(*job, body.at_ms));
             if derived.as_ref() == Some(&body.event) {
                 return Ok(());
             }

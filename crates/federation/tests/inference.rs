@@ -94,6 +94,7 @@ impl<'a> Play<'a> {
             pieces: 1,
             ciphertexts: 2,
             masks: blindscope_wire::Digest([3; 32]),
+            avoided: Vec::new(),
         };
         let (kind, circuit) = (JobKind::Question, Some(circuit().into()));
         JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named(name) }.checked().unwrap()

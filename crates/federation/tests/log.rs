@@ -142,7 +142,7 @@ fn plain_sums_of_an_old_log_are_sums_and_run_on() {
     let spec = former("totals");
     let id = spec.id(&fixture.study);
     let mut log = desk.log.clone();
-    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES };
+    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES, line: None };
     log.push(Record { body: Body { event, ..log[0].body.clone() }, signature: log[0].signature });
     let last = log.len() - 1;
     resign(&fixture, &mut log, last);
@@ -180,7 +180,7 @@ fn a_log_with_sums_of_the_former_kind_is_refused_in_a_sentence() {
     };
     let spec = JobSpec { kind: JobKind::Ceremony, ..JobSpec::named("key") };
     let key = spec.id(&fixture.study);
-    let said = with(Event::Submitted { job: key, spec: spec.clone(), sizes: SIZES });
+    let said = with(Event::Submitted { job: key, spec: spec.clone(), sizes: SIZES, line: None });
     assert!(said.contains("earlier release") && said.contains("found a new study"), "{said}");
     // A sum under that key.
     let with = |event: Event| {

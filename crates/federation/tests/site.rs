@@ -178,6 +178,7 @@ fn sharing(fixture: &Fixture) -> (Desk<'_>, Site, Vec<Mark>, Task) {
         pieces: 1,
         ciphertexts: 2,
         masks: Digest([3; 32]),
+        avoided: Vec::new(),
     };
     let (kind, circuit) = (JobKind::Question, Some(common::circuit().into()));
     let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named("question") };

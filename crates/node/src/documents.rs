@@ -65,6 +65,43 @@ pub(crate) struct Told {
     pub(crate) now_ms: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) free_bytes: Option<u64>,
+    /// Jobs that it is not to be asked of now: it has a task of them in hand, or one of the same values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) busy: Vec<JobId>,
+    /// Whether it takes another task of a job, and of a question.
+    #[serde(default = "yes")]
+    pub(crate) jobs: bool,
+    #[serde(default = "yes")]
+    pub(crate) questions: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What a site may be asked now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Room {
+    busy: Vec<JobId>,
+    jobs: bool,
+    questions: bool,
+}
+
+impl Room {
+    /// What a site's message says of it; everything where it is none.
+    pub(crate) fn of(message: &[u8]) -> Self {
+        let told = serde_json::from_slice::<Told>(message);
+        told.map_or(Self { busy: Vec::new(), jobs: true, questions: true }, |told| Self {
+            busy: told.busy,
+            jobs: told.jobs,
+            questions: told.questions,
+        })
+    }
+
+    /// Whether there is room for a task of this job.
+    pub(crate) fn has(&self, job: JobId, is_question: bool) -> bool {
+        (if is_question { self.questions } else { self.jobs }) && !self.busy.contains(&job)
+    }
 }
 
 /// Longest name of a release that is remembered of a site.
@@ -187,6 +224,9 @@ pub(crate) enum Wish {
         tokens: usize,
         /// The sites that its shares are dealt to.
         holders: Vec<SiteId>,
+        /// Of these, sites that the answer is to be re-encrypted without, while enough others can.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        avoided: Vec<SiteId>,
     },
     /// How far a question is that was asked before.
     Progress {

@@ -107,6 +107,18 @@ pub enum Error {
         /// What to do.
         repair: &'static str,
     },
+    /// Whoever re-encrypted it, an answer of an encrypted head did not open.
+    #[error(
+        "ask {job}: the answer did not open, {made} times; {suspects}; tell their operators and who runs the study, and ask again"
+    )]
+    WrongShares {
+        /// The head's job.
+        job: String,
+        /// Answers that were tried.
+        made: usize,
+        /// Who gave shares, by name, and who is in all that failed.
+        suspects: String,
+    },
     /// The job ended without a result.
     #[error("job {name} ({}): {reason}", job.short())]
     JobFailed {
@@ -204,7 +216,7 @@ impl Error {
             Self::Transport(
                 blindscope_transport::Error::Refused(_) | blindscope_transport::Error::Unreachable { .. },
             ) => 4,
-            Self::JobFailed { .. } => 6,
+            Self::JobFailed { .. } | Self::WrongShares { .. } => 6,
             Self::Log { .. } => 8,
             Self::NothingComes { .. } => 9,
             _ if is_absent(self) => 3,

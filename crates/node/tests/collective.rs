@@ -7,14 +7,14 @@ use chacha20::ChaCha20Rng;
 use blindscope_ckks::noise::Noise;
 use blindscope_ckks::{Ciphertext, GaloisKeys, KeyGenerator, PublicKey, RelinKey};
 use blindscope_classify::{
-    Affine, Asker, Collective, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map, Normalisation, Plan, Policy,
-    Server, class,
+    Affine, Asker, Collective, Error, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map, Normalisation,
+    Packing, Plan, Policy, Server, class,
 };
 use blindscope_testkit::{real_values, rng};
 use blindscope_threshold::{
-    Committee, Decryption, DecryptionSession, Flooding, GaloisKeyProtocol, KeyShare, MemoryLedger, Opening,
-    PartCollector, PartyId, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, Roster, SiteSecret,
-    Transcript,
+    Committee, Decryption, DecryptionSession, Flooding, GaloisKeyProtocol, KeyShare, MemoryLedger, Message,
+    Opening, PartCollector, PartyId, PublicKeyProtocol, RelinKeyProtocol, RelinKeyRoundTwo, Roster,
+    SiteSecret, Transcript,
 };
 use blindscope_wire::Digest;
 
@@ -25,6 +25,8 @@ const STATISTICAL_BITS: u32 = 30;
 const ANSWERS: u64 = 1 << 10;
 /// The largest error of a logit once the sites' masks are on it.
 const TOLERATED: f64 = 1.0 / 512.0;
+/// The same where tokens share a ciphertext, whose answers are less exact: what encrypted heads allow unless told otherwise.
+const COARSE: f64 = 0.25;
 
 fn affine(r: &mut ChaCha20Rng, rows: usize, width: usize) -> Affine {
     let size = (3.0 / width as f64).sqrt();
@@ -94,13 +96,14 @@ fn relinearisation(t: &Transcript, sites: &[SiteSecret], r: &mut ChaCha20Rng) ->
     RelinKeyRoundTwo::finish(t, &sum, two).unwrap()
 }
 
-/// Re-encrypts an answer's ciphertexts to the asker, by two of the three sites.
+/// Re-encrypts an answer's ciphertexts to the asker, by two of the three sites; the second of them gives wrong shares where `wrong`.
 fn re_encrypted(
     plan: &Plan,
     keys: &Keys,
     members: [PartyId; 2],
     answers: &[Ciphertext],
     asker: &PublicKey,
+    (tolerated, wrong): (f64, bool),
 ) -> Vec<Ciphertext> {
     let params = plan.params();
     let round = Transcript::new(params, keys.ceremony.roster(), b"question", u64::from(members[0].0));
@@ -111,7 +114,7 @@ fn re_encrypted(
     let noise = Noise { std, bound: std };
     let flooding = Flooding::for_circuit(params, noise, ANSWERS, 2, STATISTICAL_BITS).unwrap();
     // A logit is a sum of two coefficients a token.
-    let room_log2 = (TOLERATED * scale / 2.0).log2();
+    let room_log2 = (tolerated * scale / 2.0).log2();
     let opening = Opening { flooding, room_log2, ciphertexts: answers.len() as u64 };
     let begin = |p: &PartyId| {
         let share = &keys.shares[usize::from(p.0)];
@@ -122,8 +125,15 @@ fn re_encrypted(
     let one = |(i, c): (usize, &Ciphertext)| {
         let decryption = Decryption::to_asker(&round, c, i as u64, asker).unwrap();
         let mut collector = decryption.collector(&committee);
-        for session in &mut sessions {
-            let (message, next) = session.take().unwrap().share_for(c, asker).unwrap();
+        for (k, session) in sessions.iter_mut().enumerate() {
+            let (mut message, next) = session.take().unwrap().share_for(c, asker).unwrap();
+            if wrong && k == 1 {
+                // Residues stay residues: by its form it is a share of this ciphertext.
+                let mut bytes = message.to_bytes(&round, collector.shape());
+                let half = bytes.len() / 2;
+                bytes[half..].iter_mut().for_each(|byte| *byte ^= 1);
+                message = Message::from_bytes(&bytes, &round, collector.shape()).unwrap();
+            }
             collector.absorb(&message).unwrap();
             *session = Some(next);
         }
@@ -150,7 +160,7 @@ fn a_committees_answer_is_the_clear_class() {
         let question = asker.encrypt_public(batch, &keys.public, &mut r).unwrap();
         let (count, answers) = server.logits(&keys.evaluation, &question[..], &mut r).unwrap();
         assert_eq!(count, batch.len());
-        let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own);
+        let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own, (TOLERATED, false));
         let got = asker.open_ciphertexts(batch.len(), &opened, &secret).unwrap();
         for (got, want) in got.iter().zip(head.logits(batch).unwrap()) {
             assert_eq!(class(got), class(&want));
@@ -165,4 +175,34 @@ fn a_committees_answer_is_the_clear_class() {
     assert!(worst < TOLERATED, "{worst:e}");
     // The masks are there: without them answers are exact to the promise.
     assert!(worst > plan.literal().error_bound, "{worst:e}");
+}
+
+/// One member of a committee gives a wrong share. What comes back is an answer by its form, and opens to nothing: the asker is told
+/// so, whoever deviates and however many tokens it asked of.
+#[test]
+fn an_answer_with_a_wrong_share_does_not_open() {
+    let mut r = rng(72);
+    let tokens: Vec<Vec<f64>> = (0..12).map(|_| real_values(&mut r, WIDTH, 1.7)).collect();
+    let head = head(&mut r, &tokens);
+    let collective = Collective { sites: 3, encryptions: 1 };
+    let policy =
+        Policy { key: KeyOwner::Collective, collective, packing: Some(Packing::Token), ..Policy::new(4) };
+    let plan = Plan::new(&head, policy).unwrap();
+    let keys = ceremony(&plan, &mut r);
+    let (server, asker) = (Server::new(&head, &plan).unwrap(), Asker::new(&plan));
+    let generator = KeyGenerator::new(plan.params());
+    let secret = generator.secret_key(&mut r);
+    let own = generator.public_key(&secret, &mut r);
+    for (batch, members) in [(&tokens[..1], [0, 1]), (&tokens[1..5], [1, 2]), (&tokens[5..7], [0, 2])] {
+        let question = asker.encrypt_public(batch, &keys.public, &mut r).unwrap();
+        let (_, answers) = server.logits(&keys.evaluation, &question[..], &mut r).unwrap();
+        let opened = |wrong| {
+            let opened = re_encrypted(&plan, &keys, members.map(PartyId), &answers, &own, (COARSE, wrong));
+            asker.open_ciphertexts(batch.len(), &opened, &secret)
+        };
+        assert!(opened(false).is_ok());
+        let refused = opened(true).unwrap_err();
+        println!("{refused}");
+        assert!(matches!(refused, Error::NotOpened { .. }), "{refused}");
+    }
 }

@@ -10,8 +10,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::hold::Holds;
 use crate::journal::{Journal, SMALL};
 use crate::{Error, Result};
 use blindscope_federation::{Blob, BlobHasher, Blobs};
@@ -28,6 +29,8 @@ pub(crate) struct Inner {
     used: AtomicU64,
     /// Names the next temporary file.
     next: AtomicU64,
+    /// Blobs that nothing durable names yet.
+    pub(crate) holds: Mutex<Holds>,
     /// Small blobs that ride with a log's entries, where one carries them.
     pub(crate) journal: OnceLock<Journal>,
 }
@@ -49,7 +52,7 @@ impl Folder {
         fs::create_dir_all(&unfinished).map_err(Error::io("make folder", &unfinished, 0))?;
         sync(root)?;
         let (used, next, journal) = (AtomicU64::new(0), AtomicU64::new(0), OnceLock::new());
-        let inner = Inner { root: root.to_owned(), limit, used, next, journal };
+        let inner = Inner { root: root.to_owned(), limit, used, next, holds: Mutex::default(), journal };
         let folder = Self(Arc::new(inner));
         let mut used = 0;
         for (_, len) in folder.entries()? {
@@ -236,6 +239,8 @@ impl Unfinished {
         let blob = self.hasher.clone().finish();
         let folder = self.folder.clone();
         let journal = folder.journal().filter(|_| blob.len <= SMALL);
+        // Before it is looked for: a deletion is over by then, or spares it.
+        folder.0.holds().finished(&blob);
         let known = folder.contains(&blob);
         if let Some(journal) = journal.filter(|_| known && folder.holds(&blob)) {
             // An unflushed copy in its place would be worse. One that was only passing rides from now on.

@@ -7,10 +7,12 @@
 mod carried;
 mod error;
 mod folder;
+mod hold;
 mod journal;
 mod log;
 mod migrations;
 
 pub use error::{Error, Result};
 pub use folder::{Checked, Folder, Unfinished};
+pub use hold::Hold;
 pub use log::{Marks, Records};

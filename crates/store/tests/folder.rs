@@ -136,6 +136,34 @@ fn what_is_not_needed_is_deleted() {
     assert_eq!(folder.used(), 100);
 }
 
+/// What arrives while something else is tidied away is not deleted before its record; once it is let go of, it is.
+#[test]
+fn what_is_held_outlives_a_tidying() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Folder::open(dir.path(), 1000).unwrap();
+    let (old, named) = (folder.keep(&[1; 100]).unwrap(), folder.keep(&[2; 100]).unwrap());
+    let first = folder.hold(&[]);
+    let early = folder.keep(&[3; 100]).unwrap();
+    let second = folder.hold(&[named]);
+    let late = folder.keep(&[4; 100]).unwrap();
+    assert_eq!(folder.tidy(Vec::new).unwrap(), 100, "the old one alone");
+    assert!(!folder.contains(&old) && [named, early, late].iter().all(|blob| folder.contains(blob)));
+    // Another hold of the same blob, and one that began before it came, keep it.
+    drop(first);
+    assert_eq!(folder.tidy(Vec::new).unwrap(), 100);
+    assert!(!folder.contains(&early) && folder.contains(&named) && folder.contains(&late));
+    // The same bytes once more count as new.
+    let third = folder.hold(&[]);
+    folder.keep(&[4; 100]).unwrap();
+    drop(second);
+    assert_eq!(folder.tidy(Vec::new).unwrap(), 100);
+    assert!(folder.contains(&late) && !folder.contains(&named));
+    drop(third);
+    assert_eq!(folder.tidy(|| vec![late]).unwrap(), 0);
+    assert_eq!(folder.tidy(Vec::new).unwrap(), 100);
+    assert_eq!(folder.used(), 0);
+}
+
 /// Files in a folder and below it.
 fn files(path: &std::path::Path) -> usize {
     let entries = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path());

@@ -96,6 +96,7 @@ async fn a_full_disk_appends_nothing() {
         job: blindscope_federation::JobId(Digest([1; 32])),
         spec: JobSpec { settings: "x".repeat(200_000).into(), ..JobSpec::named("huge") },
         sizes: Sizes { openings: 1, key_share: 1, upload: 1, sum: 1, share: 1, ..Sizes::default() },
+        line: None,
     };
     let refused = log.append(&[huge]).await;
     assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");

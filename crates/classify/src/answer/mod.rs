@@ -17,7 +17,7 @@ mod attack;
 mod open;
 pub(crate) mod shape;
 
-pub(crate) use open::logits;
+pub(crate) use open::{logits, require_answer};
 
 use rand_core::CryptoRng;
 

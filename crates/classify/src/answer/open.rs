@@ -3,9 +3,12 @@
 use super::shape::{self, PieceShape};
 use super::{Answer, Piece};
 use crate::layout::{Layout, Outer};
-use crate::{Plan, Result};
+use crate::{Error, Plan, Result};
 use blindscope_ckks::ring_switch::SmallSecret;
 use blindscope_ckks::{Complex64, Encoder};
+
+/// The part of what the modulus holds that masks on an answer stay below.
+const NOT_REAL: f64 = 64.0;
 
 impl Answer {
     /// The logits of every token, `classes` each.
@@ -84,6 +87,25 @@ fn token_logits(
                     logits.extend((0..l.classes).map(|k| slots[k * l.tokens + t].re));
                 }
             }
+        }
+    }
+    Ok(())
+}
+
+/// Refuses what is no answer, as far as its form shows it. What stands in every slot of a token-major answer is real, but for its error
+/// and the masks; of a polynomial that a wrong share was added to, parts that are not real are as large as the modulus allows: each slot of
+/// each lane passes with a chance of 2^-5. Where two logits share a slot nothing is to be seen.
+pub(crate) fn require_answer(plan: &Plan, encoder: &Encoder, pieces: &[Vec<f64>]) -> Result<()> {
+    let Some(l) = plan.token_layout() else { return Ok(()) };
+    let q0 = plan.params().q().prime(0).value() as f64;
+    let most =
+        (q0 / plan.params().scale_value(&plan.answer()) / NOT_REAL).max(2.0 * plan.literal().error_bound);
+    let count = l.lane_coefficients();
+    for lane in pieces.iter().flat_map(|p| p.chunks_exact(count)) {
+        let slots = subring_slots(plan, encoder, lane)?;
+        let found = slots.iter().take(count / 2).fold(0f64, |worst, z| worst.max(z.im.abs()));
+        if found > most {
+            return Err(Error::NotOpened { found, most });
         }
     }
     Ok(())

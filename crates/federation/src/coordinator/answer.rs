@@ -55,7 +55,7 @@ impl Coordinator {
         }
         let payload = answer.payload();
         if let Some(blob) = payload {
-            let pairs = !self.pairs.contains_key(&site);
+            let pairs = !job.pairs.contains_key(&site);
             job.check_payload(&self.study, (open, pairs), site, &blob)?;
         }
         Ok(Admission::Expected { payload })
@@ -77,8 +77,9 @@ impl Coordinator {
                 Err(Refusal::NameTaken { name: spec.name.clone(), job: known })
             };
         }
-        if self.waiting.len() >= MAX_WAITING {
-            return Err(Refusal::ManyJobs { waiting: self.waiting.len() as u64, most: MAX_WAITING as u64 });
+        let waiting = self.waiting_like(spec.kind);
+        if waiting >= MAX_WAITING {
+            return Err(Refusal::ManyJobs { waiting: waiting as u64, most: MAX_WAITING as u64 });
         }
         let (used, most) = (self.opened, self.study.literal().decryptions);
         let asked = sizes.openings.saturating_mul(spec.rounds);

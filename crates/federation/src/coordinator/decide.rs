@@ -22,12 +22,25 @@
 use super::Coordinator;
 use super::progress::{Closed, Open, Progress, State};
 use crate::job::{Basis, Job, KeyUse, Next};
-use crate::{Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SiteId, Step};
+use crate::{
+    Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SignedHeader, SiteId, Step,
+};
 
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.
     pub(crate) fn next_event(&self, now_ms: u64) -> Option<Event> {
-        let Some(job) = self.running() else { return self.start(now_ms) };
+        self.running().find_map(|job| self.next_of(job, now_ms)).or_else(|| self.start(now_ms))
+    }
+
+    /// What happens next to a job without anybody's doing, whatever others do: one that waits may be begun, if nothing forbids it.
+    pub(crate) fn next_of_job(&self, id: JobId, now_ms: u64) -> Option<Event> {
+        match self.at_work(id) {
+            Some(job) => self.next_of(job, now_ms),
+            None => Some(self.first_of(self.jobs.get(&id).filter(|_| self.may_begin(id))?, now_ms)),
+        }
+    }
+
+    fn next_of(&self, job: &Progress, now_ms: u64) -> Option<Event> {
         match &job.state {
             State::Open(open) => self.close(job, open, now_ms),
             State::Closed(closed) => self.after_close(job, closed, now_ms),
@@ -38,15 +51,19 @@ impl Coordinator {
 
     /// When [`crate::Input::Tick`] is due at the latest: a step closes then.
     pub fn deadline_ms(&self) -> Option<u64> {
-        self.running()?.open().map(|open| open.deadline_ms)
+        self.running().filter_map(|job| Some(job.open()?.deadline_ms)).min()
     }
 
     fn start(&self, now_ms: u64) -> Option<Event> {
-        let job = self.jobs.get(self.waiting.first()?)?;
-        Some(match job.kind().first() {
+        Some(self.first_of(self.jobs.get(&self.next_to_begin()?)?, now_ms))
+    }
+
+    /// How a job that waits begins.
+    fn first_of(&self, job: &Progress, now_ms: u64) -> Event {
+        match job.kind().first() {
             Phase::Upload => self.open_round(job, now_ms),
             first => self.open_to_all(job, first, now_ms),
-        })
+        }
     }
 
     /// Begins the job's round, if its key, what it starts from and the budget are there.
@@ -94,14 +111,18 @@ impl Coordinator {
     }
 
     fn over_budget(&self, job: &Progress) -> Option<Event> {
-        let (used, asked, most) = (self.opened, job.sizes.openings, self.study.literal().decryptions);
+        let (asked, most) = (job.sizes.openings, self.study.literal().decryptions);
+        let used = self.opened.saturating_add(self.reserved_beside(job, |_| true));
         let over = |used: u64, asked: u64, most: u64| {
             let failure = Failure::Budget { used, asked, most };
             (used.saturating_add(asked) > most).then_some(Event::Failed { job: job.id, failure })
         };
         // The inference key's masks were made for a number of their own.
         let own = self.inference.as_deref().filter(|_| job.kind().key() == KeyUse::Inference);
-        let own = own.and_then(|key| over(key.answered, asked, key.circuit.answers));
+        let own = own.and_then(|key| {
+            let reserved = self.reserved_beside(job, |other| other.kind().key() == KeyUse::Inference);
+            over(key.answered.saturating_add(reserved), asked, key.circuit.answers)
+        });
         own.or_else(|| over(used, asked, most))
     }
 
@@ -146,7 +167,8 @@ impl Coordinator {
         let payloads = open.payloads().count();
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
-            Phase::Ready | Phase::Void => payloads >= needed,
+            Phase::Ready => open.payloads().filter(|a| !avoided(job, a.header.site)).count() >= needed,
+            Phase::Void => payloads >= needed,
             Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => sum_step_closes(job, open, needed),
             // Here everybody is needed: one who declines ends it.
             Phase::Commit
@@ -164,7 +186,8 @@ impl Coordinator {
         // The first `needed` are enough to open; others that may still come are not missing.
         let enough = phase.closes_early() && payloads >= needed;
         let take = if enough && phase == Phase::Ready { needed } else { usize::MAX };
-        let mut committed: Vec<SiteId> = open.payloads().take(take).map(|a| a.header.site).collect();
+        let first = wanted_first(job, open.payloads());
+        let mut committed: Vec<SiteId> = first.into_iter().take(take).map(|a| a.header.site).collect();
         committed.sort_unstable();
         let missing = if enough { Vec::new() } else { open.missing() };
         Some(Event::Closed { step: open.step, committed, missing })
@@ -202,16 +225,15 @@ impl Coordinator {
         Some(Event::Failed { job: job.id, failure })
     }
 
-    /// What follows if the work at hand is a sum's and comes to nothing.
-    pub(crate) fn after_spoiled(&self, now_ms: u64) -> Option<Event> {
-        let step = self.work().map(|work| work.step())?;
-        let sums = self.running().is_some_and(|job| job.kind().key() == KeyUse::Rounds);
-        if sums { self.spoiled(step, now_ms) } else { None }
+    /// What follows if the work that a job waits for is a sum's and comes to nothing.
+    pub(crate) fn after_spoiled(&self, id: JobId, now_ms: u64) -> Option<Event> {
+        let job = self.at_work(id).filter(|job| job.kind().key() == KeyUse::Rounds)?;
+        self.spoiled(self.work_of(job)?.step(), now_ms)
     }
 
     /// What follows where a sum's set is too small after the findings, or did not open: everybody who can is asked again.
     pub(super) fn spoiled(&self, step: Step, now_ms: u64) -> Option<Event> {
-        let job = self.running()?;
+        let job = self.at_work(step.job)?;
         if step.phase == Phase::Open && step.attempt + 1 < self.study.literal().attempts.min(3) {
             return Some(self.open_again(job, step, &[], now_ms));
         }
@@ -282,13 +304,29 @@ impl Coordinator {
             Next::Done => done(job)?,
             Next::Open => {
                 // Who answered first is there, and fast.
-                let first = closed.committed.iter().take(self.study.roster().threshold());
+                let first = wanted_first(job, closed.committed.iter()).into_iter();
+                let first = first.take(self.study.roster().threshold());
                 let mut committee: Vec<SiteId> = first.map(|h| h.header.site).collect();
                 committee.sort_unstable();
                 self.open(job, Phase::Share, closed.step.attempt, committee, now_ms)
             }
         })
     }
+}
+
+/// Whether who asked wants a site in no committee.
+fn avoided(job: &Progress, site: SiteId) -> bool {
+    job.kind().avoided().contains(&site)
+}
+
+/// Answers in the order of their arrival, those of avoided sites last.
+fn wanted_first<'a>(
+    job: &Progress,
+    answers: impl Iterator<Item = &'a SignedHeader>,
+) -> Vec<&'a SignedHeader> {
+    let mut answers: Vec<_> = answers.collect();
+    answers.sort_by_key(|answer| avoided(job, answer.header.site));
+    answers
 }
 
 /// The end of a job whose result is what was combined: a head's sum, or a key.

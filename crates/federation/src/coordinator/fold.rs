@@ -23,7 +23,7 @@ impl Coordinator {
         let at_ms = record.body.at_ms;
         match &record.body.event {
             Event::Founded { study } => require(*study == self.study.digest(), "it is of another study")?,
-            Event::Submitted { job, spec, sizes } => {
+            Event::Submitted { job, spec, sizes, line } => {
                 require(spec.id(&self.study) == *job, "the job's id is not that of its file")?;
                 require(!self.names.contains_key(&spec.name), "the job's name stands twice")?;
                 Arc::make_mut(&mut self.names).insert(spec.name.clone(), *job);
@@ -34,7 +34,9 @@ impl Coordinator {
                 )?;
                 let parsed = Job::of(spec).map_err(|_| "its job file lacks what its kind needs")?;
                 let file = (spec.clone(), parsed);
-                self.jobs.insert(*job, Arc::new(Progress::new(*job, file, *sizes, at_ms)));
+                let progress =
+                    Progress { line: line.as_deref().copied(), ..Progress::new(*job, file, *sizes, at_ms) };
+                self.jobs.insert(*job, Arc::new(progress));
             }
             Event::Opened { step, key, expected, deadline_ms } => {
                 self.open_step(*step, *key, expected, *deadline_ms)?;
@@ -60,7 +62,7 @@ impl Coordinator {
                 require(round + 1 < job.spec.rounds, "the job has no further round")?;
                 job.grounds = job.opened().map(Box::new);
                 (job.round, job.input) = (round + 1, Some(*input));
-                (job.asked, job.voiding) = (false, None);
+                (job.asked, job.voiding, job.reserved) = (false, None, 0);
                 (job.opening, job.target, job.state) = (None, None, State::Between(None));
                 job.sum = None;
                 job.receipts.retain(|(step, _), _| step.round >= *round);
@@ -84,17 +86,14 @@ impl Coordinator {
     }
 
     fn running_mut(&mut self, job: JobId) -> Result<&mut Progress, &'static str> {
-        if self.running != Some(job) {
+        if !self.running.contains(&job) {
             return Err("the job is not running");
         }
         self.jobs.get_mut(&job).map(Arc::make_mut).ok_or("the job is unknown")
     }
 
     fn open_step(&mut self, step: Step, key: JobId, expected: &[SiteId], deadline_ms: u64) -> Folded {
-        if self.running.is_none() && self.waiting.first() == Some(&step.job) {
-            self.waiting.remove(0);
-            self.running = Some(step.job);
-        }
+        self.begin(step.job)?;
         self.follows_commitments(step)?;
         let begins = self.begins_with(step)?;
         let to_void = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.to_void(job));
@@ -103,6 +102,7 @@ impl Coordinator {
             !rounds || key == step.job,
             "its sums are of the former kind, which this version does not run on; found a new study",
         )?;
+        let (since, pairs) = (self.seq, self.pairs.clone());
         let job = self.running_mut(step.job)?;
         require(!matches!(job.state, State::Open(_)), "another step is open")?;
         if let Some(input) = begins {
@@ -111,18 +111,22 @@ impl Coordinator {
         let mut openings = 0;
         // Every attempt at a sum opens the same: it counts once.
         if step.phase == Phase::Share || (step.phase == Phase::Open && step.attempt == 0) {
-            openings = job.sizes.openings;
+            (openings, job.reserved) = (job.sizes.openings, 0);
             if step.attempt == 0 {
                 job.target = job.opening.as_ref().map(|o| o.sum);
             }
         }
         match step.phase {
             Phase::Void => job.voiding = Some(to_void),
-            Phase::Upload => job.asked = true,
+            Phase::Upload => {
+                (job.asked, job.reserved) = (true, job.sizes.openings);
+                job.pairs = pairs;
+            }
+            Phase::Ready => job.reserved = job.sizes.openings,
             _ => {}
         }
         let expected = expected.to_vec();
-        job.state = State::Open(Open { step, key, expected, deadline_ms, answers: Vec::new() });
+        job.state = State::Open(Open { step, key, expected, deadline_ms, since, answers: Vec::new() });
         if let (KeyUse::Inference, Some(key)) = (job.kind().key(), &mut self.inference) {
             let key = Arc::make_mut(key);
             key.answered = key.answered.saturating_add(openings);
@@ -233,16 +237,13 @@ impl Coordinator {
     }
 
     fn end(&mut self, id: JobId, state: State, at_ms: u64) -> Folded {
-        self.waiting.retain(|&w| w != id);
-        if self.running == Some(id) {
-            self.running = None;
-        }
+        self.leave(id);
         let done = matches!(state, State::Done(_));
         // A round that failed may have been opened by some of its holders, over its agreed set and no other.
         self.pass(id, !done);
         let job = self.jobs.get_mut(&id).map(Arc::make_mut).ok_or("the job is unknown")?;
         require(!job.is_over(), "the job has ended already")?;
-        job.asked = false;
+        (job.asked, job.reserved, job.pairs) = (false, 0, Arc::default());
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
         (job.target, job.sum) = (None, None);

@@ -10,6 +10,7 @@ mod decide;
 mod earlier;
 mod fold;
 mod progress;
+mod queue;
 mod task;
 mod view;
 mod work;
@@ -18,8 +19,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Output, Record, Refusal, Result, SignedHeader, Signer,
-    SiteId, Sizes, Step, Study,
+    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Line, Output, Record, Refusal, Result, SignedHeader,
+    Signer, SiteId, Sizes, Step, Study,
 };
 use blindscope_wire::Digest;
 use earlier::Earlier;
@@ -29,7 +30,7 @@ pub use answer::Admission;
 pub use view::{JobStatus, JobView, StepView};
 pub use work::{Outcome, SumWork, Work};
 
-/// Most jobs that wait at a time.
+/// Most jobs, and most questions, that wait at a time.
 const MAX_WAITING: usize = 1000;
 
 /// A study's coordinator.
@@ -42,9 +43,13 @@ pub struct Coordinator {
     head: Digest,
     jobs: BTreeMap<JobId, Arc<Progress>>,
     names: Arc<BTreeMap<String, JobId>>,
-    /// Jobs that wait, oldest first, and the one that runs.
+    /// Jobs that wait, oldest first, and those that run, in the order of their start.
     waiting: Vec<JobId>,
-    running: Option<JobId>,
+    running: Vec<JobId>,
+    /// Most jobs, and most questions, that are begun beside others.
+    beside: queue::Beside,
+    /// When each line of askers that still has questions had its last turn, by record.
+    turns: Arc<BTreeMap<Line, u64>>,
     inference: Option<Arc<InferenceKey>>,
     /// Pair keys of sums, by the site that sealed them.
     pairs: Arc<BTreeMap<SiteId, Blob>>,
@@ -78,6 +83,15 @@ pub enum Input {
         spec: JobSpec,
         /// What its steps move.
         sizes: Sizes,
+    },
+    /// An asker asks an encrypted head. Askers' lines take turns.
+    Ask {
+        /// The question's file.
+        spec: JobSpec,
+        /// What its steps move.
+        sizes: Sizes,
+        /// Whose line it stands in.
+        line: Line,
     },
     /// Somebody who may calls a job off.
     Abort {
@@ -145,7 +159,9 @@ impl Coordinator {
             jobs: BTreeMap::new(),
             names: Arc::default(),
             waiting: Vec::new(),
-            running: None,
+            running: Vec::new(),
+            beside: queue::Beside::default(),
+            turns: Arc::default(),
             inference: None,
             pairs: Arc::default(),
             earlier: Arc::default(),
@@ -197,7 +213,10 @@ impl Coordinator {
             decision.record(Event::Founded { study: self.study.digest() }, now_ms, signer);
         }
         match input {
-            Input::Submit { spec, sizes } => decision.submit(spec, *sizes, now_ms, signer)?,
+            Input::Submit { spec, sizes } => decision.submit((spec, *sizes, None), now_ms, signer)?,
+            Input::Ask { spec, sizes, line } => {
+                decision.submit((spec, *sizes, Some(*line)), now_ms, signer)?;
+            }
             Input::Abort { job } => {
                 if let Some(event) = self.abort(*job)? {
                     decision.record(event, now_ms, signer);
@@ -240,18 +259,24 @@ impl Coordinator {
         self.opened
     }
 
-    /// The job that runs, and its round.
-    pub fn round_at_work(&self) -> Option<(JobId, u64)> {
-        self.running().map(|job| (job.id, job.round))
+    /// The jobs that run, in the order of their start, each with its round.
+    pub fn rounds_at_work(&self) -> Vec<(JobId, u64)> {
+        self.running().map(|job| (job.id, job.round)).collect()
     }
 
     /// Whether every job has ended.
     pub fn is_idle(&self) -> bool {
-        self.running.is_none() && self.waiting.is_empty()
+        self.running.is_empty() && self.waiting.is_empty()
     }
 
-    fn running(&self) -> Option<&Progress> {
-        self.jobs.get(&self.running?).map(AsRef::as_ref)
+    /// Jobs that run, in the order of their start.
+    fn running(&self) -> impl Iterator<Item = &Progress> + Clone {
+        self.running.iter().filter_map(|id| self.jobs.get(id)).map(AsRef::as_ref)
+    }
+
+    /// A job that runs.
+    fn at_work(&self, id: JobId) -> Option<&Progress> {
+        self.running().find(|job| job.id == id)
     }
 }
 
@@ -267,8 +292,7 @@ impl Decision {
 
     fn submit(
         &mut self,
-        spec: &JobSpec,
-        sizes: Sizes,
+        (spec, sizes, line): (&JobSpec, Sizes, Option<Line>),
         now_ms: u64,
         signer: &dyn Signer,
     ) -> std::result::Result<(), Refusal> {
@@ -279,7 +303,11 @@ impl Decision {
             return Err(Refusal::FormerJob { kind: spec.kind });
         }
         if !known {
-            self.record(Event::Submitted { job, spec: spec.clone(), sizes }, now_ms, signer);
+            self.record(
+                Event::Submitted { job, spec: spec.clone(), sizes, line: line.map(Box::new) },
+                now_ms,
+                signer,
+            );
         }
         Ok(())
     }

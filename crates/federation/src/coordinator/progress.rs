@@ -1,11 +1,12 @@
 //! How far one job is.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::job::{Basis, Job, Kind};
+use crate::job::{Basis, Job, KeyUse, Kind};
 use crate::{
-    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Missing, NamedSet, Opening, Output, Phase,
-    Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
+    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Line, Missing, NamedSet, Opening, Output,
+    Phase, Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 
@@ -37,6 +38,14 @@ pub(super) struct Progress {
     pub(super) evaluation_keys: Option<Blob>,
     /// Whether sites were asked to upload in the round at work.
     pub(super) asked: bool,
+    /// Ciphertexts that the round at work will have opened once its opening begins; nothing before its uploads and after that.
+    pub(super) reserved: u64,
+    /// Pair keys of sums that were here when the round at work asked for uploads: another job's may come meanwhile.
+    pub(super) pairs: Arc<BTreeMap<SiteId, Blob>>,
+    /// Of a sum, what stands for the values of its first round.
+    pub(super) values: Option<Digest>,
+    /// Of a question, the line of its asker.
+    pub(super) line: Option<Line>,
     /// Failed rounds of the input at work that this job has asked its sites to declare void, once it has.
     pub(super) voiding: Option<Vec<(JobId, u64)>>,
     /// The round of a sum at work, once its uploads were read.
@@ -106,6 +115,8 @@ pub(super) struct Open {
     pub(super) key: JobId,
     pub(super) expected: Vec<SiteId>,
     pub(super) deadline_ms: u64,
+    /// The record that opened it.
+    pub(super) since: u64,
     /// Answers in the order of their arrival.
     pub(super) answers: Vec<SignedHeader>,
 }
@@ -164,10 +175,12 @@ impl Closed {
 impl Progress {
     /// A job that waits for its turn.
     pub(super) fn new(id: JobId, (spec, job): (JobSpec, Job), sizes: Sizes, submitted_ms: u64) -> Self {
+        let values = (job.kind().key() == KeyUse::Rounds).then(|| spec.input(None));
         Self {
             id,
             spec,
             job,
+            values,
             sizes,
             submitted_ms,
             ended_ms: None,
@@ -181,6 +194,9 @@ impl Progress {
             output: None,
             evaluation_keys: None,
             asked: false,
+            reserved: 0,
+            pairs: Arc::default(),
+            line: None,
             voiding: None,
             sum: None,
             missing: Vec::new(),

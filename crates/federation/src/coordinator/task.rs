@@ -3,17 +3,30 @@
 use super::Coordinator;
 use super::progress::{Open, Progress, State};
 use crate::job::{Basis, KeyUse};
-use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, Phase, SiteId, Step, Task};
+use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, JobSpec, Phase, SiteId, Step, Task};
 use blindscope_wire::Digest;
 
 impl Coordinator {
-    /// What a site is asked now, if anything.
+    /// What a site is asked now, if anything: the step that was opened first.
     pub fn task_for(&self, site: SiteId) -> Option<Task> {
-        let job = self.running()?;
-        let open = job.open()?;
-        if !open.expected.contains(&site) || open.answer(site).is_some() {
-            return None;
-        }
+        self.task_among(site, |_, _| true)
+    }
+
+    /// What a site is asked now of these jobs, if anything: of their steps the one that was opened first, so that no job waits for
+    /// another that always has something to ask.
+    pub fn task_among(&self, site: SiteId, wanted: impl Fn(JobId, &JobSpec) -> bool) -> Option<Task> {
+        let mut asked: Vec<_> = self.asked_of(site).filter(|(job, _)| wanted(job.id, &job.spec)).collect();
+        asked.sort_by_key(|(_, open)| open.since);
+        asked.into_iter().find_map(|(job, open)| self.task_of(site, job, open))
+    }
+
+    /// Steps that a site is asked in and has not answered.
+    fn asked_of(&self, site: SiteId) -> impl Iterator<Item = (&Progress, &Open)> {
+        let open = self.running().filter_map(|job| Some((job, job.open()?)));
+        open.filter(move |(_, open)| open.expected.contains(&site) && open.answer(site).is_none())
+    }
+
+    fn task_of(&self, site: SiteId, job: &Progress, open: &Open) -> Option<Task> {
         let (phase, rounds) = (open.step.phase, job.kind().key() == KeyUse::Rounds);
         Some(Task {
             study: self.study.digest(),
@@ -60,7 +73,7 @@ impl Coordinator {
                 Ask::Trial { public_key: job.output.as_ref()?.shared, string: job.string(open.step) }
             }
             Phase::Upload => {
-                let pairs = job.kind().key() == KeyUse::Rounds && !self.pairs.contains_key(&site);
+                let pairs = job.kind().key() == KeyUse::Rounds && !job.pairs.contains_key(&site);
                 let (voids, settled) = self.told(job, site);
                 Ask::Upload { public_key, input: job.input, pairs, voids, settled }
             }
@@ -95,7 +108,10 @@ impl Coordinator {
         let result = |job: &Progress| matches!(&job.state, State::Done(blob) if named(blob));
         self.inference.as_deref().is_some_and(|k| named(&k.public_key))
             || self.jobs.values().any(|job| result(job))
-            || self.task_for(site).is_some_and(|task| task.inputs().iter().any(named))
+            || self
+                .asked_of(site)
+                .filter_map(|(job, open)| self.task_of(site, job, open))
+                .any(|task| task.inputs().iter().any(named))
     }
 
     /// Whether somebody who asks may fetch this blob: the public key that questions are encrypted under, or an answer, which is
@@ -181,6 +197,7 @@ impl Progress {
         let second = self.output.iter().filter_map(|o| o.second.as_ref()).map(|s| s.sum);
         let opening = self.opening.iter().map(|o| o.sum);
         let own = self.input.into_iter().chain(self.target).chain(self.evaluation_keys);
+        let own = own.chain(self.pairs.values().copied());
         let sums = self.sum_blobs().chain(self.grounds.iter().flat_map(|grounds| grounds.blobs()));
         accepted
             .chain(output)

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
 use super::progress::{Progress, State};
-use crate::{Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase, Record, SiteId, Step};
+use crate::{
+    Blob, Confirmed, Event, Failure, JobId, JobKind, JobSpec, Missing, Phase, Record, SignedHeader, SiteId,
+    Step,
+};
 
 /// One job, as shown.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,6 +31,9 @@ pub struct JobView {
     pub status: JobStatus,
     /// Who was missing when and why, oldest first.
     pub missing: Vec<(Step, Missing)>,
+    /// Of a question that was answered, the shares that the answer is made of, as their sites signed them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shares: Vec<SignedHeader>,
 }
 
 /// How far a job is.
@@ -148,6 +154,22 @@ impl Coordinator {
             rounds: job.spec.rounds,
             status,
             missing: job.missing.clone(),
+            shares: shares(job),
         }
     }
+}
+
+/// The shares that a question's answer was made of.
+fn shares(job: &Progress) -> Vec<SignedHeader> {
+    if !job.is_question() || !matches!(job.state, State::Done(_)) {
+        return Vec::new();
+    }
+    let shares = job.receipts.iter().filter(|((step, _), _)| step.phase == Phase::Share);
+    let of = |((step, _), record): (&(Step, SiteId), &Record)| match &record.body.event {
+        Event::Accepted { answer } => Some((step.attempt, answer.clone())),
+        _ => None,
+    };
+    let shares: Vec<_> = shares.filter_map(of).filter(|(_, share)| share.payload().is_some()).collect();
+    let last = shares.iter().map(|(attempt, _)| *attempt).max();
+    shares.into_iter().filter(|(attempt, _)| Some(*attempt) == last).map(|(_, share)| share).collect()
 }

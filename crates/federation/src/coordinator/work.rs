@@ -270,10 +270,19 @@ impl Work {
 }
 
 impl Coordinator {
-    /// The work at hand. The same until its result is handled.
+    /// The first of the [`Self::works`] at hand.
     pub fn work(&self) -> Option<Work> {
-        let job = self.running()?;
-        let closed = self.pending()?;
+        self.works().next()
+    }
+
+    /// The work at hand, of each job that waits for some. Each is the same until its result is handled, whatever other jobs do.
+    pub fn works(&self) -> impl Iterator<Item = Work> + '_ {
+        self.running().filter_map(|job| self.work_of(job))
+    }
+
+    /// The work that a job waits for.
+    pub(super) fn work_of(&self, job: &Progress) -> Option<Work> {
+        let closed = job.pending()?;
         let (step, spec, blobs) = (closed.step, job.spec.clone(), closed.blobs());
         match step.phase {
             Phase::Commit => Some(Work::Commit { step, spec, commitments: blobs, string: job.string(step) }),
@@ -289,7 +298,7 @@ impl Coordinator {
             }
             Phase::Promise | Phase::Parts => None,
             Phase::Upload if job.kind().key() == KeyUse::Rounds => {
-                let pairs = self.pairs.iter().map(|(site, blob)| (*site, *blob)).collect();
+                let pairs = job.pairs.iter().map(|(site, blob)| (*site, *blob)).collect();
                 Some(Work::Intake { step, spec, input: job.input, uploads: blobs, pairs })
             }
             Phase::Void => {
@@ -332,14 +341,6 @@ impl Coordinator {
         }
     }
 
-    /// The closed step whose payloads are not combined yet. Too few never stay here: a step or the job follows at once.
-    fn pending(&self) -> Option<&Closed> {
-        match &self.running()?.state {
-            State::Closed(closed) => Some(closed),
-            _ => None,
-        }
-    }
-
     /// What the end of work records.
     pub(super) fn work_done(&self, input: &Input, now_ms: u64) -> Result<Event, Refusal> {
         let (Input::Combined { step, .. }
@@ -352,11 +353,12 @@ impl Coordinator {
         };
         let step = *step;
         let refusal = Refusal::NoSuchWork { step };
-        let closed = self.pending().filter(|c| c.step == step).ok_or_else(|| refusal.clone())?;
+        let progress = self.at_work(step.job).ok_or_else(|| refusal.clone())?;
+        let closed = progress.pending().filter(|c| c.step == step).ok_or_else(|| refusal.clone())?;
         let job = step.job;
-        let last = self.running().is_some_and(|j| j.round + 1 >= j.spec.rounds);
+        let last = progress.round + 1 >= progress.spec.rounds;
         let opens = matches!(step.phase, Phase::Share | Phase::Open);
-        let sums = self.running().is_some_and(|j| j.kind().key() == KeyUse::Rounds);
+        let sums = progress.kind().key() == KeyUse::Rounds;
         match input {
             Input::Combined { output, .. } if !opens => {
                 if !self.fits(step, output) {
@@ -371,7 +373,7 @@ impl Coordinator {
                 Ok(Event::Advanced { job, round: step.round, input: *input })
             }
             // A question is evaluated before it is opened.
-            Input::Stuck { .. } if !opens && self.running().is_some_and(Progress::is_question) => {
+            Input::Stuck { .. } if !opens && progress.is_question() => {
                 Ok(Event::Failed { job, failure: Failure::Advance { round: step.round } })
             }
             Input::Opened { .. } | Input::Stuck { .. } if opens => {
@@ -394,7 +396,7 @@ impl Coordinator {
 
     /// Whether an output has what its step combines, and nothing else.
     fn fits(&self, step: Step, output: &Output) -> bool {
-        let Some(job) = self.running() else { return false };
+        let Some(job) = self.at_work(step.job) else { return false };
         let (parties, kind) = (self.study.roster().parties(), job.kind());
         let each = match step.phase {
             Phase::Commit => parties,
@@ -415,6 +417,14 @@ impl Coordinator {
 }
 
 impl Progress {
+    /// The closed step whose payloads are not combined yet. Too few never stay here: a step or the job follows at once.
+    fn pending(&self) -> Option<&Closed> {
+        match &self.state {
+            State::Closed(closed) => Some(closed),
+            _ => None,
+        }
+    }
+
     fn sum_work(&self, step: Step, openings: Vec<(SiteId, Blob)>) -> Option<SumWork> {
         let sum = self.sum.as_ref()?;
         let (named, commitment) = sum.named.as_ref()?;

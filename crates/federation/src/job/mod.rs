@@ -146,6 +146,11 @@ pub(crate) trait Kind {
         None
     }
 
+    /// Holders that are to be in a committee only where there are too few others.
+    fn avoided(&self) -> &[SiteId] {
+        &[]
+    }
+
     /// Whether sites ever help to open what it computes.
     fn opens(&self) -> bool {
         false

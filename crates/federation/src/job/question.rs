@@ -137,6 +137,10 @@ impl Kind for QuestionJob {
         Some(&self.question.holders)
     }
 
+    fn avoided(&self) -> &[SiteId] {
+        &self.question.avoided
+    }
+
     fn opens(&self) -> bool {
         true
     }

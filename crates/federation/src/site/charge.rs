@@ -19,6 +19,8 @@ pub(super) struct Charge {
     sent: BTreeMap<(JobId, u64), u64>,
     /// Rounds of sums that have one, by name.
     rounds: BTreeMap<Digest, (JobId, u64)>,
+    /// Of tasks at work that will count, by job: nothing that is kept.
+    reserved: BTreeMap<JobId, u64>,
 }
 
 impl Charge {
@@ -28,7 +30,20 @@ impl Charge {
 
     /// What counts beside what is asked: a round's later steps do not count it anew.
     pub(super) fn beside(&self, step: Step) -> u64 {
-        self.total.saturating_sub(self.counted(step))
+        let reserved = self.reserved.iter().filter(|(job, _)| **job != step.job).map(|(_, openings)| *openings);
+        reserved.fold(self.total.saturating_sub(self.counted(step)), u64::saturating_add)
+    }
+
+    /// A task that will count is at work.
+    pub(super) fn reserve(&mut self, step: Step, openings: u64) {
+        if matches!(step.phase, Phase::Upload | Phase::Open | Phase::Share) {
+            self.reserved.insert(step.job, openings.saturating_sub(self.counted(step)));
+        }
+    }
+
+    /// A task's answer is staged, and counted where it counts.
+    pub(super) fn settle(&mut self, job: JobId) {
+        self.reserved.remove(&job);
     }
 
     /// What was counted of a step before it: its round's contribution. Another share of the same counts anew.

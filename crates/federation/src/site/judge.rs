@@ -37,7 +37,8 @@ impl Site {
         require(there, Objection::NoSuchStep { step })?;
         let job = Job::of(&task.spec).map_err(|_| Objection::JobFile)?;
         let kind = job.kind();
-        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, self.charge.beside(step));
+        let charged = self.charge.beside(step);
+        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, charged);
         policy.map_err(Objection::Policy)?;
         let (spent, _) = self.privacy_spent(step.job);
         self.policy.allows_privacy(&task.spec, spent).map_err(Objection::Policy)?;

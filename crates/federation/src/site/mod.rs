@@ -8,6 +8,7 @@ mod ceremony;
 mod charge;
 mod judge;
 mod mark;
+mod newest;
 mod objection;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,10 +66,12 @@ pub struct Site {
     answered: BTreeMap<JobId, u64>,
     /// What each job with noise may give away.
     privacy: BTreeMap<JobId, (Epsilon, Delta)>,
+    /// The same of jobs whose contribution is being made: nothing that is kept.
+    privacy_reserved: BTreeMap<JobId, (Epsilon, Delta)>,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
-    /// Job and round of the newest answer: a coordinator asks about one at a time, so older ones are over.
-    newest: Option<(JobId, u64)>,
+    /// Job and round of the newest answers: what is older is over.
+    newest: newest::Newest,
 }
 
 /// What to do about a task.
@@ -139,9 +142,10 @@ impl Site {
             in_sums: Arc::default(),
             answered: BTreeMap::new(),
             privacy: BTreeMap::new(),
+            privacy_reserved: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
-            newest: None,
+            newest: newest::Newest::default(),
         };
         for (seq, mark) in marks.into_iter().enumerate() {
             site.apply(&mark).map_err(|reason| Error::Corrupt { seq: seq as u64, reason })?;
@@ -198,7 +202,9 @@ impl Site {
                 if self.staged.get(&header.step).is_some_and(|known| known.header != *header) {
                     return Err("another answer to this step is staged");
                 }
-                self.newest = Some((header.step.job, header.step.round));
+                self.charge.settle(header.step.job);
+                self.privacy_reserved.remove(&header.step.job);
+                self.newest.answered(header);
                 self.staged.insert(header.step, answer.clone());
             }
             Mark::Start { head, input } => {
@@ -300,6 +306,15 @@ impl Site {
         Err(refused())
     }
 
+    /// What others can open, or this site opens, is about to be made: until its answer is staged, what is judged meanwhile is judged as
+    /// if it were made already.
+    pub fn begin(&mut self, task: &Task) {
+        self.charge.reserve(task.step, task.sizes.openings);
+        if let (Phase::Upload, Some(privacy)) = (task.step.phase, &task.spec.privacy) {
+            self.privacy_reserved.insert(task.step.job, (privacy.epsilon, privacy.delta));
+        }
+    }
+
     /// The study.
     pub fn study(&self) -> &Study {
         &self.study
@@ -367,14 +382,14 @@ impl Site {
     ///
     /// Losses of jobs add up; the sum is a bound that always holds, if not the tightest.
     pub fn privacy_spent(&self, without: JobId) -> (Epsilon, Delta) {
-        let others = self.privacy.iter().filter(|(job, _)| **job != without);
+        let reserved = self.privacy_reserved.iter().filter(|(job, _)| !self.privacy.contains_key(job));
+        let others = self.privacy.iter().chain(reserved).filter(|(job, _)| **job != without);
         others.fold((Epsilon::NONE, Delta::NONE), |(e, d), (_, spent)| (e.and(spent.0), d.and(spent.1)))
     }
 
-    /// Answers of the newest round that are signed and not acknowledged. Those of older rounds come too late.
+    /// Answers of the newest rounds that are signed and not acknowledged. Those of older rounds come too late.
     pub fn unacknowledged(&self) -> impl Iterator<Item = &SignedHeader> {
-        let open =
-            |step: &Step| self.newest == Some((step.job, step.round)) && !self.acknowledged.contains(step);
+        let open = |step: &Step| self.newest.has(step) && !self.acknowledged.contains(step);
         self.staged.iter().filter(move |(step, _)| open(step)).map(|(_, answer)| answer)
     }
 
@@ -382,9 +397,10 @@ impl Site {
     pub fn needed_blobs(&self) -> Vec<Blob> {
         let own = |k: &HeldKey| [Some(k.public_key), Some(k.bundle), k.evaluation_keys];
         let keys = self.keys.values().flat_map(own).flatten();
-        // Of a large sum the site evaluates what it uploaded.
-        let own = self.newest.map(|(job, round)| Step { job, round, attempt: 0, phase: Phase::Upload });
-        let own = own.and_then(|step| self.staged.get(&step)?.payload());
+        // Of a large sum the site evaluates what it uploaded, before it signs the set.
+        let signed = |step: &Step| self.staged.contains_key(&Step { phase: Phase::Agree, ..*step });
+        let own = self.newest.uploads().filter(|step| !signed(step));
+        let own = own.filter_map(|step| self.staged.get(&step)?.payload());
         let keys = keys.chain(self.checked.values().flatten().copied()).chain(own);
         let mut needed: Vec<Blob> =
             keys.chain(self.unacknowledged().filter_map(SignedHeader::payload)).collect();

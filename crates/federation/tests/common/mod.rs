@@ -182,12 +182,15 @@ impl<'a> Desk<'a> {
             Ask::Trial { .. } => blob(seed, trials(self.fixture, site) * SIZES.trial),
             Ask::Relin { .. } => blob(seed, SIZES.relin),
             Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
-            Ask::Upload { .. } => match &task.spec.question {
+            Ask::Upload { pairs, .. } => match &task.spec.question {
                 Some(q) => {
                     let len = payload::upload_len(&self.fixture.study, q, SiteId(site), SIZES.upload);
                     blob(seed, len.unwrap())
                 }
-                None => self.upload(seed),
+                None => {
+                    let others = (self.fixture.sites.len() as u64 - 1) * PAIRING_LEN as u64;
+                    blob(seed, SIZES.upload + if *pairs { others } else { 0 })
+                }
             },
             Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
             Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),

@@ -1,12 +1,14 @@
 //! One site deviates, or one step goes wrong for everybody, with real encryption: whose fault it was is in the log, and what is to follow
 //! follows.
 
-use crate::common::{Fixture, fixture, job};
+use crate::common::{Fixture, encrypted_head, fixture, inference_keys, job};
 use crate::real::Real;
-use crate::world::{Faults, World};
+use crate::world::{self, Faults, World, committed};
 use crate::{LIMIT_MS, check};
 use blindscope_federation::sums::{Agreement, SumRound, Vouch};
-use blindscope_federation::{Ask, Blob, Cause, JobKind, JobSpec, JobStatus, Phase, SiteId, Step, Task};
+use blindscope_federation::{
+    Ask, Blob, Cause, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, Step, Task, check_shares,
+};
 
 fn calm() -> Faults {
     Faults { delay_ms: 20, ..Faults::default() }
@@ -229,4 +231,51 @@ fn who_signs_without_an_upload_of_its_own_checks_the_start() {
     // It has uploaded, by its marks; so it knows the start.
     let (done, out) = shown(&fixture, &lost, &|_, task| task);
     assert!(done && out.iter().all(|(site, ..)| *site == SiteId(3)), "{out:?}");
+}
+
+fn view(world: &World<'_, Real<'_>>, name: &str) -> JobView {
+    let coordinator = world.coordinator();
+    coordinator.job(coordinator.job_named(name).unwrap()).unwrap()
+}
+
+/// A site re-encrypts answers wrongly, and neither coordinator nor sites can see it: the answer is the asker's alone. It opens to
+/// nothing; the shares that it is made of are signed, so the asker knows of whom; and the next question is answered without that site.
+#[test]
+fn who_gives_a_wrong_share_of_an_answer_has_signed_it_and_is_left_out_next_time() {
+    let fixture = fixture(3, 2, 2, 75);
+    let sum = job("pooled", JobKind::Fedavg, 1);
+    let ask = || JobSpec::named(world::ASK);
+    let jobs = vec![inference_keys("inference"), sum.clone(), encrypted_head("head", "pooled"), ask(), ask()];
+    let compute = Real::new(&fixture.study, &fixture.sealing, sum);
+    let forged = |site: SiteId, task: &Task, mut payload: Vec<u8>| {
+        if site == SiteId(1) && task.step.phase == Phase::Share {
+            // Residues stay residues: what is sent is a share, of something else.
+            let half = payload.len() / 2;
+            payload[half..].iter_mut().for_each(|byte| *byte ^= 1);
+        }
+        payload
+    };
+    let mut world = World::new(&fixture, &compute, jobs, calm(), 12);
+    world.forged = Some(&forged);
+    world.avoided = vec![vec![SiteId(0)], vec![SiteId(1)]];
+    assert!(world.run(LIMIT_MS));
+    let set = committed(&world.log, view(&world, "head").id).remove(0);
+    let bytes = |name: &str| match view(&world, name).status {
+        JobStatus::Done { result } => world.disk[&result.digest].clone(),
+        other => panic!("{name}: {other:?}"),
+    };
+    let start = bytes("pooled");
+    let opens = |name: &str| compute.answers(&set, &bytes(name), &start);
+    let (wrong, right) = (view(&world, "question"), view(&world, "question-1"));
+    assert!(!opens("question") && opens("question-1"));
+    let by = |view: &JobView| check_shares(&fixture.study, view.id, &view.shares).unwrap();
+    assert_eq!((by(&wrong), by(&right)), (vec![SiteId(1), SiteId(2)], vec![SiteId(0), SiteId(2)]));
+    // Nobody is held to what it has not signed for this question.
+    let refused = |shares: &[_]| check_shares(&fixture.study, wrong.id, shares).is_err();
+    assert!(refused(&right.shares) && refused(&wrong.shares[..1]) && refused(&[]));
+    let mut forged = wrong.shares.clone();
+    forged[0].header.site = SiteId(0);
+    assert!(refused(&forged));
+    let twice = [wrong.shares[0].clone(), wrong.shares[0].clone()];
+    assert!(refused(&twice));
 }

@@ -20,7 +20,7 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindscope_federation::{Coordinator, JobKind, JobStatus, JobView, Record, verify};
+use blindscope_federation::{Coordinator, Event, JobKind, JobStatus, JobView, Record, verify};
 use real::Real;
 use toy::{Compute, Toy};
 use world::{Faults, World, committed};
@@ -259,6 +259,93 @@ fn crashes_alone_change_no_byte() {
     }
     println!("{count} seeds: {finished} of {} sums done", 3 * count);
     assert!(finished > count * 28 / 10);
+}
+
+/// A learning job of many rounds, jobs of other values beside it, questions while it runs, and the first job's values again.
+fn many() -> Vec<blindscope_federation::JobSpec> {
+    let ask = || blindscope_federation::JobSpec::named(world::ASK);
+    vec![
+        common::inference_keys("inference"),
+        common::job("pooled", JobKind::Statistics, 1),
+        common::encrypted_head("head", "pooled"),
+        common::job("rounds", JobKind::Fedavg, 6),
+        common::job("means", JobKind::ClsMean, 1),
+        ask(),
+        common::job("again", JobKind::Statistics, 1),
+        ask(),
+        common::job("counts", JobKind::Metrics, 1),
+        ask(),
+    ]
+}
+
+/// Steps of other jobs that a log has between a job's first step and its end.
+fn between(log: &[Record], job: blindscope_federation::JobId) -> usize {
+    let of = |r: &Record| match &r.body.event {
+        Event::Opened { step, .. } => Some(step.job),
+        _ => None,
+    };
+    let opened: Vec<_> = log.iter().filter_map(of).collect();
+    let first = opened.iter().position(|id| *id == job).unwrap_or(0);
+    let last = opened.iter().rposition(|id| *id == job).unwrap_or(0);
+    opened[first..=last].iter().filter(|id| **id != job).count()
+}
+
+/// Whatever the faults, jobs and questions side by side keep what one after the other keeps; two jobs of the same values never run beside
+/// each other.
+#[test]
+fn side_by_side_whatever_happens_the_sum_is_exact() {
+    let fixture = common::fixture(5, 3, 3, 6);
+    let compute = Toy { study: &fixture.study, sites: 5 };
+    let (count, mut finished, mut questions, mut at_once) = (seeds(300), 0, 0, 0);
+    for seed in 0..count {
+        let mut world = World::new(&fixture, &compute, many(), faults(seed), seed).side_by_side(4, 2);
+        assert!(world.run(LIMIT_MS), "seed {seed}: {:#?}", world.coordinator().jobs());
+        let views = check(&world, &fixture.study, &compute, seed);
+        let (one, other) = (named(&views, "pooled").id, named(&views, "again").id);
+        let opened = |id| {
+            let of = |r: &Record| matches!(&r.body.event, Event::Opened { step, .. } if step.job == id);
+            (world.log.iter().position(of), world.log.iter().rposition(of))
+        };
+        if let ((_, Some(end)), (Some(begin), _)) = (opened(one), opened(other)) {
+            assert!(end < begin, "seed {seed}: the same values in two rounds at once");
+        }
+        finished += done(&views) as u64;
+        questions += answered(&views);
+        at_once += u64::from(world.most_at_once > 2);
+    }
+    println!(
+        "{count} seeds: {finished} of {} jobs done, {questions} questions answered, {at_once} with three at once",
+        10 * count
+    );
+    assert!(finished > count * 4 && questions >= count / 4 && at_once > count / 2);
+}
+
+/// Jobs side by side, on machines that stop at any write, give the bytes of jobs one after the other on machines that do not.
+#[test]
+fn side_by_side_gives_the_bytes_of_one_after_the_other() {
+    let fixture = common::fixture(4, 2, 4, 8);
+    let compute = Toy { study: &fixture.study, sites: 4 };
+    let (count, mut finished, mut beside) = (seeds(100), 0, 0);
+    for seed in 0..count {
+        let calm = Faults { delay_ms: 20, ..Faults::default() };
+        let mut serial = World::new(&fixture, &compute, many(), calm, seed);
+        let stormy = Faults { crash: 15, ..calm };
+        let mut parallel = World::new(&fixture, &compute, many(), stormy, seed).side_by_side(4, 2);
+        assert!(serial.run(LIMIT_MS) && parallel.run(LIMIT_MS), "seed {seed}");
+        let (one, other) = (results(&serial), results(&parallel));
+        assert_eq!(one.len(), 5, "seed {seed}");
+        for (name, bytes) in &other {
+            assert_eq!(one.get(name), Some(bytes), "seed {seed}: {name}");
+        }
+        finished += other.len() as u64;
+        let views = check(&parallel, &fixture.study, &compute, seed);
+        beside += u64::from(between(&parallel.log, named(&views, "rounds").id) > 0);
+    }
+    println!(
+        "{count} seeds: {finished} of {} sums done, {beside} with steps between those of another",
+        5 * count
+    );
+    assert!(finished > count * 9 / 2 && beside > count * 9 / 10);
 }
 
 /// A prefix of a log replays to the state that the coordinator had then.

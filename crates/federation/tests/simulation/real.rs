@@ -208,6 +208,7 @@ impl Compute for Real<'_> {
             pieces: 1,
             ciphertexts: 1,
             masks: Digest([3; 32]),
+            avoided: Vec::new(),
         };
         let (kind, circuit) = (JobKind::Question, Some(key.circuit.clone().into()));
         let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named("question") };
@@ -287,7 +288,7 @@ impl Compute for Real<'_> {
 
 impl Real<'_> {
     /// Whether an answer under the asker's key is the product of the tokens with exactly these sites' head.
-    fn answers(&self, committed: &[SiteId], bytes: &[u8], start: &[u8]) -> bool {
+    pub(crate) fn answers(&self, committed: &[SiteId], bytes: &[u8], start: &[u8]) -> bool {
         let params = self.params();
         let answer = read_ciphertexts(self.study, &circuit(), &[Level(0)], bytes).unwrap();
         let got = Decryptor::new(&self.asker).decrypt(&answer[0]).unwrap();

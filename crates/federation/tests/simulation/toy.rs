@@ -178,6 +178,7 @@ impl Compute for Toy<'_> {
             pieces: 1,
             ciphertexts: 1,
             masks: Digest([3; 32]),
+            avoided: Vec::new(),
         };
         let circuit = Some(coordinator.inference_key()?.circuit.clone().into());
         let kind = JobKind::Question;

@@ -9,8 +9,9 @@ use rand_core::{Rng, SeedableRng};
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobSpec, Mark, NamedSet, Order,
-    Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step, Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobKind, JobSpec, Line, Mark,
+    NamedSet, Order, Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step,
+    Task, Work,
 };
 use blindscope_wire::Digest;
 
@@ -88,6 +89,14 @@ pub(crate) struct World<'a, C> {
     pub(crate) opened: Vec<(SiteId, Step, Digest)>,
     pub(crate) crashes: u64,
     pub(crate) refusals: BTreeMap<&'static str, u64>,
+    /// Jobs and questions that are at work at a time at most, and the most that were.
+    beside: (u32, u32),
+    pub(crate) most_at_once: usize,
+    /// Work that was named once, until it is done: it stays what it is, whatever other jobs do.
+    named: BTreeMap<Step, Work>,
+    asked: u64,
+    /// Sites that each question, in order, is to be answered without.
+    pub(crate) avoided: Vec<Vec<SiteId>>,
     /// What the coordinator shows a site instead of its task.
     pub(crate) shown: Option<&'a dyn Fn(SiteId, Task) -> Task>,
     /// Answers that never arrive.
@@ -123,6 +132,11 @@ impl<'a, C: Compute> World<'a, C> {
             opened: Vec::new(),
             crashes: 0,
             refusals: BTreeMap::new(),
+            beside: (1, 1),
+            most_at_once: 0,
+            named: BTreeMap::new(),
+            asked: 0,
+            avoided: Vec::new(),
             shown: None,
             lost: None,
             forged: None,
@@ -134,6 +148,13 @@ impl<'a, C: Compute> World<'a, C> {
         world.at(0, Message::WakeCoordinator);
         world.at(0, Message::WakeClient);
         world
+    }
+
+    /// The same world, with so many jobs and questions at a time.
+    pub(crate) fn side_by_side(mut self, jobs: u32, questions: u32) -> Self {
+        self.beside = (jobs, questions);
+        self.coordinator = self.coordinator.map(|c| c.side_by_side(jobs, questions));
+        self
     }
 
     /// Runs until every job has ended; false where that takes longer than `limit_ms`.
@@ -205,7 +226,7 @@ impl<'a, C: Compute> World<'a, C> {
             }
             Message::Submitted(name) => self.pending.retain(|spec| spec.name != name),
             Message::Poll(site) => {
-                if let Some(mut task) = self.coordinator.as_ref().and_then(|c| c.task_for(site)) {
+                if let Some(mut task) = self.task_of(site) {
                     if let Some(shown) = self.shown {
                         task = shown(site, task);
                     }
@@ -215,7 +236,12 @@ impl<'a, C: Compute> World<'a, C> {
             Message::Submit(spec) => {
                 let sizes = self.compute.sizes(&spec);
                 let name = spec.name.clone();
-                if let Some(Ok(_)) = self.handle(Input::Submit { spec, sizes }) {
+                let line = Line(Digest([(self.asked % 2) as u8; 32]));
+                let input = match spec.kind {
+                    JobKind::Question => Input::Ask { spec, sizes, line },
+                    _ => Input::Submit { spec, sizes },
+                };
+                if let Some(Ok(_)) = self.handle(input) {
                     self.send(|| Message::Submitted(name.clone()));
                 }
             }
@@ -225,14 +251,40 @@ impl<'a, C: Compute> World<'a, C> {
         }
     }
 
-    /// Puts a real question in the place of [`ASK`], once every job before it has ended; drops it where there is no head.
+    /// A site's task; where several jobs ask it, of any of them.
+    fn task_of(&mut self, site: SiteId) -> Option<Task> {
+        let coordinator = self.coordinator.as_ref()?;
+        let rounds = coordinator.rounds_at_work();
+        self.most_at_once = self.most_at_once.max(rounds.len());
+        if rounds.len() < 2 {
+            return coordinator.task_for(site);
+        }
+        let (chosen, _) = rounds[(self.rng.next_u64() % rounds.len() as u64) as usize];
+        coordinator.task_among(site, |job, _| job == chosen)
+    }
+
+    /// Puts a real question in the place of [`ASK`], once every job before it has ended, or the head has where jobs are side by side;
+    /// drops it where there is no head.
     fn ask(&mut self) {
-        let Some(coordinator) = self.coordinator.as_ref().filter(|c| c.is_idle()) else { return };
-        let Some((spec, blobs)) = self.compute.question(coordinator, &self.disk) else {
+        let side_by_side = self.beside != (1, 1);
+        let head = |c: &Coordinator| c.job(c.job_named("head")?);
+        let there =
+            |c: &&Coordinator| c.is_idle() || side_by_side && head(c).is_some_and(|view| view.is_over());
+        let Some(coordinator) = self.coordinator.as_ref().filter(there) else { return };
+        let Some((mut spec, blobs)) = self.compute.question(coordinator, &self.disk) else {
             self.pending.remove(0);
             return;
         };
         self.disk.extend(blobs.into_iter().map(|bytes| (Blob::of(&bytes).digest, bytes)));
+        if self.asked > 0 {
+            spec.name = format!("{}-{}", spec.name, self.asked);
+        }
+        if let (Some(question), Some(avoided)) =
+            (spec.question.as_mut(), self.avoided.get(self.asked as usize))
+        {
+            question.avoided.clone_from(avoided);
+        }
+        self.asked += 1;
         self.pending[0] = spec;
     }
 
@@ -241,17 +293,32 @@ impl<'a, C: Compute> World<'a, C> {
     fn wake_coordinator(&mut self) {
         if self.coordinator.is_none() {
             self.ahead.clear();
+            self.named.clear();
             let replayed = Coordinator::replay(&self.fixture.study, self.log.iter().cloned());
-            self.coordinator = Some(replayed.unwrap());
+            let (jobs, questions) = self.beside;
+            self.coordinator = Some(replayed.unwrap().side_by_side(jobs, questions));
         }
         self.handle(Input::Tick);
-        while let Some(work) = self.coordinator.as_ref().and_then(Coordinator::work) {
+        while let Some(work) = self.any_work() {
             if !self.do_work(&work) {
                 break;
             }
         }
         let pause = 20 + self.rng.next_u64() % 100;
         self.at(if self.coordinator.is_some() { pause } else { pause * 20 }, Message::WakeCoordinator);
+    }
+
+    /// A piece of the work at hand.
+    fn any_work(&mut self) -> Option<Work> {
+        let works: Vec<Work> = self.coordinator.as_ref()?.works().collect();
+        let steps: Vec<Step> = works.iter().map(Work::step).collect();
+        self.named.retain(|step, _| steps.contains(step));
+        for work in &works {
+            let named = self.named.entry(work.step()).or_insert_with(|| work.clone());
+            assert_eq!(named, work, "work that other jobs have changed");
+        }
+        let place = if works.len() < 2 { 0 } else { self.rng.next_u64() as usize % works.len() };
+        works.into_iter().nth(place)
     }
 
     /// Handles an input; `None` where the machine is down or stops while storing.
@@ -313,7 +380,10 @@ impl<'a, C: Compute> World<'a, C> {
 
     fn do_work(&mut self, work: &Work) -> bool {
         let step = work.step();
-        self.compute_work(work, step).is_some_and(|input| self.handle(input).is_some())
+        let done = self.compute_work(work, step).is_some_and(|input| self.handle(input).is_some());
+        // Who was excluded is not in it any more; after a stop, what was shown ahead of its record may not have been.
+        self.named.remove(&step);
+        done
     }
 
     fn compute_work(&mut self, work: &Work, step: Step) -> Option<Input> {

@@ -9,14 +9,18 @@ use rand_core::CryptoRng;
 
 use super::Prediction;
 use super::asking::{header, warn_of_clips};
+use super::doubts::Doubts;
 use super::rows::in_batches;
 use crate::admin::jobs;
 use crate::documents::{Asked, EncryptedOffer, Wish};
 use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
 use blindscope_ckks::{KeyGenerator, Level, SecretKey, codec};
+use blindscope_classify::Error::NotOpened;
 use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobStatus, JobView, Study, check_confirmed, payload};
+use blindscope_federation::{
+    Blob, JobId, JobStatus, JobView, SiteId, Study, check_confirmed, check_shares, payload,
+};
 use blindscope_learn::features::Features;
 use blindscope_transport::{Client, Upload};
 
@@ -24,6 +28,8 @@ use blindscope_transport::{Client, Upload};
 const PAUSE: Duration = Duration::from_millis(250);
 /// Between two words on a question that does not change.
 const REMINDER: Duration = Duration::from_mins(1);
+/// Answers that are asked for before one that does not open is given up.
+const TRIES: usize = 4;
 /// Longest receipt of a question.
 const MAX_RECEIPT: u64 = 1 << 12;
 
@@ -33,7 +39,7 @@ const MAX_RECEIPT: u64 = 1 << 12;
 ///
 /// # Errors
 /// [`Error`] where the coordinator cannot be reached or refuses; [`Error::JobFailed`] for a question that the sites could not
-/// answer.
+/// answer; [`Error::WrongShares`] where no committee's answer opens, with the names of those who signed the shares.
 pub async fn predict_encrypted(
     kit: &Kit,
     overrides: &[String],
@@ -54,34 +60,76 @@ pub async fn predict_encrypted(
     let own = codec::encode_public_key(&generator.public_key(&secret, rng));
     let mut predictions = Vec::with_capacity(features.len());
     // A question takes its time: one is made when the last one is answered.
+    let asking = Asking { study: &study, client: &client, job, offer: &offer, asker: &asker, own: &own };
+    let mut doubts = Doubts::of(kit)?;
     for batch in in_batches(features, plan.literal().batch, 1) {
         let batch = batch?;
         warn_of_clips(&plan, &batch)?;
-        let of = (offer.ceremony, offer.head, &Blob::of(&own));
-        let (remainder, dealt) = payload::deal(&study, of, &offer.holders, &asker.encode(&batch)?, rng)?;
-        let body = [&own[..], &remainder, &dealt].concat();
-        let (job, tokens, holders) = (job.to_owned(), batch.len(), offer.holders.clone());
-        let wish = Wish::EncryptedAnswers { job, tokens, holders };
-        let blob = Blob::of(&body);
-        let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
-        let receipt = client.infer(upload, Box::new(std::io::Cursor::new(body)), MAX_RECEIPT).await?;
-        let Asked { question } = parse(&receipt)?;
-        let answer = wait(&study, &client, question, &mut seen).await?;
-        let answer = client.fetch(answer.digest, answer.len, Vec::new()).await?;
-        let logits = open(&asker, &plan, batch.len(), &answer.sink, &secret)?;
+        let mut made = 0;
+        let logits = loop {
+            let (answer, committee) = asking.ask(&batch, &doubts, rng, &mut seen).await?;
+            match open(&asker, &plan, batch.len(), &answer, &secret) {
+                Err(Error::Classify(NotOpened { .. })) => doubts.failed(committee),
+                opened => break opened?,
+            }
+            doubts.keep(kit)?;
+            made += 1;
+            let suspects = doubts.in_words(&study, made);
+            if made == TRIES {
+                return Err(Error::WrongShares { job: job.to_owned(), made, suspects });
+            }
+            tracing::warn!(%job, %suspects, "an answer did not open; it is asked for again, of others");
+        };
         let classes = &study.literal().classes;
         predictions.extend(logits.into_iter().map(|logits| Prediction::of(logits, classes)));
     }
     Ok(predictions)
 }
 
-/// The result of a question, once the sites have answered it.
+/// What stays the same from question to question.
+struct Asking<'a> {
+    study: &'a Study,
+    client: &'a Client,
+    job: &'a str,
+    offer: &'a EncryptedOffer,
+    asker: &'a Asker,
+    /// The public key that answers come back under.
+    own: &'a [u8],
+}
+
+impl Asking<'_> {
+    /// The answer to a question of these tokens, and the sites whose shares it is made of.
+    async fn ask(
+        &self,
+        batch: &[Vec<f64>],
+        doubts: &Doubts,
+        rng: &mut (impl CryptoRng + Send),
+        seen: &mut (impl FnMut(&JobView) + Send),
+    ) -> Result<(Vec<u8>, Vec<SiteId>)> {
+        let (study, offer) = (self.study, self.offer);
+        let of = (offer.ceremony, offer.head, &Blob::of(self.own));
+        let (remainder, dealt) = payload::deal(study, of, &offer.holders, &self.asker.encode(batch)?, rng)?;
+        let body = [self.own, &remainder, &dealt].concat();
+        let (job, tokens, holders) = (self.job.to_owned(), batch.len(), offer.holders.clone());
+        let avoided = doubts.avoided(&holders, study.roster().threshold());
+        let wish = Wish::EncryptedAnswers { job, tokens, holders, avoided };
+        let blob = Blob::of(&body);
+        let upload = Upload { header: header(&wish)?.into(), len: blob.len, digest: blob.digest };
+        let receipt = self.client.infer(upload, Box::new(std::io::Cursor::new(body)), MAX_RECEIPT).await?;
+        let Asked { question } = parse(&receipt)?;
+        let (answer, committee) = wait(study, self.client, question, seen).await?;
+        let answer = self.client.fetch(answer.digest, answer.len, Vec::new()).await?;
+        Ok((answer.sink, committee))
+    }
+}
+
+/// The result of a question, once the sites have answered it, and who they are.
 async fn wait(
     study: &Study,
     client: &Client,
     question: JobId,
     seen: &mut (impl FnMut(&JobView) + Send),
-) -> Result<Blob> {
+) -> Result<(Blob, Vec<SiteId>)> {
     let wish = Wish::Progress { question };
     let mut last: Option<JobView> = None;
     let mut said = Instant::now();
@@ -92,7 +140,8 @@ async fn wait(
             said = Instant::now();
         }
         if matches!(view.status, JobStatus::Done { .. } | JobStatus::Failed { .. }) {
-            return jobs::result(study, &view);
+            let result = jobs::result(study, &view)?;
+            return Ok((result, check_shares(study, question, &view.shares)?));
         }
         last = Some(view);
         tokio::time::sleep(PAUSE).await;

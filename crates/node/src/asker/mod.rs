@@ -6,6 +6,7 @@
 
 mod asking;
 mod collective;
+mod doubts;
 mod rows;
 
 use std::path::Path;

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::{Mutex, RwLock, oneshot, watch};
+use tokio::sync::{Mutex, oneshot, watch};
 
 use super::metrics::Meters;
 use super::presence::Presences;
@@ -25,8 +25,6 @@ pub(super) struct Desk {
     state: watch::Sender<Arc<Coordinator>>,
     turn: Mutex<()>,
     waiting: std::sync::Mutex<Vec<Waiting>>,
-    /// Held for reading between a blob's arrival and its record, for writing while blobs without one are deleted.
-    pub(super) arrivals: RwLock<()>,
     /// How each site was last heard.
     pub(super) presences: Presences,
     meters: Arc<Meters>,
@@ -47,18 +45,19 @@ pub(super) struct Done {
 }
 
 impl Desk {
-    /// The desk of a coordinator that went as far as `records` say.
+    /// The desk of a coordinator that went as far as `records` say, for so many jobs and questions at a time.
     pub(super) async fn open(
         study: Study,
+        (jobs, questions): (u32, u32),
         records: Records,
         blobs: Folder,
         signer: IdentityKey,
         meters: Arc<Meters>,
         stop: Stop,
     ) -> Result<Self> {
-        let coordinator = Coordinator::replay(&study, records.all().await?)?;
+        let coordinator = Coordinator::replay(&study, records.all().await?)?.side_by_side(jobs, questions);
         let state = watch::Sender::new(Arc::new(coordinator));
-        let (turn, arrivals) = (Mutex::new(()), RwLock::new(()));
+        let turn = Mutex::new(());
         Ok(Self {
             study,
             records,
@@ -67,7 +66,6 @@ impl Desk {
             state,
             turn,
             waiting: std::sync::Mutex::default(),
-            arrivals,
             presences: Presences::default(),
             meters,
             stop,

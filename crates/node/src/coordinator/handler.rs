@@ -9,9 +9,9 @@ use super::callers::{Caller, Callers};
 use super::desk::Desk;
 use super::inference::{Oracle, Questions, misplaced, wish};
 use super::{admin, refusal, uploads};
-use crate::documents::{Machine, Presence, REFUSED, Wish};
+use crate::documents::{Machine, Presence, REFUSED, Room, Wish};
 use crate::system;
-use blindscope_federation::{Blob, JobStatus, JobView, SiteId};
+use blindscope_federation::{Blob, JobKind, JobStatus, JobView, SiteId};
 use blindscope_transport::{
     Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream, Upload, Uptake,
 };
@@ -55,7 +55,8 @@ impl Handler for Coordinating {
             return Ok(None);
         }
         self.desk.presences.hear(site, Presence::Asks, Machine::of(&state, system::now_ms()));
-        Ok(tokio::time::timeout(wait, self.task(site)).await.ok().flatten())
+        let room = Room::of(&state);
+        Ok(tokio::time::timeout(wait, self.task(site, &room)).await.ok().flatten())
     }
 
     async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source> {
@@ -119,8 +120,8 @@ impl Handler for Coordinating {
             Wish::Answers { job, keys, tokens } => {
                 oracle.infer(&self.desk.now(), peer, (&job, keys, tokens), &upload)
             }
-            Wish::EncryptedAnswers { job, tokens, holders } => {
-                let asked = (&*job, tokens, holders);
+            Wish::EncryptedAnswers { job, tokens, holders, avoided } => {
+                let asked = (&*job, tokens, (holders, avoided));
                 Questions::infer(&self.questions, &self.desk, oracle, peer, asked, &upload)
             }
             other => Err(misplaced("infer", &other)),
@@ -147,11 +148,13 @@ impl Coordinating {
     }
 
     /// The site's next task, as soon as there is one; `None` when the service ends.
-    async fn task(&self, site: SiteId) -> Option<Bytes> {
+    async fn task(&self, site: SiteId, room: &Room) -> Option<Bytes> {
         let mut state = self.desk.watch();
         loop {
             let now = state.borrow_and_update().clone();
-            if let Some(task) = now.task_for(site) {
+            if let Some(task) =
+                now.task_among(site, |job, spec| room.has(job, spec.kind == JobKind::Question))
+            {
                 return Some(task.to_bytes().into());
             }
             state.changed().await.ok()?;

@@ -79,7 +79,10 @@ pub async fn serve(
     let callers = Callers::new(&study, kit)?;
     let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
     let meters = Arc::new(Meters::default());
-    let desk = Arc::new(Desk::open(study, records, blobs, signer, meters.clone(), stop.clone()).await?);
+    let desk = Arc::new(
+        Desk::open(study, settings.side_by_side(), records, blobs, signer, meters.clone(), stop.clone())
+            .await?,
+    );
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
     exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), &stop).await?;
     let worker = tokio::spawn(worker::run(desk.clone(), parts.learning, stop.clone()));

@@ -60,7 +60,7 @@ impl Intake<Bytes> for Payload {
             let Self { desk, header, unfinished } = *self;
             // A task of its own: a call that is cut here must not let a blob be deleted between arrival and record.
             let keeping = tokio::spawn(async move {
-                let _arrival = desk.arrivals.read().await;
+                let _hold = desk.blobs.hold(&[]);
                 if let Some((unfinished, blob)) = unfinished.zip(header.payload()) {
                     let kept = tokio::task::spawn_blocking(move || unfinished.finish_as(&blob)).await;
                     kept.map_err(|e| refusal::internal(&e))?.map_err(|e| refusal::store(&e))?;

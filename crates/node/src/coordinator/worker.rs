@@ -1,11 +1,14 @@
 //! What happens without a call: payloads are combined, steps close at their deadline, blobs that nobody needs any more go.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinSet;
+
 use super::desk::Desk;
 use crate::system;
-use blindscope_federation::{Advance, Input, JobId, Work};
+use blindscope_federation::{Advance, Input, JobId, Step, Work};
 use blindscope_transport::Stop;
 
 /// Wait before work that failed is tried again.
@@ -16,33 +19,44 @@ const NAP: Duration = Duration::from_mins(1);
 /// Learning at the coordinator, shared among threads.
 pub type Learning = Arc<dyn Advance + Send + Sync>;
 
-/// Works until the service stops.
+/// Works until the service stops. The works of jobs that are side by side are done side by side.
 pub(super) async fn run(desk: Arc<Desk>, learning: Learning, stop: Stop) {
     let mut state = desk.watch();
-    let mut tidied: Option<(JobId, u64)> = None;
+    let mut tidied: Vec<(JobId, u64)> = Vec::new();
+    let (mut at_work, mut steps) = (JoinSet::new(), BTreeSet::new());
     // Founds the log of a study that begins, and closes what is overdue since the last stop.
     tick(&desk).await;
     while !stop.is_stopped() {
         let now = state.borrow_and_update().clone();
-        if let Some(work) = now.work() {
-            do_work(&desk, &learning, work).await;
-            continue;
+        for work in now.works() {
+            if steps.insert(work.step()) {
+                at_work.spawn(do_work(desk.clone(), learning.clone(), work));
+            }
         }
         // While sites are at work on the round that begins.
-        if let Some(at) = now.round_at_work()
-            && tidied.replace(at) != Some(at)
-        {
+        let rounds = now.rounds_at_work();
+        if rounds.iter().any(|round| !tidied.contains(round)) {
+            tidied = rounds;
             tidy(&desk).await;
             continue;
         }
         let due =
             now.deadline_ms().map_or(NAP, |ms| Duration::from_millis(ms.saturating_sub(system::now_ms())));
         tokio::select! {
+            Some(done) = at_work.join_next() => match done {
+                Ok(step) => drop(steps.remove(&step)),
+                Err(error) => {
+                    tracing::error!(%error, "a piece of work came to no end; all that is at hand is done again");
+                    (at_work, steps) = (JoinSet::new(), BTreeSet::new());
+                }
+            },
             changed = state.changed() => if changed.is_err() { return },
             () = tokio::time::sleep(due.min(NAP)) => tick(&desk).await,
-            () = stop.clone().stopped() => return,
+            () = stop.clone().stopped() => break,
         }
     }
+    // What was begun is brought to its end, and stored.
+    while at_work.join_next().await.is_some() {}
 }
 
 async fn tick(desk: &Arc<Desk>) {
@@ -52,38 +66,44 @@ async fn tick(desk: &Arc<Desk>) {
     }
 }
 
-async fn do_work(desk: &Arc<Desk>, learning: &Learning, work: Work) {
+async fn do_work(desk: Arc<Desk>, learning: Learning, work: Work) -> Step {
     let step = work.step();
     tracing::info!(%step, "combining");
-    let (study, blobs, learning) = (desk.study.clone(), desk.blobs.clone(), learning.clone());
+    let (study, blobs) = (desk.study.clone(), desk.blobs.clone());
     // Holds deletion off until what is made has its record.
-    let _arrival = desk.arrivals.read().await;
+    let _hold = desk.blobs.hold(&[]);
     let combining = tokio::task::spawn_blocking(move || {
         blindscope_federation::combine(&study, &work, &*learning, &blobs)
     });
-    let input = match combining.await {
-        Ok(Ok(input)) => input,
-        Ok(Err(error)) => return again(&step, &error).await,
-        Err(error) => return again(&step, &error).await,
+    let combined = match combining.await {
+        Ok(Ok(input)) => Ok(input),
+        Ok(Err(error)) => Err(error.to_string()),
+        Err(error) => Err(error.to_string()),
     };
-    if let Err(refusal) = desk.handle(input).await {
-        // The job was called off meanwhile, or the disk is full.
-        tracing::warn!(%step, %refusal, "the outcome was not recorded");
-        if refusal.retry.is_some() {
+    match combined {
+        Ok(input) => {
+            if let Err(refusal) = desk.handle(input).await {
+                // The job was called off meanwhile, or the disk is full.
+                tracing::warn!(%step, %refusal, "the outcome was not recorded");
+                if refusal.retry.is_some() {
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        Err(error) if desk.now().works().any(|work| work.step() == step) => {
+            tracing::error!(%step, %error, "combining failed; it is tried again");
             tokio::time::sleep(PAUSE).await;
         }
+        // Its payloads went with the job.
+        Err(error) => tracing::info!(%step, %error, "what was combined is not wanted any more"),
     }
-}
-
-async fn again(step: &blindscope_federation::Step, error: &(dyn std::fmt::Display + Sync)) {
-    tracing::error!(%step, %error, "combining failed; it is tried again");
-    tokio::time::sleep(PAUSE).await;
+    step
 }
 
 async fn tidy(desk: &Arc<Desk>) {
-    let _alone = desk.arrivals.write().await;
-    let (blobs, needed) = (desk.blobs.clone(), desk.now().needed_blobs());
-    match tokio::task::spawn_blocking(move || blobs.retain(&needed)).await {
+    let desk = desk.clone();
+    let tidying = tokio::task::spawn_blocking(move || desk.blobs.tidy(|| desk.now().needed_blobs()));
+    match tidying.await {
         Ok(Ok(freed)) if freed > 0 => tracing::info!(freed, "deleted blobs that are not needed any more"),
         Ok(Ok(_)) => {}
         Ok(Err(error)) => tracing::warn!(%error, "blobs could not be deleted"),

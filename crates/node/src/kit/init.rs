@@ -60,6 +60,7 @@ pub fn init(kit: &Kit, init: &Init, force: bool) -> Result<PathBuf> {
             .clone()
             .or_else(|| before.as_ref().and_then(|settings| settings.backbone.clone())),
         metrics: before.as_ref().and_then(|settings| settings.metrics.clone()),
+        max_jobs: before.as_ref().and_then(|settings| settings.max_jobs),
         learning: before.map(|settings| settings.learning).unwrap_or_default(),
     };
     for (key, file) in &init.learning {

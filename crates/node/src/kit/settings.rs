@@ -24,6 +24,11 @@ documented! {
         /// Default: they are not shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub metrics: Option<String>,
+        /// Of a site, most tasks of jobs that it does at a time, each with the memory that its learning takes.
+        /// Unit: tasks.
+        /// Default: 8, as many as a coordinator asks for at most.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_jobs: Option<u32>,
         /// What the site's learning code reads: where features and labels are.
         /// Default: none.
         #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
@@ -42,6 +47,11 @@ documented! {
         /// Default: they are not shown.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub metrics: Option<String>,
+        /// Most jobs at work at a time, up to 8; questions are beside them. Their training shares each site's processors and memory.
+        /// Unit: jobs.
+        /// Default: 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub max_jobs: Option<u32>,
         /// What askers may do; nothing unless given.
         /// Default: no head is released.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +60,15 @@ documented! {
         /// Default: none.
         #[serde(default, skip_serializing_if = "toml::Table::is_empty")]
         pub learning: toml::Table,
+    }
+}
+
+impl CoordinatorSettings {
+    /// Most jobs, and most questions to encrypted heads, at work at a time.
+    pub(crate) fn side_by_side(&self) -> (u32, u32) {
+        let default = InferenceSettings::default();
+        let questions = self.inference.as_ref().unwrap_or(&default).questions_at_once;
+        (self.max_jobs.unwrap_or(1), questions)
     }
 }
 
@@ -83,9 +102,12 @@ documented! {
         /// Tokens that all askers together may ask for in all.
         /// Unit: tokens.
         pub study_tokens_in_all: u64,
-        /// Questions of one asker to encrypted heads that wait or are at work at a time: they stand in one line with everybody's.
+        /// Questions of one asker to encrypted heads that wait or are at work at a time: askers take turns.
         /// Unit: questions.
         pub questions_each: u32,
+        /// Questions to encrypted heads that are at work at a time, of all askers together.
+        /// Unit: questions.
+        pub questions_at_once: u32,
     }
 }
 
@@ -102,6 +124,7 @@ impl Default for InferenceSettings {
             study_tokens_an_hour: 1_000_000,
             study_tokens_in_all: 100_000_000,
             questions_each: 4,
+            questions_at_once: 2,
         }
     }
 }
@@ -120,6 +143,7 @@ impl InferenceSettings {
             ("inference.study_tokens_an_hour", self.study_tokens_an_hour),
             ("inference.study_tokens_in_all", self.study_tokens_in_all),
             ("inference.questions_each", u64::from(self.questions_each)),
+            ("inference.questions_at_once", u64::from(self.questions_at_once)),
         ];
         match limits.into_iter().find(|(_, limit)| *limit == 0) {
             None => Ok(()),

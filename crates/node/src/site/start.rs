@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use super::decline::decline;
-use super::dial::Dialler;
+use super::hands;
+use super::memory::Memory;
 use super::meters::Meters;
 use super::{Learning, Runner};
 use crate::error::Result;
 use crate::kit::{Kit, PartySettings};
 use crate::{exposition, files};
-use blindscope_federation::Site;
+use blindscope_federation::{Coordinator, Site};
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::Stop;
 
@@ -21,7 +24,7 @@ use blindscope_transport::Stop;
 /// # Errors
 /// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
 pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
-    let mut runner = match begin(kit, overrides, learning, disk, stop).await {
+    let runner = match begin(kit, overrides, learning, disk, stop).await {
         Ok(runner) => runner,
         Err(error) => {
             // A disk or another process of this kit is no word on whether the site fits.
@@ -31,10 +34,9 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
             return Err(error);
         }
     };
-    while !runner.stop.is_stopped() {
-        runner.turn().await?;
-    }
-    Ok(runner.marks.append(&runner.pending).await?)
+    let runner = Arc::new(runner);
+    hands::run(&runner).await?;
+    runner.memory.lock().await.flush().await
 }
 
 /// A site that has said hello.
@@ -50,25 +52,22 @@ async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, s
     let site = Site::replay(&study, me, policy, marks.all().await?)?;
     let meters = Meters::default();
     exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
-    let mut runner = Runner {
-        site,
-        marks,
+    let runner = Runner {
+        study,
+        memory: Mutex::new(Memory::new(site, marks)),
+        opening: Mutex::default(),
         blobs,
         signer: Arc::new(kit.identity()?),
         sealing: Arc::new(kit.sealing()?),
         learning,
         client: kit.client(&settings.coordinator)?,
-        dialler: Dialler::new()?,
-        pending: Vec::new(),
-        late: None,
-        start: None,
         meters,
+        jobs: settings.max_jobs.unwrap_or(Coordinator::MAX_JOBS).max(1) as usize,
         kit: kit.clone(),
-        asked: None,
         stop,
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
-    runner.tidy()?;
+    runner.tidy().await?;
     runner.join().await?;
     Ok(runner)
 }

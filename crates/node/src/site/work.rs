@@ -1,6 +1,7 @@
 //! What a task asks: its inputs fetched, its payload computed on a thread of its own.
 
-use super::{Runner, dial, named};
+use super::Runner;
+use super::dial::{self, Dialler};
 use crate::error::{Error, Result};
 use crate::system;
 use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, SiteTools, Task, site_payload};
@@ -18,10 +19,11 @@ pub(super) enum Gathered {
 
 impl Runner {
     /// Fetches what a task needs, before anything is marked as spent for it.
-    pub(super) async fn gather(&mut self, task: &Task) -> Result<Gathered> {
-        for blob in self.site.inputs(task) {
+    pub(super) async fn gather(&self, task: &Task, dialler: &mut Dialler) -> Result<Gathered> {
+        let inputs = self.memory.lock().await.site.inputs(task);
+        for blob in inputs {
             // What a sum's steps need is asked for again where it is missing; what a key is made of stays.
-            match self.fetch(blob, task.spec.kind.is_sum()).await {
+            match self.fetch(blob, task.spec.kind.is_sum(), dialler).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(Gathered::Stopped),
                 Err(Error::Transport(error)) if dial::is_stale(&error) => {
@@ -41,16 +43,19 @@ impl Runner {
 
     /// The answer to a task whose inputs are here: a payload that is kept, or why there is none; and the marks that are stored with
     /// it.
-    pub(super) async fn work(&mut self, task: &Task) -> Result<(Answer, Vec<Mark>)> {
+    pub(super) async fn work(&self, task: &Task) -> Result<(Answer, Vec<Mark>)> {
+        let mut memory = self.memory.lock().await;
+        let site = &mut memory.site;
         let permit = match task.step.phase {
-            Phase::Share => Some(self.site.permit(task)?),
+            Phase::Share => Some(site.permit(task)?),
             _ => None,
         };
-        let (bundle, checked) = (self.site.bundle(task), self.site.has_checked(task));
-        let (study, me, blobs) = (self.site.study().clone(), self.site.me(), self.blobs.clone());
+        let (bundle, checked) = (site.bundle(task), site.has_checked(task));
+        let (study, me, blobs) = (self.study.clone(), site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
         let (sums, signer, minimum_cohort) =
-            (self.site.sums().clone(), self.signer.clone(), self.site.minimum_cohort());
+            (site.sums().clone(), self.signer.clone(), site.minimum_cohort());
+        drop(memory);
         let step = task.step;
         let started = std::time::Instant::now();
         let mut rng = system::rng()?;
@@ -87,12 +92,12 @@ impl Runner {
     }
 
     /// A blob of the coordinator's, unless it is here already; whether it is, which it is not after a stop.
-    async fn fetch(&mut self, blob: Blob, passing: bool) -> Result<bool> {
+    async fn fetch(&self, blob: Blob, passing: bool, dialler: &mut Dialler) -> Result<bool> {
         if self.blobs.contains(&blob) {
             return Ok(true);
         }
         let (client, blobs) = (self.client.clone(), self.blobs.clone());
-        let (digest, len) = named(&blob);
+        let Blob { digest, len } = blob;
         let fetching = || {
             let (client, blobs) = (client.clone(), blobs.clone());
             async move {
@@ -100,7 +105,7 @@ impl Runner {
                 client.fetch(digest, len, sink).await
             }
         };
-        let Some(found) = self.dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
+        let Some(found) = dialler.until_heard(&self.stop, fetching).await? else { return Ok(false) };
         let keeping = tokio::task::spawn_blocking(move || {
             let unfinished = found.sink.0;
             if passing { unfinished.finish_passing(&blob) } else { unfinished.finish_as(&blob) }

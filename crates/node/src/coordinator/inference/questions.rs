@@ -19,12 +19,12 @@ use crate::system;
 use blindscope_ckks::codec;
 use blindscope_classify::Plan;
 use blindscope_federation::{
-    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Question, SiteId,
-    Sizes, payload,
+    Blob, Circuit, Coordinator, Input, JobId, JobKind, JobSpec, JobStatus, LearnError, Line, Question,
+    SiteId, Sizes, Study, payload,
 };
 use blindscope_learn::jobs::CommonHead;
 use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
-use blindscope_wire::Digest;
+use blindscope_wire::{Digest, Hasher};
 
 /// Plans that are kept ready.
 const READY: usize = 8;
@@ -75,7 +75,7 @@ impl Questions {
         desk: &Arc<Desk>,
         oracle: &Oracle,
         peer: Peer,
-        (job, tokens, holders): (&str, usize, Vec<SiteId>),
+        (job, tokens, (holders, avoided)): (&str, usize, (Vec<SiteId>, Vec<SiteId>)),
         upload: &Upload,
     ) -> Answer<Uptake<Source>> {
         let offered = this.offered(desk, &desk.now(), oracle, job)?;
@@ -95,6 +95,7 @@ impl Questions {
             peer,
             lengths,
             holders,
+            avoided,
             tokens,
             pieces,
             bytes,
@@ -164,6 +165,7 @@ struct Asking {
     /// Bytes of the asker's public key, the remainder and the dealt seeds, in this order.
     lengths: [u64; 3],
     holders: Vec<SiteId>,
+    avoided: Vec<SiteId>,
     tokens: usize,
     pieces: u32,
     bytes: Vec<u8>,
@@ -178,13 +180,14 @@ impl Intake<Source> for Asking {
     fn finish(self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
             let (desk, questions, peer) = (self.desk.clone(), self.questions.clone(), self.peer.id);
+            let line = line_of(&desk.study, peer);
             // A task of its own: a call that is cut must not let a blob be deleted between its arrival and its job's record.
             let asking = tokio::spawn(async move {
-                let _arrival = desk.arrivals.read().await;
+                let _hold = desk.blobs.hold(&[]);
                 let keeping = tokio::task::spawn_blocking(move || self.keep());
                 let spec = keeping.await.map_err(|e| refusal::internal(&e))??;
                 let sizes = Sizes::of(&desk.study, &spec).map_err(|e| bad(&e))?;
-                let done = desk.handle(Input::Submit { spec, sizes }).await?;
+                let done = desk.handle(Input::Ask { spec, sizes, line }).await?;
                 done.job.ok_or_else(|| refusal::internal(&"a question without a job"))
             });
             let question = asking.await.map_err(|e| refusal::internal(&e))??;
@@ -196,6 +199,13 @@ impl Intake<Source> for Asking {
             Ok(Source { len, digest, bytes: Box::new(std::io::Cursor::new(receipt)) })
         })
     }
+}
+
+/// The line that an asker's questions stand in. The log tells whether two questions have one asker, and not who that is to somebody who
+/// does not know the certificates.
+fn line_of(study: &Study, peer: PeerId) -> Line {
+    let mut h = Hasher::new("blindscope/node/line/v1");
+    Line(h.absorb(&study.digest().0).absorb(&peer.0).finish())
 }
 
 fn bad(e: &dyn std::fmt::Display) -> Refusal {
@@ -227,6 +237,7 @@ impl Asking {
             pieces: self.pieces,
             ciphertexts: plan.answer_pieces(self.tokens) as u32,
             masks,
+            avoided: self.avoided.clone(),
         };
         let name = format!("question-{}", question.digest().fingerprint());
         let (circuit, question) = (Some(Box::new(circuit.clone())), Some(Box::new(question)));

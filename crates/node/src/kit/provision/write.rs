@@ -30,6 +30,7 @@ impl Write<'_> {
         let settings = CoordinatorSettings {
             listen: project.listen(),
             metrics: None,
+            max_jobs: None,
             inference: project.inference.clone(),
             learning: toml::Table::new(),
         };
@@ -47,6 +48,7 @@ impl Write<'_> {
             coordinator: self.project.address.clone(),
             backbone: None,
             metrics: None,
+            max_jobs: None,
             learning: toml::Table::new(),
         };
         self.startup(kit, &certificate, &settings)?;
