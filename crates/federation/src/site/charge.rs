@@ -30,7 +30,8 @@ impl Charge {
 
     /// What counts beside what is asked: a round's later steps do not count it anew.
     pub(super) fn beside(&self, step: Step) -> u64 {
-        let reserved = self.reserved.iter().filter(|(job, _)| **job != step.job).map(|(_, openings)| *openings);
+        let reserved =
+            self.reserved.iter().filter(|(job, _)| **job != step.job).map(|(_, openings)| *openings);
         reserved.fold(self.total.saturating_sub(self.counted(step)), u64::saturating_add)
     }
 

@@ -14,6 +14,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{Better, Error, Figure, Report, timing};
+use blindscope_ring::Arithmetic;
 
 pub(super) const AREA: &str = "trust";
 
