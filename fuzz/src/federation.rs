@@ -61,7 +61,7 @@ fn uploaded(round: &SumRound, me: SiteId, site: &Site) -> Result<(Vec<u8>, Recei
     let by = Uploader { round, me, sealing: &site.sealing, signer: &site.identity, only: Digest([0; 32]) };
     let values = || Box::new(VALUES.into_iter()) as Box<dyn Iterator<Item = u64> + Send>;
     let mut bytes = Vec::new();
-    write_upload(&by, true, &values, &[1 + me.0 as u8; 64], &mut bytes)?;
+    write_upload(&by, true, &values, &[1 + me.0 as u8; 32], &mut bytes)?;
     let received = read_upload(round, me, bytes.len() as u64, &mut &bytes[..])?;
     Ok((bytes, received))
 }
@@ -127,6 +127,10 @@ impl Toy {
             jobs: vec![JobKind::Sum],
             maximum_decryptions: 5,
             maximum_rounds: 6,
+            max_epsilon: None,
+            max_delta: None,
+            lifetime_epsilon: None,
+            privacy_unit: None,
         };
         let job = "{\"name\":\"head\",\"kind\":\"fedavg\",\"rounds\":3,\"values\":10,\"max\":7,\"settings\":{\"b\":1}}";
         Ok(vec![mark.to_text(), job.to_owned(), policy.to_toml()?])

@@ -164,6 +164,16 @@ pub enum Error {
         /// Where the pivot vanished.
         row: usize,
     },
+    /// A privacy loss that is none.
+    #[error("privacy: {what} is {found}, expected {expected}; correct it in the job's file")]
+    Privacy {
+        /// Which number.
+        what: &'static str,
+        /// Its value.
+        found: f64,
+        /// What it may be.
+        expected: &'static str,
+    },
     /// A stream that could not be read or written.
     #[error("{op}: {kind}; a stream that ends early was cut, fetch it again")]
     Io {

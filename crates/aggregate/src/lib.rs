@@ -10,6 +10,7 @@ mod error;
 mod fields;
 mod fixed;
 pub mod one_round;
+pub mod privacy;
 pub mod statistics;
 mod weighted;
 mod words;

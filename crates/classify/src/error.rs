@@ -105,6 +105,13 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// A linear head that stays encrypted under a collective key.
+    #[error(
+        "plan: a linear head is not kept encrypted under a collective key: an asker that encodes numbers beyond the plan reads the \
+         low bits of its ciphertexts in three answers, and with them the key. Take a head with a square (a polynomial one), or publish \
+         the linear one"
+    )]
+    LinearCollective,
     /// No plan fits.
     #[error("plan: {what} needs {needed}, {most} is the most; {hint}")]
     NoPlan {

@@ -145,6 +145,8 @@ pub(crate) enum Area {
     Audit,
     /// Slides: pixels, coordinates and tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed, memory.
     Slides,
+    /// Learning on real tiles through encrypted sums, beside scikit-learn on the same folds; what noise costs.
+    Learn,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
 }

@@ -24,6 +24,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
             let binary = std::env::current_exe()?;
             bench::slides(options.runs as usize, options.data.as_deref(), &peers, &binary)?
         }
+        Area::Learn => bench::learn(options.data.as_deref(), &peers)?,
         Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();

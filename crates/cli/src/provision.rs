@@ -23,7 +23,7 @@ pub(crate) struct ProvisionOptions {
     /// Requests of the parties (`cert request`).
     #[arg(long = "request", value_name = "FILE", num_args = 1..)]
     requests: Vec<PathBuf>,
-    /// Make everybody's keys here, for a trial on one machine.
+    /// Make everybody's keys here, for a first try on one machine.
     #[arg(long, conflicts_with = "requests")]
     all_local: bool,
     /// Replace a key of the project file.

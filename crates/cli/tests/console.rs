@@ -18,7 +18,7 @@ use serde_json::Value;
 use blindscope_node::admin::jobs;
 use blindscope_node::kit::Kit;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial::{project, sums};
+use blindscope_node::rehearsal::{project, sums};
 use common::processes;
 
 /// A console as a process, killed when dropped.

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use blindscope_node::admin::jobs;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial::{project, sums};
+use blindscope_node::rehearsal::{project, sums};
 use common::processes;
 
 const ROUNDS: u64 = 3;

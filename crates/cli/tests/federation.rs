@@ -2,7 +2,7 @@
 
 mod common;
 
-use blindscope_node::trial::{expected, project, sums};
+use blindscope_node::rehearsal::{expected, project, sums};
 use common::processes;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

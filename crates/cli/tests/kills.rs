@@ -19,7 +19,7 @@ use rand_core::{Rng as _, SeedableRng as _};
 use blindscope_node::admin::jobs;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial::{expected, project, sums};
+use blindscope_node::rehearsal::{expected, project, sums};
 use common::processes;
 
 fn number(name: &str, otherwise: u64) -> u64 {

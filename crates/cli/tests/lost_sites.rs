@@ -11,7 +11,7 @@ use blindscope_node::JobStatus;
 use blindscope_node::Phase;
 use blindscope_node::admin::jobs;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial::{expected, project, sums};
+use blindscope_node::rehearsal::{expected, project, sums};
 use common::processes;
 
 const DEADLINE: u64 = 4;

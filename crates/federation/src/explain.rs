@@ -85,6 +85,30 @@ impl std::fmt::Display for Rule {
                 write!(f, "maximum_decryptions: {found} with this job, it allows {most}")
             }
             Self::MaximumRounds { found, most } => write!(f, "maximum_rounds: {found}, it allows {most}"),
+            Self::NoNoise { kind } => write!(
+                f,
+                "max_epsilon: its data goes into no result without noise; give the job a [privacy] table, which kinds statistics and \
+                 cls-mean take and {kind} as it is has not"
+            ),
+            Self::MaxEpsilon { found, most } => {
+                write!(
+                    f,
+                    "max_epsilon: {found}, it allows {most}; give the job's [privacy] table a smaller epsilon"
+                )
+            }
+            Self::MaxDelta { found, most } => {
+                write!(
+                    f,
+                    "max_delta: {found}, it allows {most}; give the job's [privacy] table a smaller delta"
+                )
+            }
+            Self::LifetimeEpsilon { found, most } => write!(
+                f,
+                "lifetime_epsilon: {found} with this job, it allows {most}; ask for less, or learn no more of this data"
+            ),
+            Self::PrivacyUnit => f.write_str(
+                "privacy_unit: the job hides single tiles, it wants patients hidden; say unit = \"patient\"",
+            ),
         }
     }
 }

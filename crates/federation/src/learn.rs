@@ -2,6 +2,7 @@
 //! this crate knows neither images nor models.
 
 use crate::{Blobs, Evaluation, JobSpec, Study};
+use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_ckks::{Ciphertext, Plaintext};
 
 /// What learning code says when it fails. It stays in the log of the machine where it happened.
@@ -39,6 +40,23 @@ pub trait Contribution {
         round: u64,
         input: &[u8],
     ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError>;
+
+    /// The same with this site's share of noise in them, for a job with a `[privacy]` table: so bounded that whatever is opened keeps
+    /// what the table promises as long as the noise of [`NoiseKey::honest`] sites is in the sum. A function of job, data and key alone:
+    /// asked again it gives the same integers.
+    ///
+    /// # Errors
+    /// Whatever makes a contribution impossible. So it is of learning code that knows no bound.
+    fn noised<'a>(
+        &'a self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        noise: &NoiseKey,
+    ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+        let _ = (round, input, noise);
+        Err(format!("job {}: nothing bounds what one patient adds to kind {}; leave [privacy] out, or take kind statistics or cls-mean", job.name, job.kind).into())
+    }
 
     /// What follows from an opened sum: to the last bit what [`Advance::advance`] gives at the coordinator, whose word for what a later round
     /// starts from a site does not take.

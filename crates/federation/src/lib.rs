@@ -11,6 +11,7 @@
 //! | room | what is in it |
 //! | --- | --- |
 //! | `study`, `identity`, `seal`, `policy` | what is agreed once: sites and their keys, what is sealed to whom, a site's own rules |
+//! | `privacy` | what a job promises of differential privacy |
 //! | `step`, `task`, `header`, `message`, `text` | what is said: a step's name, its task, an answer's header, the one text of each |
 //! | `record`, `verify`, `refusal` | the log: its records, whether they follow one another, what is not taken into it |
 //! | `explain`, `withstand`, `words` | in words: why a job failed, whom a study's numbers withstand, what parsers say |
@@ -36,6 +37,7 @@ mod learn;
 mod message;
 pub mod payload;
 mod policy;
+mod privacy;
 mod promise;
 mod record;
 mod refusal;
@@ -64,6 +66,7 @@ pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
 pub use job::{JobKind, JobSpec, SiteTools, Sizes, combine, site_payload};
 pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
+pub use privacy::{Delta, Epsilon, Privacy, PrivacyUnit};
 pub use promise::{Promised, common_string, promise_of};
 pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};
 pub use refusal::Refusal;

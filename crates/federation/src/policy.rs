@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::words::in_words;
-use crate::{Error, JobKind, JobSpec, Result, Sizes, Study};
+use crate::{Delta, Epsilon, Error, JobKind, JobSpec, PrivacyUnit, Result, Sizes, Study};
 use blindscope_wire::Digest;
 
 /// A site's own rules. The coordinator never sees the file and cannot override it.
@@ -17,10 +17,22 @@ pub struct Policy {
     pub backbone: Digest,
     /// Kinds of jobs that this site takes part in.
     pub jobs: Vec<JobKind>,
-    /// Most ciphertexts that this site helps to open, all jobs together.
+    /// Most ciphertexts that others can open with what this site sends, or that it helps to open, all jobs together.
     pub maximum_decryptions: u64,
     /// Most rounds of one job.
     pub maximum_rounds: u64,
+    /// Largest `ε` of one job. With it no job takes part whose results carry no noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_epsilon: Option<Epsilon>,
+    /// Largest `δ` of one job with noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_delta: Option<Delta>,
+    /// `ε` that this site's data may give away in its life, all jobs together. With it, too, none without noise takes part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lifetime_epsilon: Option<Epsilon>,
+    /// Whose presence noise has to hide at least: a job that hides single tiles is refused where it says `patient`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy_unit: Option<PrivacyUnit>,
 }
 
 /// A rule of a site's policy that a task breaks, with the numbers.
@@ -58,6 +70,34 @@ pub enum Rule {
         /// This site's limit.
         most: u64,
     },
+    /// A job of this site's data without noise.
+    NoNoise {
+        /// Its kind.
+        kind: JobKind,
+    },
+    /// A larger `ε` than allowed in one job.
+    MaxEpsilon {
+        /// The job's.
+        found: Epsilon,
+        /// This site's limit.
+        most: Epsilon,
+    },
+    /// A larger `δ` than allowed in one job.
+    MaxDelta {
+        /// The job's.
+        found: Delta,
+        /// This site's limit.
+        most: Delta,
+    },
+    /// More than the site's data may give away in its life.
+    LifetimeEpsilon {
+        /// With this job's.
+        found: Epsilon,
+        /// This site's limit.
+        most: Epsilon,
+    },
+    /// Noise that hides single tiles where patients are to be hidden.
+    PrivacyUnit,
 }
 
 impl Policy {
@@ -78,7 +118,7 @@ impl Policy {
         toml::to_string_pretty(self).map_err(|e| Error::File { file: "policy.toml", reason: e.to_string() })
     }
 
-    /// Whether this site takes part in a job, of which it has `opened` ciphertexts in its life so far.
+    /// Whether this site takes part in a job, `opened` ciphertexts being counted in its life so far, this round's left out.
     ///
     /// # Errors
     /// The first rule that the job breaks.
@@ -109,6 +149,37 @@ impl Policy {
         }
         // Once a contribution is sent, others can open a sum, or ask a head, over as few as the study allows.
         self.allows_cohort(study.literal().minimum_cohort as usize)
+    }
+
+    /// Whether this site's data may give away what a job promises, where other jobs have `spent` so much of it before.
+    ///
+    /// Of kinds that are not of its data (keys) it says nothing. A sum of integers that sites bring themselves is of its data, too.
+    ///
+    /// # Errors
+    /// The first rule that the job breaks.
+    pub fn allows_privacy(&self, spec: &JobSpec, spent: Epsilon) -> std::result::Result<(), Rule> {
+        let wants = self.max_epsilon.is_some()
+            || self.max_delta.is_some()
+            || self.lifetime_epsilon.is_some()
+            || self.privacy_unit.is_some();
+        if !wants || spec.kind.is_ceremony() {
+            return Ok(());
+        }
+        let privacy = spec.privacy.as_deref().ok_or(Rule::NoNoise { kind: spec.runs() })?;
+        if self.privacy_unit == Some(PrivacyUnit::Patient) && privacy.unit == PrivacyUnit::Tile {
+            return Err(Rule::PrivacyUnit);
+        }
+        if let Some(most) = self.max_epsilon.filter(|most| privacy.epsilon > *most) {
+            return Err(Rule::MaxEpsilon { found: privacy.epsilon, most });
+        }
+        if let Some(most) = self.max_delta.filter(|most| privacy.delta > *most) {
+            return Err(Rule::MaxDelta { found: privacy.delta, most });
+        }
+        let found = spent.and(privacy.epsilon);
+        match self.lifetime_epsilon.filter(|most| found > *most) {
+            Some(most) => Err(Rule::LifetimeEpsilon { found, most }),
+            None => Ok(()),
+        }
     }
 
     /// Whether this site helps to open a sum over `cohort` contributions.

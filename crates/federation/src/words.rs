@@ -24,7 +24,6 @@ pub fn in_words(said: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::JobSpec;
 
     #[test]

@@ -5,11 +5,11 @@
 mod common;
 
 use blindscope_federation::sums::{
-    Agreement, Commitment, SignedUpload, SumRefusal, SumRound, SumSite, Uploader, write_upload,
+    Agreement, Commitment, SignedUpload, SumMark, SumRefusal, SumRound, SumSite, Uploader, Void, write_upload,
 };
 use blindscope_federation::{
-    Ask, Blob, Error, JobKind, Mark, Phase, SettledProof, SettledRound, SiteId, SiteTools, Sizes, Step, Task,
-    site_payload,
+    Ask, Blob, Error, JobKind, JobSpec, Mark, Objection, Order, Phase, SettledProof, SettledRound, Site,
+    SiteId, SiteTools, Sizes, Step, Task, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -19,7 +19,7 @@ use common::{Fixture, fixture, job};
 fn upload(fixture: &Fixture, round: &SumRound, me: SiteId) -> SignedUpload {
     let (sealing, signer) = (&fixture.sealing[usize::from(me.0)], &fixture.sites[usize::from(me.0)]);
     let by = Uploader { round, me, sealing, signer, only: Digest([0; 32]) };
-    let (values, random) = (|| Box::new(0..10_u64) as Box<dyn Iterator<Item = u64> + Send>, [me.0 as u8; 64]);
+    let (values, random) = (|| Box::new(0..10_u64) as Box<dyn Iterator<Item = u64> + Send>, [me.0 as u8; 32]);
     write_upload(&by, false, &values, &random, &mut Vec::new()).unwrap()
 }
 
@@ -57,6 +57,9 @@ fn two_sets_of_one_round_are_not_both_kept() {
         voids: Vec::new(),
         settled: both.to_vec(),
     };
+    let mut before = SumSite::default();
+    let own = upload(&fixture, &round, SiteId(1));
+    before.apply(&SumSite::uploaded(&round, &own, Digest([1; 32]))).unwrap();
     let sizes = Sizes::of(study, &spec).unwrap();
     let task = Task {
         study: study.digest(),
@@ -76,7 +79,7 @@ fn two_sets_of_one_round_are_not_both_kept() {
         learning: &Idle,
         blobs: &memory,
         checked: false,
-        sums: &SumSite::default(),
+        sums: &before,
         minimum_cohort: 1,
         signer: &fixture.sites[1],
     };
@@ -84,7 +87,7 @@ fn two_sets_of_one_round_are_not_both_kept() {
     let refused = site_payload(&tools, &task, None, None, &mut marks, &mut rng(81)).unwrap_err();
     assert!(matches!(refused, Error::Sum(SumRefusal::Contradiction { .. })), "{refused}");
     assert!(refused.to_string().contains("compare the coordinator's log"), "{refused}");
-    let mut site = SumSite::default();
+    let mut site = before.clone();
     assert_eq!(marks.len(), 1, "{marks:?}");
     for mark in &marks {
         let Mark::Sum { mark, .. } = mark else { panic!("{mark:?}") };
@@ -105,4 +108,92 @@ fn two_sets_of_one_round_are_not_both_kept() {
     let mut marks = Vec::new();
     let refused = site_payload(&tools, &alone, None, None, &mut marks, &mut rng(82)).unwrap_err();
     assert!(matches!(refused, Error::Sum(SumRefusal::Contradiction { .. })) && marks.is_empty(), "{refused}");
+}
+
+fn upload_task(fixture: &Fixture, voids: Vec<(JobSpec, u64, Blob)>, settled: Vec<SettledRound>) -> Task {
+    let (study, spec) = (&fixture.study, job("sum", JobKind::Sum, 1));
+    let step = Step { job: spec.id(study), round: 0, attempt: 0, phase: Phase::Upload };
+    let ask = Ask::Upload { public_key: None, input: None, pairs: false, voids, settled };
+    let (sizes, study) = (Sizes::of(study, &spec).unwrap(), study.digest());
+    Task { study, key: step.job, step, spec, sizes, deadline_ms: 1, ask, start: None, grounds: None }
+}
+
+/// What site 1, which remembers this, makes of a task: its marks, and why nothing came of it.
+fn made(fixture: &Fixture, memory: &Memory, sums: &SumSite, task: &Task) -> (Vec<SumMark>, Error) {
+    let tools = SiteTools {
+        study: &fixture.study,
+        me: SiteId(1),
+        sealing: &fixture.sealing[1],
+        learning: &Idle,
+        blobs: memory,
+        checked: false,
+        sums,
+        minimum_cohort: 1,
+        signer: &fixture.sites[1],
+    };
+    let mut marks = Vec::new();
+    let refused = site_payload(&tools, task, None, None, &mut marks, &mut rng(83)).unwrap_err();
+    let of = |mark| match mark {
+        Mark::Sum { mark, .. } => mark,
+        other => panic!("{other:?}"),
+    };
+    (marks.into_iter().map(of).collect(), refused)
+}
+
+/// A site that was set up again from a backup is shown the signed set of a round with an upload of its own that it does not know. It does
+/// not go on with those values in another set: it stops for good.
+#[test]
+fn an_unknown_upload_in_a_proof_stops_the_site() {
+    let (fixture, memory) = (fixture(3, 2, 2, 84), Memory::default());
+    let study = &fixture.study;
+    let earlier = job("earlier", JobKind::Sum, 1);
+    let round = SumRound::new(&study.epoch().unwrap(), earlier.id(study), 0, (10, 1000)).unwrap();
+    let shown = |sites: &[u16]| SettledRound {
+        spec: earlier.clone(),
+        round: 0,
+        proof: proof(&fixture, &round, sites, &memory),
+    };
+    let with_me = upload_task(&fixture, Vec::new(), vec![shown(&[0, 1])]);
+    let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &with_me);
+    assert!(matches!(refused, Error::Sum(SumRefusal::Copied)), "{refused}");
+    assert_eq!(marks, [SumMark::Copied { round: round.name() }]);
+    // The site that made that upload knows it.
+    let mut knows = SumSite::default();
+    let own = upload(&fixture, &round, SiteId(1));
+    knows.apply(&SumSite::uploaded(&round, &own, Digest([1; 32]))).unwrap();
+    let (marks, refused) = made(&fixture, &memory, &knows, &with_me);
+    assert!(matches!(refused, Error::Learning { .. }), "as far as its values: {refused}");
+    assert_eq!(marks, [SumMark::Settled { round: round.name(), sites: vec![SiteId(0), SiteId(1)] }]);
+    // A set without the site says nothing of it.
+    let without = upload_task(&fixture, Vec::new(), vec![shown(&[0, 2])]);
+    let (marks, _) = made(&fixture, &memory, &SumSite::default(), &without);
+    assert_eq!(marks, [SumMark::Settled { round: round.name(), sites: vec![SiteId(0), SiteId(2)] }]);
+}
+
+/// What a site is told is bounded before anything of it is fetched, each round once, and what it knows already is no new mark.
+#[test]
+fn told_rounds_are_few_and_each_once() {
+    let (fixture, memory) = (fixture(3, 2, 2, 85), Memory::default());
+    let study = &fixture.study;
+    let failed = job("failed", JobKind::Sum, 1);
+    let round = SumRound::new(&study.epoch().unwrap(), failed.id(study), 0, (10, 1000)).unwrap();
+    let words = (0..3)
+        .flat_map(|s: u16| Void::sign(&round, SiteId(s), &fixture.sites[usize::from(s)]).to_bytes(&round));
+    let declared = memory.put(words.collect());
+    let told = |count: usize| upload_task(&fixture, vec![(failed.clone(), 0, declared); count], Vec::new());
+    let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &told(1000));
+    assert!(matches!(refused, Error::Sum(SumRefusal::Told { found: 1000, most: 32 })), "{refused}");
+    assert!(marks.is_empty());
+    let site = Site::replay(study, SiteId(1), common::willing(), []).unwrap();
+    let Order::Decline(objection) = site.take(&told(1000)).unwrap() else { panic!("fetched first") };
+    assert_eq!(objection, Objection::Told { found: 1000, most: 32 });
+    let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &told(2));
+    assert!(matches!(refused, Error::Sum(SumRefusal::ToldTwice)) && marks.len() == 1, "{refused}");
+    // Once is enough: told again in the next task, nothing is written down anew.
+    let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &told(1));
+    assert!(matches!(refused, Error::Learning { .. }), "{refused}");
+    assert_eq!(marks, [SumMark::Voided { round: round.name() }]);
+    let mut knows = SumSite::default();
+    knows.apply(&marks[0]).unwrap();
+    assert!(made(&fixture, &memory, &knows, &told(1)).0.is_empty());
 }

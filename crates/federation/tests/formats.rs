@@ -50,6 +50,7 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
             evaluation_keys: Some(sum),
         },
         Mark::Start { head: step.job, input: sum },
+        Mark::Sent { job: step.job, round: 1, openings: 3 },
         Mark::Sum { mark: SumMark::Void { round: opened }, openings: 0 },
         Mark::Sum { mark: SumMark::Opened { round: opened, commitment: opened, list: opened }, openings: 3 },
         Mark::Checked { opening: opened, kept: vec![sum, sum] },

@@ -5,8 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Cause, Event, Input, JobKind, JobSpec, Mark, Objection, Opening, Order, Permit, Phase,
-    Policy, Question, Rule, Site, SiteId, Task,
+    Answer, Ask, Cause, Delta, Epsilon, Event, Input, JobKind, JobSpec, Mark, Objection, Opening, Order,
+    Permit, Phase, Policy, Privacy, PrivacyUnit, Question, Rule, Site, SiteId, Task,
 };
 use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
@@ -75,6 +75,80 @@ fn policy_is_asked_before_anything_else() {
     assert_eq!(declined(site.take(&task).unwrap()), Cause::Policy(Rule::Backbone));
 }
 
+/// The task of a first upload with this table of noise, or without.
+fn asked_with(fixture: &Fixture, name: &str, privacy: Option<(f64, f64, PrivacyUnit)>) -> (JobSpec, Task) {
+    let mut desk = Desk::new(fixture);
+    let table = |(epsilon, delta, unit): (f64, f64, PrivacyUnit)| {
+        let (epsilon, delta) = (epsilon.try_into().unwrap(), delta.try_into().unwrap());
+        Box::new(Privacy { epsilon, delta, unit, norm: 1.0 })
+    };
+    let spec = JobSpec { privacy: privacy.map(table), ..job(name, JobKind::Statistics, 1) };
+    desk.submit(&spec);
+    (spec, desk.coordinator.task_for(SiteId(0)).unwrap())
+}
+
+#[test]
+fn no_job_passes_the_floor_of_privacy() {
+    use PrivacyUnit::{Patient, Tile};
+    let fixture = fixture(3, 2, 2, 30);
+    let (epsilon, delta) = (|e: f64| Epsilon::try_from(e).unwrap(), |d: f64| Delta::try_from(d).unwrap());
+    let strict = Policy {
+        max_epsilon: Some(epsilon(2.0)),
+        max_delta: Some(delta(1e-5)),
+        lifetime_epsilon: Some(epsilon(5.0)),
+        privacy_unit: Some(Patient),
+        ..willing()
+    };
+    let cases = [
+        (None, Rule::NoNoise { kind: JobKind::Statistics }),
+        (
+            Some((2.000_001, 1e-5, Patient)),
+            Rule::MaxEpsilon { found: epsilon(2.000_001), most: epsilon(2.0) },
+        ),
+        (Some((1.0, 2e-5, Patient)), Rule::MaxDelta { found: delta(2e-5), most: delta(1e-5) }),
+        (Some((1.0, 1e-5, Tile)), Rule::PrivacyUnit),
+    ];
+    for (privacy, rule) in cases {
+        let (_, task) = asked_with(&fixture, "floor", privacy);
+        let site = Site::replay(&fixture.study, SiteId(0), strict.clone(), []).unwrap();
+        assert_eq!(declined(site.take(&task).unwrap()), Cause::Policy(rule));
+        assert!(rule.to_string().len() > 20, "{rule}");
+    }
+    // Each rule by itself refuses what carries no noise.
+    for alone in [
+        Policy { max_epsilon: strict.max_epsilon, ..willing() },
+        Policy { max_delta: strict.max_delta, ..willing() },
+        Policy { lifetime_epsilon: strict.lifetime_epsilon, ..willing() },
+        Policy { privacy_unit: strict.privacy_unit, ..willing() },
+    ] {
+        let (_, task) = asked_with(&fixture, "floor", None);
+        let site = Site::replay(&fixture.study, SiteId(0), alone, []).unwrap();
+        assert_eq!(
+            declined(site.take(&task).unwrap()),
+            Cause::Policy(Rule::NoNoise { kind: JobKind::Statistics })
+        );
+    }
+    // What is given away in a life adds up, over other jobs' names and a start anew; the same job counts once.
+    let mut marks = Vec::new();
+    for (name, fine) in [("one", true), ("two", true), ("three", false), ("two", true)] {
+        let (spec, task) = asked_with(&fixture, name, Some((2.0, 1e-5, Patient)));
+        let site = Site::replay(&fixture.study, SiteId(0), strict.clone(), marks.clone()).unwrap();
+        let order = site.take(&task).unwrap();
+        assert_eq!(matches!(order, Order::Work { .. }), fine, "{name}: {order:?}");
+        if fine {
+            let privacy = spec.privacy.unwrap();
+            let (job, epsilon, delta) = (task.step.job, privacy.epsilon, privacy.delta);
+            marks.push(Mark::Privacy { job, epsilon, delta });
+        } else {
+            let rule = Rule::LifetimeEpsilon { found: epsilon(6.0), most: epsilon(5.0) };
+            assert_eq!(declined(order), Cause::Policy(rule));
+        }
+    }
+    let text = strict.to_toml().unwrap();
+    assert_eq!(Policy::from_toml(&text).unwrap(), strict, "{text}");
+    assert!(!willing().to_toml().unwrap().contains("epsilon"), "files of before stay what they were");
+}
+
 /// A site that has uploaded for a question and is asked for its share.
 fn sharing(fixture: &Fixture) -> (Desk<'_>, Site, Vec<Mark>, Task) {
     let mut desk = Desk::new(fixture);
@@ -136,6 +210,7 @@ fn a_share_is_made_once() {
     let fixture = fixture(3, 2, 2, 31);
     let (_, mut site, mut marks, task) = sharing(&fixture);
     assert!(site.permit(&task).is_err(), "a permit before the mark");
+    assert_eq!(site.opened(), 5, "the question counts since its shares were sent");
     let order = site.take(&task).unwrap();
     marks.extend(apply(&mut site, order));
     let mut permit: Permit = site.permit(&task).unwrap();

@@ -17,13 +17,16 @@ use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Contribution, JobKind, JobSpec, LearnError,
 };
 
+/// Stands for the round in a file's name.
+const ROUND: &str = "{round}";
+
 /// Where a site's integers come from: the table `learning.plain` of its settings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Plain {
-    /// A text file, a number a line; `{round}` in its name stands for the round.
+    /// A text file, a number a line; `{round}` in its name stands for the round, and has to be there for jobs of several.
     File(PathBuf),
-    /// Drawn from this seed and the round, for trials.
+    /// Drawn from this seed and the round, for rehearsals.
     Seed(u64),
 }
 
@@ -40,6 +43,20 @@ pub enum Error {
         job: String,
         /// Its kind.
         kind: JobKind,
+    },
+    /// One file for several rounds.
+    #[error(
+        "job {job}: it has {rounds} rounds, and learning.plain.file names one file for all of them: {}. The same numbers would be \
+         summed over the sites of each round, and the difference of two sums tells who was in one alone. Put {{round}} into the name",
+        path.display()
+    )]
+    OneFile {
+        /// Which.
+        job: String,
+        /// Its rounds.
+        rounds: u64,
+        /// The file.
+        path: PathBuf,
     },
     /// A file that has other lines than the job wants.
     #[error("read {}: line {line} is {found:?}, a number up to {max} is expected in each of {values} lines", path.display())]
@@ -63,9 +80,9 @@ impl Plain {
         let mut bytes = [0; 32];
         bytes[..8].copy_from_slice(&seed.to_le_bytes());
         bytes[8..16].copy_from_slice(&round.to_le_bytes());
-        // Integers of their own for each trial: the same ones are never summed over two sets of sites.
-        let trial = job.settings.get("trial").and_then(serde_json::Value::as_str).unwrap_or_default();
-        bytes[16..].copy_from_slice(&Blob::of(trial.as_bytes()).digest.0[..16]);
+        // Integers of their own for each rehearsal: the same ones are never summed over two sets of sites.
+        let rehearsal = job.settings.get("rehearsal").and_then(serde_json::Value::as_str).unwrap_or_default();
+        bytes[16..].copy_from_slice(&Blob::of(rehearsal.as_bytes()).digest.0[..16]);
         let mut rng = ChaCha20Rng::from_seed(bytes);
         let span = job.max.saturating_add(1).max(1);
         (0..job.values).map(move |_| rng.next_u64() % span)
@@ -85,7 +102,11 @@ impl Contribution for Plain {
         match self {
             Self::Seed(seed) => Ok(Box::new(Self::drawn(*seed, job, round))),
             Self::File(path) => {
-                let path = PathBuf::from(path.to_string_lossy().replace("{round}", &round.to_string()));
+                if job.rounds > 1 && !path.to_string_lossy().contains(ROUND) {
+                    let (job, rounds, path) = (job.name.clone(), job.rounds, path.clone());
+                    return Err(Error::OneFile { job, rounds, path }.into());
+                }
+                let path = PathBuf::from(path.to_string_lossy().replace(ROUND, &round.to_string()));
                 Ok(Box::new(read(&path, job)?.into_iter()))
             }
         }
@@ -163,5 +184,38 @@ pub struct NoLearning;
 impl Advance for NoLearning {
     fn advance(&self, job: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
         Err(not_plain(job))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn job(rounds: u64) -> JobSpec {
+        JobSpec { rounds, values: 2, max: 9, ..JobSpec::named("counts") }
+    }
+
+    /// A site that is late in one round would be the difference of that round's sum and the next one's.
+    #[test]
+    fn one_file_is_not_summed_in_several_rounds() {
+        let folder = std::env::temp_dir().join(format!("blindscope-plain-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for name in ["numbers.txt", "numbers-0.txt"] {
+            std::fs::write(folder.join(name), "3\n4\n").unwrap();
+        }
+        let bring = |name: &str, rounds| {
+            let plain = Plain::File(folder.join(name));
+            plain.values(&job(rounds), 0, &[]).map(Iterator::collect::<Vec<_>>).map_err(|e| e.to_string())
+        };
+        assert_eq!(bring("numbers.txt", 1).unwrap(), [3, 4]);
+        assert_eq!(bring("numbers-{round}.txt", 2).unwrap(), [3, 4]);
+        let refused = bring("numbers.txt", 2).unwrap_err();
+        assert!(
+            refused.contains("it has 2 rounds") && refused.contains("Put {round} into the name"),
+            "{refused}"
+        );
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -13,7 +13,7 @@ use std::ops::ControlFlow;
 
 use blindscope_vision::data::{CsvColumns, Limits, Preprocess, k_fold, read_csv};
 use blindscope_vision::features::{Extraction, Features, extract};
-use blindscope_vision::head::{HeadPlan, LogisticPlan, train_logistic, train_polynomial, train_ridge};
+use blindscope_vision::head::{HeadPlan, LogisticPlan, train_logistic, train_polynomial};
 use blindscope_vision::metrics::{Confusion, Metrics};
 use blindscope_vision::vit;
 
@@ -65,10 +65,6 @@ fn heads_reach_the_known_accuracy_on_grouped_folds() {
         let head = train_logistic(x, 192, y, 3, &LogisticPlan::default()).unwrap();
         Box::new(move |x| head.logits(x).unwrap())
     };
-    let ridge: Fit<'_> = &|x, y| {
-        let head = train_ridge(x, 192, y, 3, 0.01).unwrap();
-        Box::new(move |x| head.logits(x).unwrap())
-    };
     let polynomial: Fit<'_> = &|x, y| {
         let trained = train_polynomial(x, 192, y, 3, &HeadPlan::default(), None).unwrap();
         println!(
@@ -79,7 +75,7 @@ fn heads_reach_the_known_accuracy_on_grouped_folds() {
         );
         Box::new(move |x| trained.head.logits(x).unwrap())
     };
-    for (name, fit) in [("logistic", logistic), ("ridge", ridge), ("polynomial", polynomial)] {
+    for (name, fit) in [("logistic", logistic), ("polynomial", polynomial)] {
         let honest = cross_validate(&features, &features.groups, fit);
         let leaky = cross_validate(&features, &alone, fit);
         let Confusion { counts } = &honest.confusion;

@@ -238,7 +238,7 @@ fn encrypt(
         },
         judged => judged?,
     }
-    let mut random = zeroize::Zeroizing::new([0; 64]);
+    let mut random = zeroize::Zeroizing::new([0; 32]);
     let mut rng = blindscope_node::system::rng()
         .map_err(|e| Error::io("draw randomness")(io::Error::other(e.to_string())))?;
     rng.fill_bytes(&mut *random);

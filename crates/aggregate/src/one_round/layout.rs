@@ -5,6 +5,8 @@
 //! noise below `9.5·σ·√n` but with probability 2^-64 a coefficient, rounding gives the digits exactly while
 //! `9.5·σ·√n + n·2^(d−1) < 2^(b−1)`.
 
+use zeroize::Zeroizing;
+
 use crate::words;
 
 /// A coefficient as it is planned.
@@ -22,6 +24,23 @@ pub(crate) struct Layout {
     pub(crate) dropped: u32,
     /// Largest coefficient of a body: `(q − 1) >> d`.
     pub(crate) top: Vec<u64>,
+}
+
+/// Values as digits. Zeroed on drop where they are a copy.
+pub(crate) enum Digits<'v> {
+    Whole(&'v [u64]),
+    Cut(Zeroizing<Vec<u64>>),
+}
+
+impl std::ops::Deref for Digits<'_> {
+    type Target = [u64];
+
+    fn deref(&self) -> &[u64] {
+        match self {
+            Self::Whole(values) => values,
+            Self::Cut(pieces) => pieces,
+        }
+    }
 }
 
 /// Bits below the digits that are of any use: noise is read from them as one word.
@@ -77,12 +96,18 @@ impl Layout {
         }
     }
 
+    /// The pieces of values, one value's after the other's.
+    pub(crate) fn digits_of<'v>(&self, values: &'v [u64]) -> Digits<'v> {
+        if self.pieces == 1 {
+            return Digits::Whole(values);
+        }
+        let pieces = values.iter().flat_map(|&v| (0..self.pieces).map(move |j| self.piece(v, j)));
+        Digits::Cut(Zeroizing::new(pieces.collect()))
+    }
+
     /// Piece `j` of a value.
     #[inline]
-    pub(crate) fn piece(&self, value: u64, j: usize) -> u64 {
-        if self.pieces == 1 {
-            return value;
-        }
+    fn piece(&self, value: u64, j: usize) -> u64 {
         value >> (j as u32 * self.piece_bits) & ((1 << self.piece_bits) - 1)
     }
 }

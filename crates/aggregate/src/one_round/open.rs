@@ -82,30 +82,24 @@ pub fn opens_first_chunk(plan: &Plan, round: RoundId, key: &SumKey, sum: &mut im
     }
 }
 
-/// Whether a body's first chunk opens under its own key to these values.
-pub(super) fn body_opens_to(
-    plan: &Plan,
-    round: RoundId,
-    key: &SumKey,
-    body: &mut impl Read,
-    values: &[u64],
-) -> Result<bool> {
-    let mut source = Source::body(plan, "check own body", body)?;
-    let opening = Opening::new(plan, round, key);
-    let (shape, width) = (plan.shape(0), opening.width);
-    let mut numbers = vec![0; shape.coefficients * width];
-    source.chunk(shape, 0, |c, v| numbers[c * width..c * width + v.len()].copy_from_slice(v))?;
-    match opening.chunk(0, numbers) {
-        Ok(found) => Ok(found.iter().eq(values.iter().take(shape.values))),
-        Err(Error::Noise { .. } | Error::Beyond { .. }) => Ok(false),
-        Err(e) => Err(e),
-    }
+/// What the square of a coefficient's noise in a sum of so many bodies is on average.
+pub(super) fn expected_square(plan: &Plan, terms: u64) -> f64 {
+    let rounding = (f64::from(2 * plan.layout().dropped).exp2() - 1.0) / 12.0;
+    terms as f64 * (plan.deviation() * plan.deviation() + rounding)
 }
 
+/// Largest noise of a coefficient of a sum of so many bodies.
+pub(super) fn largest_noise(plan: &Plan, terms: u64) -> f64 {
+    let (dropped, terms) = (plan.layout().dropped, terms as f64);
+    let half = if dropped == 0 { 0.0 } else { terms * f64::from(dropped - 1).exp2() };
+    9.5 * plan.deviation() * terms.sqrt() + half + 1.0
+}
+
+/// The opening of a sum, of which everything is public but its key while it is used: the numbers are those that come out.
 struct Opening<'p> {
     plan: &'p Plan,
     round: RoundId,
-    key: Poly<Ntt>,
+    key: Zeroizing<Poly<Ntt>>,
     terms: u64,
     /// Words of one coefficient of a sum.
     width: usize,
@@ -123,7 +117,7 @@ impl<'p> Opening<'p> {
         let lost = (u128::from(key.terms) * ((1u128 << layout.dropped) - 1)) / 2;
         words::add(&mut offset, &[lost as u64, (lost >> 64) as u64]);
         words::add_bit(&mut offset, layout.base_bits - 1);
-        let key_ntt = plan.basis().signed_to_ntt(&negated);
+        let key_ntt = Zeroizing::new(plan.basis().signed_to_ntt(&negated));
         Self { plan, round, key: key_ntt, terms: key.terms, width, offset }
     }
 
@@ -188,13 +182,9 @@ impl<'p> Opening<'p> {
 
     /// Whether the noise is that of a sum of bodies under these keys.
     fn judge(&self, chunk: u64, count: usize, noise: &Noise) -> Result<()> {
-        let (plan, terms) = (self.plan, self.terms as f64);
-        let dropped = plan.layout().dropped;
-        let rounding = terms * (f64::from(2 * dropped).exp2() - 1.0) / 12.0;
-        let expected = terms * plan.deviation() * plan.deviation() + rounding;
+        let expected = expected_square(self.plan, self.terms);
         let mean = noise.squares / count as f64;
-        let half = if dropped == 0 { 0.0 } else { terms * f64::from(dropped - 1).exp2() };
-        let bound = 9.5 * plan.deviation() * terms.sqrt() + half + 1.0;
+        let bound = largest_noise(self.plan, self.terms);
         if mean > 2.0 * expected || noise.largest > bound || noise.above {
             return Err(Error::Noise { chunk, found: mean.sqrt(), expected: expected.sqrt() });
         }
@@ -218,7 +208,7 @@ impl Noise {
     }
 }
 
-/// `sum mod q`. All of it is public here. Range: one word more than `q` has, below `2^11·q`.
+/// `sum mod q`. All of it is public here; a site's own body is looked at elsewhere. Range: one word more than `q` has, below `2^11·q`.
 fn reduce(sum: &mut [u64], q: &[u64]) {
     let quotient = (words::to_f64(sum) / words::to_f64(q)) as u64;
     words::sub_multiple(sum, q, quotient.saturating_sub(1));

@@ -2,20 +2,21 @@
 //!
 //! Key, errors and sharing are derived from `PRF(site secret, fresh randomness, ρ, digest of the values)`. Each of the four alone
 //! keeps two uploads under different keys: a generator that was rolled back repeats only where round and values are the same too,
-//! and then the bytes are the same.
+//! and then the bytes are the same. The upload's nonce follows from the same four: parts that holders make themselves are bound to it,
+//! so two keys never share one.
 
 use std::io::Write;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 use rayon::prelude::*;
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::dealing::{Dealing, PartSeed};
 use super::plan::{Plan, RoundId};
-use super::recover::SumKey;
+use super::values::{Chunk, Taking};
 use crate::fields::Packer;
-use crate::{Error, Result, words};
+use crate::{Result, words};
 use blindscope_ring::sample;
 use blindscope_ring::{Ntt, Poly};
 use blindscope_wire::{Digest, Hasher};
@@ -28,61 +29,13 @@ const PER_THREAD: usize = 2;
 /// Coins of one draw of [`sample::error`].
 const DRAW: u32 = 42;
 
-/// Names a site's integers before they are encrypted: absorb them in order.
-pub struct ValuesDigest {
-    hasher: Hasher,
-    bytes: Zeroizing<Vec<u8>>,
-    width: usize,
-    count: u64,
-}
-
-impl ValuesDigest {
-    /// For values of a plan.
-    pub fn new(plan: &Plan) -> Self {
-        let mut hasher = Hasher::new("blindscope/one-round/values/v1");
-        hasher.absorb(&plan.digest().0);
-        let width = (64 - plan.literal().max.leading_zeros()).div_ceil(8) as usize;
-        Self { hasher, bytes: Zeroizing::new(Vec::with_capacity(Self::RUN * width)), width, count: 0 }
-    }
-
-    const RUN: usize = 8192;
-
-    /// The next value. Range: at most the plan's largest; larger ones are refused when they are encrypted.
-    #[inline]
-    pub fn push(&mut self, value: u64) {
-        self.bytes.extend_from_slice(&value.to_le_bytes()[..self.width]);
-        self.count += 1;
-        if self.count.is_multiple_of(Self::RUN as u64) {
-            self.flush();
-        }
-    }
-
-    fn flush(&mut self) {
-        self.hasher.absorb(&self.bytes);
-        self.bytes.zeroize();
-    }
-
-    /// The name of all of them.
-    pub fn finish(mut self) -> Digest {
-        self.flush();
-        self.hasher.absorb_u64(self.count);
-        self.hasher.finish()
-    }
-}
-
-impl std::fmt::Debug for ValuesDigest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("ValuesDigest(..)")
-    }
-}
-
 /// One site's secrets of one round. Zeroed on drop; use it for one body and its parts, then drop it.
 pub struct SiteRound<'p> {
     plan: &'p Plan,
     round: RoundId,
     master: Zeroizing<[u8; 32]>,
     /// Coefficients of the key.
-    key: Zeroizing<Vec<i64>>,
+    pub(super) key: Zeroizing<Vec<i64>>,
 }
 
 impl<'p> SiteRound<'p> {
@@ -105,6 +58,12 @@ impl<'p> SiteRound<'p> {
         Self { plan, round, master, key }
     }
 
+    /// A public name of this upload alone: 32 bytes that follow from all that its key follows from. Whoever encrypts other values has
+    /// another one, whatever its generator gives.
+    pub fn nonce(&self) -> [u8; 32] {
+        Hasher::new("blindscope/one-round/nonce/v1").absorb(&*self.master).finish().0
+    }
+
     /// The key in Shamir form. `derived` names at most `t − 1` holders, from 0, that make their parts themselves; parts are
     /// distributed as without them.
     ///
@@ -123,17 +82,18 @@ impl<'p> SiteRound<'p> {
     /// site looks at before it sends.
     ///
     /// # Timing
-    /// Depends on the plan alone where the answer is yes; a no is told.
+    /// Depends on the plan and the body's bytes alone.
     ///
     /// # Errors
     /// As [`super::check_body`].
     pub fn decrypts_to(&self, body: &mut impl std::io::Read, values: &[u64]) -> Result<bool> {
-        let coefficients = Zeroizing::new(self.key.to_vec());
-        super::open::body_opens_to(self.plan, self.round, &SumKey { coefficients, terms: 1 }, body, values)
+        super::own::body_opens_to(self.plan, self.round, &self.key, body, values)
     }
 
     /// Writes the body, [`Plan::body_len`] bytes. `values` has to give exactly as many integers as planned, the ones that were
-    /// named when the secrets were derived. A few chunks for each thread are in memory at a time.
+    /// named when the secrets were derived. A few chunks for each thread are in memory at a time; the next ones are taken while
+    /// these are encrypted, so an iterator that computes costs no time of its own where there is a second core. `progress` is told how many
+    /// values are written.
     ///
     /// # Timing
     /// Depends on sizes alone.
@@ -143,69 +103,42 @@ impl<'p> SiteRound<'p> {
     /// plan's largest; [`Error::Io`] where writing fails. Nothing of what was written may be sent then.
     pub fn write_body(
         &self,
-        values: impl Iterator<Item = u64>,
+        values: impl Iterator<Item = u64> + Send,
         named: &Digest,
         out: &mut impl Write,
         progress: &mut dyn FnMut(u64),
     ) -> Result<()> {
         let plan = self.plan;
         super::body::put(OP, out, &super::body::body_head(plan))?;
-        let key = plan.basis().signed_to_ntt(&self.key);
-        let key = Wiped(key);
-        let (mut values, mut digest) = (values.fuse(), ValuesDigest::new(plan));
-        let (mut index, mut done) = (0, 0);
-        let batch = (PER_THREAD * rayon::current_num_threads()) as u64;
-        while index < plan.chunks() {
-            let next = (index + batch).min(plan.chunks());
-            let mut work = Vec::with_capacity((next - index) as usize);
-            for chunk in index..next {
-                work.push((chunk, self.take(chunk, &mut values, &mut digest, &mut done)?));
-            }
-            // A lone chunk is not worth waking another thread.
-            let chunks: Vec<Vec<u8>> = if let [(chunk, values)] = &work[..] {
-                vec![self.encrypt(&key.0, *chunk, values)]
-            } else {
-                work.par_iter().map(|(chunk, values)| self.encrypt(&key.0, *chunk, values)).collect()
-            };
-            for bytes in &chunks {
+        let key = Zeroizing::new(plan.basis().signed_to_ntt(&self.key));
+        let mut taking = Taking::new(plan, values);
+        let (most, mut written) = ((PER_THREAD * rayon::current_num_threads()) as u64, 0);
+        let mut taken = taking.batch(most)?;
+        while !taken.is_empty() {
+            let (bodies, next) = self.encrypt_beside(&key, &taken, || taking.batch(most));
+            for bytes in &bodies {
                 super::body::put(OP, out, bytes)?;
             }
-            index = next;
-            progress(done);
+            written += taken.iter().map(|(_, values)| values.len() as u64).sum::<u64>();
+            progress(written);
+            taken = next?;
         }
-        if values.next().is_some() {
-            return Err(count_error(plan, done + 1));
-        }
-        if digest.finish() != *named {
-            let (expected, found) = (0, 1);
-            return Err(Error::Mismatch { what: "values that differ from those named", expected, found });
-        }
-        Ok(())
+        taking.finish(named)
     }
 
-    fn take(
+    /// The chunks' bytes, while another thread does something else.
+    fn encrypt_beside<T: Send>(
         &self,
-        chunk: u64,
-        from: &mut impl Iterator<Item = u64>,
-        digest: &mut ValuesDigest,
-        done: &mut u64,
-    ) -> Result<Zeroizing<Vec<u64>>> {
-        let (shape, max) = (self.plan.shape(chunk), self.plan.literal().max);
-        let mut values = Zeroizing::new(Vec::with_capacity(shape.values));
-        let mut largest = 0;
-        for value in from.take(shape.values) {
-            largest = value.max(largest);
-            digest.push(value);
-            values.push(value);
+        key: &Poly<Ntt>,
+        taken: &[Chunk],
+        other: impl FnOnce() -> T + Send,
+    ) -> (Vec<Vec<u8>>, T) {
+        // A lone chunk is not worth waking another thread.
+        if let [(chunk, values)] = taken {
+            return (vec![self.encrypt(key, *chunk, values)], other());
         }
-        *done += values.len() as u64;
-        if values.len() != shape.values {
-            return Err(count_error(self.plan, *done));
-        }
-        if largest > max {
-            return Err(Error::Range { what: "integer", found: largest, max });
-        }
-        Ok(values)
+        let all = || taken.par_iter().map(|(chunk, values)| self.encrypt(key, *chunk, values)).collect();
+        rayon::join(all, other)
     }
 
     /// One chunk of the body.
@@ -221,16 +154,7 @@ impl<'p> SiteRound<'p> {
         let mut out = Vec::with_capacity(crate::fields::packed_len(shape.coefficients, layout.body_bits()));
         let mut packer = Packer::new(&mut out, layout.body_bits());
         let mut message = Zeroizing::new(vec![0; tables.modulus.len()]);
-        let pieces = layout.pieces;
-        let cut: Zeroizing<Vec<u64>>;
-        let digits: &[u64] = if pieces == 1 {
-            values
-        } else {
-            cut = Zeroizing::new(
-                values.iter().flat_map(|&v| (0..pieces).map(move |j| layout.piece(v, j))).collect(),
-            );
-            &cut
-        };
+        let digits = layout.digits_of(values);
         let mut digits = digits.chunks(layout.digits);
         for c in 0..shape.coefficients {
             let coefficient = if let Some(run) = digits.next() {
@@ -252,19 +176,6 @@ impl std::fmt::Debug for SiteRound<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("SiteRound(..)")
     }
-}
-
-/// A polynomial that is zeroed when it goes.
-struct Wiped(Poly<Ntt>);
-
-impl Drop for Wiped {
-    fn drop(&mut self) {
-        self.0.zeroize();
-    }
-}
-
-fn count_error(plan: &Plan, found: u64) -> Error {
-    Error::Mismatch { what: "number of values", expected: plan.literal().values, found }
 }
 
 fn rng(master: &[u8; 32], label: &[u8], index: u64) -> ChaCha20Rng {

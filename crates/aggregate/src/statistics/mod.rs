@@ -7,14 +7,18 @@
 //! for bit.
 
 mod choose;
+mod eigen;
 mod folds;
 mod head;
+mod noised;
+mod noised_heads;
 mod quadratic;
 mod solve;
 
 pub use choose::{Penalty, best, cross_validate, is_usable, squared_error};
 pub use folds::FoldedStatistics;
 pub use head::{Head, lda, ridge};
+pub use noised::{NoisedPlan, NoisedStatistics, NoisedSums};
 pub use quadratic::QuadraticFeatures;
 
 use crate::{Error, FixedPoint, Result};

@@ -80,11 +80,16 @@ impl AuditPlan {
         seed
     }
 
-    /// What a stage's result depends on.
+    /// What a stage's result depends on, as one line of JSON. Paths that are not Unicode are written with replacement characters.
     pub(super) fn fingerprint(&self) -> String {
-        format!(
-            "3 {:?} {:?} images {} seed {} quick {}",
-            self.source, self.model, self.images, self.seed, self.quick
-        )
+        let tiles = match &self.source {
+            Source::Folder(folder) => folder.display().to_string(),
+            Source::Synthetic => "synthetic".to_owned(),
+        };
+        let model = self.model.as_ref().map(|model| model.display().to_string());
+        serde_json::json!({
+            "version": 4, "tiles": tiles, "model": model, "images": self.images, "seed": self.seed, "quick": self.quick,
+        })
+        .to_string()
     }
 }

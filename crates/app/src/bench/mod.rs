@@ -9,6 +9,7 @@ pub mod federation;
 mod figure;
 mod inference;
 mod input;
+mod learn;
 mod memory;
 mod peers;
 mod runtime;
@@ -68,6 +69,12 @@ pub enum Error {
     /// The sums refused; a defect likewise.
     #[error("bench: {0}")]
     Aggregate(#[from] blindscope_aggregate::Error),
+    /// A job's settings, a model or a site's rows were refused; a defect, since the bench made them.
+    #[error("bench: {0}")]
+    Jobs(#[from] blindscope_learn::jobs::Error),
+    /// A site's part of a job, or what follows from its sum, failed.
+    #[error("bench: {0}")]
+    Learning(blindscope_federation::LearnError),
     /// A file for measuring could not be written or read.
     #[error("bench: {path}: {source}; sums need about 400 MB in the folder for temporary files")]
     Io {
@@ -188,4 +195,14 @@ pub fn inference(
 /// [`Error::Audit`] where tiles or model cannot be read, or an attack cannot be run on them.
 pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Result<Report, Error> {
     audit::run(plan, progress)
+}
+
+/// Learning through encrypted sums on the real tiles of `data`: what is chosen, beside scikit-learn on the same folds; the paper's own
+/// split, marked as leaky; what noise costs.
+///
+/// # Errors
+/// [`Error`] for tiles or a model of `data` that cannot be read; [`Error::WrongSum`] for an opened sum that is not the clear one; an error of
+/// the layer that refuses.
+pub fn learn(data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
+    learn::run(data, peers)
 }

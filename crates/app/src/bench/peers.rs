@@ -1,7 +1,7 @@
 //! Drives the peer scripts under `bench/peers` and reads their figures.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde::Deserialize;
@@ -77,6 +77,20 @@ impl Peers {
             return Err(format!("{NAME}: {}", tail.lines().last().unwrap_or("failed without a word")));
         }
         serde_json::from_slice(&output.stdout).map_err(|e| format!("{NAME}: unreadable answer: {e}"))
+    }
+
+    /// scikit-learn's linear classifiers on folds of ours, percent.
+    pub(super) fn sklearn(&self, rows: &Path, marks: &Path) -> Figures {
+        let folder = self.folder.as_ref().ok_or("scikit-learn: peers were left out")?;
+        let mut command = Command::new(self.python_of("sklearn"));
+        command
+            .arg(folder.join("learn_sklearn.py"))
+            .arg("--rows")
+            .arg(rows)
+            .arg("--marks")
+            .arg(marks)
+            .arg("--json");
+        read("scikit-learn (python3 bench/peers/setup.py installs it)", &mut command)
     }
 
     /// `tfhe-ntt`, microseconds.

@@ -176,6 +176,10 @@ fn result(source: &Source<'_>, at_ms: u64) -> Vec<Series> {
             if let Ok(model) = Model::from_json(bytes) {
                 found.push(("result/examples".to_owned(), model.examples as f64));
                 found.push(("result/sites".to_owned(), model.sites as f64));
+                found.extend(
+                    model.privacy.map(|privacy| ("result/epsilon".to_owned(), privacy.epsilon.value())),
+                );
+                found.extend(model.privacy.map(|privacy| ("result/delta".to_owned(), privacy.delta.value())));
                 found.extend(model.clipped.map(|clips| ("result/clipped_share".to_owned(), clips.share())));
                 if let Some(counts) = model.validation {
                     answers("validation", &model.classes, counts, &mut found);

@@ -134,6 +134,9 @@ impl PlanLiteral {
         within("plan.batch", self.batch, 1, MOST_BATCH)?;
         within("plan.collective.sites", self.collective.sites as usize, 1, MOST_SUMMANDS)?;
         within("plan.collective.encryptions", self.collective.encryptions as usize, 1, MOST_SUMMANDS)?;
+        if self.degree == 1 && self.encrypted_head && self.key == KeyOwner::Collective {
+            return Err(Error::LinearCollective);
+        }
         if !matches!(self.degree, 1 | 2 | 4) {
             let (found, expected) = (self.degree as usize, "1, 2 or 4".into());
             return Err(Error::Length { field: "plan.degree", found, expected });

@@ -5,9 +5,9 @@ use std::path::Path;
 
 use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 pub fn processes(folder: &Path, project: Project) -> Processes {
-    let learning = trial::learning(project.sites.len());
+    let learning = rehearsal::learning(project.sites.len());
     Processes::provision(Path::new(env!("CARGO_BIN_EXE_blindscope")), folder, project, &learning).unwrap()
 }

@@ -85,6 +85,9 @@ fn model_card(model: &Model) -> Markup {
             dt { "Learned from" } dd { (words::count(model.examples)) " examples of " (model.sites) " sites" }
             @if !model.classes.is_empty() { dt { "Classes" } dd { (model.classes.join(", ")) } }
             @if let Some(clips) = model.clipped { dt { "Values clipped" } dd { (clips) } }
+            @if let Some(privacy) = model.privacy {
+                dt { "Noise" } dd { "Differential privacy, " (privacy) ": added by the sites before they encrypted" }
+            }
             dt { "What it is not for" } dd { "Diagnosis without a pathologist; tissue, stains and scanners that no site has" }
             dt { "Who saw what" } dd { "Nobody saw another site's images, features, labels or gradients; the result itself tells of the data of \
                 all sites together" }

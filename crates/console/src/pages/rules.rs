@@ -66,6 +66,10 @@ fn rules(policy: &Policy) -> Markup {
             dt { "Kinds of jobs that we take part in" } dd { (kinds.join(", ")) }
             dt { "Most ciphertexts that we help to open" } dd { (words::count(policy.maximum_decryptions)) }
             dt { "Most rounds of one job" } dd { (words::count(policy.maximum_rounds)) }
+            @if let Some(most) = policy.max_epsilon { dt { "Most that one job may give away" } dd { "\u{3b5} = " (most) } }
+            @if let Some(most) = policy.max_delta { dt { "Largest chance that a promise fails" } dd { "\u{3b4} = " (most) } }
+            @if let Some(most) = policy.lifetime_epsilon { dt { "Most that all jobs may give away" } dd { "\u{3b5} = " (most) } }
+            @if let Some(unit) = policy.privacy_unit { dt { "Whose presence noise has to hide" } dd { "one " (unit) } }
             dt { "The backbone that may see our images" } dd { code { (policy.backbone) } }
         }
     }

@@ -8,10 +8,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::job::MOST_TOLD;
 use crate::{Blob, JobId, SettledProof, SiteId};
-
-/// Most rounds that a site is told of in one task.
-pub(super) const MOST_TOLD: usize = 32;
 
 /// The rounds of one input that are over.
 #[derive(Debug, Clone, Default)]

@@ -186,10 +186,12 @@ impl Coordinator {
                 return self.combine_voids(closed, output);
             }
             let bound = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.bound_elsewhere(job));
+            // Pair keys of an older release, unsigned, are asked for again.
+            let len = self.jobs.get(&step.job).map_or(0, |job| job.kind().pairs_len(&self.study));
             let job = self.running_mut(step.job)?;
             job.combine_sum(&closed, output, &bound)?;
             job.state = State::Between(Some(closed));
-            let pairs = output.pairs.iter().copied();
+            let pairs = output.pairs.iter().copied().filter(|(_, blob)| blob.len == len);
             Arc::make_mut(&mut self.pairs).extend(pairs);
             return Ok(());
         }

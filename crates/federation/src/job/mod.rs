@@ -22,7 +22,7 @@ pub use spec::JobSpec;
 pub(crate) use encrypted_head::EncryptedHeadJob;
 pub(crate) use inference_keys::InferenceKeys;
 pub(crate) use question::QuestionJob;
-pub(crate) use sum::SumJob;
+pub(crate) use sum::{MOST_TOLD, SumJob};
 
 use rand_core::CryptoRng;
 
@@ -172,6 +172,14 @@ pub(crate) trait Kind {
             | Phase::Agree
             | Phase::Vouch => return None,
         })
+    }
+
+    /// Most bytes of anything that a site fetches for a task; `None` where what it has to be follows from what else is shown.
+    ///
+    /// # Errors
+    /// As [`Self::sizes`].
+    fn longest_input(&self, _study: &Study, _task: &Task) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     /// Bytes of a site's pair keys, where they go with an upload.

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Job;
 use crate::study::is_name;
 use crate::words::in_words;
-use crate::{Blob, Circuit, Error, JobId, JobKind, Question, Result, Study};
+use crate::{Blob, Circuit, Error, JobId, JobKind, Privacy, Question, Result, Study};
 use blindscope_wire::{Digest, Hasher};
 
 /// A job's file.
@@ -45,6 +45,9 @@ pub struct JobSpec {
     /// Levels of the ciphertexts of an encrypted head, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<u32>,
+    /// Of sums that learning bounds: noise that the sites add, and what it promises.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Box<Privacy>>,
     /// What a question's answer is re-encrypted from and to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub question: Option<Box<Question>>,
@@ -82,6 +85,7 @@ impl JobSpec {
             start: None,
             circuit: None,
             levels: Vec::new(),
+            privacy: None,
             question: None,
         }
     }
@@ -180,6 +184,7 @@ impl JobSpec {
             ("data_version", self.data_version.is_some()),
             ("circuit", self.circuit.is_some()),
             ("levels", !self.levels.is_empty()),
+            ("privacy", self.privacy.is_some()),
             ("question", self.question.is_some()),
         ];
         let numbers = numbers.into_iter().map(|(field, n)| (field, n > 0));

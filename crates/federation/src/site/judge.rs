@@ -1,7 +1,8 @@
 //! Judging a task, before anything is computed or sent.
 
 use super::{Mark, Objection, Order, Site};
-use crate::job::{Job, KeyUse, Kind, QuestionJob};
+use crate::job::{Job, KeyUse, Kind, MOST_TOLD, QuestionJob};
+use crate::payload::MAX_INPUT;
 use crate::{Ask, Blob, Error, Evaluation, Opening, Phase, Result, Rule, SignedHeader, SiteId, Step, Task};
 
 /// Nothing, or what is wrong with a task.
@@ -36,11 +37,14 @@ impl Site {
         require(there, Objection::NoSuchStep { step })?;
         let job = Job::of(&task.spec).map_err(|_| Objection::JobFile)?;
         let kind = job.kind();
-        let opened = self.opened.saturating_add(self.opening);
-        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, opened);
+        let charged = self.charge.beside(step);
+        let policy = self.policy.allows(&self.study, &task.spec, &task.sizes, charged);
         policy.map_err(Objection::Policy)?;
+        let (spent, _) = self.privacy_spent(step.job);
+        self.policy.allows_privacy(&task.spec, spent).map_err(Objection::Policy)?;
         if kind.key() == KeyUse::Rounds {
-            return judge_sum(task).map(|()| Vec::new());
+            judge_sum(task)?;
+            return self.judge_inputs(task, kind).map(|()| Vec::new());
         }
         if kind.key() == KeyUse::Makes {
             return self.judge_ceremony(task, kind);
@@ -50,7 +54,12 @@ impl Site {
                 require(step.attempt == 0, Objection::NoSuchStep { step })?;
                 require(kind.holders().is_none_or(|h| h.contains(&self.me)), Objection::NoHolder)?;
                 self.holds(task, kind, Some(public_key))?;
-                Ok(self.begins(task, &job, *input))
+                let mut marks = self.begins(task, &job, *input);
+                if kind.opens() {
+                    let (job, round, openings) = (step.job, step.round, task.sizes.openings);
+                    marks.push(Mark::Sent { job, round, openings });
+                }
+                Ok(marks)
             }
             (Ask::Ready { public_key, opening }, Phase::Ready) => {
                 require(kind.opens() && step.attempt > 0, Objection::OtherPhase { step })?;
@@ -63,6 +72,19 @@ impl Site {
             }
             _ => Err(Objection::OtherPhase { step }),
         }
+    }
+
+    /// Refuses to fetch what is longer than anything that its plan has: the disk is not the coordinator's to fill.
+    fn judge_inputs(&self, task: &Task, kind: &dyn Kind) -> Judged {
+        let Some(most) = kind.longest_input(&self.study, task).map_err(|_| Objection::JobFile)? else {
+            return Ok(());
+        };
+        let start = task.grounds.as_ref().and_then(|grounds| grounds.start);
+        for blob in task.inputs() {
+            let most = if Some(blob) == start { most.max(MAX_INPUT) } else { most };
+            require(blob.len <= most, Objection::InputLength { found: blob.len, most })?;
+        }
+        Ok(())
     }
 
     fn judge_share(&self, task: &Task, job: &Job) -> Judged<Vec<Mark>> {
@@ -227,6 +249,11 @@ fn judge_sum(task: &Task) -> Judged {
             | (Ask::Open { .. }, Phase::Open)
     );
     require(fits, Objection::OtherPhase { step })?;
+    if let Ask::Upload { voids, settled, .. } = &task.ask {
+        // Before anything of it is fetched.
+        let (found, most) = (voids.len() + settled.len(), MOST_TOLD);
+        require(found <= most, Objection::Told { found, most })?;
+    }
     // What a round starts from is part of its input. In a first round it would change no value, only the input's name.
     let started = task.starts_from().is_some();
     require(step.round > 0 || !started, Objection::EarlyStart)?;

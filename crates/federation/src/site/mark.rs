@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sums::SumMark;
-use crate::{Blob, JobId, Record, Result, SignedHeader, Step, message};
+use crate::{Blob, Delta, Epsilon, JobId, Record, Result, SignedHeader, Step, message};
 use blindscope_wire::Digest;
 
 /// What a site remembers for good.
@@ -31,6 +31,15 @@ pub enum Mark {
         /// The inference key that a question's are under.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         key: Option<JobId>,
+    },
+    /// A contribution is about to be sent with which others can open so much. Stored before it leaves.
+    Sent {
+        /// The job.
+        job: JobId,
+        /// Its round.
+        round: u64,
+        /// Ciphertexts.
+        openings: u64,
     },
     /// What an encrypted head starts from, as this site was shown it. Stored before its contribution.
     Start {
@@ -67,9 +76,18 @@ pub enum Mark {
     Sum {
         /// What.
         mark: SumMark,
-        /// Chunks that it opens.
+        /// Chunks that it opens, or of an upload that others can open with it.
         #[serde(default, skip_serializing_if = "is_zero")]
         openings: u64,
+    },
+    /// Noised values are about to be sent: what the job may give away of the site's data is spent, whatever becomes of it.
+    Privacy {
+        /// The job.
+        job: JobId,
+        /// `ε` of the whole job.
+        epsilon: Epsilon,
+        /// `δ` of it.
+        delta: Delta,
     },
     /// An answer, signed and about to be sent. Its payload is kept until the receipt is there.
     Staged {

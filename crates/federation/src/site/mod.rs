@@ -5,6 +5,7 @@
 //! the same answer again, or says that the share was lost.
 
 mod ceremony;
+mod charge;
 mod judge;
 mod mark;
 mod newest;
@@ -14,10 +15,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::job::Job;
-use crate::sums::SumSite;
+use crate::sums::{SumMark, SumSite};
 use crate::{
-    Answer, Blob, Confirmation, Error, Event, Header, JobId, Phase, Policy, Record, Result, SignedHeader,
-    Signer, SiteId, Step, Study, Task,
+    Answer, Blob, Confirmation, Delta, Epsilon, Error, Event, Header, JobId, Phase, Policy, Record, Result,
+    SignedHeader, Signer, SiteId, Step, Study, Task,
 };
 use blindscope_threshold::Ledger;
 use blindscope_wire::Digest;
@@ -58,13 +59,15 @@ pub struct Site {
     starts: BTreeMap<JobId, Blob>,
     /// Encrypted heads that this site has added up, by uploads and sum, and what is kept of each.
     checked: BTreeMap<Digest, Vec<Blob>>,
-    opened: u64,
-    /// Of them, those of a sum whose opening is being made: counted until its answer is staged.
-    opening: u64,
+    charge: charge::Charge,
     /// What it remembers of sums.
     in_sums: Arc<SumSite>,
     /// Ciphertexts that this site has helped to re-encrypt under each inference key.
     answered: BTreeMap<JobId, u64>,
+    /// What each job with noise may give away.
+    privacy: BTreeMap<JobId, (Epsilon, Delta)>,
+    /// The same of jobs whose contribution is being made: nothing that is kept.
+    privacy_reserved: BTreeMap<JobId, (Epsilon, Delta)>,
     receipt: Option<Record>,
     acknowledged: BTreeSet<Step>,
     /// Job and round of the newest answers: what is older is over.
@@ -135,10 +138,11 @@ impl Site {
             promises: BTreeMap::new(),
             starts: BTreeMap::new(),
             checked: BTreeMap::new(),
-            opened: 0,
-            opening: 0,
+            charge: charge::Charge::default(),
             in_sums: Arc::default(),
             answered: BTreeMap::new(),
+            privacy: BTreeMap::new(),
+            privacy_reserved: BTreeMap::new(),
             receipt: None,
             acknowledged: BTreeSet::new(),
             newest: newest::Newest::default(),
@@ -172,18 +176,23 @@ impl Site {
                     return Err("the attempt is spent already");
                 }
                 self.fresh.insert(*step);
-                self.opened = self.opened.saturating_add(*openings);
+                self.charge.spend(*step, *openings);
                 if let Some(key) = key {
                     let answered = self.answered.entry(*key).or_default();
                     *answered = answered.saturating_add(*openings);
                 }
             }
+            Mark::Sent { job, round, openings } => self.charge.send((*job, *round), *openings),
             Mark::Sum { mark, openings } => {
                 let before = self.in_sums.opened_rounds();
                 Arc::make_mut(&mut self.in_sums).apply(mark)?;
-                if self.in_sums.opened_rounds() > before {
-                    self.opened = self.opened.saturating_add(*openings);
+                let again = matches!(mark, SumMark::Opened { .. }) && self.in_sums.opened_rounds() == before;
+                if !again {
+                    self.charge.sum(self.me, mark, *openings);
                 }
+            }
+            Mark::Privacy { job, epsilon, delta } => {
+                self.privacy.insert(*job, (*epsilon, *delta));
             }
             Mark::Staged { answer } => {
                 let header = &answer.header;
@@ -193,9 +202,8 @@ impl Site {
                 if self.staged.get(&header.step).is_some_and(|known| known.header != *header) {
                     return Err("another answer to this step is staged");
                 }
-                if header.step.phase == Phase::Open {
-                    self.opening = 0;
-                }
+                self.charge.settle(header.step.job);
+                self.privacy_reserved.remove(&header.step.job);
                 self.newest.answered(header);
                 self.staged.insert(header.step, answer.clone());
             }
@@ -298,10 +306,13 @@ impl Site {
         Err(refused())
     }
 
-    /// A sum's opening is about to be made, and no other until its answer is staged: what is judged meanwhile is judged as if it were
-    /// made already.
-    pub fn begin_opening(&mut self, task: &Task) {
-        self.opening = task.sizes.openings;
+    /// What others can open, or this site opens, is about to be made: until its answer is staged, what is judged meanwhile is judged as
+    /// if it were made already.
+    pub fn begin(&mut self, task: &Task) {
+        self.charge.reserve(task.step, task.sizes.openings);
+        if let (Phase::Upload, Some(privacy)) = (task.step.phase, &task.spec.privacy) {
+            self.privacy_reserved.insert(task.step.job, (privacy.epsilon, privacy.delta));
+        }
     }
 
     /// The study.
@@ -362,9 +373,18 @@ impl Site {
         inputs
     }
 
-    /// Ciphertexts that this site has helped to open.
+    /// Ciphertexts that others can open with what this site has sent, or that it has helped to open.
     pub fn opened(&self) -> u64 {
-        self.opened
+        self.charge.total()
+    }
+
+    /// What this site's data has given away in jobs with noise, one job left out: that one is about to be judged.
+    ///
+    /// Losses of jobs add up; the sum is a bound that always holds, if not the tightest.
+    pub fn privacy_spent(&self, without: JobId) -> (Epsilon, Delta) {
+        let reserved = self.privacy_reserved.iter().filter(|(job, _)| !self.privacy.contains_key(job));
+        let others = self.privacy.iter().chain(reserved).filter(|(job, _)| **job != without);
+        others.fold((Epsilon::NONE, Delta::NONE), |(e, d), (_, spent)| (e.and(spent.0), d.and(spent.1)))
     }
 
     /// Answers of the newest rounds that are signed and not acknowledged. Those of older rounds come too late.

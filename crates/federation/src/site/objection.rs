@@ -145,6 +145,26 @@ pub enum Objection {
     /// A later round of a sum without what it starts from.
     #[error("a later round of a sum starts from the sum before it, and nothing of it is shown")]
     NoStart,
+    /// Something to fetch that is longer than anything of its plan.
+    #[error(
+        "{found} bytes are to be fetched where nothing of the job has more than {most}; use the same release on both sides"
+    )]
+    InputLength {
+        /// As shown.
+        found: u64,
+        /// By the job's plan.
+        most: u64,
+    },
+    /// More earlier rounds than a site is told of at once.
+    #[error(
+        "{found} earlier rounds are shown at once, at most {most} are; use the same release on both sides"
+    )]
+    Told {
+        /// As shown.
+        found: usize,
+        /// Most.
+        most: usize,
+    },
     /// Evaluation keys that this site has not made itself.
     #[error("the evaluation keys are not those that this site made of everybody's shares")]
     OtherEvaluationKeys,

@@ -5,7 +5,7 @@
 //! and the round does without one of them.
 
 use super::intake::digest_of;
-use super::pair::{PAIRING_LEN, PairKey, PartOf};
+use super::pair::{PAIRING_LEN, PairKey, PartOf, check_piece};
 use super::signed::{SIGNATURE, parse, verify};
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Error, Result, SealingKey, Signature, Signer, SiteId};
@@ -36,8 +36,8 @@ impl Parts {
 /// Opens and checks a holder's parts. `uploads` are the headers, by rising site, that the bundle was made of.
 ///
 /// # Errors
-/// [`Error::Length`] and [`SumRefusal::OtherBytes`] where the bundle is not what the headers name: that is nobody's but the
-/// coordinator's fault. [`SumRefusal::Stranger`] for a site that is no holder.
+/// [`Error::Length`] and [`SumRefusal::OtherBytes`] where the bundle is not what the headers name, or a pair key not what its dealer
+/// signed: that is nobody's but the coordinator's fault. [`SumRefusal::Stranger`] for a site that is no holder.
 ///
 /// # Timing
 /// Of the number of uploads, and of which of their parts are good: that is what the holder says of them anyway.
@@ -81,6 +81,10 @@ fn open_one(
     if at.is_some_and(|at| header.parts.get(at) != Some(&digest_of(sealed))) {
         return Err(SumRefusal::OtherBytes { site: dealer, what: "a sealed part" }.into());
     }
+    if dealer != me && check_piece(round.epoch(), dealer, me, pair).is_err() {
+        return Err(SumRefusal::OtherBytes { site: dealer, what: "a pair key" }.into());
+    }
+    let pair = pair.split_last_chunk::<SIGNATURE>().map_or(pair, |(sealed, _)| sealed);
     let of = PartOf { round, dealer, holder: me, nonce: &header.nonce };
     let Ok(pair) = PairKey::opened(round.epoch(), (dealer, me), sealing, pair) else { return Ok(None) };
     let part = if round.derives(dealer, place) {

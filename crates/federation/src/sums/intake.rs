@@ -2,7 +2,7 @@
 
 use std::io::{self, Read};
 
-use super::pair::piece;
+use super::pair::{check_pairing, piece};
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Blob, BlobHasher, Error, Result, SiteId};
 use blindscope_aggregate::one_round::check_body;
@@ -40,13 +40,13 @@ impl<R: Read> Read for Named<R> {
     }
 }
 
-/// Reads an upload of `len` bytes of a site: every number of its body below the plan's bound, digests and signature. One chunk
+/// Reads an upload of `len` bytes of a site: every number of its body below the plan's bound, digests and signatures. One chunk
 /// of the body is in memory.
 ///
 /// # Errors
 /// [`Error::Length`] for a length that no upload of this round has; [`Error::Aggregate`] for a body that no site could have
 /// written; as [`SignedUpload::from_bytes`]; [`SumRefusal::OtherBytes`] where it is not what its header says;
-/// [`SumRefusal::OtherRound`] for a header of another site; [`Error::Io`] where reading or writing fails.
+/// [`SumRefusal::OtherRound`] for a header of another site; [`SumRefusal::Signature`] for pair keys that it did not sign; [`Error::Io`] where reading or writing fails.
 pub fn read_upload(round: &SumRound, site: SiteId, len: u64, from: &mut dyn Read) -> Result<Received> {
     if round.epoch().member(site).is_none() {
         return Err(SumRefusal::Stranger { what: OP, site, role: "member" }.into());
@@ -79,6 +79,9 @@ pub fn read_upload(round: &SumRound, site: SiteId, len: u64, from: &mut dyn Read
     }
     if !rest.chunks(round.sealed_len()).map(digest_of).eq(header.parts.iter().copied()) {
         return Err(other("a sealed part").into());
+    }
+    if pairs {
+        check_pairing(round.epoch(), site, &pairing)?;
     }
     Ok(Received { upload, parts: rest, pairing: pairs.then_some(pairing) })
 }

@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 use crate::{JobId, SiteId};
 use blindscope_wire::Digest;
 
+fn nothing() -> Digest {
+    Digest([0; 32])
+}
+
+fn is_nothing(digest: &Digest) -> bool {
+    *digest == nothing()
+}
+
 /// What a site remembers of sums for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -24,6 +32,9 @@ pub enum SumMark {
         /// What was put in: job kind, settings, version of the data.
         #[serde(with = "crate::text")]
         input: Digest,
+        /// Names the integers themselves, whatever the job calls them; zeros in marks of older releases.
+        #[serde(with = "crate::text", default = "nothing", skip_serializing_if = "is_nothing")]
+        values: Digest,
     },
     /// A set is about to be signed.
     Agreed {
@@ -36,6 +47,9 @@ pub enum SumMark {
         /// The body's value that is signed with it.
         #[serde(with = "crate::text")]
         evaluation: [u8; 32],
+        /// Its sites; none in marks of older releases.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sites: Vec<SiteId>,
     },
     /// Parts are about to be opened.
     Opened {

@@ -49,5 +49,5 @@ pub use refusal::SumRefusal;
 pub use result::{SumResult, read_result};
 pub use round::SumRound;
 pub use site::SumSite;
-pub use upload::{Uploader, Values, write_upload};
+pub use upload::{Uploader, Values, noise_key, values_name, write_upload};
 pub use void::Void;

@@ -4,6 +4,8 @@
 //! ML-KEM-768 both. Every part then goes under a key of its own, hashed from the pair's key, the round, sender, receiver, the upload's
 //! nonce and the body's digest: a part moved to another round, receiver, upload or body does not open. Parts that a holder makes
 //! itself are expanded from the pair's key in the same way, so two uploads never share a polynomial.
+//!
+//! The dealer signs each sealed key: what was altered on the way is the courier's fault, and nobody complains of the dealer for it.
 
 use chacha20::ChaCha20Rng;
 use chacha20poly1305::aead::{AeadInOut as _, KeyInit as _};
@@ -11,13 +13,17 @@ use chacha20poly1305::{ChaCha20Poly1305, Key, Nonce, Tag};
 use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
+use super::signed::{SIGNATURE, digest, verify};
 use super::{Epoch, SumRefusal, SumRound};
-use crate::{Error, Result, SEAL_OVERHEAD, SealingKey, SiteId};
+use crate::{Error, Result, SEAL_OVERHEAD, SealingKey, Signature, Signer, SiteId};
 use blindscope_aggregate::one_round::PartSeed;
 use blindscope_wire::{Digest, Hasher};
 
-/// Bytes of one sealed pair key.
-pub const PAIRING_LEN: usize = 32 + SEAL_OVERHEAD;
+const SEALED: usize = 32 + SEAL_OVERHEAD;
+/// Bytes of one sealed pair key, signed.
+pub const PAIRING_LEN: usize = SEALED + SIGNATURE;
+const WHAT: &str = "pair key";
+const DOMAIN: &str = "blindscope/sums/pair-key/v1";
 const TAG: usize = 16;
 
 /// Bytes of a dealer's pair keys, one for each holder but itself.
@@ -40,14 +46,19 @@ fn context(epoch: &Epoch, from: SiteId, to: SiteId) -> Digest {
     h.absorb(&epoch.digest().0).absorb_u64(u64::from(from.0)).absorb_u64(u64::from(to.0)).finish()
 }
 
-/// A dealer's pair keys, sealed: [`PAIRING_LEN`] bytes for each holder but itself, in order. The same bytes in each call.
+/// What a dealer signs of a sealed key: for whom, in which roster.
+fn signed(context: &Digest, sealed: &[u8]) -> Vec<u8> {
+    [&context.0, sealed].concat()
+}
+
+/// A dealer's pair keys, sealed and signed: [`PAIRING_LEN`] bytes for each holder but itself, in order. The same bytes in each call.
 ///
 /// # Errors
 /// [`Error::Seal`] where sealing fails.
 ///
 /// # Timing
 /// Of the number of holders alone.
-pub fn pairing(epoch: &Epoch, me: SiteId, sealing: &SealingKey) -> Result<Vec<u8>> {
+pub fn pairing(epoch: &Epoch, me: SiteId, (sealing, signer): (&SealingKey, &dyn Signer)) -> Result<Vec<u8>> {
     let mut out = Vec::with_capacity(pairing_len(epoch, me));
     for to in others(epoch, me) {
         let key = secret("key", sealing, epoch, me, to);
@@ -55,9 +66,37 @@ pub fn pairing(epoch: &Epoch, me: SiteId, sealing: &SealingKey) -> Result<Vec<u8
         let mut rng = ChaCha20Rng::from_seed(*secret("seal", sealing, epoch, me, to));
         let entry =
             epoch.member(to).ok_or(SumRefusal::Stranger { what: "pair", site: to, role: "member" })?;
-        out.append(&mut sealing.seal(&entry.entry.sealing, &context(epoch, me, to), &*key, &mut rng)?);
+        let context = context(epoch, me, to);
+        let mut sealed = sealing.seal(&entry.entry.sealing, &context, &*key, &mut rng)?;
+        let signature = signer.sign(&digest(DOMAIN, &signed(&context, &sealed)));
+        out.append(&mut sealed);
+        out.extend_from_slice(&signature.0);
     }
     Ok(out)
+}
+
+/// Refuses pair keys that are not the dealer's: each has its signature, for its holder and this roster.
+pub(super) fn check_pairing(epoch: &Epoch, dealer: SiteId, pairing: &[u8]) -> Result<()> {
+    let (expected, found) = (pairing_len(epoch, dealer), pairing.len());
+    if found != expected {
+        return Err(Error::Length { op: "read pair keys", expected: expected as u64, found: found as u64 });
+    }
+    let mut pieces = others(epoch, dealer).zip(pairing.chunks(PAIRING_LEN));
+    pieces.try_for_each(|(holder, piece)| check_piece(epoch, dealer, holder, piece).map(drop))
+}
+
+/// A sealed pair key that the dealer has signed.
+pub(super) fn check_piece<'p>(
+    epoch: &Epoch,
+    dealer: SiteId,
+    holder: SiteId,
+    piece: &'p [u8],
+) -> Result<&'p [u8]> {
+    let wrong = Error::Length { op: WHAT, expected: PAIRING_LEN as u64, found: piece.len() as u64 };
+    let Some((sealed, signature)) = piece.split_last_chunk() else { return Err(wrong) };
+    let said = signed(&context(epoch, dealer, holder), sealed);
+    verify(epoch, (WHAT, DOMAIN), dealer, &said, &Signature(*signature))?;
+    Ok(sealed)
 }
 
 /// The place of a holder's sealed pair key among a dealer's.
@@ -80,7 +119,7 @@ impl PairKey {
         Self(secret("key", sealing, epoch, me, to))
     }
 
-    /// The holder's side, of what the dealer sealed.
+    /// The holder's side, of what the dealer sealed: [`check_piece`].
     pub(super) fn opened(
         epoch: &Epoch,
         (from, me): (SiteId, SiteId),
@@ -163,6 +202,7 @@ mod tests {
     #[test]
     fn parts_that_holders_make_are_of_one_upload() {
         let sealing: Vec<_> = (0..3u8).map(|k| SealingKey::from_bytes(&[k + 1; 32])).collect();
+        let signer = IdentityKey::from_bytes(&[9; 32]);
         let member = |(k, s): (usize, &SealingKey)| Member {
             site: SiteId(k as u16),
             entry: SiteEntry {
@@ -190,8 +230,12 @@ mod tests {
         assert_ne!(seed([1; 32], 1), seed([2; 32], 1), "another upload");
         assert_ne!(seed([1; 32], 1), seed([1; 32], 2), "another holder");
         // The holder's side has the same key.
-        let sealed = pairing(&epoch, SiteId(0), &sealing[0]).unwrap();
+        let sealed = pairing(&epoch, SiteId(0), (&sealing[0], &signer)).unwrap();
+        check_pairing(&epoch, SiteId(0), &sealed).unwrap();
         let piece = piece(&epoch, SiteId(0), SiteId(1), &sealed).unwrap();
+        assert!(check_piece(&epoch, SiteId(0), SiteId(2), piece).is_err(), "signed for another holder");
+        assert!(check_piece(&epoch, SiteId(1), SiteId(1), piece).is_err(), "signed by another dealer");
+        let piece = check_piece(&epoch, SiteId(0), SiteId(1), piece).unwrap();
         let opened = PairKey::opened(&epoch, (SiteId(0), SiteId(1)), &sealing[1], piece).unwrap();
         assert_eq!(*opened.0, *key.0);
         // Sealed to 1, it does not open at 2, and not as if from 2.

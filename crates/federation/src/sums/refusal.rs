@@ -163,6 +163,19 @@ pub enum SumRefusal {
         /// What contradicts.
         reason: &'static str,
     },
+    /// More rounds in one task than a site is told of.
+    #[error(
+        "upload: {found} earlier rounds are shown at once, at most {most} are; use the same release on both sides"
+    )]
+    Told {
+        /// Rounds shown.
+        found: u64,
+        /// Most.
+        most: u64,
+    },
+    /// A round that is shown twice in one task.
+    #[error("upload: an earlier round is shown twice; use the same release on both sides")]
+    ToldTwice,
     /// Another successor of a roster version was signed, or it does not follow.
     #[error("roster: {reason}; one successor a version is signed")]
     Successor {

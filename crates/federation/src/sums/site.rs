@@ -21,6 +21,8 @@ use blindscope_wire::Digest;
 struct Uploaded {
     header: Digest,
     input: Digest,
+    /// Zeros where it is not known.
+    values: Digest,
 }
 
 /// A site in sums.
@@ -29,6 +31,8 @@ pub struct SumSite {
     uploads: BTreeMap<Digest, Uploaded>,
     steps: BTreeSet<(JobId, u64)>,
     agreed: BTreeMap<Digest, (Digest, [u8; 32])>,
+    /// The sites of sets that were signed here.
+    signed: BTreeMap<Digest, Vec<SiteId>>,
     opened: BTreeMap<Digest, (Digest, Digest)>,
     settled: BTreeMap<Digest, Vec<SiteId>>,
     void: BTreeSet<Digest>,
@@ -55,17 +59,23 @@ impl SumSite {
     pub fn apply(&mut self, mark: &SumMark) -> std::result::Result<(), &'static str> {
         let require = |fine, reason| if fine { Ok(()) } else { Err(reason) };
         match mark {
-            SumMark::Uploaded { round, job, number, header, input } => {
+            SumMark::Uploaded { round, job, number, header, input, values } => {
                 let new = !self.uploads.contains_key(round) && !self.steps.contains(&(*job, *number));
                 require(new, "the round has an upload already")?;
                 self.steps.insert((*job, *number));
-                self.uploads.insert(*round, Uploaded { header: *header, input: *input });
+                self.uploads.insert(*round, Uploaded { header: *header, input: *input, values: *values });
                 Ok(())
             }
-            SumMark::Agreed { round, commitment, evaluation } => require(
-                once(&mut self.agreed, *round, (*commitment, *evaluation)),
-                "another set of the round is signed",
-            ),
+            SumMark::Agreed { round, commitment, evaluation, sites } => {
+                require(
+                    once(&mut self.agreed, *round, (*commitment, *evaluation)),
+                    "another set of the round is signed",
+                )?;
+                if !sites.is_empty() {
+                    self.signed.insert(*round, sites.clone());
+                }
+                Ok(())
+            }
             SumMark::Opened { round, commitment, list } => {
                 require(!self.void.contains(round), "the round is void here")?;
                 require(
@@ -92,6 +102,15 @@ impl SumSite {
             SumMark::Successor { version, next } => {
                 require(once(&mut self.successors, *version, *next), "another successor is signed")
             }
+        }
+    }
+
+    /// Whether a mark on how a round ended says nothing new.
+    pub fn remembers(&self, mark: &SumMark) -> bool {
+        match mark {
+            SumMark::Settled { round, sites } => self.settled.get(round) == Some(sites),
+            SumMark::Voided { round } => self.voided.contains(round),
+            _ => false,
         }
     }
 
@@ -148,6 +167,39 @@ impl SumSite {
         own.map_or(Digest([0; 32]), |sites| set_name(sites))
     }
 
+    /// The set that integers are bound to which were summed before under another name: a coordinator may call the same data another
+    /// input, and leave a site out of it. Of an earlier round the set is known that a quorum was seen for or, while nothing else is,
+    /// the one that this site has signed. Nothing where they were in none.
+    ///
+    /// # Errors
+    /// [`SumRefusal::OtherSetOfInput`] where they were in several sets already.
+    pub fn bound_by_values(&self, me: SiteId, round: &SumRound, values: &Digest) -> Judged<Digest> {
+        let mut bound = Digest([0; 32]);
+        for sites in self.sets_of_values(me, &round.name(), values) {
+            let named = set_name(sites);
+            if bound != Digest([0; 32]) && bound != named {
+                return Err(SumRefusal::OtherSetOfInput);
+            }
+            bound = named;
+        }
+        Ok(bound)
+    }
+
+    fn sets_of_values(
+        &self,
+        me: SiteId,
+        but: &Digest,
+        values: &Digest,
+    ) -> impl Iterator<Item = &Vec<SiteId>> + '_ {
+        let (but, values) = (*but, *values);
+        let same = move |(round, u): &(&Digest, &Uploaded)| {
+            **round != but && u.values == values && values != Digest([0; 32])
+        };
+        let over = self.uploads.iter().filter(same).filter(|(round, _)| !self.voided.contains(*round));
+        let sets = over.filter_map(|(round, _)| self.settled.get(round).or_else(|| self.signed.get(round)));
+        sets.filter(move |sites| sites.contains(&me))
+    }
+
     /// Other rounds that this input was uploaded in.
     fn earlier(&self, round: &SumRound, input: &Digest) -> impl Iterator<Item = Digest> + '_ {
         let (name, input) = (round.name(), *input);
@@ -156,8 +208,18 @@ impl SumSite {
 
     /// The mark of an upload that is on the disk and about to be sent.
     pub fn uploaded(round: &SumRound, upload: &SignedUpload, input: Digest) -> SumMark {
+        Self::uploaded_values(round, upload, (input, Digest([0; 32])))
+    }
+
+    /// The same, with what names the integers: [`super::values_name`].
+    pub fn uploaded_values(
+        round: &SumRound,
+        upload: &SignedUpload,
+        (input, values): (Digest, Digest),
+    ) -> SumMark {
         let header = upload.header.digest();
-        SumMark::Uploaded { round: round.name(), job: round.job(), number: round.number(), header, input }
+        let (job, number) = (round.job(), round.number());
+        SumMark::Uploaded { round: round.name(), job, number, header, input, values }
     }
 
     /// Judges a commitment that is to be signed with this evaluation (zeros in a small round, whose sum the caller has added up
@@ -181,7 +243,8 @@ impl SumSite {
             Some((known, _)) if *known != named => return Err(SumRefusal::OtherSet { what: "agree" }.into()),
             Some((_, y)) => {
                 // The same again, with the evaluation that was signed.
-                return Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation: *y });
+                let (round, evaluation, sites) = (round.name(), *y, commitment.sites());
+                return Ok(SumMark::Agreed { round, commitment: named, evaluation, sites });
             }
             None => self.new_under(round.epoch())?,
         }
@@ -192,7 +255,8 @@ impl SumSite {
         if found < least {
             return Err(SumRefusal::Cohort { found, least }.into());
         }
-        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation })
+        let sites = commitment.sites();
+        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation, sites })
     }
 
     /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.
@@ -205,7 +269,12 @@ impl SumSite {
             let settled = self.settled.get(&earlier).filter(|_| !self.voided.contains(&earlier));
             settled.is_some_and(|s| s.contains(&me) && *s != sites)
         };
-        if self.earlier(round, &own.input).any(other) { Err(SumRefusal::OtherSetOfInput) } else { Ok(()) }
+        // What was learned of other rounds since the upload counts too.
+        let mut others = self.sets_of_values(me, &round.name(), &own.values);
+        if self.earlier(round, &own.input).any(other) || others.any(|known| *known != sites) {
+            return Err(SumRefusal::OtherSetOfInput);
+        }
+        Ok(())
     }
 
     /// Judges whether what is shown of this site is its own: an upload in its name is exactly the one in its marks. Whoever shows another

@@ -4,13 +4,14 @@
 
 use std::io::{self, Write};
 
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 use super::header::sent;
 use super::pair::{PairKey, PartOf, pairing};
 use super::{SignedUpload, SumRefusal, SumRound, UploadHeader};
 use crate::{BlobHasher, Error, Result, SealingKey, Signer, SiteId};
 use blindscope_aggregate::one_round::{SiteRound, ValuesDigest};
+use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_wire::{Digest, Hasher};
 
 /// A site's integers, in order, the same each time they are asked for: they are named before they are encrypted.
@@ -54,8 +55,8 @@ impl Write for Tee<'_> {
 }
 
 /// Writes an upload of [`SumRound::upload_len`] bytes and returns its header. Nothing of it may be sent before the mark of
-/// [`super::SumSite::uploaded`] is stored. `pairs` says whether the pair keys go with it. `random` are 64 fresh bytes: the
-/// secrets follow from half of them, site, round and values; the other half is the upload's nonce.
+/// [`super::SumSite::uploaded`] is stored. `pairs` says whether the pair keys go with it. `random` are 32 fresh bytes: secrets
+/// *and* nonce follow from them, site, round and values, so that uploads of other values share nothing even where a generator repeats.
 ///
 /// # Errors
 /// [`Error::Aggregate`] for values that are not what the round says; [`SumRefusal::Broken`] where what was encrypted does not
@@ -64,7 +65,7 @@ pub fn write_upload(
     by: &Uploader<'_>,
     pairs: bool,
     values: &Values<'_>,
-    random: &[u8; 64],
+    random: &[u8; 32],
     out: &mut dyn Write,
 ) -> Result<SignedUpload> {
     let (round, plan) = (by.round, by.round.plan());
@@ -77,11 +78,9 @@ pub fn write_upload(
         named.push(value);
     }
     let named = named.finish();
-    let (mut fresh, mut nonce) = (Zeroizing::new([0; 32]), [0; 32]);
-    fresh.copy_from_slice(&random[..32]);
-    nonce.copy_from_slice(&random[32..]);
     let secret = site_secret(by.sealing);
-    let site = SiteRound::new(plan, round.id(), &secret, &fresh, &named);
+    let site = SiteRound::new(plan, round.id(), &secret, random, &named);
+    let nonce = site.nonce();
     let mut tee = Tee { out, hasher: BlobHasher::default(), head: Vec::new(), keep: plan.first_chunk_len() };
     site.write_body(values(), &named, &mut tee, &mut |_| {})?;
     if !site.decrypts_to(&mut &tee.head[..], &first)? {
@@ -95,15 +94,46 @@ pub fn write_upload(
     let mut rest = sealed;
     rest.extend_from_slice(&upload.to_bytes());
     if pairs {
-        rest.append(&mut pairing(round.epoch(), by.me, by.sealing)?);
+        rest.append(&mut pairing(round.epoch(), by.me, (by.sealing, by.signer))?);
     }
     out.write_all(&rest).map_err(io)?;
     Ok(upload)
 }
 
+/// Names a site's integers, whatever job they are for and however they are encoded. Nobody without the site's secret tells from it what
+/// they are.
+///
+/// # Timing
+/// Of the number of values alone.
+pub fn values_name(values: &Values<'_>, sealing: &SealingKey) -> Digest {
+    const RUN: usize = 1 << 13;
+    let mut h = Hasher::new("blindscope/sums/values/v1");
+    h.absorb(&*site_secret(sealing));
+    let (mut run, mut count) = (Zeroizing::new(Vec::with_capacity(8 * RUN)), 0u64);
+    for value in values() {
+        run.extend_from_slice(&value.to_le_bytes());
+        count += 1;
+        if run.len() == 8 * RUN {
+            h.absorb(&run);
+            run.zeroize();
+        }
+    }
+    h.absorb(&run).absorb_u64(count).finish()
+}
+
 fn site_secret(sealing: &SealingKey) -> Zeroizing<[u8; 32]> {
     let mut h = Hasher::new("blindscope/sums/site-secret/v1");
     Zeroizing::new(h.absorb(&*sealing.to_bytes()).finish().0)
+}
+
+/// What a site's noise in a round comes from. Its secret is the one of its uploads; what is hashed from it here, no upload is encrypted
+/// with. As many sites' noise has to be enough as the smallest set has beside all that may collude.
+///
+/// # Timing
+/// The same for any key.
+pub fn noise_key(sealing: &SealingKey, round: &SumRound, input: &Digest) -> NoiseKey {
+    let honest = round.least_cohort().saturating_sub(round.epoch().literal().colluders).max(1);
+    NoiseKey::new(&site_secret(sealing), round.id(), input, honest)
 }
 
 /// Sealed parts, their digests, and check polynomials.

@@ -72,6 +72,10 @@ pub(crate) fn willing() -> Policy {
         jobs: JobKind::ALL.to_vec(),
         maximum_decryptions: 1000,
         maximum_rounds: 100,
+        max_epsilon: None,
+        max_delta: None,
+        lifetime_epsilon: None,
+        privacy_unit: None,
     }
 }
 

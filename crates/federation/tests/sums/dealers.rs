@@ -1,8 +1,10 @@
 //! Dealers, holders and couriers that deviate.
 
 use crate::world::{World, ids};
-use blindscope_federation::sums::{Findings, bundle, open_parts, read_upload, sort_findings};
-use blindscope_federation::{Error, SiteId};
+use blindscope_federation::sums::{
+    Findings, PAIRING_LEN, Received, bundle, open_parts, pairing, read_upload, sort_findings,
+};
+use blindscope_federation::{Error, SealingKey, SiteId};
 
 /// Puts other bytes where an upload's sealed parts are, and signs anew: what a dishonest dealer can do.
 fn with_parts(
@@ -77,26 +79,78 @@ fn bad_parts_and_false_complaints() {
     assert_eq!((sorted.convicted.len(), sorted.left_out), (0, ids([5])));
 }
 
-/// A dealer that shares well towards all holders but one: that holder alone complains.
+/// What holders find where their bundles have other pair keys of site 0.
+fn found(
+    world: &World,
+    round: &blindscope_federation::sums::SumRound,
+    pairs: &[u8],
+) -> Vec<Result<Vec<SiteId>, String>> {
+    let given = &world.received[&round.name().0];
+    let pairing = |site: &SiteId, r: &Received| {
+        if site.0 == 0 { pairs.to_vec() } else { r.pairing.clone().unwrap() }
+    };
+    let pairs: Vec<_> = given.iter().map(|(site, (r, _))| pairing(site, r)).collect();
+    let uploads: Vec<_> = given.values().zip(&pairs).map(|((r, _), p)| (r, &p[..])).collect();
+    let headers = world.headers(round);
+    let at = |actor: &crate::world::Actor| {
+        let bytes = bundle(round, actor.me, &uploads).unwrap();
+        let parts = open_parts(round, (actor.me, &actor.sealing), &headers, &bytes);
+        parts.map(|p| p.bad()).map_err(|e| e.to_string())
+    };
+    world.actors.iter().map(at).collect()
+}
+
+/// A coordinator that alters an honest site's pair keys on their way to `f + 1` holders: they see that it is not the dealer's doing, and
+/// nobody complains of it. A pair key of another holder or roster is altered too.
+#[test]
+fn altered_pair_keys_convict_nobody() {
+    let mut world = World::new(5, 3, 1, 33);
+    let round = world.round(1, 0);
+    world.upload_all(&round, &ids(0..5));
+    let right = world.received[&round.name().0][&SiteId(0)].0.pairing.clone().unwrap();
+    let mut altered = right.clone();
+    // The first two holders beside the dealer: as many as convict.
+    altered[50] ^= 1;
+    altered[PAIRING_LEN + 50] ^= 1;
+    let mut swapped = right.clone();
+    swapped.rotate_left(PAIRING_LEN);
+    let mut unsigned = right.clone();
+    unsigned[PAIRING_LEN - 1] ^= 1;
+    for (pairs, refusing) in [(&altered, 2), (&swapped, 4), (&unsigned, 1), (&right, 0)] {
+        let said = found(&world, &round, pairs);
+        let refused: Vec<_> = said.iter().filter_map(|s| s.as_ref().err()).collect();
+        assert_eq!(refused.len(), refusing);
+        assert!(refused.iter().all(|e| e.contains("site 0") && e.contains("a pair key")), "{refused:?}");
+        assert!(said.iter().flatten().all(Vec::is_empty), "a complaint of an honest dealer");
+    }
+}
+
+/// A dealer that seals nonsense to one holder and signs it: that holder alone complains. Unsigned, it does not get past the coordinator.
 #[test]
 fn one_bad_pair_key_is_one_complaint() {
     let mut world = World::new(5, 3, 1, 33);
     let round = world.round(1, 0);
     let all = ids(0..5);
     world.upload_all(&round, &all);
-    let given = world.received[&round.name().0].clone();
-    let headers = world.headers(&round);
-    let mut pairs: Vec<Vec<u8>> = given.values().map(|(r, _)| r.pairing.clone().unwrap()).collect();
-    // Site 0's pair key for site 1 is damaged.
-    pairs[0][50] ^= 1;
-    let uploads: Vec<_> = given.values().zip(&pairs).map(|((r, _), p)| (r, &p[..])).collect();
-    let bad = |holder: SiteId| {
-        let bytes = bundle(&round, holder, &uploads).unwrap();
-        let sealing = &world.actors[usize::from(holder.0)].sealing;
-        open_parts(&round, (holder, sealing), &headers, &bytes).unwrap().bad()
+    // Site 0 with another sealing key than the roster says: none of what it seals and signs opens.
+    let me = &world.actors[0];
+    let foreign = SealingKey::from_bytes(&[77; 32]);
+    let sealed = pairing(&world.epoch, me.me, (&foreign, &me.identity)).unwrap();
+    let (received, bytes) = world.received[&round.name().0][&SiteId(0)].clone();
+    let mut pairs = received.pairing.unwrap();
+    pairs[..PAIRING_LEN].copy_from_slice(&sealed[..PAIRING_LEN]);
+    let said: Vec<_> = found(&world, &round, &pairs).into_iter().map(Result::unwrap).collect();
+    assert_eq!(said[1], ids([0]));
+    assert!(said.iter().enumerate().all(|(holder, bad)| holder == 1 || bad.is_empty()));
+    let at = bytes.len() - 4 * PAIRING_LEN;
+    let sent = |pairs: &[u8]| {
+        let sent = [&bytes[..at], pairs].concat();
+        read_upload(&round, SiteId(0), sent.len() as u64, &mut &sent[..]).map(drop)
     };
-    assert_eq!(bad(SiteId(1)), ids([0]));
-    assert!(all.iter().filter(|h| h.0 != 1).all(|h| bad(*h).is_empty()));
+    sent(&pairs).unwrap();
+    pairs[3] ^= 1;
+    let e = sent(&pairs).unwrap_err().to_string();
+    assert!(e.contains("pair key: the signature is not that of site 0"), "{e}");
 }
 
 /// A sealed part moved to another holder, another dealer's upload or another round does not open; other bytes than the header names
@@ -180,8 +234,7 @@ fn altered_uploads_are_refused() {
             .map_err(|e| e.to_string())
     };
     read(0, &bytes).unwrap();
-    let pairing = 2 * blindscope_federation::sums::PAIRING_LEN;
-    for at in (0..bytes.len() - pairing).step_by(97) {
+    for at in (0..bytes.len()).step_by(97) {
         let mut altered = bytes.clone();
         altered[at] ^= 4;
         assert!(read(0, &altered).is_err(), "byte {at}");

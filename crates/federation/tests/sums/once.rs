@@ -202,8 +202,10 @@ fn two_processes_never_mark_one_round_twice() {
     let mark = SumSite::uploaded(&round, &upload, input(1));
     assert!(world.actor(me).site.apply(&mark).is_err());
     // Marks that contradict each other do not replay.
-    let commitment = SumMark::Agreed { round: round.name(), commitment: input(1), evaluation: [0; 32] };
-    let another = SumMark::Agreed { round: round.name(), commitment: input(2), evaluation: [0; 32] };
+    let commitment =
+        SumMark::Agreed { round: round.name(), commitment: input(1), evaluation: [0; 32], sites: ids(0..2) };
+    let another =
+        SumMark::Agreed { round: round.name(), commitment: input(2), evaluation: [0; 32], sites: ids(0..2) };
     let mut site = SumSite::default();
     site.apply(&commitment).unwrap();
     site.apply(&commitment).unwrap();
@@ -218,15 +220,46 @@ fn a_cloned_generator_never_reuses_a_key() {
     let me = SiteId(0);
     let values = world.values(me, &round);
     let mut twins = [world.actor(me).copy(), world.actor(me).copy(), world.actor(me).copy()];
-    let first = twins[0].encrypt(&round, &values).0;
+    let (first, one) = twins[0].encrypt(&round, &values);
     assert_eq!(first, twins[1].encrypt(&round, &values).0);
     let mut other = values;
     other[7] += 1;
-    let second = twins[2].encrypt(&round, &other).0;
+    let (second, two) = twins[2].encrypt(&round, &other);
+    // Parts that holders make themselves follow from the nonce. Were it the generator's own, the two keys would be equal there, and one
+    // more part would give their difference.
+    assert_ne!(one.header.nonce, two.header.nonce);
     let body = round.plan().body_len() as usize;
     let differing = first[32..body].iter().zip(&second[32..body]).filter(|(a, b)| a != b).count();
     assert!(
         differing > body / 2,
         "one number changed; under one key so would few bytes: {differing} of {body}"
     );
+}
+
+/// A job over everybody, and the same data under another `data_version` without one site: each would be a sum of its own, and their
+/// difference the site. The integers are known again by themselves: whoever has signed the first set is bound to it.
+#[test]
+fn the_same_values_under_another_name_are_summed_over_one_set() {
+    let mut world = World::new(5, 2, 0, 41);
+    let (all, less) = (ids(0..5), ids(0..4));
+    let (first, second) = (world.round(1, 0), world.round(2, 0));
+    world.upload_named(&first, &all, input(1));
+    world.whole(&first, &all).unwrap();
+    // Named otherwise, over the same sites: what a study does that sums its statistics twice.
+    world.upload_named(&second, &all, input(2));
+    let without = world.commit(&second, &less);
+    for &site in &all {
+        let e = world.agree(&second, &without, site).unwrap_err();
+        assert!(e.contains("summed over other sites before"), "{e}");
+    }
+    assert!(Commitment::from_bytes(&second, &without.to_bytes()).is_err(), "no holder opens it either");
+    world.whole(&second, &all).unwrap();
+    // Other values are another input.
+    let third = world.round(3, 0);
+    for &site in &less {
+        let values = vec![u64::from(site.0) + 5; crate::world::VALUES];
+        let bytes = world.actor(site).upload(&third, &values, input(3)).unwrap();
+        world.receive(&third, site, &bytes).unwrap();
+    }
+    world.whole(&third, &less).unwrap();
 }

@@ -9,7 +9,7 @@ use blindscope_aggregate::one_round::write_sum;
 use blindscope_federation::sums::{
     Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Member, Parts, Received, SignedUpload,
     SumMark, SumOpening, SumRefusal, SumRound, SumSite, Uploader, Void, bundle, open_parts, pairing,
-    read_result, read_upload, sort_findings, write_upload,
+    read_result, read_upload, sort_findings, values_name, write_upload,
 };
 use blindscope_federation::{Blob, Error, IdentityKey, JobId, SealingKey, SiteEntry, SiteId};
 use blindscope_wire::Digest;
@@ -89,7 +89,7 @@ impl Actor {
         values: &[u64],
         only: Digest,
     ) -> (Vec<u8>, SignedUpload) {
-        let mut random = [0; 64];
+        let mut random = [0; 32];
         self.rng.fill_bytes(&mut random);
         let mut out = Vec::new();
         let by = Uploader { round, me: self.me, sealing: &self.sealing, signer: &self.identity, only };
@@ -107,10 +107,18 @@ impl Actor {
         input: Digest,
     ) -> Result<Vec<u8>, SumRefusal> {
         self.site.may_upload(round, &input)?;
-        let only = self.site.bound_to(self.me, round, &input);
+        let named = {
+            let all = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
+            values_name(&all, &self.sealing)
+        };
+        let mut only = self.site.bound_to(self.me, round, &input);
+        let bound = self.site.bound_by_values(self.me, round, &named)?;
+        if only == Digest([0; 32]) {
+            only = bound;
+        }
         let (bytes, upload) = self.encrypt_for(round, values, only);
         self.disk.insert(round.name().0, bytes.clone());
-        self.store(SumSite::uploaded(round, &upload, input));
+        self.store(SumSite::uploaded_values(round, &upload, (input, named)));
         Ok(bytes)
     }
 }
@@ -191,9 +199,14 @@ impl World {
     }
 
     pub(crate) fn upload_all(&mut self, round: &SumRound, who: &[SiteId]) {
+        self.upload_named(round, who, input(1));
+    }
+
+    /// The same data, as a coordinator calls it.
+    pub(crate) fn upload_named(&mut self, round: &SumRound, who: &[SiteId], input: Digest) {
         for &site in who {
             let values = self.values(site, round);
-            let bytes = self.actor(site).upload(round, &values, input(1)).unwrap();
+            let bytes = self.actor(site).upload(round, &values, input).unwrap();
             self.receive(round, site, &bytes).unwrap();
         }
     }
@@ -209,8 +222,8 @@ impl World {
         let bytes = bundle(round, holder, &given)?;
         let actor = &self.actors[usize::from(holder.0)];
         assert_eq!(
-            pairing(&self.epoch, holder, &actor.sealing).unwrap(),
-            pairing(&self.epoch, holder, &actor.sealing).unwrap()
+            pairing(&self.epoch, holder, (&actor.sealing, &actor.identity)).unwrap(),
+            pairing(&self.epoch, holder, (&actor.sealing, &actor.identity)).unwrap()
         );
         open_parts(round, (holder, &actor.sealing), &self.headers(round), &bytes)
     }

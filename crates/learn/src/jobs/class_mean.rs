@@ -7,6 +7,7 @@ use super::integers::each_class;
 use super::job::settings;
 use super::kind::Learned;
 use super::model::Model;
+use super::noised::Noised;
 use super::settings::StatisticsSettings;
 use super::statistics::ABOUT;
 use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
@@ -18,7 +19,11 @@ const NAME: &str = "cls-mean";
 /// The kind.
 pub(super) static KIND: Learned = Learned {
     clips: ClipsAt::Model,
-    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(ClassMean::new(settings(spec)?)?)))
+    bounded: true,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| match spec.privacy.as_deref() {
+        None => Ok(Box::new(ClassMean::new(settings(spec)?)?)),
+        Some(privacy) => Ok(Box::new(Noised::new(NAME, settings(spec)?, *privacy, false)?)),
+    })
 };
 
 /// The job's learning.

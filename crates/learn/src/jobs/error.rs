@@ -73,6 +73,23 @@ pub enum Error {
         /// The kind.
         kind: &'static str,
     },
+    /// A job with noise of a kind for which nobody knows how much.
+    #[error(
+        "kind {kind}: nothing bounds what one patient adds to its sums, so no noise hides it; leave [privacy] out, or take kind \
+         statistics or cls-mean"
+    )]
+    Unbounded {
+        /// The kind.
+        kind: &'static str,
+    },
+    /// Values of a job with noise that are asked for without.
+    #[error(
+        "kind {kind} with [privacy]: its values are made with noise alone; ask for them with the site's key of noise"
+    )]
+    WithoutNoise {
+        /// The kind.
+        kind: &'static str,
+    },
     /// A file that the study does not take.
     #[error("{}: {cause}", path.display())]
     In {
@@ -143,6 +160,8 @@ impl Error {
             | Self::Contradiction { .. }
             | Self::Lacks { .. }
             | Self::Kind { .. }
+            | Self::Unbounded { .. }
+            | Self::WithoutNoise { .. }
             | Self::Data { .. } => true,
             Self::In { cause, .. } => cause.is_callers(),
             Self::Features(error) => error.is_callers(),

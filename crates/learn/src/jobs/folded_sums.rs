@@ -12,7 +12,7 @@ use blindscope_aggregate::statistics::{FoldedStatistics, Head, Statistics, Stati
 use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 
 /// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
-const CLIP: f64 = 16.0;
+pub(super) const CLIP: f64 = 16.0;
 
 /// What a feature that the head does not read is multiplied by before it is encrypted with a weight of zero.
 const UNREAD: f64 = 1e-6;

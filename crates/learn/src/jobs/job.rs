@@ -7,6 +7,7 @@ use super::encrypted_head::CommonHead;
 use super::evaluate::EncryptedHeads;
 use super::labels::Terms;
 use super::{EpochFigures, Error, Learning, Result, SiteData, kind};
+use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_ckks::{Ciphertext, Plaintext};
 use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
 
@@ -57,6 +58,9 @@ pub fn check_sizes(spec: &JobSpec) -> Result<()> {
 /// The learning of a job file, without a look at its announced size.
 fn read(spec: &JobSpec) -> Result<Box<dyn Learning>> {
     let kind = kind::of(spec.kind).ok_or(Error::Kind { kind: spec.kind.name() })?;
+    if spec.privacy.is_some() && !kind.bounded {
+        return Err(Error::Unbounded { kind: spec.kind.name() });
+    }
     (kind.learning)(spec)
 }
 
@@ -136,6 +140,17 @@ impl Contribution for SiteLearner {
     ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         self.check(job)?;
         Ok(learning(job)?.contribute(&self.data, round, input, &self.watch)?)
+    }
+
+    fn noised<'a>(
+        &'a self,
+        job: &JobSpec,
+        round: u64,
+        input: &[u8],
+        noise: &NoiseKey,
+    ) -> std::result::Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
+        self.check(job)?;
+        Ok(learning(job)?.noised(&self.data, round, input, noise)?)
     }
 
     fn follow(

@@ -28,6 +28,8 @@ pub(super) struct Learned {
     pub(super) required: &'static [&'static str],
     /// What a site sums and what follows from it.
     pub(super) learning: fn(&JobSpec) -> Result<Box<dyn Learning>>,
+    /// Whether it is known what one patient adds to its sums at most, so that jobs of it may have noise.
+    pub(super) bounded: bool,
     /// Where its results say how much was clipped.
     pub(super) clips: ClipsAt,
     /// The head in a result, as a coordinator serves it.
@@ -51,6 +53,7 @@ impl Learned {
             defaults: || serde_json::to_value(S::default()).unwrap_or_default(),
             required: &[],
             learning,
+            bounded: false,
             clips: ClipsAt::Nowhere,
             head: |_, result| Model::from_json(result)?.head(),
             lacks: |_| Lacks::Nothing,

@@ -35,6 +35,7 @@ mod kind;
 mod labels;
 mod model;
 mod models;
+mod noised;
 mod open;
 mod reference;
 mod scaling;
@@ -68,6 +69,7 @@ pub use settings::{
 pub use twin::clear_twin;
 pub use update::{UpdateState, encrypted_form, update_values};
 
+use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_federation::Advanced;
 
 /// One epoch of local training. It stays at the site unless the site shows it.
@@ -101,6 +103,11 @@ trait Learning: Send + Sync {
     fn max(&self) -> u64;
     /// The integers of one site.
     fn contribute(&self, data: &SiteData, round: u64, input: &[u8], watch: Watch<'_>) -> Result<Integers>;
+    /// The same with this site's share of noise, of kinds whose jobs may have some.
+    fn noised(&self, data: &SiteData, round: u64, input: &[u8], noise: &NoiseKey) -> Result<Integers> {
+        let _ = (data, round, input, noise);
+        Err(Error::Unbounded { kind: "this one" })
+    }
     /// What follows from their sum over `committed` sites.
     fn advance(&self, round: u64, input: &[u8], sums: &[u64], committed: usize) -> Result<Advanced>;
 }

@@ -7,6 +7,7 @@ use super::choice::Choice;
 use super::clips::Clips;
 use super::{Error, Result};
 use blindscope_classify::{Head, HeadLiteral};
+use blindscope_federation::Privacy;
 use blindscope_vision::features::unhex;
 
 const FORMAT: &str = "blindscope model 1";
@@ -33,7 +34,7 @@ pub struct Model {
     /// How the tiles of a slide become the token that the heads take; none where they take tiles, or rows as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pooling: Option<AttentionPooling>,
-    /// Examples behind it, over all sites: slides where tiles are pooled.
+    /// Examples behind it, over all sites: slides where tiles are pooled, with noise about as many units of privacy.
     pub examples: u64,
     /// Sites behind it.
     pub sites: usize,
@@ -44,6 +45,9 @@ pub struct Model {
     /// recommended head without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub validation: Option<Vec<Vec<u64>>>,
+    /// What the noise in it promises; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub privacy: Option<Privacy>,
     /// What was chosen by cross-validation, and from what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<Choice>,
@@ -65,8 +69,21 @@ impl Model {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
         let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
         let (classes, backbone, pooling, chosen) = (Vec::new(), String::new(), None, None);
-        let (clipped, validation) = (None, None);
-        Self { format, kind, classes, backbone, heads, pooling, examples, sites, clipped, validation, chosen }
+        let (clipped, validation, privacy) = (None, None, None);
+        Self {
+            format,
+            kind,
+            classes,
+            backbone,
+            heads,
+            pooling,
+            examples,
+            sites,
+            clipped,
+            validation,
+            privacy,
+            chosen,
+        }
     }
 
     /// The same with the names of its classes.

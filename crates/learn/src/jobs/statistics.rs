@@ -10,15 +10,20 @@ use super::folded_sums::FoldedSums;
 use super::job::settings;
 use super::kind::Learned;
 use super::model::Model;
+use super::noised::Noised;
 use super::settings::StatisticsSettings;
 use super::{Advanced, Integers, Learning, Result, SiteData, Watch};
 
-const NAME: &str = "statistics";
+pub(super) const NAME: &str = "statistics";
 
 /// The kind.
 pub(super) static KIND: Learned = Learned {
     clips: ClipsAt::Model,
-    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(Statistics::new(settings(spec)?)?)))
+    bounded: true,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| match spec.privacy.as_deref() {
+        None => Ok(Box::new(Statistics::new(settings(spec)?)?)),
+        Some(privacy) => Ok(Box::new(Noised::new(NAME, settings(spec)?, *privacy, true)?)),
+    })
 };
 
 /// What this kind, `auto` and `cls-mean` do: they share their settings.

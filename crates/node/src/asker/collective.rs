@@ -26,10 +26,10 @@ use blindscope_transport::{Client, Upload};
 
 /// Between two looks at a question.
 const PAUSE: Duration = Duration::from_millis(250);
-/// Answers that are asked for before one that does not open is given up.
-const TRIES: usize = 4;
 /// Between two words on a question that does not change.
 const REMINDER: Duration = Duration::from_mins(1);
+/// Answers that are asked for before one that does not open is given up.
+const TRIES: usize = 4;
 /// Longest receipt of a question.
 const MAX_RECEIPT: u64 = 1 << 12;
 

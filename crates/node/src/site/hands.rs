@@ -1,11 +1,12 @@
 //! What a site has in hand: tasks of jobs and of questions side by side, of each job one at a time, of the same values one at a time.
 //!
-//! One question for work is open at the coordinator. It says what is in hand, so it is asked anew whenever that changes.
+//! One poll is open at the coordinator. It says what is in hand, so it is made anew whenever that changes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::Runner;
@@ -16,9 +17,9 @@ use crate::system;
 use blindscope_federation::{JobId, JobKind, Task};
 use blindscope_wire::Digest;
 
-/// The longest that a question stays open at the coordinator.
+/// The longest that a poll stays open at the coordinator.
 const POLL: Duration = Duration::from_secs(25);
-/// A question that is open for so long is no pause between two steps.
+/// A poll that is open for so long is no pause between two steps.
 const QUIET: Duration = Duration::from_millis(100);
 /// Most tasks of questions at a time: while one waits for the disk or the network, another is computed.
 const QUESTIONS: usize = 2;
@@ -45,8 +46,10 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
         Hands { at_work: JoinSet::new(), tasks: BTreeMap::new(), put_off: Vec::new(), jobs: runner.jobs };
     let mut dialler = Dialler::new()?;
     while !runner.stop.is_stopped() {
-        if let Some(task) = next(runner, &mut hands, &mut dialler).await? {
-            hands.take(runner, task, &mut dialler).await;
+        let Some(bytes) = next(runner, &mut hands, &mut dialler).await? else { continue };
+        match Task::from_bytes(&bytes) {
+            Ok(task) => hands.take(runner, task, &mut dialler).await,
+            Err(error) => runner.leave(&error, &mut dialler).await?,
         }
     }
     // Each notices the stop where it waits.
@@ -56,8 +59,8 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
     Ok(())
 }
 
-/// The next task; nothing where what is in hand changed first.
-async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Option<Task>> {
+/// The next task's bytes; nothing where what is in hand changed first.
+async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Option<Bytes>> {
     let told = serde_json::to_vec(&hands.told(runner)).unwrap_or_default();
     let (room, mut quiet) = (hands.has_room(), false);
     let ask = || {
@@ -80,7 +83,7 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
                     runner.meters.heard();
                 }
                 let Some(Some(bytes)) = heard else { return Ok(None) };
-                return Ok(Some(Task::from_bytes(&bytes)?));
+                return Ok(Some(bytes));
             }
             () = tokio::time::sleep(QUIET), if !quiet => {
                 quiet = true;
@@ -92,7 +95,7 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
 }
 
 impl Hands {
-    /// What is said with a question: this machine's release, clock, room on the disk; what is in hand.
+    /// What is said with a poll: this machine's release, clock, room on the disk; what is in hand.
     fn told(&self, runner: &Runner) -> Told {
         let free_bytes = rustix::fs::statvfs(runner.kit.state()).ok();
         let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));

@@ -34,18 +34,13 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
             return Err(error);
         }
     };
+    let runner = Arc::new(runner);
     hands::run(&runner).await?;
     runner.memory.lock().await.flush().await
 }
 
 /// A site that has said hello.
-async fn begin(
-    kit: &Kit,
-    overrides: &[String],
-    learning: Learning,
-    disk: u64,
-    stop: Stop,
-) -> Result<Arc<Runner>> {
+async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<Runner> {
     let settings: PartySettings = kit.settings(overrides)?;
     let study = kit.study()?;
     let me = kit.site(&study, &settings.name)?;
@@ -57,7 +52,7 @@ async fn begin(
     let site = Site::replay(&study, me, policy, marks.all().await?)?;
     let meters = Meters::default();
     exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
-    let runner = Arc::new(Runner {
+    let runner = Runner {
         study,
         memory: Mutex::new(Memory::new(site, marks)),
         opening: Mutex::default(),
@@ -70,7 +65,7 @@ async fn begin(
         jobs: settings.max_jobs.unwrap_or(Coordinator::MAX_JOBS).max(1) as usize,
         kit: kit.clone(),
         stop,
-    });
+    };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
     runner.tidy().await?;
     runner.join().await?;

@@ -25,7 +25,11 @@ impl Runner {
             self.meters.asked(task.step.phase, memory.site.opened());
             // Once for a task that waits for a word.
             let first = memory.waits_for_word() != Some(task.step.job);
-            (first, memory.site.take(task)?)
+            (first, memory.site.take(task))
+        };
+        let order = match order {
+            Ok(order) => order,
+            Err(error) => return self.leave(&error, &mut dialler).await,
         };
         // Before anything is looked for on the disk: from here on nothing of this task is deleted.
         let _hold = self.begin(task, first).await?;
@@ -80,9 +84,7 @@ impl Runner {
                         return self.decline(task, objection).await.map(Some);
                     }
                 }
-                if opens {
-                    memory.site.begin_opening(task);
-                }
+                memory.site.begin(task);
                 drop(memory);
                 self.work(task).await?
             }
@@ -90,6 +92,18 @@ impl Runner {
             Gathered::Stopped => return Ok(None),
         };
         self.stage(task, answer, marks).await.map(Some)
+    }
+
+    /// Leaves a message that is no task of this study: nothing is answered, and the coordinator is asked again after a pause. One bad
+    /// message ends no site.
+    pub(super) async fn leave(
+        &self,
+        error: &blindscope_federation::Error,
+        dialler: &mut Dialler,
+    ) -> Result<()> {
+        tracing::error!(%error, "what the coordinator asks is no task of this study; asked again");
+        dialler.pause(&self.stop).await;
+        Ok(())
     }
 
     async fn decline(&self, task: &Task, objection: Objection) -> Result<SignedHeader> {

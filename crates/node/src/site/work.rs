@@ -30,6 +30,11 @@ impl Runner {
                     tracing::warn!(step = %task.step, %error, "an input is gone");
                     return Ok(Gathered::Gone(lost(task)));
                 }
+                // A disk without room for what is asked is no reason to end: the step is declined, others go on.
+                Err(Error::Transport(error @ blindscope_transport::Error::File { .. })) => {
+                    tracing::error!(step = %task.step, %error, "an input has no room here");
+                    return Ok(Gathered::Gone(Cause::Store));
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! | head | form | cost under encryption |
 //! | --- | --- | --- |
-//! | [`LinearHead`] | W·x + b, logistic or ridge | one product |
+//! | [`LinearHead`] | W·x + b | one product |
 //! | [`PolynomialHead`] | W₂·p(W₁·x + b₁) + b₂, p of degree 2 or 4 | two products and p |
 //! | [`SlideClassifier`] | W·m + b on the token m that gated attention pools of a slide's tiles, in the clear | one product |
 //!
@@ -16,7 +16,6 @@ mod gradient;
 mod gram;
 mod linear;
 mod polynomial;
-mod ridge;
 mod scaling;
 
 pub use activation::Activation;
@@ -28,5 +27,4 @@ pub use gram::IntegerGram;
 pub(crate) use linear::cross_entropy;
 pub use linear::{LinearHead, LogisticPlan, train_logistic, train_logistic_watched};
 pub use polynomial::{HeadPlan, PolynomialHead, TrainedHead, train_polynomial};
-pub use ridge::train_ridge;
 pub use scaling::Scaling;

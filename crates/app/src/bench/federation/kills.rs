@@ -12,17 +12,17 @@ use blindscope_federation::{Event, JobSpec, Record};
 use blindscope_node::Result;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 const SITES: usize = 3;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
-    let mut study = options.study("kills", trial::project(SITES, 2, 3)).await?;
+    let mut study = options.study("kills", rehearsal::project(SITES, 2, 3)).await?;
     let mut rng = ChaCha20Rng::seed_from_u64(options.seed);
     let mut specs: Vec<JobSpec> = Vec::new();
     let mut struck = 0;
     while struck < options.kills {
-        let spec = trial::sums(&format!("job-{}", specs.len()), 2000, 3);
+        let spec = rehearsal::sums(&format!("job-{}", specs.len()), 2000, 3);
         study.ready().await?;
         study.admin()?.submit(&spec).await?;
         specs.push(spec);
@@ -67,7 +67,7 @@ async fn results(study: &Processes, specs: &[JobSpec]) -> Result<usize> {
     for spec in specs {
         finish(&admin, &spec.name).await?;
         let (found, _) = admin.download(&spec.name, Vec::new()).await?;
-        other += usize::from(found != trial::expected(spec, 0..SITES));
+        other += usize::from(found != rehearsal::expected(spec, 0..SITES));
     }
     Ok(other)
 }

@@ -12,7 +12,7 @@ use blindscope_federation::{Deadlines, Event, Header, JobId, JobSpec, JobStatus,
 use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 const DEADLINE_SECONDS: u64 = 3;
 /// Too many to be added up by everybody: each site evaluates its own.
@@ -24,7 +24,7 @@ const HELD: [usize; 2] = [0, 3];
 const SITES: usize = 8;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
-    let mut project = trial::project(SITES, 5, 5);
+    let mut project = rehearsal::project(SITES, 5, 5);
     let (upload_seconds, opening_seconds) = (4 * DEADLINE_SECONDS, DEADLINE_SECONDS);
     project.deadlines = Deadlines { ceremony_seconds: 600, upload_seconds, opening_seconds };
     let mut study = options.study("lost", project).await?;
@@ -39,7 +39,7 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
 
 /// Seconds from the deadline of the phase that lacks the lost sites to the end of the round; zero where it did not have to wait for them.
 async fn lose(study: &mut Processes, phase: Phase) -> Result<f64> {
-    let spec = trial::sums(phase.name(), VALUES, 1);
+    let spec = rehearsal::sums(phase.name(), VALUES, 1);
     let admin = study.admin()?;
     let job = match phase {
         Phase::Upload => {
@@ -53,7 +53,7 @@ async fn lose(study: &mut Processes, phase: Phase) -> Result<f64> {
     finish(&admin, &spec.name).await?;
     let (result, _) = admin.download(&spec.name, Vec::new()).await?;
     let lost = |site: &usize| phase == Phase::Upload && LOST.contains(site);
-    if result != trial::expected(&spec, (0..SITES).filter(|site| !lost(site))) {
+    if result != rehearsal::expected(&spec, (0..SITES).filter(|site| !lost(site))) {
         return Err(wrong("a sum that is not the committed sites'"));
     }
     LOST.iter().try_for_each(|&site| study.start_site(site))?;

@@ -4,19 +4,19 @@ use super::{AREA, FederationOptions, finish, round, wrong};
 use crate::bench::{Better, Figure};
 use blindscope_node::Result;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 const BYTES: u64 = 10_000_000;
 const MEGABYTE: f64 = 1e6;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
     let sites = options.sites;
-    let project = trial::project(sites, 2, sites as u32);
+    let project = rehearsal::project(sites, 2, sites as u32);
     let mut study = Processes::provision(
         &options.binary,
         &options.folder.join("memory"),
         project,
-        &trial::learning(sites),
+        &rehearsal::learning(sites),
     )?;
     study.start_coordinator()?;
     study.ready().await?;

@@ -16,7 +16,7 @@ use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 const AREA: &str = "federation";
 
@@ -65,8 +65,12 @@ impl FederationOptions {
     /// A study of this project that is ready, in a folder of its own.
     async fn study(&self, name: &str, project: Project) -> Result<Processes> {
         let sites = project.sites.len();
-        let study =
-            Processes::provision(&self.binary, &self.folder.join(name), project, &trial::learning(sites))?;
+        let study = Processes::provision(
+            &self.binary,
+            &self.folder.join(name),
+            project,
+            &rehearsal::learning(sites),
+        )?;
         begin(study).await
     }
 }

@@ -4,14 +4,14 @@ use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
 use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Sizes, Study};
 use blindscope_node::Result;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 const VALUES: u64 = 100_000;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
-    let study = options.study("round", trial::project(3, 2, 3)).await?;
+    let study = options.study("round", rehearsal::project(3, 2, 3)).await?;
     let admin = study.admin()?;
-    let spec = trial::sums("rounds", VALUES, options.rounds.max(3));
+    let spec = rehearsal::sums("rounds", VALUES, options.rounds.max(3));
     let sizes = Sizes::of(&study.study()?, &spec)?;
     let job = admin.submit(&spec).await?;
     finish(&admin, "rounds").await?;
@@ -23,9 +23,9 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
 
 /// A job whose uploads have about `bytes` bytes.
 pub(super) fn of_bytes(study: &Study, name: &str, rounds: u64, bytes: u64) -> Result<JobSpec> {
-    let probe = Sizes::of(study, &trial::sums(name, bytes / 4, rounds))?;
+    let probe = Sizes::of(study, &rehearsal::sums(name, bytes / 4, rounds))?;
     let values = u128::from(bytes) * u128::from(bytes / 4) / u128::from(probe.upload.max(1));
-    Ok(trial::sums(name, (values as u64).max(1), rounds))
+    Ok(rehearsal::sums(name, (values as u64).max(1), rounds))
 }
 
 /// Milliseconds of each round but the first, which warms up.

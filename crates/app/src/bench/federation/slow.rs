@@ -11,13 +11,13 @@ use crate::bench::{Better, Figure};
 use blindscope_node::Result;
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::processes::Processes;
-use blindscope_node::trial;
+use blindscope_node::rehearsal;
 
 const CONNECTIONS: usize = 1000;
 const BYTES: u64 = 300_000;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
-    let study = options.study("slow", trial::project(3, 2, 3)).await?;
+    let study = options.study("slow", rehearsal::project(3, 2, 3)).await?;
     let admin = study.admin()?;
     let before = percentile(&study, &admin, "before", options.rounds).await?;
     let address = study.address()?;

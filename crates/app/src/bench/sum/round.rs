@@ -92,7 +92,7 @@ impl Cast {
         };
         let again = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
         let mut bytes = Vec::with_capacity(self.round.upload_len(party.me, true) as usize);
-        write_upload(&by, true, &again, &[party.me.0 as u8; 64], &mut bytes)?;
+        write_upload(&by, true, &again, &[party.me.0 as u8; 32], &mut bytes)?;
         disk.write_all(&bytes)?;
         disk.sync_all()?;
         Ok(bytes)

@@ -14,6 +14,7 @@ use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
 use super::{Better, Error, Figure, Report, timing};
+use blindscope_ring::Arithmetic;
 
 pub(super) const AREA: &str = "trust";
 
@@ -28,9 +29,9 @@ pub(super) fn run(runs: usize) -> Result<Report, Error> {
 }
 
 fn backend() -> String {
+    let path = Arithmetic::available().last().unwrap_or(Arithmetic::Portable);
     format!(
-        "attacks: rings of degree 64, and services in one process on loopback; arithmetic path of the timing rows: {}",
-        blindscope_ring::Arithmetic::fastest()
+        "attacks: rings of degree 64, and services in one process on loopback; arithmetic path of the timing rows: {path}"
     )
 }
 

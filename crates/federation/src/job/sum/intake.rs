@@ -183,7 +183,7 @@ mod tests {
             let by = Uploader { round: &round, me, sealing, signer: identity, only: Digest([0; 32]) };
             let values = || Box::new(0..20_u64) as Box<dyn Iterator<Item = u64> + Send>;
             let mut bytes = Vec::new();
-            write_upload(&by, true, &values, &[k as u8; 64], &mut bytes).unwrap();
+            write_upload(&by, true, &values, &[k as u8; 32], &mut bytes).unwrap();
             (me, memory.put(bytes))
         };
         let uploads: Vec<_> = keys.iter().enumerate().map(upload).collect();

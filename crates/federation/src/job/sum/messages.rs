@@ -4,7 +4,8 @@ use std::io::Read as _;
 
 use crate::payload;
 use crate::sums::{
-    Agreed, Agreement, Commitment, SignedUpload, SumMark, SumRefusal, SumRound, SumSite, Void, Vouch,
+    Agreed, Agreement, Commitment, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite, Void,
+    Vouch,
 };
 use crate::{Blob, Blobs, Error, Result, SettledProof};
 
@@ -17,6 +18,21 @@ pub(super) fn read(blobs: &dyn Blobs, blob: &Blob, max: u64) -> Result<Vec<u8>> 
     let mut bytes = Vec::with_capacity(blob.len as usize);
     payload::open(OP, blobs, blob)?.take(max).read_to_end(&mut bytes).map_err(Error::io(OP))?;
     Ok(bytes)
+}
+
+/// Most bytes of anything that a round's parties show each other.
+pub(super) fn longest(round: &SumRound) -> u64 {
+    let members = &round.epoch().literal().members;
+    let words = members.len() * Agreement::LEN.max(Vouch::LEN).max(Void::LEN);
+    let uploads = members.iter().map(|m| round.upload_len(m.site, true));
+    let small = [Commitment::max_len(round), words, SumOpening::len(round)].map(|len| len as u64);
+    let large = [max_headers(round), max_bundle(round), round.plan().sum_len()];
+    uploads.chain(small).chain(large).max().unwrap_or(0)
+}
+
+fn max_bundle(round: &SumRound) -> u64 {
+    let one = crate::sums::PAIRING_LEN + round.sealed_len();
+    (round.epoch().literal().members.len() * one) as u64
 }
 
 pub(super) fn max_headers(round: &SumRound) -> u64 {
@@ -44,8 +60,7 @@ pub(super) fn read_commitment(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) 
 }
 
 pub(super) fn read_bundle(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>> {
-    let one = crate::sums::PAIRING_LEN + round.sealed_len();
-    read(blobs, blob, (round.epoch().literal().members.len() * one) as u64)
+    read(blobs, blob, max_bundle(round))
 }
 
 pub(super) fn read_agreed(
@@ -63,11 +78,16 @@ pub(super) fn read_agreed(
     Agreed::new(round, commitment, &words, &vouches.collect::<Result<Vec<_>>>()?)
 }
 
-/// The mark of a round whose set a quorum has signed.
-pub(super) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<SumMark> {
+/// The uploads of a round whose set a quorum has signed, and its mark.
+pub(super) fn settled(
+    round: &SumRound,
+    blobs: &dyn Blobs,
+    proof: &SettledProof,
+) -> Result<(Vec<SignedUpload>, SumMark)> {
     let commitment = read_commitment(round, blobs, &proof.commitment)?;
     let agreed = read_agreed(round, blobs, &commitment, (&proof.agreements, proof.vouches.as_ref()))?;
-    Ok(SumSite::settled(round, &commitment, &agreed)?)
+    let mark = SumSite::settled(round, &commitment, &agreed)?;
+    Ok((commitment.uploads, mark))
 }
 
 /// The mark of a round that these declarations make void.

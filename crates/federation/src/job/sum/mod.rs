@@ -13,12 +13,15 @@ mod site;
 mod spool;
 mod start;
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 
 use super::spec::refused;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::sums::{Agreement, PAIRING_LEN, SumMark, SumOpening, SumRefusal, SumRound, SumSite};
-use crate::{Ask, Blob, Input, JobId, JobSpec, Mark, Phase, Result, SiteId, Study, Work};
+use crate::{Ask, Blob, Input, JobId, JobSpec, Mark, Phase, Result, SiteId, Study, Task, Work};
+use blindscope_wire::Digest;
 
 /// What each round sums.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,12 +40,15 @@ fn given(number: u64) -> String {
 impl SumJob {
     pub(super) fn of(spec: &JobSpec) -> Result<Self> {
         let rounds: &[&str] = if spec.kind.has_rounds() { &["rounds"] } else { &[] };
-        spec.has_only(&[rounds, &["values", "max", "data_version"]].concat())?;
+        spec.has_only(&[rounds, &["values", "max", "data_version", "privacy"]].concat())?;
         if !(1..=1 << 32).contains(&spec.values) {
             return Err(refused("values", given(spec.values), "1 to 4294967296 for a sum"));
         }
         if spec.max == 0 {
             return Err(refused("max", given(spec.max), "at least 1 for a sum"));
+        }
+        if let Some(privacy) = spec.privacy.as_deref().filter(|privacy| !privacy.has_norm()) {
+            return Err(refused("privacy.norm", privacy.norm.to_string(), "a positive number"));
         }
         Ok(Self { values: spec.values, max: spec.max })
     }
@@ -63,26 +69,51 @@ fn of_spec(study: &Study, (spec, number): (&JobSpec, u64), start: Option<&Blob>)
     SumJob::of(spec)?.round(study, spec.id(study), number, start)
 }
 
+/// Most rounds that a site is told of in one task.
+pub(crate) const MOST_TOLD: usize = 32;
+
 /// Takes in how earlier rounds of the same input ended: what the site remembers from then on. What contradicts its marks is refused and
-/// leaves none.
+/// leaves none; what it remembers already leaves none either. An upload in its name that it does not know is a copy's.
 fn told(making: &mut Making<'_>) -> Result<SumSite> {
-    let (tools, mut remembered) = (making.tools, making.tools.sums.clone());
-    let Ask::Upload { voids, settled, .. } = &making.task.ask else { return Ok(remembered) };
-    let start = making.task.starts_from();
-    let mut take = |mark: SumMark| {
-        remembered.apply(&mark).map_err(|reason| SumRefusal::Contradiction { reason })?;
-        making.marks.push(Mark::Sum { mark, openings: 0 });
-        Ok::<_, crate::Error>(())
-    };
+    let (tools, task, mut remembered) = (making.tools, making.task, making.tools.sums.clone());
+    let Ask::Upload { voids, settled, .. } = &task.ask else { return Ok(remembered) };
+    let start = task.starts_from();
+    let found = voids.len() + settled.len();
+    if found > MOST_TOLD {
+        return Err(SumRefusal::Told { found: found as u64, most: MOST_TOLD as u64 }.into());
+    }
+    let mut rounds = BTreeSet::new();
     for one in settled {
         let opened = of_spec(tools.study, (&one.spec, one.round), start.as_ref())?;
-        take(messages::settled(&opened, tools.blobs, &one.proof)?)?;
+        let proof = messages::settled(&opened, tools.blobs, &one.proof);
+        let known = proof.and_then(|(uploads, mark)| {
+            remembered.judge_known(tools.me, &opened, &uploads)?;
+            Ok(mark)
+        });
+        let mark = site::stop_if_copied(&opened, making, known)?;
+        take((&mut remembered, &mut rounds), making, (&opened, mark))?;
     }
     for (spec, number, declared) in voids {
         let failed = of_spec(tools.study, (spec, *number), start.as_ref())?;
-        take(messages::voided(&failed, tools.blobs, declared)?)?;
+        let mark = messages::voided(&failed, tools.blobs, declared)?;
+        take((&mut remembered, &mut rounds), making, (&failed, mark))?;
     }
     Ok(remembered)
+}
+
+/// Remembers what a site was told, unless it does already.
+fn take(
+    (remembered, rounds): (&mut SumSite, &mut BTreeSet<Digest>),
+    making: &mut Making<'_>,
+    (round, mark): (&SumRound, SumMark),
+) -> Result<()> {
+    let again = !rounds.insert(round.name());
+    if remembered.remembers(&mark) {
+        return if again { Err(SumRefusal::ToldTwice.into()) } else { Ok(()) };
+    }
+    remembered.apply(&mark).map_err(|reason| SumRefusal::Contradiction { reason })?;
+    making.marks.push(Mark::Sum { mark, openings: 0 });
+    Ok(())
 }
 
 impl Kind for SumJob {
@@ -105,7 +136,7 @@ impl Kind for SumJob {
         match &task.ask {
             Ask::Upload { input, pairs, .. } => {
                 let remembered = told(&mut making)?;
-                let start = start::own_start(self, &making)?;
+                let start = start::own_start(self, &mut making)?;
                 site::upload(&round, making, (&remembered, (input.as_ref(), &start), *pairs), rng)
             }
             Ask::Void { rounds } => {
@@ -114,7 +145,7 @@ impl Kind for SumJob {
             Ask::Findings { headers, bundle } => site::findings(&round, making, (headers, bundle)),
             Ask::Agree { commitment, uploads } => {
                 if !making.tools.sums.has_uploaded(&round) {
-                    start::own_start(self, &making)?;
+                    start::own_start(self, &mut making)?;
                 }
                 site::agree(&round, making, commitment, uploads)
             }
@@ -170,6 +201,18 @@ impl Kind for SumJob {
             Phase::Open => Some(sizes.share),
             _ => None,
         }
+    }
+
+    fn longest_input(&self, study: &Study, task: &Task) -> Result<Option<u64>> {
+        // Lengths follow from plan and roster, whatever a round starts from.
+        let mut longest = messages::longest(&self.round(study, task.step.job, task.step.round, None)?);
+        if let Ask::Upload { voids, settled, .. } = &task.ask {
+            let told = voids.iter().map(|(spec, _, _)| spec).chain(settled.iter().map(|s| &s.spec));
+            for spec in told {
+                longest = longest.max(messages::longest(&of_spec(study, (spec, 0), None)?));
+            }
+        }
+        Ok(Some(longest))
     }
 
     fn pairs_len(&self, study: &Study) -> u64 {

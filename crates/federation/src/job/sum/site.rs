@@ -11,20 +11,22 @@ use crate::job::Making;
 use crate::payload::{self, keep};
 use crate::sums::{
     Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
-    Uploader, Void, Vouch, open_parts, vouch_for, write_upload,
+    Uploader, Void, Vouch, noise_key, open_parts, values_name, vouch_for, write_upload,
 };
 use crate::{Blob, Blobs, Error, Mark, Result, SiteId};
 use blindscope_aggregate::one_round::write_sum;
+use blindscope_wire::Digest;
 
 const SUM: &str = "add contributions";
 
 fn remember(making: &mut Making<'_>, mark: SumMark) {
-    let openings = if matches!(mark, SumMark::Opened { .. }) { making.sizes.openings } else { 0 };
+    let opens = matches!(mark, SumMark::Opened { .. } | SumMark::Uploaded { .. });
+    let openings = if opens { making.sizes.openings } else { 0 };
     making.marks.push(Mark::Sum { mark, openings });
 }
 
 /// Whoever has found a second copy of itself remembers it, whatever it was asked.
-fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T>) -> Result<T> {
+pub(super) fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T>) -> Result<T> {
     if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
         remember(making, SumMark::Copied { round: round.name() });
     }
@@ -41,12 +43,25 @@ pub(super) fn upload(
     let (tools, task) = (making.tools, making.task);
     let spent = task.spec.input(input);
     remembered.may_upload(round, &spent)?;
-    let values = tools.learning.values(&task.spec, task.step.round, start);
+    let values = match &task.spec.privacy {
+        None => tools.learning.values(&task.spec, task.step.round, start),
+        Some(_) => {
+            let noise = noise_key(tools.sealing, round, &spent);
+            tools.learning.noised(&task.spec, task.step.round, start, &noise)
+        }
+    };
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
-    let mut random = Zeroizing::new([0; 64]);
+    let mut random = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *random);
-    let only = remembered.bound_to(tools.me, round, &spent);
+    let named = values_name(&|| integers.iter(), tools.sealing);
+    let (first, second) =
+        (remembered.bound_to(tools.me, round, &spent), remembered.bound_by_values(tools.me, round, &named)?);
+    let free = Digest([0; 32]);
+    if first != free && second != free && first != second {
+        return Err(SumRefusal::OtherSetOfInput.into());
+    }
+    let only = if first == free { second } else { first };
     let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer, only };
     let mut header = None;
     let blob = tools.blobs.create(round.upload_len(tools.me, pairs), &mut |out| {
@@ -54,7 +69,11 @@ pub(super) fn upload(
         Ok(())
     })?;
     if let Some(header) = header {
-        remember(&mut making, SumSite::uploaded(round, &header, spent));
+        remember(&mut making, SumSite::uploaded_values(round, &header, (spent, named)));
+        if let Some(privacy) = &task.spec.privacy {
+            let (job, epsilon, delta) = (task.step.job, privacy.epsilon, privacy.delta);
+            making.marks.push(Mark::Privacy { job, epsilon, delta });
+        }
     }
     Ok(blob)
 }

@@ -6,6 +6,7 @@
 
 use super::SumJob;
 use super::messages::{read, read_agreed, read_commitment};
+use super::site::stop_if_copied;
 use crate::job::Making;
 use crate::payload::{self, MAX_INPUT, read_input};
 use crate::sums::{SumOpening, SumRefusal, read_result};
@@ -18,7 +19,7 @@ const OP: &str = "check what the round starts from";
 /// # Errors
 /// [`SumRefusal::OtherStart`] where that is something else than the coordinator shows, or it shows nothing to make it of; as
 /// [`read_result`] where the sum before does not open; [`Error::Learning`] where nothing follows from it.
-pub(super) fn own_start(job: &SumJob, making: &Making<'_>) -> Result<Vec<u8>> {
+pub(super) fn own_start(job: &SumJob, making: &mut Making<'_>) -> Result<Vec<u8>> {
     let task = making.task;
     let Some(shown) = task.starts_from() else { return Ok(Vec::new()) };
     let (Some(grounds), Some(before)) = (&task.grounds, task.step.round.checked_sub(1)) else {
@@ -33,7 +34,7 @@ pub(super) fn own_start(job: &SumJob, making: &Making<'_>) -> Result<Vec<u8>> {
 }
 
 /// What follows from the opened sum of a round.
-fn follow(job: &SumJob, making: &Making<'_>, grounds: &Grounds, number: u64) -> Result<Vec<u8>> {
+fn follow(job: &SumJob, making: &mut Making<'_>, grounds: &Grounds, number: u64) -> Result<Vec<u8>> {
     let (tools, task) = (making.tools, making.task);
     let blobs = tools.blobs;
     let round = job.round(tools.study, task.step.job, number, grounds.start.as_ref())?;
@@ -41,6 +42,8 @@ fn follow(job: &SumJob, making: &Making<'_>, grounds: &Grounds, number: u64) -> 
     if commitment.sum != grounds.sum {
         return Err(SumRefusal::OtherStart.into());
     }
+    let known = tools.sums.judge_known(tools.me, &round, &commitment.uploads).map_err(Error::from);
+    stop_if_copied(&round, making, known)?;
     let agreed =
         read_agreed(&round, blobs, &commitment, (&grounds.proof.agreements, grounds.proof.vouches.as_ref()))?;
     let one = |(_, blob): &(SiteId, Blob)| {

@@ -128,7 +128,7 @@ impl Project {
     }
 }
 
-/// The port of an address, if it has one that can be dialled. Port 0 is any free one, for trials.
+/// The port of an address, if it has one that can be dialled. Port 0 is any free one, for rehearsals.
 fn port(address: &str) -> Option<u16> {
     address.rsplit_once(':')?.1.parse().ok()
 }
@@ -150,12 +150,12 @@ fn refuse(key: &'static str, found: String, expected: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trial;
+    use crate::rehearsal;
 
     type Change = Box<dyn FnOnce(&mut Project)>;
 
     fn with(change: impl FnOnce(&mut Project)) -> Result<()> {
-        let mut project = trial::project(3, 2, 2);
+        let mut project = rehearsal::project(3, 2, 2);
         project.address = "coordinator.example.org:8443".to_owned();
         change(&mut project);
         project.check()

@@ -1,7 +1,7 @@
 //! From a project file and the parties' requests to a study with a kit for everybody.
 //!
 //! Each party makes its keys itself ([`request`]); the coordinator sees public halves only and founds the study over them
-//! ([`found`]). On one machine, for a trial, [`all_local`] does both in one step.
+//! ([`found`]). on one machine, for a first try, [`all_local`] does both in one step.
 
 mod checked;
 mod project;

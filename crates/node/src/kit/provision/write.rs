@@ -76,6 +76,10 @@ impl Write<'_> {
             jobs: JobKind::ALL.to_vec(),
             maximum_decryptions: literal.decryptions,
             maximum_rounds: 1000,
+            max_epsilon: None,
+            max_delta: None,
+            lifetime_epsilon: None,
+            privacy_unit: None,
         };
         Ok(format!("{POLICY_HEAD}{}", policy.to_toml()?))
     }
@@ -88,6 +92,8 @@ const POLICY_HEAD: &str = "\
 # jobs: kinds of jobs that this site takes part in
 # maximum_decryptions: most ciphertexts that this site helps to open, all jobs together
 # maximum_rounds: most rounds of one job
+# max_epsilon, max_delta, lifetime_epsilon, privacy_unit: where one stands, only jobs with noise take part: most that one of them may give
+#   away, most that all of them together may, and whose presence is hidden (\"patient\" or \"tile\")
 ";
 
 /// A value as TOML text.

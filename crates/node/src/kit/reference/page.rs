@@ -39,7 +39,7 @@ fn write(out: &mut String, section: &Section) {
 mod tests {
     use std::collections::BTreeSet;
 
-    use blindscope_federation::{Deadlines, JobSpec, Policy};
+    use blindscope_federation::{Deadlines, JobSpec, Policy, Privacy};
     use blindscope_learn::jobs::{
         EncryptedHeadSettings, FedAvgSettings, MetricsSettings, SiteSettings, StatisticsSettings,
         UpdateSettings,
@@ -113,6 +113,8 @@ mod tests {
             "minimum_cohort": 2, "backbone": "00".repeat(32), "jobs": [], "maximum_decryptions": 1,
             "maximum_rounds": 1
         });
+        let privacy = json!({ "epsilon": 8, "delta": 1e-5, "unit": "patient", "norm": 1 });
+        holds::<Privacy>("`[privacy]` of a job file", &privacy);
         holds::<Policy>("`[policy]`: policy.toml of a site", &policy);
     }
 

@@ -62,10 +62,15 @@ pub(super) fn sections() -> Vec<Section> {
     let about = "How long steps wait. Where the table is written, all three are.";
     all.push(by_hand("`[deadlines]` of the project file", about, tables::DEADLINES, deadlines, &[]));
     let about = "`local/policy.toml` of a site: its own rules, which neither the coordinator nor `-c` can change. `provision` proposes one.";
-    let names: Vec<&str> = tables::POLICY.iter().map(|key| key.name).collect();
+    let required = tables::POLICY.iter().filter(|key| key.without().is_none());
+    let names: Vec<&str> = required.map(|key| key.name).collect();
     all.push(by_hand("`[policy]`: policy.toml of a site", about, tables::POLICY, Value::Null, &names));
     let about = "What `blindscope job submit` takes, TOML or JSON.";
     all.push(by_hand("A job file", about, tables::JOB, Value::Null, &["name", "kind"]));
+    let about =
+        "Differential privacy of a job: [privacy](privacy.md). Where the table is written, all keys are.";
+    let names: Vec<&str> = tables::PRIVACY.iter().map(|key| key.name).collect();
+    all.push(by_hand("`[privacy]` of a job file", about, tables::PRIVACY, Value::Null, &names));
     all.extend(kinds());
     all
 }

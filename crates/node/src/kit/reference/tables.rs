@@ -37,6 +37,58 @@ pub(super) const POLICY: &[Key] = &[
         &["Most ciphertexts that this site helps to open, all jobs together.", "Unit: ciphertexts"],
     ),
     key("maximum_rounds", "u64", &["Most rounds of one job.", "Unit: rounds"]),
+    key(
+        "max_epsilon",
+        "Option<f64>",
+        &[
+            "Largest epsilon of one job's `[privacy]`, above 0, at most 1000. With this key, or any of the next three, no job takes part whose results carry no noise.",
+            "Default: none",
+        ],
+    ),
+    key(
+        "max_delta",
+        "Option<f64>",
+        &["Largest delta of one job's `[privacy]`, above 0, at most 0.01.", "Default: none"],
+    ),
+    key(
+        "lifetime_epsilon",
+        "Option<f64>",
+        &["Largest sum of the epsilons of all jobs that this site's data went into.", "Default: none"],
+    ),
+    key(
+        "privacy_unit",
+        "Option<String>",
+        &["Whose presence noise has to hide at least: tile, patient.", "Default: none"],
+    ),
+];
+
+/// `[privacy]` of a job file.
+pub(super) const PRIVACY: &[Key] = &[
+    key(
+        "epsilon",
+        "f64",
+        &["What the whole job may give away of a unit, above 0, at most 1000; smaller is more private."],
+    ),
+    key(
+        "delta",
+        "f64",
+        &["Chance with which the promise may fail, above 0, at most 0.01; well below one in all patients."],
+    ),
+    key(
+        "unit",
+        "String",
+        &[
+            "Whose presence is hidden: patient (all tiles of a patient, or of a group where patients are not named), or tile.",
+        ],
+    ),
+    key(
+        "norm",
+        "f64",
+        &[
+            "Euclidean norm to which longer rows are shortened. A constant of the study, not of anybody's data: noise grows with it.",
+            "Unit: the values' own",
+        ],
+    ),
 ];
 
 /// A job file.
@@ -119,6 +171,14 @@ pub(super) const JOB: &[Key] = &[
             "Default: filled in when the job is submitted",
         ],
     ),
+    key(
+        "privacy",
+        "Option<Privacy>",
+        &[
+            "Of statistics and cls-mean: noise that every site adds to its sums, and what it promises; see its table below.",
+            "Default: none, and no noise",
+        ],
+    ),
     key("question", "Option<Question>", &["Of a question alone, which `predict` makes.", "Default: none"]),
 ];
 
@@ -128,13 +188,16 @@ pub(super) const PLAIN: &[Key] = &[
         "file",
         "PathBuf",
         &[
-            "A text file, a number a line; `{round}` in its name stands for the round.",
+            "A text file, a number a line; `{round}` in its name stands for the round, and has to be there for jobs of several.",
             "Default: not given; one of both is",
         ],
     ),
     key(
         "seed",
         "u64",
-        &["Integers drawn from this seed and the round, for trials.", "Default: not given; one of both is"],
+        &[
+            "Integers drawn from this seed and the round, for rehearsals.",
+            "Default: not given; one of both is",
+        ],
     ),
 ];

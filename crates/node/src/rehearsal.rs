@@ -1,4 +1,4 @@
-//! Studies of plain sums, for tests and measurements: every site draws its integers from its own number, so that everybody can
+//! Rehearsals: studies of plain sums, for tests and measurements. Every site draws its integers from its own number, so that everybody can
 //! say what the sum must be.
 
 use crate::kit::provision::Project;
@@ -8,7 +8,7 @@ use blindscope_federation::{Deadlines, JobKind, JobSpec};
 /// A project of `sites` sites named `site-0`, `site-1`, … with an administrator `admin`.
 pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
     Project {
-        name: "trial".to_owned(),
+        name: "rehearsal".to_owned(),
         address: "127.0.0.1:0".to_owned(),
         listen: None,
         hosts: Vec::new(),
@@ -43,7 +43,7 @@ pub fn learning(sites: usize) -> Vec<toml::Table> {
 
 /// Rounds of plain sums of `values` integers up to 1000, others in each job of another name.
 pub fn sums(name: &str, values: u64, rounds: u64) -> JobSpec {
-    let settings = serde_json::json!({ "trial": name });
+    let settings = serde_json::json!({ "rehearsal": name });
     JobSpec { kind: JobKind::Sum, rounds, values, max: 1000, settings, ..JobSpec::named(name) }
 }
 
