@@ -44,14 +44,14 @@ fn heads() -> Result<[Head; 2]> {
 }
 
 impl Toy {
-    /// A linear head of six features, in the smallest ring that plans use.
+    /// A linear head of six features, in the smallest ring that plans use; a polynomial one under a collective key.
     pub(crate) fn new() -> Result<Self> {
         let mut rng = chacha20::ChaCha20Rng::seed_from_u64(1);
         let [head, polynomial] = heads()?;
         let policy = Policy { security: Security::Classical128, ..Policy::new(4) };
         let plan = Plan::new(&head, policy.precise(4))?;
         let collective = Policy { key: KeyOwner::Collective, encrypted_head: true, ..policy };
-        let collective = Plan::new(&head, collective)?;
+        let collective = Plan::new(&polynomial, collective)?;
         let secret = AskerSecret::generate(&plan, &mut rng)?;
         let keys = EvaluationKeys::generate(&plan, &secret, &mut rng)?;
         let (server, asker) = (Server::new(&head, &plan)?, Asker::new(&plan));
@@ -62,7 +62,8 @@ impl Toy {
             keys.to_bytes(&plan)?,
             question.clone(),
             server.answer_bytes(&keys, &question, &mut rng)?,
-            EncryptedHead::encrypt(&head, &collective, 1.0, &public, &mut rng)?.to_bytes(&collective)?,
+            EncryptedHead::encrypt(&polynomial, &collective, 1.0, &public, &mut rng)?
+                .to_bytes(&collective)?,
             head.to_json()?,
             polynomial.to_safetensors()?,
             plan.to_bytes()?,

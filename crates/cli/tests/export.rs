@@ -144,7 +144,7 @@ fn check_folder(root: &Path) {
     let experiments = folders(root);
     assert_eq!(experiments.len(), 1);
     let about = std::fs::read_to_string(experiments[0].join("meta.yaml")).unwrap();
-    assert!(about.contains("name: 'trial'"), "{about}");
+    assert!(about.contains("name: 'rehearsal'"), "{about}");
     let runs = folders(&experiments[0]);
     assert_eq!(runs.len(), 1);
     let read = |file: &str| std::fs::read_to_string(runs[0].join(file)).unwrap();

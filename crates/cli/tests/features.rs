@@ -126,7 +126,7 @@ fn ctrl_c_exits_with_130_and_the_same_command_takes_up() {
 #[test]
 fn refusals_say_what_to_do() {
     let folder = folder("refusals");
-    for file in ["f.h5", "f.mat"] {
+    for file in ["f.h5", "f.mat", "f.npy"] {
         std::fs::write(folder.join(file), b"nothing of the kind").unwrap();
     }
     for (line, expected) in [

@@ -178,7 +178,8 @@ fn a_job_that_is_submitted_again_works_or_says_what_to_change() {
     let world = founded();
     let mut running = serve(&world);
     let submit = |name: &str, more: &str| {
-        let totals = format!("name = \"{name}\"\nkind = \"sum\"\nvalues = 100\nmax = 1000\n{more}");
+        let max = if more.contains("max") { "" } else { "max = 1000\n" };
+        let totals = format!("name = \"{name}\"\nkind = \"sum\"\nvalues = 100\n{max}{more}");
         std::fs::write(world.path("job.toml"), totals).unwrap();
         world.output("job submit job.toml --kit office --wait")
     };
@@ -199,8 +200,13 @@ fn a_job_that_is_submitted_again_works_or_says_what_to_change() {
     for word in ["hospital-a", "hospital-b", "an earlier job summed the same values", "data_version"] {
         assert!(said.contains(word), "{word}: {said}");
     }
-    // Newer data: a sum over whoever is there.
-    assert!(submit("newer", "upload_seconds = 4\ndata_version = \"2026-12\"\n").status.success());
+    // The same integers under the name of newer data: hospitals know them again, and nobody waits for the one that is away.
+    let renamed = submit("renamed", "upload_seconds = 4\ndata_version = \"2026-12\"\n");
+    let said = String::from_utf8(renamed.stderr).unwrap();
+    assert!(!renamed.status.success() && said.contains("hospital-a"), "{said}");
+    // Other integers: a sum over whoever is there.
+    let newer = "upload_seconds = 4\ndata_version = \"2027-01\"\n";
+    assert!(submit("newer", &newer.replace("upload", "max = 1001\nupload")).status.success());
     let two = sum("newer");
     assert!(two.len() == all.len() && two != all);
 }

@@ -169,7 +169,11 @@ impl Coordinator {
         let closes = match phase {
             Phase::Ready => open.payloads().filter(|a| !avoided(job, a.header.site)).count() >= needed,
             Phase::Void => payloads >= needed,
-            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => sum_step_closes(job, open, needed),
+            // Where too many have declined, whoever is still awaited changes nothing.
+            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => {
+                let awaited = open.expected.len().saturating_sub(open.answers.len());
+                sum_step_closes(job, open, needed) || (lost && payloads + awaited < needed)
+            }
             // Here everybody is needed: one who declines ends it.
             Phase::Commit
             | Phase::Promise
