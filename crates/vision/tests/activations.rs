@@ -1,4 +1,4 @@
-//! Two tiny transformers, one with GELU and one gated by SiLU, against numpy in `f64`: each tells its own activation from those that
+//! Two tiny transformers, one with GELU and one gated by `SiLU`, against numpy in `f64`: each tells its own activation from those that
 //! other libraries use. `vectors/activations/write.py` made the files.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 

@@ -155,7 +155,9 @@ mod tests {
 
     fn encrypted<'p>(plan: &'p Plan, secret: u8, values: &[u64]) -> (SiteRound<'p>, Vec<u8>) {
         let mut named = ValuesDigest::new(plan);
-        values.iter().for_each(|&v| named.push(v));
+        for &v in values {
+            named.push(v);
+        }
         let named = named.finish();
         let site = SiteRound::new(plan, plan.round(&Digest([3; 32])), &[secret; 32], &[7; 32], &named);
         let mut body = Vec::new();
@@ -227,7 +229,9 @@ mod tests {
             let runs: Vec<Poly<Coeff>> = (0..64).map(|_| Poly::unspecified(plan.n(), basis.len())).collect();
             let found = runs.iter().flat_map(limbs).filter(|limb| secret.contains(limb)).count();
             // Of this test's own making nothing stays either.
-            runs.into_iter().for_each(|mut run| run.zeroize());
+            for mut run in runs {
+                run.zeroize();
+            }
             found
         };
         drop((key, product));

@@ -43,7 +43,9 @@ impl NoiseKey {
         h.absorb(&*self.key).absorb_u64(values.len() as u64);
         let mut bytes = Zeroizing::new(Vec::with_capacity(RUN * 8));
         for run in values.chunks(RUN) {
-            run.iter().for_each(|v| bytes.extend_from_slice(&v.to_le_bytes()));
+            for v in run {
+                bytes.extend_from_slice(&v.to_le_bytes());
+            }
             h.absorb(&bytes);
             bytes.zeroize();
         }
@@ -78,7 +80,9 @@ impl ShareOfNoise {
     pub fn add_to(&mut self, values: &mut [i64], whole: u64) -> Result<()> {
         let noise = DiscreteGaussian::new(whole.div_ceil(u64::from(self.honest)))?;
         // Range: sums of units are below 2^52 and noise below 2^36.
-        values.iter_mut().for_each(|v| *v = v.saturating_add(noise.sample(&mut self.rng)));
+        for v in values.iter_mut() {
+            *v = v.saturating_add(noise.sample(&mut self.rng));
+        }
         Ok(())
     }
 }
