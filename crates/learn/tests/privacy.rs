@@ -1,6 +1,6 @@
 //! Jobs with noise: bounded by patient, the same bytes again, refused where nothing bounds them.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test")]
 
 mod study;
 
@@ -15,17 +15,22 @@ use blindscope_vision::metrics::argmax;
 use blindscope_wire::Digest;
 use study::{CLASSES, WIDTH, examples, learner};
 
-fn privacy(epsilon: f64, unit: &str) -> Box<Privacy> {
+fn privacy(epsilon: f64, unit: &str) -> Privacy {
     let text = format!("{{\"epsilon\": {epsilon}, \"delta\": 1e-5, \"unit\": \"{unit}\", \"norm\": 12.0}}");
-    serde_json::from_str::<Privacy>(&text).unwrap().into()
+    serde_json::from_str(&text).unwrap()
 }
 
 fn with_noise(kind: JobKind, epsilon: f64, unit: &str) -> JobSpec {
     let settings =
         StatisticsSettings { width: WIDTH, classes: CLASSES, examples: 512, ..StatisticsSettings::default() };
     let settings = serde_json::to_value(settings).unwrap();
-    sized(JobSpec { kind, settings, privacy: Some(privacy(epsilon, unit)), ..JobSpec::named("noised") })
-        .unwrap()
+    sized(JobSpec {
+        kind,
+        settings,
+        privacy: Some(privacy(epsilon, unit).into()),
+        ..JobSpec::named("noised")
+    })
+    .unwrap()
 }
 
 fn key(site: u8) -> NoiseKey {
@@ -152,7 +157,7 @@ fn a_patient_with_many_tiles_counts_once() {
 fn kinds_that_nothing_bounds_are_refused() {
     let settings = FedAvgSettings { width: WIDTH, classes: CLASSES, ..FedAvgSettings::default() };
     let mut spec = job("rounds", JobKind::Fedavg, &settings).unwrap();
-    spec.privacy = Some(privacy(8.0, "patient"));
+    spec.privacy = Some(privacy(8.0, "patient").into());
     let refused = sized(spec.clone()).unwrap_err().to_string();
     assert!(refused.contains("leave [privacy] out, or take kind statistics or cls-mean"), "{refused}");
     assert!(sites()[0].noised(&spec, 0, &[], &key(0)).is_err() && sites()[0].values(&spec, 0, &[]).is_err());

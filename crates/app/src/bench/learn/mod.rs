@@ -87,7 +87,7 @@ fn grouped(all: &Features, folds: &[usize], report: &mut Report) -> Result<f64> 
     report.figures.push(percent("auto_grouped", &answers));
     let rest: Vec<usize> = (0..all.len()).filter(|row| folds[*row] != 0).collect();
     let dealt = sites(&all.select(&rest), true, SEED)?;
-    let parts: Vec<&SiteData> = dealt.iter().map(|site| site.data()).collect();
+    let parts: Vec<&SiteData> = dealt.iter().map(SiteLearner::data).collect();
     let mut pooled = SiteData::default();
     for part in &parts {
         pooled.train.rows.extend(part.train.rows.whole()?.iter().copied());

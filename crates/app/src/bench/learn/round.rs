@@ -59,12 +59,11 @@ fn values(
     (round, input): (u64, &[u8]),
     (id, secret, sites): (RoundId, [u8; 32], usize),
 ) -> Result<Vec<u64>> {
-    let found = match &spec.privacy {
-        None => site.values(spec, round, input),
-        Some(_) => {
-            let key = NoiseKey::new(&secret, id, &Digest([0; 32]), sites as u32 - COLLUDERS);
-            site.noised(spec, round, input, &key)
-        }
+    let found = if spec.privacy.is_some() {
+        let key = NoiseKey::new(&secret, id, &Digest([0; 32]), sites as u32 - COLLUDERS);
+        site.noised(spec, round, input, &key)
+    } else {
+        site.values(spec, round, input)
     };
     Ok(found.map_err(Error::Learning)?.collect())
 }
@@ -76,7 +75,9 @@ fn encrypted_sum(plan: &Plan, id: RoundId, updates: &[Vec<u64>], seed: u64) -> R
     let mut bodies = Vec::new();
     for (number, values) in updates.iter().enumerate() {
         let mut named = ValuesDigest::new(plan);
-        values.iter().for_each(|v| named.push(*v));
+        for v in values {
+            named.push(*v);
+        }
         let named = named.finish();
         let fresh = secret(!seed, number);
         let site = SiteRound::new(plan, id, &secret(seed, number), &fresh, &named);

@@ -43,12 +43,11 @@ pub(super) fn upload(
     let (tools, task) = (making.tools, making.task);
     let spent = task.spec.input(input);
     remembered.may_upload(round, &spent)?;
-    let values = match &task.spec.privacy {
-        None => tools.learning.values(&task.spec, task.step.round, start),
-        Some(_) => {
-            let noise = noise_key(tools.sealing, round, &spent);
-            tools.learning.noised(&task.spec, task.step.round, start, &noise)
-        }
+    let values = if task.spec.privacy.is_some() {
+        let noise = noise_key(tools.sealing, round, &spent);
+        tools.learning.noised(&task.spec, task.step.round, start, &noise)
+    } else {
+        tools.learning.values(&task.spec, task.step.round, start)
     };
     let values = values.map_err(|source| Error::Learning { op: "contribute", source })?;
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
