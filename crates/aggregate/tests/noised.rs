@@ -1,5 +1,7 @@
 //! What a unit adds is bounded, what is opened is the sums with the noise that was promised, and heads of it stand.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 use rand_core::Rng as _;
 
 use blindscope_aggregate::one_round::RoundId;
@@ -24,7 +26,7 @@ fn units(n: usize, seed: u64) -> Vec<(Vec<f64>, Vec<usize>)> {
     let mut unit = || {
         let (mut rows, mut classes) = (Vec::new(), Vec::new());
         let class = rng.next_u32() as usize % 3;
-        for _ in 0..1 + rng.next_u32() % 5 {
+        for _ in 0..=rng.next_u32() % 5 {
             let mut row: Vec<f64> = (0..D).map(|_| f64::from(rng.next_u32() % 1000) / 5000.0).collect();
             row[class] += 0.6;
             let norm = row.iter().map(|v| v * v).sum::<f64>().sqrt().max(1.0);
@@ -40,7 +42,9 @@ fn opened(plan: &NoisedPlan, sites: &[Vec<(Vec<f64>, Vec<usize>)>], honest: u32)
     let mut sums = vec![0u64; plan.values() as usize];
     for (number, units) in sites.iter().enumerate() {
         let mut site = plan.empty();
-        units.iter().for_each(|(rows, classes)| site.add_unit(rows, classes).unwrap());
+        for (rows, classes) in units {
+            site.add_unit(rows, classes).unwrap();
+        }
         let values: Vec<u64> = site.into_values(&key(number as u8, honest)).unwrap().collect();
         assert!(values.iter().all(|v| *v <= plan.max()));
         sums.iter_mut().zip(values).for_each(|(s, v)| *s += v);
@@ -55,7 +59,9 @@ fn no_unit_moves_the_sums_further_than_is_paid_for() {
         // Of a loss so large that the noise is next to nothing.
         let quiet = NoisedPlan::new((D, 3), 1000, Loss::new(1e9).unwrap(), true).unwrap();
         let mut site = quiet.empty();
-        units.iter().for_each(|(rows, classes)| site.add_unit(rows, classes).unwrap());
+        for (rows, classes) in units {
+            site.add_unit(rows, classes).unwrap();
+        }
         site.into_values(&key(0, 1)).unwrap().map(u64::cast_signed).collect()
     };
     let mut all = units(20, 1);

@@ -1,6 +1,8 @@
 //! Noise is exactly what is claimed, the same for the same upload and never for another, and what it is worth agrees with what others
 //! have published and with divergences that are summed up term by term.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+
 use blindscope_aggregate::one_round::RoundId;
 use blindscope_aggregate::privacy::{DiscreteGaussian, Loss, NoiseKey};
 use blindscope_testkit::rng;
@@ -15,7 +17,7 @@ fn law(variance: f64, reach: i64) -> Vec<f64> {
 
 #[test]
 fn samples_follow_the_law() {
-    let (draws, mut rng) = (200_000, rng(2_004_00010));
+    let (draws, mut rng) = (200_000, rng(200_400_010));
     for variance in [1u64, 2, 7, 100, 5000] {
         let reach = (14.0 * (variance as f64).sqrt()) as i64 + 14;
         let law = law(variance as f64, reach);
@@ -44,7 +46,7 @@ fn samples_follow_the_law() {
 
 #[test]
 fn large_noise_keeps_its_variance_and_sign() {
-    let mut rng = rng(2_004_00011);
+    let mut rng = rng(200_400_011);
     for variance in [1u64 << 30, 3 << 41, DiscreteGaussian::MOST_VARIANCE] {
         let noise = DiscreteGaussian::new(variance).unwrap();
         let draws: Vec<f64> = (0..20_000).map(|_| noise.sample(&mut rng) as f64).collect();

@@ -12,7 +12,7 @@ use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use blindscope_federation::{JobKind, JobSpec, Privacy};
 use blindscope_learn::features::Features;
-use blindscope_learn::jobs::{Model, SiteData, StatisticsSettings, clear_twin, sized};
+use blindscope_learn::jobs::{Model, SiteData, SiteLearner, StatisticsSettings, clear_twin, sized};
 use blindscope_vision::metrics::argmax;
 
 type Result<T> = std::result::Result<T, Error>;
