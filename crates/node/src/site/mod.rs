@@ -4,7 +4,7 @@
 //! it spends, the answer that it signed. A site that was killed anywhere goes on from its marks: an answer that was
 //! signed is sent again as it was, a share that was spent but not kept is never made again.
 //!
-//! Tasks of jobs and of questions are done side by side ([`hands`]), each by itself ([`turn`]), over one memory ([`memory`]).
+//! Tasks of jobs and of questions are done side by side (`hands`), each by itself (`turn`), over one memory (`memory`).
 
 mod decline;
 mod dial;
