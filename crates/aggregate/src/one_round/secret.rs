@@ -39,7 +39,7 @@ pub struct SiteRound<'p> {
 }
 
 impl<'p> SiteRound<'p> {
-    /// Derives the site's secrets of a round. `values` is [`ValuesDigest`] of what will be encrypted, `fresh` 32 new random bytes.
+    /// Derives the site's secrets of a round. `values` is [`ValuesDigest`](super::ValuesDigest) of what will be encrypted, `fresh` 32 new random bytes.
     ///
     /// # Timing
     /// Depends on the plan alone.
@@ -72,7 +72,7 @@ impl<'p> SiteRound<'p> {
     /// key.
     ///
     /// # Errors
-    /// [`Error::Range`] for more of them, one twice, or one that is no holder.
+    /// [`Error::Range`](crate::Error::Range) for more of them, one twice, or one that is no holder.
     pub fn dealing(&self, derived: &[(u32, PartSeed)]) -> Result<Dealing<'p>> {
         let mut rng = rng(&self.master, b"sharing", 0);
         Dealing::new(self.plan, &self.key, derived, &mut rng)
@@ -99,8 +99,8 @@ impl<'p> SiteRound<'p> {
     /// Depends on sizes alone.
     ///
     /// # Errors
-    /// [`Error::Mismatch`] for another number of values or other values than were named; [`Error::Range`] for a value above the
-    /// plan's largest; [`Error::Io`] where writing fails. Nothing of what was written may be sent then.
+    /// [`Error::Mismatch`](crate::Error::Mismatch) for another number of values or other values than were named; [`Error::Range`](crate::Error::Range) for a value above the
+    /// plan's largest; [`Error::Io`](crate::Error::Io) where writing fails. Nothing of what was written may be sent then.
     pub fn write_body(
         &self,
         values: impl Iterator<Item = u64> + Send,
