@@ -93,7 +93,9 @@ fn what_cannot_be_taken_over_is_named() {
         assert!(message.contains(expected), "{name}: {message}");
     }
     let options = ImportOptions { dataset: Some("x".into()), ..ImportOptions::default() };
-    let message = import(Path::new("f.npy"), &options).unwrap_err().to_string();
+    let array = common::folder("hdf5-named").join("f.npy");
+    std::fs::write(&array, b"nothing of the kind").unwrap();
+    let message = import(&array, &options).unwrap_err().to_string();
     assert!(message.contains("only HDF5 files hold datasets"), "{message}");
 }
 

@@ -16,6 +16,8 @@ const MOST: usize = 32;
 /// Longest file.
 const MAX: u64 = 1 << 20;
 const FILE: &str = "doubts.json";
+/// Most steps of a search for who explains the failures.
+const SEARCH: usize = 1 << 14;
 
 /// Committees whose answers did not open, oldest first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,14 +53,39 @@ impl Doubts {
         self.failed.push(committee);
     }
 
-    /// Of these holders whom to leave out of a committee of `threshold`: those who were in the most that failed.
+    /// Of these holders whom to leave out of a committee of `threshold`: as few as explain every failure, that is, of whom each failed
+    /// committee has one. The next committee is then another than all before, so that who deviates is left out in the end.
     pub(super) fn avoided(&self, holders: &[SiteId], threshold: usize) -> Vec<SiteId> {
+        let most = holders.len().saturating_sub(threshold);
         let failures = |site: &SiteId| self.failed.iter().filter(|sites| sites.contains(site)).count();
         let mut doubted: Vec<SiteId> = holders.iter().copied().filter(|site| failures(site) > 0).collect();
         doubted.sort_by_key(|site| std::cmp::Reverse(failures(site)));
-        doubted.truncate(holders.len().saturating_sub(threshold));
-        doubted.sort_unstable();
-        doubted
+        let explained = (1..=most).find_map(|size| {
+            let mut chosen = Vec::with_capacity(size);
+            self.explain(&doubted, size, &mut chosen, &mut { SEARCH }).then_some(chosen)
+        });
+        // Where nothing explains them within the search, those who were in the most.
+        let mut avoided = explained.unwrap_or_else(|| doubted.into_iter().take(most).collect());
+        avoided.sort_unstable();
+        avoided
+    }
+
+    /// Looks for `size` more sites of whom every failed committee has one, the most doubted first.
+    fn explain(&self, doubted: &[SiteId], size: usize, chosen: &mut Vec<SiteId>, search: &mut usize) -> bool {
+        let open = self.failed.iter().find(|sites| !sites.iter().any(|site| chosen.contains(site)));
+        let Some(open) = open else { return !chosen.is_empty() };
+        if size == 0 || *search == 0 {
+            return false;
+        }
+        *search -= 1;
+        for site in doubted.iter().filter(|site| open.contains(site)) {
+            chosen.push(*site);
+            if self.explain(doubted, size - 1, chosen, search) {
+                return true;
+            }
+            chosen.pop();
+        }
+        false
     }
 
     /// In words who may have given wrong shares, by the last `made` committees.
