@@ -3,6 +3,7 @@
 //! Everything that pages say of jobs is folded here from the log itself, so a coordinator that tells another story than its log shows
 //! nothing. A coordinator that comes back with another log than was seen is told apart from one that was away.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +56,7 @@ pub(crate) struct Known {
     /// How the coordinator is.
     pub(crate) link: Link,
     /// Bytes that each site sent, all jobs together.
-    pub(crate) sent: Vec<u64>,
+    pub(crate) sent: BTreeMap<SiteId, u64>,
 }
 
 /// The known, kept up to date by a task of its own.
@@ -67,8 +68,7 @@ impl Live {
     /// Follows the coordinator until `stop`. `me` is the caller where it is a site.
     pub(crate) fn follow(admin: Arc<Admin>, me: Option<SiteId>, stop: Stop) -> Arc<Self> {
         let study = admin.study().clone();
-        let sent = vec![0; study.sites().count()];
-        let coordinator = Coordinator::new(&study);
+        let (coordinator, sent) = (Coordinator::new(&study), BTreeMap::new());
         let (version, records, sites, link) = (0, Arc::default(), Vec::new(), Link::Waiting);
         let first = Known { version, records, coordinator, sites, link, sent };
         let live = Arc::new(Self { state: watch::Sender::new(Arc::new(first)) });
@@ -182,9 +182,7 @@ impl Live {
             for record in &fresh {
                 if let Event::Accepted { answer } = &record.body.event {
                     let bytes = answer.payload().map_or(0, |blob| blob.len);
-                    if let Some(sent) = known.sent.get_mut(usize::from(answer.header.site.0)) {
-                        *sent += bytes;
-                    }
+                    *known.sent.entry(answer.header.site).or_default() += bytes;
                 }
             }
             Arc::make_mut(&mut known.records).extend(fresh.into_iter().map(Arc::new));

@@ -155,6 +155,40 @@ pub enum Refusal {
         /// Most that may.
         most: u64,
     },
+    /// A change of the roster that does not follow from the one in force.
+    #[error("change of the roster: {reason}")]
+    Change {
+        /// What is wrong, with the repair.
+        reason: String,
+    },
+    /// A word, or a withdrawal, where no change is on its way.
+    #[error("change of the roster: none is on its way; propose it first")]
+    NoChange,
+    /// Another change, a refusal or a withdrawal where a quorum has approved.
+    #[error(
+        "change of the roster: a quorum approves the one on its way, and sites may have signed it; it is carried out first"
+    )]
+    ChangeApproved,
+    /// A word on another change than the one on its way.
+    #[error("change of the roster: the word is on version {}, on its way is {}; look at the change again", short(.found), short(.expected))]
+    OtherChange {
+        /// On its way.
+        #[serde(with = "crate::text")]
+        expected: Digest,
+        /// The word's.
+        #[serde(with = "crate::text")]
+        found: Digest,
+    },
+    /// A signature on a change before a quorum approves it and the jobs have ended.
+    #[error(
+        "change of the roster: it is signed once a quorum approves it and no job or question runs or waits; wait for that"
+    )]
+    NotSigning,
+    /// A job or question while a change is carried out.
+    #[error(
+        "submit: a change of the roster is approved and waits for the sites' signatures; submit it once the change stands"
+    )]
+    RosterChanges,
     /// The result of work that is not asked for, or no longer.
     #[error("combine: {step} is not waiting for this; take the work at hand")]
     NoSuchWork {

@@ -3,19 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::text;
-use blindscope_threshold::PartyId;
 use blindscope_wire::Digest;
 
-/// A site by its place in the study, from 0: the same number as its [`PartyId`].
+/// A site by its number in the study, from 0 as `study.toml` lists them; whoever joins later gets the next. A number is never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SiteId(pub u16);
-
-impl SiteId {
-    /// The site among the holders of the key.
-    pub fn party(self) -> PartyId {
-        PartyId(self.0)
-    }
-}
 
 impl std::fmt::Display for SiteId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

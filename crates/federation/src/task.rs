@@ -13,6 +13,9 @@ pub struct Task {
     /// The study.
     #[serde(with = "crate::text")]
     pub study: Digest,
+    /// The version of the roster in force.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
     /// The key in use: its ceremony.
     pub key: JobId,
     /// The step.
@@ -31,6 +34,11 @@ pub struct Task {
     /// Of a later round: what its start follows from, for whoever uploads or signs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Box<Grounds>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// The opened sum of a round, from which the next one's start follows.
@@ -194,6 +202,9 @@ pub struct SettledRound {
     pub spec: JobSpec,
     /// Its round.
     pub round: u64,
+    /// The version of the roster that it was of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
     /// That a quorum signed its set.
     pub proof: SettledProof,
 }

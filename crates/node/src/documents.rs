@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::kit::InferenceSettings;
-use blindscope_federation::{Blob, Confirmed, JobId, SiteId};
+use blindscope_federation::{Blob, Change, Confirmed, JobId, SiteId, Word};
 
 /// Names a job: by its name, its id, or the first digits of its id. Empty where all are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +23,29 @@ pub(crate) struct LogQuery {
     /// Whether to wait for more.
     #[serde(default)]
     pub(crate) follow: bool,
+}
+
+/// What is asked about the roster. The answer is a view of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "roster", rename_all = "kebab-case", deny_unknown_fields)]
+pub(crate) enum RosterCall {
+    /// What changed after this version, and what is on its way.
+    See {
+        /// The version that the caller knows.
+        from: u64,
+    },
+    /// An administrator proposes a change.
+    Propose {
+        /// The change.
+        change: Box<Change>,
+    },
+    /// An administrator withdraws the change that is on its way.
+    Withdraw,
+    /// A site says a word on it.
+    Say {
+        /// The word.
+        word: Word,
+    },
 }
 
 /// How a site was last heard.

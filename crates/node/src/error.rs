@@ -107,6 +107,12 @@ pub enum Error {
         /// What to do.
         repair: &'static str,
     },
+    /// The coordinator's roster is not one that follows from the one that is known here.
+    #[error("roster: {reason}")]
+    Roster {
+        /// What is wrong, with what to do.
+        reason: String,
+    },
     /// Whoever re-encrypted it, an answer of an encrypted head did not open.
     #[error(
         "ask {job}: the answer did not open, {made} times; {suspects}; tell their operators and who runs the study, and ask again"
@@ -201,6 +207,7 @@ impl Error {
             | Self::Request { .. }
             | Self::Kit { .. }
             | Self::OtherStudy { .. }
+            | Self::Roster { .. }
             | Self::Unknown { .. }
             | Self::Federation(
                 blindscope_federation::Error::File { .. } | blindscope_federation::Error::Field { .. },

@@ -119,6 +119,9 @@ fn told(study: &Study, event: &Event) -> (&'static str, String) {
             ("advanced", format!("job {} round {}: next from {input}", job.short(), round + 1))
         }
         Event::Done { job, result } => ("done", format!("job {}: {result}", job.short())),
+        Event::Proposed { .. } | Event::Withdrawn | Event::Said { .. } | Event::Changed { .. } => {
+            ("roster", event.of_roster_in_words(study).unwrap_or_default())
+        }
         Event::Failed { job, failure } => {
             ("failed", format!("job {}: {}", job.short(), failure.explain(study)))
         }

@@ -54,18 +54,18 @@ fn changing(console: &Console, known: &Known) -> Markup {
         ul.heads {
             li { b { (open) } span { @if open == 1 { "job open" } @else { "jobs open" } } small { (views.len()) " in all" } }
             li { b { (words::count(now.opened())) } span { "ciphertexts opened" } small { "of " (words::count(literal.decryptions)) " in the study's life" } }
-            li { b { (words::bytes(known.sent.iter().sum())) } span { "sent by sites" } small { "all encrypted" } }
+            li { b { (words::bytes(known.sent.values().sum())) } span { "sent by sites" } small { "all encrypted" } }
             li { b { (words::count(now.head().0)) } span { "records verified" } small { @if known.link == Link::There { "the log is followed" } @else { "not followed now" } } }
         }
         h2 { "Sites" }
-        (sites(console, known))
+        (sites(known))
         h2 { "Open jobs" }
         (jobs::table(console.study(), views.iter().rev().filter(|view| !view.is_over())))
     };
     part("/live/study", known.version, &contents)
 }
 
-fn sites(console: &Console, known: &Known) -> Markup {
+fn sites(known: &Known) -> Markup {
     let heard = |name: &str| known.sites.iter().find(|site| site.name == name);
     let told = !known.sites.is_empty();
     html! {
@@ -77,16 +77,16 @@ fn sites(console: &Console, known: &Known) -> Markup {
                 th.n scope="col" { "Sent" }
             } }
             tbody {
-                @for (number, entry) in console.study().literal().sites.iter().enumerate() {
+                @for member in known.coordinator.study().members() {
                     tr {
-                        th scope="row" { (entry.name) }
+                        th scope="row" { (member.entry.name) }
                         @if told {
-                            @match heard(&entry.name) {
+                            @match heard(&member.entry.name) {
                                 Some(site) => { (presence(site)) }
                                 None => { td {} td {} td {} td {} td {} }
                             }
                         }
-                        td.n { (words::bytes(known.sent.get(number).copied().unwrap_or_default())) }
+                        td.n { (words::bytes(known.sent.get(&member.site).copied().unwrap_or_default())) }
                     }
                 }
             }

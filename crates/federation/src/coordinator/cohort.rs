@@ -29,7 +29,8 @@ impl Coordinator {
 
     /// Failed rounds of the same input that are not void yet, oldest first.
     pub(super) fn to_void(&self, job: &Progress) -> Vec<(JobId, u64)> {
-        self.earlier(job).map_or_else(Vec::new, Earlier::to_void)
+        let version = self.study.version();
+        self.earlier(job).map_or_else(Vec::new, |earlier| earlier.to_void(version))
     }
 
     /// The sets that earlier rounds of the same input are opened over, if at all: a site of one is in no other.
@@ -52,8 +53,12 @@ impl Coordinator {
             let (id, round) = past.at;
             let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone()) else { continue };
             match (past.void, &past.settled) {
+                // Void rounds of an earlier roster are not shown: their values stay bound, as those of rounds that are not void.
+                (Some(_), _) if past.version != self.study.version() => {}
                 (Some(declared), _) => voids.push((spec, round, declared)),
-                (None, Some((_, proof))) => settled.push(SettledRound { spec, round, proof: *proof }),
+                (None, Some((_, proof))) => {
+                    settled.push(SettledRound { spec, round, version: past.version, proof: *proof });
+                }
                 (None, None) => {}
             }
         }
@@ -69,8 +74,8 @@ impl Coordinator {
         let Some(input) = input.filter(|_| stored && step.phase == Phase::Upload) else { return };
         let news = self.earlier.get(&input).is_some_and(|earlier| !earlier.untold(site).is_empty());
         if news {
-            let sites = self.study.roster().parties();
-            self.earlier_mut(input).tell(site, sites);
+            let sites: Vec<SiteId> = self.study.sites().collect();
+            self.earlier_mut(input).tell(site, &sites);
         }
     }
 
@@ -79,8 +84,8 @@ impl Coordinator {
         let Some(job) = self.jobs.get(&id).filter(|job| job.asked) else { return };
         let Some(input) = job.sum_input() else { return };
         let past = job.past(failed);
-        let sites = self.study.roster().parties();
-        self.earlier_mut(input).add(past, sites);
+        let sites: Vec<SiteId> = self.study.sites().collect();
+        self.earlier_mut(input).add(past, &sites);
     }
 }
 
@@ -123,6 +128,6 @@ impl Progress {
             told.extend(answered(Phase::Open, true));
         }
         let uploaded = answered(Phase::Upload, true);
-        Past { at: (self.id, self.round), settled, failed, void: None, uploaded, told }
+        Past { at: (self.id, self.round), version: self.version, settled, failed, void: None, uploaded, told }
     }
 }

@@ -105,6 +105,11 @@ impl SumSite {
         }
     }
 
+    /// The successor of a version that this site has signed.
+    pub fn successor_of(&self, version: u64) -> Option<Digest> {
+        self.successors.get(&version).copied()
+    }
+
     /// Whether a mark on how a round ended says nothing new.
     pub fn remembers(&self, mark: &SumMark) -> bool {
         match mark {

@@ -9,9 +9,9 @@ use rand_core::{Rng, SeedableRng};
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Admission, Answer, Ask, Blob, Cause, Coordinator, Event, Input, JobId, JobKind, JobSpec, Line, Mark,
-    NamedSet, Order, Outcome, Output, Phase, Record, Refusal, SecondRound, SignedHeader, Site, SiteId, Step,
-    Task, Work,
+    Admission, Answer, Ask, Blob, Cause, Change, Coordinator, Event, Input, JobId, JobKind, JobSpec, Line,
+    Mark, NamedSet, Order, Outcome, Output, Phase, Record, Refusal, RosterView, SecondRound, SignedChange,
+    SignedHeader, Site, SiteEntry, SiteId, Step, Study, Task, Word, Work,
 };
 use blindscope_wire::Digest;
 
@@ -35,6 +35,10 @@ type Forged<'a> = dyn Fn(SiteId, &Task, Vec<u8>) -> Vec<u8> + 'a;
 
 enum Message {
     Poll(SiteId),
+    See(SiteId, u64),
+    Roster(SiteId, Box<RosterView>),
+    Propose(Box<Change>),
+    Word(Box<Word>),
     Task(SiteId, Box<Task>),
     Answer(SiteId, Box<SignedHeader>, Vec<u8>),
     Receipt(SiteId, Box<Record>),
@@ -52,6 +56,8 @@ struct SiteNode {
     /// Marks that go to the disk with the next ones.
     pending: Vec<Mark>,
     disk: Disk,
+    /// Signed changes of the roster that it has on its disk.
+    history: Vec<SignedChange>,
     dead: bool,
     /// Every receipt that it was ever sure of.
     receipts: Vec<Record>,
@@ -69,6 +75,9 @@ pub(crate) struct Share {
 /// Name of a job that stands for a question to be asked.
 pub(crate) const ASK: &str = "ask";
 
+/// Names of jobs that stand for changes of the roster: in each the oldest site leaves and one joins.
+pub(crate) const CHANGES: [&str; 2] = ["change-1", "change-2"];
+
 pub(crate) struct World<'a, C> {
     fixture: &'a Fixture,
     compute: &'a C,
@@ -83,6 +92,8 @@ pub(crate) struct World<'a, C> {
     pub(crate) log: Vec<Record>,
     pub(crate) disk: Disk,
     sites: Vec<SiteNode>,
+    /// Whether sites come and go in this world.
+    changing: bool,
     pending: Vec<JobSpec>,
     pub(crate) shares: Vec<Share>,
     /// Sums that sites opened their parts of: who, when, which set.
@@ -127,6 +138,7 @@ impl<'a, C: Compute> World<'a, C> {
             log: Vec::new(),
             disk: Disk::new(),
             sites: (0..count).map(|_| SiteNode::default()).collect(),
+            changing: jobs.iter().any(|spec| CHANGES.contains(&&*spec.name)),
             pending: jobs,
             shares: Vec::new(),
             opened: Vec::new(),
@@ -218,11 +230,25 @@ impl<'a, C: Compute> World<'a, C> {
                 if let Some(spec) = self.pending.first().cloned() {
                     if spec.name == ASK {
                         self.ask();
+                    } else if let Some(k) = CHANGES.iter().position(|name| *name == spec.name) {
+                        self.propose(k as u16);
                     } else {
                         self.send(|| Message::Submit(spec.clone()));
                     }
                     self.at(1000, Message::WakeClient);
                 }
+            }
+            Message::See(site, from) => {
+                if let Some(view) = self.coordinator.as_ref().map(|c| c.roster(from)) {
+                    self.send(|| Message::Roster(site, Box::new(view.clone())));
+                }
+            }
+            Message::Roster(site, view) => self.receive_roster(site, &view),
+            Message::Propose(change) => {
+                self.handle(Input::Propose(change));
+            }
+            Message::Word(word) => {
+                self.handle(Input::Word(*word));
             }
             Message::Submitted(name) => self.pending.retain(|spec| spec.name != name),
             Message::Poll(site) => {
@@ -286,6 +312,17 @@ impl<'a, C: Compute> World<'a, C> {
         }
         self.asked += 1;
         self.pending[0] = spec;
+    }
+
+    /// Proposes a change until it stands.
+    fn propose(&mut self, k: u16) {
+        let Some(study) = self.coordinator.as_ref().map(|c| c.study().clone()) else { return };
+        if study.version() > u64::from(k) {
+            self.pending.remove(0);
+            return;
+        }
+        let change = change(self.fixture, &study, k);
+        self.send(|| Message::Propose(Box::new(change.clone())));
     }
 
     // The coordinator's machine.
@@ -380,6 +417,7 @@ impl<'a, C: Compute> World<'a, C> {
 
     fn do_work(&mut self, work: &Work) -> bool {
         let step = work.step();
+        self.compute.under(self.coordinator().study());
         let done = self.compute_work(work, step).is_some_and(|input| self.handle(input).is_some());
         // Who was excluded is not in it any more; after a stop, what was shown ahead of its record may not have been.
         self.named.remove(&step);
@@ -445,7 +483,9 @@ impl<'a, C: Compute> World<'a, C> {
     fn start_site(&mut self, site: SiteId) {
         self.node(site).pending.clear();
         let marks = self.node(site).marks.clone();
-        let up = Site::replay(&self.fixture.study, site, willing(), marks).unwrap();
+        let history = &self.sites[usize::from(site.0)].history;
+        let study = history.iter().fold(self.fixture.study.clone(), |s, c| s.succeeded(c).unwrap());
+        let up = Site::replay(&study, site, willing(), marks).unwrap();
         self.node(site).up = Some(up);
     }
 
@@ -466,6 +506,10 @@ impl<'a, C: Compute> World<'a, C> {
             self.start_site(site);
         }
         self.send(|| Message::Poll(site));
+        if self.changing {
+            let version = self.node(site).up.as_ref().map_or(0, |up| up.study().version());
+            self.send(|| Message::See(site, version));
+        }
         let again = self.node(site).up.iter().flat_map(Site::unacknowledged).next().cloned();
         if let Some(answer) = again.filter(|_| self.chance(300)) {
             self.send_answer(site, &answer);
@@ -526,8 +570,56 @@ impl<'a, C: Compute> World<'a, C> {
         true
     }
 
+    /// Learns what is signed, says its word on what is on its way, and signs what a quorum approves.
+    fn receive_roster(&mut self, site: SiteId, view: &RosterView) {
+        let at = usize::from(site.0);
+        for change in &view.changes {
+            let Some(up) = self.sites[at].up.as_ref() else { return };
+            if up.study().succeeded(change).is_err() {
+                continue;
+            }
+            let before = self.crashes();
+            if !before {
+                self.sites[at].history.push(change.clone());
+                self.sites[at].up.as_mut().unwrap().succeed(change).unwrap();
+            }
+            if before || self.crashes() {
+                self.sites[at].up = None;
+                return;
+            }
+        }
+        let Some(up) = self.sites[at].up.as_ref().filter(|up| up.study().version() == view.version) else {
+            return;
+        };
+        let identity = &self.fixture.sites[at];
+        let Some(proposal) = view.proposal.as_ref().filter(|_| up.is_member(&identity.public())) else {
+            return;
+        };
+        if proposal.said(site).is_none() {
+            let Ok(word) = up.word(&proposal.change, true, identity) else { return };
+            self.send(|| Message::Word(Box::new(word.clone())));
+        }
+        if view.signing && !proposal.has_signed(site) {
+            let Ok(mark) = self.sites[at].up.as_ref().unwrap().judge_change(proposal) else { return };
+            if !self.mark(site, &[mark]) {
+                return;
+            }
+            let word = self.sites[at].up.as_ref().unwrap().sign(&proposal.change, identity).unwrap();
+            self.send(|| Message::Word(Box::new(word.clone())));
+        }
+    }
+
+    /// The version of the roster that a site knows, by its disk.
+    pub(crate) fn known(&self, site: SiteId) -> usize {
+        self.sites[usize::from(site.0)].history.len()
+    }
+
     fn receive_task(&mut self, site: SiteId, task: &Task) {
         let Some(up) = self.node(site).up.as_ref() else { return };
+        // What is signed is learned first.
+        if task.version > up.study().version() {
+            return;
+        }
         let mut marks = Vec::new();
         let answer = match up.take(task).unwrap() {
             Order::Send(answer) => return self.send_answer(site, &answer),
@@ -607,6 +699,18 @@ impl<'a, C: Compute> World<'a, C> {
         self.node(site).receipts.push(record.clone());
         self.mark_later(site, &[mark]);
     }
+}
+
+/// In change `k` site `k` leaves and the next one joins that the fixture has keys of.
+fn change(fixture: &Fixture, study: &Study, k: u16) -> Change {
+    let new = fixture.study.members().len() + usize::from(k);
+    let entry = SiteEntry {
+        name: format!("site-{new}"),
+        identity: fixture.sites[new].public(),
+        sealing: fixture.sealing[new].public(),
+    };
+    let from = study.epoch().unwrap().digest();
+    Change { study: study.digest(), from, joins: vec![entry], leaves: vec![SiteId(k)], replaces: Vec::new() }
 }
 
 /// The refusal's variant.

@@ -2,19 +2,22 @@
 
 use crate::world::{World, ids, input};
 use blindscope_federation::sums::{
-    Epoch, EpochLiteral, Succession, SumMark, SumRefusal, SumRound, sign_successor,
+    Epoch, EpochLiteral, Former, Member, Succession, SumMark, SumRefusal, SumRound, sign_successor,
 };
-use blindscope_federation::{JobId, SealingKey, SiteId};
+use blindscope_federation::{IdentityKey, JobId, SealingKey, SiteEntry, SiteId};
 use blindscope_wire::Digest;
 
-/// The next version: every site brings a new sealing key; `change` does the rest.
+/// The next version: the last site gets new keys, `change` does the rest, and the list of former keys follows.
 fn successor(world: &World, change: impl Fn(&mut EpochLiteral)) -> Epoch {
     let mut literal = world.epoch.literal().clone();
     literal.version += 1;
-    for (k, member) in literal.members.iter_mut().enumerate() {
-        member.entry.sealing = SealingKey::from_bytes(&[k as u8 + 100; 32]).public();
-    }
+    let last = literal.members.last_mut().unwrap();
+    last.entry.identity = IdentityKey::from_bytes(&[101; 32]).public();
+    last.entry.sealing = SealingKey::from_bytes(&[100; 32]).public();
     change(&mut literal);
+    literal.former.extend(
+        world.epoch.literal().members.iter().filter(|m| !literal.members.contains(m)).map(Former::of),
+    );
     Epoch::new(literal).unwrap()
 }
 
@@ -99,12 +102,44 @@ fn rosters_that_weaken_or_reuse_are_refused() {
     assert!(refused(&|l| l.coins = 42).contains("weakens"));
     assert!(refused(&|l| l.version = 5).contains("not the next version"));
     assert!(refused(&|l| l.study = Digest([9; 32])).contains("not the next version"));
-    // A sealing key of the version before, in whoever's hands.
-    let reused = old.literal().members[2].entry.sealing.clone();
+    // What was somebody's, or was laid aside, in whoever's hands: the list of former keys does not forget.
+    let old_keys = old.literal().members[3].entry.clone();
+    let next = successor(&world, |_| {});
+    let again = |change: &dyn Fn(&mut EpochLiteral)| {
+        let mut literal = next.literal().clone();
+        literal.version += 1;
+        change(&mut literal);
+        let gone = next.literal().members.iter().filter(|m| !literal.members.contains(m)).map(Former::of);
+        literal.former.extend(gone);
+        let second = Epoch::new(literal).unwrap();
+        world.actors[0].site.judge_successor(&next, &second).map(|_| ()).map_err(|e| e.to_string())
+    };
+    let twice = "gives a number, a name or a key a second time";
+    let fresh = |name: &str, k: u8| SiteEntry {
+        name: name.to_owned(),
+        identity: IdentityKey::from_bytes(&[k; 32]).public(),
+        sealing: SealingKey::from_bytes(&[k; 32]).public(),
+    };
+    let joins = |site: u16, entry: SiteEntry| {
+        move |l: &mut EpochLiteral| {
+            l.members.push(Member { site: SiteId(site), entry: entry.clone() });
+            l.holders.push(SiteId(site));
+        }
+    };
+    again(&joins(4, fresh("new", 120))).unwrap();
+    again(&|l| l.members[0].entry = fresh("site-0", 121)).unwrap();
+    assert!(again(&|l| l.members[3].entry = old_keys.clone()).unwrap_err().contains(twice));
     assert!(
-        refused(&|l| l.members[0].entry.sealing = reused.clone())
-            .contains("sealing key of the version before")
+        again(&|l| l.members[3].entry.sealing = fresh("x", 7).sealing).unwrap_err().contains(twice),
+        "half a pair"
     );
+    assert!(again(&|l| l.members[3].entry = fresh("renamed", 8)).unwrap_err().contains(twice));
+    let of_old = SiteEntry { identity: old_keys.identity, ..fresh("new", 122) };
+    assert!(again(&joins(4, of_old)).unwrap_err().contains(twice));
+    let of_old = SiteEntry { sealing: old_keys.sealing.clone(), ..fresh("new", 122) };
+    assert!(again(&joins(4, of_old)).unwrap_err().contains(twice));
+    let forgets = |l: &mut EpochLiteral| l.former.clear();
+    assert!(again(&forgets).unwrap_err().contains("forgets keys"));
     let twice = |l: &mut EpochLiteral| l.members[1].entry.identity = l.members[0].entry.identity;
     let mut literal = old.literal().clone();
     twice(&mut literal);

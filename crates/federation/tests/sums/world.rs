@@ -168,6 +168,7 @@ impl World {
             colluding_holders: f,
             minimum_cohort: 2,
             coins: 168,
+            former: Vec::new(),
         };
         let epoch = Epoch::new(literal).unwrap();
         assert_eq!(Epoch::from_bytes(&epoch.to_bytes()).unwrap().digest(), epoch.digest());

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::jobs::Admin;
 use crate::error::{Error, Result};
 use crate::kit::Kit;
-use blindscope_federation::{JobStatus, JobView, Mark, Record, Study, verify};
+use blindscope_federation::{Coordinator, Event, JobStatus, JobView, Mark, Record, Study, verify};
 
 /// What a log that holds together says.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +22,35 @@ pub struct Verdict {
     pub opened: u64,
     /// Receipts that it was held against.
     pub receipts: usize,
+    /// Each version of the roster, from which record on it stands, its sites by name, and who signed the change.
+    pub rosters: Vec<RosterSpan>,
+}
+
+/// A version of the roster in a log.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RosterSpan {
+    /// Its number.
+    pub version: u64,
+    /// The record from which on it stands.
+    pub from: u64,
+    /// Its sites.
+    pub sites: Vec<String>,
+    /// Who signed it; nobody the first, which `study.toml` names.
+    pub signed: Vec<String>,
+}
+
+/// Versions of the roster: the first, and each change by the record that says it stands.
+fn rosters(last: &Coordinator, changed: &[(u64, u64)]) -> Result<Vec<RosterSpan>> {
+    let mut spans = Vec::with_capacity(changed.len() + 1);
+    for (version, from) in std::iter::once(&(0, 0)).chain(changed) {
+        let study = last.study().under(*version)?;
+        let change = version.checked_sub(1).and_then(|v| last.history().get(usize::try_from(v).ok()?));
+        let signed =
+            change.iter().flat_map(|c| &c.signatures).map(|(site, _)| study.name_of(*site)).collect();
+        let sites = study.members().iter().map(|m| m.entry.name.clone()).collect();
+        spans.push(RosterSpan { version: *version, from: *from, sites, signed });
+    }
+    Ok(spans)
 }
 
 /// Verifies the lines of an exported log against a study and the receipts of sites.
@@ -45,6 +74,11 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
     }
     let verified =
         verify(study, lines.iter().map(Vec::as_slice), receipts).map_err(|e| wrong(e.to_string()))?;
+    let version = |record: Record| match record.body.event {
+        Event::Changed { version, .. } => Some((version, record.body.seq)),
+        _ => None,
+    };
+    let changed: Vec<_> = lines.iter().filter_map(|line| version(Record::from_line(line).ok()?)).collect();
     let views = verified.coordinator.jobs();
     let count = |wanted: fn(&JobView) -> bool| views.iter().filter(|view| wanted(view)).count();
     let done = count(|view| matches!(view.status, JobStatus::Done { .. }));
@@ -55,6 +89,7 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
         jobs: [done, failed, views.len() - done - failed],
         opened: verified.coordinator.opened(),
         receipts: receipts.len(),
+        rosters: rosters(&verified.coordinator, &changed)?,
     })
 }
 
@@ -78,7 +113,7 @@ impl Admin {
 /// [`Error`] where the kit or its log cannot be read: the site must not be running.
 pub async fn receipts(kit: &Kit) -> Result<Vec<Record>> {
     let settings: crate::kit::PartySettings = kit.settings(&[])?;
-    let study = kit.study()?;
+    let study = kit.study_now()?;
     let me = kit.site(&study, &settings.name)?;
     let marks = blindscope_store::Marks::open(&kit.state().join("marks.db"), &study, me).await?.all().await?;
     let receipt = |mark| match mark {

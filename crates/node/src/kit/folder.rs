@@ -4,7 +4,7 @@
 //! startup/   from the coordinator, the same for ever: study.toml, settings.toml, authority.pem, certificate.pem
 //! local/     made here, never leaves: identity.key, sealing.key, policy.toml (site), authority.key, members.toml (coordinator)
 //! transfer/  on its way in or out: request.toml, results
-//! state/     the database and its blobs: what to back up
+//! state/     the database and its blobs, signed changes of the roster: what to back up
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -105,6 +105,15 @@ impl Kit {
     pub fn study(&self) -> Result<Study> {
         let text = files::read_text(&self.startup("study.toml"), MAX)?;
         Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
+    }
+
+    /// The study under the newest version of its roster that is known here: each change in `state/roster.jsonl` is signed by a quorum of
+    /// the version before, from `startup/study.toml` on.
+    ///
+    /// # Errors
+    /// As [`Self::study`]; [`Error::Federation`] for a change that is not signed so.
+    pub fn study_now(&self) -> Result<Study> {
+        super::history::read(self, self.study()?)
     }
 
     /// Its settings, with `overrides`.

@@ -46,10 +46,13 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
         Hands { at_work: JoinSet::new(), tasks: BTreeMap::new(), put_off: Vec::new(), jobs: runner.jobs };
     let mut dialler = Dialler::new()?;
     while !runner.stop.is_stopped() {
-        let Some(bytes) = next(runner, &mut hands, &mut dialler).await? else { continue };
-        match Task::from_bytes(&bytes) {
-            Ok(task) => hands.take(runner, task, &mut dialler).await,
-            Err(error) => runner.leave(&error, &mut dialler).await?,
+        match next(runner, &mut hands, &mut dialler).await? {
+            Heard::Task(bytes) => match Task::from_bytes(&bytes) {
+                Ok(task) => hands.take(runner, task, &mut dialler).await?,
+                Err(error) => runner.leave(&error, &mut dialler).await?,
+            },
+            Heard::NoTask => hands.see_to_roster(runner, &mut dialler).await?,
+            Heard::Nothing => {}
         }
     }
     // Each notices the stop where it waits.
@@ -59,8 +62,18 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
     Ok(())
 }
 
+/// What became of a poll.
+enum Heard {
+    /// A task's bytes.
+    Task(Bytes),
+    /// The coordinator has none: it may have something else.
+    NoTask,
+    /// What is in hand changed first, or the site stops.
+    Nothing,
+}
+
 /// The next task's bytes; nothing where what is in hand changed first.
-async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Option<Bytes>> {
+async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Heard> {
     let told = serde_json::to_vec(&hands.told(runner)).unwrap_or_default();
     let (room, mut quiet) = (hands.has_room(), false);
     let ask = || {
@@ -75,15 +88,12 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
         tokio::select! {
             Some(done) = hands.at_work.join_next() => {
                 hands.done(done)?;
-                return Ok(None);
+                return Ok(Heard::Nothing);
             }
             heard = &mut asking => {
-                let heard = heard?;
-                if heard.is_some() {
-                    runner.meters.heard();
-                }
-                let Some(Some(bytes)) = heard else { return Ok(None) };
-                return Ok(Some(bytes));
+                let Some(heard) = heard? else { return Ok(Heard::Nothing) };
+                runner.meters.heard();
+                return Ok(heard.map_or(Heard::NoTask, Heard::Task));
             }
             () = tokio::time::sleep(QUIET), if !quiet => {
                 quiet = true;
@@ -119,20 +129,33 @@ impl Hands {
     }
 
     /// Begins a task, or puts it off where it is one that has to wait.
-    async fn take(&mut self, runner: &Arc<Runner>, task: Task, dialler: &mut Dialler) {
+    async fn take(&mut self, runner: &Arc<Runner>, task: Task, dialler: &mut Dialler) -> Result<()> {
         let (job, values) = (task.step.job, task.values());
+        if task.version > runner.study().await.version() {
+            // What is signed is learned before anything is done under it.
+            self.see_to_roster(runner, dialler).await?;
+        }
         if self.tasks.contains_key(&job) {
             // The coordinator was told; where it asks all the same, not in a circle.
             dialler.pause(&runner.stop).await;
-            return;
+            return Ok(());
         }
         if values.is_some() && self.tasks.values().any(|other| other.values == values) {
             self.put_off.push(job);
-            return;
+            return Ok(());
         }
         self.tasks.insert(job, InHand { is_question: task.spec.kind == JobKind::Question, values });
         let runner = runner.clone();
         self.at_work.spawn(async move { runner.turn(&task).await.map(|()| job) });
+        Ok(())
+    }
+
+    /// Learns the roster. What the coordinator shows of it and nobody has signed is left: it ends no site.
+    async fn see_to_roster(&self, runner: &Runner, dialler: &mut Dialler) -> Result<()> {
+        match runner.see_to_roster(self.tasks.is_empty()).await {
+            Err(Error::Federation(error)) => runner.leave(&error, dialler).await,
+            seen => seen,
+        }
     }
 
     /// A task was done.

@@ -5,6 +5,7 @@ use blindscope_federation::{
     Answer, Blob, Coordinator, Event, IdentityKey, JobId, Mark, Phase, SignedHeader, Site, Step, Task,
 };
 use blindscope_store::Marks;
+use blindscope_wire::Digest;
 
 /// Most jobs whose rounds' starts are kept.
 const STARTS: usize = Coordinator::MAX_JOBS as usize;
@@ -22,11 +23,13 @@ pub(super) struct Memory {
     late: Option<Step>,
     /// The job that a word was waited for last.
     asked: Option<JobId>,
+    /// The change of the roster that a word was waited for last, by the version that would follow.
+    change: Option<Digest>,
 }
 
 impl Memory {
     pub(super) fn new(site: Site, marks: Marks) -> Self {
-        Self { site, marks, pending: Vec::new(), starts: Vec::new(), late: None, asked: None }
+        Self { site, marks, pending: Vec::new(), starts: Vec::new(), late: None, asked: None, change: None }
     }
 
     /// Marks on the disk, after those that waited for it, then in the state.
@@ -126,5 +129,10 @@ impl Memory {
     /// A word is waited for, or was heard; whether that is new.
     pub(super) fn wait_for_word(&mut self, job: Option<JobId>) -> bool {
         std::mem::replace(&mut self.asked, job) != job
+    }
+
+    /// A word on a change of the roster is waited for; whether that is new.
+    pub(super) fn wait_for_word_on(&mut self, next: Digest) -> bool {
+        self.change.replace(next) != Some(next)
     }
 }

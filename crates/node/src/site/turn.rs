@@ -94,14 +94,14 @@ impl Runner {
         self.stage(task, answer, marks).await.map(Some)
     }
 
-    /// Leaves a message that is no task of this study: nothing is answered, and the coordinator is asked again after a pause. One bad
-    /// message ends no site.
+    /// Leaves a message that is no task, or no signed roster, of this study: nothing is answered, and the coordinator is asked again after
+    /// a pause. One bad message ends no site.
     pub(super) async fn leave(
         &self,
         error: &blindscope_federation::Error,
         dialler: &mut Dialler,
     ) -> Result<()> {
-        tracing::error!(%error, "what the coordinator asks is no task of this study; asked again");
+        tracing::error!(%error, "what the coordinator says is nothing of this study; asked again");
         dialler.pause(&self.stop).await;
         Ok(())
     }
@@ -148,11 +148,16 @@ impl Runner {
             let (job, name) = (task.step.job, &task.spec.name);
             tracing::warn!(%name, %job, "a job waits for a word: `blindscope site approve` or `refuse`, or the console");
         }
+        self.wait().await;
+        Ok(())
+    }
+
+    /// A moment, for people to say a word or another state to be there.
+    pub(super) async fn wait(&self) {
         tokio::select! {
             () = tokio::time::sleep(ASK_AGAIN) => {}
             () = self.stop.clone().stopped() => {}
         }
-        Ok(())
     }
 
     /// Sends a staged answer until the coordinator has it, or does not want it any more.

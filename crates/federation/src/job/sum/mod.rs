@@ -84,10 +84,14 @@ fn told(making: &mut Making<'_>) -> Result<SumSite> {
     }
     let mut rounds = BTreeSet::new();
     for one in settled {
-        let opened = of_spec(tools.study, (&one.spec, one.round), start.as_ref())?;
+        let then = tools.study.under(one.version)?;
+        let opened = of_spec(&then, (&one.spec, one.round), start.as_ref())?;
         let proof = messages::settled(&opened, tools.blobs, &one.proof);
         let known = proof.and_then(|(uploads, mark)| {
-            remembered.judge_known(tools.me, &opened, &uploads)?;
+            // What was uploaded under keys that were this site's before is none of a copy's.
+            if same_keys(&then, tools.study, tools.me) {
+                remembered.judge_known(tools.me, &opened, &uploads)?;
+            }
             Ok(mark)
         });
         let mark = site::stop_if_copied(&opened, making, known)?;
@@ -99,6 +103,11 @@ fn told(making: &mut Making<'_>) -> Result<SumSite> {
         take((&mut remembered, &mut rounds), making, (&failed, mark))?;
     }
     Ok(remembered)
+}
+
+/// Whether a site goes by the same keys under both versions of the roster.
+fn same_keys(then: &Study, now: &Study, site: SiteId) -> bool {
+    then.site(site) == now.site(site)
 }
 
 /// Remembers what a site was told, unless it does already.

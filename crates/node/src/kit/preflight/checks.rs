@@ -30,7 +30,7 @@ pub(super) fn common(kit: &Kit) -> (Vec<Check>, Option<Study>) {
         disk(kit),
         writable(kit),
     ];
-    let study = kit.study();
+    let study = kit.study_now();
     checks.push(match &study {
         Ok(study) => {
             let found = format!("{} {}", study.literal().name, provision::fingerprint(&study.digest()));
