@@ -74,16 +74,12 @@ fn learned(rho: f64, sites: &[Units]) -> (NoisedMeans, NoisedStatistics) {
 fn alone(first: bool, around: &NoisedMeans, rows: &[f64], classes: &[usize]) -> Vec<f64> {
     let quiet = plans(1e10);
     let values = |empty: bool| -> Vec<u64> {
-        let add = |mut site| {
-            if !empty {
-                match first {
-                    true => quiet.0.add_unit(&mut site, rows, classes).unwrap(),
-                    false => quiet.1.add_unit(&mut site, around, rows, classes).unwrap(),
-                }
-            }
-            site
-        };
-        let site = add(if first { quiet.0.empty() } else { quiet.1.empty() });
+        let mut site = if first { quiet.0.empty() } else { quiet.1.empty() };
+        if !empty && first {
+            quiet.0.add_unit(&mut site, rows, classes).unwrap();
+        } else if !empty {
+            quiet.1.add_unit(&mut site, around, rows, classes).unwrap();
+        }
         site.into_values(&key(0, 3)).unwrap().collect()
     };
     let (with, without) = (values(false), values(true));

@@ -125,23 +125,7 @@ impl Study<'_> {
         evidence: &mut Evidence,
     ) -> Result<(), Error> {
         let trials = heads.iter().map(|released| self.trial(released)).collect::<Result<Vec<_>, _>>()?;
-        let mut rng = ChaCha12Rng::seed_from_u64(self.plan.seed ^ 0x5241_5449);
-        let (mut found, mut chance) = (Vec::new(), Vec::new());
-        for at in 0..trials.len() {
-            let shadows: Vec<&Trial> =
-                trials.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, t)| t).collect();
-            let ratios = likelihood_ratios(&trials[at].scores, &shadows)?;
-            let told = |members: &[bool]| {
-                let side = |inside| -> Vec<f64> {
-                    ratios.iter().zip(members).filter(|(_, m)| **m == inside).map(|(r, _)| *r).collect()
-                };
-                auc(&side(true), &side(false))
-            };
-            found.push(told(&trials[at].members));
-            let mut dealt = trials[at].members.clone();
-            dealt.shuffle(&mut rng);
-            chance.push(told(&dealt));
-        }
+        let (found, chance) = self.told(&trials)?;
         let (key, noise) = match epsilon {
             None => (String::new(), "without noise".to_owned()),
             Some(e) => (format!("_epsilon_{e}"), format!("with noise of \u{3b5} = {e} by tile")),
@@ -155,15 +139,33 @@ impl Study<'_> {
         let right = right.collect::<Result<Vec<f64>, _>>()?;
         let name = format!("what such a head is worth, {noise}: right answers on other tiles");
         let guess = [1.0 / self.set.classes as f64; 2];
-        evidence.put(Cell::new(
-            format!("worth_of_head{key}"),
-            at,
-            name,
-            ("share", ""),
-            &right,
-            ("a guess", &guess),
-        ));
+        let worth =
+            Cell::new(format!("worth_of_head{key}"), at, name, ("share", ""), &right, ("a guess", &guess));
+        // A good head is no leak.
+        evidence.put(worth.map(|cell| Cell { leaks: false, ..cell }));
         Ok(())
+    }
+
+    /// AUC of each model, attacked with the others as shadows; and where members are dealt anew.
+    fn told(&self, trials: &[Trial]) -> Result<(Vec<f64>, Vec<f64>), Error> {
+        let mut rng = ChaCha12Rng::seed_from_u64(self.plan.seed ^ 0x5241_5449);
+        let (mut found, mut chance) = (Vec::new(), Vec::new());
+        for (at, attacked) in trials.iter().enumerate() {
+            let shadows: Vec<&Trial> =
+                trials.iter().enumerate().filter(|(i, _)| *i != at).map(|(_, t)| t).collect();
+            let ratios = likelihood_ratios(&attacked.scores, &shadows)?;
+            let told = |members: &[bool]| {
+                let side = |inside| -> Vec<f64> {
+                    ratios.iter().zip(members).filter(|(_, m)| **m == inside).map(|(r, _)| *r).collect()
+                };
+                auc(&side(true), &side(false))
+            };
+            found.push(told(&attacked.members));
+            let mut dealt = attacked.members.clone();
+            dealt.shuffle(&mut rng);
+            chance.push(told(&dealt));
+        }
+        Ok((found, chance))
     }
 
     /// `ln p − ln(1 − p)` of each tile's class.

@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn the_factor_that_rows_were_made_with_is_found() {
         for truth in [0.25, 1.0, 1.5, 2.0] {
-            let found = chosen(&counted(truth)).unwrap_or_else(|| unreachable!("rows were counted"));
+            let found = chosen(&counted(truth)).unwrap();
             assert!((found.gain - truth).abs() < 1e-9, "{truth}: {found:?}");
             assert!(found.loss[0] <= found.loss[1] + 1e-9);
             // At least as many are right as the band says.
