@@ -113,7 +113,8 @@ impl SumServer {
             return Ok(None);
         }
         let sites = self.commitment()?.sites();
-        let of = |s: &SiteId| self.received.get(&s.0).map(|(_, upload)| PyBytes::new(py, self.body_of(upload)));
+        let of =
+            |s: &SiteId| self.received.get(&s.0).map(|(_, upload)| PyBytes::new(py, self.body_of(upload)));
         Ok(sites.iter().map(of).collect())
     }
 
@@ -170,7 +171,8 @@ impl SumServer {
     /// Sites of whose parts another has complained.
     #[getter]
     fn accused(&self) -> Vec<u16> {
-        let all: BTreeSet<u16> = self.findings.iter().flat_map(|found| &found.bad).map(|dealer| dealer.0).collect();
+        let all: BTreeSet<u16> =
+            self.findings.iter().flat_map(|found| &found.bad).map(|dealer| dealer.0).collect();
         all.into_iter().collect()
     }
 
@@ -189,8 +191,7 @@ impl SumServer {
             let agreed = agreed(&self.round, commitment, &words, &vouches)?;
             let openings: Vec<_> = self.openings.values().cloned().collect();
             let mut values = Vec::with_capacity(self.round.plan().literal().values as usize);
-            let mut from =
-                || Ok(Box::new(Cursor::new(Arc::clone(sum))) as Box<dyn std::io::Read + Send>);
+            let mut from = || Ok(Box::new(Cursor::new(Arc::clone(sum))) as Box<dyn std::io::Read + Send>);
             let mut sink = |run: &[u64]| {
                 values.extend_from_slice(run);
                 Ok(())
