@@ -51,7 +51,7 @@ pub enum Phase {
     Commit,
     /// Inference ceremony: the digest of the shares that will be revealed.
     Promise,
-    /// Ceremony: a share of the public key, and in one of sums a part of the site's secret sealed to each site.
+    /// Inference ceremony: the site's shares of the public key, the Galois keys and the relinearisation key's first round.
     KeyShare,
     /// Inference ceremony: the second round of the relinearisation key.
     Relin,
@@ -61,7 +61,7 @@ pub enum Phase {
     Trial,
     /// Sum: the encrypted contribution.
     Upload,
-    /// Every question: fresh encryptions of zero, and with them the word that the site is there.
+    /// Question: fresh encryptions of zero, and with them the word that the site is there.
     Ready,
     /// Question: the site's share of the re-encryption.
     Share,
