@@ -134,9 +134,10 @@ impl JobSpec {
             if fine { Ok(()) } else { Err(refused(field, found, expected)) }
         };
         require(is_name(&spec.name), "name", spec.name.clone(), "1 to 64 of a-z, 0-9, -, _ and .")?;
-        let (most, expected) = match spec.kind.has_rounds() {
-            true => (MAX_ROUNDS, "1 to 100000"),
-            false => (1, "1: jobs of this kind have one round"),
+        let (most, expected) = if spec.kind.has_rounds() {
+            (MAX_ROUNDS, "1 to 100000")
+        } else {
+            (1, "1: jobs of this kind have one round")
         };
         require((1..=most).contains(&spec.rounds), "rounds", spec.rounds.to_string(), expected)?;
         let version = spec.data_version.as_deref();

@@ -1,6 +1,8 @@
 //! The coordinator's machine: it stops at any write, and comes back with its log and its blobs.
 
-use super::{ASK, Compute, Done, Message, World};
+use rand_core::Rng as _;
+
+use super::{Compute, Done, Message, World};
 use blindscope_federation::{
     Admission, Blob, Coordinator, Event, Input, NamedSet, Outcome, Output, Record, Refusal, SecondRound,
     SignedHeader, SiteId, Step, Task, Work,
@@ -19,7 +21,7 @@ impl<C: Compute> World<'_, C> {
         coordinator.task_among(site, |job, _| job == chosen)
     }
 
-    /// Puts a real question in the place of [`ASK`], once every job before it has ended, or the head has where jobs are side by side;
+    /// Puts a real question in the place of `ASK`, once every job before it has ended, or the head has where jobs are side by side;
     /// drops it where there is no head.
     pub(super) fn ask(&mut self) {
         let side_by_side = self.beside != (1, 1);

@@ -14,8 +14,8 @@ use rand_core::{Rng, SeedableRng};
 use crate::common::{Fixture, willing};
 use crate::toy::{Compute, Disk, Done, Held};
 use blindscope_federation::{
-    Answer, Change, Coordinator, Input, JobKind, JobSpec, Line, Mark, Record, RosterView, SignedChange,
-    SignedHeader, Site, SiteId, Step, Task, Word, Work,
+    Change, Coordinator, Input, JobKind, JobSpec, Line, Mark, Record, RosterView, SignedChange, SignedHeader,
+    Site, SiteId, Step, Task, Word, Work,
 };
 use blindscope_wire::Digest;
 

@@ -46,7 +46,7 @@ impl<C: Compute> World<'_, C> {
         }
         if view.signing && !proposal.has_signed(site) {
             let Ok(mark) = self.sites[at].up.as_ref().unwrap().judge_change(proposal) else { return };
-            if !self.mark(site, &[mark]) {
+            if !self.mark(site, mark.as_slice()) {
                 return;
             }
             let word = self.sites[at].up.as_ref().unwrap().sign(&proposal.change, identity).unwrap();

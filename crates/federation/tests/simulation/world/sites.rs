@@ -1,5 +1,7 @@
 //! The sites' machines: each stops at any write, and comes back with its marks and its blobs.
 
+use rand_core::Rng as _;
+
 use super::{Compute, Held, Message, Share, SiteNode, World, willing};
 use blindscope_federation::{
     Answer, Ask, Blob, Cause, Coordinator, Mark, Order, Phase, Record, SignedHeader, Site, SiteId, Task,
