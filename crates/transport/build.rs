@@ -38,6 +38,7 @@ const SERVICES: &[Table<'_>] = &[
             ("list_jobs", "ListJobs", Flow::Call, "Document", "Document"),
             ("abort_job", "AbortJob", Flow::Call, "Document", "Document"),
             ("list_sites", "ListSites", Flow::Call, "Document", "Document"),
+            ("roster", "Roster", Flow::Call, "Document", "Document"),
             ("quotas", "Quotas", Flow::Call, "Document", "Document"),
             ("watch_job", "WatchJob", Flow::Down, "Document", "Document"),
             ("log", "Log", Flow::Down, "Document", "Document"),

@@ -6,11 +6,12 @@ use rand_core::SeedableRng;
 use blindscope_aggregate::one_round::write_sum;
 use blindscope_federation::sums::{
     Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Member, Parts, Received, SignedUpload,
-    SumOpening, SumRound, Uploader, Void, Vouch, bundle, open_parts, read_upload, write_upload,
+    SumOpening, SumRound, Uploader, Void, Vouch, bundle, open_parts, read_upload, sign_successor,
+    write_upload,
 };
 use blindscope_federation::{
-    Blob, IdentityKey, JobId, JobKind, JobSpec, Mark, Policy, Record, Result, SealingKey, SignedHeader,
-    SiteEntry, SiteId, StudyLiteral, Task,
+    Blob, Change, IdentityKey, JobId, JobKind, JobSpec, Mark, Policy, Record, Result, SealingKey,
+    SignedChange, SignedHeader, SiteEntry, SiteId, StudyLiteral, Task,
 };
 use blindscope_testkit::patched;
 use blindscope_wire::Digest;
@@ -53,6 +54,7 @@ fn epoch(sites: &[Site]) -> Result<Epoch> {
         colluding_holders: 1,
         minimum_cohort: 2,
         coins: 168,
+        former: Vec::new(),
     })
 }
 
@@ -80,7 +82,8 @@ impl Toy {
         let headers: Vec<_> = uploads.iter().map(|(_, r)| r.upload.clone()).collect();
         let mut toy = Self { round, sites, headers, seeds: Vec::new() };
         let objects = toy.objects(&epoch, &uploads)?;
-        let texts = Toy::texts()?;
+        let mut texts = Toy::texts()?;
+        texts.push(toy.signed_change(&epoch)?.to_line());
         let numbered = (0..).zip(&objects).map(|(which, object): (u8, _)| [&[which], &object[..]].concat());
         let texts = texts.iter().map(|text| [&[DECODERS as u8 - 1], text.as_bytes()].concat());
         toy.seeds = numbered.chain(texts).collect();
@@ -136,6 +139,29 @@ impl Toy {
         Ok(vec![mark.to_text(), job.to_owned(), policy.to_toml()?])
     }
 
+    /// The last site leaves; all have signed it.
+    fn signed_change(&self, epoch: &Epoch) -> Result<SignedChange> {
+        let (study, from) = (epoch.literal().study, epoch.digest());
+        let leaves = vec![SiteId(SITES - 1)];
+        let change = Change { study, from, joins: Vec::new(), leaves, replaces: Vec::new() };
+        let next = change.next(epoch)?;
+        let sign = |(k, site): (u16, &Site)| (SiteId(k), sign_successor(epoch, &next, &site.identity));
+        Ok(SignedChange { change, signatures: (0..).zip(&self.sites).map(sign).collect() })
+    }
+
+    /// A change that follows is one that all sites of the version before can have signed: none other is taken.
+    fn change(&self, bytes: &[u8]) -> bool {
+        let Ok(signed) = SignedChange::from_line(bytes) else { return false };
+        assert!(signed.to_line().as_bytes() == bytes, "signed change: decoded, but written differently");
+        let epoch = self.round.epoch();
+        if let Ok(next) = signed.next(epoch) {
+            assert!(
+                signed.signatures.len() >= epoch.succession_quorum() as usize && next.literal().version == 1
+            );
+        }
+        true
+    }
+
     fn parts(&self, sealed: &[u8]) -> Result<Parts> {
         open_parts(&self.round, (SiteId(0), &self.sites[0].sealing), &self.headers, sealed)
     }
@@ -163,7 +189,7 @@ impl Toy {
                 return Epoch::from_bytes(bytes)
                     .is_ok_and(|epoch| Epoch::from_bytes(&epoch.to_bytes()).is_ok());
             }
-            _ => return text(bytes),
+            _ => return text(bytes) | self.change(bytes),
         };
         if let Ok(again) = &again {
             assert!(again == bytes, "decoder {which}: decoded, but written differently");

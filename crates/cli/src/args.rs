@@ -10,6 +10,7 @@ use crate::log::LogCommand;
 use crate::preflight::PreflightOptions;
 use crate::provision::{CertCommand, ProvisionOptions};
 use crate::services::{CoordinatorCommand, SiteCommand};
+use crate::study::StudyCommand;
 use crate::{data, features, model, train};
 
 /// A microscope that works blind: federated pathology on encrypted Vision-Transformer features.
@@ -54,6 +55,9 @@ pub(crate) enum Command {
         after_help = "Example: blindscope provision project.toml --out study --request a.toml b.toml c.toml"
     )]
     Provision(ProvisionOptions),
+    /// Sites come and go: the roster, and changes of it.
+    #[command(subcommand)]
+    Study(StudyCommand),
     /// Make keys, request and sign certificates.
     #[command(subcommand)]
     Cert(CertCommand),

@@ -101,7 +101,8 @@ enum JobCommand {
 pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
     let runtime = system::runtime()?;
     runtime.block_on(async {
-        let admin = Admin::of(&Kit::at(&options.kit), &options.overrides)?;
+        let mut admin = Admin::of(&Kit::at(&options.kit), &options.overrides)?;
+        admin.learn_roster().await?;
         let show = |view: &JobView| show(admin.study(), view, None, options.json);
         match &options.command {
             JobCommand::Submit { file, wait, patience } => {
@@ -244,6 +245,7 @@ fn show(study: &Study, view: &JobView, clipped: Option<Clips>, json: bool) -> an
         JobStatus::Failed { failure } => format!("FAILED: {}", failure.explain(study)),
     };
     let round = (view.round + 1).min(view.rounds);
+    let state = if view.version == 0 { state } else { format!("{state}; roster {}", view.version) };
     writeln!(
         out,
         "{}  {:20} {:14} round {round}/{}  {state}",

@@ -25,6 +25,7 @@ mod report;
 mod services;
 mod shown;
 mod slides;
+mod study;
 mod tiles;
 mod train;
 
@@ -98,6 +99,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
         args::Command::Plan(options) => plan::run(&options),
         args::Command::Audit(options) => audit::run(&options),
         args::Command::Provision(options) => provision::run(&options),
+        args::Command::Study(command) => study::run(&command),
         args::Command::Cert(command) => provision::cert(&command),
         args::Command::Preflight(options) => return preflight::run(&options),
         args::Command::Coordinator(command) => services::coordinator(&command),

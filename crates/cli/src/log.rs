@@ -70,7 +70,7 @@ pub(crate) fn run(command: &LogCommand) -> anyhow::Result<()> {
 }
 
 fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
-    let study = Kit::at(&options.kit).study()?;
+    let study = Kit::at(&options.kit).study_now()?;
     let mut receipts = Vec::new();
     let runtime = system::runtime()?;
     for site in &options.sites {
@@ -86,6 +86,11 @@ fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
     let [done, failed, open] = verdict.jobs;
     writeln!(out, "whole: {} records, head {}", verdict.records, verdict.head)?;
     writeln!(out, "jobs: {done} done, {failed} failed, {open} open; ciphertexts opened: {}", verdict.opened)?;
+    for span in verdict.rosters.iter().filter(|_| verdict.rosters.len() > 1) {
+        let signed = if span.signed.is_empty() { "study.toml".to_owned() } else { span.signed.join(", ") };
+        let (version, from, sites) = (span.version, span.from, span.sites.join(", "));
+        writeln!(out, "roster {version} from record {from} on: {sites}; by {signed}")?;
+    }
     if verdict.receipts == 0 {
         writeln!(out, "held against no receipt: records cut from the end would not be seen (--site)")?;
     }

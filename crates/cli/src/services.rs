@@ -39,10 +39,10 @@ pub(crate) enum SiteCommand {
         after_help = "Example: blindscope site init --kit hospital-a --train train.safetensors --validation validation.safetensors"
     )]
     Init(InitOptions),
-    /// Say that this site takes part in a job, by the job's id.
+    /// Say that this site takes part in a job, by the job's id, or that it wants a change of the roster.
     #[command(after_help = "Example: blindscope site approve 3f0c…(64 digits) --kit hospital-a")]
     Approve(ConsentOptions),
-    /// Say that this site takes no part in a job, by the job's id.
+    /// Say that this site takes no part in a job, by the job's id, or that it wants no such change of the roster.
     #[command(after_help = "Example: blindscope site refuse 3f0c…(64 digits) --kit hospital-a")]
     Refuse(ConsentOptions),
     /// Whether jobs wait until somebody at this site has said a word on each.
@@ -52,8 +52,12 @@ pub(crate) enum SiteCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct ConsentOptions {
-    /// The job's whole id, as the log and `job list --json` have it: a name could come to mean another file.
+    /// The job's whole id, as the log and `job list --json` have it: a name could come to mean another file. Of a change of the roster, its
+    /// whole digest, as `study roster` prints it.
     job: String,
+    /// The word is on a change of the roster.
+    #[arg(long)]
+    roster: bool,
     /// The site's folder.
     #[arg(long)]
     kit: PathBuf,
@@ -178,12 +182,16 @@ pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {
 fn say(options: &ConsentOptions, consent: Consent) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let job = JobId::parse(&options.job).ok_or_else(|| blindscope_node::Error::Unknown {
-        what: "job",
+        what: "job or change",
         name: options.job.clone(),
-        repair: "give its whole id, 64 hexadecimal digits: `job list --json` and the log have it",
+        repair: "give its whole id, 64 hexadecimal digits: `job list --json` and the log have a job's, `study roster` a change's",
     })?;
     let mut approvals = Approvals::of(&kit)?;
-    approvals.say(job, consent, system::now_ms());
+    if options.roster {
+        approvals.say_of_change(&job.0, consent, system::now_ms());
+    } else {
+        approvals.say(job, consent, system::now_ms());
+    }
     Ok(approvals.keep(&kit)?)
 }
 

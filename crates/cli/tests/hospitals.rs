@@ -249,3 +249,60 @@ fn shells_get_their_completions() {
         assert!(script.contains("blindscope") && script.contains("preflight"), "{shell}");
     }
 }
+
+/// A hospital joins by the word of the others, takes part, and the log says who let it in.
+#[test]
+fn a_hospital_joins_by_the_word_of_the_others() {
+    let world = founded();
+    let mut running = serve(&world);
+    let asked = world.says("cert request --name hospital-d --kit hospital-d");
+    let print = asked.lines().find_map(|line| line.strip_prefix("fingerprint ")).unwrap().to_owned();
+    let request = "hospital-d/transfer/request.toml";
+    let proposed = world.says(&format!("study change --join {request} --kit office"));
+    assert!(proposed.contains("hospital-d joins with keys"), "{proposed}");
+    let seen = |kit: &str| -> serde_json::Value {
+        serde_json::from_str(&world.says(&format!("study roster --json --kit {kit}"))).unwrap()
+    };
+    // What people compare is the same at the newcomer and at those who let it in.
+    let shown = world.says("study roster --kit hospital-a");
+    assert!(
+        shown.contains(&print) && shown.contains("what hospital-d alone contributes"),
+        "{print}: {shown}"
+    );
+    let digest = seen("hospital-a")["next"].as_str().unwrap().to_owned();
+    let settings = std::fs::read_to_string(world.path("hospital-a/startup/settings.toml")).unwrap();
+    let address =
+        settings.lines().find_map(|line| line.strip_prefix("coordinator = ")).unwrap().trim_matches('"');
+    let kit = format!("study kit {request} --kit study/coordinator --address {address} --out hospital-d");
+    let (code, said) = world.fails(&kit);
+    assert!(code == 3 && said.contains("study change"), "nobody has let it in: {code} {said}");
+    world.says(&format!("site refuse --roster {digest} --kit hospital-c"));
+    for site in ["hospital-a", "hospital-b"] {
+        world.says(&format!("site approve --roster {digest} --kit {site}"));
+    }
+    let begun = Instant::now();
+    while seen("office")["version"] != 1 {
+        assert!(begun.elapsed() < Duration::from_mins(1), "{}", world.says("study roster --kit office"));
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let sent = world.says(&kit);
+    let roster = world.says("study roster --kit hospital-a");
+    assert!(roster.contains(&print), "{roster}");
+    let digest = roster.lines().find_map(|line| line.strip_prefix("digest of the roster ")).unwrap();
+    assert!(sent.contains(digest), "{sent}");
+    let path = world.path("hospital-d/startup/settings.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{text}\n[learning.plain]\nseed = 3\n")).unwrap();
+    let mut joined = world.command("site run --kit hospital-d --until-input-ends");
+    joined.env("BLINDSCOPE_LOG", "error").stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    running.0.push(joined.spawn().unwrap());
+    let totals = "name = \"totals\"\nkind = \"sum\"\nrounds = 1\nvalues = 100\nmax = 1000\n";
+    std::fs::write(world.path("totals.toml"), totals).unwrap();
+    world.says("job submit totals.toml --kit office --wait");
+    let status = world.says("job status totals --kit office");
+    assert!(status.contains("roster 1"), "{status}");
+    std::fs::write(world.path("log.jsonl"), world.says("job log --kit office")).unwrap();
+    let verified = world.says("log verify log.jsonl --kit office");
+    let four = "hospital-a, hospital-b, hospital-c, hospital-d; by hospital-a, hospital-b";
+    assert!(verified.contains("roster 1 from record") && verified.contains(four), "{verified}");
+}

@@ -3,13 +3,15 @@
 //! Everything that pages say of jobs is folded here from the log itself, so a coordinator that tells another story than its log shows
 //! nothing. A coordinator that comes back with another log than was seen is told apart from one that was away.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use blindscope_federation::{Coordinator, Event, Following, Record, SiteId, Study};
 use blindscope_node::admin::jobs::Admin;
+use blindscope_node::admin::log;
 use blindscope_node::{SiteView, system};
 use blindscope_transport::Stop;
 
@@ -17,6 +19,8 @@ use blindscope_transport::Stop;
 const LOOK: Duration = Duration::from_secs(2);
 /// Between two tries at a coordinator that is away.
 const AGAIN: Duration = Duration::from_millis(500);
+/// The longest wait for a line of a log that has not come to the roster that is known here.
+const REACHES: Duration = Duration::from_secs(10);
 /// Lines taken together, so that a long log is shown in few steps.
 const TOGETHER: usize = 4096;
 
@@ -55,7 +59,7 @@ pub(crate) struct Known {
     /// How the coordinator is.
     pub(crate) link: Link,
     /// Bytes that each site sent, all jobs together.
-    pub(crate) sent: Vec<u64>,
+    pub(crate) sent: BTreeMap<SiteId, u64>,
 }
 
 /// The known, kept up to date by a task of its own.
@@ -67,8 +71,7 @@ impl Live {
     /// Follows the coordinator until `stop`. `me` is the caller where it is a site.
     pub(crate) fn follow(admin: Arc<Admin>, me: Option<SiteId>, stop: Stop) -> Arc<Self> {
         let study = admin.study().clone();
-        let sent = vec![0; study.sites().count()];
-        let coordinator = Coordinator::new(&study);
+        let (coordinator, sent) = (Coordinator::new(&study), BTreeMap::new());
         let (version, records, sites, link) = (0, Arc::default(), Vec::new(), Link::Waiting);
         let first = Known { version, records, coordinator, sites, link, sent };
         let live = Arc::new(Self { state: watch::Sender::new(Arc::new(first)) });
@@ -115,11 +118,11 @@ impl Live {
         });
     }
 
-    /// Follows the log for as long as it holds together.
+    /// Follows the log for as long as it holds together. It has to come to the roster that is known here to be signed.
     async fn log(&self, admin: &Admin, study: &Study) {
         let mut following = Following::new(study);
         loop {
-            match self.rows(admin, &mut following).await {
+            match self.rows(admin, &mut following, study).await {
                 Ok(reason) => self.away(reason),
                 Err(reason) => {
                     tracing::error!(%reason, "the log does not hold together");
@@ -134,7 +137,7 @@ impl Live {
     ///
     /// # Errors
     /// What does not hold together.
-    async fn rows(&self, admin: &Admin, following: &mut Following) -> Result<String, String> {
+    async fn rows(&self, admin: &Admin, following: &mut Following, floor: &Study) -> Result<String, String> {
         let from = following.coordinator().head().0;
         // One record is asked for twice, so that another log is noticed before anything of it is new.
         let seen = from.checked_sub(1).and_then(|last| self.now().records.get(last as usize).cloned());
@@ -156,7 +159,7 @@ impl Live {
         }
         self.change(|known| known.link = Link::There);
         let mut some = Vec::new();
-        while lines.recv_many(&mut some, TOGETHER).await > 0 {
+        while more(&mut lines, &mut some, (following, floor)).await? > 0 {
             let mut fresh = Vec::new();
             for line in some.drain(..) {
                 let line = match line {
@@ -182,9 +185,7 @@ impl Live {
             for record in &fresh {
                 if let Event::Accepted { answer } = &record.body.event {
                     let bytes = answer.payload().map_or(0, |blob| blob.len);
-                    if let Some(sent) = known.sent.get_mut(usize::from(answer.header.site.0)) {
-                        *sent += bytes;
-                    }
+                    *known.sent.entry(answer.header.site).or_default() += bytes;
                 }
             }
             Arc::make_mut(&mut known.records).extend(fresh.into_iter().map(Arc::new));
@@ -231,5 +232,21 @@ impl Live {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+/// More lines of the log; how many.
+///
+/// # Errors
+/// For a log that stands still before the roster that is known here to be signed: it was cut.
+async fn more<T>(
+    lines: &mut mpsc::Receiver<T>,
+    some: &mut Vec<T>,
+    (following, floor): (&Following, &Study),
+) -> Result<usize, String> {
+    let more = lines.recv_many(some, TOGETHER);
+    match log::reaches(following.coordinator().study(), floor) {
+        Ok(()) => Ok(more.await),
+        Err(short) => tokio::time::timeout(REACHES, more).await.map_err(|_| short.to_string()),
     }
 }

@@ -163,7 +163,7 @@ impl Circuit {
     pub fn flooding(&self, study: &Study) -> Result<Flooding> {
         let params = study.circuit_params(self)?;
         let (n, literal) = (params.n() as f64, study.literal());
-        let secret = 1.0 + 2.0 / 3.0 * n * literal.sites.len() as f64;
+        let secret = 1.0 + 2.0 / 3.0 * n * study.members().len() as f64;
         let zeros = f64::from(literal.threshold) * secret / 12.0;
         let answer = (f64::from(self.noise_millibits) / 500.0).exp2();
         let std = ((zeros + answer) * n).sqrt();

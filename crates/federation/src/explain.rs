@@ -131,7 +131,9 @@ impl Failure {
             Self::Budget { used, asked, most } => format!(
                 "{used} of the study's {most} decryptions are used and this job needs {asked} more; found a new study"
             ),
-            Self::NoKey => "there is no key for it yet; run its ceremony first".to_owned(),
+            Self::NoKey => "there is no key for it: none was made yet, or a change of the roster has ended the one that was; run its \
+                 ceremony first, with the sites that there are"
+                .to_owned(),
             Self::NoStart => {
                 "the job that it starts from or asks has no result of that kind; run that one first"
                     .to_owned()
@@ -178,7 +180,7 @@ impl JobView {
 }
 
 fn name(study: &Study, site: SiteId) -> String {
-    study.site(site).map_or_else(|| site.to_string(), |site| site.name.clone())
+    study.name_of(site)
 }
 
 /// The missing sites by name, with cause and repair.

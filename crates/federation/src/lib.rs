@@ -13,8 +13,9 @@
 //! | `study`, `identity`, `seal`, `policy` | what is agreed once: sites and their keys, what is sealed to whom, a site's own rules |
 //! | `privacy` | what a job promises of differential privacy |
 //! | `step`, `task`, `header`, `message`, `text` | what is said: a step's name, its task, an answer's header, the one text of each |
+//! | `roster` | sites come and go: a change, the words and signatures on it |
 //! | `record`, `verify`, `refusal` | the log: its records, whether they follow one another, what is not taken into it |
-//! | `explain`, `withstand`, `words` | in words: why a job failed, whom a study's numbers withstand, what parsers say |
+//! | `explain`, `withstand`, `words`, `compared` | in words: why a job failed, whom a study's numbers withstand, what parsers say; what two people compare |
 //! | `job` | kinds of jobs: sizes, what a site makes, how payloads are combined, what follows what |
 //! | `coordinator`, `site` | the two state machines, folds over records and marks |
 //! | [`payload`] | the bytes of ceremonies and questions |
@@ -26,6 +27,7 @@
 
 mod blob;
 mod circuit;
+mod compared;
 mod confirm;
 mod coordinator;
 mod error;
@@ -41,6 +43,7 @@ mod privacy;
 mod promise;
 mod record;
 mod refusal;
+mod roster;
 mod seal;
 mod shares;
 mod site;
@@ -55,6 +58,7 @@ mod words;
 
 pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
+pub use compared::{in_groups, request_digest};
 pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
     Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Outcome, StepView, SumWork,
@@ -70,11 +74,13 @@ pub use privacy::{Delta, Epsilon, Privacy, PrivacyUnit};
 pub use promise::{Promised, common_string, promise_of};
 pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};
 pub use refusal::Refusal;
+pub use roster::{Change, Proposal, RosterView, Says, SignedChange, Word};
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};
 pub use shares::check_shares;
 pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Line, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
-pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task};
+pub use sums::Member;
+pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task, VoidRound};
 pub use verify::{Following, Verified, verify};
 pub use words::in_words;

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Blob, Cause, JobId, JobSpec, Line, PublicIdentity, Result, Signature, SignedHeader, Signer, SiteId,
-    Sizes, Step, message,
+    Blob, Cause, Change, JobId, JobSpec, Line, PublicIdentity, Result, Signature, SignedHeader, Signer,
+    SiteId, Sizes, Step, Word, message,
 };
 use blindscope_wire::Digest;
 
@@ -110,6 +110,26 @@ pub enum Event {
         job: JobId,
         /// Its result.
         result: Blob,
+    },
+    /// A change of the roster was proposed, in place of one that too few approved.
+    Proposed {
+        /// What would change.
+        change: Change,
+    },
+    /// The change was withdrawn.
+    Withdrawn,
+    /// A site said a word on it.
+    Said {
+        /// The word.
+        word: Word,
+    },
+    /// A quorum has signed: the next version of the roster stands.
+    Changed {
+        /// Its number.
+        version: u64,
+        /// Its digest.
+        #[serde(with = "crate::text")]
+        roster: Digest,
     },
     /// The job ended without a result.
     Failed {

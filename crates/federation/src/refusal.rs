@@ -28,7 +28,7 @@ pub enum Refusal {
         found: SiteId,
     },
     /// The signature is not the site's over this message.
-    #[error("answer: the signature is not that of {site}; use the identity that study.toml names")]
+    #[error("answer: the signature is not that of {site}; use the identity that the roster names")]
     Signature {
         /// The site that the message names.
         site: SiteId,
@@ -155,6 +155,48 @@ pub enum Refusal {
         /// Most that may.
         most: u64,
     },
+    /// A change of the roster that does not follow from the one in force.
+    #[error("change of the roster: {reason}")]
+    Change {
+        /// What is wrong, with the repair.
+        reason: String,
+    },
+    /// A word, or a withdrawal, where no change is on its way.
+    #[error("change of the roster: none is on its way; propose it first")]
+    NoChange,
+    /// Another change, a refusal or a withdrawal where a quorum has approved.
+    #[error(
+        "change of the roster: a quorum approves the one on its way, and sites may have signed it; it is carried out first"
+    )]
+    ChangeApproved,
+    /// A word on another change than the one on its way.
+    #[error("change of the roster: the word is on version {}, on its way is {}; look at the change again", short(.found), short(.expected))]
+    OtherChange {
+        /// On its way.
+        #[serde(with = "crate::text")]
+        expected: Digest,
+        /// The word's.
+        #[serde(with = "crate::text")]
+        found: Digest,
+    },
+    /// Too many words of one site on one change.
+    #[error(
+        "change of the roster: {most} words of one site on it were taken, the last stands; withdraw it and propose it anew"
+    )]
+    ManyWords {
+        /// Most that are taken.
+        most: u64,
+    },
+    /// A signature on a change before a quorum approves it and the jobs have ended.
+    #[error(
+        "change of the roster: it is signed once a quorum approves it and no job or question runs or waits; wait for that"
+    )]
+    NotSigning,
+    /// A job or question while a change is carried out.
+    #[error(
+        "submit: a change of the roster is approved and waits for the sites' signatures; submit it once the change stands"
+    )]
+    RosterChanges,
     /// The result of work that is not asked for, or no longer.
     #[error("combine: {step} is not waiting for this; take the work at hand")]
     NoSuchWork {

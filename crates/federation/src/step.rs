@@ -3,19 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::text;
-use blindscope_threshold::PartyId;
 use blindscope_wire::Digest;
 
-/// A site by its place in the study, from 0: the same number as its [`PartyId`].
+/// A site by its number in the study, from 0 as `study.toml` lists them; whoever joins later gets the next. A number is never given twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SiteId(pub u16);
-
-impl SiteId {
-    /// The site among the holders of the key.
-    pub fn party(self) -> PartyId {
-        PartyId(self.0)
-    }
-}
 
 impl std::fmt::Display for SiteId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -59,7 +51,7 @@ pub enum Phase {
     Commit,
     /// Inference ceremony: the digest of the shares that will be revealed.
     Promise,
-    /// Ceremony: a share of the public key, and in one of sums a part of the site's secret sealed to each site.
+    /// Inference ceremony: the site's shares of the public key, the Galois keys and the relinearisation key's first round.
     KeyShare,
     /// Inference ceremony: the second round of the relinearisation key.
     Relin,
@@ -69,7 +61,7 @@ pub enum Phase {
     Trial,
     /// Sum: the encrypted contribution.
     Upload,
-    /// Every question: fresh encryptions of zero, and with them the word that the site is there.
+    /// Question: fresh encryptions of zero, and with them the word that the site is there.
     Ready,
     /// Question: the site's share of the re-encryption.
     Share,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sums::{Epoch, EpochLiteral, Member};
+use crate::sums::{Epoch, EpochLiteral, Member, SumRefusal};
 use crate::words::in_words;
-use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SiteId};
+use crate::{Circuit, Error, JobId, Phase, PublicIdentity, PublicSealingKey, Result, SignedChange, SiteId};
 use blindscope_ckks::Parameters;
-use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, Roster, Transcript};
+use blindscope_threshold::{MAX_PARTIES, MIN_STATISTICAL_BITS, PartyId, Roster, Transcript};
 use blindscope_wire::{Digest, Hasher};
 
 /// `study.toml`, as written.
@@ -72,15 +72,19 @@ pub struct Deadlines {
     pub opening_seconds: u64,
 }
 
-/// A study that holds together. Cheap to clone.
+/// A study that holds together, under a version of its roster: of `study.toml`, or what signed changes made of it. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Study(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     literal: StudyLiteral,
+    /// The sites of the version in force, by rising number.
+    members: Vec<Member>,
     roster: Roster,
     digest: Digest,
+    /// Every version so far; none of a study that cannot add up.
+    epochs: Vec<Epoch>,
     /// Whether parameters below the security table are taken: in tests.
     insecure: bool,
 }
@@ -224,18 +228,63 @@ impl Study {
 
     fn build(literal: StudyLiteral, insecure: bool) -> Result<Self> {
         literal.check()?;
-        let identity = |s: &SiteEntry| {
-            Hasher::new("blindscope/federation/identity/v1")
-                .absorb(&s.identity.0)
-                .absorb(&s.sealing.0)
-                .finish()
-        };
-        let identities = literal.sites.iter().map(identity).collect();
-        let roster = Roster::new(identities, literal.threshold as usize)?;
         let json =
             serde_json::to_vec(&literal).map_err(|e| Error::File { file: FILE, reason: e.to_string() })?;
         let digest = Hasher::new("blindscope/federation/study/v2").absorb(&json).finish();
-        Ok(Self(Arc::new(Inner { literal, roster, digest, insecure })))
+        let epochs = first(&literal, digest).into_iter().collect();
+        let members = founders(&literal);
+        let roster = holders(&members, &literal)?;
+        Ok(Self(Arc::new(Inner { literal, members, roster, digest, epochs, insecure })))
+    }
+
+    /// The study after a change of its roster that a quorum of this version's sites has signed.
+    ///
+    /// # Errors
+    /// As [`SignedChange::next`]; [`Self::epoch`] for a study that cannot add up: it has no such changes.
+    pub fn succeeded(&self, signed: &SignedChange) -> Result<Self> {
+        let next = signed.next(&self.epoch()?)?;
+        self.check_next(&next)?;
+        let mut epochs = self.0.epochs.clone();
+        epochs.push(next);
+        self.with(epochs)
+    }
+
+    /// Refuses a version in which a site has the coordinator's key, or of more sites than a study has.
+    pub(crate) fn check_next(&self, next: &Epoch) -> Result<()> {
+        let members = &next.literal().members;
+        let coordinator = members.iter().any(|m| m.entry.identity == self.0.literal.coordinator);
+        let refuse = |reason| Err(SumRefusal::Successor { reason }.into());
+        if coordinator {
+            return refuse("a site has the coordinator's key; let it make one of its own");
+        }
+        if members.len() > MAX_PARTIES { refuse("a study has at most 1024 sites") } else { Ok(()) }
+    }
+
+    /// The study as it was under an earlier version of its roster.
+    ///
+    /// # Errors
+    /// [`SumRefusal::Successor`] for a version that it has not had.
+    pub fn under(&self, version: u64) -> Result<Self> {
+        if version == self.version() {
+            return Ok(self.clone());
+        }
+        let count = usize::try_from(version).ok().and_then(|v| v.checked_add(1));
+        let epochs = count.and_then(|count| self.0.epochs.get(..count));
+        let reason = "no such version is known here; fetch the roster's history";
+        self.with(epochs.ok_or(SumRefusal::Successor { reason })?.to_vec())
+    }
+
+    fn with(&self, epochs: Vec<Epoch>) -> Result<Self> {
+        let Inner { literal, digest, insecure, .. } = &*self.0;
+        let members = epochs.last().map_or_else(|| founders(literal), |e| e.literal().members.clone());
+        let roster = holders(&members, literal)?;
+        let (literal, digest, insecure) = (literal.clone(), *digest, *insecure);
+        Ok(Self(Arc::new(Inner { literal, members, roster, digest, epochs, insecure })))
+    }
+
+    /// The number of the roster's version, from 0.
+    pub fn version(&self) -> u64 {
+        self.0.epochs.len().saturating_sub(1) as u64
     }
 
     /// What the file says.
@@ -255,17 +304,43 @@ impl Study {
 
     /// The sites' numbers in order.
     pub fn sites(&self) -> impl Iterator<Item = SiteId> + use<> {
-        (0..self.0.literal.sites.len() as u16).map(SiteId)
+        let sites: Vec<SiteId> = self.0.members.iter().map(|m| m.site).collect();
+        sites.into_iter()
     }
 
-    /// What the file says about a site.
+    /// The sites of the version in force, by rising number.
+    pub fn members(&self) -> &[Member] {
+        &self.0.members
+    }
+
+    /// Its place among the sites, from 0; none of a stranger, or a site that has left.
+    pub fn place(&self, site: SiteId) -> Option<usize> {
+        self.0.members.binary_search_by_key(&site, |m| m.site).ok()
+    }
+
+    /// A site among the holders of an inference key: its place.
+    ///
+    /// # Errors
+    /// [`Error::ForeignSite`] for a site that is not of this version.
+    pub fn party(&self, op: &'static str, site: SiteId) -> Result<PartyId> {
+        self.place(site).map(|at| PartyId(at as u16)).ok_or(Error::ForeignSite { op, site })
+    }
+
+    /// Name and keys of a site.
     pub fn site(&self, site: SiteId) -> Option<&SiteEntry> {
-        self.0.literal.sites.get(usize::from(site.0))
+        self.0.members.get(self.place(site)?).map(|m| &m.entry)
     }
 
     /// The site of this name.
     pub fn site_named(&self, name: &str) -> Option<SiteId> {
-        self.sites().find(|&s| self.site(s).is_some_and(|e| e.name == name))
+        self.0.members.iter().find(|m| m.entry.name == name).map(|m| m.site)
+    }
+
+    /// A site's name, whether it is of this version or was of an earlier one; else its number.
+    pub fn name_of(&self, site: SiteId) -> String {
+        let now = self.site(site).map(|entry| &entry.name);
+        let former = || self.0.epochs.last()?.literal().former.iter().find(|f| f.site == site);
+        now.or_else(|| former().map(|f| &f.name)).map_or_else(|| site.to_string(), Clone::clone)
     }
 
     /// The roster of sums: all sites hold parts.
@@ -273,32 +348,18 @@ impl Study {
     /// # Errors
     /// [`Error::Sum`] or [`Error::Aggregate`] for studies that cannot add up: of one site, or with a threshold of 1.
     pub fn epoch(&self) -> Result<Epoch> {
-        let literal = self.literal();
-        let (cohort, colluders) = (literal.minimum_cohort, literal.colluders());
-        let member =
-            |(k, entry): (usize, &SiteEntry)| Member { site: SiteId(k as u16), entry: entry.clone() };
-        Epoch::new(EpochLiteral {
-            study: self.digest(),
-            version: 0,
-            members: literal.sites.iter().enumerate().map(member).collect(),
-            holders: self.sites().collect(),
-            threshold: literal.threshold,
-            colluders,
-            colluding_holders: colluders,
-            minimum_cohort: cohort.max(2),
-            coins: 168,
-        })
+        self.0.epochs.last().map_or_else(|| first(&self.0.literal, self.0.digest), |epoch| Ok(epoch.clone()))
     }
 
     /// Signatures that settle the set of a sum: more than half of the sites and the colluders together.
     pub fn agreement(&self) -> u32 {
-        (self.0.literal.sites.len() as u32).midpoint(self.0.literal.colluders()) + 1
+        (self.0.members.len() as u32).midpoint(self.0.literal.colluders()) + 1
     }
 
     /// Declarations that make a round of sums void: `m − t + f + 1`.
     pub(crate) fn void_quorum(&self) -> u32 {
         let literal = &self.0.literal;
-        literal.sites.len() as u32 - literal.threshold + literal.colluders() + 1
+        self.0.members.len() as u32 - literal.threshold + literal.colluders() + 1
     }
 
     /// The session of the ceremony of an inference key: no share of it opens under another circuit.
@@ -356,4 +417,39 @@ impl Study {
             _ => d.opening_seconds,
         }
     }
+}
+
+/// The sites that the file names, by their places.
+fn founders(literal: &StudyLiteral) -> Vec<Member> {
+    let member = |(k, entry): (usize, &SiteEntry)| Member { site: SiteId(k as u16), entry: entry.clone() };
+    literal.sites.iter().enumerate().map(member).collect()
+}
+
+/// The first version of the roster.
+fn first(literal: &StudyLiteral, study: Digest) -> Result<Epoch> {
+    let (cohort, colluders) = (literal.minimum_cohort, literal.colluders());
+    let members = founders(literal);
+    Epoch::new(EpochLiteral {
+        study,
+        version: 0,
+        holders: members.iter().map(|m| m.site).collect(),
+        members,
+        threshold: literal.threshold,
+        colluders,
+        colluding_holders: colluders,
+        minimum_cohort: cohort.max(2),
+        coins: 168,
+        former: Vec::new(),
+    })
+}
+
+/// Who holds an inference key that is made under a version.
+fn holders(members: &[Member], literal: &StudyLiteral) -> Result<Roster> {
+    let identity = |m: &Member| {
+        Hasher::new("blindscope/federation/identity/v1")
+            .absorb(&m.entry.identity.0)
+            .absorb(&m.entry.sealing.0)
+            .finish()
+    };
+    Ok(Roster::new(members.iter().map(identity).collect(), literal.threshold as usize)?)
 }

@@ -13,6 +13,9 @@ pub struct Task {
     /// The study.
     #[serde(with = "crate::text")]
     pub study: Digest,
+    /// The version of the roster in force.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
     /// The key in use: its ceremony.
     pub key: JobId,
     /// The step.
@@ -31,6 +34,11 @@ pub struct Task {
     /// Of a later round: what its start follows from, for whoever uploads or signs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grounds: Option<Box<Grounds>>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// The opened sum of a round, from which the next one's start follows.
@@ -116,9 +124,9 @@ pub enum Ask {
         /// Whether the site's pair keys are to go with it: the coordinator has none of it yet.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pairs: bool,
-        /// Rounds of the same input that failed, by job file and round, and the declarations that make each void.
+        /// Rounds of the same input that failed, and the declarations that make each void.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        voids: Vec<(JobSpec, u64, Blob)>,
+        voids: Vec<VoidRound>,
         /// Rounds of the same input that were opened, so that a site which did not open them knows of which set.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         settled: Vec<SettledRound>,
@@ -186,6 +194,21 @@ pub enum Ask {
     },
 }
 
+/// A round of a sum that failed and will never be opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoidRound {
+    /// The job's file.
+    pub spec: JobSpec,
+    /// Its round.
+    pub round: u64,
+    /// The version of the roster that it was of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
+    /// What enough of its holders have signed.
+    pub declared: Blob,
+}
+
 /// A round of a sum that was opened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -194,6 +217,9 @@ pub struct SettledRound {
     pub spec: JobSpec,
     /// Its round.
     pub round: u64,
+    /// The version of the roster that it was of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
     /// That a quorum signed its set.
     pub proof: SettledProof,
 }
@@ -317,7 +343,7 @@ impl Ask {
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
             Self::Upload { public_key, input, voids, settled, .. } => {
-                let voids = voids.iter().map(|(_, _, blob)| *blob);
+                let voids = voids.iter().map(|void| void.declared);
                 let settled = settled.iter().flat_map(|s| s.proof.blobs());
                 public_key.iter().chain(input).copied().chain(voids).chain(settled).collect()
             }

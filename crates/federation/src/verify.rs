@@ -101,9 +101,30 @@ fn follows(coordinator: &Coordinator, record: &Record) -> Result<()> {
             let fresh = matches!(coordinator.admit_job(spec, *sizes), Ok((_, false)));
             require(fresh, body.seq, "the job could not be submitted then")
         }
+        Event::Proposed { change } => {
+            let fits = coordinator.admit_change(change).is_ok();
+            require(fits, body.seq, "the change could not be proposed then")
+        }
+        Event::Withdrawn => {
+            let fits = coordinator.admit_withdrawal().is_ok();
+            require(fits, body.seq, "no change was there that could be withdrawn")
+        }
+        Event::Said { word } => {
+            let fits = coordinator.admit_word(word).is_ok_and(|known| !known);
+            require(
+                fits,
+                body.seq,
+                "the word is not one on the change on its way, by the site that signed it",
+            )
+        }
         Event::Accepted { answer } => {
             let asked = matches!(coordinator.admit(answer), Ok(Admission::Expected { .. }));
             require(asked, body.seq, "the answer is not one that was asked for, by the site that signed it")
+        }
+        Event::Changed { .. } => {
+            let signed = coordinator.changes().as_ref() == Some(&body.event);
+            let reason = "the roster's next version is not signed by a quorum of the one before, or a job stands in its way";
+            require(signed, body.seq, reason)
         }
         Event::Done { job, .. } if coordinator.has_work(*job) => Ok(()),
         Event::Opened { step: Step { job, .. }, .. }

@@ -36,6 +36,7 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
         Mark::Spent { step, openings: 3, key: Some(step.job) },
         Mark::Staged { answer: answers[0].clone() },
         Mark::Key {
+            version: 0,
             ceremony: step.job,
             public_key: sum,
             bundle: sum,
@@ -43,6 +44,7 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
             evaluation_keys: None,
         },
         Mark::Key {
+            version: 0,
             ceremony: step.job,
             public_key: sum,
             bundle: sum,

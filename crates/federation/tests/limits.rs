@@ -38,7 +38,18 @@ fn task(study: &Study, spec: &JobSpec, phase: Phase, ask: Ask) -> Task {
     let step = Step { job: spec.id(study), round: 0, attempt: 0, phase };
     let sizes = Sizes::of(study, spec).unwrap();
     let (spec, study) = (spec.clone(), study.digest());
-    Task { study, key: step.job, step, spec, sizes, deadline_ms: 1, ask, start: None, grounds: None }
+    Task {
+        study,
+        version: 0,
+        key: step.job,
+        step,
+        spec,
+        sizes,
+        deadline_ms: 1,
+        ask,
+        start: None,
+        grounds: None,
+    }
 }
 
 fn upload(study: &Study, spec: &JobSpec) -> Task {

@@ -58,6 +58,7 @@ fn an_announced_size_that_differs_is_named() {
         Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new(), settled: Vec::new() };
     let task = Task {
         study: study.digest(),
+        version: 0,
         key: step.job,
         step,
         spec,

@@ -5,8 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Blob, Body, Error, Event, Failure, Input, JobId, JobKind, JobSpec, JobStatus, Line, Phase, Question,
-    Record, Refusal, SiteId, Sizes, Step, verify,
+    Blob, Body, Change, Error, Event, Failure, Input, JobId, JobKind, JobSpec, JobStatus, Line, Phase,
+    Question, Record, Refusal, Says, SiteId, Sizes, Step, Word, verify,
 };
 use blindscope_federation::{Signer as _, StudyLiteral};
 use blindscope_wire::Digest;
@@ -48,6 +48,13 @@ fn head(desk: &mut Desk<'_>) {
 }
 
 fn ask(desk: &mut Desk<'_>, name: &str, line: u8) -> JobId {
+    let spec = question(desk, name);
+    let id = spec.id(&desk.fixture.study);
+    desk.handle(Input::Ask { spec, sizes: SIZES, line: Line(Digest([line; 32])) }).unwrap();
+    id
+}
+
+fn question(desk: &Desk<'_>, name: &str) -> JobSpec {
     let question = Question {
         head: desk.coordinator.job_named("head").unwrap(),
         asker: blob(900, 77),
@@ -62,10 +69,7 @@ fn ask(desk: &mut Desk<'_>, name: &str, line: u8) -> JobId {
     };
     let (kind, circuit) = (JobKind::Question, Some(circuit().into()));
     let spec = JobSpec { kind, circuit, question: Some(question.into()), ..JobSpec::named(name) };
-    let spec = spec.checked().unwrap();
-    let id = spec.id(&desk.fixture.study);
-    desk.handle(Input::Ask { spec, sizes: SIZES, line: Line(Digest([line; 32])) }).unwrap();
-    id
+    spec.checked().unwrap()
 }
 
 fn convinces(desk: &Desk<'_>) {
@@ -172,10 +176,14 @@ fn the_same_values_and_what_follows_from_them_wait() {
 
 /// The log so far, and a first step of a job that has to wait.
 fn forged(desk: &Desk<'_>, job: JobId) -> Vec<String> {
-    let (seq, previous) = desk.coordinator.head();
     let step = Step { job, round: 0, attempt: 0, phase: Phase::Upload };
     let expected = desk.fixture.study.sites().collect();
-    let event = Event::Opened { step, key: job, expected, deadline_ms: desk.now + 30_000 };
+    signed(desk, Event::Opened { step, key: job, expected, deadline_ms: desk.now + 30_000 })
+}
+
+/// The log so far, and one record more with the coordinator's signature.
+fn signed(desk: &Desk<'_>, event: Event) -> Vec<String> {
+    let (seq, previous) = desk.coordinator.head();
     let body = Body { seq, previous, at_ms: desk.now, event };
     let signature = desk.fixture.coordinator.sign(&body.digest());
     let lines = desk.log.iter().cloned().chain([Record { body, signature }]);
@@ -199,6 +207,61 @@ fn a_ceremony_and_questions_take_turns() {
     // Its head is one of the former key.
     let JobStatus::Failed { failure } = desk.coordinator.job(later).unwrap().status else { panic!("asked") };
     assert_eq!(failure, Failure::NoStart);
+    convinces(&desk);
+}
+
+fn say(desk: &mut Desk<'_>, says: Says, site: u16, change: &Change) -> Result<(), Refusal> {
+    let old = desk.coordinator.study().epoch().unwrap();
+    let next = change.next(&old).unwrap();
+    let word = Word::say(says, SiteId(site), (&old, &next), &desk.fixture.sites[usize::from(site)]);
+    desk.handle(Input::Word(word)).map(drop)
+}
+
+/// Whatever is at work or waits, jobs or questions, ends under the roster that is there; nothing is taken before the change stands.
+#[test]
+fn a_change_of_the_roster_waits_for_all_that_is_at_work() {
+    let fixture = fixture(4, 2, 2, 87);
+    let mut desk = desk(&fixture, 2, 1);
+    head(&mut desk);
+    let ids = [
+        desk.submit(&job("long", JobKind::Fedavg, 9)),
+        desk.submit(&job("short", JobKind::Metrics, 1)),
+        desk.submit(&job("waits", JobKind::ClsMean, 1)),
+        ask(&mut desk, "asked", 1),
+        ask(&mut desk, "asks-later", 2),
+    ];
+    assert_eq!(at_work(&desk), [ids[0], ids[1], ids[3]]);
+    let (study, from) = (fixture.study.digest(), fixture.study.epoch().unwrap().digest());
+    let leaves = vec![SiteId(3)];
+    let change = Change { study, from, joins: Vec::new(), leaves, replaces: Vec::new() };
+    desk.handle(Input::Propose(Box::new(change.clone()))).unwrap();
+    for site in 0..3 {
+        say(&mut desk, Says::Approve, site, &change).unwrap();
+    }
+    let late = Input::Submit { spec: job("late", JobKind::Sum, 1), sizes: SIZES };
+    assert_eq!(desk.handle(late.clone()).unwrap_err(), Refusal::RosterChanges);
+    let (spec, line) = (question(&desk, "late-question"), Line(Digest([3; 32])));
+    let asked = desk.handle(Input::Ask { spec, sizes: SIZES, line }).unwrap_err();
+    assert_eq!(asked, Refusal::RosterChanges);
+    while !desk.coordinator.is_idle() {
+        assert_eq!(say(&mut desk, Says::Sign, 0, &change).unwrap_err(), Refusal::NotSigning);
+        assert_eq!(desk.coordinator.study().version(), 0);
+        turn(&mut desk);
+    }
+    assert!(ids.iter().all(|id| matches!(finish(&mut desk, *id), JobStatus::Done { .. })));
+    // A coordinator that lets it stand before a quorum has signed is found out.
+    let next = change.next(&fixture.study.epoch().unwrap()).unwrap();
+    let event = Event::Changed { version: 1, roster: next.digest() };
+    let said = verify(&fixture.study, signed(&desk, event).iter().map(String::as_bytes), &[]).unwrap_err();
+    assert!(said.to_string().contains("not signed by a quorum"), "{said}");
+    for site in 0..3 {
+        say(&mut desk, Says::Sign, site, &change).unwrap();
+    }
+    assert_eq!(desk.coordinator.study().version(), 1);
+    assert!(desk.coordinator.jobs().iter().all(|job| job.version == 0));
+    desk.handle(late).unwrap();
+    let late = desk.coordinator.job_named("late").unwrap();
+    assert_eq!((at_work(&desk), desk.coordinator.job(late).unwrap().version), (vec![late], 1));
     convinces(&desk);
 }
 

@@ -107,6 +107,17 @@ pub enum Error {
         /// What to do.
         repair: &'static str,
     },
+    /// The coordinator's roster is not one that follows from the one that is known here.
+    #[error("roster: {reason}")]
+    Roster {
+        /// What is wrong, with what to do.
+        reason: String,
+    },
+    /// This site is not of the roster in force.
+    #[error(
+        "roster: this site has left the study, or has new keys elsewhere: nothing is asked of it here any more"
+    )]
+    Left,
     /// Whoever re-encrypted it, an answer of an encrypted head did not open.
     #[error(
         "ask {job}: the answer did not open, {made} times; {suspects}; tell their operators and who runs the study, and ask again"
@@ -201,6 +212,8 @@ impl Error {
             | Self::Request { .. }
             | Self::Kit { .. }
             | Self::OtherStudy { .. }
+            | Self::Roster { .. }
+            | Self::Left
             | Self::Unknown { .. }
             | Self::Federation(
                 blindscope_federation::Error::File { .. } | blindscope_federation::Error::Field { .. },

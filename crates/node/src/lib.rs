@@ -7,6 +7,7 @@
 //! | [`asker`] | tokens to predictions, by a head in the clear or an encrypted one |
 //! | [`admin`] | jobs and the log, as administrators see them |
 //! | [`kit`] | the folder that one process runs from: provisioning, certificates, settings, checks before the start |
+//! | [`roster`] | sites come and go: history on the disk, changes, words |
 //! | [`plain`], [`rehearsal`] | sums of integers that sites bring themselves; studies of such for tests and measurements |
 //! | [`processes`], [`system`] | services as child processes; the clock, the disk and randomness |
 //! | `documents`, `files`, `error` | what crosses the wire beside the protocol; files that are whole or absent; what is refused |
@@ -24,6 +25,7 @@ pub mod kit;
 pub mod plain;
 pub mod processes;
 pub mod rehearsal;
+pub mod roster;
 pub mod site;
 pub mod system;
 

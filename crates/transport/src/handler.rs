@@ -153,6 +153,8 @@ pub enum Command {
     AbortJob,
     /// How each site was last heard.
     ListSites,
+    /// Sees the roster, proposes a change of it, says a word on one: a site's call, too.
+    Roster,
     /// What askers may do, and have done.
     Quotas,
 }
@@ -174,6 +176,7 @@ impl Command {
             Self::ListJobs => "list-jobs",
             Self::AbortJob => "abort-job",
             Self::ListSites => "list-sites",
+            Self::Roster => "roster",
             Self::Quotas => "quotas",
         }
     }

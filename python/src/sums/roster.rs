@@ -46,6 +46,7 @@ impl Roster {
             colluding_holders: colluders.min(threshold.saturating_sub(1)),
             minimum_cohort: minimum.unwrap_or(colluders + 2),
             coins: COINS,
+            former: Vec::new(),
         };
         Ok(Self { epoch: Epoch::new(literal).or_raise()? })
     }

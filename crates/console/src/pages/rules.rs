@@ -105,7 +105,7 @@ impl Site<'_> {
     }
 
     fn row(&self, view: &JobView) -> Markup {
-        let study = self.console.study();
+        let study = self.known.coordinator.study();
         let spec = self.known.coordinator.spec(view.id);
         let sizes = spec.and_then(|spec| Sizes::of(study, spec).ok());
         let judged = spec.zip(sizes.as_ref()).map(|(spec, sizes)| self.policy.allows(study, spec, sizes, 0));

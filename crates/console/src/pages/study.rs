@@ -12,6 +12,7 @@ use super::frame::{Page, Place, alone, link_of, mark, part};
 use super::{Console, jobs, words};
 use crate::door::Word;
 use crate::live::{Known, Link};
+use blindscope_federation::Study;
 use blindscope_node::SiteView;
 
 /// How long a part is waited for.
@@ -35,7 +36,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
         word: &word.0,
         live: true,
     };
-    page.around(&html! { (changing(&console, &known)) (terms(&console)) })
+    page.around(&html! { (changing(&console, &known)) (terms(known.coordinator.study())) })
 }
 
 /// Its part that changes.
@@ -54,18 +55,18 @@ fn changing(console: &Console, known: &Known) -> Markup {
         ul.heads {
             li { b { (open) } span { @if open == 1 { "job open" } @else { "jobs open" } } small { (views.len()) " in all" } }
             li { b { (words::count(now.opened())) } span { "ciphertexts opened" } small { "of " (words::count(literal.decryptions)) " in the study's life" } }
-            li { b { (words::bytes(known.sent.iter().sum())) } span { "sent by sites" } small { "all encrypted" } }
+            li { b { (words::bytes(known.sent.values().sum())) } span { "sent by sites" } small { "all encrypted" } }
             li { b { (words::count(now.head().0)) } span { "records verified" } small { @if known.link == Link::There { "the log is followed" } @else { "not followed now" } } }
         }
         h2 { "Sites" }
-        (sites(console, known))
+        (sites(known))
         h2 { "Open jobs" }
-        (jobs::table(console.study(), views.iter().rev().filter(|view| !view.is_over())))
+        (jobs::table(now.study(), views.iter().rev().filter(|view| !view.is_over())))
     };
     part("/live/study", known.version, &contents)
 }
 
-fn sites(console: &Console, known: &Known) -> Markup {
+fn sites(known: &Known) -> Markup {
     let heard = |name: &str| known.sites.iter().find(|site| site.name == name);
     let told = !known.sites.is_empty();
     html! {
@@ -77,16 +78,16 @@ fn sites(console: &Console, known: &Known) -> Markup {
                 th.n scope="col" { "Sent" }
             } }
             tbody {
-                @for (number, entry) in console.study().literal().sites.iter().enumerate() {
+                @for member in known.coordinator.study().members() {
                     tr {
-                        th scope="row" { (entry.name) }
+                        th scope="row" { (member.entry.name) }
                         @if told {
-                            @match heard(&entry.name) {
+                            @match heard(&member.entry.name) {
                                 Some(site) => { (presence(site)) }
                                 None => { td {} td {} td {} td {} td {} }
                             }
                         }
-                        td.n { (words::bytes(known.sent.get(number).copied().unwrap_or_default())) }
+                        td.n { (words::bytes(known.sent.get(&member.site).copied().unwrap_or_default())) }
                     }
                 }
             }
@@ -118,8 +119,7 @@ fn clock(ahead_ms: i64) -> String {
     }
 }
 
-fn terms(console: &Console) -> Markup {
-    let study = console.study();
+fn terms(study: &Study) -> Markup {
     let literal = study.literal();
     html! {
         h2 { "What everybody agreed on" }
@@ -127,7 +127,7 @@ fn terms(console: &Console) -> Markup {
             dt { "Digest of the study" } dd { code { (study.digest()) } }
             dt { "Classes" } dd { (literal.classes.join(", ")) }
             dt { "Backbone" } dd { code { (literal.backbone) } " of width " (literal.width) }
-            dt { "Shares that decrypt" } dd { (literal.threshold) " of " (literal.sites.len()) " sites" }
+            dt { "Shares that decrypt" } dd { (literal.threshold) " of " (study.members().len()) " sites" }
             dt { "Fewest contributions in a sum that is opened" } dd { (literal.minimum_cohort) }
             dt { "Sites that may collude and still learn nothing of another" } dd { (literal.colluders()) }
             dt { "Openings of a round before it fails" } dd { (literal.attempts) }

@@ -77,6 +77,7 @@ impl Coordinator {
                 Err(Refusal::NameTaken { name: spec.name.clone(), job: known })
             };
         }
+        self.refuse_while_changing()?;
         let waiting = self.waiting_like(spec.kind);
         if waiting >= MAX_WAITING {
             return Err(Refusal::ManyJobs { waiting: waiting as u64, most: MAX_WAITING as u64 });
@@ -124,7 +125,7 @@ impl Progress {
         if found.len != expected {
             return Err(Refusal::Length { step: open.step, expected, found: found.len });
         }
-        if open.step.phase == Phase::Parts && self.confirmation(site) != Some(*found) {
+        if open.step.phase == Phase::Parts && self.confirmation(study.place(site)) != Some(*found) {
             return Err(Refusal::OtherParts { site });
         }
         let reveals = open.step.phase == Phase::KeyShare && self.kind().first() == Phase::Commit;
@@ -149,9 +150,9 @@ impl Progress {
         self.kind().payload_len(study, &self.sizes, phase, site).unwrap_or(0)
     }
 
-    fn confirmation(&self, site: SiteId) -> Option<Blob> {
+    fn confirmation(&self, place: Option<usize>) -> Option<Blob> {
         let output = self.output.as_ref()?;
-        let bundle = self.bundles.get(usize::from(site.0))?;
+        let bundle = self.bundles.get(place?)?;
         let (public_key, evaluation_keys) = (output.shared, self.evaluation_keys);
         Some(Blob::of(&Confirmation { public_key, bundle: *bundle, evaluation_keys }.to_bytes()))
     }

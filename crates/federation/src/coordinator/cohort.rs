@@ -9,13 +9,13 @@ use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::sums::summable;
 use crate::{
-    Answer, Blob, Cause, Event, Grounds, JobId, JobSpec, Missing, Phase, Record, SettledProof, SettledRound,
-    SignedHeader, SiteId, Step,
+    Answer, Cause, Event, Grounds, JobId, Missing, Phase, Record, SettledProof, SettledRound, SignedHeader,
+    SiteId, Step, VoidRound,
 };
 use blindscope_wire::Digest;
 
 /// Rounds that are void, with the declarations, and rounds of a known set.
-type Told = (Vec<(JobSpec, u64, Blob)>, Vec<SettledRound>);
+type Told = (Vec<VoidRound>, Vec<SettledRound>);
 
 impl Coordinator {
     /// Rounds of the input that a job's round at work starts from.
@@ -29,7 +29,8 @@ impl Coordinator {
 
     /// Failed rounds of the same input that are not void yet, oldest first.
     pub(super) fn to_void(&self, job: &Progress) -> Vec<(JobId, u64)> {
-        self.earlier(job).map_or_else(Vec::new, Earlier::to_void)
+        let version = self.study.version();
+        self.earlier(job).map_or_else(Vec::new, |earlier| earlier.to_void(version))
     }
 
     /// The sets that earlier rounds of the same input are opened over, if at all: a site of one is in no other.
@@ -49,11 +50,13 @@ impl Coordinator {
     pub(super) fn told(&self, job: &Progress, site: SiteId) -> Told {
         let (mut voids, mut settled) = (Vec::new(), Vec::new());
         for past in self.earlier(job).iter().flat_map(|earlier| earlier.untold(site)) {
-            let (id, round) = past.at;
+            let ((id, round), version) = (past.at, past.version);
             let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone()) else { continue };
             match (past.void, &past.settled) {
-                (Some(declared), _) => voids.push((spec, round, declared)),
-                (None, Some((_, proof))) => settled.push(SettledRound { spec, round, proof: *proof }),
+                (Some(declared), _) => voids.push(VoidRound { spec, round, version, declared }),
+                (None, Some((_, proof))) => {
+                    settled.push(SettledRound { spec, round, version, proof: *proof });
+                }
                 (None, None) => {}
             }
         }
@@ -69,8 +72,8 @@ impl Coordinator {
         let Some(input) = input.filter(|_| stored && step.phase == Phase::Upload) else { return };
         let news = self.earlier.get(&input).is_some_and(|earlier| !earlier.untold(site).is_empty());
         if news {
-            let sites = self.study.roster().parties();
-            self.earlier_mut(input).tell(site, sites);
+            let sites: Vec<SiteId> = self.study.sites().collect();
+            self.earlier_mut(input).tell(site, &sites);
         }
     }
 
@@ -79,8 +82,8 @@ impl Coordinator {
         let Some(job) = self.jobs.get(&id).filter(|job| job.asked) else { return };
         let Some(input) = job.sum_input() else { return };
         let past = job.past(failed);
-        let sites = self.study.roster().parties();
-        self.earlier_mut(input).add(past, sites);
+        let sites: Vec<SiteId> = self.study.sites().collect();
+        self.earlier_mut(input).add(past, &sites);
     }
 }
 
@@ -123,6 +126,6 @@ impl Progress {
             told.extend(answered(Phase::Open, true));
         }
         let uploaded = answered(Phase::Upload, true);
-        Past { at: (self.id, self.round), settled, failed, void: None, uploaded, told }
+        Past { at: (self.id, self.round), version: self.version, settled, failed, void: None, uploaded, told }
     }
 }

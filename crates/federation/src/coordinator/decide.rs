@@ -29,7 +29,8 @@ use crate::{
 impl Coordinator {
     /// What happens next at `now_ms` without anybody's doing, if anything does.
     pub(crate) fn next_event(&self, now_ms: u64) -> Option<Event> {
-        self.running().find_map(|job| self.next_of(job, now_ms)).or_else(|| self.start(now_ms))
+        let event = self.running().find_map(|job| self.next_of(job, now_ms));
+        event.or_else(|| self.start(now_ms)).or_else(|| self.changes())
     }
 
     /// What happens next to a job without anybody's doing, whatever others do: one that waits may be begun, if nothing forbids it.

@@ -25,6 +25,8 @@ pub(super) struct Earlier {
 pub(super) struct Past {
     /// Its job and number.
     pub(super) at: (JobId, u64),
+    /// The roster's version that it was of.
+    pub(super) version: u64,
     /// The set that a quorum has signed, and their signatures.
     pub(super) settled: Option<(Vec<SiteId>, SettledProof)>,
     /// Whether the job failed in it: holders may declare it void.
@@ -55,15 +57,20 @@ impl Past {
 }
 
 impl Earlier {
-    /// Adds a round of a study of `sites` sites.
-    pub(super) fn add(&mut self, past: Past, sites: usize) {
+    /// Adds a round of a study of these sites.
+    pub(super) fn add(&mut self, past: Past, sites: &[SiteId]) {
         self.rounds.push(past);
         self.forget(sites);
     }
 
-    /// Rounds that failed and are not void yet, oldest first.
-    pub(super) fn to_void(&self) -> Vec<(JobId, u64)> {
-        self.rounds.iter().filter(|p| p.failed && p.void.is_none()).map(|p| p.at).collect()
+    /// Rounds under this version that failed and are not void yet, oldest first. Those of an earlier one stay as they are: their
+    /// holders may have left.
+    pub(super) fn to_void(&self, version: u64) -> Vec<(JobId, u64)> {
+        self.rounds
+            .iter()
+            .filter(|p| p.version == version && p.failed && p.void.is_none())
+            .map(|p| p.at)
+            .collect()
     }
 
     /// A round was declared void by enough holders.
@@ -95,7 +102,7 @@ impl Earlier {
     }
 
     /// A site has stored what it was told in a task.
-    pub(super) fn tell(&mut self, site: SiteId, sites: usize) {
+    pub(super) fn tell(&mut self, site: SiteId, sites: &[SiteId]) {
         let told: Vec<_> = self.untold(site).iter().map(|p| p.at).collect();
         for past in self.rounds.iter_mut().filter(|p| told.contains(&p.at)) {
             past.told.insert(site);
@@ -109,10 +116,10 @@ impl Earlier {
     }
 
     /// Lets go of what everybody knows, but for the sets.
-    fn forget(&mut self, sites: usize) {
+    fn forget(&mut self, sites: &[SiteId]) {
         let sets = &mut self.sets;
         self.rounds.retain(|past| {
-            let known = past.told.len() >= sites;
+            let known = sites.iter().all(|site| past.told.contains(site));
             if known {
                 sets.extend(past.set().cloned());
             }
@@ -126,12 +133,15 @@ mod tests {
     use super::*;
     use blindscope_wire::Digest;
 
+    const ALL: [SiteId; 3] = [SiteId(0), SiteId(1), SiteId(2)];
+
     fn past(number: u64, told: &[u16], uploaded: &[u16]) -> Past {
         let blob = |k: u64| Blob::of(&(2 * number + k).to_le_bytes());
         let proof = SettledProof { commitment: blob(0), agreements: blob(1), vouches: None };
         let of = |sites: &[u16]| sites.iter().copied().map(SiteId).collect();
         Past {
             at: (JobId(Digest([1; 32])), number),
+            version: 0,
             settled: Some((vec![SiteId(0), SiteId(1)], proof)),
             failed: false,
             void: None,
@@ -148,7 +158,7 @@ mod tests {
     fn a_site_is_told_of_a_bounded_number_and_of_all_in_the_end() {
         let mut earlier = Earlier::default();
         for number in 0..1000 {
-            earlier.add(past(number, &[0, 1], if number == 500 { &[0, 1, 2] } else { &[0, 1] }), 3);
+            earlier.add(past(number, &[0, 1], if number == 500 { &[0, 1, 2] } else { &[0, 1] }), &ALL);
         }
         let first = numbers(&earlier, 2);
         assert_eq!(first.len(), MOST_TOLD);
@@ -156,7 +166,7 @@ mod tests {
         let (mut seen, mut tasks) = (BTreeSet::new(), 0);
         while !numbers(&earlier, 2).is_empty() {
             seen.extend(numbers(&earlier, 2));
-            earlier.tell(SiteId(2), 3);
+            earlier.tell(SiteId(2), &ALL);
             tasks += 1;
         }
         assert_eq!((seen.len(), tasks), (1000, 1000_usize.div_ceil(MOST_TOLD)));
@@ -167,11 +177,12 @@ mod tests {
     #[test]
     fn a_round_that_is_neither_settled_nor_void_tells_nothing() {
         let mut earlier = Earlier::default();
-        earlier.add(Past { settled: None, failed: true, ..past(0, &[2], &[]) }, 3);
+        earlier.add(Past { settled: None, failed: true, ..past(0, &[2], &[]) }, &ALL);
         assert!(numbers(&earlier, 0).is_empty());
-        assert_eq!(earlier.to_void(), [(JobId(Digest([1; 32])), 0)]);
+        assert_eq!(earlier.to_void(0), [(JobId(Digest([1; 32])), 0)]);
+        assert!(earlier.to_void(1).is_empty(), "under another roster nobody is asked");
         earlier.voided((JobId(Digest([1; 32])), 0), Blob::of(b"declared"));
         assert_eq!((numbers(&earlier, 0), numbers(&earlier, 2)), (vec![0], vec![]));
-        assert!(earlier.to_void().is_empty() && earlier.sets().is_empty());
+        assert!(earlier.to_void(0).is_empty() && earlier.sets().is_empty());
     }
 }

@@ -80,6 +80,9 @@ impl Coordinator {
                 self.end(*job, State::Done(*result), at_ms)?;
             }
             Event::Failed { job, failure } => self.end(*job, State::Failed(failure.clone()), at_ms)?,
+            Event::Proposed { .. } | Event::Withdrawn | Event::Said { .. } | Event::Changed { .. } => {
+                self.fold_roster(&record.body.event)?;
+            }
         }
         (self.seq, self.head) = (self.seq + 1, record.digest());
         Ok(())

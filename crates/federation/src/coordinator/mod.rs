@@ -11,6 +11,7 @@ mod earlier;
 mod fold;
 mod progress;
 mod queue;
+mod roster;
 mod task;
 mod view;
 mod work;
@@ -19,12 +20,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Blob, Body, Circuit, Error, Event, JobId, JobSpec, Line, Output, Record, Refusal, Result, SignedHeader,
-    Signer, SiteId, Sizes, Step, Study,
+    Blob, Body, Change, Circuit, Error, Event, JobId, JobSpec, Line, Output, Record, Refusal, Result,
+    SignedChange, SignedHeader, Signer, SiteId, Sizes, Step, Study, Word,
 };
 use blindscope_wire::Digest;
 use earlier::Earlier;
 use progress::Progress;
+use roster::OnItsWay;
 
 pub use answer::Admission;
 pub use view::{JobStatus, JobView, StepView};
@@ -57,6 +59,10 @@ pub struct Coordinator {
     earlier: Arc<BTreeMap<Digest, Arc<Earlier>>>,
     /// Ciphertexts that openings were begun for.
     opened: u64,
+    /// A change of the roster on its way.
+    proposal: Option<Arc<OnItsWay>>,
+    /// Every change so far, oldest first.
+    changes: Arc<Vec<SignedChange>>,
 }
 
 /// The key of encrypted inference in use.
@@ -131,6 +137,12 @@ pub enum Input {
         /// The work's step.
         step: Step,
     },
+    /// Somebody who may proposes a change of the roster.
+    Propose(Box<Change>),
+    /// Somebody who may withdraws the change that is on its way.
+    Withdraw,
+    /// A site's word on the change that is on its way.
+    Word(Word),
     /// Time passes.
     Tick,
 }
@@ -153,7 +165,7 @@ impl Coordinator {
     /// The coordinator of a study in which nothing has happened.
     pub fn new(study: &Study) -> Self {
         Self {
-            study: study.clone(),
+            study: study.under(0).unwrap_or_else(|_| study.clone()),
             seq: 0,
             head: study.digest(),
             jobs: BTreeMap::new(),
@@ -166,6 +178,8 @@ impl Coordinator {
             pairs: Arc::default(),
             earlier: Arc::default(),
             opened: 0,
+            proposal: None,
+            changes: Arc::default(),
         }
     }
 
@@ -231,6 +245,16 @@ impl Coordinator {
                 let event = self.work_done(input, now_ms)?;
                 decision.record(event, now_ms, signer);
             }
+            Input::Propose(change) => decision.propose(change, now_ms, signer)?,
+            Input::Withdraw => {
+                self.admit_withdrawal()?;
+                decision.record(Event::Withdrawn, now_ms, signer);
+            }
+            Input::Word(word) => {
+                if !self.admit_word(word)? {
+                    decision.record(Event::Said { word: word.clone() }, now_ms, signer);
+                }
+            }
             Input::Tick => {}
         }
         while let Some(event) = decision.next.next_event(now_ms) {
@@ -239,7 +263,7 @@ impl Coordinator {
         Ok(decision)
     }
 
-    /// The study.
+    /// The study, under the roster in force.
     pub fn study(&self) -> &Study {
         &self.study
     }
@@ -288,6 +312,20 @@ impl Decision {
         let folded = next.fold(&record);
         debug_assert_eq!(folded, Ok(()), "an event that does not follow: {record:?}");
         self.records.push(record);
+    }
+
+    /// The same change again changes nothing.
+    fn propose(
+        &mut self,
+        change: &Change,
+        now_ms: u64,
+        signer: &dyn Signer,
+    ) -> std::result::Result<(), Refusal> {
+        self.next.admit_change(change)?;
+        if !self.next.is_on_its_way(change) {
+            self.record(Event::Proposed { change: change.clone() }, now_ms, signer);
+        }
+        Ok(())
     }
 
     fn submit(

@@ -21,6 +21,8 @@ pub(super) struct Progress {
     pub(super) submitted_ms: u64,
     pub(super) ended_ms: Option<u64>,
     pub(super) state: State,
+    /// The version of the roster that it runs under.
+    pub(super) version: u64,
     /// The round at work, and what it starts from.
     pub(super) round: u64,
     pub(super) input: Option<Blob>,
@@ -185,6 +187,7 @@ impl Progress {
             submitted_ms,
             ended_ms: None,
             state: State::Waiting,
+            version: 0,
             round: 0,
             input: None,
             grounds: None,

@@ -113,6 +113,9 @@ impl Coordinator {
         }
         self.waiting.retain(|waits| *waits != id);
         self.running.push(id);
+        // No change comes before it has ended: it keeps the roster that it begins under.
+        let version = self.study.version();
+        self.jobs.get_mut(&id).map(Arc::make_mut).ok_or("the job is unknown")?.version = version;
         if let Some(line) = self.jobs.get(&id).and_then(|job| job.line) {
             Arc::make_mut(&mut self.turns).insert(line, self.seq);
         }

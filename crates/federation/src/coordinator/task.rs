@@ -30,6 +30,7 @@ impl Coordinator {
         let (phase, rounds) = (open.step.phase, job.kind().key() == KeyUse::Rounds);
         Some(Task {
             study: self.study.digest(),
+            version: self.study.version(),
             key: open.key,
             step: open.step,
             spec: job.spec.clone(),
@@ -46,7 +47,7 @@ impl Coordinator {
             KeyUse::Makes | KeyUse::Rounds => None,
             KeyUse::Inference => self.inference.as_deref().map(|k| k.public_key),
         };
-        let bundle = job.bundles.get(usize::from(site.0)).copied();
+        let bundle = job.bundles.get(self.study.place(site)?).copied();
         Some(match open.step.phase {
             Phase::KeyShare => Ask::Reveal { bundle: bundle?, promised: job.promised(open.step) },
             Phase::Commit => Ask::Commit,
@@ -81,7 +82,9 @@ impl Coordinator {
                 let of = |(id, round): &(JobId, u64)| Some((self.jobs.get(id)?.spec.clone(), *round));
                 Ask::Void { rounds: job.voiding.iter().flatten().filter_map(of).collect() }
             }
-            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => job.ask_of_sum(open, site)?,
+            Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => {
+                job.ask_of_sum(open, site, self.study.place(site)?)?
+            }
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
             Phase::Share => Ask::Share {
                 opening: job.opening.clone()?,
@@ -150,9 +153,9 @@ impl Coordinator {
 
 impl Progress {
     /// What a site is asked of a sum whose uploads were read.
-    fn ask_of_sum(&self, open: &Open, site: SiteId) -> Option<Ask> {
+    fn ask_of_sum(&self, open: &Open, site: SiteId, place: usize) -> Option<Ask> {
         let sum = self.sum.as_ref()?;
-        let (headers, bundle) = (sum.headers, *sum.bundles.get(usize::from(site.0))?);
+        let (headers, bundle) = (sum.headers, *sum.bundles.get(place)?);
         if open.step.phase == Phase::Findings {
             return Some(Ask::Findings { headers, bundle });
         }

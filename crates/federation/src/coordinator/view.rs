@@ -23,6 +23,9 @@ pub struct JobView {
     pub submitted_ms: u64,
     /// When it ended, if it did.
     pub ended_ms: Option<u64>,
+    /// The version of the roster that it runs or ran under.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
     /// The round at work, from 0.
     pub round: u64,
     /// Rounds planned.
@@ -84,6 +87,11 @@ impl StepView {
     }
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 impl JobView {
     /// Whether it has ended.
     pub fn is_over(&self) -> bool {
@@ -110,7 +118,8 @@ impl Coordinator {
         let Some(job) = job else { return Vec::new() };
         let of = |((step, site), record): (&(Step, SiteId), &Record)| match &record.body.event {
             Event::Accepted { answer } if step.phase == Phase::Parts => {
-                let (bundle, evaluation_keys) = (*job.bundles.get(usize::from(site.0))?, job.evaluation_keys);
+                let (bundle, evaluation_keys) =
+                    (*job.bundles.get(self.study.place(*site)?)?, job.evaluation_keys);
                 Some(Confirmed { answer: answer.clone(), bundle, evaluation_keys })
             }
             _ => None,
@@ -150,6 +159,7 @@ impl Coordinator {
             kind: job.spec.runs(),
             submitted_ms: job.submitted_ms,
             ended_ms: job.ended_ms,
+            version: job.version,
             round: job.round,
             rounds: job.spec.rounds,
             status,

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::{Blob, Blobs, Error, JobId, Result, SEAL_OVERHEAD, SealingKey, SiteEntry, SiteId, Study};
 use blindscope_threshold::{
-    Collector, KeyShare, Message, PublicKeyProtocol, ShamirPart, SiteSecret, Transcript,
+    Collector, KeyShare, Message, PartyId, PublicKeyProtocol, ShamirPart, SiteSecret, Transcript,
 };
 use blindscope_wire::{Digest, Hasher, Header};
 
@@ -50,7 +50,8 @@ pub(crate) fn write_parts(
     out: &mut dyn Write,
 ) -> Result<()> {
     for part in secret.split(ceremony, rng) {
-        let to = SiteId(part.to().0);
+        let stranger = || stranger(part.to());
+        let to = study.members().get(usize::from(part.to().0)).ok_or_else(stranger)?.site;
         let receiver = &entry(study, WRITE, to)?.sealing;
         let sealed = sealing.seal(receiver, &context(study, job, me, to), &part.to_bytes(ceremony), rng)?;
         out.write_all(&sealed).map_err(Error::io(WRITE))?;
@@ -92,19 +93,21 @@ pub(crate) fn absorb(
     readers: &mut [Reading],
 ) -> Result<()> {
     let mut bytes = vec![0; Header::LEN + collector.shape().payload_len()];
-    for (site, reader) in readers {
+    // All sites have answered, in order: each is the party of its place.
+    for (place, (site, reader)) in readers.iter_mut().enumerate() {
+        let party = PartyId(place as u16);
         reader.read_exact(&mut bytes).map_err(Error::io(COMBINE))?;
         let absorbed = Message::from_bytes(&bytes, ceremony, collector.shape()).and_then(|message| {
             // Whoever signed the header has to be the one that the message names.
-            if message.party() == site.party() { collector.absorb(&message) } else { Err(stranger(*site)) }
+            if message.party() == party { collector.absorb(&message) } else { Err(stranger(party)) }
         });
         absorbed.map_err(|e| Error::Payload { op: COMBINE, site: *site, source: Box::new(e.into()) })?;
     }
     Ok(())
 }
 
-fn stranger(site: SiteId) -> blindscope_threshold::Error {
-    blindscope_threshold::Error::NotInCommittee { op: COMBINE, party: site.party() }
+fn stranger(party: PartyId) -> blindscope_threshold::Error {
+    blindscope_threshold::Error::NotInCommittee { op: COMBINE, party }
 }
 
 /// A site's share of the key, from the parts that were sealed to it. Secret; zeroed on drop.
@@ -121,15 +124,17 @@ pub(crate) fn open_parts(
 ) -> Result<KeyShare> {
     let mut sealed = vec![0; sealed_len(ceremony)];
     let mut parts = Vec::with_capacity(study.roster().parties());
+    let to = study.party(OPEN, me)?;
     for from in study.sites() {
+        let party = study.party(OPEN, from)?;
         bundle.read_exact(&mut sealed).map_err(Error::io(OPEN))?;
         let sender = &entry(study, OPEN, from)?.sealing;
         let blame = |e: Error| Error::Payload { op: OPEN, site: from, source: Box::new(e) };
         let plain: Zeroizing<Vec<u8>> =
             sealing.open(sender, &context(study, job, from, me), &sealed).map_err(blame)?;
         let part = ShamirPart::from_bytes(ceremony, &plain).map_err(|e| blame(e.into()))?;
-        if part.from() != from.party() || part.to() != me.party() {
-            return Err(blame(stranger(from).into()));
+        if part.from() != party || part.to() != to {
+            return Err(blame(stranger(party).into()));
         }
         parts.push(part);
     }
@@ -139,5 +144,5 @@ pub(crate) fn open_parts(
         let expected = (sealed.len() * study.roster().parties()) as u64;
         return Err(Error::Trailing { op: OPEN, expected });
     }
-    Ok(KeyShare::combine(ceremony, me.party(), parts)?)
+    Ok(KeyShare::combine(ceremony, to, parts)?)
 }

@@ -18,7 +18,7 @@ use super::ceremony::{context, entry, open_parts, sealed_len, write_parts};
 use super::open;
 use crate::{Blob, Blobs, Circuit, Error, JobId, Result, SEAL_OVERHEAD, SealingKey, SiteId, Study};
 use blindscope_ckks::SecretSeed;
-use blindscope_threshold::{KeyShare, SiteSecret, Transcript};
+use blindscope_threshold::{KeyShare, PartyId, SiteSecret, Transcript};
 use blindscope_wire::{Digest, Hasher};
 
 const WRITE: &str = "commit to a secret";
@@ -42,9 +42,9 @@ pub(crate) fn generator(seed: &SecretSeed, purpose: &str, session: &Digest) -> C
 }
 
 /// The secret of a site's seed. `ceremony` is the session that the parts are of.
-pub(crate) fn secret(seed: &SecretSeed, ceremony: &Transcript, me: SiteId) -> Result<SiteSecret> {
+pub(crate) fn secret(seed: &SecretSeed, ceremony: &Transcript, me: PartyId) -> Result<SiteSecret> {
     const SECRET: &str = "blindscope/federation/inference/secret/v2";
-    Ok(SiteSecret::generate(ceremony, me.party(), &mut generator(seed, SECRET, &ceremony.digest()))?)
+    Ok(SiteSecret::generate(ceremony, me, &mut generator(seed, SECRET, &ceremony.digest()))?)
 }
 
 /// Writes a site's payload of phase commit: it draws the seed of its secret, seals it to itself, and a part to each site.
@@ -68,7 +68,15 @@ pub fn write_commitment(
     let to = &entry(study, WRITE, me)?.sealing;
     let sealed = sealing.seal(to, &context(study, job, me, me), seed.as_bytes(), rng)?;
     out.write_all(&sealed).map_err(Error::io(WRITE))?;
-    write_parts(study, (job, &ceremony), &secret(&seed, &ceremony, me)?, me, sealing, rng, out)
+    write_parts(
+        study,
+        (job, &ceremony),
+        &secret(&seed, &ceremony, study.party(WRITE, me)?)?,
+        me,
+        sealing,
+        rng,
+        out,
+    )
 }
 
 /// Lays seeds and sealed parts together by receiver: one part of each payload in memory.

@@ -59,7 +59,7 @@ pub(crate) fn write_public_shares(
     out: &mut dyn Write,
 ) -> Result<()> {
     let (ceremony, session) = (study.inference_ceremony(of.job, of.circuit)?, of.transcript(study)?);
-    let secret = secret(seed, &ceremony, me)?;
+    let secret = secret(seed, &ceremony, study.party(WRITE, me)?)?;
     let rng = &mut generator(seed, ERRORS, &session.digest());
     let message = PublicKeyProtocol::begin(&session).share(&secret, rng);
     let bytes = message.to_bytes(&session, PublicKeyProtocol::collector(&session).shape());
@@ -164,7 +164,7 @@ pub(crate) fn write_relin(
     out: &mut dyn Write,
 ) -> Result<()> {
     let (ceremony, session) = (study.inference_ceremony(of.job, of.circuit)?, of.transcript(study)?);
-    let secret = secret(seed, &ceremony, me)?;
+    let secret = secret(seed, &ceremony, study.party(WRITE, me)?)?;
     let two = RelinKeyRoundTwo::resume(&session, &mut generator(seed, EPHEMERAL, &session.digest()));
     let bytes = read_exactly(RELIN, blobs, sum, RelinKeyProtocol::sum_len(&session) as u64)?;
     let sum = RelinKeyProtocol::sum_from_bytes(&session, &bytes)?;

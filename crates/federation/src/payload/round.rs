@@ -4,7 +4,8 @@ use crate::{Blob, JobId, Opening, Result, SignedHeader, SiteId, Step, Study};
 use blindscope_threshold::{Committee, KeyShare, PartyId};
 
 pub(crate) fn committee(study: &Study, members: &[SiteId]) -> Result<Committee> {
-    let parties: Vec<PartyId> = members.iter().map(|s| s.party()).collect();
+    let parties: Vec<PartyId> =
+        members.iter().map(|s| study.party("open round", *s)).collect::<Result<_>>()?;
     Ok(Committee::new(study.roster(), &parties)?)
 }
 

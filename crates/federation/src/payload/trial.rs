@@ -19,7 +19,8 @@ const OPEN: &str = "open trial values";
 
 /// Trial committees that a site is in.
 pub(crate) fn committees_of(study: &Study, site: SiteId) -> u64 {
-    let of_site = |c: &&blindscope_threshold::Committee| c.contains(site.party());
+    let Ok(party) = study.party(SHARE, site) else { return 0 };
+    let of_site = |c: &&blindscope_threshold::Committee| c.contains(party);
     trial_committees(study.roster()).iter().filter(of_site).count() as u64
 }
 
@@ -66,14 +67,14 @@ pub(crate) fn check_trials(
     let key = read_key(&study.circuit_params(of.circuit)?, OPEN, public_key, blobs)?;
     let mut readers = Vec::with_capacity(shares.len());
     for (site, blob) in shares {
-        readers.push((*site, open(OPEN, blobs, blob)?));
+        readers.push((*site, study.party(OPEN, *site)?, open(OPEN, blobs, blob)?));
     }
     let mut sound = BTreeSet::new();
     let mut failed = false;
     for trial in trials(study, of, &key)? {
         let mut collector = trial.collector()?;
         let len = Trial::share_len(&study.circuit_params(of.circuit)?);
-        for (site, reader) in readers.iter_mut().filter(|(s, _)| trial.committee().contains(s.party())) {
+        for (site, _, reader) in readers.iter_mut().filter(|(_, p, _)| trial.committee().contains(*p)) {
             let mut bytes = vec![0; len];
             reader.read_exact(&mut bytes).map_err(Error::io(OPEN))?;
             let read = trial.read_share(&bytes, collector.shape());
@@ -88,7 +89,8 @@ pub(crate) fn check_trials(
     }
     let suspects = || {
         let sites = study.sites();
-        let rest: Vec<SiteId> = sites.filter(|s| !sound.contains(&s.party())).collect();
+        let rest: Vec<SiteId> =
+            sites.filter(|s| study.party(OPEN, *s).is_ok_and(|p| !sound.contains(&p))).collect();
         // Every site opened somewhere: the parts of one sender lie on no polynomial, and nothing says whose.
         if rest.is_empty() { study.sites().collect() } else { rest }
     };

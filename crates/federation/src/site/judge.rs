@@ -22,6 +22,11 @@ impl Site {
             let reason = "it is of another study, or its job is not that of its file".to_owned();
             return Err(Error::Message { what: "task", reason });
         }
+        if task.version > self.study.version() {
+            let reason =
+                "it is of a later version of the roster than is known here; fetch the signed changes first";
+            return Err(Error::Message { what: "task", reason: reason.to_owned() });
+        }
         if let Some(staged) = self.staged.get(&task.step) {
             return Ok(Order::Send(Box::new(staged.clone())));
         }
@@ -33,6 +38,7 @@ impl Site {
 
     fn judge(&self, task: &Task) -> Judged<Vec<Mark>> {
         let (step, literal) = (task.step, self.study.literal());
+        require(task.version == self.study.version(), Objection::FormerRoster { version: task.version })?;
         let there = step.round < task.spec.rounds && step.attempt < literal.attempts;
         require(there, Objection::NoSuchStep { step })?;
         let job = Job::of(&task.spec).map_err(|_| Objection::JobFile)?;
@@ -46,6 +52,8 @@ impl Site {
             judge_sum(task)?;
             return self.judge_inputs(task, kind).map(|()| Vec::new());
         }
+        let signed = self.in_sums.successor_of(task.version).is_some();
+        require(!signed, Objection::FormerRoster { version: task.version })?;
         if kind.key() == KeyUse::Makes {
             return self.judge_ceremony(task, kind);
         }
@@ -111,6 +119,7 @@ impl Site {
     pub(super) fn holds(&self, task: &Task, kind: &dyn Kind, public_key: Option<&Blob>) -> Judged {
         let held = self.keys.get(&task.key).ok_or(Objection::NoKey)?;
         let same = public_key.is_none_or(|k| *k == held.public_key);
+        require(held.version == self.study.version(), Objection::NoKey)?;
         require(same && held.inference == kind.circuit().is_some(), Objection::OtherKey)
     }
 

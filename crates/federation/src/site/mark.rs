@@ -108,6 +108,9 @@ pub enum Mark {
         /// Its evaluation keys, as this site made them of everybody's shares.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evaluation_keys: Option<Blob>,
+        /// The version of the roster whose sites hold the other shares.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        version: u64,
     },
     /// The coordinator's receipt of an answer. The last one shows later whether the log was cut.
     Receipt {

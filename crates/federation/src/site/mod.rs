@@ -10,6 +10,7 @@ mod judge;
 mod mark;
 mod newest;
 mod objection;
+mod roster;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,6 +38,8 @@ pub struct HeldKey {
     pub inference: bool,
     /// Its evaluation keys.
     pub evaluation_keys: Option<Blob>,
+    /// The version of the roster whose sites hold the other shares: it is of no use under another.
+    pub version: u64,
 }
 
 /// One site of a study.
@@ -227,9 +230,10 @@ impl Site {
             Mark::Checked { opening, kept } => {
                 self.checked.insert(*opening, kept.clone());
             }
-            Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys } => {
+            Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys, version } => {
                 let (public_key, bundle, inference) = (*public_key, *bundle, *inference);
-                let held = HeldKey { public_key, bundle, inference, evaluation_keys: *evaluation_keys };
+                let (evaluation_keys, version) = (*evaluation_keys, *version);
+                let held = HeldKey { public_key, bundle, inference, evaluation_keys, version };
                 self.keys.insert(*ceremony, held);
             }
             Mark::Receipt { record } => self.apply_receipt(record)?,
@@ -259,7 +263,9 @@ impl Site {
             (crate::Ask::Parts { public_key, bundle, evaluation, .. }, Answer::Payload(_)) => {
                 let (public_key, bundle, inference) = (*public_key, *bundle, task.spec.kind.is_inference());
                 let (ceremony, evaluation_keys) = (task.step.job, evaluation.as_ref().map(|e| e.keys));
-                marks.push(Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys });
+                // A change that was learned meanwhile is not of this key.
+                let version = task.version;
+                marks.push(Mark::Key { ceremony, public_key, bundle, inference, evaluation_keys, version });
             }
             (crate::Ask::Share { evaluation: Some(e), .. }, Answer::Payload(_))
                 if !self.has_checked(task) =>
@@ -292,15 +298,17 @@ impl Site {
     /// The right to make the share that this task asks for, if its spent mark was applied by this process and not used.
     ///
     /// # Errors
-    /// [`Error::Permit`] where no spent mark was applied, or it was used; [`Error::Field`] for a job file that is none;
+    /// [`Error::Permit`] where no spent mark was applied, or it was used; [`Error::Sum`] for a version of the roster that is not known here; [`Error::Field`] for a job file that is none;
     /// [`Error::Ckks`] for a circuit without parameters.
     pub fn permit(&mut self, task: &Task) -> Result<Permit> {
         let step = task.step;
         let job = Job::of(&task.spec)?;
         let refused = || Error::Permit { step: step.to_string() };
-        let params = self.study.circuit_params(job.kind().circuit().ok_or_else(refused)?)?;
+        // A change that was learned meanwhile is not for a task in hand.
+        let study = self.study.under(task.version)?;
+        let params = study.circuit_params(job.kind().circuit().ok_or_else(refused)?)?;
         if step.phase == Phase::Share && self.fresh.remove(&step) {
-            let round = self.study.opening(&params, step.job, step.round, step.attempt);
+            let round = study.opening(&params, step.job, step.round, step.attempt);
             return Ok(Permit { step, mark: round.digest(), used: false });
         }
         Err(refused())

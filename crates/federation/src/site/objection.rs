@@ -15,6 +15,14 @@ pub enum Objection {
     /// The job's file lacks what its kind needs, or has what belongs to other kinds.
     #[error("the job's file does not hold together; use the same release on both sides")]
     JobFile,
+    /// Work under a version of the roster that has a successor here.
+    #[error(
+        "it is under version {version} of the roster, which signed changes have replaced: nothing is done under it any more"
+    )]
+    FormerRoster {
+        /// The version.
+        version: u64,
+    },
     /// A round or attempt that the job or study does not have.
     #[error("the job has no {step}")]
     NoSuchStep {

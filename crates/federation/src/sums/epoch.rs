@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SumRefusal;
-use crate::{Error, Result, Signature, Signer, SiteEntry, SiteId, message};
+use crate::{Error, PublicIdentity, PublicSealingKey, Result, Signature, Signer, SiteEntry, SiteId, message};
 use blindscope_aggregate::one_round::{Plan, PlanLiteral};
 use blindscope_wire::{Digest, Hasher};
 
@@ -20,6 +20,34 @@ pub struct Member {
     pub site: SiteId,
     /// Its name and keys.
     pub entry: SiteEntry,
+}
+
+/// A key pair that a study does not take any more: its site left, or has another one now. Neither its number, its name nor its keys
+/// are anybody else's later.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Former {
+    /// The site's number.
+    pub site: SiteId,
+    /// Its name.
+    pub name: String,
+    /// What it signed with.
+    pub identity: PublicIdentity,
+    /// Digest of its sealing key.
+    #[serde(with = "crate::text")]
+    pub sealing: Digest,
+}
+
+impl Former {
+    /// What is kept of a member that leaves, or of its keys that are replaced.
+    pub fn of(member: &Member) -> Self {
+        let SiteEntry { name, identity, sealing } = &member.entry;
+        Self { site: member.site, name: name.clone(), identity: *identity, sealing: sealing_digest(sealing) }
+    }
+}
+
+fn sealing_digest(key: &PublicSealingKey) -> Digest {
+    Hasher::new("blindscope/sums/former-sealing/v1").absorb(&key.0).finish()
 }
 
 /// A version of the roster before any check. Check it with [`Epoch::new`].
@@ -45,6 +73,9 @@ pub struct EpochLiteral {
     pub minimum_cohort: u32,
     /// Coins of one coefficient of a key or an error: 168 or 42.
     pub coins: u32,
+    /// Keys that were of this study in earlier versions, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<Former>,
 }
 
 /// A version of the roster that holds together. Cheap to clone.
@@ -171,7 +202,8 @@ impl Epoch {
 
 const DOMAIN: &str = "blindscope/sums/successor/v1";
 
-fn successor_digest(old: &Digest, new: &Digest) -> Digest {
+/// What a member signs on the next version.
+pub(crate) fn successor_digest(old: &Digest, new: &Digest) -> Digest {
     Hasher::new(DOMAIN).absorb(&old.0).absorb(&new.0).finish()
 }
 
@@ -215,23 +247,53 @@ impl Succession {
     }
 }
 
-/// Whether a version may follow another: the next number, the same study, numbers and sealing keys not reused by somebody else, and
-/// rules that do not weaken.
-pub(super) fn follows(old: &Epoch, new: &Epoch) -> std::result::Result<(), SumRefusal> {
+/// Whether a version may follow another: the next number, the same study, numbers, names and keys not given twice, and rules that do
+/// not weaken.
+pub(crate) fn follows(old: &Epoch, new: &Epoch) -> std::result::Result<(), SumRefusal> {
     let (o, n) = (old.literal(), new.literal());
     let refuse = |reason| Err(SumRefusal::Successor { reason });
-    if n.study != o.study || n.version != o.version + 1 {
+    if n.study != o.study || o.version.checked_add(1) != Some(n.version) {
         return refuse("it is not the next version of this study's roster");
     }
-    if n.minimum_cohort < o.minimum_cohort || n.colluders < o.colluders || n.coins < o.coins {
-        return refuse("it weakens cohort, colluding sites withstood or coins");
+    let weaker = n.minimum_cohort < o.minimum_cohort
+        || n.threshold < o.threshold
+        || n.colluders < o.colluders
+        || n.colluding_holders < o.colluding_holders
+        || n.coins < o.coins;
+    if weaker {
+        return refuse("it weakens cohort, threshold, colluding sites withstood or coins");
     }
-    // A sealing key is of one epoch: one that was erased cannot be offered again.
-    let expired = |m: &Member| o.members.iter().any(|b| b.entry.sealing == m.entry.sealing);
-    if n.members.iter().any(expired) {
-        return refuse("it carries a sealing key of the version before");
+    if n.former != former(old, new) {
+        return refuse("it forgets keys that were of this study, or names others");
+    }
+    if n.members.iter().any(|m| reuses(old, &n.former, m)) {
+        return refuse("it gives a number, a name or a key a second time");
     }
     Ok(())
+}
+
+/// Keys that are of the study no more under the new version: those of the versions before, and of members that left or have others now.
+fn former(old: &Epoch, new: &Epoch) -> Vec<Former> {
+    let gone = |m: &&Member| new.member(m.site).is_none_or(|now| now.entry != m.entry);
+    let o = old.literal();
+    o.former.iter().cloned().chain(o.members.iter().filter(gone).map(Former::of)).collect()
+}
+
+/// Whether a member of the next version has what was somebody else's, or was laid aside. Whose keys are replaced gets a pair of which
+/// both halves are new.
+fn reuses(old: &Epoch, former: &[Former], member: &Member) -> bool {
+    let (o, entry) = (old.literal(), &member.entry);
+    let given = o.members.iter().map(|m| m.site).chain(former.iter().map(|f| f.site)).max();
+    let number = match old.member(member.site) {
+        Some(before) => before.entry.name != entry.name,
+        None => given.is_some_and(|last| member.site <= last),
+    };
+    let sealing = sealing_digest(&entry.sealing);
+    let taken = |f: &Former| {
+        let name = f.name == entry.name && f.site != member.site;
+        name || f.identity == entry.identity || f.sealing == sealing
+    };
+    number || former.iter().any(taken)
 }
 
 impl From<SumRefusal> for Error {

@@ -221,6 +221,7 @@ mod tests {
             colluding_holders: 1,
             minimum_cohort: 3,
             coins: 168,
+            former: Vec::new(),
         };
         let epoch = Epoch::new(literal).unwrap();
         let round = SumRound::new(&epoch, JobId(Digest([2; 32])), 0, (10, 10)).unwrap();

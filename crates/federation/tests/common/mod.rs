@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod memory;
+pub(crate) mod roster;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -149,9 +150,10 @@ pub(crate) fn blob(seed: u64, len: u64) -> Blob {
 }
 
 /// Trial committees that a site is in.
-pub(crate) fn trials(fixture: &Fixture, site: u16) -> u64 {
-    let committees = blindscope_threshold::trial_committees(fixture.study.roster());
-    committees.iter().filter(|c| c.contains(SiteId(site).party())).count() as u64
+pub(crate) fn trials(study: &Study, site: u16) -> u64 {
+    let committees = blindscope_threshold::trial_committees(study.roster());
+    let party = study.party("count trials", SiteId(site)).unwrap();
+    committees.iter().filter(|c| c.contains(party)).count() as u64
 }
 
 impl<'a> Desk<'a> {
@@ -179,15 +181,15 @@ impl<'a> Desk<'a> {
             Ask::Commit => blob(seed, SIZES.commit),
             Ask::Promise { .. } => Blob::of(&promise_of(&blob(seed, SIZES.key_share))),
             Ask::Reveal { .. } => blob(seed, SIZES.key_share),
-            Ask::Trial { .. } => blob(seed, trials(self.fixture, site) * SIZES.trial),
+            Ask::Trial { .. } => blob(seed, trials(self.coordinator.study(), site) * SIZES.trial),
             Ask::Relin { .. } => blob(seed, SIZES.relin),
             Ask::Parts { .. } => Blob::of(&Site::confirmation(&task).unwrap().to_bytes()),
             Ask::Upload { pairs, .. } => {
                 if let Some(q) = &task.spec.question {
-                    let len = payload::upload_len(&self.fixture.study, q, SiteId(site), SIZES.upload);
+                    let len = payload::upload_len(self.coordinator.study(), q, SiteId(site), SIZES.upload);
                     blob(seed, len.unwrap())
                 } else {
-                    let others = (self.fixture.sites.len() as u64 - 1) * PAIRING_LEN as u64;
+                    let others = (self.members() - 1) * PAIRING_LEN as u64;
                     blob(seed, SIZES.upload + if *pairs { others } else { 0 })
                 }
             }
@@ -204,7 +206,7 @@ impl<'a> Desk<'a> {
 
     /// A name of an upload: of a sum with its pair keys, of which the desk keeps none.
     pub(crate) fn upload(&self, seed: u64) -> Blob {
-        let pairs = (self.fixture.sites.len() as u64 - 1) * PAIRING_LEN as u64;
+        let pairs = (self.members() - 1) * PAIRING_LEN as u64;
         let id = self.coordinator.jobs().into_iter().find(|j| !j.is_over()).map(|j| j.kind);
         blob(seed, SIZES.upload + if id.is_some_and(JobKind::is_sum) { pairs } else { 0 })
     }
@@ -252,7 +254,7 @@ impl<'a> Desk<'a> {
                 }
             }
             Work::Intake { uploads, .. } => {
-                let each = (0..self.fixture.sites.len() as u64).map(|k| blob(k + 510, 8)).collect();
+                let each = (0..self.members()).map(|k| blob(k + 510, 8)).collect();
                 let shared = blob(step.round * 10 + 620, uploads.len() as u64);
                 Input::Combined { step, output: Output { each, ..Output::shared(shared) } }
             }
@@ -291,6 +293,11 @@ impl<'a> Desk<'a> {
 
     /// A bundle of sealed parts for each site.
     fn bundles(&self) -> Vec<Blob> {
-        (0..self.fixture.sites.len() as u64).map(|k| blob(k + 500, 7)).collect()
+        (0..self.members()).map(|k| blob(k + 500, 7)).collect()
+    }
+
+    /// Sites of the roster in force.
+    fn members(&self) -> u64 {
+        self.coordinator.study().members().len() as u64
     }
 }

@@ -15,6 +15,7 @@
 mod common;
 mod deviations;
 mod real;
+mod roster;
 mod toy;
 mod world;
 
@@ -151,7 +152,7 @@ fn whatever_happens_the_other_half_of_the_seeds() {
 
 fn storm(range: std::ops::Range<u64>) {
     let fixture = common::fixture(5, 3, 3, 1);
-    let compute = Toy { study: &fixture.study, sites: 5 };
+    let compute = Toy::new(&fixture.study);
     let (mut finished, mut crashes, mut attempts, mut questions) = (0, 0, 0, 0u64);
     let mut refusals: BTreeMap<&str, u64> = BTreeMap::new();
     let count = range.end - range.start;
@@ -216,7 +217,7 @@ fn with_real_encryption_too() {
 #[test]
 fn without_faults_everything_is_done() {
     let fixture = common::fixture(3, 2, 2, 2);
-    let compute = Toy { study: &fixture.study, sites: 3 };
+    let compute = Toy::new(&fixture.study);
     for seed in 0..20 {
         let mut world =
             World::new(&fixture, &compute, jobs(), Faults { delay_ms: 50, ..Faults::default() }, seed);
@@ -241,7 +242,7 @@ fn results(world: &World<'_, Toy>) -> BTreeMap<String, Vec<u8>> {
 #[test]
 fn crashes_alone_change_no_byte() {
     let fixture = common::fixture(4, 2, 4, 3);
-    let compute = Toy { study: &fixture.study, sites: 4 };
+    let compute = Toy::new(&fixture.study);
     let (count, mut finished) = (seeds(200), 0);
     for seed in 0..count {
         let calm = Faults { delay_ms: 20, ..Faults::default() };
@@ -295,7 +296,7 @@ fn between(log: &[Record], job: blindscope_federation::JobId) -> usize {
 #[test]
 fn side_by_side_whatever_happens_the_sum_is_exact() {
     let fixture = common::fixture(5, 3, 3, 6);
-    let compute = Toy { study: &fixture.study, sites: 5 };
+    let compute = Toy::new(&fixture.study);
     let (count, mut finished, mut serial, mut questions, mut at_once) = (seeds(100), 0, 0, 0, 0);
     for seed in 0..count {
         let mut one = World::new(&fixture, &compute, many(), faults(seed), seed);
@@ -330,7 +331,7 @@ fn never_at_once(log: &[Record], (views, one, other): (&[JobView], &str, &str), 
 #[test]
 fn side_by_side_gives_the_bytes_of_one_after_the_other() {
     let fixture = common::fixture(4, 2, 4, 8);
-    let compute = Toy { study: &fixture.study, sites: 4 };
+    let compute = Toy::new(&fixture.study);
     let (count, mut finished, mut beside) = (seeds(100), 0, 0);
     for seed in 0..count {
         let calm = Faults { delay_ms: 20, ..Faults::default() };
@@ -358,7 +359,7 @@ fn side_by_side_gives_the_bytes_of_one_after_the_other() {
 #[test]
 fn every_prefix_replays() {
     let fixture = common::fixture(3, 2, 2, 4);
-    let compute = Toy { study: &fixture.study, sites: 3 };
+    let compute = Toy::new(&fixture.study);
     let mut world = World::new(&fixture, &compute, jobs(), faults(11), 11);
     assert!(world.run(LIMIT_MS));
     for end in 0..=world.log.len() {

@@ -1,6 +1,7 @@
 //! Payloads without encryption, for simulations of the order of things: a value, a tag that tells what it is, and what makes
 //! each upload's bytes its own.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use chacha20::ChaCha20Rng;
@@ -73,11 +74,14 @@ pub(crate) trait Compute {
         rng: &mut ChaCha20Rng,
     ) -> Result<Vec<u8>, Cause>;
     fn work(&self, work: &Work, disk: &Disk) -> Done;
+    /// The roster in force.
+    fn under(&self, _study: &Study) {}
 }
 
 pub(crate) struct Toy<'a> {
     pub(crate) study: &'a Study,
-    pub(crate) sites: u16,
+    /// The sites of the roster in force.
+    members: RefCell<Vec<SiteId>>,
 }
 
 const SIZES: Sizes = Sizes {
@@ -118,6 +122,16 @@ fn parse(bytes: &[u8]) -> Option<(u64, u64, [u8; 32])> {
 }
 
 const SUMMAND: u64 = 1;
+
+impl<'a> Toy<'a> {
+    pub(crate) fn new(study: &'a Study) -> Self {
+        Self { study, members: RefCell::new(study.sites().collect()) }
+    }
+
+    fn sites(&self) -> usize {
+        self.members.borrow().len()
+    }
+}
 
 impl Toy<'_> {
     /// The head's value and one, with what the shares' encryptions bring.
@@ -219,17 +233,18 @@ impl Compute for Toy<'_> {
         Ok(match &task.ask {
             Ask::Commit => fresh[..30].to_vec(),
             Ask::Promise { bundle, commitments } => {
-                assert_eq!(commitments.len(), usize::from(self.sites));
+                assert_eq!(commitments.len(), self.sites());
                 promise_of(&Blob::of(&revealed(site, disk, bundle, common_string(commitments))))
             }
             Ask::Reveal { bundle, promised } => revealed(site, disk, bundle, promised.string),
             Ask::Trial { .. } => {
                 let committees = blindscope_threshold::trial_committees(self.study.roster());
-                let mine = committees.iter().filter(|c| c.contains(site.party())).count();
+                let party = self.study.party("count trials", site).unwrap();
+                let mine = committees.iter().filter(|c| c.contains(party)).count();
                 vec![site.0 as u8; 12 * mine]
             }
             Ask::Relin { sum, bundle, shares, .. } => {
-                assert_eq!(shares.len(), usize::from(self.sites));
+                assert_eq!(shares.len(), self.sites());
                 assert!(disk[&bundle.digest].starts_with(&u64::from(site.0).to_le_bytes()));
                 assert!(disk.contains_key(&sum.digest));
                 fresh[..20].to_vec()
@@ -259,7 +274,7 @@ impl Compute for Toy<'_> {
                 let mut bytes =
                     tagged(SUMMAND, contribution(site, task.step.job, task.step.round, &input), &fresh);
                 if *pairs {
-                    bytes.resize(48 + (usize::from(self.sites) - 1) * PAIRING_LEN, site.0 as u8 + 1);
+                    bytes.resize(48 + (self.sites() - 1) * PAIRING_LEN, site.0 as u8 + 1);
                 }
                 bytes
             }
@@ -282,7 +297,7 @@ impl Compute for Toy<'_> {
             Ask::Vouch { .. } => panic!("every toy sum is small"),
             Ask::Open { commitment, agreements, .. } => {
                 let words = disk[&agreements.digest].chunks(Agreement::LEN);
-                assert!(words.len() as u32 > u32::from(self.sites) / 2);
+                assert!(words.len() > self.sites() / 2);
                 assert!(words.into_iter().all(|w| w[..32] == commitment.digest.0));
                 [&u64::from(site.0).to_le_bytes()[..], &commitment.digest.0].concat()
             }
@@ -313,10 +328,14 @@ impl Compute for Toy<'_> {
         })
     }
 
+    fn under(&self, study: &Study) {
+        *self.members.borrow_mut() = study.sites().collect();
+    }
+
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         match work {
             Work::Relin { first, sum, shares, .. } => {
-                assert_eq!((first.len(), shares.len()), (usize::from(self.sites), usize::from(self.sites)));
+                assert_eq!((first.len(), shares.len()), (self.sites(), self.sites()));
                 let mut keys = Hasher::new("test/evaluation-keys");
                 keys.absorb(&disk[&sum.digest]);
                 for (_, blob) in first.iter().chain(shares) {
@@ -415,7 +434,7 @@ impl Toy<'_> {
         let grounds = task.grounds.as_ref().expect("a later round without its grounds");
         let (_, sum, _) = parse(&disk[&grounds.sum.digest]).unwrap();
         let before = grounds.start.map(|b| disk[&b.digest].clone()).unwrap_or_default();
-        let mut made = (1..=usize::from(self.sites)).map(|committed| advance(&before, sum, committed));
+        let mut made = (1..=self.sites()).map(|committed| advance(&before, sum, committed));
         made.find(|bytes| Blob::of(bytes) == *shown).expect("the start does not follow from the sum")
     }
 
@@ -426,7 +445,8 @@ impl Toy<'_> {
             all.absorb(&disk[&blob.digest]);
         }
         let all = all.finish().0;
-        (0..self.sites).map(|k| [&u64::from(k).to_le_bytes()[..], &all].concat()).collect()
+        let members = self.members.borrow();
+        members.iter().map(|site| [&u64::from(site.0).to_le_bytes()[..], &all].concat()).collect()
     }
 
     /// What a holder is given of uploads with these headers.
@@ -479,7 +499,7 @@ impl Toy<'_> {
         if !bad.is_empty() {
             return Done::Unusable(bad);
         }
-        let each = (0..self.sites).map(|k| Self::bundle(SiteId(k), &headers)).collect();
+        let each = self.members.borrow().iter().map(|site| Self::bundle(*site, &headers)).collect();
         Done::Received { shared: headers, each, pairs }
     }
 

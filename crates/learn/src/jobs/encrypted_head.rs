@@ -258,7 +258,7 @@ fn list(numbers: &[u32]) -> String {
 pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
     let literal = study.literal();
-    (settings.sites, settings.cohort) = (literal.sites.len() as u32, literal.minimum_cohort);
+    (settings.sites, settings.cohort) = (study.members().len() as u32, literal.minimum_cohort);
     let refused = |reason: String| Error::Settings { job: spec.name.clone(), kind: spec.kind.name(), reason };
     settings.encryptions = payload::holding(study).map_err(|e| refused(e.to_string()))?.shares() as u32;
     let value = serde_json::to_value(&settings).map_err(|e| Error::Settings {

@@ -25,6 +25,7 @@ const MAX_SHOWN: u64 = 64 << 20;
 pub struct Admin {
     client: Client,
     study: Study,
+    kit: Kit,
     /// The study's model, where the settings name it: jobs that train it need its size.
     backbone: Option<PathBuf>,
 }
@@ -39,12 +40,22 @@ impl Admin {
         let settings: PartySettings = kit.settings(overrides)?;
         let client = kit.client(&settings.coordinator)?;
         let backbone = settings.backbone.map(|path| kit.named(&path));
-        Ok(Self { client, study: kit.study()?, backbone })
+        Ok(Self { client, study: kit.study_now()?, kit: kit.clone(), backbone })
     }
 
-    /// The study.
+    /// The study, under the newest roster that is known here.
     pub fn study(&self) -> &Study {
         &self.study
+    }
+
+    /// Learns the roster in force: names of sites that joined, and sizes that follow from how many there are.
+    ///
+    /// # Errors
+    /// [`Error::Roster`] and [`Error::Federation`] where the coordinator's roster does not follow from the one known here;
+    /// [`Error::Transport`] where the coordinator cannot be reached.
+    pub async fn learn_roster(&mut self) -> Result<()> {
+        (self.study, _, _) = crate::roster::catch_up(&self.client, &self.kit, self.study.clone()).await?;
+        Ok(())
     }
 
     /// Puts a job in the queue. The same file again gives the same job.

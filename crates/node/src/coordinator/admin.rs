@@ -28,9 +28,9 @@ pub(super) async fn command(desk: &Arc<Desk>, command: Command, document: &Bytes
             desk.handle(Input::Abort { job: id }).await?;
             write(&view(&desk.now(), &job)?)
         }
-        Command::ListSites => write(&desk.presences.views(&desk.study)),
-        // The handler itself answers this: the desk knows nothing of askers.
-        Command::Quotas => Err(refusal::internal(&"quotas were asked of the desk")),
+        Command::ListSites => write(&desk.presences.views(desk.now().study())),
+        // The handler itself answers these: the desk knows nothing of callers.
+        Command::Quotas | Command::Roster => Err(refusal::internal(&"the desk was asked for a caller's own")),
     }
 }
 
@@ -39,7 +39,7 @@ async fn submit(desk: &Arc<Desk>, document: &Bytes) -> Answer<Bytes> {
     let text =
         std::str::from_utf8(document).map_err(|e| Refusal::new(Class::Invalid, "job-file", e.to_string()))?;
     let spec = JobSpec::from_json(text).map_err(wrong)?;
-    let study = desk.study.clone();
+    let study = desk.now().study().clone();
     let for_sizes = spec.clone();
     let sizes = tokio::task::spawn_blocking(move || Sizes::of(&study, &for_sizes)).await;
     let sizes = sizes.map_err(|e| refusal::internal(&e))?.map_err(wrong)?;

@@ -18,7 +18,6 @@ use blindscope_transport::{Answer, Stop};
 
 /// The state, its store, and the key that signs what happens.
 pub(super) struct Desk {
-    pub(super) study: Study,
     pub(super) records: Records,
     pub(super) blobs: Folder,
     signer: IdentityKey,
@@ -59,7 +58,6 @@ impl Desk {
         let state = watch::Sender::new(Arc::new(coordinator));
         let turn = Mutex::new(());
         Ok(Self {
-            study,
             records,
             blobs,
             signer,

@@ -33,7 +33,7 @@ pub(super) struct Coordinating {
 impl Handler for Coordinating {
     async fn join(&self, peer: Peer, join: Join) -> Answer<Joined> {
         let caller = self.callers.known(peer)?;
-        let study = self.desk.study.digest();
+        let study = self.desk.now().study().digest();
         if let Some(found) = join.study.filter(|found| *found != study) {
             let message = format!(
                 "join: this is study {}, the caller's is {}; install the newest kit",
@@ -84,6 +84,9 @@ impl Handler for Coordinating {
         match command {
             Command::ListJobs => self.callers.reader(peer)?,
             Command::SubmitJob | Command::AbortJob | Command::ListSites => self.callers.admin(peer)?,
+            Command::Roster => {
+                return super::roster::call(&self.desk, (&self.callers, peer), &document).await;
+            }
             Command::Quotas => {
                 self.callers.admin(peer)?;
                 return self.quotas();
@@ -141,13 +144,13 @@ impl Coordinating {
 
     /// What askers may do, and have done.
     fn quotas(&self) -> Answer<Bytes> {
-        let names = self.callers.names(&self.desk.study)?;
+        let names = self.callers.names(self.desk.now().study())?;
         let quotas = self.oracle.as_ref().map(|oracle| oracle.quotas(&names, system::now_ms()));
         let document = serde_json::to_vec(&quotas.unwrap_or_default()).map_err(|e| refusal::internal(&e))?;
         Ok(document.into())
     }
 
-    /// The site's next task, as soon as there is one; `None` when the service ends.
+    /// The site's next task, as soon as there is one; `None` when the service ends, or the roster awaits the site's word.
     async fn task(&self, site: SiteId, room: &Room) -> Option<Bytes> {
         let mut state = self.desk.watch();
         loop {
@@ -156,6 +159,10 @@ impl Coordinating {
                 now.task_among(site, |job, spec| room.has(job, spec.kind == JobKind::Question))
             {
                 return Some(task.to_bytes().into());
+            }
+            // Whoever has a word to say on the roster asks about it when there is nothing else; who has left hears that.
+            if now.awaits_word(site, room.seen()) || now.study().place(site).is_none() {
+                return None;
             }
             state.changed().await.ok()?;
         }

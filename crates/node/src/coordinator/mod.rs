@@ -11,6 +11,7 @@ mod inference;
 mod metrics;
 mod presence;
 mod refusal;
+mod roster;
 mod uploads;
 mod worker;
 
@@ -76,16 +77,17 @@ pub async fn serve(
     let records = Records::open(&kit.state().join("records.db"), &study).await?;
     let blobs = Folder::open(&kit.state().join("blobs"), parts.disk)?;
     records.carry(&blobs).await?;
-    let callers = Callers::new(&study, kit)?;
     let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
     let meters = Arc::new(Meters::default());
     let desk = Arc::new(
         Desk::open(study, settings.side_by_side(), records, blobs, signer, meters.clone(), stop.clone())
             .await?,
     );
+    roster::keep(&desk.now(), kit)?;
+    let callers = Callers::new(desk.clone(), kit)?;
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
     exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), &stop).await?;
-    let worker = tokio::spawn(worker::run(desk.clone(), parts.learning, stop.clone()));
+    let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), parts.learning, stop.clone()));
     ready(server.address());
     let oracle = settings
         .inference
@@ -125,5 +127,9 @@ fn event_name(event: &Event) -> &'static str {
         Event::Advanced { .. } => "advanced",
         Event::Done { .. } => "done",
         Event::Failed { .. } => "failed",
+        Event::Proposed { .. } => "proposed",
+        Event::Withdrawn => "withdrawn",
+        Event::Said { .. } => "said",
+        Event::Changed { .. } => "changed",
     }
 }

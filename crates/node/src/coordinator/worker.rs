@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::desk::Desk;
+use crate::kit::Kit;
 use crate::system;
-use blindscope_federation::{Advance, Input, JobId, Step, Work};
+use blindscope_federation::{Advance, Coordinator, Input, JobId, Step, Study, Work};
 use blindscope_transport::Stop;
 
 /// Wait before work that failed is tried again.
@@ -20,17 +21,22 @@ const NAP: Duration = Duration::from_mins(1);
 pub type Learning = Arc<dyn Advance + Send + Sync>;
 
 /// Works until the service stops. The works of jobs that are side by side are done side by side.
-pub(super) async fn run(desk: Arc<Desk>, learning: Learning, stop: Stop) {
+pub(super) async fn run(desk: Arc<Desk>, kit: Kit, learning: Learning, stop: Stop) {
     let mut state = desk.watch();
     let mut tidied: Vec<(JobId, u64)> = Vec::new();
     let (mut at_work, mut steps) = (JoinSet::new(), BTreeSet::new());
+    let mut version = state.borrow().study().version();
     // Founds the log of a study that begins, and closes what is overdue since the last stop.
     tick(&desk).await;
     while !stop.is_stopped() {
         let now = state.borrow_and_update().clone();
+        if now.study().version() != version {
+            version = now.study().version();
+            keep_history(&now, &kit);
+        }
         for work in now.works() {
             if steps.insert(work.step()) {
-                at_work.spawn(do_work(desk.clone(), learning.clone(), work));
+                at_work.spawn(do_work(desk.clone(), now.study().clone(), learning.clone(), work));
             }
         }
         // While sites are at work on the round that begins.
@@ -66,10 +72,11 @@ async fn tick(desk: &Arc<Desk>) {
     }
 }
 
-async fn do_work(desk: Arc<Desk>, learning: Learning, work: Work) -> Step {
+/// Combines under the study that the work is of: where its job is called off meanwhile, the roster may change.
+async fn do_work(desk: Arc<Desk>, study: Study, learning: Learning, work: Work) -> Step {
     let step = work.step();
     tracing::info!(%step, "combining");
-    let (study, blobs) = (desk.study.clone(), desk.blobs.clone());
+    let blobs = desk.blobs.clone();
     // Holds deletion off until what is made has its record.
     let _hold = desk.blobs.hold(&[]);
     let combining = tokio::task::spawn_blocking(move || {
@@ -98,6 +105,12 @@ async fn do_work(desk: Arc<Desk>, learning: Learning, work: Work) -> Step {
         Err(error) => tracing::info!(%step, %error, "what was combined is not wanted any more"),
     }
     step
+}
+
+fn keep_history(now: &Coordinator, kit: &Kit) {
+    if let Err(error) = super::roster::keep(now, kit) {
+        tracing::error!(%error, "the roster's history is not in the kit; the log has it, and the next start writes it");
+    }
 }
 
 async fn tidy(desk: &Arc<Desk>) {

@@ -1,4 +1,4 @@
-//! `local/approvals.toml` of a site: what people there say of single jobs, by their ids. Neither the coordinator nor `-c` can change it.
+//! `local/approvals.toml` of a site: what people there say of single jobs, by their ids, and of changes of the roster. Neither the coordinator nor `-c` can change it.
 
 use std::collections::BTreeMap;
 
@@ -8,6 +8,7 @@ use super::{Kit, config};
 use crate::error::{Error, Result};
 use crate::files;
 use blindscope_federation::JobId;
+use blindscope_wire::Digest;
 
 const FILE: &str = "approvals.toml";
 const HEAD: &str = "# What people at this site say of single jobs. `blindscope site approve` and `refuse` write it, and the console.\n";
@@ -32,6 +33,9 @@ pub struct Approvals {
     /// Words, by the job's id.
     #[serde(default)]
     job: BTreeMap<String, Approval>,
+    /// Words on changes of the roster, by the digest of the version that follows. They are asked for always.
+    #[serde(default)]
+    roster: BTreeMap<String, Approval>,
 }
 
 /// One word, and when it was said.
@@ -56,7 +60,7 @@ impl Approvals {
 
     /// What stands for a file that cannot be read: nothing was said of any job, and each needs a word.
     pub(crate) fn unread() -> Self {
-        Self { ask: true, job: BTreeMap::new() }
+        Self { ask: true, job: BTreeMap::new(), roster: BTreeMap::new() }
     }
 
     /// What was said of a job.
@@ -67,6 +71,16 @@ impl Approvals {
     /// Says a word on a job, in place of an earlier one.
     pub fn say(&mut self, job: JobId, consent: Consent, at_ms: u64) {
         self.job.insert(job.to_string(), Approval { consent, at_ms });
+    }
+
+    /// What was said of a change of the roster, by the version that follows.
+    pub fn said_of_change(&self, next: &Digest) -> Option<Approval> {
+        self.roster.get(&next.to_string()).copied()
+    }
+
+    /// Says a word on a change of the roster, in place of an earlier one.
+    pub fn say_of_change(&mut self, next: &Digest, consent: Consent, at_ms: u64) {
+        self.roster.insert(next.to_string(), Approval { consent, at_ms });
     }
 
     /// Keeps it in a kit.
@@ -84,7 +98,6 @@ impl Approvals {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use blindscope_wire::Digest;
 
     #[test]
     fn the_last_word_stands_and_survives() {

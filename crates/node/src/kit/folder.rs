@@ -4,7 +4,7 @@
 //! startup/   from the coordinator, the same for ever: study.toml, settings.toml, authority.pem, certificate.pem
 //! local/     made here, never leaves: identity.key, sealing.key, policy.toml (site), authority.key, members.toml (coordinator)
 //! transfer/  on its way in or out: request.toml, results
-//! state/     the database and its blobs: what to back up
+//! state/     the database and its blobs, signed changes of the roster: what to back up
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -107,6 +107,15 @@ impl Kit {
         Ok(Study::new(StudyLiteral::from_toml(&text)?)?)
     }
 
+    /// The study under the newest version of its roster that is known here: each change in `state/roster.jsonl` is signed by a quorum of
+    /// the version before, from `startup/study.toml` on.
+    ///
+    /// # Errors
+    /// As [`Self::study`]; [`Error::Federation`] for a change that is not signed so.
+    pub fn study_now(&self) -> Result<Study> {
+        super::history::read(self, self.study()?)
+    }
+
     /// Its settings, with `overrides`.
     ///
     /// # Errors
@@ -172,15 +181,15 @@ impl Kit {
         };
         let site = study
             .site_named(name)
-            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of the roster"))?;
         let entry = study
             .site(site)
-            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of the roster"))?;
         if entry.identity != self.identity()?.public() {
-            return Err(wrong("local/identity.key", "another key", "the identity that study.toml names"));
+            return Err(wrong("local/identity.key", "another key", "the identity that the roster names"));
         }
         if entry.sealing != self.sealing()?.public() {
-            return Err(wrong("local/sealing.key", "another key", "the sealing key that study.toml names"));
+            return Err(wrong("local/sealing.key", "another key", "the sealing key that the roster names"));
         }
         Ok(site)
     }

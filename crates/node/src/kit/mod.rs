@@ -4,6 +4,7 @@ mod approvals;
 pub mod certificates;
 pub mod config;
 mod folder;
+mod history;
 mod init;
 pub mod preflight;
 pub mod provision;
@@ -12,5 +13,6 @@ mod settings;
 
 pub use approvals::{Approval, Approvals, Consent};
 pub use folder::{Kit, Members, Person};
+pub(crate) use history::{keep, kept};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};

@@ -46,10 +46,13 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
         Hands { at_work: JoinSet::new(), tasks: BTreeMap::new(), put_off: Vec::new(), jobs: runner.jobs };
     let mut dialler = Dialler::new()?;
     while !runner.stop.is_stopped() {
-        let Some(bytes) = next(runner, &mut hands, &mut dialler).await? else { continue };
-        match Task::from_bytes(&bytes) {
-            Ok(task) => hands.take(runner, task, &mut dialler).await,
-            Err(error) => runner.leave(&error, &mut dialler).await?,
+        match next(runner, &mut hands, &mut dialler).await? {
+            Heard::Task(bytes) => match Task::from_bytes(&bytes) {
+                Ok(task) => hands.take(runner, task, &mut dialler).await?,
+                Err(error) => runner.leave(&error, &mut dialler).await?,
+            },
+            Heard::NoTask => hands.see_to_roster(runner, &mut dialler).await?,
+            Heard::Nothing => {}
         }
     }
     // Each notices the stop where it waits.
@@ -59,9 +62,19 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
     Ok(())
 }
 
+/// What became of a poll.
+enum Heard {
+    /// A task's bytes.
+    Task(Bytes),
+    /// The coordinator has none, or people here have said a word: there may be something else.
+    NoTask,
+    /// What is in hand changed first, or the site stops.
+    Nothing,
+}
+
 /// The next task's bytes; nothing where what is in hand changed first.
-async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Option<Bytes>> {
-    let told = serde_json::to_vec(&hands.told(runner)).unwrap_or_default();
+async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Heard> {
+    let told = serde_json::to_vec(&hands.told(runner).await).unwrap_or_default();
     let (room, mut quiet) = (hands.has_room(), false);
     let ask = || {
         let (client, told) = (runner.client.clone(), told.clone());
@@ -70,21 +83,22 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
     let asking = async {
         if room { dialler.until_heard(&runner.stop, ask).await } else { std::future::pending().await }
     };
-    tokio::pin!(asking);
+    let another_word = runner.another_word();
+    tokio::pin!(asking, another_word);
     loop {
         tokio::select! {
             Some(done) = hands.at_work.join_next() => {
                 hands.done(done)?;
-                return Ok(None);
+                // A signature may have waited for that.
+                let signs = hands.tasks.is_empty() && runner.waits_for_hands().await;
+                return Ok(if signs { Heard::NoTask } else { Heard::Nothing });
             }
             heard = &mut asking => {
-                let heard = heard?;
-                if heard.is_some() {
-                    runner.meters.heard();
-                }
-                let Some(Some(bytes)) = heard else { return Ok(None) };
-                return Ok(Some(bytes));
+                let Some(heard) = heard? else { return Ok(Heard::Nothing) };
+                runner.meters.heard();
+                return Ok(heard.map_or(Heard::NoTask, Heard::Task));
             }
+            () = &mut another_word => return Ok(Heard::NoTask),
             () = tokio::time::sleep(QUIET), if !quiet => {
                 quiet = true;
                 // Where nothing is asked soon, what waits for the disk goes there. What that makes superfluous goes after it, not before.
@@ -96,7 +110,7 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
 
 impl Hands {
     /// What is said with a poll: this machine's release, clock, room on the disk; what is in hand.
-    fn told(&self, runner: &Runner) -> Told {
+    async fn told(&self, runner: &Runner) -> Told {
         let free_bytes = rustix::fs::statvfs(runner.kit.state()).ok();
         let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         let (jobs, questions) = (self.count(false) < self.jobs, self.count(true) < QUESTIONS);
@@ -107,6 +121,7 @@ impl Hands {
             busy: self.tasks.keys().chain(&self.put_off).copied().collect(),
             jobs,
             questions,
+            seen: runner.seen().await.map(|next| next.to_string()),
         }
     }
 
@@ -119,20 +134,33 @@ impl Hands {
     }
 
     /// Begins a task, or puts it off where it is one that has to wait.
-    async fn take(&mut self, runner: &Arc<Runner>, task: Task, dialler: &mut Dialler) {
+    async fn take(&mut self, runner: &Arc<Runner>, task: Task, dialler: &mut Dialler) -> Result<()> {
         let (job, values) = (task.step.job, task.values());
+        if task.version > runner.study().await.version() {
+            // What is signed is learned before anything is done under it.
+            self.see_to_roster(runner, dialler).await?;
+        }
         if self.tasks.contains_key(&job) {
             // The coordinator was told; where it asks all the same, not in a circle.
             dialler.pause(&runner.stop).await;
-            return;
+            return Ok(());
         }
         if values.is_some() && self.tasks.values().any(|other| other.values == values) {
             self.put_off.push(job);
-            return;
+            return Ok(());
         }
         self.tasks.insert(job, InHand { is_question: task.spec.kind == JobKind::Question, values });
         let runner = runner.clone();
         self.at_work.spawn(async move { runner.turn(&task).await.map(|()| job) });
+        Ok(())
+    }
+
+    /// Learns the roster. What the coordinator shows of it and nobody has signed is left: it ends no site.
+    async fn see_to_roster(&self, runner: &Runner, dialler: &mut Dialler) -> Result<()> {
+        match runner.see_to_roster(self.tasks.is_empty()).await {
+            Err(error @ (Error::Federation(_) | Error::Roster { .. })) => runner.leave(&error, dialler).await,
+            seen => seen,
+        }
     }
 
     /// A task was done.

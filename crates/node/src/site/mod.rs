@@ -11,6 +11,7 @@ mod dial;
 mod hands;
 mod memory;
 mod meters;
+mod roster;
 mod start;
 mod turn;
 mod work;
@@ -36,7 +37,6 @@ pub type Learning = Arc<dyn Contribution + Send + Sync>;
 
 /// A running site.
 struct Runner {
-    study: Study,
     /// What it remembers, and the disk that it remembers it on.
     memory: Mutex<Memory>,
     /// Held from the judgement of an opening to its answer: each is judged by what the one before has opened.
@@ -56,18 +56,18 @@ struct Runner {
 
 impl Runner {
     /// Says hello, however long it takes to be heard.
-    async fn join(&self) -> Result<()> {
-        let study = self.study.digest();
+    async fn join(&self, study: &Study) -> Result<()> {
+        let digest = study.digest();
         let software = env!("CARGO_PKG_VERSION").to_owned();
         let hello = || {
             let (client, software) = (self.client.clone(), software.clone());
-            async move { client.join(Join { software, study: Some(study) }).await }
+            async move { client.join(Join { software, study: Some(digest) }).await }
         };
         let Some(joined) = Dialler::new()?.until_heard(&self.stop, hello).await? else { return Ok(()) };
         let literal =
             blindscope_federation::StudyLiteral::from_toml(&String::from_utf8_lossy(&joined.study))?;
-        if literal != *self.study.literal() {
-            let expected = self.study.digest().to_string();
+        if literal != *study.literal() {
+            let expected = digest.to_string();
             return Err(Error::OtherStudy { expected, found: literal.name });
         }
         Ok(())

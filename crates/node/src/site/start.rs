@@ -9,12 +9,12 @@ use super::hands;
 use super::memory::Memory;
 use super::meters::Meters;
 use super::{Learning, Runner};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
 use crate::{exposition, files};
-use blindscope_federation::{Coordinator, Site};
+use blindscope_federation::{Coordinator, Site, SiteId, Study};
 use blindscope_store::{Folder, Marks};
-use blindscope_transport::Stop;
+use blindscope_transport::{Client, Stop};
 
 /// Runs the site of a kit until `stop`.
 ///
@@ -42,8 +42,8 @@ pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64,
 /// A site that has said hello.
 async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<Runner> {
     let settings: PartySettings = kit.settings(overrides)?;
-    let study = kit.study()?;
-    let me = kit.site(&study, &settings.name)?;
+    let client = kit.client(&settings.coordinator)?;
+    let (me, study) = enter(kit, &settings.name, &client).await?;
     let policy = kit.policy()?;
     files::folder(&kit.state())?;
     let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
@@ -53,14 +53,13 @@ async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, s
     let meters = Meters::default();
     exposition::expose(settings.metrics.as_deref(), meters.registry(), &stop).await?;
     let runner = Runner {
-        study,
         memory: Mutex::new(Memory::new(site, marks)),
         opening: Mutex::default(),
         blobs,
         signer: Arc::new(kit.identity()?),
         sealing: Arc::new(kit.sealing()?),
         learning,
-        client: kit.client(&settings.coordinator)?,
+        client,
         meters,
         jobs: settings.max_jobs.unwrap_or(Coordinator::MAX_JOBS).max(1) as usize,
         kit: kit.clone(),
@@ -68,6 +67,28 @@ async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, s
     };
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
     runner.tidy().await?;
-    runner.join().await?;
+    runner.join(&study).await?;
+    match runner.see_to_roster(true).await {
+        // A change on its way that nobody has signed ends no site.
+        Err(Error::Federation(error)) => tracing::error!(%error, "what is shown of the roster is left"),
+        seen => seen?,
+    }
     Ok(runner)
+}
+
+/// The study as it is known here, and this site's number in it. A site that joined later is not in `study.toml`: it learns the signed
+/// changes first.
+async fn enter(kit: &Kit, name: &str, client: &Client) -> Result<(SiteId, Study)> {
+    let mut study = kit.study_now()?;
+    if let Err(unknown) = kit.site(&study, name) {
+        // One try: whoever is not of the roster that is known here asks whether there is a newer one.
+        match crate::roster::catch_up(client, kit, study).await {
+            Ok((newer, _, _)) => study = newer,
+            Err(unheard) => {
+                tracing::warn!(%unheard, "the roster in force could not be learned");
+                return Err(unknown);
+            }
+        }
+    }
+    Ok((kit.site(&study, name)?, study))
 }

@@ -51,7 +51,9 @@ impl Runner {
             _ => None,
         };
         let (bundle, checked) = (site.bundle(task), site.has_checked(task));
-        let (study, me, blobs) = (self.study.clone(), site.me(), self.blobs.clone());
+        // A change of the roster that was learned meanwhile is not for a task in hand.
+        let study = site.study().under(task.version)?;
+        let (me, blobs) = (site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
         let (sums, signer, minimum_cohort) =
             (site.sums().clone(), self.signer.clone(), site.minimum_cohort());

@@ -158,6 +158,7 @@ impl Client {
             Command::ListJobs => admin.list_jobs(request).await,
             Command::AbortJob => admin.abort_job(request).await,
             Command::ListSites => admin.list_sites(request).await,
+            Command::Roster => admin.roster(request).await,
             Command::Quotas => admin.quotas(request).await,
         };
         Ok(self.answer(command.name(), answer)?.json)

@@ -176,6 +176,10 @@ impl Admin for Service {
         self.command(Command::ListSites, request).await
     }
 
+    async fn roster(&self, request: Request<Document>) -> Reply<Document> {
+        self.command(Command::Roster, request).await
+    }
+
     async fn quotas(&self, request: Request<Document>) -> Reply<Document> {
         self.command(Command::Quotas, request).await
     }

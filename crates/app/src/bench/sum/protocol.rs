@@ -34,6 +34,7 @@ fn epoch(sites: u16) -> Result<Epoch, Error> {
         colluding_holders: 0,
         minimum_cohort: 2,
         coins: 168,
+        former: Vec::new(),
     };
     Ok(Epoch::new(literal)?)
 }

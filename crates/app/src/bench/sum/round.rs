@@ -67,6 +67,7 @@ impl Cast {
             colluding_holders: 1,
             minimum_cohort: 3,
             coins: 168,
+            former: Vec::new(),
         })?;
         let fixed = FixedPoint::new(1.0, BITS)?;
         let round = SumRound::new(&epoch, JobId(Digest([9; 32])), 0, (VALUES as u64, fixed.max()))?;

@@ -174,6 +174,7 @@ mod tests {
             colluding_holders: 1,
             minimum_cohort: 3,
             coins: 168,
+            former: Vec::new(),
         })
         .unwrap();
         let round = SumRound::new(&epoch, JobId(Digest([1; 32])), 0, (20, 1000)).unwrap();

@@ -8,7 +8,7 @@ use crate::payload::open;
 use crate::payload::round::committee;
 use crate::{Blob, Blobs, Error, Result, SiteId, Step, Study};
 use blindscope_ckks::codec;
-use blindscope_threshold::{Collector, Decryption, Message, Transcript};
+use blindscope_threshold::{Collector, Decryption, Message, PartyId, Transcript};
 use blindscope_wire::Header;
 
 const OPEN: &str = "re-encrypt answer";
@@ -39,7 +39,8 @@ pub(crate) fn open_answers(
         let answer = Decryption::to_asker(&round, &c, index, &asker)?;
         let mut collector = answer.collector(&members);
         for (site, input) in &mut inputs {
-            let absorbed = absorb(&round, &mut collector, *site, input);
+            let party = study.party(OPEN, *site)?;
+            let absorbed = absorb(&round, &mut collector, party, input);
             absorbed.map_err(|e| match e {
                 Error::Io { .. } => e,
                 e => Error::Payload { op: OPEN, site: *site, source: Box::new(e) },
@@ -51,12 +52,12 @@ pub(crate) fn open_answers(
     Ok(())
 }
 
-fn absorb(round: &Transcript, collector: &mut Collector, site: SiteId, input: &mut dyn Read) -> Result<()> {
+fn absorb(round: &Transcript, collector: &mut Collector, party: PartyId, input: &mut dyn Read) -> Result<()> {
     let mut bytes = vec![0; Header::LEN + collector.shape().payload_len()];
     input.read_exact(&mut bytes).map_err(Error::io(OPEN))?;
     let message = Message::from_bytes(&bytes, round, collector.shape())?;
-    if message.party() != site.party() {
-        let (op, party) = (OPEN, site.party());
+    if message.party() != party {
+        let op = OPEN;
         return Err(blindscope_threshold::Error::NotInCommittee { op, party }.into());
     }
     Ok(collector.absorb(&message)?)

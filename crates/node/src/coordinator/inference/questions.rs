@@ -64,8 +64,8 @@ impl Questions {
         let plan = offered.plan.to_bytes().map_err(|e| refusal::internal(&e))?;
         let plan = String::from_utf8(plan).map_err(|e| refusal::internal(&e))?;
         let (public_key, ceremony, head) = (offered.public_key, offered.key, offered.head);
-        let count = payload::holding(&desk.study).map_err(|e| no_head(job, &e.to_string()))?.holders();
-        let holders = desk.presences.newest(&desk.study, count);
+        let count = payload::holding(now.study()).map_err(|e| no_head(job, &e.to_string()))?.holders();
+        let holders = desk.presences.newest(now.study(), count);
         json(&EncryptedOffer { plan, public_key, ceremony, confirmed: now.confirmed(), head, holders })
     }
 
@@ -81,7 +81,7 @@ impl Questions {
         let offered = this.offered(desk, &desk.now(), oracle, job)?;
         in_batch(&offered.plan, tokens)?;
         let pieces = offered.plan.pieces(tokens) as u32;
-        let lengths = payload::question_lengths(&desk.study, &offered.circuit, pieces);
+        let lengths = payload::question_lengths(desk.now().study(), &offered.circuit, pieces);
         let lengths = lengths.map_err(|e| no_head(job, &e.to_string()))?;
         exact("infer", lengths.iter().sum(), upload.len)?;
         this.few_enough(&desk.now(), peer, oracle.questions_each())?;
@@ -180,13 +180,13 @@ impl Intake<Source> for Asking {
     fn finish(self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
             let (desk, questions, peer) = (self.desk.clone(), self.questions.clone(), self.peer.id);
-            let line = line_of(&desk.study, peer);
+            let line = line_of(desk.now().study(), peer);
             // A task of its own: a call that is cut must not let a blob be deleted between its arrival and its job's record.
             let asking = tokio::spawn(async move {
                 let _hold = desk.blobs.hold(&[]);
                 let keeping = tokio::task::spawn_blocking(move || self.keep());
                 let spec = keeping.await.map_err(|e| refusal::internal(&e))??;
-                let sizes = Sizes::of(&desk.study, &spec).map_err(|e| bad(&e))?;
+                let sizes = Sizes::of(desk.now().study(), &spec).map_err(|e| bad(&e))?;
                 let done = desk.handle(Input::Ask { spec, sizes, line }).await?;
                 done.job.ok_or_else(|| refusal::internal(&"a question without a job"))
             });

@@ -70,7 +70,7 @@ impl State {
     }
 
     fn write_sites(&self, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
-        let sites = self.0.presences.views(&self.0.study);
+        let sites = self.0.presences.views(self.0.now().study());
         let heard = sites.iter().filter_map(|site| Some((site, site.silent_ms?)));
         let silent = heard.map(|(site, ms)| (OfSite { site: site.name.clone() }, ms / 1000));
         let help = "Seconds since a site was last heard; no line where it was not since the start";

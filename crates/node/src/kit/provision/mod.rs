@@ -4,6 +4,7 @@
 //! ([`found`]). on one machine, for a first try, [`all_local`] does both in one step.
 
 mod checked;
+mod later;
 mod project;
 mod write;
 
@@ -17,9 +18,9 @@ use crate::files;
 use crate::kit::certificates::{self, Authority, Request, Role, Usage};
 use crate::kit::{Kit, Members, Person};
 use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
-use blindscope_wire::Digest;
 
 pub(crate) use checked::name as check_name;
+pub use later::later;
 pub use project::{Parties, Project};
 pub(crate) use write::toml as settings_text;
 
@@ -106,20 +107,24 @@ pub fn all_local(project: &Project, out: &Path, now_ms: u64, rng: &mut impl Cryp
 /// Signs one request with a coordinator's authority: a renewal, or a new administrator or asker, who is admitted with it.
 /// Returns the certificate, PEM.
 ///
-/// A site that the study does not name is refused: a study's sites are for good.
+/// A site that the roster in force does not name is refused: a signed change lets it in first.
 ///
 /// # Errors
 /// [`Error::Unknown`] for a site that the study does not name, or names with other keys; [`Error::File`] or
 /// [`Error::Certificate`] where the kit has no authority that can be used.
 pub fn sign(coordinator: &Kit, request: &Request, days: u32, now_ms: u64) -> Result<String> {
-    let study = coordinator.study()?;
+    let study = coordinator.study_now()?;
     let entry = study.site_named(&request.name).and_then(|site| study.site(site));
     if request.role == Role::Site {
         let known = entry
             .is_some_and(|e| e.identity == request.identity && Some(&e.sealing) == request.sealing.as_ref());
         if !known {
             let (what, name) = ("site of the study", request.name.clone());
-            return Err(Error::Unknown { what, name, repair: "found a new study with this site's request" });
+            return Err(Error::Unknown {
+                what,
+                name,
+                repair: "let a change of the roster name its keys first: `blindscope study change`",
+            });
         }
     } else {
         admit(coordinator, request)?;
@@ -168,13 +173,6 @@ fn authority(kit: &Kit, study: &str, now_ms: u64, rng: &mut impl CryptoRng) -> R
         return Authority::open(study, &certificate, &key);
     }
     Authority::create(study, &IdentityKey::generate(rng), &certificate, &key, now_ms)
-}
-
-/// What two people compare of a digest: 128 bits, in eight groups of four hexadecimal digits.
-pub fn fingerprint(digest: &Digest) -> String {
-    let text = digest.to_string();
-    let groups: Vec<&str> = (0..8).filter_map(|i| text.get(4 * i..4 * i + 4)).collect();
-    groups.join("-")
 }
 
 /// The identity of a coordinator's kit, for a check that it is the study's.

@@ -54,7 +54,7 @@ impl Write<'_> {
         self.startup(kit, &certificate, &settings)?;
         let policy = kit.local("policy.toml");
         if request.role == Role::Site && !policy.exists() {
-            files::write(&policy, self.policy()?.as_bytes())?;
+            files::write(&policy, self::policy(self.study)?.as_bytes())?;
         }
         Ok(())
     }
@@ -66,23 +66,23 @@ impl Write<'_> {
         let path = kit.startup("settings.toml");
         files::write(&path, toml(&path, settings)?.as_bytes())
     }
+}
 
-    /// A proposal that lets the study's own jobs through; the site reads it and makes it its own.
-    fn policy(&self) -> Result<String> {
-        let literal = self.study.literal();
-        let policy = Policy {
-            minimum_cohort: literal.minimum_cohort,
-            backbone: literal.backbone,
-            jobs: JobKind::ALL.to_vec(),
-            maximum_decryptions: literal.decryptions,
-            maximum_rounds: 1000,
-            max_epsilon: None,
-            max_delta: None,
-            lifetime_epsilon: None,
-            privacy_unit: None,
-        };
-        Ok(format!("{POLICY_HEAD}{}", policy.to_toml()?))
-    }
+/// A proposal that lets the study's own jobs through; the site reads it and makes it its own.
+pub(super) fn policy(study: &Study) -> Result<String> {
+    let literal = study.literal();
+    let policy = Policy {
+        minimum_cohort: literal.minimum_cohort,
+        backbone: literal.backbone,
+        jobs: JobKind::ALL.to_vec(),
+        maximum_decryptions: literal.decryptions,
+        maximum_rounds: 1000,
+        max_epsilon: None,
+        max_delta: None,
+        lifetime_epsilon: None,
+        privacy_unit: None,
+    };
+    Ok(format!("{POLICY_HEAD}{}", policy.to_toml()?))
 }
 
 const POLICY_HEAD: &str = "\
