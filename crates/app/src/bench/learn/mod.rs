@@ -6,7 +6,7 @@ mod rows;
 
 use std::path::Path;
 
-use self::round::learned;
+pub(super) use self::round::learned;
 use self::rows::{Answers, SITES, folds, leaky, sites, tokens};
 use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
