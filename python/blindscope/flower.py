@@ -8,8 +8,8 @@ Server:
 
     strategy = blindscope.flower.Encrypted(FedAvg(), roster="roster.json", clip=1.0)
 
-A round has four messages a site: training with the upload, findings, agreement, opening. The server sees ciphertexts, and the sum that
-enough sites agreed to open. Flower carries bytes; what may be said when is decided at the sites, on their disks.
+A round has three messages a site: training with the upload, agreement, opening. The server sees ciphertexts, and the sum that enough
+sites agreed to open. Flower carries bytes; what may be said when is decided at the sites, on their disks.
 """
 
 from __future__ import annotations
@@ -25,12 +25,13 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.common.logger import log
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import FedAvg, FedAdagrad, FedAdam, FedAvgM, FedProx, FedYogi
+from flwr.serverapp.strategy import FedAvg, FedAdagrad, FedAdam, FedAvgM, FedProx, FedYogi, Result
 from flwr.serverapp.strategy.strategy import Strategy
 
 from . import Roster, SumServer, SumSite
+from ._prompt import Prompt
 from .errors import BlindscopeError, SumError
-from .rounds import Blobs, answer, finish
+from .rounds import Blobs, Course, answer
 from .updates import Coding, UpdateCodec
 
 # Under this name stand our records in Flower's messages.
@@ -70,15 +71,24 @@ def mod(site: str, roster: str, *, weighted_by_key: str = "num-examples") -> Cal
         ours = SumSite(folder, Roster.from_bytes(Path(roster.format_map(fields)).read_bytes()))
         if asked["step"] == "upload":
             reply = _upload(ours, asked, message, context, call_next, weighted_by_key)
+        elif asked["step"] == "evaluate":
+            call_next(_without_ours(message), context)
+            reply = RecordDict()
         else:
             names = ("headers", "bundle", "commitment", "bodies", "body", "agreements", "vouches")
             blobs = {name: _blobs(message.content, name) for name in names}
             said = answer(ours, _spec(asked), str(asked["step"]), blobs, asked.get("of"))
-            reply = _with_blobs(RecordDict(), answer=[said])
+            reply = _with_blobs(RecordDict(), answer=said)
         reply[KEY] = ConfigRecord({"site": ours.number})
         return Message(reply, reply_to=message)
 
     return encrypted
+
+
+def _without_ours(message: Message) -> Message:
+    """The message as the app knows it."""
+    message.content = RecordDict({name: record for name, record in message.content.items() if name != KEY})
+    return message
 
 
 def _spec(asked: ConfigRecord) -> dict:
@@ -93,9 +103,7 @@ def _upload(ours: SumSite, asked: ConfigRecord, message: Message, context: Any, 
         raise SumError("the server's round and its codec do not agree")
     # Training may change what it was given.
     start = [[np.array(a.numpy()) for a in record.values()] for record in message.content.array_records.values()]
-    told = RecordDict({name: record for name, record in message.content.items() if name != KEY})
-    message.content = told
-    answer = call_next(message, context)
+    answer = call_next(_without_ours(message), context)
     if answer.has_error():
         return RecordDict()
     trained = [a.numpy() for record in answer.content.array_records.values() for a in record.values()]
@@ -135,10 +143,15 @@ class Encrypted(Strategy):
         self.clip, self.bits, self.timeout = clip, bits, timeout
         metrics = {MessageType.TRAIN: train_metrics, MessageType.EVALUATE: evaluate_metrics}
         self._coding = {kind: Coding(clip, bits, most_examples, tuple(names)) for kind, names in metrics.items()}
+        self.course = Course(lambda text: log(WARNING, "%s", text))
         self.run = uuid.uuid4().hex
         self._grid: Optional[Grid] = None
         self._arrays: Optional[ArrayRecord] = None
         self._asked: dict[str, tuple[dict, UpdateCodec]] = {}
+
+    def start(self, grid: Grid, *arguments: Any, **more: Any) -> Result:
+        """All rounds, as Flower's own `start`."""
+        return super().start(Prompt(grid), *arguments, **more)
 
     def summary(self) -> None:
         """Log what is averaged how."""
@@ -152,9 +165,12 @@ class Encrypted(Strategy):
         return self._asking(MessageType.TRAIN, server_round, shapes, self.inner.configure_train(server_round, arrays, config, grid))
 
     def configure_evaluate(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:
-        """Likewise; what comes back is metrics alone."""
+        """Likewise; what comes back is metrics alone. Where none are to be averaged the apps evaluate, and nothing comes back."""
         self._grid = grid
-        return self._asking(MessageType.EVALUATE, server_round, (), self.inner.configure_evaluate(server_round, arrays, config, grid))
+        messages = self.inner.configure_evaluate(server_round, arrays, config, grid)
+        if not self._coding[MessageType.EVALUATE].metrics:
+            return [_carrying(message, {"step": "evaluate"}) for message in messages]
+        return self._asking(MessageType.EVALUATE, server_round, (), messages)
 
     def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """The inner strategy's step on the mean update."""
@@ -170,7 +186,7 @@ class Encrypted(Strategy):
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Means of metrics."""
         replies = list(replies)
-        mean = self._sum(MessageType.EVALUATE, replies)
+        mean = self._sum(MessageType.EVALUATE, replies) if self._coding[MessageType.EVALUATE].metrics else None
         if mean is None:
             return None
         content = RecordDict({"metrics": self._metrics(mean)})
@@ -184,14 +200,8 @@ class Encrypted(Strategy):
         codec = self._coding[kind].codec(shapes)
         spec = {"job": f"{self.run}/{kind}", "number": number, "values": codec.values, "max": codec.max}
         self._asked[kind] = (spec, codec)
-        asking = []
-        for message in messages:
-            # Messages of a strategy share their content.
-            content = RecordDict(dict(message.content.items()))
-            content[KEY] = ConfigRecord({**spec, "step": "upload", "codec": json.dumps(codec.to_dict())})
-            message.content = content
-            asking.append(message)
-        return asking
+        asked = {**spec, "step": "upload", "codec": json.dumps(codec.to_dict())}
+        return [_carrying(message, asked) for message in messages]
 
     def _sum(self, kind: str, replies: list[Message]) -> Any:
         """The mean of a round; nothing, and a word in the log, if it is lost."""
@@ -208,6 +218,12 @@ class Encrypted(Strategy):
             return None
 
 
+def _carrying(message: Message, asked: dict) -> Message:
+    """A strategy's message with a record of ours; messages of a strategy share their content."""
+    message.content = RecordDict({**message.content, KEY: ConfigRecord(asked)})
+    return message
+
+
 def _moved(before: np.ndarray, change: np.ndarray) -> np.ndarray:
     return (before.astype(np.float64) + change).astype(before.dtype).reshape(before.shape)
 
@@ -218,30 +234,32 @@ class _Round:
     def __init__(self, strategy: Encrypted, spec: dict):
         if strategy._grid is None:
             raise SumError("no round was configured")
-        self.grid, self.timeout, self.spec = strategy._grid, strategy.timeout, spec
-        self.server = SumServer(strategy.roster, spec)
+        self.grid, self.timeout, self.spec = Prompt(strategy._grid), strategy.timeout, spec
+        self.server, self.course = SumServer(strategy.roster, spec), strategy.course
         self.nodes: dict[int, int] = {}
 
     def run(self, replies: list[Message]) -> tuple[np.ndarray, list[int]]:
-        for site, node, upload in self._read(replies, "upload"):
+        for site, node, blobs in self._read(replies, "upload"):
             try:
-                self.server.take(site, upload)
+                if len(blobs) != 1:
+                    raise SumError(f"{len(blobs)} byte strings, one is expected")
+                self.server.take(site, blobs[0])
                 self.nodes[site] = node
             except BlindscopeError as wrong:
                 log(WARNING, "node %s: its upload cannot be used: %s", node, wrong)
-        return finish(self.server, self._ask, lambda text: log(WARNING, "%s", text))
+        return self.course.finish(self.server, self._ask)
 
-    def _ask(self, step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[bytes]:
+    def _ask(self, step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[list]:
         messages = []
         for site, blobs in told.items():
             content = _with_blobs(RecordDict(), **blobs)
             content[KEY] = ConfigRecord({**self.spec, "step": step, **({} if of is None else {"of": of})})
             messages.append(Message(content, dst_node_id=self.nodes[site], message_type=MessageType.TRAIN))
-        for _, _, said in self._read(self.grid.send_and_receive(messages, timeout=self.timeout), "answer"):
+        for _, _, said in self._read(self.grid.replies(messages, self.timeout), "answer"):
             yield said
 
-    def _read(self, replies: Iterable[Message], name: str) -> Iterable[tuple[int, int, bytes]]:
-        """Site, node and byte string of each reply; one that has none is left out, with a word."""
+    def _read(self, replies: Iterable[Message], name: str) -> Iterable[tuple[int, int, list]]:
+        """Site, node and byte strings of each reply; one that has none is left out, with a word."""
         for reply in replies:
             node = reply.metadata.src_node_id
             if reply.has_error():
@@ -249,7 +267,7 @@ class _Round:
                 continue
             blobs, config = _blobs(reply.content, name), reply.content.config_records.get(KEY, {})
             site = config.get("site")
-            if len(blobs) != 1 or not isinstance(site, int) or not 0 <= site < 2**16:
+            if not blobs or not isinstance(site, int) or not 0 <= site < 2**16:
                 log(WARNING, "node %s: its reply has no `%s` of a site", node, name)
                 continue
-            yield site, node, blobs[0]
+            yield site, node, blobs

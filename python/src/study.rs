@@ -144,8 +144,7 @@ impl NativeStudy {
 
     /// Fetch the result of a job that is done into a file: there in whole, its digest checked, or not at all. Returns its length.
     fn download(&self, py: Python<'_>, job: &str, path: PathBuf) -> PyResult<u64> {
-        let found =
-            self.admin(py, Watch::new(None), async |admin, _| admin.download_to(job, &path).await)?;
+        let found = self.admin(py, Watch::new(None), async |admin, _| admin.download_to(job, &path).await)?;
         Ok(found.result.len)
     }
 
