@@ -56,6 +56,8 @@ impl std::fmt::Debug for SecretSeed {
 
 /// Bits a side of the centred binomial: variance 21/2, so `σ = 3.24`.
 const BINOMIAL_BITS: u32 = 21;
+/// Coins of one draw of [`error`]: both sides together.
+pub const ERROR_COINS: u32 = 2 * BINOMIAL_BITS;
 /// Standard deviation of [`error`], `sqrt(21/2)`.
 pub const ERROR_STD: f64 = 3.240_370_349_203_93;
 /// Largest size of a coefficient of [`error`].
@@ -170,6 +172,11 @@ fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u6
             *o = f(u64::from_le_bytes(word));
         }
     }
+}
+
+/// Standard deviation of a centred binomial of so many coins, `√(coins/4)`: of [`error`] with [`ERROR_COINS`].
+pub fn binomial_std(coins: u32) -> f64 {
+    (f64::from(coins) / 4.0).sqrt()
 }
 
 /// Centred binomial coefficients: the difference of two counts of ones among 21 bits.

@@ -193,6 +193,7 @@ fn error_and_ternary_have_their_moments_and_bounds() {
     println!("error: mean {mean:.4}, variance {variance:.4}");
     assert!(mean.abs() < 0.04 && (variance - 10.5).abs() < 0.15);
     assert!((variance.sqrt() - sample::ERROR_STD).abs() < 0.03);
+    assert!((sample::binomial_std(sample::ERROR_COINS) - sample::ERROR_STD).abs() < 1e-14);
     assert!(e.iter().all(|v| v.abs() <= sample::ERROR_BOUND));
     let mut s = vec![0; 1 << 18];
     sample::ternary(&mut rng, &mut s);
