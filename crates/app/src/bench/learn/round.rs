@@ -11,7 +11,7 @@ use blindscope_learn::jobs::{CoordinatorLearner, Model, SiteLearner};
 use blindscope_wire::{Digest, Hasher};
 
 /// Sites that may collude: noise of the others has to be enough.
-const COLLUDERS: u32 = 1;
+pub(super) const COLLUDERS: u32 = 1;
 
 /// What a job over these sites ends in. `seed` stands for the sites' secrets.
 pub(in crate::bench) fn learned(spec: &JobSpec, sites: &[SiteLearner], seed: u64) -> Result<Model> {
@@ -48,7 +48,7 @@ fn plan(spec: &JobSpec, sites: usize) -> Result<Plan> {
     })?)
 }
 
-fn secret(seed: u64, site: usize) -> [u8; 32] {
+pub(super) fn secret(seed: u64, site: usize) -> [u8; 32] {
     Hasher::new("blindscope/bench/learn/secret/v1").absorb_u64(seed).absorb_u64(site as u64).finish().0
 }
 
