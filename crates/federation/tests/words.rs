@@ -78,10 +78,10 @@ fn who_approves_and_does_not_sign_is_named() {
     let mut desk = Desk::new(&fixture);
     let join = joining(&fixture.study);
     propose(&mut desk, &join);
+    say(&mut desk, Says::Refuse, 3, &join).unwrap();
     for site in 0..3 {
         say(&mut desk, Says::Approve, site, &join).unwrap();
     }
-    say(&mut desk, Says::Refuse, 3, &join).unwrap();
     for site in 0..2 {
         say(&mut desk, Says::Sign, site, &join).unwrap();
     }
