@@ -14,6 +14,8 @@ sites agreed to open. Flower carries bytes; what may be said when is decided at 
 
 from __future__ import annotations
 
+import collections
+import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -174,23 +176,24 @@ class Encrypted(Strategy):
 
     def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """The inner strategy's step on the mean update."""
-        replies = list(replies)
-        mean = self._sum(MessageType.TRAIN, replies)
-        if mean is None or self._arrays is None:
+        mean, any_reply = self._sum(MessageType.TRAIN, replies)
+        if mean is None or any_reply is None or self._arrays is None:
             return None, None
         pairs = zip(self._arrays.items(), mean.arrays)
         arrays = {key: Array(_moved(np.asarray(a.numpy()), change)) for (key, a), change in pairs}
         content = RecordDict({self.inner.arrayrecord_key: ArrayRecord(arrays), "metrics": self._metrics(mean)})
-        return self.inner.aggregate_train(server_round, [Message(content, reply_to=replies[0])])
+        return self.inner.aggregate_train(server_round, [Message(content, reply_to=any_reply)])
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Means of metrics."""
-        replies = list(replies)
-        mean = self._sum(MessageType.EVALUATE, replies) if self._coding[MessageType.EVALUATE].metrics else None
-        if mean is None:
+        if not self._coding[MessageType.EVALUATE].metrics:
+            collections.deque(replies, maxlen=0)
+            return None
+        mean, any_reply = self._sum(MessageType.EVALUATE, replies)
+        if mean is None or any_reply is None:
             return None
         content = RecordDict({"metrics": self._metrics(mean)})
-        return self.inner.aggregate_evaluate(server_round, [Message(content, reply_to=replies[0])])
+        return self.inner.aggregate_evaluate(server_round, [Message(content, reply_to=any_reply)])
 
     def _metrics(self, mean: Any) -> MetricRecord:
         told = {self.inner.weighted_by_key: mean.examples, "clipped": mean.clipped, "sites": float(mean.sites)}
@@ -203,19 +206,22 @@ class Encrypted(Strategy):
         asked = {**spec, "step": "upload", "codec": json.dumps(codec.to_dict())}
         return [_carrying(message, asked) for message in messages]
 
-    def _sum(self, kind: str, replies: list[Message]) -> Any:
-        """The mean of a round; nothing, and a word in the log, if it is lost."""
-        if not replies:
-            return None
+    def _sum(self, kind: str, replies: Iterable[Message]) -> tuple[Any, Optional[Message]]:
+        """The mean of a round, and a reply; nothing, and a word in the log, if it is lost."""
+        replies = iter(replies)
+        first = next(replies, None)
+        if first is None:
+            return None, None
         spec, codec = self._asked[kind]
         try:
-            sums, sites = _Round(self, spec).run(replies)
+            # Uploads are read while others are still made.
+            sums, sites = _Round(self, spec).run(itertools.chain([first], replies))
             mean = codec.decode(sums, len(sites))
             self._coding[kind].learn(mean)
-            return mean
+            return mean, first
         except BlindscopeError as lost:
             log(WARNING, "round %s of %s is lost: %s", spec["number"], kind, lost)
-            return None
+            return None, first
 
 
 def _carrying(message: Message, asked: dict) -> Message:
@@ -238,7 +244,7 @@ class _Round:
         self.server, self.course = SumServer(strategy.roster, spec), strategy.course
         self.nodes: dict[int, int] = {}
 
-    def run(self, replies: list[Message]) -> tuple[np.ndarray, list[int]]:
+    def run(self, replies: Iterable[Message]) -> tuple[np.ndarray, list[int]]:
         for site, node, blobs in self._read(replies, "upload"):
             try:
                 if len(blobs) != 1:
@@ -255,7 +261,7 @@ class _Round:
             content = _with_blobs(RecordDict(), **blobs)
             content[KEY] = ConfigRecord({**self.spec, "step": step, **({} if of is None else {"of": of})})
             messages.append(Message(content, dst_node_id=self.nodes[site], message_type=MessageType.TRAIN))
-        for _, _, said in self._read(self.grid.replies(messages, self.timeout), "answer"):
+        for _, _, said in self._read(self.grid.send_and_receive(messages, timeout=self.timeout), "answer"):
             yield said
 
     def _read(self, replies: Iterable[Message], name: str) -> Iterable[tuple[int, int, list]]:

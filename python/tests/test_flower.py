@@ -161,7 +161,7 @@ class AskingTwice(Encrypted):
 
     def aggregate_train(self, server_round, replies):
         replies = list(replies)
-        AskingTwice.sums = [self._sum(MessageType.TRAIN, some) for some in (replies[:-1], replies)]
+        AskingTwice.sums = [self._sum(MessageType.TRAIN, some)[0] for some in (replies[:-1], replies)]
         return None, None
 
 
