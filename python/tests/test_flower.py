@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("flwr", reason="flwr is not installed; pip install 'flwr[simulation]==1.42.0'")
-pytest.importorskip("ray", reason="ray is not installed; pip install 'flwr[simulation]==1.42.0'")
+ray = pytest.importorskip("ray", reason="ray is not installed; pip install 'flwr[simulation]==1.42.0'")
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict  # noqa: E402
 from flwr.serverapp import Grid, ServerApp  # noqa: E402
@@ -33,6 +33,15 @@ def enrolled(folder, sites):
     roster = Roster.of(entries, study="flower", threshold=2, colluders=1)
     (folder / "roster.json").write_bytes(roster.to_bytes())
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_cluster():
+    """Flower starts Ray for each run and ends it, which takes longer than a run; here it stays."""
+    end, ray.shutdown = ray.shutdown, lambda: None
+    yield
+    ray.shutdown = end
+    end()
 
 
 @pytest.fixture(scope="module")
