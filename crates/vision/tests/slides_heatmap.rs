@@ -1,4 +1,4 @@
-//! Predictions drawn on a slide: the right tiles in the right colour, polygons that QuPath reads, one answer a slide.
+//! Predictions drawn on a slide: the right tiles in the right colour, polygons that `QuPath` reads, one answer a slide.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 #[path = "common/mod.rs"]

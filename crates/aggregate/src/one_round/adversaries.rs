@@ -52,7 +52,9 @@ impl Cast {
         let values: Vec<u64> = (0..VALUES).map(|_| rng.next_u64() % (MAX + 1)).collect();
         let plan = &self.plan;
         let mut named = ValuesDigest::new(plan);
-        values.iter().for_each(|&v| named.push(v));
+        for value in values {
+            named.push(*value);
+        }
         let named = named.finish();
         let mut by = SiteRound::new(plan, self.round, &[site as u8; 32], &[9; 32], &named);
         change(site, &mut by.key);
@@ -88,7 +90,9 @@ impl Cast {
         let (layout, q) = (self.plan.layout(), self.plan.tables().modulus[0]);
         let mut out = body_head(&self.plan);
         let mut packer = Packer::new(&mut out, layout.body_bits());
-        coefficients.iter().for_each(|c| packer.push(&[(c % q) >> layout.dropped]));
+        for c in coefficients {
+            packer.push(&[(c % q) >> layout.dropped]);
+        }
         packer.finish();
         out
     }
@@ -106,20 +110,26 @@ impl Cast {
             out.iter_mut().zip(other).for_each(|(o, c)| *o = (*o + q - c % q) % q);
         }
         let floored = 1 << self.plan.layout().dropped;
-        out.iter_mut().for_each(|o| *o = (*o + q - floored) % q);
+        for o in &mut out {
+            *o = (*o + q - floored) % q;
+        }
         self.body(&out)
     }
 
     fn opening(&self, holder: u32) -> PartSum {
         let mut sum = PartSum::new(&self.plan, holder);
-        self.parts.iter().for_each(|site| sum.add(&self.plan, &self.part(&site[holder as usize])));
+        for site in &self.parts {
+            sum.add(&self.plan, &self.part(&site[holder as usize]));
+        }
         sum
     }
 
     fn part(&self, numbers: &[u64]) -> Part {
         let mut bytes = Vec::new();
         let mut packer = Packer::new(&mut bytes, self.plan.prime().bits());
-        numbers.iter().for_each(|x| packer.push(&[*x]));
+        for x in numbers {
+            packer.push(&[*x]);
+        }
         packer.finish();
         Part::from_bytes(&self.plan, &bytes).unwrap()
     }
@@ -205,7 +215,7 @@ fn keys_out_of_range_open_nothing() {
         let p = Cast::new((5, 3), 0, |_, _| {}).plan.prime().value() as i64;
         Cast::new((5, 3), 4, |site, key| {
             if site == 2 {
-                change(key, p)
+                change(key, p);
             }
         })
     };

@@ -244,7 +244,9 @@ mod tests {
             return Err("variance");
         }
         let mut seen = vec![0u64; coins as usize + 1];
-        numbers.iter().for_each(|v| seen[(v + half) as usize] += 1);
+        for v in numbers {
+            seen[(v + half) as usize] += 1;
+        }
         let (mut chance, mut chi, mut cells) = ((-f64::from(coins)).exp2(), 0.0, 0.0);
         for (k, &seen) in seen.iter().enumerate() {
             let expected = chance * count;

@@ -159,7 +159,9 @@ impl DicomLevel<'_> {
         let mut out = self.header(frames.len() as u64);
         out.extend([0xe0, 0x7f, 0x10, 0x00, b'O', b'B', 0, 0, 0xff, 0xff, 0xff, 0xff]);
         out.extend(item(&[]));
-        frames.iter().for_each(|frame| out.extend(item(frame)));
+        for frame in frames {
+            out.extend(item(frame));
+        }
         out.extend([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]);
         out
     }
@@ -210,10 +212,10 @@ fn text(value: &str) -> Vec<u8> {
 }
 
 /// One element, explicit little endian.
-fn element(group: u16, number: u16, kind: &[u8; 2], value: &[u8]) -> Vec<u8> {
+fn element(group: u16, number: u16, kind: &[u8], value: &[u8]) -> Vec<u8> {
     let mut out = [group.to_le_bytes(), number.to_le_bytes()].concat();
     out.extend(kind);
-    if matches!(kind, b"OB" | b"SQ") {
+    if matches!(kind, [b'O', b'B'] | [b'S', b'Q']) {
         out.extend([0, 0]);
         out.extend((value.len() as u32).to_le_bytes());
     } else {

@@ -129,7 +129,7 @@ fn tokens(data: &Path, model: &Vit, most: usize) -> Result<Features> {
 /// Slides of real tiles; every other one has a tumour.
 fn slides(tiles: &Features, count: usize, held_out: bool, rng: &mut ChaCha12Rng) -> Result<Examples> {
     let labels = tiles.known_labels()?;
-    let side = (0..tiles.len()).filter(|row| (tiles.groups[*row] % HELD_OUT == 0) == held_out);
+    let side = (0..tiles.len()).filter(|row| tiles.groups[*row].is_multiple_of(HELD_OUT) == held_out);
     let benign = |row: &usize| tiles.classes[labels[*row]] == "lung_n";
     let (mut benign, mut tumour): (Vec<usize>, Vec<usize>) = side.partition(benign);
     let (mut rows, mut out) = (Vec::new(), Examples::default());
