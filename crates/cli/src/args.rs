@@ -114,7 +114,7 @@ pub(crate) struct BenchOptions {
     /// Of the audit, a folder for finished stages, from which a stopped bench goes on. It will hold patients' images.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
-    /// Of slides, draw those that attention learns from out of all tiles; out of two of each group unless given.
+    /// Of slides, train attention on five draws out of all tiles, which takes minutes more; on one, out of two of each group, unless given.
     #[arg(long)]
     pub(crate) whole: bool,
     /// Leave the peers out.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
-use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report, SlidesBench};
+use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Part, Peers, Report, SlidesBench};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
@@ -63,9 +63,14 @@ fn slides(options: &BenchOptions, peers: &Peers) -> anyhow::Result<Report> {
         whole: options.whole,
     };
     let start = Instant::now();
-    let mut part = |done: u64, of: u64, what: &str| {
+    let mut part = |part: &Part<'_>| {
+        let (seconds, Part { done, of, next, figures }) = (start.elapsed().as_secs_f64(), part);
+        let mut err = io::stderr().lock();
         // A closed terminal must not end a measurement.
-        let _ = writeln!(io::stderr(), "[{:>4.0} s] {done} of {of}: {what}", start.elapsed().as_secs_f64());
+        for figure in *figures {
+            let _ = row(&mut err, figure);
+        }
+        let _ = writeln!(err, "[{seconds:>4.0} s] {done} of {of}: {next}");
     };
     Ok(bench::slides(&plan, peers, &mut part)?)
 }

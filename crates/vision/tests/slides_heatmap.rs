@@ -36,6 +36,7 @@ fn tiles_are_shaded_where_they_lie_and_as_sure_as_they_are() {
     ];
     let [png, geojson] = draw_predictions(&record, &tiles, &classes(), &folder.join("drawn")).unwrap();
     let picture = tile::decode(&std::fs::read(png).unwrap(), Limits::default()).unwrap();
+    assert!(picture.width >= 800, "a picture of {} pixels is a stamp", picture.width);
     let scale = 2048 / picture.width as u64;
     assert_eq!(picture.height as u64, 1024 / scale);
     // The middle of a tile, so that no edge is looked at.

@@ -24,7 +24,7 @@ pub use audit::AuditBench;
 pub use blindscope_ring::Arithmetic;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
-pub use slides::{OnPart, SlidesBench};
+pub use slides::{OnPart, Part, SlidesBench};
 
 use std::path::Path;
 

@@ -14,7 +14,7 @@ use rand::seq::SliceRandom as _;
 use super::super::learn::learned;
 use super::super::{Better, Error, Figure, Report};
 use super::AREA;
-use blindscope_federation::JobKind;
+use blindscope_federation::{JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
     AttentionSettings, EpochFigures, Examples, Model, SiteData, SiteLearner, StatisticsSettings, clear_twin,
@@ -34,19 +34,20 @@ const TILES: usize = 16;
 /// Those of a tumour, in a slide that has one.
 const OF_TUMOUR: usize = 2;
 /// Slides to learn from, and slides that are held out.
-const SLIDES: [usize; 2] = [300, 200];
+const SLIDES: [usize; 2] = [200, 200];
 /// One group of so many is held out.
 const HELD_OUT: usize = 4;
-/// Draws of slides; the first is learned under encryption.
-const DRAWS: u64 = 3;
-/// Tiles of each group, unless all are asked for.
-const OF_GROUP: usize = 2;
+/// Draws of slides, of which the first is learned under encryption, and tiles of each group: as a rule, and where all is asked for.
+const DRAWS: [u64; 2] = [1, 5];
+const OF_GROUP: [usize; 2] = [2, usize::MAX];
+/// Units of the attention.
+const HIDDEN: usize = 32;
 
 /// Accuracy on slides that were held out, beside the mean over tiles; whether the encrypted model is the pooled one.
 pub(super) fn figures(data: &Path, model: &Vit, whole: bool, report: &mut Report) -> Result<()> {
-    let tiles = tokens(data, model, if whole { usize::MAX } else { OF_GROUP })?;
+    let tiles = tokens(data, model, OF_GROUP[usize::from(whole)])?;
     let (mut attention, mut mean) = (Vec::new(), Vec::new());
-    for draw in 0..DRAWS {
+    for draw in 0..DRAWS[usize::from(whole)] {
         let mut rng = ChaCha12Rng::seed_from_u64(draw);
         let train = slides(&tiles, SLIDES[0], false, &mut rng)?;
         let held = slides(&tiles, SLIDES[1], true, &mut rng)?;
@@ -93,11 +94,11 @@ fn dealt(tiles: &Features, train: &Examples, pooled: &Model) -> Result<bool> {
     Ok(model.heads == pooled.heads && model.pooling == pooled.pooling)
 }
 
-fn spec(width: usize) -> Result<blindscope_federation::JobSpec> {
+fn spec(width: usize) -> Result<JobSpec> {
     let settings = AttentionSettings {
         width,
         classes: 2,
-        hidden: 64,
+        hidden: HIDDEN,
         examples: 512,
         tiles: 8192,
         validate: false,

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use super::memory::{peak_mib, reset_peak};
 use super::scratch::Scratch;
-use super::{Error, Peers, Report};
+use super::{Error, Figure, Peers, Report};
 use blindscope_vision::slides::{Opener, Slide, SlideEntry, SlideFacts, SlideSettings, TilePlan, prepare};
 use blindscope_vision::vit;
 
@@ -36,12 +36,25 @@ pub struct SlidesBench {
     pub data: Option<PathBuf>,
     /// The command, whose runs are killed.
     pub binary: PathBuf,
-    /// Whether attention is trained on all tiles of `data`, where it is on a few of each group otherwise.
+    /// Whether attention is trained on several draws of slides out of all tiles of `data`; otherwise on one out of a few of each group.
     pub whole: bool,
 }
 
-/// Told at the beginning of each part: parts done, parts in all, and what follows.
-pub type OnPart<'a> = &'a mut dyn FnMut(u64, u64, &str);
+/// Where a bench is between two of its parts.
+#[derive(Debug)]
+pub struct Part<'a> {
+    /// Parts that are done.
+    pub done: u64,
+    /// Parts in all.
+    pub of: u64,
+    /// What follows.
+    pub next: &'a str,
+    /// What the part before found.
+    pub figures: &'a [Figure],
+}
+
+/// Told before each part, and at the end.
+pub type OnPart<'a> = &'a mut dyn FnMut(&Part<'_>);
 
 pub(super) fn run(bench: &SlidesBench, peers: &Peers, tell: OnPart<'_>) -> Result<Report, Error> {
     let scratch = Scratch::new("slides")?;
@@ -50,12 +63,12 @@ pub(super) fn run(bench: &SlidesBench, peers: &Peers, tell: OnPart<'_>) -> Resul
         missing: Vec::new(),
         backend: "CPU time, one thread, best of runs".into(),
     };
-    let mut done = 0;
-    all(bench, peers, scratch.path(), &mut report, &mut |what| {
-        tell(done, PARTS, what);
-        done += 1;
+    let (mut done, mut told) = (0, 0);
+    all(bench, peers, scratch.path(), &mut report, &mut |next, figures| {
+        tell(&Part { done, of: PARTS, next, figures: &figures[told..] });
+        (done, told) = (done + 1, figures.len());
     })?;
-    tell(PARTS, PARTS, "done");
+    tell(&Part { done: PARTS, of: PARTS, next: "done", figures: &report.figures[told..] });
     Ok(report)
 }
 
@@ -64,9 +77,9 @@ fn all(
     peers: &Peers,
     scratch: &Path,
     report: &mut Report,
-    tell: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(&str, &[Figure]),
 ) -> Result<(), Error> {
-    tell("300,000 rows: import, split, statistics");
+    tell("300,000 rows: import, split, statistics", &report.figures);
     features::figures(scratch, report)?;
     let Some(data) = &bench.data else {
         report
@@ -77,22 +90,22 @@ fn all(
     let (slides, weights) =
         (data.join("slides"), data.join("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"));
     let model = vit::load(&weights)?;
-    tell("a slide of 100,000 × 100,000 pixels");
+    tell("a slide of 100,000 × 100,000 pixels", &report.figures);
     sparse::memory(&model, scratch, report)?;
-    tell("runs that are killed");
+    tell("runs that are killed", &report.figures);
     kills::figures(&bench.binary, &slides, scratch, report)?;
-    tell("pixels beside OpenSlide");
+    tell("pixels beside OpenSlide", &report.figures);
     pixels::pixels(&slides, peers, scratch, report)?;
-    tell("coordinates beside CLAM and TRIDENT");
+    tell("coordinates beside CLAM and TRIDENT", &report.figures);
     coordinates::coordinates(&slides, report)?;
-    tell("a run over three slides");
+    tell("a run over three slides", &report.figures);
     run::outside_the_model(&slides, &model, scratch, report)?;
-    tell("tokens beside OpenSlide and ONNX Runtime");
+    tell("tokens beside OpenSlide and ONNX Runtime", &report.figures);
     let cut = Cut::new(&slides.join("CMU-1-Small-Region.svs"))?;
     tokens::tokens(&cut, &model, &weights, peers, scratch, report)?;
-    tell("tiles decoded beside OpenSlide and Pillow");
+    tell("tiles decoded beside OpenSlide and Pillow", &report.figures);
     speed::speed(bench.runs, &slides, peers, report)?;
-    tell("attention over slides of real tissue");
+    tell("attention over slides of real tissue", &report.figures);
     attention::figures(data, &model, bench.whole, report)
 }
 
