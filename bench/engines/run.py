@@ -3,6 +3,7 @@
 
     python3 bench/engines/run.py                 # a table; --json for machines
     python3 bench/engines/run.py --wheel W.whl   # this wheel instead of one that is built now (python/wheel)
+    python3 bench/engines/run.py --only package  # one of the scripts beside this one, or several
 
 Environments, one an engine, are kept under $XDG_CACHE_HOME/blindscope-peers (~/.cache/blindscope-peers). A figure whose script fails is
 left out and named in `missing`; then the command ends with 1, as it does where a bar is missed.
@@ -84,9 +85,9 @@ class Table:
             row |= {"bar": bar, "aim": aim, "holds": better(value, bar)}
         self.figures.append(row)
 
-    def all(self, wheel):
-        told = {}
-        for script in SCRIPTS:
+    def all(self, wheel, scripts):
+        told = dict.fromkeys(SCRIPTS)
+        for script in scripts:
             told[script], why = measured(script, wheel)
             if why:
                 self.missing.append(why)
@@ -145,9 +146,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--wheel", help="measure this wheel")
+    parser.add_argument("--only", nargs="+", choices=SCRIPTS, default=list(SCRIPTS), help="run these scripts alone")
     options = parser.parse_args()
     wheel, table = pathlib.Path(options.wheel or built()), Table()
-    backend = table.all(wheel)
+    backend = table.all(wheel, options.only)
     if options.json:
         print(json.dumps({"backend": backend, "figures": table.figures, "missing": table.missing}, indent=2))
     else:
