@@ -78,6 +78,35 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them. A place never changes: headers travel with it.
+    pub const ALL: [Self; 14] = [
+        Self::Commit,
+        Self::Promise,
+        Self::KeyShare,
+        Self::Relin,
+        Self::Parts,
+        Self::Trial,
+        Self::Upload,
+        Self::Ready,
+        Self::Share,
+        Self::Void,
+        Self::Findings,
+        Self::Agree,
+        Self::Vouch,
+        Self::Open,
+    ];
+
+    /// Its place in [`Self::ALL`].
+    pub(crate) fn place(self) -> u8 {
+        // In the order in which they are declared.
+        self as u8
+    }
+
+    /// The phase at a place.
+    pub(crate) fn at(place: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(place)).copied()
+    }
+
     /// Whether a step of it closes as soon as enough sites have answered: whoever answers later is not missing.
     pub fn closes_early(self) -> bool {
         matches!(self, Self::Ready | Self::Void | Self::Findings | Self::Agree | Self::Vouch | Self::Open)
