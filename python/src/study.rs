@@ -162,7 +162,7 @@ impl NativeStudy {
         self.admin(py, Watch::new(None), async |admin, _| admin.log(0, false, &mut file).await)?;
         file.sync_all().map_err(on_disk)?;
         let written = File::open(&path).map_err(on_disk)?;
-        let check = || log::check(&self.study, &mut std::io::BufReader::new(written), &[]);
+        let check = || log::check(&self.kit.study_now()?, &mut std::io::BufReader::new(written), &[]);
         let verdict = py.detach(check).or_raise()?;
         object(py, &verdict)
     }

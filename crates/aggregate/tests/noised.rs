@@ -43,7 +43,7 @@ fn opened(plan: &NoisedPlan, sites: &[Vec<(Vec<f64>, Vec<usize>)>], honest: u32)
     for (number, units) in sites.iter().enumerate() {
         let mut site = plan.empty();
         for (rows, classes) in units {
-            site.add_unit(rows, classes).unwrap();
+            plan.add_unit(&mut site, rows, classes).unwrap();
         }
         let values: Vec<u64> = site.into_values(&key(number as u8, honest)).unwrap().collect();
         assert!(values.iter().all(|v| *v <= plan.max()));
@@ -60,7 +60,7 @@ fn no_unit_moves_the_sums_further_than_is_paid_for() {
         let quiet = NoisedPlan::new((D, 3), 1000, Loss::new(1e9).unwrap(), true).unwrap();
         let mut site = quiet.empty();
         for (rows, classes) in units {
-            site.add_unit(rows, classes).unwrap();
+            quiet.add_unit(&mut site, rows, classes).unwrap();
         }
         site.into_values(&key(0, 1)).unwrap().map(u64::cast_signed).collect()
     };
@@ -87,9 +87,12 @@ fn no_unit_moves_the_sums_further_than_is_paid_for() {
         }
     }
     let long = vec![0.8; D];
-    let refused = plan.empty().add_unit(&long, &[0]).unwrap_err().to_string();
+    let refused = plan.add_unit(&mut plan.empty(), &long, &[0]).unwrap_err().to_string();
     assert!(refused.contains("squared norm of a unit"), "{refused}");
-    assert!(plan.empty().add_unit(&edge, &[3]).is_err() && plan.empty().add_unit(&[], &[]).is_err());
+    assert!(
+        plan.add_unit(&mut plan.empty(), &edge, &[3]).is_err()
+            && plan.add_unit(&mut plan.empty(), &[], &[]).is_err()
+    );
 }
 
 #[test]

@@ -114,6 +114,9 @@ pub(crate) struct BenchOptions {
     /// Of the audit, a folder for finished stages, from which a stopped bench goes on. It will hold patients' images.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// Of slides, train attention on five draws out of all tiles, which takes minutes more; on one, out of two of each group, unless given.
+    #[arg(long)]
+    pub(crate) whole: bool,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,

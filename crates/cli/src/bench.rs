@@ -2,11 +2,12 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
-use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report};
+use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Part, Peers, Report, SlidesBench};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
@@ -20,10 +21,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Sum => bench::sum(options.runs as usize, &peers)?,
         Area::Trust => bench::trust(options.runs as usize)?,
         Area::Audit => audit(options)?,
-        Area::Slides => {
-            let binary = std::env::current_exe()?;
-            bench::slides(options.runs as usize, options.data.as_deref(), &peers, &binary)?
-        }
+        Area::Slides => slides(options, &peers)?,
         Area::Learn => bench::learn(options.data.as_deref(), &peers)?,
         Area::Federation => federation(options.runs)?,
     };
@@ -55,6 +53,26 @@ fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
         out: options.out.clone(),
     };
     Ok(bench::audit(&plan, &mut tell())?)
+}
+
+fn slides(options: &BenchOptions, peers: &Peers) -> anyhow::Result<Report> {
+    let plan = SlidesBench {
+        runs: options.runs as usize,
+        data: options.data.clone(),
+        binary: std::env::current_exe()?,
+        whole: options.whole,
+    };
+    let start = Instant::now();
+    let mut part = |part: &Part<'_>| {
+        let (seconds, Part { done, of, next, figures }) = (start.elapsed().as_secs_f64(), part);
+        let mut err = io::stderr().lock();
+        // A closed terminal must not end a measurement.
+        for figure in *figures {
+            let _ = row(&mut err, figure);
+        }
+        let _ = writeln!(err, "[{seconds:>4.0} s] {done} of {of}: {next}");
+    };
+    Ok(bench::slides(&plan, peers, &mut part)?)
 }
 
 /// In a folder of its own, which is removed afterwards.

@@ -87,8 +87,8 @@ impl std::fmt::Display for Rule {
             Self::MaximumRounds { found, most } => write!(f, "maximum_rounds: {found}, it allows {most}"),
             Self::NoNoise { kind } => write!(
                 f,
-                "max_epsilon: its data goes into no result without noise; give the job a [privacy] table, which kinds statistics and \
-                 cls-mean take and {kind} as it is has not"
+                "max_epsilon: its data goes into no result without noise; give the job a [privacy] table, which kinds statistics, \
+                 auto and cls-mean take and {kind} as it is has not"
             ),
             Self::MaxEpsilon { found, most } => {
                 write!(

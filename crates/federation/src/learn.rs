@@ -55,7 +55,7 @@ pub trait Contribution {
         noise: &NoiseKey,
     ) -> Result<Box<dyn Iterator<Item = u64> + Send + 'a>, LearnError> {
         let _ = (round, input, noise);
-        Err(format!("job {}: nothing bounds what one patient adds to kind {}; leave [privacy] out, or take kind statistics or cls-mean", job.name, job.kind).into())
+        Err(format!("job {}: nothing bounds what one patient adds to kind {}; leave [privacy] out, or take kind statistics, auto or cls-mean", job.name, job.kind).into())
     }
 
     /// What follows from an opened sum: to the last bit what [`Advance::advance`] gives at the coordinator, whose word for what a later round

@@ -141,6 +141,36 @@ fn heads_are_measured_on_groups_that_they_have_not_seen() {
     assert_eq!(counts, 198);
 }
 
+/// The factor that is chosen is in the head, and bands are counts of the same answers as the accuracy.
+#[test]
+fn probabilities_are_calibrated_and_the_unsure_are_counted() {
+    let all = grouped(66, 5);
+    let spec = job("auto", JobKind::Auto, &settings()).unwrap();
+    let model = encrypted(&spec, &dealt(&all, 3));
+    let (found, chosen) = (model.calibration.clone().unwrap(), model.chosen.clone().unwrap());
+    println!("{found:?}");
+    let fixed = StatisticsSettings { folds: 0, lambda: chosen.lambda, ..settings() };
+    let fixed = job("fixed", JobKind::Statistics, &fixed).unwrap();
+    let pooled = SiteData { train: all.clone(), ..SiteData::default() };
+    let plain = Model::from_json(&clear_twin(&fixed, &[&pooled], &|_| {}).unwrap()).unwrap();
+    let row: Vec<f64> = all.rows.row(WIDTH, 7).unwrap().iter().map(|v| f64::from(*v)).collect();
+    let name = &model.heads[0].name;
+    let of =
+        |model: &Model| model.head_named(name).unwrap().logits(std::slice::from_ref(&row)).unwrap().concat();
+    for (calibrated, plain) in of(&model).iter().zip(of(&plain)) {
+        assert!(
+            (calibrated - found.gain * plain).abs() < 1e-9 * (1.0 + calibrated.abs()),
+            "{calibrated} {plain}"
+        );
+    }
+    assert!(found.loss[0] < found.loss[1], "a ridge or LDA head of few rows is not calibrated by itself");
+    assert!((found.bands[0].answered - 1.0).abs() < 1e-12);
+    assert!((found.bands[0].wrong - (1.0 - chosen.heads[0].accuracy)).abs() < 1e-12, "the same answers");
+    for pair in found.bands.windows(2) {
+        assert!(pair[0].from < pair[1].from && pair[0].answered >= pair[1].answered, "{pair:?}");
+    }
+}
+
 fn select(all: &Examples, rows: &[usize]) -> Examples {
     Examples {
         rows: all.rows.rows(WIDTH, rows).unwrap().into(),

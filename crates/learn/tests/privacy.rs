@@ -63,22 +63,25 @@ fn noised(spec: &JobSpec, site: &SiteLearner, key: &NoiseKey) -> Vec<u64> {
 }
 
 fn learned(spec: &JobSpec, sites: &[SiteLearner]) -> Model {
-    let mut sums = vec![0u64; spec.values as usize];
-    for (number, site) in sites.iter().enumerate() {
-        let values = noised(spec, site, &key(number as u8));
-        assert_eq!(values.len() as u64, spec.values);
-        assert!(values.iter().all(|v| *v <= spec.max));
-        sums.iter_mut().zip(values).for_each(|(s, v)| *s += v);
+    let mut input = Vec::new();
+    for round in 0..spec.rounds {
+        let mut sums = vec![0u64; spec.values as usize];
+        for (number, site) in sites.iter().enumerate() {
+            let key = key(number as u8 + 16 * round as u8);
+            let values: Vec<u64> = site.noised(spec, round, &input, &key).unwrap().collect();
+            assert_eq!(values.len() as u64, spec.values);
+            assert!(values.iter().all(|v| *v <= spec.max));
+            sums.iter_mut().zip(values).for_each(|(s, v)| *s += v);
+        }
+        let result =
+            || CoordinatorLearner::default().advance(spec, round, &input, &sums, sites.len()).unwrap();
+        assert_eq!(result(), result(), "the same bytes of the same sum");
+        match result() {
+            Advanced::Next(next) => input = next,
+            Advanced::Final(bytes) => return Model::from_json(&bytes).unwrap(),
+        }
     }
-    let result = |sums: &[u64]| match CoordinatorLearner::default()
-        .advance(spec, 0, &[], sums, sites.len())
-        .unwrap()
-    {
-        Advanced::Final(bytes) => bytes,
-        Advanced::Next(_) => panic!("one round"),
-    };
-    assert_eq!(result(&sums), result(&sums), "the same bytes of the same sum");
-    Model::from_json(&result(&sums)).unwrap()
+    panic!("a job without a last round")
 }
 
 fn accuracy(model: &Model, name: &str) -> f64 {
@@ -93,8 +96,9 @@ fn accuracy(model: &Model, name: &str) -> f64 {
 
 #[test]
 fn heads_with_noise_are_learned_and_say_so() {
+    let all = &["lda", "ridge", "nearest-mean"][..];
     for (kind, heads) in
-        [(JobKind::Statistics, &["lda", "ridge", "nearest-mean"][..]), (JobKind::ClsMean, &["nearest-mean"])]
+        [(JobKind::Statistics, all), (JobKind::Auto, all), (JobKind::ClsMean, &["nearest-mean"])]
     {
         let spec = with_noise(kind, 8.0, "patient");
         let model = learned(&spec, &sites());
@@ -154,12 +158,35 @@ fn a_patient_with_many_tiles_counts_once() {
 }
 
 #[test]
+fn a_second_round_starts_from_an_opened_sum_or_not_at_all() {
+    let (spec, sites) = (with_noise(JobKind::Auto, 8.0, "patient"), sites());
+    assert_eq!(spec.rounds, 2);
+    let sums = noised(&spec, &sites[0], &key(0));
+    let follow = |round: u64, input: &[u8], sums: &[u64]| sites[0].follow(&spec, round, input, sums, 1);
+    let Advanced::Next(start) = follow(0, &[], &sums).unwrap() else { panic!("two rounds") };
+    let second: Vec<u64> = sites[0].noised(&spec, 1, &start, &key(1)).unwrap().collect();
+    assert!(matches!(follow(1, &start, &second).unwrap(), Advanced::Final(_)));
+    let mut wild = start.clone();
+    wild[80..88].copy_from_slice(&f64::INFINITY.to_le_bytes());
+    for input in [&start[1..], &start[8..], &[], &wild] {
+        let refused = sites[0].noised(&spec, 1, input, &key(1)).err().unwrap().to_string();
+        assert!(refused.contains("start of the second round of auto"), "{refused}");
+        assert!(follow(1, input, &second).is_err());
+    }
+    assert!(follow(0, &[], &sums[..9]).is_err());
+    assert!(
+        sites[0].values(&spec, 1, &start).is_err(),
+        "nothing leaves without noise in the second round either"
+    );
+}
+
+#[test]
 fn kinds_that_nothing_bounds_are_refused() {
     let settings = FedAvgSettings { width: WIDTH, classes: CLASSES, ..FedAvgSettings::default() };
     let mut spec = job("rounds", JobKind::Fedavg, &settings).unwrap();
     spec.privacy = Some(privacy(8.0, "patient").into());
     let refused = sized(spec.clone()).unwrap_err().to_string();
-    assert!(refused.contains("leave [privacy] out, or take kind statistics or cls-mean"), "{refused}");
+    assert!(refused.contains("leave [privacy] out, or take kind statistics, auto or cls-mean"), "{refused}");
     assert!(sites()[0].noised(&spec, 0, &[], &key(0)).is_err() && sites()[0].values(&spec, 0, &[]).is_err());
     for (epsilon, delta) in [("0", "1e-5"), ("8", "0.5"), ("-1", "1e-5")] {
         let toml = format!(

@@ -249,7 +249,7 @@ impl Prime {
         dispatch!(self, mul_constant_assign(a, w), portable::mul_constant_assign(&self.modulus, a, w));
     }
 
-    /// `acc += a·w`
+    /// `acc += a·w`. Range: `a` below `2^52`.
     pub fn mul_constant_add_assign(&self, acc: &mut [u64], a: &[u64], w: Shoup) {
         debug_assert_eq!(acc.len(), a.len());
         dispatch!(

@@ -6,6 +6,8 @@
 //! opened numbers are the integers that pooled data would give, and every head computed from them is the pooled one, bit
 //! for bit.
 
+mod bounded;
+mod centred;
 mod choose;
 mod eigen;
 mod folds;
@@ -15,10 +17,13 @@ mod noised_heads;
 mod quadratic;
 mod solve;
 
+pub use bounded::NoisedSums;
+pub use centred::{MeansPlan, NoisedMeans, ScatterPlan};
 pub use choose::{Penalty, best, cross_validate, is_usable, squared_error};
 pub use folds::FoldedStatistics;
 pub use head::{Head, lda, ridge};
-pub use noised::{NoisedPlan, NoisedStatistics, NoisedSums};
+pub use noised::NoisedPlan;
+pub use noised_heads::NoisedStatistics;
 pub use quadratic::QuadraticFeatures;
 
 use crate::{Error, FixedPoint, Result};

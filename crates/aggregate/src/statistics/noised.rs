@@ -1,20 +1,13 @@
-//! Statistics with noise: what a unit (a tile, or all tiles of a patient) adds is bounded, and each site adds noise to its sums.
+//! Statistics with noise in one round: what a unit (a tile, or all tiles of a patient) adds is bounded, and each site adds noise to its sums.
 //!
 //! Rows have norm one at most. A unit of `n` rows adds, whatever `n` is, the share of each class `Σ 1[y = c]/n`, the class sums `Σ x/n` and
-//! the products `Σ x·xᵀ/n` (those beside the diagonal `√2`-fold, so that the norm is the matrix's): three vectors of norm one at most.
-//! They become integers of `2^18` steps towards zero, so that the integers' norm is at most `2^18` exactly, and this is checked. Whether a
-//! unit is there or not then changes each vector by `2^18`, and noise of variance `σ²` costs `ρ = 2^36/2σ²` for it.
-//!
-//! A site sends `value + noise + offset`; the offset keeps it from being negative.
+//! the products `Σ x·xᵀ/n` (those beside the diagonal `√2`-fold, so that the norm is the matrix's): three vectors of norm one at most,
+//! which [`super::bounded`] sums.
 
-use crate::privacy::{Loss, ShareOfNoise};
+use super::bounded::{BoundedPlan, NoisedSums, VECTORS, add_product, whole};
+use super::noised_heads::{ClassMeans, NoisedStatistics};
+use crate::privacy::Loss;
 use crate::{Error, Result};
-
-/// Steps of one.
-const ONE: i64 = 1 << 18;
-
-/// Deviations of noise that the offset leaves room for: a sample beyond has probability below 2^-200.
-const REACH: u64 = 17;
 
 /// What is counted and summed, and with how much noise.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,13 +15,39 @@ pub struct NoisedPlan {
     features: usize,
     classes: usize,
     products: bool,
-    /// Of shares, class sums and products, over all sites.
-    variances: [u64; 3],
-    offset: u64,
+    vectors: BoundedPlan,
 }
 
 /// Shares of the loss that shares of classes, class sums and products have; without products.
-const SHARES: [[f64; 3]; 2] = [[0.1, 0.9, 0.0], [0.02, 0.48, 0.5]];
+const SHARES: [[f64; VECTORS]; 2] = [[0.1, 0.9, 0.0], [0.02, 0.48, 0.5]];
+
+/// The floor of the covariance in norms of its noise: less than one, since of a value beside the noise some is told all the same.
+const FLOOR: f64 = 0.35;
+
+/// Refuses shapes that the plan of sums without noise does not take either.
+pub(super) fn check_shape(features: usize, classes: usize) -> Result<()> {
+    let ranges =
+        [("features", features as u64, super::MAX_FEATURES), ("classes", classes as u64, super::MAX_CLASSES)];
+    for (what, found, max) in ranges {
+        if !(1..=max).contains(&found) {
+            return Err(Error::Plan { what, found, min: 1, max });
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a unit whose rows and classes do not pair up, or whose class there is not.
+pub(super) fn check_unit(rows: &[f64], of: &[usize], (features, classes): (usize, usize)) -> Result<()> {
+    if rows.len() != of.len() * features || of.is_empty() {
+        let (expected, found) = ((of.len() * features) as u64, rows.len() as u64);
+        return Err(Error::Mismatch { what: "values of a unit's rows", expected, found });
+    }
+    if let Some(class) = of.iter().find(|c| **c >= classes) {
+        let (found, max) = (*class as u64, classes as u64 - 1);
+        return Err(Error::Range { what: "class", found, max });
+    }
+    Ok(())
+}
 
 impl NoisedPlan {
     /// For `features` features in `classes` classes, at most `most_units` units a site, and this much to be given away; with products,
@@ -43,50 +62,27 @@ impl NoisedPlan {
         loss: Loss,
         products: bool,
     ) -> Result<Self> {
-        let ranges = [
-            ("features", features as u64, super::MAX_FEATURES),
-            ("classes", classes as u64, super::MAX_CLASSES),
-            ("units of one site", most_units, 1 << 30),
-        ];
-        for (what, found, max) in ranges {
-            if !(1..=max).contains(&found) {
-                return Err(Error::Plan { what, found, min: 1, max });
-            }
-        }
-        let mut variances = [0; 3];
-        for (variance, share) in variances.iter_mut().zip(SHARES[usize::from(products)]) {
-            if share > 0.0 {
-                *variance = variance_of(loss.rho() * share)?;
-            }
-        }
-        // A power of two: no site's last bit of a logarithm moves it.
-        let widest = variances.iter().copied().max().unwrap_or(0).isqrt() + 1;
-        let reach = (REACH * widest).next_power_of_two();
-        let offset = most_units * ONE.unsigned_abs() + reach;
-        Ok(Self { features, classes, products, variances, offset })
+        check_shape(features, classes)?;
+        let triangle = if products { features * (features + 1) / 2 } else { 0 };
+        let lengths = [classes, classes * features, triangle];
+        let vectors = BoundedPlan::new(lengths, SHARES[usize::from(products)], most_units, loss)?;
+        Ok(Self { features, classes, products, vectors })
     }
 
     /// Integers of one upload.
     pub fn values(&self) -> u64 {
-        self.lengths().iter().map(|n| *n as u64).sum()
+        self.vectors.values()
     }
 
     /// Largest of them.
     pub fn max(&self) -> u64 {
-        2 * self.offset
-    }
-
-    /// Of shares, class sums, products.
-    fn lengths(&self) -> [usize; 3] {
-        let (c, d) = (self.classes, self.features);
-        [c, c * d, if self.products { d * (d + 1) / 2 } else { 0 }]
+        self.vectors.max()
     }
 
     /// Deviation of the noise in an opened sum over `h` sites' shares, relative to what one unit adds at most: of class shares, class sums,
     /// and products beside the diagonal.
     pub fn deviations(&self) -> [f64; 3] {
-        let one = ONE as f64;
-        let [shares, sums, products] = self.variances.map(|v| (v as f64).sqrt() / one);
+        let [shares, sums, products] = self.vectors.deviations();
         [shares, sums, products / std::f64::consts::SQRT_2]
     }
 
@@ -95,18 +91,32 @@ impl NoisedPlan {
     /// # Errors
     /// As [`Loss::of_sum`].
     pub fn loss(&self, honest: u32) -> Result<Loss> {
-        let squared = (ONE * ONE) as f64;
-        let mut all = Loss::NONE;
-        for (variance, length) in self.variances.iter().zip(self.lengths()).filter(|(_, n)| *n > 0) {
-            let each = variance.div_ceil(u64::from(honest.max(1))) as f64;
-            all = all.and(Loss::of_sum(honest, each, squared, length as u64)?);
-        }
-        Ok(all)
+        self.vectors.loss(honest)
     }
 
     /// The sums of no unit.
     pub fn empty(&self) -> NoisedSums {
-        NoisedSums { plan: *self, values: vec![0; self.values() as usize] }
+        self.vectors.empty()
+    }
+
+    /// Counts a unit in: its rows, one after the other, and the class of each. Range: rows of norm one at most; longer ones are refused.
+    ///
+    /// # Errors
+    /// [`Error::Mismatch`] for rows of another width or number; [`Error::Range`] for a class beyond the plan's, or a unit that is longer
+    /// than one. A refused unit changes nothing.
+    pub fn add_unit(&self, sums: &mut NoisedSums, rows: &[f64], classes: &[usize]) -> Result<()> {
+        check_unit(rows, classes, (self.features, self.classes))?;
+        let (d, weight) = (self.features, 1.0 / classes.len() as f64);
+        let (mut shares, mut means) = (vec![0.0; self.classes], vec![0.0; self.classes * d]);
+        let mut products = vec![0.0; if self.products { d * (d + 1) / 2 } else { 0 }];
+        for (row, class) in rows.chunks_exact(d).zip(classes) {
+            shares[*class] += weight;
+            means[class * d..][..d].iter_mut().zip(row).for_each(|(s, x)| *s += weight * x);
+            if self.products {
+                add_product(&mut products, row, weight);
+            }
+        }
+        sums.add(&[shares, means, products])
     }
 
     /// The statistics behind an opened sum over `sites` sites.
@@ -114,168 +124,12 @@ impl NoisedPlan {
     /// # Errors
     /// [`Error::Mismatch`] for another number of integers; [`Error::Impossible`] for a sum above the sites' largest.
     pub fn decode(&self, sums: &[u64], sites: usize) -> Result<NoisedStatistics> {
-        if sums.len() as u64 != self.values() {
-            let (expected, found) = (self.values(), sums.len() as u64);
-            return Err(Error::Mismatch { what: "number of sums", expected, found });
-        }
-        let (offset, max) = (self.offset * sites as u64, self.max() * sites as u64);
-        let one = |v: &u64| {
-            super::at_most("sum with noise", *v, max)?;
-            Ok(v.cast_signed().wrapping_sub(offset.cast_signed()) as f64 / ONE as f64)
-        };
-        let values = sums.iter().map(one).collect::<Result<Vec<f64>>>()?;
-        let [shares, sums, _] = self.lengths();
-        let (units, rest) = values.split_at(shares);
-        let (class_sums, products) = rest.split_at(sums);
-        Ok(NoisedStatistics {
-            plan: *self,
-            units: units.to_vec(),
-            sums: class_sums.to_vec(),
-            products: self.matrix(products),
-        })
-    }
-
-    /// The whole symmetric matrix of what was sent of it; empty where nothing was.
-    fn matrix(&self, products: &[f64]) -> Vec<f64> {
-        let d = self.features;
-        if !self.products {
-            return Vec::new();
-        }
-        let (mut full, mut upper) = (vec![0.0; d * d], products.iter());
-        for i in 0..d {
-            for (j, v) in (i..d).zip(&mut upper) {
-                let v = if i == j { *v } else { v / std::f64::consts::SQRT_2 };
-                (full[i * d + j], full[j * d + i]) = (v, v);
-            }
-        }
-        full
-    }
-}
-
-/// `σ²` of integers with squared norm `2^36` at this `ρ`, rounded up to a multiple of 2^12: a last bit of a logarithm next to never moves it.
-fn variance_of(rho: f64) -> Result<u64> {
-    let (exact, most) = ((ONE * ONE) as f64 / (2.0 * rho), crate::privacy::DiscreteGaussian::MOST_VARIANCE);
-    if exact.is_nan() || exact > most as f64 / 2.0 {
-        let found = exact.min(u64::MAX as f64) as u64;
-        return Err(Error::Plan { what: "variance of the noise", found, min: 1, max: most / 2 });
-    }
-    Ok((exact as u64 + 1).next_multiple_of(1 << 12))
-}
-
-/// Sums of one site, before noise.
-#[derive(Clone)]
-pub struct NoisedSums {
-    plan: NoisedPlan,
-    values: Vec<i64>,
-}
-
-impl std::fmt::Debug for NoisedSums {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("NoisedSums(..)")
-    }
-}
-
-impl NoisedSums {
-    /// Counts a unit in: its rows, one after the other, and the class of each. Range: rows of norm one at most; longer ones are refused.
-    ///
-    /// # Errors
-    /// [`Error::Mismatch`] for rows of another width or number; [`Error::Range`] for a class beyond the plan's, or a unit that is longer
-    /// than one. A refused unit changes nothing.
-    pub fn add_unit(&mut self, rows: &[f64], classes: &[usize]) -> Result<()> {
-        let d = self.plan.features;
-        if rows.len() != classes.len() * d || classes.is_empty() {
-            let (expected, found) = ((classes.len() * d) as u64, rows.len() as u64);
-            return Err(Error::Mismatch { what: "values of a unit's rows", expected, found });
-        }
-        if let Some(class) = classes.iter().find(|c| **c >= self.plan.classes) {
-            let (found, max) = (*class as u64, self.plan.classes as u64 - 1);
-            return Err(Error::Range { what: "class", found, max });
-        }
-        let mut start = 0;
-        let mut added = Vec::with_capacity(self.values.len());
-        for (part, length) in self.parts(rows, classes).into_iter().zip(self.plan.lengths()) {
-            added.extend(steps(&part)?);
-            start += length;
-        }
-        debug_assert_eq!(start, self.values.len());
-        self.values.iter_mut().zip(added).for_each(|(sum, v)| *sum += v);
-        Ok(())
-    }
-
-    /// The three vectors of a unit.
-    fn parts(&self, rows: &[f64], classes: &[usize]) -> [Vec<f64>; 3] {
-        let (d, weight) = (self.plan.features, 1.0 / classes.len() as f64);
-        let [mut shares, mut sums, mut products] = self.plan.lengths().map(|n| vec![0.0; n]);
-        for (row, class) in rows.chunks_exact(d).zip(classes) {
-            shares[*class] += weight;
-            let own = &mut sums[class * d..][..d];
-            own.iter_mut().zip(row).for_each(|(s, x)| *s += weight * x);
-            let mut rest = &mut products[..];
-            for (i, a) in row.iter().enumerate().take_while(|_| self.plan.products) {
-                let (line, below) = rest.split_at_mut(d - i);
-                let (scaled, root) = (weight * a, weight * a * std::f64::consts::SQRT_2);
-                line[0] += scaled * a;
-                line[1..].iter_mut().zip(&row[i + 1..]).for_each(|(g, b)| *g += root * b);
-                rest = below;
-            }
-        }
-        [shares, sums, products]
-    }
-
-    /// This site's integers with its share of noise, to be added to the others'.
-    ///
-    /// # Errors
-    /// As [`ShareOfNoise::add_to`].
-    ///
-    /// # Timing
-    /// As [`ShareOfNoise::add_to`].
-    pub fn into_values(
-        mut self,
-        key: &crate::privacy::NoiseKey,
-    ) -> Result<impl Iterator<Item = u64> + Send + use<>> {
-        let mut noise: ShareOfNoise = key.for_values(&self.values);
-        let mut rest = &mut self.values[..];
-        for (variance, length) in self.plan.variances.iter().zip(self.plan.lengths()) {
-            let (part, below) = rest.split_at_mut(length);
-            if !part.is_empty() {
-                noise.add_to(part, *variance)?;
-            }
-            rest = below;
-        }
-        let (offset, max) = (self.plan.offset.cast_signed(), self.plan.max().cast_signed());
-        // Noise never reaches the ends; if it did, this would be a function of what is sent with noise anyway.
-        Ok(self.values.into_iter().map(move |v| v.saturating_add(offset).clamp(0, max).cast_unsigned()))
-    }
-}
-
-/// The integers of a vector, each towards zero, of norm `2^18` at most.
-fn steps(part: &[f64]) -> Result<Vec<i64>> {
-    // A little less than one, for what was rounded on the way.
-    let out: Vec<i64> = part.iter().map(|v| (v * (ONE as f64) * (1.0 - 1e-9)) as i64).collect();
-    let square: u128 = out.iter().map(|v| u128::from(v.unsigned_abs()).pow(2)).sum();
-    let max = (ONE * ONE).unsigned_abs();
-    if square > u128::from(max) {
-        let found = u64::try_from(square).unwrap_or(u64::MAX);
-        return Err(Error::Range { what: "squared norm of a unit", found, max });
-    }
-    Ok(out)
-}
-
-/// What was opened: sums over units, with noise.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NoisedStatistics {
-    pub(super) plan: NoisedPlan,
-    /// Units of each class.
-    pub(super) units: Vec<f64>,
-    /// `Σ x` of each class, a row a class.
-    pub(super) sums: Vec<f64>,
-    /// `Σ x·xᵀ`, the whole matrix; empty without products.
-    pub(super) products: Vec<f64>,
-}
-
-impl NoisedStatistics {
-    /// Units of each class, as far as noise tells: from one on.
-    pub fn units(&self) -> Vec<f64> {
-        self.units.iter().map(|n| n.max(1.0)).collect()
+        let [units, sums, products] = self.vectors.decode(sums, sites)?;
+        let [_, sigma, beside] = self.deviations();
+        let means = ClassMeans::of_sums(&units, &sums, sigma);
+        let all = means.all();
+        let products: Vec<f64> = whole(&products, self.features).into_iter().map(|v| v / all).collect();
+        let noise = 2.0 * beside * (self.features as f64).sqrt() / all;
+        Ok(NoisedStatistics { within: means.less_between(products), floor: FLOOR * noise, means })
     }
 }

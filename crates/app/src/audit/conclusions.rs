@@ -13,6 +13,7 @@ pub(super) fn conclude(evidence: &Evidence) -> Vec<String> {
         batch(evidence),
         tokens(evidence),
         membership(evidence),
+        noise(evidence),
         cell("extraction_linear").map(extraction),
         ciphertexts(evidence),
     ];
@@ -103,6 +104,37 @@ fn membership(evidence: &Evidence) -> Option<String> {
         "Whether a tile was part of a released mean can be told with an AUC of {} (0.50 is chance); {verdict}. Decryption is where \
          the protection ends: a minimum cohort and noise on releases are what helps.{head}",
         list.join(", ")
+    ))
+}
+
+fn noise(evidence: &Evidence) -> Option<String> {
+    let cell = |key: &str| evidence.cells.iter().find(|c| c.key == key);
+    let (ratio, worth) = (cell("membership_ratio")?, cell("worth_of_head")?);
+    let with = |epsilon: u32| {
+        let (ratio, worth) = (
+            cell(&format!("membership_ratio_epsilon_{epsilon}"))?,
+            cell(&format!("worth_of_head_epsilon_{epsilon}"))?,
+        );
+        let told = if ratio.leaks { "which is still told from chance" } else { "no better than chance" };
+        Some(format!(
+            " With noise of \u{3b5} = {epsilon} by tile it is {:.2}, {told}, and the head is right on {:.0} %: whatever an attacker knows, \
+             seeing this head changes its odds that a tile took part by a factor of {} at most.",
+            ratio.found.mean,
+            100.0 * worth.found.mean,
+            if epsilon < 5 {
+                format!("{:.1}", f64::from(epsilon).exp())
+            } else {
+                format!("{:.0}", f64::from(epsilon).exp())
+            },
+        ))
+    };
+    Some(format!(
+        "An attacker who trains heads of its own tells who was behind a released head with an AUC of {:.2} without noise; the head is \
+         right on {:.0} % of other tiles.{}{} A small factor is a promise; a large one rests on what attacks like this one find.",
+        ratio.found.mean,
+        100.0 * worth.found.mean,
+        with(8).unwrap_or_default(),
+        with(1).unwrap_or_default()
     ))
 }
 

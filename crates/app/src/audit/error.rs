@@ -18,6 +18,15 @@ pub enum Error {
     /// The report refused a picture or a table; a defect.
     #[error("audit: {0}")]
     Report(#[from] blindscope_report::Error),
+    /// A job whose head is attacked could not be run.
+    #[error("audit: {0}")]
+    Jobs(#[from] blindscope_learn::jobs::Error),
+    /// A promise of privacy that no job takes; a defect.
+    #[error("audit, a job with noise: {reason}")]
+    Promise {
+        /// Why.
+        reason: String,
+    },
     /// The caller asked to stop.
     #[error(
         "audit stopped in `{attack}` at {done} of {total}; finished stages are kept where --out was given"

@@ -7,7 +7,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::features::{Part, TokenSet};
 use super::outcome::{Cell, Evidence, Point, View};
-use super::{AuditPlan, Error, Stage};
+use super::{AuditPlan, Error, Stage, noise};
 use blindscope_audit::extraction::{Quadratic, agreement, linear_from_logits, quadratic_from_logits};
 use blindscope_audit::membership::{Population, auc, head_scores};
 use blindscope_audit::sealed::{Sealer, read_as_values};
@@ -29,6 +29,8 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
     }
     released_head(plan, set, &mut evidence)?;
     stage.tick("membership in a released head", 1, 1)?;
+    noise::run(plan, set, &mut evidence)?;
+    stage.tick("membership by likelihood ratio, with noise and without", 1, 1)?;
     extraction(plan, set, &mut evidence)?;
     stage.tick("extraction through queries", 1, 1)?;
     Ok(evidence)

@@ -7,6 +7,7 @@ mod error;
 mod features;
 mod gradients;
 mod members;
+mod noise;
 mod outcome;
 mod plan;
 mod search;

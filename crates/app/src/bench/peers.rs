@@ -35,7 +35,7 @@ type Figures = Result<BTreeMap<String, f64>, String>;
 
 impl Peers {
     /// The Python of a peer's own environment, if there is one.
-    fn python_of(&self, peer: &str) -> PathBuf {
+    pub(super) fn python_of(&self, peer: &str) -> PathBuf {
         let own = self.environments.as_ref().map(|folder| folder.join(peer).join("bin/python"));
         own.filter(|python| python.exists()).unwrap_or_else(|| self.python.clone())
     }

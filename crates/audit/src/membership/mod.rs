@@ -3,7 +3,9 @@
 mod aggregate;
 mod auc;
 mod loss;
+mod ratio;
 
 pub use aggregate::Population;
 pub use auc::auc;
 pub use loss::head_scores;
+pub use ratio::{Trial, likelihood_ratios};

@@ -134,13 +134,12 @@ impl JobSpec {
             if fine { Ok(()) } else { Err(refused(field, found, expected)) }
         };
         require(is_name(&spec.name), "name", spec.name.clone(), "1 to 64 of a-z, 0-9, -, _ and .")?;
-        let most = if spec.kind.has_rounds() { MAX_ROUNDS } else { 1 };
-        require(
-            (1..=most).contains(&spec.rounds),
-            "rounds",
-            spec.rounds.to_string(),
-            "1 to 100000 for sum, auto, fedavg and update, otherwise 1",
-        )?;
+        let (most, expected) = if spec.kind.has_rounds() {
+            (MAX_ROUNDS, "1 to 100000")
+        } else {
+            (1, "1: jobs of this kind have one round")
+        };
+        require((1..=most).contains(&spec.rounds), "rounds", spec.rounds.to_string(), expected)?;
         let version = spec.data_version.as_deref();
         let found = version.unwrap_or_default().to_owned();
         require(version.is_none_or(is_name), "data_version", found, "1 to 64 of a-z, 0-9, -, _ and .")?;

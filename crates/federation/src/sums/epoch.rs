@@ -252,7 +252,7 @@ impl Succession {
 pub(crate) fn follows(old: &Epoch, new: &Epoch) -> std::result::Result<(), SumRefusal> {
     let (o, n) = (old.literal(), new.literal());
     let refuse = |reason| Err(SumRefusal::Successor { reason });
-    if n.study != o.study || n.version != o.version + 1 {
+    if n.study != o.study || o.version.checked_add(1) != Some(n.version) {
         return refuse("it is not the next version of this study's roster");
     }
     let weaker = n.minimum_cohort < o.minimum_cohort

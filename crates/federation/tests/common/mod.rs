@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod memory;
+pub(crate) mod roster;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;

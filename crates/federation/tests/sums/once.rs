@@ -182,6 +182,17 @@ fn a_restored_copy_stops_the_site() {
     assert_eq!(site.may_upload(&next, &input(9)), Err(SumRefusal::Stopped));
     assert!(site.judge_commitment(me, &round, &commitment, [0; 32], 2).is_err());
     assert_eq!(site.judge_void(&round), Err(SumRefusal::Stopped));
+    // Whatever others do; with new keys, which the copy has not, it goes on.
+    world.replace(SiteId(0), 113);
+    let next = world.round(2, 0);
+    assert_eq!(world.actor(me).site.may_upload(&next, &input(9)), Err(SumRefusal::Stopped));
+    let old = world.epoch.clone();
+    world.replace(me, 114);
+    assert_eq!(world.actors[1].site.judge_successor(&old, &world.epoch), Err(SumRefusal::Stopped));
+    let next = world.round(2, 0);
+    world.actor(me).site.may_upload(&next, &input(9)).unwrap();
+    let site = &world.actor(me).site;
+    assert_eq!(site.judge_void(&round), Err(SumRefusal::Stopped), "what it was under the old ones stays");
     // Two headers of one site in a set are refused by everybody.
     let mut both = commitment.clone();
     both.uploads.insert(1, both.uploads[1].clone());

@@ -3,35 +3,38 @@
 //! | round | a site sends | what follows |
 //! | --- | --- | --- |
 //! | 0 | the sums of `statistics`, by fold | penalties, each head of the ladder, and the same without each fold |
-//! | 1 | counts by true and predicted class, each row asked of the heads that its fold had no part in | the best head, how all did |
+//! | 1 | counts by true and predicted class, each row asked of the heads that its fold had no part in; losses and sureness of the answers | the best head, how all did, its probabilities calibrated |
 //!
 //! Both rounds are sums of integers over rows: pooled rows give the same model, bit for bit.
-
-use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::choice::{Choice, HeadFigures, Penalty, penalties};
 use super::clips::ClipsAt;
 use super::folded_sums::FoldedSums;
-use super::folds::{GroupName, fold_of};
+use super::folds::fold_of;
 use super::integers::padded;
 use super::job::settings;
 use super::kind::Learned;
 use super::model::Model;
+use super::noised_auto::NoisedAuto;
 use super::settings::StatisticsSettings;
 use super::statistics::ABOUT;
-use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch};
+use super::tally::{self, Tally};
+use super::{Advanced, Error, Integers, Learning, Result, SiteData, Watch, calibration};
 use blindscope_aggregate::statistics::{FoldedStatistics, is_usable};
 use blindscope_classify::{Head, HeadLiteral};
-use blindscope_vision::metrics::argmax;
 
-const NAME: &str = "auto";
+pub(super) const NAME: &str = "auto";
 
 /// The kind.
 pub(super) static KIND: Learned = Learned {
     clips: ClipsAt::Model,
-    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| Ok(Box::new(Auto::new(settings(spec)?)?)))
+    bounded: true,
+    ..Learned::of::<StatisticsSettings>(ABOUT, |spec| match spec.privacy.as_deref() {
+        None => Ok(Box::new(Auto::new(settings(spec)?)?)),
+        Some(privacy) => Ok(Box::new(NoisedAuto::new(settings(spec)?, *privacy)?)),
+    })
 };
 
 /// Heads of a part of the rows: ridge and LDA.
@@ -72,9 +75,9 @@ impl Auto {
         FAMILIES * super::choice::parts(&self.0.settings).len()
     }
 
-    /// Integers of a head: counts, and two sums over groups.
+    /// Integers of a head.
     fn each(&self) -> usize {
-        self.0.settings.classes * self.0.settings.classes + 2
+        tally::each(self.0.settings.classes)
     }
 
     /// Integers of the second round: groups, the sum of their squared sizes, each head's.
@@ -137,8 +140,8 @@ impl Auto {
                 let group = rows.group(at, row);
                 let Some(heads) = &heads[fold_of(s.seed, s.folds, &group)] else { continue };
                 let token = [row.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>()];
-                let answers = heads.iter().map(|head| Ok(class_of(&head.logits(&token)?)));
-                tally.add(group, *label, &answers.collect::<Result<Vec<usize>>>()?);
+                let logits = heads.iter().map(|head| Ok(head.logits(&token)?.concat()));
+                tally.add(group, *label, &logits.collect::<Result<Vec<_>>>()?);
             }
         }
         let values = tally.into_values();
@@ -171,8 +174,11 @@ impl Auto {
             return Err(Error::Sums { operation: NAME, reason });
         };
         let mut ranked: Vec<(HeadFigures, usize)> = Vec::new();
-        for (at, (head, sums)) in ladder.model.heads.iter().zip(rest.chunks(self.each())).enumerate() {
+        let mut calibrated = Vec::new();
+        for (at, (head, sums)) in ladder.model.heads.iter_mut().zip(rest.chunks(self.each())).enumerate() {
             let (confusion, over_groups) = sums.split_at(s.classes * s.classes);
+            calibrated.push(calibration::chosen(&over_groups[2..]));
+            calibration::apply(calibrated.last().and_then(Option::as_ref), &mut head.head);
             let right = confusion.iter().step_by(s.classes + 1).sum();
             let of = [confusion.iter().sum(), groups, right];
             ranked.push((HeadFigures::of(&head.name, of, [nn, over_groups[0], over_groups[1]]), at));
@@ -183,6 +189,7 @@ impl Auto {
         if groups > 0 {
             let heads = ranked.iter().filter_map(|(_, at)| model.heads.get(*at).cloned()).collect();
             let best = ranked.first().and_then(|(_, at)| rest.chunks(self.each()).nth(*at));
+            model.calibration = ranked.first().and_then(|(_, at)| calibrated.get_mut(*at)?.take());
             model.validation = best.map(|sums| counts_of(sums, s.classes));
             model.heads = heads;
             if let Some(chosen) = &mut model.chosen {
@@ -202,46 +209,6 @@ fn counts_of(sums: &[u64], classes: usize) -> Vec<Vec<u64>> {
 /// A head's name in the model: with its part where there are several.
 fn name_of(family: &str, p: &Penalty) -> String {
     if p.part.name == "all" { family.to_owned() } else { format!("{family}:{}", p.part.name) }
-}
-
-fn class_of(logits: &[Vec<f64>]) -> usize {
-    let logits: Vec<f32> = logits.iter().flatten().map(|v| *v as f32).collect();
-    argmax(&logits)
-}
-
-/// Counts of one site.
-struct Tally {
-    classes: usize,
-    /// A head after the other, by true and predicted class.
-    counts: Vec<Vec<u64>>,
-    /// Rows of each group, and errors of each head on them.
-    groups: HashMap<GroupName, (u64, Vec<u64>)>,
-}
-
-impl Tally {
-    fn new(heads: usize, classes: usize) -> Self {
-        Self { classes, counts: vec![vec![0; classes * classes]; heads], groups: HashMap::new() }
-    }
-
-    fn add(&mut self, group: GroupName, label: usize, answers: &[usize]) {
-        let of = self.groups.entry(group).or_insert_with(|| (0, vec![0; answers.len()]));
-        of.0 += 1;
-        for ((counts, errors), answer) in self.counts.iter_mut().zip(&mut of.1).zip(answers) {
-            counts[label * self.classes + answer] += 1;
-            *errors += u64::from(*answer != label);
-        }
-    }
-
-    fn into_values(self) -> Vec<u64> {
-        let squares: u64 = self.groups.values().map(|(rows, _)| rows * rows).sum();
-        let mut values = vec![self.groups.len() as u64, squares];
-        for (head, counts) in self.counts.iter().enumerate() {
-            values.extend(counts);
-            values.push(self.groups.values().map(|(rows, errors)| rows * errors[head]).sum());
-            values.push(self.groups.values().map(|(_, errors)| errors[head] * errors[head]).sum());
-        }
-        values
-    }
 }
 
 impl Learning for Auto {

@@ -76,7 +76,7 @@ pub enum Error {
     /// A job with noise of a kind for which nobody knows how much.
     #[error(
         "kind {kind}: nothing bounds what one patient adds to its sums, so no noise hides it; leave [privacy] out, or take kind \
-         statistics or cls-mean"
+         statistics, auto or cls-mean"
     )]
     Unbounded {
         /// The kind.

@@ -17,6 +17,7 @@
 
 mod attention;
 mod auto;
+mod calibration;
 mod choice;
 mod class_mean;
 mod clips;
@@ -36,16 +37,20 @@ mod labels;
 mod model;
 mod models;
 mod noised;
+mod noised_auto;
 mod open;
+mod privacy_units;
 mod reference;
 mod scaling;
 mod seen;
 mod settings;
 mod statistics;
+mod tally;
 mod twin;
 mod update;
 
 pub use attention::{AttentionPooling, AttentionSettings, PooledSlides};
+pub use calibration::{Band, Calibration};
 pub use choice::{Choice, HeadFigures, TriedPenalty};
 pub use clips::{Clips, clips_in, clips_in_file, says_clips};
 pub use confusion::Counts;
@@ -66,7 +71,7 @@ pub use seen::{Unseen, unseen};
 pub use settings::{
     EncryptedHeadSettings, FedAvgSettings, MetricsSettings, StatisticsSettings, UpdatePart, UpdateSettings,
 };
-pub use twin::clear_twin;
+pub use twin::{clear_twin, noised_twin};
 pub use update::{UpdateState, encrypted_form, update_values};
 
 use blindscope_aggregate::privacy::NoiseKey;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::attention::AttentionPooling;
+use super::calibration::Calibration;
 use super::choice::Choice;
 use super::clips::Clips;
 use super::{Error, Result};
@@ -51,6 +52,9 @@ pub struct Model {
     /// What was chosen by cross-validation, and from what.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub chosen: Option<Choice>,
+    /// How far the recommended head's probabilities can be believed, on rows that it was not made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calibration: Option<Calibration>,
 }
 
 /// A head with its name.
@@ -69,7 +73,7 @@ impl Model {
         let heads = heads.into_iter().map(|(name, head)| NamedHead { name: name.to_owned(), head }).collect();
         let (format, kind) = (FORMAT.to_owned(), kind.to_owned());
         let (classes, backbone, pooling, chosen) = (Vec::new(), String::new(), None, None);
-        let (clipped, validation, privacy) = (None, None, None);
+        let (clipped, validation, privacy, calibration) = (None, None, None, None);
         Self {
             format,
             kind,
@@ -83,6 +87,7 @@ impl Model {
             validation,
             privacy,
             chosen,
+            calibration,
         }
     }
 

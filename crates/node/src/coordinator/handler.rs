@@ -85,7 +85,7 @@ impl Handler for Coordinating {
             Command::ListJobs => self.callers.reader(peer)?,
             Command::SubmitJob | Command::AbortJob | Command::ListSites => self.callers.admin(peer)?,
             Command::Roster => {
-                return super::roster::call(&self.desk, &self.callers.known(peer)?, &document).await;
+                return super::roster::call(&self.desk, (&self.callers, peer), &document).await;
             }
             Command::Quotas => {
                 self.callers.admin(peer)?;
@@ -161,7 +161,7 @@ impl Coordinating {
                 return Some(task.to_bytes().into());
             }
             // Whoever has a word to say on the roster asks about it when there is nothing else; who has left hears that.
-            if now.awaits_word(site) || now.study().place(site).is_none() {
+            if now.awaits_word(site, room.seen()) || now.study().place(site).is_none() {
                 return None;
             }
             state.changed().await.ok()?;

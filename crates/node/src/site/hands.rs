@@ -66,7 +66,7 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
 enum Heard {
     /// A task's bytes.
     Task(Bytes),
-    /// The coordinator has none: it may have something else.
+    /// The coordinator has none, or people here have said a word: there may be something else.
     NoTask,
     /// What is in hand changed first, or the site stops.
     Nothing,
@@ -74,7 +74,7 @@ enum Heard {
 
 /// The next task's bytes; nothing where what is in hand changed first.
 async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Heard> {
-    let told = serde_json::to_vec(&hands.told(runner)).unwrap_or_default();
+    let told = serde_json::to_vec(&hands.told(runner).await).unwrap_or_default();
     let (room, mut quiet) = (hands.has_room(), false);
     let ask = || {
         let (client, told) = (runner.client.clone(), told.clone());
@@ -83,18 +83,22 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
     let asking = async {
         if room { dialler.until_heard(&runner.stop, ask).await } else { std::future::pending().await }
     };
-    tokio::pin!(asking);
+    let another_word = runner.another_word();
+    tokio::pin!(asking, another_word);
     loop {
         tokio::select! {
             Some(done) = hands.at_work.join_next() => {
                 hands.done(done)?;
-                return Ok(Heard::Nothing);
+                // A signature may have waited for that.
+                let signs = hands.tasks.is_empty() && runner.waits_for_hands().await;
+                return Ok(if signs { Heard::NoTask } else { Heard::Nothing });
             }
             heard = &mut asking => {
                 let Some(heard) = heard? else { return Ok(Heard::Nothing) };
                 runner.meters.heard();
                 return Ok(heard.map_or(Heard::NoTask, Heard::Task));
             }
+            () = &mut another_word => return Ok(Heard::NoTask),
             () = tokio::time::sleep(QUIET), if !quiet => {
                 quiet = true;
                 // Where nothing is asked soon, what waits for the disk goes there. What that makes superfluous goes after it, not before.
@@ -106,7 +110,7 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
 
 impl Hands {
     /// What is said with a poll: this machine's release, clock, room on the disk; what is in hand.
-    fn told(&self, runner: &Runner) -> Told {
+    async fn told(&self, runner: &Runner) -> Told {
         let free_bytes = rustix::fs::statvfs(runner.kit.state()).ok();
         let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         let (jobs, questions) = (self.count(false) < self.jobs, self.count(true) < QUESTIONS);
@@ -117,6 +121,7 @@ impl Hands {
             busy: self.tasks.keys().chain(&self.put_off).copied().collect(),
             jobs,
             questions,
+            seen: runner.seen().await.map(|next| next.to_string()),
         }
     }
 
@@ -153,7 +158,7 @@ impl Hands {
     /// Learns the roster. What the coordinator shows of it and nobody has signed is left: it ends no site.
     async fn see_to_roster(&self, runner: &Runner, dialler: &mut Dialler) -> Result<()> {
         match runner.see_to_roster(self.tasks.is_empty()).await {
-            Err(Error::Federation(error)) => runner.leave(&error, dialler).await,
+            Err(error @ (Error::Federation(_) | Error::Roster { .. })) => runner.leave(&error, dialler).await,
             seen => seen,
         }
     }

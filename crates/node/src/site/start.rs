@@ -9,7 +9,7 @@ use super::hands;
 use super::memory::Memory;
 use super::meters::Meters;
 use super::{Learning, Runner};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
 use crate::{exposition, files};
 use blindscope_federation::{Coordinator, Site, SiteId, Study};
@@ -68,7 +68,11 @@ async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, s
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
     runner.tidy().await?;
     runner.join(&study).await?;
-    runner.see_to_roster(true).await?;
+    match runner.see_to_roster(true).await {
+        // A change on its way that nobody has signed ends no site.
+        Err(Error::Federation(error)) => tracing::error!(%error, "what is shown of the roster is left"),
+        seen => seen?,
+    }
     Ok(runner)
 }
 

@@ -11,10 +11,10 @@ use blindscope_learn::jobs::{CoordinatorLearner, Model, SiteLearner};
 use blindscope_wire::{Digest, Hasher};
 
 /// Sites that may collude: noise of the others has to be enough.
-const COLLUDERS: u32 = 1;
+pub(super) const COLLUDERS: u32 = 1;
 
 /// What a job over these sites ends in. `seed` stands for the sites' secrets.
-pub(super) fn learned(spec: &JobSpec, sites: &[SiteLearner], seed: u64) -> Result<Model> {
+pub(in crate::bench) fn learned(spec: &JobSpec, sites: &[SiteLearner], seed: u64) -> Result<Model> {
     let mut input = Vec::new();
     for round in 0..spec.rounds {
         let plan = plan(spec, sites.len())?;
@@ -48,7 +48,7 @@ fn plan(spec: &JobSpec, sites: usize) -> Result<Plan> {
     })?)
 }
 
-fn secret(seed: u64, site: usize) -> [u8; 32] {
+pub(super) fn secret(seed: u64, site: usize) -> [u8; 32] {
     Hasher::new("blindscope/bench/learn/secret/v1").absorb_u64(seed).absorb_u64(site as u64).finish().0
 }
 

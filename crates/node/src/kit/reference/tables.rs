@@ -175,7 +175,7 @@ pub(super) const JOB: &[Key] = &[
         "privacy",
         "Option<Privacy>",
         &[
-            "Of statistics and cls-mean: noise that every site adds to its sums, and what it promises; see its table below.",
+            "Of statistics, auto and cls-mean: noise that every site adds to its sums, and what it promises; see its table below.",
             "Default: none, and no noise",
         ],
     ),
