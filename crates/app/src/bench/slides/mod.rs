@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::memory::{peak_mib, reset_peak};
+use super::peers::IMAGES;
 use super::runtime::OnnxRuntime;
 use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
@@ -89,9 +90,9 @@ fn open(path: &Path) -> Result<Slide, Error> {
 
 /// The peer's answer to `arguments`, with corners on its input.
 fn peer(peers: &Peers, arguments: &[&str], corners: &[[u64; 2]]) -> Result<serde_json::Value, String> {
-    let name = "OpenSlide (pip install openslide-python openslide-bin pillow numpy)";
+    let name = "OpenSlide (python3 bench/peers/setup.py installs it)";
     let folder = peers.folder.as_ref().ok_or("OpenSlide: peers were left out")?;
-    let mut command = Command::new(&peers.python);
+    let mut command = Command::new(peers.python_of(IMAGES));
     command.arg(folder.join("slides_openslide.py")).args(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(|e| format!("{name}: {e}"))?;
