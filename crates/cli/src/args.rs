@@ -120,7 +120,7 @@ pub(crate) struct BenchOptions {
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
-    /// Of the core and of inference, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
+    /// Of core, inference and sum, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
     #[arg(long)]
     pub(crate) arithmetic: Option<blindscope_app::bench::Arithmetic>,
     /// Folder with real tiles and weights, for the figures that need them.
@@ -156,6 +156,13 @@ pub(crate) enum Area {
     Learn,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
+}
+
+impl Area {
+    /// How users write it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 #[derive(Debug, ClapArgs)]

@@ -53,7 +53,7 @@ impl Cast {
         let plan = &self.plan;
         let mut named = ValuesDigest::new(plan);
         for value in values {
-            named.push(*value);
+            named.push(value);
         }
         let named = named.finish();
         let mut by = SiteRound::new(plan, self.round, &[site as u8; 32], &[9; 32], &named);

@@ -115,13 +115,13 @@ pub enum Error {
     },
 }
 
-/// Encrypted sums: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
+/// Encrypted sums, on no faster path than `arithmetic`: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
 ///
 /// # Errors
 /// [`Error::Io`] where the temporary folder is too small or read-only; [`Error::WrongSum`] for an opened sum that is not the
 /// clear one; an error of the layer that refuses.
-pub fn sum(runs: usize, peers: &Peers) -> Result<Report, Error> {
-    sum::run(runs, peers)
+pub fn sum(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, Error> {
+    sum::run(arithmetic, runs, peers)
 }
 
 /// The attacks of a hostile reader, run against the old ways and ours, at toy sizes and through real services; times that askers see;

@@ -11,9 +11,9 @@
 //! at most `p` either way. Words enter below `2^51` and `k·p` is added, `k = log2 N`; after `k` stages they lie
 //! in `(0, 2^51 + 2k·p)`. So `2k·p <= 2^51` suffices, which every 46-bit prime meets up to `N = 2^16`.
 //!
-//! *Inverse* (Gentleman–Sande: `x + y`, `(x - y)·w`). Sums double a stage, products fall back to `2p`. Words carry multiples
-//! of `p` that keep `x - y` positive; with them no word reaches `64p` before the end of its pass, where the words that were
-//! last summed are reduced to `2p`. So `64p <= 2^52` is needed: primes of at most 46 bits.
+//! *Inverse* (Gentleman–Sande: `x + y`, `(x - y + room)·w`). Sums double a stage, products fall back to `2p`; no word reaches
+//! `64p` before the end of its pass, where those that are too large for the next one are reduced to `2p`. So `64p <= 2^52` is needed:
+//! primes of at most 46 bits.
 //!
 //! Layout: passes of radix 16 or less bring the data to blocks of 64 words, each an 8×8 square of vectors; the
 //! last three strides (4, 2, 1) run across vectors after a transposition, with one twiddle a lane.
@@ -43,8 +43,8 @@ pub(crate) struct Tables {
     p: u64,
     forward: Direction,
     inverse: Direction,
-    /// `N^-1`, and `N^-1` times the twiddle of the inverse's last stage.
-    scale: [(u64, u64); 2],
+    /// `N^-1` times the first twiddles of the inverse, the first of which is 1.
+    scaled: [(u64, u64); 16],
 }
 
 /// One direction's twiddles: broadcast ones by index, and those of the last three strides a lane each.
@@ -95,13 +95,16 @@ impl Tables {
         }
         let direction = |t: &[crate::Shoup]| Direction::new(t.iter().map(|w| w.value).collect(), p);
         let n_inverse = twiddles.n_inverse.value;
-        let last = modulus.mul(n_inverse, twiddles.inverse[1].value);
+        let scaled = std::array::from_fn(|i| {
+            let w = modulus.mul(n_inverse, twiddles.inverse[i].value);
+            (w, quotient52(w, p))
+        });
         Some(Self {
             n,
             p,
             forward: direction(&twiddles.forward),
             inverse: direction(&twiddles.inverse),
-            scale: [n_inverse, last].map(|w| (w, quotient52(w, p))),
+            scaled,
         })
     }
 
