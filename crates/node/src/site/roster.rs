@@ -64,10 +64,10 @@ impl Runner {
             let what = proposal.change.in_words(study).join("; ");
             match said {
                 Some(approve) => {
-                    tracing::info!(%what, digest = %next, approve, "people here have said their word on a change of the roster")
+                    tracing::info!(%what, digest = %next, approve, "people here have said their word on a change of the roster");
                 }
                 None => {
-                    tracing::warn!(%what, digest = %next, "a change of the roster waits for a word: `blindscope site approve --roster` or `refuse --roster`")
+                    tracing::warn!(%what, digest = %next, "a change of the roster waits for a word: `blindscope site approve --roster` or `refuse --roster`");
                 }
             }
         }
