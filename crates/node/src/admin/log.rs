@@ -56,7 +56,7 @@ fn rosters(last: &Coordinator, changed: &[(u64, u64)]) -> Result<Vec<RosterSpan>
 /// Refuses a log that ends under an earlier roster than is known to be signed, or has another one in its place.
 ///
 /// # Errors
-/// [`Error::Log`] for such a log.
+/// [`Error::Log`] for such a log, with both versions.
 pub fn reaches(now: &Study, known: &Study) -> Result<()> {
     let wrong = |reason: String| Err(Error::Log { reason });
     let (found, least) = (now.version(), known.version());

@@ -54,7 +54,8 @@ pub(crate) fn keep(kit: &Kit, changes: &[SignedChange]) -> Result<()> {
         return Ok(());
     }
     under(kit.study()?, &all)?;
-    let text = all.iter().fold(String::new(), |text, change| text + &change.to_line() + "\n");
+    let lines: Vec<String> = all.iter().map(|change| change.to_line() + "\n").collect();
+    let text = lines.concat();
     if text.len() as u64 > MAX {
         let reason = "its history is too long to be kept; found a new study".to_owned();
         return Err(Error::Roster { reason });
