@@ -17,8 +17,8 @@ pub struct Peers {
     pub environments: Option<PathBuf>,
 }
 
-/// The environment of ONNX Runtime, Pillow and OpenSlide.
-pub(super) const IMAGES: &str = "images";
+/// The environment of Pillow and OpenSlide.
+const IMAGES: &str = "slides";
 
 #[derive(Deserialize)]
 struct Answer {
