@@ -12,6 +12,7 @@ mod bytes;
 mod crashes;
 mod dealers;
 mod large;
+mod nearly;
 mod once;
 mod rosters;
 mod starts;
