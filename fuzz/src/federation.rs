@@ -126,6 +126,7 @@ impl Toy {
         let mark = Mark::Opening { job: JobId(opened), round: 1, opening: opened, sum: Blob::of(b"sum") };
         let policy = Policy {
             minimum_cohort: 2,
+            minimum_difference: None,
             backbone: opened,
             jobs: vec![JobKind::Sum],
             maximum_decryptions: 5,

@@ -62,6 +62,7 @@ impl<'a> Play<'a> {
             checked: false,
             sums: self.sites[k].sums(),
             minimum_cohort: 1,
+            minimum_difference: 0,
             signer: &fixture.sites[k],
         };
         let bundle = self.sites[k].bundle(task);

@@ -84,6 +84,7 @@ fn two_sets_of_one_round_are_not_both_kept() {
         checked: false,
         sums: &before,
         minimum_cohort: 1,
+        minimum_difference: 0,
         signer: &fixture.sites[1],
     };
     let mut marks = Vec::new();
@@ -143,6 +144,7 @@ fn made(fixture: &Fixture, memory: &Memory, sums: &SumSite, task: &Task) -> (Vec
         checked: false,
         sums,
         minimum_cohort: 1,
+        minimum_difference: 0,
         signer: &fixture.sites[1],
     };
     let mut marks = Vec::new();

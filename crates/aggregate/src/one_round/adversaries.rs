@@ -52,8 +52,8 @@ impl Cast {
         let values: Vec<u64> = (0..VALUES).map(|_| rng.next_u64() % (MAX + 1)).collect();
         let plan = &self.plan;
         let mut named = ValuesDigest::new(plan);
-        for value in values {
-            named.push(value);
+        for value in &values {
+            named.push(*value);
         }
         let named = named.finish();
         let mut by = SiteRound::new(plan, self.round, &[site as u8; 32], &[9; 32], &named);

@@ -62,6 +62,9 @@ fn rules(policy: &Policy) -> Markup {
     html! {
         dl {
             dt { "Fewest contributions in a sum that we help to open" } dd { (policy.minimum_cohort) }
+            @if let Some(least) = policy.minimum_difference {
+                dt { "Sites that two sums of one kind have to differ in" } dd { "none, or at least " (least) }
+            }
             dt { "Kinds of jobs that we take part in" } dd { (kinds.join(", ")) }
             dt { "Most ciphertexts that we help to open" } dd { (words::count(policy.maximum_decryptions)) }
             dt { "Most rounds of one job" } dd { (words::count(policy.maximum_rounds)) }

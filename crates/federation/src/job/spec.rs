@@ -169,6 +169,15 @@ impl JobSpec {
         h.finish()
     }
 
+    /// What kind of sum a round is that starts from `start`, whatever its settings: two of these over nearly the same sites may tell what
+    /// the others contributed, even where no integer is the same.
+    pub fn about(&self, start: Option<&Blob>) -> Digest {
+        let mut h = Hasher::new("blindscope/federation/sum-about/v1");
+        h.absorb(self.runs().name().as_bytes());
+        h.absorb(&start.map_or_else(|| Blob::of(&[]).digest, |blob| blob.digest).0);
+        h.finish()
+    }
+
     /// Whether it is a file of plain sums in the form before [`JobKind::Sum`] was a kind.
     pub fn is_former(&self) -> bool {
         let plain = self.settings.get("plain").and_then(Value::as_bool) == Some(true);

@@ -59,6 +59,9 @@ pub enum SumMark {
         /// Its sites; none in marks of older releases.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         sites: Vec<SiteId>,
+        /// What kind of sum it is, from which start; zeros in marks of older releases.
+        #[serde(with = "crate::text", default = "nothing", skip_serializing_if = "is_nothing")]
+        about: Digest,
     },
     /// Parts are about to be opened.
     Opened {

@@ -26,14 +26,22 @@ pub(super) struct Uploaded {
     pub(super) values: ValuesName,
 }
 
+/// A set that the site has signed.
+#[derive(Debug, Clone)]
+pub(super) struct Signed {
+    pub(super) sites: Vec<SiteId>,
+    /// Zeros where it is not known.
+    about: Digest,
+}
+
 /// A site in sums.
 #[derive(Debug, Clone, Default)]
 pub struct SumSite {
     pub(super) uploads: BTreeMap<Digest, Uploaded>,
     steps: BTreeSet<(JobId, u64)>,
     agreed: BTreeMap<Digest, (Digest, [u8; 32])>,
-    /// The sites of sets that were signed here.
-    pub(super) signed: BTreeMap<Digest, Vec<SiteId>>,
+    /// Sets that were signed here.
+    pub(super) signed: BTreeMap<Digest, Signed>,
     opened: BTreeMap<Digest, (Digest, Digest)>,
     pub(super) settled: BTreeMap<Digest, Vec<SiteId>>,
     void: BTreeSet<Digest>,
@@ -74,13 +82,13 @@ impl SumSite {
                 let upload = Uploaded { header: *header, input: *input, values };
                 require(self.upload(*round, (*job, *number), upload), "the round has an upload already")
             }
-            SumMark::Agreed { round, commitment, evaluation, sites } => {
+            SumMark::Agreed { round, commitment, evaluation, sites, about } => {
                 require(
                     once(&mut self.agreed, *round, (*commitment, *evaluation)),
                     "another set of the round is signed",
                 )?;
                 if !sites.is_empty() {
-                    self.signed.insert(*round, sites.clone());
+                    self.signed.insert(*round, Signed { sites: sites.clone(), about: *about });
                 }
                 Ok(())
             }
@@ -226,9 +234,35 @@ impl SumSite {
         SumMark::Copied { round: round.name(), identity }
     }
 
+    /// Judges a set against those of earlier sums of the same kind and start ([`JobSpec::about`](crate::JobSpec::about)) that this site has
+    /// signed: it is one of them, or differs from each in `least` sites. Rounds that are void were opened over nothing.
+    ///
+    /// # Errors
+    /// [`SumRefusal::NearCohort`] for a set that differs in fewer.
+    pub fn judge_difference(
+        &self,
+        round: &SumRound,
+        about: &Digest,
+        commitment: &Commitment,
+        least: u32,
+    ) -> Judged<()> {
+        let (name, sites) = (round.name(), commitment.sites());
+        let earlier = self.signed.iter().filter(|(other, signed)| {
+            **other != name && signed.about == *about && !self.voided.contains(*other)
+        });
+        let alone = |some: &[SiteId], others: &[SiteId]| some.iter().filter(|s| !others.contains(s)).count();
+        for (_, signed) in earlier {
+            let found = (alone(&sites, &signed.sites) + alone(&signed.sites, &sites)) as u32;
+            if found > 0 && found < least {
+                return Err(SumRefusal::NearCohort { found, least });
+            }
+        }
+        Ok(())
+    }
+
     /// Judges a commitment that is to be signed with this evaluation (zeros in a small round, whose sum the caller has added up
-    /// itself, and of a site that is not in the set). `minimum` is the site's own cohort. The mark is stored before the signature exists;
-    /// [`SumRefusal::Copied`] is stored ([`Self::copied`]).
+    /// itself, and of a site that is not in the set). `minimum` is the site's own cohort, `about` what kind of sum it is. The mark is stored
+    /// before the signature exists; [`SumRefusal::Copied`] is stored ([`Self::copied`]).
     ///
     /// # Errors
     /// [`SumRefusal`] for what this site's marks do not allow; as [`Commitment::check`].
@@ -238,7 +272,7 @@ impl SumSite {
         round: &SumRound,
         commitment: &Commitment,
         evaluation: [u8; 32],
-        minimum: u32,
+        (minimum, about): (u32, Digest),
     ) -> Result<SumMark> {
         commitment.check(round)?;
         self.judge_own(me, round, commitment)?;
@@ -248,7 +282,7 @@ impl SumSite {
             Some((_, y)) => {
                 // The same again, with the evaluation that was signed.
                 let (round, evaluation, sites) = (round.name(), *y, commitment.sites());
-                return Ok(SumMark::Agreed { round, commitment: named, evaluation, sites });
+                return Ok(SumMark::Agreed { round, commitment: named, evaluation, sites, about });
             }
             None => self.new_under(round.epoch())?,
         }
@@ -260,7 +294,7 @@ impl SumSite {
             return Err(SumRefusal::Cohort { found, least }.into());
         }
         let sites = commitment.sites();
-        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation, sites })
+        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation, sites, about })
     }
 
     /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.

@@ -15,6 +15,7 @@ mod dealers;
 mod disjoint;
 mod forger;
 mod large;
+mod nearly;
 mod once;
 mod rosters;
 mod starts;

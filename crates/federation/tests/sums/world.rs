@@ -16,6 +16,8 @@ use blindscope_wire::Digest;
 
 pub(crate) const VALUES: usize = 30;
 pub(crate) const MAX: u64 = 1000;
+/// What every sum here is about.
+pub(crate) const ABOUT: Digest = Digest([0xab; 32]);
 
 pub(crate) fn ids(of: impl IntoIterator<Item = u16>) -> Vec<SiteId> {
     of.into_iter().map(SiteId).collect()
@@ -135,6 +137,8 @@ pub(crate) struct World {
     /// What the coordinator has of each round, by site.
     pub(crate) received: BTreeMap<[u8; 32], Uploads>,
     pub(crate) sums: BTreeMap<[u8; 32], Vec<u8>>,
+    /// In how many sites each site wants sets to differ at least, unless they are the same.
+    pub(crate) difference: u32,
     seed: u64,
 }
 
@@ -175,7 +179,7 @@ impl World {
         };
         let epoch = Epoch::new(literal).unwrap();
         assert_eq!(Epoch::from_bytes(&epoch.to_bytes()).unwrap().digest(), epoch.digest());
-        Self { epoch, actors, received: BTreeMap::new(), sums: BTreeMap::new(), seed }
+        Self { epoch, actors, received: BTreeMap::new(), sums: BTreeMap::new(), difference: 0, seed }
     }
 
     pub(crate) fn round(&self, job: u8, number: u64) -> SumRound {
@@ -288,8 +292,11 @@ impl World {
         site: SiteId,
         evaluation: [u8; 32],
     ) -> Result<Agreement, String> {
+        let difference = self.difference;
         let actor = self.actor(site);
-        let mark = match actor.site.judge_commitment(site, round, commitment, evaluation, 2) {
+        let differs = actor.site.judge_difference(round, &ABOUT, commitment, difference);
+        differs.map_err(|e| e.to_string())?;
+        let mark = match actor.site.judge_commitment(site, round, commitment, evaluation, (2, ABOUT)) {
             Err(Error::Sum(SumRefusal::Copied)) => {
                 actor.store(SumSite::copied(site, round));
                 return Err(SumRefusal::Copied.to_string());

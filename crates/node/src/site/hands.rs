@@ -15,6 +15,7 @@ use crate::documents::Told;
 use crate::error::{Error, Result};
 use crate::system;
 use blindscope_federation::{JobId, JobKind, Task};
+use blindscope_transport::Errand;
 use blindscope_wire::Digest;
 
 /// The longest that a poll stays open at the coordinator.
@@ -47,8 +48,8 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
     let mut dialler = Dialler::new()?;
     while !runner.stop.is_stopped() {
         match next(runner, &mut hands, &mut dialler).await? {
-            Heard::Task(bytes) => match Task::from_bytes(&bytes) {
-                Ok(task) => hands.take(runner, task, &mut dialler).await?,
+            Heard::Task(Errand { task, blobs }) => match Task::from_bytes(&task) {
+                Ok(task) => hands.take(runner, (task, blobs), &mut dialler).await?,
                 Err(error) => runner.leave(&error, &mut dialler).await?,
             },
             Heard::NoTask => hands.see_to_roster(runner, &mut dialler).await?,
@@ -64,8 +65,8 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
 
 /// What became of a poll.
 enum Heard {
-    /// A task's bytes.
-    Task(Bytes),
+    /// A task's bytes, and blobs that came with it.
+    Task(Errand),
     /// The coordinator has none, or people here have said a word: there may be something else.
     NoTask,
     /// What is in hand changed first, or the site stops.
@@ -134,7 +135,12 @@ impl Hands {
     }
 
     /// Begins a task, or puts it off where it is one that has to wait.
-    async fn take(&mut self, runner: &Arc<Runner>, task: Task, dialler: &mut Dialler) -> Result<()> {
+    async fn take(
+        &mut self,
+        runner: &Arc<Runner>,
+        (task, given): (Task, Vec<Bytes>),
+        dialler: &mut Dialler,
+    ) -> Result<()> {
         let (job, values) = (task.step.job, task.values());
         if task.version > runner.study().await.version() {
             // What is signed is learned before anything is done under it.
@@ -151,7 +157,7 @@ impl Hands {
         }
         self.tasks.insert(job, InHand { is_question: task.spec.kind == JobKind::Question, values });
         let runner = runner.clone();
-        self.at_work.spawn(async move { runner.turn(&task).await.map(|()| job) });
+        self.at_work.spawn(async move { runner.turn(&task, given).await.map(|()| job) });
         Ok(())
     }
 

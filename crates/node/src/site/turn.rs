@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Runner;
 use super::dial::{self, Dialler};
 use super::work::Gathered;
@@ -17,8 +19,8 @@ use blindscope_transport::Upload;
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Runner {
-    /// One task, and what follows from it.
-    pub(super) async fn turn(&self, task: &Task) -> Result<()> {
+    /// One task, and what follows from it. `given` came with it.
+    pub(super) async fn turn(&self, task: &Task, given: Vec<Bytes>) -> Result<()> {
         let mut dialler = Dialler::new()?;
         let (first, order) = {
             let memory = self.memory.lock().await;
@@ -33,6 +35,7 @@ impl Runner {
         };
         // Before anything is looked for on the disk: from here on nothing of this task is deleted.
         let _hold = self.begin(task, first).await?;
+        self.keep_given(task, given);
         let staged = match order {
             Order::Send(staged) => *staged,
             Order::Decline(objection) => self.decline(task, objection).await?,

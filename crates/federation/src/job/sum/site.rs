@@ -124,7 +124,10 @@ pub(super) fn agree(
         evaluation =
             vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
     }
-    let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, tools.minimum_cohort);
+    let about = making.task.spec.about(making.task.starts_from().as_ref());
+    tools.sums.judge_difference(round, &about, &commitment, tools.minimum_difference)?;
+    let own = (tools.minimum_cohort, about);
+    let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, own);
     let mark = stop_if_copied(round, &mut making, judged)?;
     if let SumMark::Agreed { evaluation: signed, .. } = &mark {
         evaluation = *signed;
@@ -158,7 +161,8 @@ fn check_sum(
     let mut readers: Vec<&[u8]> = bodies.iter().map(|b| &b[..]).collect();
     let mut sum = Vec::new();
     write_sum(round.plan(), &mut readers, &mut sum)?;
-    if Blob::of(&sum) == commitment.sum { Ok(()) } else { Err(SumRefusal::OtherSum.into()) }
+    // What a next round starts from is made of it.
+    if blobs.pass(&sum)? == commitment.sum { Ok(()) } else { Err(SumRefusal::OtherSum.into()) }
 }
 
 /// Evaluations, in this site's name, of uploads whose sites are gone.
