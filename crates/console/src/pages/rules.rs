@@ -44,8 +44,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
         Ok(approvals) => approvals,
         Err(error) => return page.around(&html! { p.note.bad role="alert" { (error) } }),
     };
-    let site =
-        Site { console: &console, known: &known, policy: &policy, approvals: &approvals, word: &word.0 };
+    let site = Site { known: &known, policy: &policy, approvals: &approvals, word: &word.0 };
     page.around(&html! {
         p { "They stand in " code { "local/policy.toml" } " of this kit. Neither the coordinator nor an administrator sees or changes them." }
         (rules(&policy))
@@ -77,7 +76,6 @@ fn rules(policy: &Policy) -> Markup {
 
 /// What the page is made from.
 struct Site<'a> {
-    console: &'a Console,
     known: &'a Known,
     policy: &'a Policy,
     approvals: &'a Approvals,
