@@ -22,7 +22,7 @@ use blindscope_transport::{Client, Stop};
 /// `disk` is the most bytes that the site's blobs may take together.
 ///
 /// # Errors
-/// [`Error`](crate::Error) for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
+/// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
 pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
     let runner = match begin(kit, overrides, learning, disk, stop).await {
         Ok(runner) => runner,
