@@ -146,7 +146,9 @@ impl SumSite {
         let but = *but;
         let same = move |(round, u): &(&Digest, &Uploaded)| **round != but && values.is_of(u);
         let over = self.uploads.iter().filter(same).filter(|(round, _)| !self.voided.contains(*round));
-        let sets = over.filter_map(|(round, _)| self.settled.get(round).or_else(|| Some(&self.signed.get(round)?.sites)));
+        let sets = over.filter_map(|(round, _)| {
+            self.settled.get(round).or_else(|| Some(&self.signed.get(round)?.sites))
+        });
         sets.filter(move |sites| sites.contains(&me))
     }
 }
