@@ -49,7 +49,7 @@ fn one_after_another(params: &Parameters) -> Vec<Vec<u8>> {
         .into_iter()
         .map(|(element, level)| generator.galois_key(&secret, element, &mut rng).unwrap().at_level(level))
         .collect();
-    all.sort_by_key(|key| key.element());
+    all.sort_by_key(blindscope_ckks::GaloisKey::element);
     all.iter().map(codec::encode_galois_key).collect()
 }
 
@@ -109,7 +109,9 @@ fn no_secret_stays_in_the_memory_of_a_thread() {
             (0..64).map(|_| Poly::unspecified(params.n(), params.qp().len())).collect();
         let found = runs.iter().flat_map(Poly::limbs).filter(|limb| limbs.iter().any(|l| l == limb)).count();
         // Of this test's own making nothing stays either.
-        runs.into_iter().for_each(|mut run| run.zeroize());
+        for mut run in runs {
+            run.zeroize();
+        }
         found
     };
     let found = || pool.broadcast(handed_on).into_iter().sum::<usize>();

@@ -124,7 +124,9 @@ impl SignedHeader {
         let len = Self::FIXED + self.payload().map_or(cause.len(), |_| 40);
         let mut out = Vec::with_capacity(len);
         let mut w = Writer::new(&mut out, len);
-        [study, &key.0, &step.job.0].into_iter().for_each(|name| w.bytes(&name.0));
+        for name in [study, &key.0, &step.job.0] {
+            w.bytes(&name.0);
+        }
         w.u64(step.round);
         w.u32(step.attempt);
         w.u8(step.phase.place());

@@ -17,7 +17,7 @@ pub struct Peers {
     pub environments: Option<PathBuf>,
 }
 
-/// The environment of Pillow and OpenSlide.
+/// The environment of Pillow and `OpenSlide`.
 const IMAGES: &str = "slides";
 
 #[derive(Deserialize)]

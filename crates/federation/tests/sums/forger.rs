@@ -32,7 +32,9 @@ pub(crate) fn forge(
 ) -> Vec<u8> {
     let (plan, actor) = (round.plan(), &world.actors[usize::from(dealer.0)]);
     let mut named = ValuesDigest::new(plan);
-    values.iter().for_each(|&v| named.push(v));
+    for value in values {
+        named.push(*value);
+    }
     let named = named.finish();
     let site = SiteRound::new(plan, round.id(), &[dealer.0 as u8 + 1; 32], &[44; 32], &named);
     let mut body = Vec::new();
