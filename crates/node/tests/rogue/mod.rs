@@ -114,7 +114,7 @@ impl Rogue {
 
     async fn keep(&mut self, marks: Vec<Mark>) {
         self.marks.append(&marks).await.unwrap();
-        for mark in marks {
+        for mark in &marks {
             self.site.apply(mark).unwrap();
         }
     }
