@@ -2,8 +2,8 @@
 """Rounds of NVIDIA FLARE's simulator with three clients and 1 MB of float32, its plain FedAvg of differences and ours in turn. Prints
 one JSON object.
 
-A round is from one line `Round N started` of the server's log to the next; the last, which has no next, and the first are left out. The aggregate is compared
-with the integer sum, computed in the clear, before anything is printed.
+A round is from one `Round N started` of the server's log to the next; the last, which has no next, and the first are left out. The
+aggregate is compared with the integer sum, computed in the clear, before anything is printed.
 """
 import json
 import re
@@ -23,7 +23,8 @@ from blindscope.updates import UpdateCodec
 
 SITES, VALUES, ROUNDS, TURNS, EXAMPLES = 3, 250_000, 6, 2, 500
 CLIENT = str(Path(__file__).with_name("nvflare_client.py"))
-STARTED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+).*Round (\d+) started", re.MULTILINE)
+# The message has a line of dashes before its words.
+STARTED = re.compile(r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d+) - FedAvg [^\n]*\n-+\n *Round (\d+) started", re.MULTILINE)
 
 
 def run(recipe, work):

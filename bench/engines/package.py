@@ -35,20 +35,38 @@ class Cast:
         self.roster = Roster.of(entries, study="bench", threshold=2, colluders=1)
         self.sites = [SumSite(folder / f"site-{i}", self.roster) for i in range(SITES)]
 
-    def round(self, updates, number):
-        """Seconds of uploads and of all that follows, bytes of a later upload, and the sum."""
+    def uploads(self, updates, number):
+        """Round, codec and uploads of these updates, and seconds of one upload."""
         codec = UpdateCodec([u.shape for u in updates[:1]], most_examples=500)
         spec = {"job": "bench", "number": number, "values": codec.values, "max": codec.max}
         begun = time.perf_counter()
         uploads = [site.upload(spec, codec.encode([u], 500, {}), f"bench/{number}") for site, u in zip(self.sites, updates)]
-        sent = time.perf_counter()
+        return spec, codec, uploads, (time.perf_counter() - begun) / SITES
+
+    def added(self, spec, uploads):
+        """Seconds of what a server does between the last upload and what it sends the sites: reads uploads, checks them, adds them up."""
+        begun = time.perf_counter()
         server = SumServer(self.roster, spec)
         for number, upload in enumerate(uploads):
             server.take(number, upload)
+        server.headers(), [server.bundle(number) for number in server.sites], server.commit()
+        return time.perf_counter() - begun
+
+    def round(self, updates, number):
+        """Seconds of an upload, of the server's adding, of all from the uploads to the mean, and of the whole; bytes of an upload; the sum."""
+        begun = time.perf_counter()
+        spec, codec, uploads, upload = self.uploads(updates, number)
+        sent = time.perf_counter()
+        server = SumServer(self.roster, spec)
+        for number, bytes_ in enumerate(uploads):
+            server.take(number, bytes_)
         ask = lambda step, told, of: (answer(self.sites[site], spec, step, blobs, of) for site, blobs in told.items())
-        sums, _ = finish(server, ask, sys.exit)
+        sums, sites = finish(server, ask, sys.exit)
+        summed = time.perf_counter()
+        codec.decode(sums, len(sites))
         done = time.perf_counter()
-        return {"upload": (sent - begun) / SITES, "aggregate": done - sent, "all": done - begun, "bytes": len(uploads[0])}, sums
+        told = {"upload": upload, "add": self.added(spec, uploads), "to_mean": done - sent, "all": summed - begun, "bytes": len(uploads[0])}
+        return told, sums
 
     def checked(self, updates, number):
         told, sums = self.round(updates, number)
@@ -77,15 +95,15 @@ def main():
         megabyte = [cast.checked(numbers(250_000), n) for n in range(RUNS)]
         large = numbers(10_000_000)
         python = [cast.checked(large, RUNS + n)["all"] for n in range(RUNS)]
-        # What leaves a site in each round after its first, per update of 5 M weights.
-        upload = cast.roster.upload_bytes(5_000_002, 65_535)
+        upload = len(cast.uploads([u[:5_000_000] for u in large], 2 * RUNS)[2][0])
     seconds, backend = rust()
     print(json.dumps({
         "import": imported(),
         "bytes_5m": upload,
         "megabyte_bytes": megabyte[-1]["bytes"],
         "megabyte_upload": [m["upload"] for m in megabyte],
-        "megabyte_aggregate": [m["aggregate"] for m in megabyte],
+        "megabyte_add": [m["add"] for m in megabyte],
+        "megabyte_to_mean": [m["to_mean"] for m in megabyte],
         "python_10m": python,
         "rust_10m": seconds,
         "backend": backend,

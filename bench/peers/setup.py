@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs the peers of `blindscope bench`: one virtual environment each, in the cache folder where the bench looks for them.
 
-    python3 bench/peers/setup.py                    # TenSEAL, OpenFHE and scikit-learn
+    python3 bench/peers/setup.py                    # all: TenSEAL, OpenFHE, scikit-learn, ONNX Runtime, OpenSlide
     python3 bench/peers/setup.py tenseal            # one of them
 
 TenSEAL 0.3.18's wheels are for CPython 3.11 and later, OpenFHE's for 3.10 alone, so no one interpreter serves both. They are
@@ -19,6 +19,12 @@ PEERS = {
     "tenseal": (["3.11", "3.12"], ["tenseal==0.3.18", "numpy"], "import tenseal, tenseal.sealapi, numpy"),
     "sklearn": (["3.11", "3.12"], ["scikit-learn", "numpy"], "import sklearn, numpy"),
     "openfhe": (["3.10"], ["openfhe==1.6.1.*", "numpy"], "import openfhe, numpy"),
+    "onnx": (["3.11", "3.12"], ["onnxruntime", "onnx", "numpy"], "import onnxruntime, onnx, numpy"),
+    "slides": (
+        ["3.11", "3.12"],
+        ["openslide-python", "openslide-bin==4.0.1.*", "pillow", "numpy"],
+        "import openslide, PIL, numpy; assert openslide.__library_version__ == '4.0.1'",
+    ),
 }
 
 

@@ -126,6 +126,7 @@ impl Toy {
         let mark = Mark::Opening { job: JobId(opened), round: 1, opening: opened, sum: Blob::of(b"sum") };
         let policy = Policy {
             minimum_cohort: 2,
+            minimum_difference: None,
             backbone: opened,
             jobs: vec![JobKind::Sum],
             maximum_decryptions: 5,
@@ -139,11 +140,13 @@ impl Toy {
         Ok(vec![mark.to_text(), job.to_owned(), policy.to_toml()?])
     }
 
-    /// The last site leaves; all have signed it.
+    /// A site joins; all have signed it.
     fn signed_change(&self, epoch: &Epoch) -> Result<SignedChange> {
         let (study, from) = (epoch.literal().study, epoch.digest());
-        let leaves = vec![SiteId(SITES - 1)];
-        let change = Change { study, from, joins: Vec::new(), leaves, replaces: Vec::new() };
+        let (identity, sealing) = (IdentityKey::from_bytes(&[9; 32]), SealingKey::from_bytes(&[9; 32]));
+        let late =
+            SiteEntry { name: "late".to_owned(), identity: identity.public(), sealing: sealing.public() };
+        let change = Change { study, from, joins: vec![late], leaves: Vec::new(), replaces: Vec::new() };
         let next = change.next(epoch)?;
         let sign = |(k, site): (u16, &Site)| (SiteId(k), sign_successor(epoch, &next, &site.identity));
         Ok(SignedChange { change, signatures: (0..).zip(&self.sites).map(sign).collect() })

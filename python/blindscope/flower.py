@@ -8,12 +8,14 @@ Server:
 
     strategy = blindscope.flower.Encrypted(FedAvg(), roster="roster.json", clip=1.0)
 
-A round has four messages a site: training with the upload, findings, agreement, opening. The server sees ciphertexts, and the sum that
-enough sites agreed to open. Flower carries bytes; what may be said when is decided at the sites, on their disks.
+A round has three messages a site: training with the upload, agreement, opening. The server sees ciphertexts, and the sum that enough
+sites agreed to open. Flower carries bytes; what may be said when is decided at the sites, on their disks.
 """
 
 from __future__ import annotations
 
+import collections
+import itertools
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
@@ -25,12 +27,13 @@ import numpy as np
 from flwr.app import Array, ArrayRecord, ConfigRecord, Message, MessageType, MetricRecord, RecordDict
 from flwr.common.logger import log
 from flwr.serverapp import Grid
-from flwr.serverapp.strategy import FedAvg, FedAdagrad, FedAdam, FedAvgM, FedProx, FedYogi
+from flwr.serverapp.strategy import FedAvg, FedAdagrad, FedAdam, FedAvgM, FedProx, FedYogi, Result
 from flwr.serverapp.strategy.strategy import Strategy
 
 from . import Roster, SumServer, SumSite
+from ._prompt import Prompt
 from .errors import BlindscopeError, SumError
-from .rounds import Blobs, answer, finish
+from .rounds import Blobs, Course, answer
 from .updates import Coding, UpdateCodec
 
 # Under this name stand our records in Flower's messages.
@@ -70,15 +73,24 @@ def mod(site: str, roster: str, *, weighted_by_key: str = "num-examples") -> Cal
         ours = SumSite(folder, Roster.from_bytes(Path(roster.format_map(fields)).read_bytes()))
         if asked["step"] == "upload":
             reply = _upload(ours, asked, message, context, call_next, weighted_by_key)
+        elif asked["step"] == "evaluate":
+            call_next(_without_ours(message), context)
+            reply = RecordDict()
         else:
             names = ("headers", "bundle", "commitment", "bodies", "body", "agreements", "vouches")
             blobs = {name: _blobs(message.content, name) for name in names}
             said = answer(ours, _spec(asked), str(asked["step"]), blobs, asked.get("of"))
-            reply = _with_blobs(RecordDict(), answer=[said])
+            reply = _with_blobs(RecordDict(), answer=said)
         reply[KEY] = ConfigRecord({"site": ours.number})
         return Message(reply, reply_to=message)
 
     return encrypted
+
+
+def _without_ours(message: Message) -> Message:
+    """The message as the app knows it."""
+    message.content = RecordDict({name: record for name, record in message.content.items() if name != KEY})
+    return message
 
 
 def _spec(asked: ConfigRecord) -> dict:
@@ -93,9 +105,7 @@ def _upload(ours: SumSite, asked: ConfigRecord, message: Message, context: Any, 
         raise SumError("the server's round and its codec do not agree")
     # Training may change what it was given.
     start = [[np.array(a.numpy()) for a in record.values()] for record in message.content.array_records.values()]
-    told = RecordDict({name: record for name, record in message.content.items() if name != KEY})
-    message.content = told
-    answer = call_next(message, context)
+    answer = call_next(_without_ours(message), context)
     if answer.has_error():
         return RecordDict()
     trained = [a.numpy() for record in answer.content.array_records.values() for a in record.values()]
@@ -135,10 +145,15 @@ class Encrypted(Strategy):
         self.clip, self.bits, self.timeout = clip, bits, timeout
         metrics = {MessageType.TRAIN: train_metrics, MessageType.EVALUATE: evaluate_metrics}
         self._coding = {kind: Coding(clip, bits, most_examples, tuple(names)) for kind, names in metrics.items()}
+        self.course = Course(lambda text: log(WARNING, "%s", text))
         self.run = uuid.uuid4().hex
         self._grid: Optional[Grid] = None
         self._arrays: Optional[ArrayRecord] = None
         self._asked: dict[str, tuple[dict, UpdateCodec]] = {}
+
+    def start(self, grid: Grid, *arguments: Any, **more: Any) -> Result:
+        """All rounds, as Flower's own `start`."""
+        return super().start(Prompt(grid), *arguments, **more)
 
     def summary(self) -> None:
         """Log what is averaged how."""
@@ -152,29 +167,33 @@ class Encrypted(Strategy):
         return self._asking(MessageType.TRAIN, server_round, shapes, self.inner.configure_train(server_round, arrays, config, grid))
 
     def configure_evaluate(self, server_round: int, arrays: ArrayRecord, config: ConfigRecord, grid: Grid) -> Iterable[Message]:
-        """Likewise; what comes back is metrics alone."""
+        """Likewise; what comes back is metrics alone. Where none are to be averaged the apps evaluate, and nothing comes back."""
         self._grid = grid
-        return self._asking(MessageType.EVALUATE, server_round, (), self.inner.configure_evaluate(server_round, arrays, config, grid))
+        messages = self.inner.configure_evaluate(server_round, arrays, config, grid)
+        if not self._coding[MessageType.EVALUATE].metrics:
+            return [_carrying(message, {"step": "evaluate"}) for message in messages]
+        return self._asking(MessageType.EVALUATE, server_round, (), messages)
 
     def aggregate_train(self, server_round: int, replies: Iterable[Message]) -> tuple[ArrayRecord | None, MetricRecord | None]:
         """The inner strategy's step on the mean update."""
-        replies = list(replies)
-        mean = self._sum(MessageType.TRAIN, replies)
-        if mean is None or self._arrays is None:
+        mean, any_reply = self._sum(MessageType.TRAIN, replies)
+        if mean is None or any_reply is None or self._arrays is None:
             return None, None
         pairs = zip(self._arrays.items(), mean.arrays)
         arrays = {key: Array(_moved(np.asarray(a.numpy()), change)) for (key, a), change in pairs}
         content = RecordDict({self.inner.arrayrecord_key: ArrayRecord(arrays), "metrics": self._metrics(mean)})
-        return self.inner.aggregate_train(server_round, [Message(content, reply_to=replies[0])])
+        return self.inner.aggregate_train(server_round, [Message(content, reply_to=any_reply)])
 
     def aggregate_evaluate(self, server_round: int, replies: Iterable[Message]) -> MetricRecord | None:
         """Means of metrics."""
-        replies = list(replies)
-        mean = self._sum(MessageType.EVALUATE, replies)
-        if mean is None:
+        if not self._coding[MessageType.EVALUATE].metrics:
+            collections.deque(replies, maxlen=0)
+            return None
+        mean, any_reply = self._sum(MessageType.EVALUATE, replies)
+        if mean is None or any_reply is None:
             return None
         content = RecordDict({"metrics": self._metrics(mean)})
-        return self.inner.aggregate_evaluate(server_round, [Message(content, reply_to=replies[0])])
+        return self.inner.aggregate_evaluate(server_round, [Message(content, reply_to=any_reply)])
 
     def _metrics(self, mean: Any) -> MetricRecord:
         told = {self.inner.weighted_by_key: mean.examples, "clipped": mean.clipped, "sites": float(mean.sites)}
@@ -184,28 +203,31 @@ class Encrypted(Strategy):
         codec = self._coding[kind].codec(shapes)
         spec = {"job": f"{self.run}/{kind}", "number": number, "values": codec.values, "max": codec.max}
         self._asked[kind] = (spec, codec)
-        asking = []
-        for message in messages:
-            # Messages of a strategy share their content.
-            content = RecordDict(dict(message.content.items()))
-            content[KEY] = ConfigRecord({**spec, "step": "upload", "codec": json.dumps(codec.to_dict())})
-            message.content = content
-            asking.append(message)
-        return asking
+        asked = {**spec, "step": "upload", "codec": json.dumps(codec.to_dict())}
+        return [_carrying(message, asked) for message in messages]
 
-    def _sum(self, kind: str, replies: list[Message]) -> Any:
-        """The mean of a round; nothing, and a word in the log, if it is lost."""
-        if not replies:
-            return None
+    def _sum(self, kind: str, replies: Iterable[Message]) -> tuple[Any, Optional[Message]]:
+        """The mean of a round, and a reply; nothing, and a word in the log, if it is lost."""
+        replies = iter(replies)
+        first = next(replies, None)
+        if first is None:
+            return None, None
         spec, codec = self._asked[kind]
         try:
-            sums, sites = _Round(self, spec).run(replies)
+            # Uploads are read while others are still made.
+            sums, sites = _Round(self, spec).run(itertools.chain([first], replies))
             mean = codec.decode(sums, len(sites))
             self._coding[kind].learn(mean)
-            return mean
+            return mean, first
         except BlindscopeError as lost:
             log(WARNING, "round %s of %s is lost: %s", spec["number"], kind, lost)
-            return None
+            return None, first
+
+
+def _carrying(message: Message, asked: dict) -> Message:
+    """A strategy's message with a record of ours; messages of a strategy share their content."""
+    message.content = RecordDict({**message.content, KEY: ConfigRecord(asked)})
+    return message
 
 
 def _moved(before: np.ndarray, change: np.ndarray) -> np.ndarray:
@@ -218,20 +240,22 @@ class _Round:
     def __init__(self, strategy: Encrypted, spec: dict):
         if strategy._grid is None:
             raise SumError("no round was configured")
-        self.grid, self.timeout, self.spec = strategy._grid, strategy.timeout, spec
-        self.server = SumServer(strategy.roster, spec)
+        self.grid, self.timeout, self.spec = Prompt(strategy._grid), strategy.timeout, spec
+        self.server, self.course = SumServer(strategy.roster, spec), strategy.course
         self.nodes: dict[int, int] = {}
 
-    def run(self, replies: list[Message]) -> tuple[np.ndarray, list[int]]:
-        for site, node, upload in self._read(replies, "upload"):
+    def run(self, replies: Iterable[Message]) -> tuple[np.ndarray, list[int]]:
+        for site, node, blobs in self._read(replies, "upload"):
             try:
-                self.server.take(site, upload)
+                if len(blobs) != 1:
+                    raise SumError(f"{len(blobs)} byte strings, one is expected")
+                self.server.take(site, blobs[0])
                 self.nodes[site] = node
             except BlindscopeError as wrong:
                 log(WARNING, "node %s: its upload cannot be used: %s", node, wrong)
-        return finish(self.server, self._ask, lambda text: log(WARNING, "%s", text))
+        return self.course.finish(self.server, self._ask)
 
-    def _ask(self, step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[bytes]:
+    def _ask(self, step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[list]:
         messages = []
         for site, blobs in told.items():
             content = _with_blobs(RecordDict(), **blobs)
@@ -240,8 +264,8 @@ class _Round:
         for _, _, said in self._read(self.grid.send_and_receive(messages, timeout=self.timeout), "answer"):
             yield said
 
-    def _read(self, replies: Iterable[Message], name: str) -> Iterable[tuple[int, int, bytes]]:
-        """Site, node and byte string of each reply; one that has none is left out, with a word."""
+    def _read(self, replies: Iterable[Message], name: str) -> Iterable[tuple[int, int, list]]:
+        """Site, node and byte strings of each reply; one that has none is left out, with a word."""
         for reply in replies:
             node = reply.metadata.src_node_id
             if reply.has_error():
@@ -249,7 +273,7 @@ class _Round:
                 continue
             blobs, config = _blobs(reply.content, name), reply.content.config_records.get(KEY, {})
             site = config.get("site")
-            if len(blobs) != 1 or not isinstance(site, int) or not 0 <= site < 2**16:
+            if not blobs or not isinstance(site, int) or not 0 <= site < 2**16:
                 log(WARNING, "node %s: its reply has no `%s` of a site", node, name)
                 continue
-            yield site, node, blobs[0]
+            yield site, node, blobs

@@ -34,7 +34,7 @@ from nvflare.client.config import TransferType
 
 from . import Roster, SumServer, SumSite
 from .errors import BlindscopeError, SumError
-from .rounds import Blobs, answer, finish
+from .rounds import Blobs, Course, answer
 from .updates import Coding, MeanUpdate, UpdateCodec
 
 # Names of our aux messages, and of what we put into FLARE's.
@@ -126,6 +126,7 @@ class SumAggregator(ModelAggregator):
         self.roster, self.clip, self.bits, self.most_examples = roster, clip, bits, most_examples
         self.metrics, self.timeout = list(metrics or []), timeout
         self._coding = Coding(clip, bits, most_examples, self.metrics)
+        self._course = Course(self.warning)
         self._number = -1
         self._run = uuid.uuid4().hex
         self._results: list[FLModel] = []
@@ -183,15 +184,15 @@ class SumAggregator(ModelAggregator):
             except (BlindscopeError, KeyError, ValueError, TypeError, OverflowError) as wrong:
                 self.warning(f"client {name}: its upload cannot be used: {wrong}")
 
-        def ask(step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[bytes]:
+        def ask(step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[list]:
             return self._ask(spec, clients, step, told, of)
 
-        sums, sites = finish(server, ask, self.warning)
+        sums, sites = self._course.finish(server, ask)
         mean = codec.decode(sums, len(sites))
         self._coding.learn(mean)
         return mean
 
-    def _ask(self, spec: dict, clients: dict[int, str], step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[bytes]:
+    def _ask(self, spec: dict, clients: dict[int, str], step: str, told: Mapping[int, Blobs], of: Optional[int]) -> Iterable[list]:
         engine, topic, timeout, fl_ctx = self.fl_ctx.get_engine(), STEP, self.timeout, self.fl_ctx
 
         def one(client: str, blobs: Blobs) -> Shareable:
@@ -205,7 +206,7 @@ class SumAggregator(ModelAggregator):
             for done in as_completed(asked):
                 reply, name = done.result(), asked[done]
                 said = reply.get("answer") if reply.get_return_code() == ReturnCode.OK else None
-                if isinstance(said, bytes):
+                if isinstance(said, list) and all(isinstance(one, bytes) for one in said):
                     yield said
                 else:
                     self.warning(f"client {name} does not answer `{step}`: {reply.get_return_code()}")

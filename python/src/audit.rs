@@ -128,7 +128,8 @@ impl AuditReport {
                 done.map_err(|e| AuditError::new_err(format!("write {}: {e}", path.display())))
             };
             wrote(&folder, std::fs::create_dir_all(&folder))?;
-            let json = serde_json::to_vec_pretty(&self.inner).map_err(|e| AuditError::new_err(e.to_string()))?;
+            let json =
+                serde_json::to_vec_pretty(&self.inner).map_err(|e| AuditError::new_err(e.to_string()))?;
             let path = folder.join("audit.json");
             wrote(&path, std::fs::write(&path, json))?;
             let page = audit::page(&self.inner, &folder, "blindscope.Audit(…).run()").or_raise()?;

@@ -144,8 +144,7 @@ impl NativeStudy {
 
     /// Fetch the result of a job that is done into a file: there in whole, its digest checked, or not at all. Returns its length.
     fn download(&self, py: Python<'_>, job: &str, path: PathBuf) -> PyResult<u64> {
-        let found =
-            self.admin(py, Watch::new(None), async |admin, _| admin.download_to(job, &path).await)?;
+        let found = self.admin(py, Watch::new(None), async |admin, _| admin.download_to(job, &path).await)?;
         Ok(found.result.len)
     }
 
@@ -163,7 +162,7 @@ impl NativeStudy {
         self.admin(py, Watch::new(None), async |admin, _| admin.log(0, false, &mut file).await)?;
         file.sync_all().map_err(on_disk)?;
         let written = File::open(&path).map_err(on_disk)?;
-        let check = || log::check(&self.study, &mut std::io::BufReader::new(written), &[]);
+        let check = || log::check(&self.kit.study_now()?, &mut std::io::BufReader::new(written), &[]);
         let verdict = py.detach(check).or_raise()?;
         object(py, &verdict)
     }

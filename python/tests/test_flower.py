@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("flwr", reason="flwr is not installed; pip install 'flwr[simulation]==1.42.0'")
-pytest.importorskip("ray", reason="ray is not installed; pip install 'flwr[simulation]==1.42.0'")
+ray = pytest.importorskip("ray", reason="ray is not installed; pip install 'flwr[simulation]==1.42.0'")
 
 from flwr.app import ArrayRecord, ConfigRecord, Context, Message, MessageType, RecordDict  # noqa: E402
 from flwr.serverapp import Grid, ServerApp  # noqa: E402
@@ -35,6 +35,15 @@ def enrolled(folder, sites):
     return folder
 
 
+@pytest.fixture(scope="module", autouse=True)
+def one_cluster():
+    """Flower starts Ray for each run and ends it, which takes longer than a run; here it stays."""
+    end, ray.shutdown = ray.shutdown, lambda: None
+    yield
+    ray.shutdown = end
+    end()
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     return enrolled(tmp_path_factory.mktemp("flower"), SITES)
@@ -51,9 +60,9 @@ def app_of(folder, failing=None, before=()):
     return client_app([*before, ours], failing)
 
 
-def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000, kind=Encrypted):
+def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000, kind=Encrypted, averaged=("accuracy",)):
     strategy = kind(
-        inner, roster=folder / "roster.json", clip=1.0, most_examples=most, train_metrics=["loss"], evaluate_metrics=["accuracy"], timeout=60
+        inner, roster=folder / "roster.json", clip=1.0, most_examples=most, train_metrics=["loss"], evaluate_metrics=averaged, timeout=60
     )
     out, seen = {}, []
     take = strategy.aggregate_train
@@ -156,12 +165,31 @@ def test_a_site_that_lies_is_left_out(four):
     assert told["sites"] == 3 and abs(told["loss"] - expected(1, range(3)).metrics["loss"]) < 1e-6
 
 
+def test_an_evaluation_without_metrics_brings_nothing_back(folder, tmp_path):
+    def noting(name):
+        def note(message, context, call_next):
+            reply = call_next(message, context)
+            if message.metadata.message_type == MessageType.EVALUATE:
+                with open(tmp_path / name, "a") as out:
+                    print(*sorted(reply.content), file=out)
+            return reply
+
+        return note
+
+    ours = mod(site=str(folder / "site-{partition-id}"), roster=str(folder / "roster.json"))
+    app = client_app([noting("left"), ours, noting("evaluated")])
+    result, _ = run(folder, inner(), app, rounds=1, averaged=())
+    assert not result.evaluate_metrics_clientapp and result.train_metrics_clientapp[1]["sites"] == 3
+    assert (tmp_path / "evaluated").read_text().splitlines() == ["metrics"] * SITES
+    assert (tmp_path / "left").read_text().splitlines() == ["blindscope"] * SITES
+
+
 class AskingTwice(Encrypted):
     """Sums a round without its last site first, then with it: the difference would be that site's update."""
 
     def aggregate_train(self, server_round, replies):
         replies = list(replies)
-        AskingTwice.sums = [self._sum(MessageType.TRAIN, some) for some in (replies[:-1], replies)]
+        AskingTwice.sums = [self._sum(MessageType.TRAIN, some)[0] for some in (replies[:-1], replies)]
         return None, None
 
 

@@ -16,7 +16,7 @@ const SHORT: &[&str] = &["_", "vector"];
 /// The page that decides.
 const GLOSSARY: &str = "docs/glossary.md";
 /// Crates whose public types are called by words of the glossary.
-const NAMED: &[&str] = &["federation", "threshold", "aggregate", "classify", "node"];
+const NAMED: &[&str] = &["wire", "ring", "ckks", "threshold", "aggregate", "classify", "federation", "node"];
 /// Words of types that say what they say anywhere.
 const PLAIN: &[&str] = &[
     "admin",
@@ -37,7 +37,6 @@ const PLAIN: &[&str] = &[
     "header",
     "held",
     "id",
-    "inference",
     "init",
     "kind",
     "learn",
@@ -66,7 +65,6 @@ const PLAIN: &[&str] = &[
     "quadratic",
     "received",
     "recovered",
-    "relin",
     "report",
     "request",
     "result",
@@ -75,7 +73,6 @@ const PLAIN: &[&str] = &[
     "second",
     "secret",
     "settings",
-    "shamir",
     "shape",
     "signature",
     "signed",
@@ -83,8 +80,6 @@ const PLAIN: &[&str] = &[
     "sizes",
     "sorted",
     "spec",
-    "statistics",
-    "sum",
     "tools",
     "two",
     "uploader",

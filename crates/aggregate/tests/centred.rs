@@ -50,7 +50,9 @@ fn learned(rho: f64, sites: &[Units]) -> (NoisedMeans, NoisedStatistics) {
     let mut sums = vec![0u64; first.values() as usize];
     for (number, units) in sites.iter().enumerate() {
         let mut site = first.empty();
-        units.iter().for_each(|(rows, classes)| first.add_unit(&mut site, rows, classes).unwrap());
+        for (rows, classes) in units {
+            first.add_unit(&mut site, rows, classes).unwrap();
+        }
         let values = site.into_values(&key(number as u8, 1)).unwrap();
         sums.iter_mut().zip(values).for_each(|(s, v)| *s += v);
     }
@@ -74,12 +76,17 @@ fn learned(rho: f64, sites: &[Units]) -> (NoisedMeans, NoisedStatistics) {
 fn alone(first: bool, around: &NoisedMeans, rows: &[f64], classes: &[usize]) -> Vec<f64> {
     let quiet = plans(1e10);
     let values = |empty: bool| -> Vec<u64> {
-        let mut site = if first { quiet.0.empty() } else { quiet.1.empty() };
-        if !empty && first {
-            quiet.0.add_unit(&mut site, rows, classes).unwrap();
-        } else if !empty {
-            quiet.1.add_unit(&mut site, around, rows, classes).unwrap();
-        }
+        let add = |mut site| {
+            if !empty {
+                if first {
+                    quiet.0.add_unit(&mut site, rows, classes).unwrap();
+                } else {
+                    quiet.1.add_unit(&mut site, around, rows, classes).unwrap();
+                }
+            }
+            site
+        };
+        let site = add(if first { quiet.0.empty() } else { quiet.1.empty() });
         site.into_values(&key(0, 3)).unwrap().collect()
     };
     let (with, without) = (values(false), values(true));
@@ -167,7 +174,9 @@ fn heads_stand_on_less_noise_than_in_one_round() {
         let mut sums = vec![0u64; plan.values() as usize];
         for (number, units) in sites.iter().enumerate() {
             let mut site = plan.empty();
-            units.iter().for_each(|(rows, classes)| plan.add_unit(&mut site, rows, classes).unwrap());
+            for (rows, classes) in units {
+                plan.add_unit(&mut site, rows, classes).unwrap();
+            }
             let values = site.into_values(&key(number as u8 + 10, draw as u8)).unwrap();
             sums.iter_mut().zip(values).for_each(|(s, v)| *s += v);
         }

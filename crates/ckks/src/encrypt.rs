@@ -4,7 +4,29 @@ use rand_core::CryptoRng;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{Ciphertext, Plaintext, PublicKey, Result, SecretKey, Seed, SeededCiphertext};
-use blindscope_ring::sample;
+use blindscope_ring::sample::{self, SecretSeed};
+
+/// What one encryption under a secret key takes from a generator.
+pub struct EncryptionDraws {
+    uniform: Seed,
+    error: SecretSeed,
+}
+
+impl std::fmt::Debug for EncryptionDraws {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EncryptionDraws(..)")
+    }
+}
+
+impl EncryptionDraws {
+    /// What [`Encryptor::encrypt`] would take from this generator next: for several threads that encrypt in the order of one.
+    ///
+    /// # Timing
+    /// The same for any draw.
+    pub fn new(rng: &mut impl CryptoRng) -> Self {
+        Self { uniform: Seed::generate(rng), error: SecretSeed::generate(rng) }
+    }
+}
 
 /// Encrypts under a secret key.
 pub struct Encryptor<'k> {
@@ -25,18 +47,31 @@ impl<'k> Encryptor<'k> {
     /// # Errors
     /// [`crate::Error::Parameters`] for operands of other parameters.
     pub fn encrypt(&self, plaintext: &Plaintext, rng: &mut impl CryptoRng) -> Result<SeededCiphertext> {
+        // Before anything is drawn.
+        self.secret.params.check_same("encrypt", &plaintext.params)?;
+        self.encrypt_with(plaintext, EncryptionDraws::new(rng))
+    }
+
+    /// As [`Self::encrypt`], with what was drawn for it.
+    ///
+    /// # Timing
+    /// As [`Self::encrypt`].
+    ///
+    /// # Errors
+    /// As [`Self::encrypt`].
+    #[expect(clippy::needless_pass_by_value, reason = "what was drawn serves once")]
+    pub fn encrypt_with(&self, plaintext: &Plaintext, draws: EncryptionDraws) -> Result<SeededCiphertext> {
         let params = &self.secret.params;
         params.check_same("encrypt", &plaintext.params)?;
         let basis = params.q().prefix(plaintext.level().limbs());
-        let seed = Seed::generate(rng);
-        let mut c0 = sample::uniform(&basis, &seed, 0);
+        let mut c0 = sample::uniform(&basis, &draws.uniform, 0);
         basis.mul_assign(&mut c0, &self.secret.s);
         basis.neg_assign(&mut c0);
         basis.add_assign(&mut c0, &plaintext.poly);
-        let mut e = sample::error_poly(&basis, rng);
+        let mut e = sample::error_poly_of(&basis, &draws.error);
         basis.add_assign(&mut c0, &e);
         e.zeroize();
-        Ok(SeededCiphertext { params: params.clone(), c0, seed, scale: plaintext.scale })
+        Ok(SeededCiphertext { params: params.clone(), c0, seed: draws.uniform, scale: plaintext.scale })
     }
 }
 

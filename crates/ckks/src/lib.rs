@@ -29,7 +29,7 @@ pub use blindscope_ring::sample::{SecretSeed, Seed};
 pub use ciphertext::{Ciphertext, SeededCiphertext};
 pub use decrypt::Decryptor;
 pub use encode::{Encoder, Strand, join_pairs, split_pairs};
-pub use encrypt::{Encryptor, PublicEncryptor};
+pub use encrypt::{EncryptionDraws, Encryptor, PublicEncryptor};
 pub use error::{Error, Result};
 pub use evaluate::{Decomposed, Evaluator, GaussianMatrix, LazyCiphertext, RaisedCiphertext};
 pub use keys::{

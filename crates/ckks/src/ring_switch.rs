@@ -10,10 +10,12 @@
 //! Reference: Gentry, Halevi, Peikert, Smart, "Ring switching in BGV-style homomorphic encryption", 2012.
 
 use rand_core::CryptoRng;
+use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::codec::{RING_SWITCH_KEY, fields};
 use crate::{Ciphertext, Error, Level, Parameters, Result, SecretKey, Seed};
+use blindscope_ring::sample::SecretSeed;
 use blindscope_ring::{Basis, Coeff, Ntt, Poly, ntt_primes, sample};
 use blindscope_wire::Header;
 
@@ -201,18 +203,21 @@ impl RingSwitchKey {
         let target = spread(q, small);
         let from = Zeroizing::new(q.signed_to_ntt(&SmallSecret::full(secret).coefficients));
         let seed = Seed::generate(rng);
-        let mut b = Vec::with_capacity(digits.count());
-        for j in 0..digits.count() {
-            let mut row = sample::uniform(q, &seed, j as u64);
+        let errors: Vec<SecretSeed> = (0..digits.count()).map(|_| SecretSeed::generate(rng)).collect();
+        let row = |(j, error): (usize, &SecretSeed)| {
+            let a = sample::uniform(q, &seed, j as u64);
+            let mut row = a.clone();
             q.mul_assign(&mut row, &target);
             q.neg_assign(&mut row);
-            let e = Zeroizing::new(sample::error_poly(q, rng));
+            let e = Zeroizing::new(sample::error_poly_of(q, error));
             q.add_assign(&mut row, &e);
             let gadget = q.prime(0).constant(1 << (digits.0 as usize * j));
             q.prime(0).mul_constant_add_assign(row.limb_mut(0), from.limb(0), gadget);
-            b.push(row);
-        }
-        Ok(Self::from_parts(params, (small.degree(), digits), basis, b, seed))
+            (row, a)
+        };
+        let (b, a) = errors.par_iter().enumerate().map(row).unzip();
+        let (params, degree) = (params.clone(), small.degree());
+        Ok(Self { params, degree, digits, basis, b, a, seed })
     }
 
     fn from_parts(

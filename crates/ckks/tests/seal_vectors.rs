@@ -6,7 +6,7 @@ mod seal;
 
 use num_complex::Complex64;
 
-use blindscope_ckks::{Decryptor, Encoder, Evaluator, Scale};
+use blindscope_ckks::{Arithmetic, Decryptor, Encoder, Evaluator, Scale};
 use blindscope_testkit::{Precision, assert_bits};
 use seal::definition::{coefficients, decode, decrypt, inner_product, mul};
 use seal::import;
@@ -25,9 +25,13 @@ fn sum(a: &[Complex64], b: &[Complex64]) -> Vec<Complex64> {
     a.iter().zip(b).map(|(a, b)| a + b).collect()
 }
 
-/// Opens each ciphertext both ways.
+/// Opens each ciphertext both ways, ours on every path of this processor.
 fn open_all(set: &Set, log2_scale: u32, cases: &[Case<'_>]) -> Outcome {
-    let params = import::parameters(set, log2_scale)?;
+    Arithmetic::available().try_for_each(|path| open_all_on(path, set, log2_scale, cases))
+}
+
+fn open_all_on(path: Arithmetic, set: &Set, log2_scale: u32, cases: &[Case<'_>]) -> Outcome {
+    let params = import::parameters(path, set, log2_scale)?;
     let secret = import::secret_key(&params, &set.secret);
     let encoder = Encoder::new(&params);
     for &(name, scale, clear, bits) in cases {
@@ -37,9 +41,13 @@ fn open_all(set: &Set, log2_scale: u32, cases: &[Case<'_>]) -> Outcome {
         assert_bits(&format!("{name}, definition"), Precision::of(&slots[..clear.len()], clear), bits);
 
         let plaintext = Decryptor::new(&secret).decrypt(&import::ciphertext(&params, &c, scale))?;
-        assert_eq!(encoder.decode_integers(&plaintext)?, message, "{name}: another integer polynomial");
+        assert_eq!(
+            encoder.decode_integers(&plaintext)?,
+            message,
+            "{name}, {path}: another integer polynomial"
+        );
         let ours = import::seal_slots(&encoder.decode_slots(&plaintext)?);
-        assert_bits(&format!("{name}, the two decoders"), Precision::of(&ours, &slots), 38.0);
+        assert_bits(&format!("{name}, {path}, the two decoders"), Precision::of(&ours, &slots), 38.0);
     }
     Ok(())
 }
@@ -103,16 +111,20 @@ fn tenseal_messages_open_to_their_clear_results() -> Outcome {
 /// equal to the last residue; relinearised and rescaled, where rounding may differ, the message is the same.
 #[test]
 fn our_evaluator_takes_over_where_seal_stopped() -> Outcome {
+    Arithmetic::available().try_for_each(our_evaluator_takes_over_on)
+}
+
+fn our_evaluator_takes_over_on(path: Arithmetic) -> Outcome {
     let set = Set::seal("seal-small")?;
-    let params = import::parameters(&set, 40)?;
+    let params = import::parameters(path, &set, 40)?;
     let import = |name: &str, scale: Scale| -> Result<_, Box<dyn std::error::Error>> {
         Ok(import::ciphertext(&params, &set.ciphertext(name)?, scale))
     };
     let evaluator = Evaluator::new(&params);
     let (x, y) = (import("fresh_x", Scale::pow2(40))?, import("fresh_y", Scale::pow2(40))?);
     let product = evaluator.mul(&x, &y)?;
-    assert!(evaluator.add(&x, &y)? == import("sum", Scale::pow2(40))?, "sum");
-    assert!(product == import("product_three_components", Scale::pow2(80))?, "product");
+    assert!(evaluator.add(&x, &y)? == import("sum", Scale::pow2(40))?, "sum, {path}");
+    assert!(product == import("product_three_components", Scale::pow2(80))?, "product, {path}");
 
     let key = import::relin_key(&params, &set.relin_key()?)?;
     let ours = evaluator.rescale(&evaluator.relinearise(&product, &key)?)?;
@@ -124,8 +136,12 @@ fn our_evaluator_takes_over_where_seal_stopped() -> Outcome {
     };
     let (clear_x, clear_y) = set.values();
     let clear = multiply(&clear_x, &clear_y);
-    assert_bits("our relinearisation", Precision::of(&import::seal_slots(&open(&ours)?), &clear), 25.0);
-    assert_bits("ours and SEAL's", Precision::of(&open(&ours)?, &open(&seals)?), 25.0);
+    assert_bits(
+        &format!("our relinearisation, {path}"),
+        Precision::of(&import::seal_slots(&open(&ours)?), &clear),
+        25.0,
+    );
+    assert_bits(&format!("ours and SEAL's, {path}"), Precision::of(&open(&ours)?, &open(&seals)?), 25.0);
     Ok(())
 }
 

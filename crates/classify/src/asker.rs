@@ -1,15 +1,23 @@
 //! The asking side: normalises, packs and encrypts tokens, and opens answers.
 
 use std::io::Write;
+use std::ops::Range;
 
 use rand_core::CryptoRng;
+use rayon::prelude::*;
 
 use crate::answer::{self, Answer, shape};
 use crate::{AskerSecret, Comb, Error, KeyOwner, Plan, Result, question};
 use blindscope_ckks::{
-    Ciphertext, Decryptor, Encoder, Encryptor, Plaintext, PublicEncryptor, PublicKey, SecretKey, Strand,
-    codec,
+    Ciphertext, Decryptor, Encoder, EncryptionDraws, Encryptor, Plaintext, PublicEncryptor, PublicKey,
+    SecretKey, Strand, codec,
 };
+
+/// Ciphertexts made at a time, for each thread.
+const PER_THREAD: usize = 2;
+
+/// Tokens as the head takes them.
+type Normalised = Vec<Vec<f64>>;
 
 /// Asks by one plan. It knows the plan, which is public, and nothing of the head's weights.
 pub struct Asker {
@@ -65,12 +73,21 @@ impl Asker {
         self.plan.require_key("encrypt", KeyOwner::Asker)?;
         let encryptor = Encryptor::new(&secret.secret);
         let sparse = self.plan.sparse_question()?;
-        self.write(tokens, out, |m| {
-            let c = encryptor.encrypt(m, rng)?;
+        let bytes = |tokens: &Normalised, piece, draws| -> Result<Vec<u8>> {
+            let c = encryptor.encrypt_with(&self.plaintext(tokens, piece)?, draws)?;
             Ok(match &sparse {
                 Some(sparse) => codec::encode_sparse(&c, sparse),
                 None => codec::encode_seeded(&c),
             })
+        };
+        self.write(tokens, out, |tokens, pieces| {
+            // Drawn in order before threads share them: the bytes are those of one thread.
+            let draws: Vec<_> = pieces.clone().map(|_| EncryptionDraws::new(rng)).collect();
+            if pieces.len() == 1 {
+                // Not worth waking another thread.
+                return pieces.zip(draws).map(|(piece, draws)| bytes(tokens, piece, draws)).collect();
+            }
+            pieces.into_par_iter().zip(draws).map(|(piece, draws)| bytes(tokens, piece, draws)).collect()
         })
     }
 
@@ -87,7 +104,13 @@ impl Asker {
         self.plan.require_key("encrypt_public", KeyOwner::Collective)?;
         let encryptor = PublicEncryptor::new(key);
         let mut out = Vec::with_capacity(self.plan.upload_len(tokens.len()));
-        self.write(tokens, &mut out, |m| Ok(codec::encode_ciphertext(&encryptor.encrypt(m, rng)?)))?;
+        self.write(tokens, &mut out, |tokens, pieces| {
+            let bytes = |piece| {
+                let c = encryptor.encrypt(&self.plaintext(tokens, piece)?, rng)?;
+                Ok(codec::encode_ciphertext(&c))
+            };
+            pieces.map(bytes).collect()
+        })?;
         Ok(out)
     }
 
@@ -99,43 +122,54 @@ impl Asker {
     pub fn encode<T: AsRef<[f64]>>(&self, tokens: &[T]) -> Result<Vec<Plaintext>> {
         self.plan.require_key("encode", KeyOwner::Collective)?;
         let mut plain = Vec::with_capacity(self.plan.pieces(tokens.len()));
-        self.write(tokens, &mut std::io::sink(), |m| {
-            plain.push(m.clone());
+        self.write(tokens, &mut std::io::sink(), |tokens, pieces| {
+            for piece in pieces {
+                plain.push(self.plaintext(tokens, piece)?);
+            }
             Ok(Vec::new())
         })?;
         Ok(plain)
     }
 
+    /// Writes a question; `make` gives the bytes of a run of its pieces.
     fn write<T: AsRef<[f64]>>(
         &self,
         tokens: &[T],
         out: &mut impl Write,
-        mut encrypt: impl FnMut(&Plaintext) -> Result<Vec<u8>>,
+        mut make: impl FnMut(&Normalised, Range<usize>) -> Result<Vec<Vec<u8>>>,
     ) -> Result<()> {
         question::check_tokens("encrypt", &self.plan, tokens.len())?;
         let normalisation = &self.plan.literal().normalisation;
-        let x: Vec<Vec<f64>> = tokens
-            .iter()
-            .enumerate()
-            .map(|(i, t)| normalisation.apply(i, t.as_ref()))
-            .collect::<Result<_>>()?;
+        let apply = |(i, t): (usize, &T)| normalisation.apply(i, t.as_ref());
+        let normalised: Normalised = tokens.iter().enumerate().map(apply).collect::<Result<_>>()?;
         question::write_head(&self.plan, tokens.len(), out)?;
-        let (top, fresh) = (self.plan.params().top_level(), self.plan.fresh());
-        let mut put = |m: Plaintext| question::write_all(&encrypt(&m)?, out);
-        if let Some(l) = self.plan.token_layout() {
-            return x.chunks(l.tokens).try_for_each(|group| {
-                let slots: Vec<_> = l.combs().map(|comb| l.pack(&comb, group)).collect();
-                let strand =
-                    |(comb, slots): (Comb, _)| Strand { slots, shift: comb.shift as i64, divisor: 1 };
-                let strands: Vec<_> = l.combs().zip(slots.iter().map(Vec::as_slice)).map(strand).collect();
-                put(self.encoder.encode_strands(&strands, top, fresh)?)
-            });
+        let (count, most) = (self.plan.pieces(tokens.len()), PER_THREAD * rayon::current_num_threads());
+        for from in (0..count).step_by(most) {
+            for bytes in make(&normalised, from..(from + most).min(count))? {
+                question::write_all(&bytes, out)?;
+            }
         }
-        let Some(l) = self.plan.feature_layout() else { return Ok(()) };
-        let columns = |group| {
-            (0..l.columns).try_for_each(|j| put(self.encoder.encode_slots(&l.pack(group, j), top, fresh)?))
+        Ok(())
+    }
+
+    /// What piece `piece` of a question encrypts.
+    fn plaintext(&self, tokens: &Normalised, piece: usize) -> Result<Plaintext> {
+        let (top, fresh) = (self.plan.params().top_level(), self.plan.fresh());
+        let group = |each: usize, index: usize| {
+            let from = (index * each).min(tokens.len());
+            &tokens[from..(from + each).min(tokens.len())]
         };
-        x.chunks(l.slots).try_for_each(columns)
+        if let Some(l) = self.plan.token_layout() {
+            let slots: Vec<_> = l.combs().map(|comb| l.pack(&comb, group(l.tokens, piece))).collect();
+            let strand = |(comb, slots): (Comb, _)| Strand { slots, shift: comb.shift as i64, divisor: 1 };
+            let strands: Vec<_> = l.combs().zip(slots.iter().map(Vec::as_slice)).map(strand).collect();
+            return Ok(self.encoder.encode_strands(&strands, top, fresh)?);
+        }
+        let slots = self
+            .plan
+            .feature_layout()
+            .map_or_else(Vec::new, |l| l.pack(group(l.slots, piece / l.columns), piece % l.columns));
+        Ok(self.encoder.encode_slots(&slots, top, fresh)?)
     }
 
     /// The logits of every token of a question, `classes` each, from the bytes of its answer.

@@ -89,15 +89,18 @@ impl EvaluationKeys {
     /// [`Error::Ckks`] where the scheme refuses, see there.
     pub fn for_secret(plan: &Plan, secret: &SecretKey, rng: &mut impl CryptoRng) -> Result<Self> {
         let generator = KeyGenerator::new(plan.params());
-        let mut keys = vec![generator.conjugation_key(secret, rng)?.at_level(plan.rotated_level())];
-        for (steps, level) in plan.rotation_keys() {
-            keys.push(generator.rotation_key(secret, steps, rng)?.at_level(level));
-        }
+        let log_n = plan.params().log_n();
+        // Drawn in this order, made by every thread.
+        let rotations =
+            plan.rotation_keys().into_iter().map(|(k, level)| (rotation_element(k, log_n), level));
+        let conjugation = (conjugation_element(log_n), plan.rotated_level());
+        let elements: Vec<_> = [conjugation].into_iter().chain(rotations).collect();
+        let galois = generator.galois_keys_at(secret, &elements, rng)?;
         let relin = plan
             .relin_level()
             .map(|level| generator.relin_key(secret, rng).map(|k| k.at_level(level)))
             .transpose()?;
-        Ok(Self { galois: GaloisKeys::new(keys), relin, ring_switch: None, zeros: None })
+        Ok(Self { galois, relin, ring_switch: None, zeros: None })
     }
 
     /// The bytes of seeded keys: [`Plan::keys_len`] of them.

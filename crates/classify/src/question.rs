@@ -1,5 +1,5 @@
 //! Questions on the wire: a header with the plan's identity, the number of tokens, and ciphertexts one after the other,
-//! so that a server reads and forgets them one at a time.
+//! so that a server reads and forgets them a few at a time.
 
 use std::io::{Read, Write};
 
@@ -73,7 +73,7 @@ pub(crate) fn write_all(bytes: &[u8], out: &mut impl Write) -> Result<()> {
     out.write_all(bytes).map_err(|source| Error::Stream { op: "write question", source })
 }
 
-/// The ciphertexts of a question, read one at a time.
+/// The ciphertexts of a question, read a few at a time.
 pub(crate) struct Pieces<'p, R> {
     plan: &'p Plan,
     source: R,
@@ -105,17 +105,6 @@ impl<'p, R: Read> Pieces<'p, R> {
         self.tokens
     }
 
-    /// The next ciphertext.
-    pub(crate) fn next(&mut self) -> Result<Option<Ciphertext>> {
-        if self.left == 0 {
-            return Ok(None);
-        }
-        self.left -= 1;
-        self.buffer.resize(self.plan.piece_len(), 0);
-        read_exact(&mut self.source, &mut self.buffer)?;
-        decode(self.plan, self.sparse.as_ref(), &self.buffer).map(Some)
-    }
-
     /// The next `most` ciphertexts, or what is left, decoded by several threads.
     pub(crate) fn run(&mut self, most: usize) -> Result<Vec<Ciphertext>> {
         let (count, each) = (most.min(self.left), self.plan.piece_len());
@@ -123,8 +112,13 @@ impl<'p, R: Read> Pieces<'p, R> {
         self.buffer.resize(count * each, 0);
         read_exact(&mut self.source, &mut self.buffer)?;
         let (plan, sparse) = (self.plan, self.sparse.as_ref());
-        let all: Vec<_> =
-            self.buffer.par_chunks_exact(each).map(|bytes| decode(plan, sparse, bytes)).collect();
+        let one = |bytes| decode(plan, sparse, bytes);
+        // A lone one is not worth waking another thread.
+        let all: Vec<_> = if count == 1 {
+            self.buffer.chunks_exact(each).map(one).collect()
+        } else {
+            self.buffer.par_chunks_exact(each).map(one).collect()
+        };
         // The first that is refused, whichever thread was first.
         all.into_iter().collect()
     }

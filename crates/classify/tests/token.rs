@@ -7,7 +7,7 @@ mod common;
 use blindscope_ckks::{Arithmetic, Security};
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Machine, Packing, Plan, Policy, Server};
 use blindscope_testkit::rng;
-use common::{agrees, linear, polynomial, quadratic};
+use common::{agrees, case, linear, polynomial, quadratic, tokens};
 
 const SQUARE: [f64; 3] = [0.1, 0.5, 0.2];
 
@@ -47,6 +47,35 @@ fn hidden_layers_wider_than_a_token() {
             agrees(&format!("{shape:?} of {batch}"), &head, policy, batch, &mut r);
         }
     }
+}
+
+/// However many threads share a batch: keys, question and answer are the same bytes, and the same damage is named.
+#[test]
+fn threads_change_no_bytes() {
+    let of = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            let mut r = rng(21);
+            let head = polynomial(&mut r, [40, 20, 3], &SQUARE);
+            let case = case(&head, token(700), &mut r);
+            let keys = case.keys.to_bytes(&case.plan).unwrap();
+            let asked = tokens(&mut r, 700, 40);
+            let question = case.asker.encrypt(&asked, &case.secret, &mut r).unwrap();
+            let pieces = case.plan.pieces(700);
+            assert!(pieces > 3, "{pieces} ciphertexts are no work to share");
+            let answer = case.server.answer_bytes(&case.keys, &question, &mut r).unwrap();
+            // Residues of ones alone, above every prime, in two of its ciphertexts: the first is named.
+            let mut damaged = question.clone();
+            let each = question.len() / pieces;
+            for at in [each + each / 2, 3 * each + each / 2] {
+                damaged[at..at + 64].fill(0xff);
+            }
+            let refused = case.server.answer_bytes(&case.keys, &damaged, &mut r).unwrap_err().to_string();
+            (keys, question, answer, refused)
+        })
+    };
+    let one = of(1);
+    assert!(one == of(2) && one == of(5));
 }
 
 #[test]
@@ -92,7 +121,7 @@ fn degree_two_of_other_shapes() {
 fn every_path_gives_the_same_answer() {
     let mut r = rng(9);
     let head = polynomial(&mut r, [192, 16, 3], &SQUARE);
-    let tokens = common::tokens(&mut r, 2, 192);
+    let tokens = tokens(&mut r, 2, 192);
     let on = |plan: &Plan, path| {
         let mut r = rng(10);
         let plan = plan.clone().on(path).unwrap();
@@ -168,7 +197,7 @@ fn copies_and_rotations_give_the_same_logits() {
         let secret = AskerSecret::generate(&plan, &mut r).unwrap();
         let keys = EvaluationKeys::generate(&plan, &secret, &mut r).unwrap();
         let (asker, server) = (Asker::new(&plan), Server::new(&head, &plan).unwrap());
-        let asked = common::tokens(&mut r, 1, 192);
+        let asked = tokens(&mut r, 1, 192);
         let question = asker.encrypt(&asked, &secret, &mut r).unwrap();
         assert_eq!(question.len(), plan.upload_len(1));
         let answer = server.answer_bytes(&keys, &question, &mut r).unwrap();

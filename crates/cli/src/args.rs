@@ -114,10 +114,13 @@ pub(crate) struct BenchOptions {
     /// Of the audit, a folder for finished stages, from which a stopped bench goes on. It will hold patients' images.
     #[arg(long)]
     pub(crate) out: Option<PathBuf>,
+    /// Of slides, train attention on five draws out of all tiles, which takes minutes more; on one, out of two of each group, unless given.
+    #[arg(long)]
+    pub(crate) whole: bool,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
-    /// Of the core and of inference, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
+    /// Of core, inference and sum, the path of arithmetic: portable, doubles or ifma; the fastest of this processor unless given.
     #[arg(long)]
     pub(crate) arithmetic: Option<blindscope_app::bench::Arithmetic>,
     /// Folder with real tiles and weights, for the figures that need them.
@@ -153,6 +156,13 @@ pub(crate) enum Area {
     Learn,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
+}
+
+impl Area {
+    /// How users write it.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
 }
 
 #[derive(Debug, ClapArgs)]

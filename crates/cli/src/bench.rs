@@ -2,28 +2,26 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
-use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Peers, Report};
+use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Part, Peers, Report, SlidesBench};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let folder = (!options.no_peers).then(|| options.peers.clone());
     let peers = Peers { folder, python: options.python.clone(), environments: environments() };
-    let path = options.arithmetic.unwrap_or(Arithmetic::fastest());
+    let path = path(options)?;
     let report = match options.area {
         Area::Core => bench::core(path, options.runs as usize, &peers)?,
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
         Area::Inference => bench::inference(path, options.runs as usize, &peers, options.data.as_deref())?,
         Area::Input => bench::input(options.runs as usize, &peers)?,
-        Area::Sum => bench::sum(options.runs as usize, &peers)?,
+        Area::Sum => bench::sum(path, options.runs as usize, &peers)?,
         Area::Trust => bench::trust(options.runs as usize)?,
         Area::Audit => audit(options)?,
-        Area::Slides => {
-            let binary = std::env::current_exe()?;
-            bench::slides(options.runs as usize, options.data.as_deref(), &peers, &binary)?
-        }
+        Area::Slides => slides(options, &peers)?,
         Area::Learn => bench::learn(options.data.as_deref(), &peers)?,
         Area::Federation => federation(options.runs)?,
     };
@@ -35,6 +33,19 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         table(&mut out, &report)?;
     }
     Ok(())
+}
+
+/// The path that is asked for, where an area takes one.
+fn path(options: &BenchOptions) -> anyhow::Result<Arithmetic> {
+    match (options.arithmetic, options.area) {
+        (None, _) => Ok(Arithmetic::fastest()),
+        (Some(path), Area::Core | Area::Inference | Area::Sum) => Ok(path),
+        (Some(path), area) => anyhow::bail!(
+            "--arithmetic {path}: bench {} takes the fastest path of this processor, whatever is asked; leave it out, or measure \
+             core, inference or sum",
+            area.name()
+        ),
+    }
 }
 
 /// Where `bench/peers/setup.py` puts the peers, one environment each.
@@ -55,6 +66,26 @@ fn audit(options: &BenchOptions) -> anyhow::Result<Report> {
         out: options.out.clone(),
     };
     Ok(bench::audit(&plan, &mut tell())?)
+}
+
+fn slides(options: &BenchOptions, peers: &Peers) -> anyhow::Result<Report> {
+    let plan = SlidesBench {
+        runs: options.runs as usize,
+        data: options.data.clone(),
+        binary: std::env::current_exe()?,
+        whole: options.whole,
+    };
+    let start = Instant::now();
+    let mut part = |part: &Part<'_>| {
+        let (seconds, Part { done, of, next, figures }) = (start.elapsed().as_secs_f64(), part);
+        let mut err = io::stderr().lock();
+        // A closed terminal must not end a measurement.
+        for figure in *figures {
+            let _ = row(&mut err, figure);
+        }
+        let _ = writeln!(err, "[{seconds:>4.0} s] {done} of {of}: {next}");
+    };
+    Ok(bench::slides(&plan, peers, &mut part)?)
 }
 
 /// In a folder of its own, which is removed afterwards.
@@ -107,4 +138,38 @@ fn row(out: &mut impl Write, f: &Figure) -> io::Result<()> {
     };
     let (value, bar, aim) = (number(f.value), optional(f.bar), optional(f.aim));
     writeln!(out, "{:32} {value:>12} {:5} {spread:>23} {bar:>10} {aim:>10}  {holds}", f.figure, f.unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Parser, ValueEnum};
+
+    use super::*;
+    use crate::args::{Args, Command};
+
+    /// A path is taken where it has a meaning, and refused elsewhere instead of being passed over.
+    #[test]
+    fn a_path_is_taken_or_refused() {
+        for area in Area::value_variants() {
+            let name = area.name();
+            let parse = |more: &[&str]| {
+                let words = ["blindscope", "bench", &name].into_iter().chain(more.iter().copied());
+                match Args::try_parse_from(words).map(|args| args.command) {
+                    Ok(Command::Bench(options)) => path(&options),
+                    other => anyhow::bail!("{other:?}"),
+                }
+            };
+            assert!(parse(&[]).is_ok_and(|path| path == Arithmetic::fastest()), "{name}");
+            let forced = parse(&["--arithmetic", "portable"]);
+            if matches!(area, Area::Core | Area::Inference | Area::Sum) {
+                assert!(forced.is_ok_and(|path| path == Arithmetic::Portable), "{name}");
+            } else {
+                let said = forced.map_err(|e| e.to_string());
+                assert!(
+                    said.is_err_and(|said| said.contains(&format!("bench {name} takes the fastest"))),
+                    "{name}"
+                );
+            }
+        }
+    }
 }

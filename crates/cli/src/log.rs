@@ -70,7 +70,7 @@ pub(crate) fn run(command: &LogCommand) -> anyhow::Result<()> {
 }
 
 fn verify(options: &VerifyOptions) -> anyhow::Result<()> {
-    let study = Kit::at(&options.kit).study()?;
+    let study = Kit::at(&options.kit).study_now()?;
     let mut receipts = Vec::new();
     let runtime = system::runtime()?;
     for site in &options.sites {

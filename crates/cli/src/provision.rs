@@ -146,7 +146,7 @@ pub(crate) fn cert(command: &CertCommand) -> anyhow::Result<()> {
 fn request(options: &RequestOptions) -> anyhow::Result<()> {
     let kit = Kit::at(&options.kit);
     let request = provision::request(&kit, &options.name, options.role.into(), &mut system::rng()?)?;
-    let (path, print) = (kit.transfer("request.toml"), provision::fingerprint(&request.digest()));
+    let (path, print) = (kit.transfer("request.toml"), request.fingerprint());
     say(
         options.json,
         &request.name,
@@ -160,7 +160,7 @@ fn sign(options: &SignOptions) -> anyhow::Result<()> {
     let request = Request::read(&options.request)?;
     let pem = provision::sign(&Kit::at(&options.kit), &request, options.days, system::now_ms())?;
     std::fs::write(&options.out, pem).with_context(|| format!("write {}", options.out.display()))?;
-    let print = provision::fingerprint(&request.digest());
+    let print = request.fingerprint();
     say(
         options.json,
         &request.name,

@@ -133,8 +133,10 @@ fn kit(options: &KitOptions) -> anyhow::Result<()> {
     provision::later(&kit, &request, &options.address, &options.out, options.days, now)?;
     let mut out = io::stdout().lock();
     writeln!(out, "{}: {}", request.name, options.out.display())?;
+    writeln!(out, "{}", kit.study_now()?.digests_in_words())?;
     Ok(writeln!(
         out,
-        "Send it to the site, which lays its own local/ beside it; compare the study's digest."
+        "Send it to the site, which lays its own local/ beside it. It compares both digests by telephone with a site that takes part \
+        already: `preflight` and `study roster` show them there."
     )?)
 }

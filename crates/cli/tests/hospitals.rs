@@ -255,13 +255,20 @@ fn shells_get_their_completions() {
 fn a_hospital_joins_by_the_word_of_the_others() {
     let world = founded();
     let mut running = serve(&world);
-    world.says("cert request --name hospital-d --kit hospital-d");
+    let asked = world.says("cert request --name hospital-d --kit hospital-d");
+    let print = asked.lines().find_map(|line| line.strip_prefix("fingerprint ")).unwrap().to_owned();
     let request = "hospital-d/transfer/request.toml";
     let proposed = world.says(&format!("study change --join {request} --kit office"));
     assert!(proposed.contains("hospital-d joins with keys"), "{proposed}");
     let seen = |kit: &str| -> serde_json::Value {
         serde_json::from_str(&world.says(&format!("study roster --json --kit {kit}"))).unwrap()
     };
+    // What people compare is the same at the newcomer and at those who let it in.
+    let shown = world.says("study roster --kit hospital-a");
+    assert!(
+        shown.contains(&print) && shown.contains("what hospital-d alone contributes"),
+        "{print}: {shown}"
+    );
     let digest = seen("hospital-a")["next"].as_str().unwrap().to_owned();
     let settings = std::fs::read_to_string(world.path("hospital-a/startup/settings.toml")).unwrap();
     let address =
@@ -278,7 +285,11 @@ fn a_hospital_joins_by_the_word_of_the_others() {
         assert!(begun.elapsed() < Duration::from_mins(1), "{}", world.says("study roster --kit office"));
         std::thread::sleep(Duration::from_millis(200));
     }
-    world.says(&kit);
+    let sent = world.says(&kit);
+    let roster = world.says("study roster --kit hospital-a");
+    assert!(roster.contains(&print), "{roster}");
+    let digest = roster.lines().find_map(|line| line.strip_prefix("digest of the roster ")).unwrap();
+    assert!(sent.contains(digest), "{sent}");
     let path = world.path("hospital-d/startup/settings.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}\n[learning.plain]\nseed = 3\n")).unwrap();

@@ -7,10 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use blindscope_federation::{Coordinator, Event, Following, Record, SiteId, Study};
 use blindscope_node::admin::jobs::Admin;
+use blindscope_node::admin::log;
 use blindscope_node::{SiteView, system};
 use blindscope_transport::Stop;
 
@@ -18,6 +19,8 @@ use blindscope_transport::Stop;
 const LOOK: Duration = Duration::from_secs(2);
 /// Between two tries at a coordinator that is away.
 const AGAIN: Duration = Duration::from_millis(500);
+/// The longest wait for a line of a log that has not come to the roster that is known here.
+const REACHES: Duration = Duration::from_secs(10);
 /// Lines taken together, so that a long log is shown in few steps.
 const TOGETHER: usize = 4096;
 
@@ -115,11 +118,11 @@ impl Live {
         });
     }
 
-    /// Follows the log for as long as it holds together.
+    /// Follows the log for as long as it holds together. It has to come to the roster that is known here to be signed.
     async fn log(&self, admin: &Admin, study: &Study) {
         let mut following = Following::new(study);
         loop {
-            match self.rows(admin, &mut following).await {
+            match self.rows(admin, &mut following, study).await {
                 Ok(reason) => self.away(reason),
                 Err(reason) => {
                     tracing::error!(%reason, "the log does not hold together");
@@ -134,7 +137,7 @@ impl Live {
     ///
     /// # Errors
     /// What does not hold together.
-    async fn rows(&self, admin: &Admin, following: &mut Following) -> Result<String, String> {
+    async fn rows(&self, admin: &Admin, following: &mut Following, floor: &Study) -> Result<String, String> {
         let from = following.coordinator().head().0;
         // One record is asked for twice, so that another log is noticed before anything of it is new.
         let seen = from.checked_sub(1).and_then(|last| self.now().records.get(last as usize).cloned());
@@ -156,7 +159,7 @@ impl Live {
         }
         self.change(|known| known.link = Link::There);
         let mut some = Vec::new();
-        while lines.recv_many(&mut some, TOGETHER).await > 0 {
+        while more(&mut lines, &mut some, (following, floor)).await? > 0 {
             let mut fresh = Vec::new();
             for line in some.drain(..) {
                 let line = match line {
@@ -229,5 +232,21 @@ impl Live {
             }
             tokio::time::sleep(LOOK).await;
         }
+    }
+}
+
+/// More lines of the log; how many.
+///
+/// # Errors
+/// For a log that stands still before the roster that is known here to be signed: it was cut.
+async fn more<T>(
+    lines: &mut mpsc::Receiver<T>,
+    some: &mut Vec<T>,
+    (following, floor): (&Following, &Study),
+) -> Result<usize, String> {
+    let more = lines.recv_many(some, TOGETHER);
+    match log::reaches(following.coordinator().study(), floor) {
+        Ok(()) => Ok(more.await),
+        Err(short) => tokio::time::timeout(REACHES, more).await.map_err(|_| short.to_string()),
     }
 }

@@ -94,4 +94,14 @@ pub trait Blobs {
     /// # Errors
     /// What `write` returns; [`crate::Error::Io`] where the bytes cannot be kept.
     fn create(&self, max: u64, write: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<Blob>;
+
+    /// Keeps bytes that can be fetched or made again: a crash may take them.
+    ///
+    /// # Errors
+    /// [`crate::Error::Io`] where the bytes cannot be kept.
+    fn pass(&self, bytes: &[u8]) -> Result<Blob> {
+        self.create(bytes.len() as u64, &mut |out| {
+            out.write_all(bytes).map_err(crate::Error::io("keep blob"))
+        })
+    }
 }

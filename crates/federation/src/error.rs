@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 use crate::sums::SumRefusal;
-use crate::{Cause, JobKind, Phase, SiteId};
+use crate::{Cause, JobKind, Phase, Rule, SiteId};
 
 /// `std::result::Result` with this crate's error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -247,6 +247,9 @@ impl Error {
                 }
                 SumRefusal::OtherStart => Cause::OtherStart,
                 SumRefusal::Part { .. } => Cause::Payload,
+                SumRefusal::NearCohort { found, least } => {
+                    Cause::Policy(Rule::MinimumDifference { found: *found, least: *least })
+                }
                 _ => Cause::Task,
             },
             _ => Cause::Task,

@@ -78,6 +78,11 @@ impl std::fmt::Display for Rule {
             Self::MinimumCohort { found, least } => {
                 write!(f, "minimum_cohort: {found} contributions, it wants {least}")
             }
+            Self::MinimumDifference { found, least } => write!(
+                f,
+                "minimum_difference: the set differs from that of an earlier sum of this kind in {found}, it wants none or {least}; wait until \
+                 the same sites are there"
+            ),
             Self::Backbone => f.write_str("backbone: it allows another one"),
             Self::Refused => f.write_str("somebody there has refused this job"),
             Self::JobKind { kind } => write!(f, "jobs: it takes no part in {kind}"),

@@ -1,9 +1,23 @@
 //! What a site says in a step, signed: the name of its payload, or why there is none.
+//!
+//! Signed and recorded is its one text; it travels as bytes, since four of them go with each small sum:
+//!
+//! | bytes | field |
+//! | ---: | --- |
+//! | 32 each | study, key, job |
+//! | 8, 4 | u64 round, u32 attempt |
+//! | 1 | phase: its place in [`Phase::ALL`] |
+//! | 2 | u16 site |
+//! | 64 | signature |
+//! | 1 | 0: a payload; 1: declined |
+//! | 40 | SHA-256 and u64 length of the payload; or as many as there are: the cause's one text |
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Blob, JobId, PublicIdentity, Result, Rule, Signature, Signer, SiteId, Step, message};
-use blindscope_wire::Digest;
+use crate::{
+    Blob, Error, JobId, Phase, PublicIdentity, Result, Rule, Signature, Signer, SiteId, Step, message,
+};
+use blindscope_wire::{Digest, Reader, Writer};
 
 /// A site's answer to a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -95,20 +109,70 @@ impl Header {
 
 impl SignedHeader {
     /// Most bytes of one.
-    pub const MAX_LEN: usize = 2048;
+    pub const MAX_LEN: usize = 512;
 
-    /// The header as bytes.
+    /// Bytes before the answer.
+    const FIXED: usize = 3 * 32 + 8 + 4 + 1 + 2 + 64 + 1;
+
+    /// The header as it travels.
     pub fn to_bytes(&self) -> Vec<u8> {
-        message::to_text(self).into_bytes()
+        let Header { study, key, step, site, answer } = &self.header;
+        let cause = match answer {
+            Answer::Payload(_) => String::new(),
+            Answer::Declined(cause) => message::to_text(cause),
+        };
+        let len = Self::FIXED + self.payload().map_or(cause.len(), |_| 40);
+        let mut out = Vec::with_capacity(len);
+        let mut w = Writer::new(&mut out, len);
+        for name in [study, &key.0, &step.job.0] {
+            w.bytes(&name.0);
+        }
+        w.u64(step.round);
+        w.u32(step.attempt);
+        w.u8(step.phase.place());
+        w.u16(site.0);
+        w.bytes(&self.signature.0);
+        match answer {
+            Answer::Payload(blob) => {
+                w.u8(0);
+                w.bytes(&blob.digest.0);
+                w.u64(blob.len);
+            }
+            Answer::Declined(_) => {
+                w.u8(1);
+                w.bytes(cause.as_bytes());
+            }
+        }
+        w.finish();
+        out
     }
 
     /// The header of these bytes; its signature is not judged here.
     ///
     /// # Errors
-    /// [`crate::Error::Oversize`] for more bytes than such a message has; [`crate::Error::Message`] for bytes that
-    /// are no such message.
+    /// [`Error::Oversize`] for more bytes than such a message has; [`Error::Message`] for bytes that are no such message.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        message::from_text("header", bytes, Self::MAX_LEN)
+        if bytes.len() > Self::MAX_LEN {
+            let (found, max) = (bytes.len() as u64, Self::MAX_LEN as u64);
+            return Err(Error::Oversize { what: WHAT, found, max });
+        }
+        let (fixed, tail) = bytes.split_at(bytes.len().min(Self::FIXED));
+        let mut r = Reader::new(fixed);
+        let (study, key) =
+            (Digest(r.array("study").map_err(wrong)?), JobId(Digest(r.array("key").map_err(wrong)?)));
+        let job = JobId(Digest(r.array("job").map_err(wrong)?));
+        let (round, attempt) = (r.u64("round").map_err(wrong)?, r.u32("attempt").map_err(wrong)?);
+        let phase =
+            Phase::at(r.u8("phase").map_err(wrong)?).ok_or_else(|| wrong("there is no such phase"))?;
+        let site = SiteId(r.u16("site").map_err(wrong)?);
+        let signature = Signature(r.array("signature").map_err(wrong)?);
+        let answer = match r.u8("answer").map_err(wrong)? {
+            0 => Answer::Payload(payload(tail)?),
+            1 => Answer::Declined(message::from_text(WHAT, tail, Self::MAX_LEN)?),
+            _ => return Err(wrong("an answer is a payload or declined")),
+        };
+        let step = Step { job, round, attempt, phase };
+        Ok(Self { header: Header { study, key, step, site, answer }, signature })
     }
 
     /// Whether `identity` signed it.
@@ -123,4 +187,19 @@ impl SignedHeader {
             Answer::Declined(_) => None,
         }
     }
+}
+
+const WHAT: &str = "header";
+
+fn wrong(reason: impl std::fmt::Display) -> Error {
+    Error::Message { what: WHAT, reason: reason.to_string() }
+}
+
+/// A payload's name.
+fn payload(bytes: &[u8]) -> Result<Blob> {
+    let mut r = Reader::new(bytes);
+    let blob =
+        Blob { digest: Digest(r.array("payload").map_err(wrong)?), len: r.u64("length").map_err(wrong)? };
+    r.finish().map_err(wrong)?;
+    Ok(blob)
 }

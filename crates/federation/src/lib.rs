@@ -15,7 +15,7 @@
 //! | `step`, `task`, `header`, `message`, `text` | what is said: a step's name, its task, an answer's header, the one text of each |
 //! | `roster` | sites come and go: a change, the words and signatures on it |
 //! | `record`, `verify`, `refusal` | the log: its records, whether they follow one another, what is not taken into it |
-//! | `explain`, `withstand`, `words` | in words: why a job failed, whom a study's numbers withstand, what parsers say |
+//! | `explain`, `withstand`, `words`, `compared` | in words: why a job failed, whom a study's numbers withstand, what parsers say; what two people compare |
 //! | `job` | kinds of jobs: sizes, what a site makes, how payloads are combined, what follows what |
 //! | `coordinator`, `site` | the two state machines, folds over records and marks |
 //! | [`payload`] | the bytes of ceremonies and questions |
@@ -27,6 +27,7 @@
 
 mod blob;
 mod circuit;
+mod compared;
 mod confirm;
 mod coordinator;
 mod error;
@@ -57,6 +58,7 @@ mod words;
 
 pub use blob::{Blob, BlobHasher, Blobs};
 pub use circuit::{Circuit, Evaluation, GaloisDemand, Question};
+pub use compared::{in_groups, request_digest};
 pub use confirm::{Confirmation, Confirmed, check_confirmed};
 pub use coordinator::{
     Admission, Coordinator, Decision, InferenceKey, Input, JobStatus, JobView, Outcome, StepView, SumWork,
@@ -79,6 +81,6 @@ pub use site::{HeldKey, Mark, Objection, Order, Permit, Site};
 pub use step::{JobId, Line, Phase, SiteId, Step};
 pub use study::{Deadlines, SiteEntry, Study, StudyLiteral};
 pub use sums::Member;
-pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task};
+pub use task::{Ask, EvaluationShares, Grounds, Opening, SettledProof, SettledRound, Task, VoidRound};
 pub use verify::{Following, Verified, verify};
 pub use words::in_words;

@@ -12,6 +12,10 @@ use blindscope_wire::Digest;
 pub struct Policy {
     /// Fewest contributions in a sum that this site helps to open.
     pub minimum_cohort: u32,
+    /// Of two sets that sums of one kind are over, in how many sites they differ at least unless they are the same: the difference of two
+    /// sums is the sum of those who are in one alone. Without it, as many as may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_difference: Option<u32>,
     /// SHA-256 of the backbone that may see this site's images.
     #[serde(with = "crate::text")]
     pub backbone: Digest,
@@ -45,6 +49,13 @@ pub enum Rule {
         /// In the sum, or the study's minimum.
         found: u32,
         /// This site's.
+        least: u32,
+    },
+    /// A set that is nearly one that a sum of this kind was over before.
+    MinimumDifference {
+        /// Sites that are in one of them alone.
+        found: u32,
+        /// This site's least.
         least: u32,
     },
     /// Another backbone than the allowed one.

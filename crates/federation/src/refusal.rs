@@ -28,7 +28,7 @@ pub enum Refusal {
         found: SiteId,
     },
     /// The signature is not the site's over this message.
-    #[error("answer: the signature is not that of {site}; use the identity that study.toml names")]
+    #[error("answer: the signature is not that of {site}; use the identity that the roster names")]
     Signature {
         /// The site that the message names.
         site: SiteId,
@@ -178,6 +178,14 @@ pub enum Refusal {
         /// The word's.
         #[serde(with = "crate::text")]
         found: Digest,
+    },
+    /// Too many words of one site on one change.
+    #[error(
+        "change of the roster: {most} words of one site on it were taken, the last stands; withdraw it and propose it anew"
+    )]
+    ManyWords {
+        /// Most that are taken.
+        most: u64,
     },
     /// A signature on a change before a quorum approves it and the jobs have ended.
     #[error(

@@ -51,7 +51,7 @@ pub enum Phase {
     Commit,
     /// Inference ceremony: the digest of the shares that will be revealed.
     Promise,
-    /// Ceremony: a share of the public key, and in one of sums a part of the site's secret sealed to each site.
+    /// Inference ceremony: the site's shares of the public key, the Galois keys and the relinearisation key's first round.
     KeyShare,
     /// Inference ceremony: the second round of the relinearisation key.
     Relin,
@@ -61,7 +61,7 @@ pub enum Phase {
     Trial,
     /// Sum: the encrypted contribution.
     Upload,
-    /// Every question: fresh encryptions of zero, and with them the word that the site is there.
+    /// Question: fresh encryptions of zero, and with them the word that the site is there.
     Ready,
     /// Question: the site's share of the re-encryption.
     Share,
@@ -78,6 +78,35 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them. A place never changes: headers travel with it.
+    pub const ALL: [Self; 14] = [
+        Self::Commit,
+        Self::Promise,
+        Self::KeyShare,
+        Self::Relin,
+        Self::Parts,
+        Self::Trial,
+        Self::Upload,
+        Self::Ready,
+        Self::Share,
+        Self::Void,
+        Self::Findings,
+        Self::Agree,
+        Self::Vouch,
+        Self::Open,
+    ];
+
+    /// Its place in [`Self::ALL`].
+    pub(crate) fn place(self) -> u8 {
+        // In the order in which they are declared.
+        self as u8
+    }
+
+    /// The phase at a place.
+    pub(crate) fn at(place: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(place)).copied()
+    }
+
     /// Whether a step of it closes as soon as enough sites have answered: whoever answers later is not missing.
     pub fn closes_early(self) -> bool {
         matches!(self, Self::Ready | Self::Void | Self::Findings | Self::Agree | Self::Vouch | Self::Open)

@@ -124,9 +124,9 @@ pub enum Ask {
         /// Whether the site's pair keys are to go with it: the coordinator has none of it yet.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pairs: bool,
-        /// Rounds of the same input that failed, by job file and round, and the declarations that make each void.
+        /// Rounds of the same input that failed, and the declarations that make each void.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        voids: Vec<(JobSpec, u64, Blob)>,
+        voids: Vec<VoidRound>,
         /// Rounds of the same input that were opened, so that a site which did not open them knows of which set.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         settled: Vec<SettledRound>,
@@ -192,6 +192,21 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         evaluation: Option<Box<Evaluation>>,
     },
+}
+
+/// A round of a sum that failed and will never be opened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VoidRound {
+    /// The job's file.
+    pub spec: JobSpec,
+    /// Its round.
+    pub round: u64,
+    /// The version of the roster that it was of.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub version: u64,
+    /// What enough of its holders have signed.
+    pub declared: Blob,
 }
 
 /// A round of a sum that was opened.
@@ -328,7 +343,7 @@ impl Ask {
                 [*public_key, *bundle].into_iter().chain(sum).chain(shares).collect()
             }
             Self::Upload { public_key, input, voids, settled, .. } => {
-                let voids = voids.iter().map(|(_, _, blob)| *blob);
+                let voids = voids.iter().map(|void| void.declared);
                 let settled = settled.iter().flat_map(|s| s.proof.blobs());
                 public_key.iter().chain(input).copied().chain(voids).chain(settled).collect()
             }

@@ -62,6 +62,7 @@ impl<'a> Play<'a> {
             checked: false,
             sums: self.sites[k].sums(),
             minimum_cohort: 1,
+            minimum_difference: 0,
             signer: &fixture.sites[k],
         };
         let bundle = self.sites[k].bundle(task);
@@ -247,6 +248,111 @@ fn a_rushing_last_site_does_not_choose_the_key() {
     let both = shown(&|shares, promises| (shares[2], promises[2]) = (late.clone(), again.clone()));
     assert_eq!(both, Objection::OtherPromises);
     assert_eq!(both.cause(), Cause::OtherKey);
+    play.until(None);
+    assert!(play.desk.coordinator.inference_key().is_some());
+}
+
+/// Residues of one prime at a place in bytes, which moves on.
+fn limb(bytes: &[u8], at: &mut usize, (n, bits): (usize, u32)) -> Vec<u64> {
+    let (mut out, len) = (vec![0; n], packed_len(n, bits));
+    unpack(&bytes[*at..*at + len], bits, &mut out).unwrap();
+    *at += len;
+    out
+}
+
+/// What the rogue makes everybody's first round of the relinearisation key add up to.
+const ROGUE: u32 = 40;
+
+/// The payload of a last site that has seen the others': with it, each polynomial that round two multiplies by a site's secret is
+/// the constant `2^ROGUE`. `sum` is the honest first round's.
+fn rogue(params: &Parameters, honest: &[u8], sum: &[u8]) -> Vec<u8> {
+    let lens = params.q().primes().iter().map(|p| packed_len(params.n(), p.modulus().bits()));
+    let mut at = 2 * BEFORE + lens.sum::<usize>();
+    let (from, mut sum_at, mut packed) = (at, 0, Vec::new());
+    let lens = params.qp().primes().iter().map(|p| packed_len(params.n(), p.modulus().bits()));
+    let len = params.digits() * lens.sum::<usize>();
+    let mut w = Writer::new(&mut packed, len);
+    for _ in 0..params.digits() {
+        for prime in params.qp().primes() {
+            let (m, shape) = (prime.modulus(), (params.n(), prime.modulus().bits()));
+            let (mine, all) = (limb(honest, &mut at, shape), limb(sum, &mut sum_at, shape));
+            // A constant is the same in every evaluation.
+            let constant = m.reduce(1 << ROGUE);
+            let chosen = all.iter().zip(&mine).map(|(all, mine)| m.sub(constant, m.sub(*all, *mine)));
+            w.packed(&chosen.collect::<Vec<u64>>(), m.bits());
+        }
+    }
+    w.finish();
+    [&honest[..from], &packed, &honest[from + len..]].concat()
+}
+
+/// The secret that a site's second round gives away under such a sum: `2^ROGUE·s + e` in the first prime.
+fn read_secret(params: &Parameters, second: &[u8]) -> Vec<i64> {
+    let first = params.q().prefix(1);
+    let m = first.prime(0).modulus();
+    let mut evaluations = first.zero();
+    evaluations.limb_mut(0).copy_from_slice(&limb(second, &mut BEFORE.clone(), (params.n(), m.bits())));
+    let coefficients = first.to_coeff(evaluations);
+    coefficients.limb(0).iter().map(|&x| (m.centre(x) + (1 << (ROGUE - 1))) >> ROGUE).collect()
+}
+
+/// Whether these are the coefficients of the secret behind a public share `−a·s + e`: what is left is small.
+fn is_secret_of(params: &Parameters, (payload, key): (&[u8], &PublicKey), secret: &[i64]) -> bool {
+    let first = params.q().prefix(1);
+    let (m, mut left) = (first.prime(0).modulus(), first.signed_to_ntt(secret));
+    let share = share_of(params, payload).remove(0);
+    for ((s, a), b) in left.limb_mut(0).iter_mut().zip(key.a().limb(0)).zip(&share) {
+        *s = m.add(*b, m.mul(*a, *s));
+    }
+    let left = first.to_coeff(left);
+    left.limb(0).iter().all(|&x| m.centre(x).abs() <= 21)
+}
+
+/// The last site sees the others' first round and chooses its own, `h = K − Σ others`: what each site multiplies by its secret in round two
+/// is then a constant, and its answer is its secret. Where shares are added up as they come, it reads every coefficient of an honest
+/// site's; here it has promised before anybody revealed, so neither the coordinator nor the site takes another share.
+#[test]
+fn a_rogue_share_of_round_one_reads_no_secret() {
+    let fixture = fixture(3, 2, 2, 98);
+    let mut play = Play::new(&fixture);
+    play.until(Some(Phase::KeyShare));
+    let reveal = play.task(2);
+    let Ask::Reveal { promised, .. } = &reveal.ask else { panic!("not asked to reveal") };
+    let mut shares: Vec<(SiteId, Blob)> =
+        (0..3).map(|k| (SiteId(k), play.made(k, &play.task(k)).unwrap())).collect();
+    let (params, circuit) = (play.params(), circuit());
+    let of = KeySession { job: play.job, circuit: &circuit, string: promised.string };
+    let first = combine_first(&fixture.study, of, &shares, &play.memory).unwrap();
+    let key = play.public_key(&first.shared);
+    let sum = play.memory.get(&first.second.unwrap().sum);
+    let chosen = play.memory.put(rogue(&params, &play.memory.get(&shares[2].1), &sum));
+    let victim = play.memory.get(&shares[0].1);
+    shares[2].1 = chosen;
+    let rogue_sum = combine_first(&fixture.study, of, &shares, &play.memory).unwrap().second.unwrap().sum;
+
+    play.honest(0);
+    play.honest(1);
+    let late = play.signed(2, &reveal, Phase::KeyShare, chosen);
+    let refused = play.desk.handle(Input::Answer(late.clone())).unwrap_err();
+    assert_eq!(refused, Refusal::BrokenPromise { site: SiteId(2) });
+    play.honest(2);
+    play.work();
+    let honest = play.task(0);
+    let mut task = honest.clone();
+    let Ask::Relin { shares, sum, .. } = &mut task.ask else { panic!("no second round") };
+    (shares[2], *sum) = (late, rogue_sum);
+    // The old way: whoever does not hold a share against its promise answers, and the answer is its secret.
+    let told = play.memory.get(&play.made(0, &task).unwrap());
+    let secret = read_secret(&params, &told);
+    assert!(secret.iter().all(|s| s.abs() <= 1) && secret.iter().any(|s| *s != 0));
+    assert!(is_secret_of(&params, (&victim, &key), &secret), "every coefficient is read");
+    // Ours: the site judges first.
+    let order = play.sites[0].take(&task).unwrap();
+    let broken = Objection::BrokenPromise { site: SiteId(2) };
+    assert!(matches!(&order, Order::Decline(objection) if *objection == broken), "{order:?}");
+    // By the rules nothing of it is in what the site says.
+    let told = play.memory.get(&play.made(0, &honest).unwrap());
+    assert!(!is_secret_of(&params, (&victim, &key), &read_secret(&params, &told)));
     play.until(None);
     assert!(play.desk.coordinator.inference_key().is_some());
 }

@@ -8,9 +8,9 @@ use blindscope_federation::sums::{
     Agreement, Commitment, SignedUpload, SumMark, SumRefusal, SumRound, SumSite, Uploader, Void, write_upload,
 };
 use blindscope_federation::{
-    Ask, Blob, Change, Error, IdentityKey, JobKind, JobSpec, Mark, Member, Objection, Order, Phase, Says,
-    SealingKey, SettledProof, SettledRound, SignedChange, Site, SiteEntry, SiteId, SiteTools, Sizes, Step,
-    Study, Task, Word, site_payload,
+    Ask, Blob, Change, Error, IdentityKey, JobKind, Mark, Member, Objection, Order, Phase, Says, SealingKey,
+    SettledProof, SettledRound, SignedChange, Site, SiteEntry, SiteId, SiteTools, Sizes, Step, Study, Task,
+    VoidRound, Word, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -84,6 +84,7 @@ fn two_sets_of_one_round_are_not_both_kept() {
         checked: false,
         sums: &before,
         minimum_cohort: 1,
+        minimum_difference: 0,
         signer: &fixture.sites[1],
     };
     let mut marks = Vec::new();
@@ -113,7 +114,7 @@ fn two_sets_of_one_round_are_not_both_kept() {
     assert!(matches!(refused, Error::Sum(SumRefusal::Contradiction { .. })) && marks.is_empty(), "{refused}");
 }
 
-fn upload_task(fixture: &Fixture, voids: Vec<(JobSpec, u64, Blob)>, settled: Vec<SettledRound>) -> Task {
+fn upload_task(fixture: &Fixture, voids: Vec<VoidRound>, settled: Vec<SettledRound>) -> Task {
     let (study, spec) = (&fixture.study, job("sum", JobKind::Sum, 1));
     let step = Step { job: spec.id(study), round: 0, attempt: 0, phase: Phase::Upload };
     let ask = Ask::Upload { public_key: None, input: None, pairs: false, voids, settled };
@@ -143,6 +144,7 @@ fn made(fixture: &Fixture, memory: &Memory, sums: &SumSite, task: &Task) -> (Vec
         checked: false,
         sums,
         minimum_cohort: 1,
+        minimum_difference: 0,
         signer: &fixture.sites[1],
     };
     let mut marks = Vec::new();
@@ -171,7 +173,7 @@ fn an_unknown_upload_in_a_proof_stops_the_site() {
     let with_me = upload_task(&fixture, Vec::new(), vec![shown(&[0, 1])]);
     let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &with_me);
     assert!(matches!(refused, Error::Sum(SumRefusal::Copied)), "{refused}");
-    assert_eq!(marks, [SumMark::Copied { round: round.name() }]);
+    assert_eq!(marks, [SumSite::copied(SiteId(1), &round)]);
     // The site that made that upload knows it.
     let mut knows = SumSite::default();
     let own = upload(&fixture, &round, SiteId(1));
@@ -217,7 +219,7 @@ fn an_unknown_upload_under_former_keys_is_no_copys() {
     let task = Task { version: 1, ..upload_task(&fixture, Vec::new(), shown.clone()) };
     let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &task);
     assert!(matches!(refused, Error::Sum(SumRefusal::Copied)), "{refused}");
-    assert_eq!(marks, [SumMark::Copied { round: round.name() }]);
+    assert_eq!(marks, [SumSite::copied(SiteId(1), &round)]);
 
     (fixture.study, fixture.sites[1], fixture.sealing[1]) = (own, new.0, new.1);
     let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &task);
@@ -235,7 +237,8 @@ fn told_rounds_are_few_and_each_once() {
     let words = (0..3)
         .flat_map(|s: u16| Void::sign(&round, SiteId(s), &fixture.sites[usize::from(s)]).to_bytes(&round));
     let declared = memory.put(words.collect());
-    let told = |count: usize| upload_task(&fixture, vec![(failed.clone(), 0, declared); count], Vec::new());
+    let void = VoidRound { spec: failed.clone(), round: 0, version: 0, declared };
+    let told = |count: usize| upload_task(&fixture, vec![void.clone(); count], Vec::new());
     let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &told(1000));
     assert!(matches!(refused, Error::Sum(SumRefusal::Told { found: 1000, most: 32 })), "{refused}");
     assert!(marks.is_empty());
@@ -251,4 +254,72 @@ fn told_rounds_are_few_and_each_once() {
     let mut knows = SumSite::default();
     knows.apply(&marks[0]).unwrap();
     assert!(made(&fixture, &memory, &knows, &told(1)).0.is_empty());
+}
+
+/// A round that was void before the roster changed is believed after it, by the holders that it had.
+#[test]
+fn a_void_round_of_a_former_roster_is_believed() {
+    let (mut fixture, memory) = (fixture(3, 2, 2, 87), Memory::default());
+    let (study, failed) = (fixture.study.clone(), job("failed", JobKind::Sum, 1));
+    let round = SumRound::new(&study.epoch().unwrap(), failed.id(&study), 0, (10, 1000)).unwrap();
+    let words = (0..3)
+        .flat_map(|s: u16| Void::sign(&round, SiteId(s), &fixture.sites[usize::from(s)]).to_bytes(&round));
+    let declared = memory.put(words.collect());
+    let new = (IdentityKey::from_bytes(&[7; 32]), SealingKey::from_bytes(&[7; 32]));
+    fixture.study = replaced(&fixture, 0, (&new.0, &new.1));
+    let told = |version: u64| {
+        let void = VoidRound { spec: failed.clone(), round: 0, version, declared };
+        Task { version: 1, ..upload_task(&fixture, vec![void], Vec::new()) }
+    };
+    let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &told(0));
+    assert!(matches!(refused, Error::Learning { .. }), "as far as its values: {refused}");
+    assert_eq!(marks, [SumMark::Voided { round: round.name() }]);
+    // Said to be of the version in force, it is another round, which nobody has declared void.
+    let (marks, refused) = made(&fixture, &memory, &SumSite::default(), &told(1));
+    assert!(marks.is_empty() && matches!(refused, Error::Sum(_)), "{refused}");
+}
+
+/// A site that has signed the next roster puts nothing new into a sum under the one before, before the change stands too.
+#[test]
+fn nothing_new_is_summed_once_the_next_roster_is_signed() {
+    let (fixture, memory) = (fixture(3, 2, 2, 88), Memory::default());
+    let task = upload_task(&fixture, Vec::new(), Vec::new());
+    let (_, refused) = made(&fixture, &memory, &SumSite::default(), &task);
+    assert!(matches!(refused, Error::Learning { .. }), "as far as its values: {refused}");
+    let mut signed = SumSite::default();
+    signed.apply(&SumMark::Successor { version: 0, next: Digest([1; 32]) }).unwrap();
+    let (marks, refused) = made(&fixture, &memory, &signed, &task);
+    assert!(matches!(refused, Error::Sum(SumRefusal::Successor { .. })) && marks.is_empty(), "{refused}");
+}
+
+/// A proof of a roster of many sites is longer than anything of a round among the few that stayed; it is fetched all the same.
+#[test]
+fn a_proof_of_a_larger_roster_is_not_too_long() {
+    let (fixture, memory) = (fixture(16, 2, 2, 89), Memory::default());
+    let (study, earlier) = (&fixture.study, job("earlier", JobKind::Sum, 1));
+    let old = study.epoch().unwrap();
+    let round = SumRound::new(&old, earlier.id(study), 0, (10, 1000)).unwrap();
+    let all: Vec<u16> = (0..16).collect();
+    let proof = proof(&fixture, &round, &all, &memory);
+    let leaves = (3..16).map(SiteId).collect();
+    let (joins, replaces, from) = (Vec::new(), Vec::new(), old.digest());
+    let change = Change { study: study.digest(), from, joins, leaves, replaces };
+    let next = change.next(&old).unwrap();
+    let word = |s: u16| Word::say(Says::Sign, SiteId(s), (&old, &next), &fixture.sites[usize::from(s)]);
+    let signatures = (0..9).map(|s| (SiteId(s), word(s).signature)).collect();
+    let now = study.succeeded(&SignedChange { change, signatures }).unwrap();
+    let site = Site::replay(&now, SiteId(1), common::willing(), []).unwrap();
+    let told = |version: u64, proof: SettledProof| {
+        let shown = vec![SettledRound { version, spec: earlier.clone(), round: 0, proof }];
+        Task { version: 1, ..upload_task(&fixture, Vec::new(), shown) }
+    };
+    assert!(matches!(site.take(&told(0, proof)).unwrap(), Order::Work { .. }));
+    // By the round that it is said to be of: the same length is too long for one of the roster in force, and there is a longest for any.
+    let too_long = |task: Task| match site.take(&task).unwrap() {
+        Order::Decline(objection) => matches!(objection, Objection::InputLength { .. }),
+        _ => false,
+    };
+    assert!(too_long(told(1, proof)));
+    let endless = SettledProof { commitment: Blob { len: 1 << 40, ..proof.commitment }, ..proof };
+    assert!(too_long(told(0, endless)));
 }

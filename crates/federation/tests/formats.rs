@@ -8,7 +8,8 @@ use proptest::prelude::*;
 
 use blindscope_federation::sums::SumMark;
 use blindscope_federation::{
-    Deadlines, Error, JobKind, JobSpec, Mark, Policy, Record, SignedHeader, SiteId, StudyLiteral, Task,
+    Answer, Cause, Deadlines, Error, JobKind, JobSpec, Mark, Phase, Policy, Record, Rule, SignedHeader,
+    SiteId, StudyLiteral, Task,
 };
 use common::{Desk, fixture, job, willing};
 
@@ -84,6 +85,49 @@ fn each_value_has_one_form() {
             assert!(Record::from_line(other.as_bytes()).is_err(), "{other}");
         }
     }
+}
+
+/// Headers travel as bytes, each in one form: 216 with a payload's name. A place of [`Phase::ALL`] is the phase's, for good.
+#[test]
+fn headers_of_every_phase_and_cause_travel() {
+    let (_, answers, ..) = samples();
+    let sample = answers.into_iter().find(|a| a.payload().is_some()).unwrap();
+    let answering = |phase: Phase, answer: Answer| {
+        let mut signed = sample.clone();
+        signed.header.step.phase = phase;
+        signed.header.answer = answer;
+        signed
+    };
+    let names: Vec<&str> = Phase::ALL.iter().map(|phase| phase.name()).collect();
+    assert_eq!(
+        names.join(" "),
+        "commit promise key-share relin parts trial upload ready share void findings agree vouch open"
+    );
+    let causes = [
+        Cause::Silent,
+        Cause::Policy(Rule::Backbone),
+        Cause::Policy(Rule::MinimumCohort { found: u32::MAX, least: u32::MAX }),
+        Cause::Contribution,
+        Cause::OtherStart,
+        Cause::OtherCohort,
+        Cause::Store,
+    ];
+    let declined = causes.map(Answer::Declined);
+    for (place, phase) in Phase::ALL.into_iter().enumerate() {
+        for answer in declined.iter().copied().chain([sample.header.answer]) {
+            let answer = answering(phase, answer);
+            let bytes = answer.to_bytes();
+            assert_eq!(bytes[3 * 32 + 8 + 4], place as u8);
+            assert_eq!(SignedHeader::from_bytes(&bytes).unwrap(), answer);
+            assert!(bytes.len() == 216 || answer.payload().is_none());
+            for wrong in [&bytes[..bytes.len() - 1], &[&bytes[..], &[0]].concat(), &bytes[1..]] {
+                assert!(SignedHeader::from_bytes(wrong).is_err_and(|e| matches!(e, Error::Message { .. })));
+            }
+        }
+    }
+    let mut unknown = sample.to_bytes();
+    unknown[3 * 32 + 8 + 4] = Phase::ALL.len() as u8;
+    assert!(SignedHeader::from_bytes(&unknown).unwrap_err().to_string().contains("no such phase"));
 }
 
 #[test]

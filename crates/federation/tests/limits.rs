@@ -72,6 +72,7 @@ fn work(fixture: &Fixture, site: &mut Site, task: &Task) -> Vec<Mark> {
         checked: false,
         sums: &site.sums().clone(),
         minimum_cohort: 1,
+        minimum_difference: 0,
         signer: &fixture.sites[at],
     };
     let mut marks = before;

@@ -78,6 +78,7 @@ fn an_announced_size_that_differs_is_named() {
         checked: false,
         sums: &SumSite::default(),
         minimum_cohort: 1,
+        minimum_difference: 0,
         signer: &fixture.sites[0],
     };
     let error = site_payload(&tools, &task, None, None, &mut Vec::new(), &mut rng(72)).unwrap_err();

@@ -346,7 +346,7 @@ fn a_failed_sum_is_void_before_its_input_goes_on() {
     let task = desk.coordinator.task_for(SiteId(0)).unwrap();
     let blindscope_federation::Ask::Upload { voids, .. } = &task.ask else { panic!("{:?}", task.step) };
     assert_eq!(voids.len(), 1);
-    assert!(task.inputs().contains(&voids[0].2), "sites see the declarations themselves");
+    assert!(task.inputs().contains(&voids[0].declared), "sites see the declarations themselves");
     while !desk.coordinator.is_idle() {
         desk.answer_all();
         desk.work();

@@ -7,59 +7,10 @@ mod common;
 use blindscope_federation::sums::Former;
 use blindscope_federation::{
     Answer, Blob, Body, Change, Coordinator, Event, IdentityKey, Input, JobKind, JobStatus, Mark, Member,
-    Proposal, Record, Refusal, Says, SealingKey, Signer, Site, SiteEntry, SiteId, Study, Word, verify,
+    Proposal, Record, Refusal, Says, Signer, Site, SiteId, Study, Word,
 };
-use common::{Desk, Fixture, fixture_for, job, willing};
-
-/// Keys of somebody who is not of the study.
-fn keys(seed: u8) -> (IdentityKey, SealingKey) {
-    (IdentityKey::from_bytes(&[seed; 32]), SealingKey::from_bytes(&[seed; 32]))
-}
-
-fn entry(name: &str, (identity, sealing): &(IdentityKey, SealingKey)) -> SiteEntry {
-    SiteEntry { name: name.to_owned(), identity: identity.public(), sealing: sealing.public() }
-}
-
-fn change(study: &Study) -> Change {
-    let from = study.epoch().unwrap().digest();
-    Change { study: study.digest(), from, joins: Vec::new(), leaves: Vec::new(), replaces: Vec::new() }
-}
-
-/// Four sites, of which any three agree; number 4 is the key of who may join.
-fn four() -> Fixture {
-    let mut fixture = fixture_for(1000, 4, 2, 3, 5);
-    fixture.sites.push(keys(40).0);
-    fixture
-}
-
-fn joining(study: &Study) -> Change {
-    Change { joins: vec![entry("late", &keys(40))], ..change(study) }
-}
-
-/// A site's word with whatever key.
-fn word(desk: &Desk<'_>, says: Says, site: u16, change: &Change, signer: &IdentityKey) -> Word {
-    let old = desk.coordinator.study().epoch().unwrap();
-    Word::say(says, SiteId(site), (&old, &change.next(&old).unwrap()), signer)
-}
-
-fn say(desk: &mut Desk<'_>, says: Says, site: u16, change: &Change) -> Result<(), Refusal> {
-    let word = word(desk, says, site, change, &desk.fixture.sites[usize::from(site)]);
-    desk.handle(Input::Word(word)).map(|_| ())
-}
-
-fn propose(desk: &mut Desk<'_>, change: &Change) {
-    desk.handle(Input::Propose(Box::new(change.clone()))).unwrap();
-}
-
-/// The change is approved and signed by these.
-fn carry(desk: &mut Desk<'_>, change: &Change, sites: &[u16]) {
-    propose(desk, change);
-    for says in [Says::Approve, Says::Sign] {
-        for &site in sites {
-            say(desk, says, site, change).unwrap();
-        }
-    }
-}
+use common::roster::{carry, change, entry, four, holds, joining, keys, propose, say, stands, word};
+use common::{Desk, job, willing};
 
 /// A job to its end.
 fn run(desk: &mut Desk<'_>, name: &str) -> blindscope_federation::JobView {
@@ -71,17 +22,6 @@ fn run(desk: &mut Desk<'_>, name: &str) -> blindscope_federation::JobView {
         if desk.coordinator.work().is_some() { desk.work() } else { desk.answer_all() }
     }
     desk.coordinator.job(id).unwrap()
-}
-
-fn lines(log: &[Record]) -> Vec<String> {
-    log.iter().map(Record::to_line).collect()
-}
-
-fn holds(
-    fixture: &Fixture,
-    log: &[Record],
-) -> blindscope_federation::Result<blindscope_federation::Verified> {
-    verify(&fixture.study, lines(log).iter().map(String::as_bytes), &[])
 }
 
 #[test]
@@ -169,24 +109,31 @@ fn the_coordinator_alone_changes_nothing() {
     let change = joining(&fixture.study);
     let old = fixture.study.epoch().unwrap();
     let next = change.next(&old).unwrap();
-    let stands = Event::Changed { version: 1, roster: next.digest() };
-    let proposed = Event::Proposed { change: change.clone() };
+    let (stands, proposed) = (stands(&fixture.study, &change), Event::Proposed { change: change.clone() });
     let said = |word| Event::Said { word };
     let by = |says, site: u16, key: &IdentityKey| Word::say(says, SiteId(site), (&old, &next), key);
     let own = |says, site: u16| by(says, site, &fixture.sites[usize::from(site)]);
+    let (unsigned, no_word) = ("not signed by a quorum", "the word is not one on the change on its way");
     // Without signatures, with one's own, with the joiner's, with a signature for another site, before anybody approved.
     let cases = [
-        vec![stands.clone()],
-        vec![proposed.clone(), stands.clone()],
-        vec![proposed.clone(), said(by(Says::Sign, 0, &fixture.coordinator)), stands.clone()],
-        vec![proposed.clone(), said(own(Says::Approve, 4))],
-        vec![proposed.clone(), said(by(Says::Approve, 1, &fixture.sites[0]))],
-        vec![proposed.clone(), said(own(Says::Sign, 0))],
-        vec![proposed.clone(), said(own(Says::Approve, 0)), said(own(Says::Approve, 0))],
+        (vec![stands.clone()], unsigned),
+        (vec![proposed.clone(), stands.clone()], unsigned),
+        (vec![proposed.clone(), said(by(Says::Approve, 0, &fixture.coordinator))], no_word),
+        (vec![proposed.clone(), said(own(Says::Approve, 4))], no_word),
+        (vec![proposed.clone(), said(by(Says::Approve, 1, &fixture.sites[0]))], no_word),
+        (vec![proposed.clone(), said(own(Says::Sign, 0))], no_word),
+        (vec![proposed.clone(), said(own(Says::Approve, 0)), said(own(Says::Approve, 0))], no_word),
     ];
-    for (k, events) in cases.into_iter().enumerate() {
-        assert!(holds(&fixture, &forged(&desk, events)).is_err(), "case {k}");
+    for (k, (events, reason)) in cases.into_iter().enumerate() {
+        let refused = holds(&fixture, &forged(&desk, events)).unwrap_err().to_string();
+        assert!(refused.contains(reason), "case {k}: {refused}");
     }
+    // The same, with the words of three sites and their signatures.
+    let words = [Says::Approve, Says::Sign].into_iter().flat_map(|says| (0..3).map(move |site| (says, site)));
+    let events =
+        std::iter::once(proposed).chain(words.map(|(says, site)| said(own(says, site)))).chain([stands]);
+    let verified = holds(&fixture, &forged(&desk, events.collect())).unwrap();
+    assert_eq!(verified.coordinator.study().version(), 1);
     // Too few: two of four, however often they are counted.
     carry(&mut desk, &change, &[0, 1, 2]);
     assert_eq!(desk.coordinator.study().version(), 1);
@@ -238,6 +185,10 @@ fn rules_hold_over_changes() {
     assert!(leaves(&[]).unwrap_err().to_string().contains("says nothing"));
     assert!(leaves(&[1, 1]).unwrap_err().to_string().contains("twice"));
     assert!(leaves(&[9]).unwrap_err().to_string().contains("not of this version"));
+    let same = Member { site: SiteId(3), entry: fixture.study.site(SiteId(3)).unwrap().clone() };
+    let nothing =
+        Change { replaces: vec![same], ..change(&fixture.study) }.next(&epoch).unwrap_err().to_string();
+    assert!(nothing.contains("keys that it has already"), "{nothing}");
     let mut own = entry("spy", &keys(9));
     own.identity = fixture.coordinator.public();
     let spy = Change { joins: vec![own], ..change(&fixture.study) };
@@ -319,8 +270,9 @@ fn a_site_signs_one_successor_and_works_under_no_former_roster() {
     assert!(site.judge_change(&shown).unwrap_err().to_string().contains("too few"));
     assert!(site.sign(&join, &fixture.sites[0]).is_err(), "no signature without its mark");
     shown.words.push(word(&desk, Says::Approve, 3, &join, &fixture.sites[3]));
-    let mark = site.judge_change(&shown).unwrap();
+    let mark = site.judge_change(&shown).unwrap().unwrap();
     site.apply(&mark).unwrap();
+    assert_eq!(site.judge_change(&shown).unwrap(), None, "no mark a second time");
     let signed = site.sign(&join, &fixture.sites[0]).unwrap();
     assert_eq!(signed.says, Says::Sign);
     // Killed and started again, it signs the same, and no other.
@@ -414,7 +366,7 @@ fn values_are_summed_over_one_set_whatever_the_roster() {
     let id = desk.submit(&job("second", JobKind::Statistics, 1));
     let task = desk.coordinator.task_for(SiteId(4)).unwrap();
     let blindscope_federation::Ask::Upload { settled, pairs, .. } = &task.ask else { panic!("{task:?}") };
-    assert!(*pairs && settled.iter().all(|s| s.version == 0));
+    assert!(*pairs && matches!(&settled[..], [one] if one.version == 0), "{settled:?}");
     desk.answer_all();
     for _ in 0..20 {
         if desk.coordinator.job(id).unwrap().is_over() {
@@ -430,4 +382,29 @@ fn values_are_summed_over_one_set_whatever_the_roster() {
         "the newcomer is left out"
     );
     holds(&fixture, &desk.log).unwrap();
+}
+
+/// A round that was declared void before a change is shown after it to who has not heard of it: its values go on.
+#[test]
+fn a_void_round_is_told_after_a_change() {
+    let fixture = four();
+    let mut desk = Desk::new(&fixture);
+    let failed = desk.submit(&job("failed", JobKind::Statistics, 1));
+    let answer = desk.answer(0, 1);
+    desk.handle(Input::Answer(answer)).unwrap();
+    desk.handle(Input::Abort { job: failed }).unwrap();
+    let again = desk.submit(&job("again", JobKind::Statistics, 1));
+    desk.answer_all();
+    desk.work();
+    let voids = |desk: &Desk<'_>| {
+        let task = desk.coordinator.task_for(SiteId(0)).unwrap();
+        let blindscope_federation::Ask::Upload { voids, .. } = task.ask else { panic!("{:?}", task.step) };
+        voids
+    };
+    let before = voids(&desk);
+    assert!(matches!(&before[..], [one] if one.version == 0), "{before:?}");
+    desk.handle(Input::Abort { job: again }).unwrap();
+    carry(&mut desk, &joining(&fixture.study), &[0, 1, 2]);
+    desk.submit(&job("after", JobKind::Statistics, 1));
+    assert_eq!(voids(&desk), before);
 }

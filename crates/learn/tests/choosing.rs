@@ -155,7 +155,8 @@ fn probabilities_are_calibrated_and_the_unsure_are_counted() {
     let plain = Model::from_json(&clear_twin(&fixed, &[&pooled], &|_| {}).unwrap()).unwrap();
     let row: Vec<f64> = all.rows.row(WIDTH, 7).unwrap().iter().map(|v| f64::from(*v)).collect();
     let name = &model.heads[0].name;
-    let of = |model: &Model| model.head_named(name).unwrap().logits(&[row.clone()]).unwrap().concat();
+    let of =
+        |model: &Model| model.head_named(name).unwrap().logits(std::slice::from_ref(&row)).unwrap().concat();
     for (calibrated, plain) in of(&model).iter().zip(of(&plain)) {
         assert!(
             (calibrated - found.gain * plain).abs() < 1e-9 * (1.0 + calibrated.abs()),

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kit::InferenceSettings;
 use blindscope_federation::{Blob, Change, Confirmed, JobId, SiteId, Word};
+use blindscope_wire::{Digest, unhex};
 
 /// Names a job: by its name, its id, or the first digits of its id. Empty where all are meant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -96,6 +97,9 @@ pub(crate) struct Told {
     pub(crate) jobs: bool,
     #[serde(default = "yes")]
     pub(crate) questions: bool,
+    /// The version of the roster that is on its way, by its digest, once the site has nothing more to say on it for the moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<String>,
 }
 
 fn yes() -> bool {
@@ -108,17 +112,24 @@ pub(crate) struct Room {
     busy: Vec<JobId>,
     jobs: bool,
     questions: bool,
+    seen: Option<Digest>,
 }
 
 impl Room {
     /// What a site's message says of it; everything where it is none.
     pub(crate) fn of(message: &[u8]) -> Self {
         let told = serde_json::from_slice::<Told>(message);
-        told.map_or(Self { busy: Vec::new(), jobs: true, questions: true }, |told| Self {
+        told.map_or(Self { busy: Vec::new(), jobs: true, questions: true, seen: None }, |told| Self {
             busy: told.busy,
             jobs: told.jobs,
             questions: told.questions,
+            seen: told.seen.as_deref().and_then(unhex).map(Digest),
         })
+    }
+
+    /// The version of the roster that the site has nothing more to say on for the moment.
+    pub(crate) fn seen(&self) -> Option<&Digest> {
+        self.seen.as_ref()
     }
 
     /// Whether there is room for a task of this job.

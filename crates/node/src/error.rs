@@ -113,6 +113,11 @@ pub enum Error {
         /// What is wrong, with what to do.
         reason: String,
     },
+    /// This site is not of the roster in force.
+    #[error(
+        "roster: this site has left the study, or has new keys elsewhere: nothing is asked of it here any more"
+    )]
+    Left,
     /// Whoever re-encrypted it, an answer of an encrypted head did not open.
     #[error(
         "ask {job}: the answer did not open, {made} times; {suspects}; tell their operators and who runs the study, and ask again"
@@ -208,6 +213,7 @@ impl Error {
             | Self::Kit { .. }
             | Self::OtherStudy { .. }
             | Self::Roster { .. }
+            | Self::Left
             | Self::Unknown { .. }
             | Self::Federation(
                 blindscope_federation::Error::File { .. } | blindscope_federation::Error::Field { .. },

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::admin::jobs::Admin;
 use crate::error::{Error, Result};
 use crate::files;
 use crate::files::failed;
-use crate::kit::Kit;
 use crate::kit::provision::{self, Project};
+use crate::kit::{CoordinatorSettings, Kit, PartySettings};
 use crate::system;
 use blindscope_federation::Study;
 
@@ -52,12 +54,9 @@ impl Processes {
         provision::all_local(&project, folder, system::now_ms(), &mut system::rng()?)?;
         for (site, learning) in project.sites.iter().zip(learning) {
             let kit = Kit::at(folder.join(site));
-            let mut settings: crate::kit::PartySettings = kit.settings(&[])?;
+            let mut settings: PartySettings = kit.settings(&[])?;
             settings.learning = learning.clone();
-            let path = kit.startup("settings.toml");
-            let text = toml::to_string(&settings)
-                .map_err(|e| Error::Settings { path: path.clone(), reason: e.to_string() })?;
-            files::write(&path, text.as_bytes())?;
+            set(&kit, &settings)?;
         }
         files::folder(&folder.join("logs"))?;
         let running = project.sites.iter().map(|_| None).collect();
@@ -71,6 +70,16 @@ impl Processes {
         let running = sites.iter().map(|_| None).collect();
         let sites = sites.iter().map(|&name| name.to_owned()).collect();
         Self { binary, folder, sites, coordinator: None, running }
+    }
+
+    /// Lets the coordinator have so many jobs at work at a time, from its next start on.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Settings`] where its settings cannot be read or written.
+    pub fn allow_jobs(&self, most: u32) -> Result<()> {
+        let kit = self.kit("coordinator");
+        let settings: CoordinatorSettings = kit.settings(&[])?;
+        set(&kit, &CoordinatorSettings { max_jobs: Some(most), ..settings })
     }
 
     /// Starts everything.
@@ -151,7 +160,7 @@ impl Processes {
     /// # Errors
     /// [`Error::File`] or [`Error::Settings`] where the settings of `admin` cannot be read.
     pub fn address(&self) -> Result<String> {
-        let settings: crate::kit::PartySettings = self.kit("admin").settings(&[])?;
+        let settings: PartySettings = self.kit("admin").settings(&[])?;
         Ok(settings.coordinator)
     }
 
@@ -201,6 +210,14 @@ impl Processes {
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         process.spawn().map_err(failed("start", &self.binary))
     }
+}
+
+/// Writes the settings of a kit.
+fn set(kit: &Kit, settings: &impl Serialize) -> Result<()> {
+    let path = kit.startup("settings.toml");
+    let text = toml::to_string(settings)
+        .map_err(|e| Error::Settings { path: path.clone(), reason: e.to_string() })?;
+    files::write(&path, text.as_bytes())
 }
 
 impl Drop for Processes {

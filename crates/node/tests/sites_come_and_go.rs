@@ -11,81 +11,18 @@
 mod network;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
-use blindscope_federation::{Change, SiteId};
-use blindscope_node::admin::{jobs, jobs::Admin, log};
-use blindscope_node::kit::certificates::{Request, Role};
-use blindscope_node::kit::provision;
-use blindscope_node::kit::{Approvals, Consent, Kit};
-use blindscope_node::plain::{NoLearning, Sums};
+use blindscope_federation::SiteId;
+use blindscope_node::admin::{jobs::Admin, log};
+use blindscope_node::kit::{Consent, provision};
 use blindscope_node::roster::{Office, change};
-use blindscope_node::{Stop, rehearsal, system};
-use blindscope_transport::{Client, Command};
-use network::{ENOUGH, run_site};
-
-const LONG: Duration = Duration::from_mins(2);
-
-fn kit(folder: &Path, name: &str) -> Kit {
-    Kit::at(folder.join(name))
-}
-
-/// A study of three sites, of which two agree; its address.
-fn found(folder: &Path) -> String {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut project = rehearsal::project(3, 2, 2);
-    (project.address, project.listen) = (port.to_string(), Some(port.to_string()));
-    provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
-    port.to_string()
-}
-
-async fn serve(folder: &Path) -> network::Serving {
-    network::serve(folder, ENOUGH, Arc::new(Sums { learning: NoLearning })).await
-}
-
-fn request(folder: &Path, at: &str, name: &str) -> Request {
-    provision::request(&kit(folder, at), name, Role::Site, &mut system::rng().unwrap()).unwrap()
-}
-
-/// The administrator proposes, people at these sites say this, and what is on its way is looked at until `done`.
-async fn propose(folder: &Path, change: &Change, said: &[(&str, Consent)], version: u64) {
-    let mut office = Office::of(&kit(folder, "admin"), &[]).unwrap();
-    office.look().await.unwrap();
-    office.propose(change).await.unwrap();
-    let next = change.next(&office.study().epoch().unwrap()).unwrap().digest();
-    for (site, consent) in said {
-        let mut approvals = Approvals::of(&kit(folder, site)).unwrap();
-        approvals.say_of_change(&next, *consent, system::now_ms());
-        approvals.keep(&kit(folder, site)).unwrap();
-    }
-    let standing = async {
-        while office.study().version() != version {
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            office.look().await.unwrap();
-        }
-    };
-    tokio::time::timeout(LONG, standing).await.expect("the change stands");
-}
-
-/// The result of a job over these sites, whose integers are drawn from their numbers.
-async fn adds_up(folder: &Path, name: &str, sites: &[usize]) {
-    let mut admin = Admin::of(&kit(folder, "admin"), &[]).unwrap();
-    admin.learn_roster().await.unwrap();
-    let spec = rehearsal::sums(name, 300, 1);
-    admin.submit(&spec).await.unwrap();
-    let last = tokio::time::timeout(LONG, admin.watch(name, |_| {})).await.expect("it ends").unwrap();
-    jobs::result(admin.study(), &last).unwrap();
-    let (bytes, _) = admin.download(name, Vec::new()).await.unwrap();
-    assert!(bytes == rehearsal::expected(&spec, sites.iter().copied()), "{name}");
-}
-
-fn caller(folder: &Path, name: &str) -> Client {
-    let settings: blindscope_node::kit::PartySettings = kit(folder, name).settings(&[]).unwrap();
-    kit(folder, name).client(&settings.coordinator).unwrap()
-}
+use blindscope_node::{Stop, system};
+use blindscope_transport::Command;
+use network::roster::{LONG, adds_up, caller, found, kit, propose, request, serve};
+use network::run_site;
 
 async fn is_a_stranger(folder: &Path, name: &str) {
     match caller(folder, name).command(Command::ListJobs, Bytes::new()).await {
@@ -154,7 +91,19 @@ async fn sites_join_leave_and_get_new_keys() {
     let admin = Admin::of(&kit(folder, "admin"), &[]).unwrap();
     let mut lines = Vec::new();
     admin.log(0, false, &mut lines).await.unwrap();
+    let known = kit(folder, "admin").study_now().unwrap();
     let verdict = log::check(&kit(folder, "admin").study().unwrap(), &mut lines.as_slice(), &[]).unwrap();
+    assert_eq!(log::check(&known, &mut lines.as_slice(), &[]).unwrap(), verdict);
+    // Cut before the last change it is a log that holds, but not the whole: who knows the change sees that.
+    let cut: Vec<u8> = lines
+        .split_inclusive(|b| *b == b'\n')
+        .take(verdict.rosters[3].from as usize)
+        .flatten()
+        .copied()
+        .collect();
+    log::check(&kit(folder, "admin").study().unwrap(), &mut cut.as_slice(), &[]).unwrap();
+    let short = log::check(&known, &mut cut.as_slice(), &[]).unwrap_err().to_string();
+    assert!(short.contains("ends under version 2 of the roster, and version 3 is known"), "{short}");
     let sites: Vec<_> = verdict.rosters.iter().map(|span| span.sites.join(" ")).collect();
     let left = "site-0 site-2 site-3";
     assert_eq!(sites, ["site-0 site-1 site-2", "site-0 site-1 site-2 site-3", left, left]);

@@ -9,6 +9,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use crate::kernels::portable;
 use crate::{Prime, Shoup};
 
 /// The precomputation from one set of primes to another.
@@ -18,10 +19,8 @@ pub struct Extension {
     to: Vec<Arc<Prime>>,
     /// `(D/d_i)^-1 mod d_i`
     inverse: Vec<Shoup>,
-    /// `[target][i]`: `D/d_i mod p`
-    cofactor: Vec<Vec<Shoup>>,
-    /// `[target]`: `-D mod p`
-    minus_product: Vec<u64>,
+    /// `[target]`: `D/d_i mod p` for each `i`, then `-D mod p`
+    weights: Vec<Vec<Shoup>>,
 }
 
 /// The source residues scaled for recombination, and how often `D` has to be taken off.
@@ -42,10 +41,12 @@ impl Extension {
         };
         let inverse =
             (0..from.len()).map(|i| from[i].constant(from[i].modulus().inv(product(&from[i], i)))).collect();
-        let cofactor =
-            to.iter().map(|p| (0..from.len()).map(|i| p.constant(product(p, i))).collect()).collect();
-        let minus_product = to.iter().map(|p| p.modulus().neg(product(p, usize::MAX))).collect();
-        Self { from: from.to_vec(), to: to.to_vec(), inverse, cofactor, minus_product }
+        let weights = |p: &Arc<Prime>| {
+            let minus_product = p.modulus().neg(product(p, usize::MAX));
+            (0..from.len()).map(|i| product(p, i)).chain([minus_product]).map(|w| p.constant(w)).collect()
+        };
+        let weights = to.iter().map(weights).collect();
+        Self { from: from.to_vec(), to: to.to_vec(), inverse, weights }
     }
 
     /// The part that all targets share. Range: one coefficient limb a source prime.
@@ -58,12 +59,9 @@ impl Extension {
         let mut sum = vec![0.5f64; limbs[0].len()];
         for ((y, d), w) in y.iter_mut().zip(&self.from).zip(&self.inverse) {
             d.mul_constant_assign(y.to_mut(), *w);
-            let reciprocal = 1.0 / d.value() as f64;
-            for (s, &y) in sum.iter_mut().zip(y.iter()) {
-                *s += y as f64 * reciprocal;
-            }
+            add_shares(&mut sum, y, d);
         }
-        Scaled { y, u: sum.into_iter().map(|s| s as u64).collect() }
+        Scaled { y, u: sum.into_iter().map(|s| whole(s, self.from.len())).collect() }
     }
 
     /// The residues modulo target `t`, ready for [`Prime::forward`]: below `max(p, 2^51)`.
@@ -72,13 +70,37 @@ impl Extension {
         if let [d] = &self.from[..] {
             return prime.lift_centred_lazy(out, &x.y[0], d.modulus());
         }
-        let m = prime.modulus();
-        for (i, o) in out.iter_mut().enumerate() {
-            let start = m.mul(m.reduce(x.u[i]), self.minus_product[t]);
-            *o =
-                x.y.iter()
-                    .zip(&self.cofactor[t])
-                    .fold(start, |acc, (y, w)| m.add(acc, m.mul_shoup(y[i], *w)));
+        out.copy_from_slice(&x.y[0]);
+        let [first, weights @ ..] = &self.weights[t][..] else { return };
+        let rest = x.y[1..].iter().map(|y| &y[..]).chain([&x.u[..]]).zip(weights);
+        if self.from.iter().all(|d| d.modulus().bits() <= 52) {
+            prime.mul_constant_assign(out, *first);
+            rest.for_each(|(y, w)| prime.mul_constant_add_assign(out, y, *w));
+        } else {
+            // The fast kernels take no such words.
+            portable::mul_constant_assign(prime.modulus(), out, *first);
+            rest.for_each(|(y, w)| portable::mul_constant_add_assign(prime.modulus(), out, y, *w));
         }
     }
+}
+
+/// Adds `y/d` to each sum.
+fn add_shares(sum: &mut [f64], y: &[u64], d: &Prime) {
+    let reciprocal = 1.0 / d.value() as f64;
+    if d.modulus().bits() <= 52 {
+        // `y as f64` by its bits, which vectorises on every processor.
+        const TWO52: f64 = (1u64 << 52) as f64;
+        for (s, &y) in sum.iter_mut().zip(y) {
+            *s += (f64::from_bits(TWO52.to_bits() | y) - TWO52) * reciprocal;
+        }
+    } else {
+        for (s, &y) in sum.iter_mut().zip(y) {
+            *s += y as f64 * reciprocal;
+        }
+    }
+}
+
+/// The whole part of `s`, which is below `most + 1`, by comparisons: they vectorise, conversions do not.
+fn whole(s: f64, most: usize) -> u64 {
+    (1..=most).map(|j| u64::from(s >= j as f64)).sum()
 }

@@ -15,6 +15,7 @@ pub struct Prime {
 }
 
 /// What the prime's vectors are worked on with; both fast ones are built only where the processor has the instructions.
+#[allow(clippy::large_enum_variant, reason = "one a prime, which lies behind an `Arc`")]
 enum Path {
     Portable,
     #[cfg(target_arch = "x86_64")]
@@ -249,7 +250,7 @@ impl Prime {
         dispatch!(self, mul_constant_assign(a, w), portable::mul_constant_assign(&self.modulus, a, w));
     }
 
-    /// `acc += a·w`
+    /// `acc += a·w`. Range: `a` below `2^52`.
     pub fn mul_constant_add_assign(&self, acc: &mut [u64], a: &[u64], w: Shoup) {
         debug_assert_eq!(acc.len(), a.len());
         dispatch!(

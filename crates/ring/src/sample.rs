@@ -56,6 +56,8 @@ impl std::fmt::Debug for SecretSeed {
 
 /// Bits a side of the centred binomial: variance 21/2, so `σ = 3.24`.
 const BINOMIAL_BITS: u32 = 21;
+/// Coins of one draw of [`error`]: both sides together.
+pub const ERROR_COINS: u32 = 2 * BINOMIAL_BITS;
 /// Standard deviation of [`error`], `sqrt(21/2)`.
 pub const ERROR_STD: f64 = 3.240_370_349_203_93;
 /// Largest size of a coefficient of [`error`].
@@ -149,16 +151,14 @@ fn take_below<const WIDTH: usize>(q: u64, mask: u64, bytes: &[u8; WORDS * 8 + 8]
     filled
 }
 
-/// Key stream of a fresh one-time seed.
-fn fresh_stream(rng: &mut impl CryptoRng) -> ChaCha20 {
-    let mut key = Zeroizing::new([0; 32]);
-    rng.fill_bytes(&mut *key);
-    ChaCha20::new(&(*key).into(), &[0; 12].into())
+/// Key stream of a one-time seed.
+fn stream(seed: &SecretSeed) -> ChaCha20 {
+    ChaCha20::new(&(*seed.0).into(), &[0; 12].into())
 }
 
 /// Fills `out` with `f` of one key-stream word of `W` bytes each.
-fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u64) -> i64) {
-    let mut stream = fresh_stream(rng);
+fn fill<const W: usize>(seed: &SecretSeed, out: &mut [i64], f: impl Fn(u64) -> i64) {
+    let mut stream = stream(seed);
     let mut bytes = Zeroizing::new([0u8; WORDS * 8]);
     for run in out.chunks_mut(WORDS) {
         let bytes = &mut bytes[..run.len() * W];
@@ -172,6 +172,11 @@ fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u6
     }
 }
 
+/// Standard deviation of a centred binomial of so many coins, `√(coins/4)`: of [`error`] with [`ERROR_COINS`].
+pub fn binomial_std(coins: u32) -> f64 {
+    (f64::from(coins) / 4.0).sqrt()
+}
+
 /// Centred binomial coefficients: the difference of two counts of ones among 21 bits.
 ///
 /// Reference: Bossuat et al., "Security guidelines for implementing homomorphic encryption", ia.cr/2024/463, §2.
@@ -179,7 +184,16 @@ fn fill<const W: usize>(rng: &mut impl CryptoRng, out: &mut [i64], f: impl Fn(u6
 /// # Timing
 /// Depends on the number of coefficients alone.
 pub fn error(rng: &mut impl CryptoRng, out: &mut [i64]) {
-    fill::<6>(rng, out, |w| {
+    error_of(&SecretSeed::generate(rng), out);
+}
+
+/// What [`error`] gives for a generator whose next 32 bytes are this seed: for errors that several threads draw at once, in the
+/// order of one generator.
+///
+/// # Timing
+/// Depends on the number of coefficients alone.
+pub fn error_of(seed: &SecretSeed, out: &mut [i64]) {
+    fill::<6>(seed, out, |w| {
         const SIDE: u64 = (1 << BINOMIAL_BITS) - 1;
         // Both counts at once, one in each 32-bit half.
         let mut x = (w & SIDE) | ((w >> BINOMIAL_BITS & SIDE) << 32);
@@ -197,13 +211,21 @@ pub fn error(rng: &mut impl CryptoRng, out: &mut [i64]) {
 /// # Timing
 /// Depends on the number of coefficients alone.
 pub fn ternary(rng: &mut impl CryptoRng, out: &mut [i64]) {
-    fill::<8>(rng, out, |w| ((u128::from(w) * 3) >> 64) as i64 - 1);
+    fill::<8>(&SecretSeed::generate(rng), out, |w| ((u128::from(w) * 3) >> 64) as i64 - 1);
 }
 
 /// An error polynomial over the basis, in evaluations.
 pub fn error_poly(basis: &Basis, rng: &mut impl CryptoRng) -> Poly<Ntt> {
+    error_poly_of(basis, &SecretSeed::generate(rng))
+}
+
+/// As [`error_poly`], of a seed: see [`error_of`]. Wiping the polynomial is the caller's.
+///
+/// # Timing
+/// Depends on the basis alone.
+pub fn error_poly_of(basis: &Basis, seed: &SecretSeed) -> Poly<Ntt> {
     let mut coefficients = Zeroizing::new(vec![0; basis.n()]);
-    error(rng, &mut coefficients);
+    error_of(seed, &mut coefficients);
     basis.signed_to_ntt(&coefficients)
 }
 
@@ -224,7 +246,9 @@ pub fn flood(rng: &mut impl CryptoRng, width: u64, out: &mut [i64]) {
     let mut part = Zeroizing::new(vec![0; out.len()]);
     out.fill(-2 * (width as i64 - 1));
     for _ in 0..4 {
-        fill::<8>(rng, &mut part, |w| ((u128::from(w) * u128::from(width)) >> 64) as i64);
+        fill::<8>(&SecretSeed::generate(rng), &mut part, |w| {
+            ((u128::from(w) * u128::from(width)) >> 64) as i64
+        });
         out.iter_mut().zip(part.iter()).for_each(|(sum, x)| *sum += x);
     }
 }

@@ -157,27 +157,65 @@ fn small_values_lift_without_cancellation() {
     assert_eq!(lift.to_i128(&r.from_signed_wide(&wide)), wide);
 }
 
+/// Reduced, the residues of the centred value, on every path; and the same words on each.
 #[test]
 fn extension_keeps_the_centred_value() {
-    let r = basis(10);
-    let other = ntt_primes(45, 10, 2).unwrap();
-    let wide = ntt_primes(60, 10, 1).unwrap();
-    let to = Basis::new(&[other[0], other[1], wide[0]], 10).unwrap();
     let small: Vec<i128> = (0..1024i128).map(|i| (i - 512) * 0x1234_5678_9abc_def1).collect();
-    for from in [1, 2, 3] {
-        let values: Vec<i128> = small.iter().map(|v| v >> if from == 1 { 30 } else { 0 }).collect();
-        let source = r.from_signed_wide(&values);
-        let ext = Extension::new(&r.primes()[..from], to.primes());
-        let limbs: Vec<&[u64]> = (0..from).map(|i| source.limb(i)).collect();
-        let scaled = ext.scale(&limbs);
-        let want = to.from_signed_wide(&values);
-        for t in 0..to.len() {
-            let mut out = vec![0; 1024];
-            ext.target_lazy(t, &scaled, &mut out);
-            let m = to.prime(t).modulus();
-            assert!(out.iter().all(|&x| x < m.value().max(1 << 51)));
-            let reduced: Vec<u64> = out.iter().map(|&x| m.reduce(x)).collect();
-            assert!(reduced == want.limb(t), "from {from} primes to target {t}");
+    let of = |bits, count| ntt_primes(bits, 10, count).unwrap();
+    let ordinary = [of(46, 2), of(40, 1), of(48, 1)].concat();
+    // Beyond what fast kernels take, among others.
+    let wide = [of(60, 1), of(40, 1), of(60, 2)[1..].to_vec()].concat();
+    for values in [ordinary, wide] {
+        for from in [1, 2, 3] {
+            let mut first: Option<Vec<Vec<u64>>> = None;
+            for path in Arithmetic::available() {
+                let r = Basis::on(path, &values, 10).unwrap();
+                let to = Basis::on(path, &[of(45, 2), of(50, 1), of(59, 1), of(24, 1)].concat(), 10).unwrap();
+                let shifted: Vec<i128> = small.iter().map(|v| v >> if from == 1 { 30 } else { 0 }).collect();
+                let source = r.from_signed_wide(&shifted);
+                let ext = Extension::new(&r.primes()[..from], to.primes());
+                let limbs: Vec<&[u64]> = (0..from).map(|i| source.limb(i)).collect();
+                let scaled = ext.scale(&limbs);
+                let want = to.from_signed_wide(&shifted);
+                let mut words = Vec::new();
+                for t in 0..to.len() {
+                    let mut out = vec![0; 1024];
+                    ext.target_lazy(t, &scaled, &mut out);
+                    let m = to.prime(t).modulus();
+                    assert!(out.iter().all(|&x| x < m.value().max(1 << 51)));
+                    let reduced: Vec<u64> = out.iter().map(|&x| m.reduce(x)).collect();
+                    assert!(reduced == want.limb(t), "from {from} primes to target {t}, {path}");
+                    words.push(out);
+                }
+                assert!(*first.get_or_insert_with(|| words.clone()) == words, "{path}, from {from} primes");
+            }
+        }
+    }
+}
+
+/// Of the whole range, not only of small values: the sum of residues is taken off as often as the nearest integer says.
+#[test]
+fn extension_of_any_residues_is_the_same_modulo_the_sources() {
+    for path in Arithmetic::available() {
+        let r = basis_on(path, 10);
+        let to = Basis::on(path, &ntt_primes(45, 10, 1).unwrap(), 10).unwrap();
+        let source = r.to_coeff(random(&r, 77));
+        let ext = Extension::new(&r.primes()[..3], to.primes());
+        let mut out = vec![0; 1024];
+        ext.target_lazy(0, &ext.scale(&[source.limb(0), source.limb(1), source.limb(2)]), &mut out);
+        let d: BigInt = r.primes()[..3].iter().map(|p| BigInt::from(p.value())).product();
+        for k in 0..1024 {
+            let value: BigInt = (0..3)
+                .map(|i| {
+                    let q = BigInt::from(r.prime(i).value());
+                    let rest = &d / &q;
+                    &rest * (&rest % &q).modpow(&(&q - 2), &q) * source.limb(i)[k]
+                })
+                .sum();
+            let value = ((&value % &d) + &d) % &d;
+            let centred = if &value * 2 > d { value - &d } else { value };
+            let p = BigInt::from(to.prime(0).value());
+            assert_eq!(BigInt::from(out[k]), ((centred % &p) + &p) % &p, "{path}, coefficient {k}");
         }
     }
 }
@@ -193,6 +231,7 @@ fn error_and_ternary_have_their_moments_and_bounds() {
     println!("error: mean {mean:.4}, variance {variance:.4}");
     assert!(mean.abs() < 0.04 && (variance - 10.5).abs() < 0.15);
     assert!((variance.sqrt() - sample::ERROR_STD).abs() < 0.03);
+    assert!((sample::binomial_std(sample::ERROR_COINS) - sample::ERROR_STD).abs() < 1e-14);
     assert!(e.iter().all(|v| v.abs() <= sample::ERROR_BOUND));
     let mut s = vec![0; 1 << 18];
     sample::ternary(&mut rng, &mut s);

@@ -1,6 +1,7 @@
 //! A folder's small blobs and the log that carries them: what is read, put back and flushed.
 
 use std::fs::File;
+use std::io::Write as _;
 
 use crate::folder::{Folder, sync};
 use crate::journal::{Journal, SMALL};
@@ -14,10 +15,10 @@ impl Folder {
 
     /// Whether the blob is there and its bytes are those of its name.
     pub(crate) fn holds(&self, blob: &Blob) -> bool {
-        self.contains(blob) && self.read(blob, blob.len).is_ok()
+        self.0.small.get(blob).is_some() || (self.has_file(blob) && self.read(blob, blob.len).is_ok())
     }
 
-    /// From now on small blobs ride. `rows` are the bytes that the log holds: what is missing of them is put back, and what a power
+    /// From now on small blobs ride. `rows` are the bytes that the log holds: what no file has of them is there again, and what a power
     /// cut left of small blobs that no entry names is removed.
     ///
     /// # Errors
@@ -25,16 +26,45 @@ impl Folder {
     /// refuses.
     pub(crate) fn ride(&self, rows: &[Vec<u8>]) -> Result<()> {
         self.drop_torn()?;
-        let journal = Journal::default();
+        // Carried a second time, a folder keeps its first journal: it knows more.
+        let journal = self.0.journal.get_or_init(Journal::default);
         for bytes in rows {
             let blob = Blob::of(bytes);
+            journal.found(&blob);
             if !self.holds(&blob) {
                 self.keep(bytes)?;
             }
-            journal.found(&blob);
         }
-        // Carried a second time, a folder keeps its first journal: it knows more.
-        let _ = self.0.journal.set(journal);
+        Ok(())
+    }
+
+    /// Puts the oldest small blobs into files, where more are in memory than fit. What made them durable before still does.
+    ///
+    /// # Errors
+    /// [`Error::Full`] where the disk is full; [`Error::Io`] where the system refuses.
+    pub(crate) fn spill(&self) -> Result<()> {
+        // Nothing is deleted meanwhile: for a moment such a blob is in both places.
+        let _holds = self.0.holds();
+        while let Some((blob, bytes)) = self.0.small.beyond() {
+            self.write(&blob, &bytes, false)?;
+        }
+        Ok(())
+    }
+
+    /// A small blob from memory into its file.
+    fn write(&self, blob: &Blob, bytes: &[u8], flushed: bool) -> Result<()> {
+        let (path, mut file) = self.temporary()?;
+        let mut written = file.write_all(bytes);
+        if flushed {
+            written = written.and_then(|()| file.sync_all());
+        }
+        let target = self.path(blob);
+        written.and_then(|()| std::fs::rename(&path, &target)).map_err(Error::io(
+            "place blob",
+            &target,
+            blob.len,
+        ))?;
+        self.0.small.remove(blob);
         Ok(())
     }
 
@@ -65,7 +95,12 @@ impl Folder {
 
     /// Flushes the files of these blobs, as far as they are there, and the folder.
     pub(crate) fn flush(&self, blobs: &[Blob]) -> Result<()> {
+        let _holds = self.0.holds();
         for blob in blobs {
+            if let Some(bytes) = self.0.small.get(blob) {
+                self.write(blob, &bytes, true)?;
+                continue;
+            }
             let path = self.path(blob);
             match File::open(&path).and_then(|file| file.sync_all()) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {

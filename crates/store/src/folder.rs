@@ -3,8 +3,8 @@
 //! A blob is written under a temporary name, flushed to the disk and renamed, and then the folder is flushed: under its own name
 //! stands the whole of it or nothing, also after a power cut. What a stopped process left unfinished is removed on opening.
 //!
-//! Beside a log that carries them ([`crate::Records::carry`], [`crate::Marks::carry`]) small blobs are not flushed: they are durable with
-//! the next entries of the log, and whole again when the folder is next opened beside it.
+//! Beside a log that carries them ([`crate::Records::carry`], [`crate::Marks::carry`]) small blobs are kept in memory and not flushed: they
+//! are durable with the next entries of the log, and there again when the folder is next opened beside it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,6 +14,8 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::hold::Holds;
 use crate::journal::{Journal, SMALL};
+use crate::small::{FromMemory, Small};
+use crate::unfinished::Unfinished;
 use crate::{Error, Result};
 use blindscope_federation::{Blob, BlobHasher, Blobs};
 
@@ -33,6 +35,8 @@ pub(crate) struct Inner {
     pub(crate) holds: Mutex<Holds>,
     /// Small blobs that ride with a log's entries, where one carries them.
     pub(crate) journal: OnceLock<Journal>,
+    /// Their bytes.
+    pub(crate) small: Small,
 }
 
 const UNFINISHED: &str = "unfinished";
@@ -51,9 +55,15 @@ impl Folder {
         }
         fs::create_dir_all(&unfinished).map_err(Error::io("make folder", &unfinished, 0))?;
         sync(root)?;
-        let (used, next, journal) = (AtomicU64::new(0), AtomicU64::new(0), OnceLock::new());
-        let inner = Inner { root: root.to_owned(), limit, used, next, holds: Mutex::default(), journal };
-        let folder = Self(Arc::new(inner));
+        let folder = Self(Arc::new(Inner {
+            root: root.to_owned(),
+            limit,
+            used: AtomicU64::new(0),
+            next: AtomicU64::new(0),
+            holds: Mutex::default(),
+            journal: OnceLock::new(),
+            small: Small::default(),
+        }));
         let mut used = 0;
         for (_, len) in folder.entries()? {
             used += len;
@@ -69,6 +79,10 @@ impl Folder {
 
     /// Whether the blob is there.
     pub fn contains(&self, blob: &Blob) -> bool {
+        self.0.small.get(blob).is_some() || self.has_file(blob)
+    }
+
+    pub(crate) fn has_file(&self, blob: &Blob) -> bool {
         fs::metadata(self.path(blob)).is_ok_and(|m| m.len() == blob.len)
     }
 
@@ -78,19 +92,22 @@ impl Folder {
     /// [`Error::Full`] where `max` bytes do not fit under the limit; [`Error::Io`] where the disk fails.
     pub fn begin(&self, max: u64) -> Result<Unfinished> {
         self.reserve(max)?;
+        if self.journal().is_some() && max <= SMALL {
+            return Ok(Unfinished::in_memory(self.clone(), max));
+        }
+        self.temporary().map(|(path, file)| Unfinished::in_file(self.clone(), (path, file), max)).inspect_err(
+            |_| {
+                self.release(max);
+            },
+        )
+    }
+
+    /// A file that has no name of a blob yet.
+    pub(crate) fn temporary(&self) -> Result<(PathBuf, File)> {
         let name = self.0.next.fetch_add(1, Ordering::Relaxed).to_string();
         let path = self.0.root.join(UNFINISHED).join(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        match file {
-            Ok(file) => {
-                let (folder, hasher) = (self.clone(), BlobHasher::default());
-                Ok(Unfinished { folder, path, file, hasher, reserved: max, placed: false })
-            }
-            Err(e) => {
-                self.release(max);
-                Err(Error::io("begin blob", &path, max)(e))
-            }
-        }
+        file.map(|file| (path.clone(), file)).map_err(Error::io("begin blob", &path, 0))
     }
 
     /// The bytes of a blob. Reading the last of them fails unless all were those of the name.
@@ -98,13 +115,16 @@ impl Folder {
     /// # Errors
     /// [`Error::Io`] where it cannot be read, of kind *not found* where it is not there; [`Error::Damaged`] for another length.
     pub fn reader(&self, blob: &Blob) -> Result<Checked> {
+        if let Some(bytes) = self.0.small.get(blob) {
+            return Ok(Checked(Kept::Memory(FromMemory { bytes, at: 0 })));
+        }
         let path = self.path(blob);
         let file = File::open(&path).map_err(Error::io("open blob", &path, 0))?;
         let len = file.metadata().map_err(Error::io("open blob", &path, 0))?.len();
         if len != blob.len {
             return Err(Error::Damaged { blob: *blob, found: Blob { len, ..*blob } });
         }
-        Ok(Checked { file, blob: *blob, hasher: BlobHasher::default() })
+        Ok(Checked(Kept::File(FromFile { file, blob: *blob, hasher: BlobHasher::default() })))
     }
 
     /// All bytes of a blob of at most `max` bytes.
@@ -148,6 +168,16 @@ impl Folder {
                 }
             }
         }
+        for blob in self.0.small.all() {
+            let name = blob.digest.to_string();
+            if !names.contains(&name) {
+                self.0.small.remove(&blob);
+                freed += blob.len;
+                if let Some(journal) = self.journal() {
+                    journal.deleted(&name);
+                }
+            }
+        }
         self.release(freed);
         Ok(freed)
     }
@@ -156,7 +186,7 @@ impl Folder {
         self.0.root.join(blob.digest.to_string())
     }
 
-    fn reserve(&self, len: u64) -> Result<()> {
+    pub(crate) fn reserve(&self, len: u64) -> Result<()> {
         let fits = |used: u64| used.checked_add(len).filter(|&sum| sum <= self.0.limit);
         let reserved = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
         reserved.map(drop).map_err(|_| Error::Full { op: "keep blob", needed: len })
@@ -187,128 +217,33 @@ pub(crate) fn sync(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("flush folder", folder, 0))
 }
 
-/// A blob that is being written. Dropped unfinished, it is gone.
-#[derive(Debug)]
-pub struct Unfinished {
-    folder: Folder,
-    path: PathBuf,
-    file: File,
-    hasher: BlobHasher,
-    reserved: u64,
-    placed: bool,
-}
-
-impl Unfinished {
-    /// The next bytes.
-    ///
-    /// # Errors
-    /// [`Error::OtherBytes`] beyond the length begun with; [`Error::Full`] beyond the limit or the disk; [`Error::Io`] where the
-    /// disk fails.
-    pub fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        let len = self.hasher.len() + bytes.len() as u64;
-        if len > self.reserved {
-            let found = Blob { len, ..self.hasher.clone().finish() };
-            return Err(Error::OtherBytes { expected: Blob { len: self.reserved, ..found }, found });
-        }
-        self.file.write_all(bytes).map_err(Error::io("write blob", &self.path, bytes.len() as u64))?;
-        self.hasher.update(bytes);
-        Ok(())
-    }
-
-    /// Bytes so far.
-    pub fn len(&self) -> u64 {
-        self.hasher.len()
-    }
-
-    /// Whether nothing came yet.
-    pub fn is_empty(&self) -> bool {
-        self.hasher.is_empty()
-    }
-
-    /// Makes it durable under its name; a small one beside a log that carries it with the log's next entries.
-    ///
-    /// # Errors
-    /// [`Error::Full`] where the disk is full; [`Error::Io`] where it fails, or cannot promise to keep the bytes; then nothing is
-    /// kept.
-    pub fn finish(self) -> Result<Blob> {
-        self.place(true)
-    }
-
-    /// Places it under its name; without `rides`, a small one beside a log is not durable.
-    fn place(mut self, rides: bool) -> Result<Blob> {
-        let blob = self.hasher.clone().finish();
-        let folder = self.folder.clone();
-        let journal = folder.journal().filter(|_| blob.len <= SMALL);
-        // Before it is looked for: a deletion is over by then, or spares it.
-        folder.0.holds().finished(&blob);
-        let known = folder.contains(&blob);
-        if let Some(journal) = journal.filter(|_| known && folder.holds(&blob)) {
-            // An unflushed copy in its place would be worse. One that was only passing rides from now on.
-            if rides {
-                journal.placed(&blob);
-            }
-            return Ok(blob);
-        }
-        if journal.is_none() {
-            self.file.sync_all().map_err(Error::io("flush blob", &self.path, blob.len))?;
-        }
-        let target = folder.path(&blob);
-        fs::rename(&self.path, &target).map_err(Error::io("place blob", &target, blob.len))?;
-        self.placed = true;
-        folder.release(if known { self.reserved } else { self.reserved - blob.len });
-        match journal {
-            Some(journal) if rides => journal.placed(&blob),
-            Some(_) => {}
-            None => sync(&folder.0.root)?,
-        }
-        Ok(blob)
-    }
-
-    /// As [`Self::finish_as`], for a blob that whoever gave it gives again: a small one beside a log that carries blobs is not made
-    /// durable. What a power cut leaves of it is removed when the folder is next opened.
-    ///
-    /// # Errors
-    /// As [`Self::finish_as`].
-    pub fn finish_passing(self, expected: &Blob) -> Result<()> {
-        self.check(expected)?;
-        let rides = self.folder.journal().is_none() || expected.len > SMALL;
-        self.place(rides).map(drop)
-    }
-
-    fn check(&self, expected: &Blob) -> Result<()> {
-        let found = self.hasher.clone().finish();
-        if found == *expected { Ok(()) } else { Err(Error::OtherBytes { expected: *expected, found }) }
-    }
-
-    /// As [`Self::finish`], for a blob announced before.
-    ///
-    /// # Errors
-    /// [`Error::OtherBytes`] for any other; nothing is kept then.
-    pub fn finish_as(self, expected: &Blob) -> Result<()> {
-        self.check(expected)?;
-        self.finish().map(drop)
-    }
-}
-
-impl Drop for Unfinished {
-    fn drop(&mut self) {
-        if !self.placed {
-            self.folder.release(self.reserved);
-            // Opening the folder again removes what cannot be removed now.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
 /// A blob's bytes, checked against its name by the time the end is reached.
 #[derive(Debug)]
-pub struct Checked {
+pub struct Checked(Kept);
+
+#[derive(Debug)]
+enum Kept {
+    File(FromFile),
+    Memory(FromMemory),
+}
+
+#[derive(Debug)]
+struct FromFile {
     file: File,
     blob: Blob,
     hasher: BlobHasher,
 }
 
 impl Read for Checked {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        match &mut self.0 {
+            Kept::File(from) => from.read(out),
+            Kept::Memory(from) => from.read(out),
+        }
+    }
+}
+
+impl Read for FromFile {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(out)?;
         self.hasher.update(out.get(..count).unwrap_or_default());
@@ -346,6 +281,13 @@ impl Blobs for Folder {
             .into_inner()
             .map_err(|e| fail(Error::io("write blob", &self.0.root, max)(e.into_error())))?;
         unfinished.finish().map_err(fail)
+    }
+
+    fn pass(&self, bytes: &[u8]) -> blindscope_federation::Result<Blob> {
+        let fail = |e: Error| blindscope_federation::Error::io("keep blob")(io::Error::other(e));
+        let mut unfinished = self.begin(bytes.len() as u64).map_err(fail)?;
+        unfinished.push(bytes).map_err(fail)?;
+        unfinished.pass().map_err(fail)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Small blobs on their way to the disk.
 //!
-//! Flushing a file and its folder takes longer than writing a small blob. So small blobs are placed in the folder without that, and
+//! Flushing a file and its folder takes longer than writing a small blob. So small blobs are kept without that, in memory, and
 //! their bytes go into the transaction of the log's next entries: one flush makes the entries and the blobs that they name durable
-//! together. What a power cut takes from the folder is put back from there when the store is opened.
+//! together. They are there again from these rows when the store is opened.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -56,9 +56,11 @@ impl Journal {
     /// The blob of this name was deleted.
     pub(crate) fn deleted(&self, name: &str) {
         let mut lists = self.lists();
-        lists.fresh.remove(name);
-        lists.held.remove(name);
-        lists.gone.insert(name.to_owned());
+        // What was only passing has no row.
+        let (fresh, held) = (lists.fresh.remove(name), lists.held.remove(name));
+        if fresh.or(held).is_some() {
+            lists.gone.insert(name.to_owned());
+        }
     }
 
     /// What the next entries take with them.

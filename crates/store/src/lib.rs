@@ -11,8 +11,12 @@ mod hold;
 mod journal;
 mod log;
 mod migrations;
+mod small;
+mod sqlite;
+mod unfinished;
 
 pub use error::{Error, Result};
-pub use folder::{Checked, Folder, Unfinished};
+pub use folder::{Checked, Folder};
 pub use hold::Hold;
 pub use log::{Marks, Records};
+pub use unfinished::Unfinished;

@@ -78,10 +78,58 @@ async fn what_an_entry_names_survives_a_power_cut_and_what_none_names_is_gone() 
     assert_eq!(store.folder.read(&named, 1 << 20).unwrap(), vec![7; 300_000]);
     assert!(!store.folder.contains(&unnamed));
     assert_eq!(store.folder.used(), 300_000);
+    // No file is needed for it, and one that an earlier release left there does not matter.
+    assert!(!store.file(&named).exists());
     let store =
-        store.again(|folder| std::fs::remove_file(folder.join(named.digest.to_string())).unwrap()).await;
+        store.again(|folder| std::fs::write(folder.join(named.digest.to_string()), b"x").unwrap()).await;
     assert_eq!(store.folder.read(&named, 1 << 20).unwrap(), vec![7; 300_000]);
+    assert_eq!(store.folder.used(), 300_000);
     assert_eq!(store.marks.all().await.unwrap(), [mark(&named)]);
+}
+
+/// More than memory is given goes into files, and is durable as before.
+#[tokio::test]
+async fn many_small_blobs_are_there_whole_after_a_power_cut() {
+    let mut store = Store::new().await;
+    let bytes = |k: u8| vec![k; 1 << 20];
+    let mut blobs = Vec::new();
+    for k in 0..40 {
+        let blob = store.folder.keep(&bytes(k)).unwrap();
+        store.marks.append(&[mark(&blob)]).await.unwrap();
+        blobs.push(blob);
+    }
+    assert!(store.file(&blobs[0]).exists() && !store.file(&blobs[39]).exists());
+    for _ in 0..2 {
+        assert_eq!(store.folder.used(), 40 << 20);
+        for (k, blob) in (0..40).zip(&blobs) {
+            assert!(store.folder.read(blob, 1 << 20).unwrap() == bytes(k), "{k}");
+        }
+        store = store.again(tear).await;
+    }
+    store.folder.retain(&blobs[39..]).unwrap();
+    store.marks.append(&[mark(&blobs[39])]).await.unwrap();
+    let store = store.again(|_| ()).await;
+    assert_eq!(store.folder.used(), 1 << 20);
+    assert!(store.folder.contains(&blobs[39]) && !store.folder.contains(&blobs[0]));
+}
+
+/// Once so many have gathered in rows that the files are flushed instead, the files are what there is.
+#[tokio::test]
+async fn rows_that_were_settled_are_files() {
+    let store = Store::new().await;
+    let mut blobs = Vec::new();
+    for k in 0..70 {
+        let blob = store.folder.keep(&vec![k; 1 << 20]).unwrap();
+        store.marks.append(&[mark(&blob)]).await.unwrap();
+        blobs.push(blob);
+    }
+    // The rows of those that were settled go with the next entries.
+    store.marks.append(&[mark(&blobs[0])]).await.unwrap();
+    let store = store.again(|_| ()).await;
+    assert!(store.file(&blobs[30]).exists());
+    for (k, blob) in (0..70).zip(&blobs) {
+        assert!(store.folder.read(blob, 1 << 20).unwrap() == vec![k; 1 << 20], "{k}");
+    }
 }
 
 #[tokio::test]
@@ -104,9 +152,6 @@ async fn the_same_bytes_again_never_stand_unflushed_where_they_were_safe() {
         assert_eq!(store.folder.keep(&[5; 2000]).unwrap(), blob);
         assert_eq!(store.folder.used(), 2000);
     }
-    // Damaged, they are kept anew.
-    std::fs::write(store.file(&blob), [6; 2000]).unwrap();
-    store.folder.keep(&[5; 2000]).unwrap();
     let store = store.again(tear).await;
     assert_eq!(store.folder.read(&blob, 2000).unwrap(), [5; 2000]);
 }

@@ -90,6 +90,15 @@ pub struct Joined {
     pub study: Bytes,
 }
 
+/// Something to do, as it reaches a site.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Errand {
+    /// The task; opaque here.
+    pub task: Bytes,
+    /// Small blobs that it needs, which are not fetched then. Whoever gets them names them itself.
+    pub blobs: Vec<Bytes>,
+}
+
 /// A coordinator behind the sockets. Every call names the peer by the key of its certificate; whether that key may do
 /// what it asks is decided here.
 #[tonic::async_trait]
@@ -98,7 +107,7 @@ pub trait Handler: Send + Sync + 'static {
     async fn join(&self, peer: Peer, join: Join) -> Answer<Joined>;
 
     /// A site asks for something to do and is willing to wait this long; `state` is what it says of itself.
-    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Bytes>>;
+    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Errand>>;
 
     /// Somebody wants a blob of this digest and length.
     async fn fetch(&self, peer: Peer, digest: Digest, len: u64) -> Answer<Source>;

@@ -27,7 +27,8 @@ mod tls;
 pub use client::{Backoff, Client, Found};
 pub use error::{Error, Result};
 pub use handler::{
-    Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Source, Stream, Upload, Uptake,
+    Answer, Command, Documents, Errand, Finishing, Handler, Intake, Join, Joined, Source, Stream, Upload,
+    Uptake,
 };
 pub use identity::{Peer, PeerId};
 pub use limits::Limits;

@@ -60,6 +60,9 @@ pub(crate) struct Polled {
     /// The task, opaque here; absent when there is none.
     #[prost(bytes = "bytes", optional, tag = "1")]
     pub(crate) task: Option<Bytes>,
+    /// Small blobs that it needs.
+    #[prost(bytes = "bytes", repeated, tag = "2")]
+    pub(crate) blobs: Vec<Bytes>,
 }
 
 /// Names a blob.

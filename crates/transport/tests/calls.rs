@@ -27,7 +27,11 @@ async fn every_call_reaches_the_handler_and_comes_back() {
     assert!(client.healthy().await.unwrap());
 
     let task = client.next(Bytes::from_static(b"state"), Duration::from_secs(1)).await.unwrap();
-    assert_eq!(task.as_deref(), Some(b"state".as_slice()));
+    let task = task.unwrap();
+    assert_eq!(
+        (&task.task[..], &task.blobs[..]),
+        (&b"state"[..], &[&b"with it"[..], b"state"].map(Bytes::from_static)[..])
+    );
     let start = Instant::now();
     assert_eq!(client.next(Bytes::new(), Duration::from_millis(200)).await.unwrap(), None);
     assert!(start.elapsed() >= Duration::from_millis(200));

@@ -15,7 +15,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use blindscope_vision::slides::{Opener, Slide, SlideProblem};
-use made::{Picture, dicom, put, tiff};
+use made::{DicomLevel, Picture, dicom, put, tiff};
 
 #[global_allocator]
 static MEMORY: PeakAlloc = PeakAlloc;
@@ -78,6 +78,55 @@ fn a_loop_of_directories_is_named() {
     let problem = open(&folder.join("loop.tif")).unwrap_err();
     assert_eq!(problem.status(), "damaged");
     assert!(problem.to_string().contains("loop"), "{problem}");
+}
+
+#[test]
+fn a_level_in_several_files_is_named() {
+    let folder = common::folder("slides-concatenation");
+    let uid = (0x0020, 0x9161, *b"UI", &b"1.2.3\0"[..]);
+    let parts = |count: &'static [u8]| (0x0020, 0x9163, *b"US", count);
+    // Eight frames make the level; two are in this file.
+    for extra in [vec![uid], vec![uid, parts(&[4, 0])]] {
+        let level = DicomLevel { extra: &extra, ..jpeg_level() };
+        put(&folder.join("part.dcm"), &level.coded(&vec![jpeg(16); 2]));
+        let problem = open(&folder.join("part.dcm")).unwrap_err();
+        assert_eq!(problem.status(), "unsupported");
+        assert!(problem.to_string().contains("concatenation"), "{problem}");
+    }
+    let alone = DicomLevel { extra: &[uid, parts(&[1, 0])], ..jpeg_level() };
+    put(&folder.join("part.dcm"), &alone.coded(&vec![jpeg(16); 8]));
+    let slide = open(&folder.join("part.dcm")).unwrap();
+    assert!(slide.region(0, 0, 0, 64, 32).is_ok());
+}
+
+fn jpeg_level() -> DicomLevel<'static> {
+    let (syntax, photometric) = ("1.2.840.10008.1.2.4.50", "YBR_FULL_422");
+    DicomLevel { syntax, photometric, ..DicomLevel::default() }
+}
+
+fn jpeg_picture() -> Picture {
+    Picture { compression: 7, tiles: vec![Some(jpeg(16)); 8], ..Picture::of(64, 32, 16, colour) }
+}
+
+/// A JPEG picture with some texture.
+fn jpeg(side: u32) -> Vec<u8> {
+    let pixel = |x: u32, y: u32| image::Rgb([(x * 7 + y * 3) as u8, (x * y) as u8, 200 - (x ^ y) as u8]);
+    let mut out = std::io::Cursor::new(Vec::new());
+    image::RgbImage::from_fn(side, side, pixel).write_to(&mut out, image::ImageFormat::Jpeg).unwrap();
+    out.into_inner()
+}
+
+/// A file of JPEG 2000 tiles, with the first one of a real slide.
+fn jpeg_2000(slide: &[u8]) -> Vec<u8> {
+    let begin = slide.windows(4).position(|w| w == [0xff, 0x4f, 0xff, 0x51]).unwrap();
+    let end = begin + slide[begin..].windows(2).position(|w| w == [0xff, 0xd9]).unwrap() + 2;
+    let side = u32::from_be_bytes(slide[begin + 8..begin + 12].try_into().unwrap());
+    let tile = Some(slide[begin..end].to_vec());
+    let side = u64::from(side);
+    tiff(
+        &[Picture { compression: 33_005, tiles: vec![tile], ..Picture::of(side, side, side, colour) }],
+        false,
+    )
 }
 
 type Change = fn(&mut Picture);
@@ -145,15 +194,22 @@ fn changed_bytes_never_end_the_program() {
         ("x.tif", tiff(&sound(), false)),
         ("x.tif", tiff(&sound(), true)),
         ("x.dcm", dicom(64, 32, 16, 0.5, "1.2", |f| [f as u8; 3])),
+        ("x.dcm", jpeg_level().coded(&vec![jpeg(16); 8])),
+        ("x.tif", tiff(&[jpeg_picture()], false)),
     ];
     if let Some(data) = common::data() {
         for name in ["small.svs", "boxes.tiff", "highdicom_sm_image.dcm"] {
             sources.push((name, std::fs::read(data.join("slides").join(name)).unwrap()));
         }
+        let coded = std::fs::read(data.join("slides/histolab_tcga-cr-7395.svs")).unwrap();
+        sources.push(("x.tif", jpeg_2000(&coded)));
     }
     let mut opened = 0;
     for (name, bytes) in &sources {
         let path = folder.join(name);
+        put(&path, bytes);
+        let sound = open(&path).unwrap();
+        assert!(sound.region(0, 0, 0, 8, 8).is_ok(), "{name}: what is changed below is read as it is");
         for _ in 0..300 {
             let mut changed = bytes.clone();
             for _ in 0..rng.random_range(1..6) {

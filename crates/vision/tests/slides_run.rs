@@ -18,7 +18,7 @@ use blindscope_vision::data::Preprocess;
 use blindscope_vision::features::Features;
 use blindscope_vision::slides::{
     Bags, Pooled, SlideProgress, SlideRecord, SlideRun, SlideSettings, SlideTable, TissueSource,
-    extract_slides, list_slides, merge_records,
+    extract_slides, list_slides, merge_records, read_records,
 };
 use blindscope_vision::vit::{Config, Engine, Parameters, Vit};
 use made::{Picture, dicom, put, tiff};
@@ -263,7 +263,7 @@ fn every_other_fault_is_a_status_of_its_slide() {
             ("c-claim", "too-large"),
             ("d-holes", "no-tiles"),
             ("e-many", "too-many-tiles"),
-            ("f-alone", "unknown-format"),
+            ("f-alone", "missing-companions"),
         ]
     );
     assert!(records[1].reason.contains("loop"), "{}", records[1].reason);
@@ -272,10 +272,11 @@ fn every_other_fault_is_a_status_of_its_slide() {
     for (name, bytes) in kept.iter().filter(|(name, _)| name.contains("/a") && !is_json(name)) {
         assert!(after.get(name) == Some(bytes), "{name} has changed");
     }
-    // A file that is gone is named by the list; one that cannot be read, by its status.
+    // A file that is gone, as one that cannot be read; the run's own list says so.
     put(&folder.join("gone.csv"), b"path\na.tif\ng-gone.tif\n");
-    let listed = list_slides(&folder.join("gone.csv"), None).unwrap();
-    assert_eq!((listed.slides.len(), listed.rejected[0].id.as_str()), (1, "g-gone"));
+    let records = run(&folder.join("gone.csv"), &out, None, everything.clone(), &mut go_on).unwrap();
+    assert_eq!(records[1].status, "unreadable");
+    assert_eq!(read_records(&out.join("slides.json")).unwrap(), records);
     // Outlines that were asked for and are not there.
     let outlines = common::folder("run-faults-outlines");
     let drawn = SlideSettings { tissue: TissueSource::Outlines(outlines), ..settings() };

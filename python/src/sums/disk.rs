@@ -105,8 +105,8 @@ impl Disk {
     }
 
     /// The upload of a round that has a mark.
-    pub(crate) fn upload(&self, round: &Digest) -> io::Result<Vec<u8>> {
-        fs::read(self.upload_path(round))
+    pub(crate) fn upload(&self, round: &Digest) -> io::Result<File> {
+        File::open(self.upload_path(round))
     }
 
     /// Forgets the bytes of a finished round; its marks stay.

@@ -1,9 +1,12 @@
 //! The server of a round: no secrets, no trust needed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+use std::sync::Arc;
 
 use numpy::PyArray1;
 use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
 use super::site::agreed;
@@ -20,10 +23,10 @@ use blindscope_federation::{Blob, Error, SiteId};
 #[pyclass(module = "blindscope")]
 pub(crate) struct SumServer {
     round: SumRound,
-    received: BTreeMap<u16, (Received, Vec<u8>)>,
+    /// With the upload's own bytes, as Python holds them.
+    received: BTreeMap<u16, (Received, PyBackedBytes)>,
     findings: Vec<Findings>,
-    holders: Vec<SiteId>,
-    set: Option<(Commitment, Vec<u8>)>,
+    set: Option<(Commitment, Arc<[u8]>)>,
     agreements: BTreeMap<u16, Vec<u8>>,
     vouches: BTreeMap<u16, Vec<u8>>,
     openings: BTreeMap<u16, SumOpening>,
@@ -38,7 +41,6 @@ impl SumServer {
             round: round.of(&roster.epoch)?,
             received: BTreeMap::new(),
             findings: Vec::new(),
-            holders: Vec::new(),
             set: None,
             agreements: BTreeMap::new(),
             vouches: BTreeMap::new(),
@@ -47,12 +49,11 @@ impl SumServer {
     }
 
     /// Take a site's upload; whatever it claims is checked.
-    fn take(&mut self, py: Python<'_>, site: u16, upload: Vec<u8>) -> PyResult<()> {
+    fn take(&mut self, py: Python<'_>, site: u16, upload: PyBackedBytes) -> PyResult<()> {
         let round = &self.round;
         let read = || read_upload(round, SiteId(site), upload.len() as u64, &mut &upload[..]);
         let received = py.detach(read).or_raise()?;
-        let body = upload.get(..self.round.plan().body_len() as usize).unwrap_or_default().to_vec();
-        self.received.insert(site, (received, body));
+        self.received.insert(site, (received, upload));
         Ok(())
     }
 
@@ -85,24 +86,24 @@ impl SumServer {
         Ok(())
     }
 
-    /// Name the set and its sum: every upload that enough holders can open. Returns the commitment, and the sites left out.
+    /// Name the set and its sum: every upload that enough holders can open, as far as findings are in. Returns the commitment, and the
+    /// sites left out.
     fn commit<'py>(&mut self, py: Python<'py>) -> PyResult<(Bound<'py, PyBytes>, Vec<u16>)> {
         let sorted = sort_findings(&self.round, &self.findings);
         let out: Vec<u16> = sorted.convicted.iter().chain(&sorted.left_out).map(|s| s.0).collect();
-        self.holders = sorted.holders;
         let kept: Vec<_> =
             self.received.iter().filter(|(site, _)| !out.contains(site)).map(|(_, r)| r).collect();
         let (found, least) = (kept.len() as u64, u64::from(self.round.least_cohort()));
         if found < least {
             return Err(Error::from(SumRefusal::Cohort { found, least })).or_raise();
         }
-        let mut bodies: Vec<&[u8]> = kept.iter().map(|(_, body)| body.as_slice()).collect();
-        let mut sum = Vec::new();
+        let mut bodies: Vec<&[u8]> = kept.iter().map(|(_, upload)| self.body_of(upload)).collect();
+        let mut sum = Vec::with_capacity(self.round.plan().sum_len() as usize);
         py.detach(|| write_sum(self.round.plan(), &mut bodies, &mut sum)).map_err(Error::from).or_raise()?;
         let uploads = kept.iter().map(|(r, _)| r.upload.clone()).collect();
         let commitment = Commitment { uploads, sum: Blob::of(&sum) };
         let bytes = PyBytes::new(py, &commitment.to_bytes());
-        self.set = Some((commitment, sum));
+        self.set = Some((commitment, sum.into()));
         Ok((bytes, out))
     }
 
@@ -112,7 +113,8 @@ impl SumServer {
             return Ok(None);
         }
         let sites = self.commitment()?.sites();
-        let of = |s: &SiteId| self.received.get(&s.0).map(|(_, body)| PyBytes::new(py, body));
+        let of =
+            |s: &SiteId| self.received.get(&s.0).map(|(_, upload)| PyBytes::new(py, self.body_of(upload)));
         Ok(sites.iter().map(of).collect())
     }
 
@@ -138,7 +140,7 @@ impl SumServer {
 
     /// A site's body, for whoever evaluates it.
     fn body<'py>(&self, py: Python<'py>, site: u16) -> PyResult<Bound<'py, PyBytes>> {
-        let found = self.received.get(&site).map(|(_, body)| PyBytes::new(py, body));
+        let found = self.received.get(&site).map(|(_, upload)| PyBytes::new(py, self.body_of(upload)));
         found.ok_or_else(|| SumError::new_err(format!("site {site} has not uploaded in this round")))
     }
 
@@ -158,10 +160,20 @@ impl SumServer {
         Ok((bytes(words), bytes(vouches)))
     }
 
-    /// Sites that can open what was committed.
+    /// Sites that can open what was committed: those that have found nothing wrong with their parts of it.
     #[getter]
-    fn openers(&self) -> Vec<u16> {
-        self.holders.iter().map(|h| h.0).collect()
+    fn openers(&self) -> PyResult<Vec<u16>> {
+        let set = self.commitment()?;
+        let can = |found: &&Findings| !found.bad.iter().any(|dealer| set.upload(*dealer).is_some());
+        Ok(self.findings.iter().filter(can).map(|found| found.holder.0).collect())
+    }
+
+    /// Sites of whose parts another has complained.
+    #[getter]
+    fn accused(&self) -> Vec<u16> {
+        let all: BTreeSet<u16> =
+            self.findings.iter().flat_map(|found| &found.bad).map(|dealer| dealer.0).collect();
+        all.into_iter().collect()
     }
 
     /// Take a site's opening. Returns whether there are enough.
@@ -179,8 +191,7 @@ impl SumServer {
             let agreed = agreed(&self.round, commitment, &words, &vouches)?;
             let openings: Vec<_> = self.openings.values().cloned().collect();
             let mut values = Vec::with_capacity(self.round.plan().literal().values as usize);
-            let mut from =
-                || Ok(Box::new(std::io::Cursor::new(sum.clone())) as Box<dyn std::io::Read + Send>);
+            let mut from = || Ok(Box::new(Cursor::new(Arc::clone(sum))) as Box<dyn std::io::Read + Send>);
             let mut sink = |run: &[u64]| {
                 values.extend_from_slice(run);
                 Ok(())
@@ -194,7 +205,11 @@ impl SumServer {
 }
 
 impl SumServer {
-    fn set(&self) -> PyResult<&(Commitment, Vec<u8>)> {
+    fn body_of<'u>(&self, upload: &'u [u8]) -> &'u [u8] {
+        upload.get(..self.round.plan().body_len() as usize).unwrap_or_default()
+    }
+
+    fn set(&self) -> PyResult<&(Commitment, Arc<[u8]>)> {
         self.set.as_ref().ok_or_else(|| SumError::new_err("no set is named yet; call commit first"))
     }
 

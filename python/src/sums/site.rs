@@ -1,6 +1,6 @@
 //! A site in sums: what leaves it, after what is on its disk.
 
-use std::io;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::sync::Mutex;
 
@@ -121,7 +121,7 @@ impl SumSite {
                     [0; 32]
                 } else if commitment.upload(at).is_some() {
                     let upload = disk.upload(&round.name()).map_err(Error::io("read own upload"))?;
-                    let mut body = io::Read::take(&upload[..], round.plan().body_len());
+                    let mut body = upload.take(round.plan().body_len());
                     evaluate_body(round.plan(), &commitment.challenge(&round), &mut body)?.to_bytes()
                 } else {
                     [0; 32]
@@ -232,19 +232,21 @@ fn encrypt(
 ) -> Result<Vec<u8>, Error> {
     match site.may_upload(round, &input) {
         // The upload of this round is on the disk as it was sent, until the round is opened.
-        Err(SumRefusal::Uploaded) => match disk.upload(&round.name()) {
-            Ok(bytes) => return Ok(bytes),
-            Err(_) => return Err(SumRefusal::Uploaded.into()),
-        },
+        Err(SumRefusal::Uploaded) => {
+            let Ok(mut upload) = disk.upload(&round.name()) else { return Err(SumRefusal::Uploaded.into()) };
+            let mut bytes = Vec::new();
+            upload.read_to_end(&mut bytes).map_err(Error::io("read own upload"))?;
+            return Ok(bytes);
+        }
         judged => judged?,
     }
     let mut random = zeroize::Zeroizing::new([0; 32]);
     let mut rng = blindscope_node::system::rng()
         .map_err(|e| Error::io("draw randomness")(io::Error::other(e.to_string())))?;
     rng.fill_bytes(&mut *random);
+    let again = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
     let only = site.bound_to(disk.me, round, &input);
     let by = Uploader { round, me: disk.me, sealing: &disk.sealing, signer: &disk.identity, only };
-    let again = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
     let mut bytes = Vec::with_capacity(round.upload_len(disk.me, true) as usize);
     let upload = write_upload(&by, true, &again, &random, &mut bytes)?;
     disk.keep_upload(&round.name(), &bytes).map_err(Error::io("store an upload"))?;

@@ -9,6 +9,8 @@
 
 use std::io::{Read, Write};
 
+use rayon::prelude::*;
+
 use super::plan::{Plan, Shape};
 use crate::error::io;
 use crate::fields::{Packer, Unpacker, packed_len};
@@ -96,10 +98,9 @@ impl<'r, R: Read> Source<'r, R> {
         index: u64,
         mut each: impl FnMut(usize, &[u64]),
     ) -> Result<()> {
-        let op = self.op;
-        self.buffer.resize(packed_len(shape.coefficients, self.bits), 0);
-        self.reader.read_exact(&mut self.buffer).map_err(io(op))?;
-        let (mut unpacker, mut value) = (Unpacker::new(&self.buffer, self.bits), vec![0; self.top.len()]);
+        self.read(shape)?;
+        let (op, mut value) = (self.op, vec![0; self.top.len()]);
+        let mut unpacker = Unpacker::new(&self.buffer, self.bits);
         for c in 0..shape.coefficients {
             unpacker.next_into(&mut value);
             if words::compare(&value, &self.top).is_gt() {
@@ -111,6 +112,12 @@ impl<'r, R: Read> Source<'r, R> {
             return Err(Error::Coefficient { op, chunk: index, index: shape.coefficients });
         }
         Ok(())
+    }
+
+    /// The bytes of the next chunk, not looked at.
+    fn read(&mut self, shape: Shape) -> Result<()> {
+        self.buffer.resize(packed_len(shape.coefficients, self.bits), 0);
+        self.reader.read_exact(&mut self.buffer).map_err(io(self.op))
     }
 
     /// Nothing may follow.
@@ -137,8 +144,8 @@ pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
     source.finish()
 }
 
-/// Writes the sum of bodies of one plan, [`Plan::sum_len`] bytes. One chunk of the sum and one of a body are in memory.
-/// Whatever the order of the bodies, the bytes are the same.
+/// Writes the sum of bodies of one plan, [`Plan::sum_len`] bytes. One chunk of the sum and one of each body are in memory; threads
+/// share a chunk's coefficients. Whatever the order of the bodies and the number of threads, the bytes are the same.
 ///
 /// # Errors
 /// [`Error::Mismatch`] for no body or more than the roster has sites; [`Error::Wire`] for cut, padded or foreign streams;
@@ -155,22 +162,111 @@ pub fn write_sum<R: Read>(plan: &Plan, bodies: &mut [R], out: &mut impl Write) -
     }
     put(ADD, out, &head(plan, SUM, plan.sum_len()))?;
     put(ADD, out, &(terms as u32).to_le_bytes())?;
-    let (width, bits) = (plan.layout().top.len() + 1, plan.sum_bits());
-    let (mut total, mut bytes) = (Vec::new(), Vec::new());
+    let mut adding = Adding::new(plan);
     for index in 0..plan.chunks() {
         let shape = plan.shape(index);
-        total.clear();
-        total.resize(shape.coefficients * width, 0);
-        for source in &mut sources {
-            source.chunk(shape, index, |c, value| {
-                words::add(&mut total[c * width..(c + 1) * width], value);
-            })?;
+        adding.begin(shape);
+        for together in sources.chunks_mut(TOGETHER) {
+            let (mut read, mut failed) = (Vec::with_capacity(together.len()), Ok(()));
+            for source in together {
+                failed = source.read(shape);
+                if failed.is_err() {
+                    break;
+                }
+                read.push(&source.buffer[..]);
+            }
+            adding.add(&read, index)?;
+            failed?;
         }
-        bytes.clear();
-        let mut packer = Packer::new(&mut bytes, bits);
-        total.chunks_exact(width).for_each(|c| packer.push(c));
-        packer.finish();
-        put(ADD, out, &bytes)?;
+        for bytes in adding.packed() {
+            put(ADD, out, &bytes)?;
+        }
     }
     sources.iter_mut().try_for_each(Source::finish)
+}
+
+/// Bodies whose chunks are added at a time.
+const TOGETHER: usize = 8;
+/// Coefficients that one thread adds at a time: whole bytes at every width.
+const RUN: usize = 1024;
+
+/// The sum of one chunk in the making.
+struct Adding<'p> {
+    plan: &'p Plan,
+    shape: Shape,
+    /// The largest coefficient of a body, and its bits.
+    top: (Vec<u64>, u32),
+    /// Words of one coefficient of the sum.
+    width: usize,
+    total: Vec<u64>,
+}
+
+impl<'p> Adding<'p> {
+    fn new(plan: &'p Plan) -> Self {
+        let (top, width) = (plan.layout().sum_top(1), plan.layout().top.len() + 1);
+        Self { plan, shape: plan.shape(0), top, width, total: Vec::new() }
+    }
+
+    fn begin(&mut self, shape: Shape) {
+        self.shape = shape;
+        self.total.clear();
+        self.total.resize(shape.coefficients * self.width, 0);
+    }
+
+    /// Adds these chunks, or refuses the first coefficient that no body has.
+    fn add(&mut self, chunks: &[&[u8]], index: u64) -> Result<()> {
+        let (top, width, count) = (&self.top, self.width, self.shape.coefficients);
+        let run = |(at, total): (usize, &mut [u64])| add_run(total, width, chunks, at * RUN, top);
+        // One run is not worth waking another thread.
+        let altered = if count <= RUN {
+            run((0, &mut self.total))
+        } else {
+            self.total.par_chunks_mut(RUN * width).enumerate().filter_map(run).min()
+        };
+        let used = count * top.1 as usize;
+        let padded = |bytes: &&[u8]| !used.is_multiple_of(8) && bytes[used / 8] >> (used % 8) != 0;
+        let padded = chunks.iter().position(padded).map(|body| (body, count));
+        match altered.into_iter().chain(padded).min() {
+            Some((_, c)) => Err(Error::Coefficient { op: ADD, chunk: index, index: c }),
+            None => Ok(()),
+        }
+    }
+
+    /// The chunk's bytes, a run at a time.
+    fn packed(&self) -> Vec<Vec<u8>> {
+        let (width, bits) = (self.width, self.plan.sum_bits());
+        let pack = |run: &[u64]| {
+            let mut bytes = Vec::with_capacity(packed_len(run.len() / width, bits));
+            let mut packer = Packer::new(&mut bytes, bits);
+            run.chunks_exact(width).for_each(|c| packer.push(c));
+            packer.finish();
+            bytes
+        };
+        if self.shape.coefficients <= RUN {
+            return vec![pack(&self.total)];
+        }
+        self.total.par_chunks(RUN * width).map(pack).collect()
+    }
+}
+
+/// Adds the coefficients from `first` of each chunk; body and place of the first one above what a body can give.
+fn add_run(
+    total: &mut [u64],
+    width: usize,
+    chunks: &[&[u8]],
+    first: usize,
+    (top, bits): &(Vec<u64>, u32),
+) -> Option<(usize, usize)> {
+    let mut value = vec![0; top.len()];
+    for (body, bytes) in chunks.iter().enumerate() {
+        let mut unpacker = Unpacker::new(&bytes[first * *bits as usize / 8..], *bits);
+        for (c, total) in total.chunks_exact_mut(width).enumerate() {
+            unpacker.next_into(&mut value);
+            if words::compare(&value, top).is_gt() {
+                return Some((body, first + c));
+            }
+            words::add(total, &value);
+        }
+    }
+    None
 }

@@ -12,6 +12,8 @@
 //!
 //! Literature: `docs/notes/one-round-sums.md`.
 
+#[cfg(test)]
+mod adversaries;
 mod body;
 mod dealing;
 mod evaluate;

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::layout::Layout;
 use super::ring::{RINGS, Ring, Tables};
 use crate::{Error, Result, fields};
-use blindscope_ring::sample::Seed;
-use blindscope_ring::{Basis, Modulus, is_prime_vartime};
+use blindscope_ring::sample::{ERROR_COINS, Seed, binomial_std};
+use blindscope_ring::{Arithmetic, Basis, Modulus, is_prime_vartime};
 use blindscope_wire::{Digest, Hasher, Header};
 
 /// A sum before any check. Check it with [`Plan::new`].
@@ -64,8 +64,8 @@ const MAX_VALUES: u64 = 1 << 40;
 const MAX_SITES: u64 = 1024;
 /// Fewest coefficients whose noise is looked at: with fewer, a wrong key could pass.
 pub(crate) const LEAST_COEFFICIENTS: usize = 192;
-/// Numbers of coins that the notes cover.
-const COINS: [u32; 2] = [42, 168];
+/// Numbers of coins that the notes cover: one draw of the sampler, and four.
+const COINS: [u32; 2] = [ERROR_COINS, 4 * ERROR_COINS];
 /// Bits of soundness of the check polynomials.
 const CHECK_BITS: u32 = 128;
 /// Most pieces of a value.
@@ -107,10 +107,14 @@ impl Plan {
     /// # Errors
     /// [`Error::Plan`] for a literal outside its ranges, [`Error::NoRing`] where no ring holds the sum.
     pub fn new(literal: PlanLiteral) -> Result<Self> {
-        Self::among(literal, &RINGS)
+        Self::on(Arithmetic::fastest(), literal)
     }
 
-    fn among(literal: PlanLiteral, rings: &[Ring]) -> Result<Self> {
+    /// As [`Self::new`], on no faster path than `ceiling`: to measure and compare paths. All give the same bytes, under one digest.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(ceiling: Arithmetic, literal: PlanLiteral) -> Result<Self> {
         check(&literal)?;
         let PlanLiteral { sites, max, .. } = literal;
         // A sum is one word.
@@ -118,9 +122,9 @@ impl Plan {
             return Err(Error::NoRing { sites: u64::from(sites), max });
         }
         let mut best: Option<Self> = None;
-        for ring in rings {
+        for ring in &RINGS {
             for pieces in 1..=MAX_PIECES {
-                let Some(plan) = Self::under(literal, *ring, pieces)? else { continue };
+                let Some(plan) = Self::under(ceiling, literal, *ring, pieces)? else { continue };
                 if best.as_ref().is_none_or(|b| plan.upload_len() < b.upload_len()) {
                     best = Some(plan);
                 }
@@ -129,10 +133,10 @@ impl Plan {
         best.ok_or(Error::NoRing { sites: u64::from(sites), max })
     }
 
-    fn under(literal: PlanLiteral, ring: Ring, pieces: usize) -> Result<Option<Self>> {
-        let tables = ring.tables()?;
+    fn under(ceiling: Arithmetic, literal: PlanLiteral, ring: Ring, pieces: usize) -> Result<Option<Self>> {
+        let tables = ring.tables(ceiling)?;
         let sites = u64::from(literal.sites);
-        let noise = 9.5 * deviation(literal.coins) * (sites as f64).sqrt();
+        let noise = 9.5 * binomial_std(literal.coins) * (sites as f64).sqrt();
         let Some(layout) = Layout::plan(&tables.modulus, sites, literal.max, pieces, noise) else {
             return Ok(None);
         };
@@ -237,7 +241,7 @@ impl Plan {
     }
 
     /// Which arithmetic path its transforms take here.
-    pub fn arithmetic(&self) -> blindscope_ring::Arithmetic {
+    pub fn arithmetic(&self) -> Arithmetic {
         self.tables.basis.prime(0).arithmetic()
     }
 
@@ -274,7 +278,7 @@ impl Plan {
 
     /// `σ` of one coefficient of a key or an error.
     pub(crate) fn deviation(&self) -> f64 {
-        deviation(self.literal.coins)
+        binomial_std(self.literal.coins)
     }
 
     pub(crate) fn sum_bits(&self) -> u32 {
@@ -297,14 +301,9 @@ impl Plan {
     }
 }
 
-/// `√(B/4)`
-fn deviation(coins: u32) -> f64 {
-    (f64::from(coins) / 4.0).sqrt()
-}
-
 /// The least prime above `19·σ·√n + 1` and `m`.
 fn share_prime(literal: &PlanLiteral) -> Result<Modulus> {
-    let spread = 19.0 * deviation(literal.coins) * f64::from(literal.sites).sqrt() + 1.0;
+    let spread = 19.0 * binomial_std(literal.coins) * f64::from(literal.sites).sqrt() + 1.0;
     let mut p = (spread.floor() as u64).max(u64::from(literal.holders)) + 1;
     while !is_prime_vartime(p) {
         p += 1;

@@ -3,11 +3,11 @@
 //! A ring's modulus is bounded by the security of its degree for a key of which the sum with one other key is known; see
 //! `docs/notes/one-round-sums.md` for the estimates. Every prime has at most 46 bits: all fast paths take it.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use crate::Result;
 use blindscope_ring::lift::Lift;
-use blindscope_ring::{Basis, ntt_primes};
+use blindscope_ring::{Arithmetic, Basis, ntt_primes};
 
 /// A ring: its degree and the widths of its primes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,23 +47,25 @@ impl Ring {
         Ok(primes)
     }
 
-    /// Its tables, made once a process.
-    pub(crate) fn tables(&self) -> Result<Tables> {
-        static MADE: [LazyLock<std::result::Result<Tables, blindscope_ring::Error>>; RINGS.len()] = [
-            LazyLock::new(|| make(&RINGS[0])),
-            LazyLock::new(|| make(&RINGS[1])),
-            LazyLock::new(|| make(&RINGS[2])),
-            LazyLock::new(|| make(&RINGS[3])),
-            LazyLock::new(|| make(&RINGS[4])),
-        ];
-        let place = RINGS.iter().position(|r| r == self).and_then(|at| MADE.get(at));
-        let tables = place.map_or_else(|| make(self), |made| (**made).clone());
+    /// Its tables on no faster path than `ceiling`, made once a process.
+    pub(crate) fn tables(&self, ceiling: Arithmetic) -> Result<Tables> {
+        static MADE: [OnceLock<Made>; RINGS.len() * Arithmetic::ALL.len()] =
+            [const { OnceLock::new() }; RINGS.len() * Arithmetic::ALL.len()];
+        let (ring, path) =
+            (RINGS.iter().position(|r| r == self), Arithmetic::ALL.iter().position(|p| *p == ceiling));
+        let place = ring.zip(path).and_then(|(ring, path)| MADE.get(ring * Arithmetic::ALL.len() + path));
+        let tables = match place {
+            Some(made) => made.get_or_init(|| make(self, ceiling)).clone(),
+            None => make(self, ceiling),
+        };
         tables.map_err(|e| blindscope_ckks::Error::from(e).into())
     }
 }
 
-fn make(ring: &Ring) -> std::result::Result<Tables, blindscope_ring::Error> {
-    let basis = Basis::new(&ring.primes()?, ring.log_n)?;
+type Made = std::result::Result<Tables, blindscope_ring::Error>;
+
+fn make(ring: &Ring, ceiling: Arithmetic) -> Made {
+    let basis = Basis::on(ceiling, &ring.primes()?, ring.log_n)?;
     let lift = Arc::new(Lift::new(&basis));
     let modulus = blindscope_ring::integers::product_words(&basis);
     Ok(Tables { basis, lift, modulus })

@@ -26,9 +26,6 @@ const OP: &str = "write body";
 /// Chunks encrypted at a time, for each thread.
 const PER_THREAD: usize = 2;
 
-/// Coins of one draw of [`sample::error`].
-const DRAW: u32 = 42;
-
 /// One site's secrets of one round. Zeroed on drop; use it for one body and its parts, then drop it.
 pub struct SiteRound<'p> {
     plan: &'p Plan,
@@ -141,6 +138,13 @@ impl<'p> SiteRound<'p> {
         rayon::join(all, other)
     }
 
+    /// The errors of one chunk.
+    fn error(&self, chunk: u64) -> Zeroizing<Vec<i64>> {
+        let mut error = Zeroizing::new(vec![0; self.plan.n()]);
+        binomial(&mut rng(&self.master, b"error", chunk), self.plan.literal().coins, &mut error);
+        error
+    }
+
     /// One chunk of the body.
     fn encrypt(&self, key: &Poly<Ntt>, chunk: u64, values: &[u64]) -> Vec<u8> {
         let (plan, layout, tables) = (self.plan, self.plan.layout(), self.plan.tables());
@@ -148,9 +152,7 @@ impl<'p> SiteRound<'p> {
         let mut masked = sample::uniform(plan.basis(), &self.round.seed(), chunk);
         plan.basis().mul_assign(&mut masked, key);
         let mut numbers = tables.lift.to_integers(plan.basis().to_coeff(masked));
-        let mut error = Zeroizing::new(vec![0; plan.n()]);
-        binomial(&mut rng(&self.master, b"error", chunk), plan.literal().coins, &mut error);
-        numbers.add_signed(&error);
+        numbers.add_signed(&self.error(chunk));
         let mut out = Vec::with_capacity(crate::fields::packed_len(shape.coefficients, layout.body_bits()));
         let mut packer = Packer::new(&mut out, layout.body_bits());
         let mut message = Zeroizing::new(vec![0; tables.modulus.len()]);
@@ -185,12 +187,118 @@ fn rng(master: &[u8; 32], label: &[u8], index: u64) -> ChaCha20Rng {
     ChaCha20Rng::from_seed(*seed)
 }
 
-/// Centred binomial coefficients of `coins` coins. Range: a multiple of 42.
+/// Centred binomial coefficients of `coins` coins. Range: a multiple of [`sample::ERROR_COINS`].
 pub(crate) fn binomial(rng: &mut ChaCha20Rng, coins: u32, out: &mut [i64]) {
     sample::error(rng, out);
     let mut more = Zeroizing::new(vec![0; out.len()]);
-    for _ in 1..coins / DRAW {
+    for _ in 1..coins / sample::ERROR_COINS {
         sample::error(rng, &mut more);
         out.iter_mut().zip(more.iter()).for_each(|(o, m)| *o += m);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::one_round::PlanLiteral;
+
+    /// Keys or runs of errors that are looked at together, of 1,024 coefficients each.
+    const RUNS: u64 = 256;
+
+    fn plan(coins: u32) -> Plan {
+        let literal = PlanLiteral {
+            values: 400,
+            max: 1000,
+            sites: 3,
+            holders: 3,
+            threshold: 2,
+            colluders: 0,
+            colluding_holders: 0,
+            coins,
+        };
+        Plan::new(literal).unwrap()
+    }
+
+    fn site(plan: &Plan, secret: u8, fresh: u8) -> SiteRound<'_> {
+        SiteRound::new(plan, plan.round(&Digest([1; 32])), &[secret; 32], &[fresh; 32], &Digest([4; 32]))
+    }
+
+    fn keys(plan: &Plan) -> Vec<i64> {
+        (0..RUNS).flat_map(|k| site(plan, 1, k as u8).key.to_vec()).collect()
+    }
+
+    fn errors(plan: &Plan) -> Vec<i64> {
+        let site = site(plan, 1, 2);
+        (0..RUNS).flat_map(|chunk| site.error(chunk).to_vec()).collect()
+    }
+
+    /// Whether numbers are those of a centred binomial: none beyond its support, its variance within 2 %, and each value as often as
+    /// its law says.
+    fn judge(numbers: &[i64], coins: u32) -> std::result::Result<(), &'static str> {
+        let (count, half) = (numbers.len() as f64, i64::from(coins / 2));
+        if numbers.iter().any(|v| v.abs() > half) {
+            return Err("support");
+        }
+        let variance = numbers.iter().map(|v| (v * v) as f64).sum::<f64>() / count;
+        if (variance / (f64::from(coins) / 4.0) - 1.0).abs() > 0.02 {
+            return Err("variance");
+        }
+        let mut seen = vec![0u64; coins as usize + 1];
+        for v in numbers {
+            seen[(v + half) as usize] += 1;
+        }
+        let (mut chance, mut chi, mut cells) = ((-f64::from(coins)).exp2(), 0.0, 0.0);
+        for (k, &seen) in seen.iter().enumerate() {
+            let expected = chance * count;
+            if expected >= 10.0 {
+                chi += (seen as f64 - expected).powi(2) / expected;
+                cells += 1.0;
+            }
+            chance *= (f64::from(coins) - k as f64) / (k as f64 + 1.0);
+        }
+        if chi > cells + 6.0 * f64::sqrt(2.0 * cells) { Err("law") } else { Ok(()) }
+    }
+
+    /// The proof is about this law, and about nothing narrower.
+    #[test]
+    fn keys_and_errors_have_the_law_of_the_proof() {
+        for coins in [42, 168] {
+            let plan = plan(coins);
+            let (keys, errors) = (keys(&plan), errors(&plan));
+            assert_eq!(judge(&keys, coins), Ok(()), "keys of {coins} coins");
+            assert_eq!(judge(&errors, coins), Ok(()), "errors of {coins} coins");
+            // Not each other's, and of no other number of coins.
+            let product: i64 = keys.iter().zip(&errors).map(|(k, e)| k * e).sum();
+            let most = 6.0 * f64::from(coins) / 4.0 * (keys.len() as f64).sqrt();
+            assert!((product as f64).abs() < most, "{coins} coins: keys and errors are told from each other");
+            assert_eq!(judge(&keys, 210 - coins), Err(if coins == 168 { "support" } else { "variance" }));
+        }
+    }
+
+    /// What would pass unseen through sums, which stay right: the numbers are small enough, only too small, too few or of another law.
+    #[test]
+    fn a_wrong_sampler_is_caught() {
+        let draw = |draws: u32| {
+            let mut out = vec![0; 1024 * RUNS as usize];
+            binomial(&mut rng(&[7; 32], b"test", u64::from(draws)), draws * sample::ERROR_COINS, &mut out);
+            out
+        };
+        let times = |by: i64| draw(1).into_iter().map(move |v| by * v).collect::<Vec<_>>();
+        let mut ternary = vec![0; 1024 * RUNS as usize];
+        sample::ternary(&mut rng(&[7; 32], b"test", 9), &mut ternary);
+        assert_eq!(judge(&draw(4), 168), Ok(()));
+        for (what, numbers, coins, caught) in [
+            ("ternary", ternary.clone(), 42, "variance"),
+            ("ternary", ternary, 168, "variance"),
+            ("42 coins for 168", draw(1), 168, "variance"),
+            ("two draws for four", draw(2), 168, "variance"),
+            ("one draw twice as wide", times(2), 168, "law"),
+            ("one draw added four times", times(4), 168, "variance"),
+            ("168 coins for 42", draw(4), 42, "support"),
+            ("off its middle", draw(4).into_iter().map(|v| v + 1).collect(), 168, "variance"),
+            ("a sign lost", draw(4).into_iter().map(i64::abs).collect(), 168, "law"),
+        ] {
+            assert_eq!(judge(&numbers, coins), Err(caught), "{what}, {coins} coins");
+        }
     }
 }

@@ -200,7 +200,9 @@ impl ScatterPlan {
         }
         let norm = triangle.iter().map(|v| v * v).sum::<f64>().sqrt();
         let most = norm.max(BOUND * around.spread);
-        triangle.iter_mut().for_each(|v| *v /= most);
+        for v in &mut triangle {
+            *v /= most;
+        }
         sums.add(&[Vec::new(), Vec::new(), triangle])
     }
 
@@ -215,7 +217,9 @@ impl ScatterPlan {
         // A unit's matrix has a trace of its norm at least: less than half of it is noise.
         let trace = within.iter().step_by(d + 1).sum::<f64>().max(0.5);
         let scale = around.spread / trace;
-        within.iter_mut().for_each(|v| *v *= scale);
+        for v in &mut within {
+            *v *= scale;
+        }
         let beside = self.vectors.deviations()[2] / std::f64::consts::SQRT_2;
         let noise = 2.0 * beside * (d as f64).sqrt() / all * scale;
         Ok(NoisedStatistics { means: around.means, within, floor: FLOOR * noise })

@@ -24,6 +24,7 @@ pub use audit::AuditBench;
 pub use blindscope_ring::Arithmetic;
 pub use figure::{Better, Figure, Report};
 pub use peers::Peers;
+pub use slides::{OnPart, Part, SlidesBench};
 
 use std::path::Path;
 
@@ -114,13 +115,13 @@ pub enum Error {
     },
 }
 
-/// Encrypted sums: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
+/// Encrypted sums, on no faster path than `arithmetic`: bytes, what a site sends and opens, a whole update of 86.6 million values with its memory, a small sum beside TenSEAL.
 ///
 /// # Errors
 /// [`Error::Io`] where the temporary folder is too small or read-only; [`Error::WrongSum`] for an opened sum that is not the
 /// clear one; an error of the layer that refuses.
-pub fn sum(runs: usize, peers: &Peers) -> Result<Report, Error> {
-    sum::run(runs, peers)
+pub fn sum(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, Error> {
+    sum::run(arithmetic, runs, peers)
 }
 
 /// The attacks of a hostile reader, run against the old ways and ours, at toy sizes and through real services; times that askers see;
@@ -162,14 +163,12 @@ pub fn input(runs: usize, peers: &Peers) -> Result<Report, Error> {
 }
 
 /// Slides: pixels, coordinates and CLS tokens beside `OpenSlide`, Pillow, CLAM and TRIDENT; speed and memory; runs that are killed;
-/// features larger than memory.
-///
-/// `data` is a folder with `slides` and `vit/deit-tiny-patch16-224`; `binary` is the command, whose runs are killed.
+/// features larger than memory; attention on slides of real tiles. `tell` hears of each part before it is measured.
 ///
 /// # Errors
-/// [`Error`] where `data` is missing or holds a slide or model that cannot be read, and for a peer that cannot be run.
-pub fn slides(runs: usize, data: Option<&Path>, peers: &Peers, binary: &Path) -> Result<Report, Error> {
-    slides::run(runs, data, peers, binary)
+/// [`Error`] where the data are missing or hold a slide or model that cannot be read, and for a peer that cannot be run.
+pub fn slides(bench: &SlidesBench, peers: &Peers, tell: OnPart<'_>) -> Result<Report, Error> {
+    slides::run(bench, peers, tell)
 }
 
 /// Encrypted inference, one thread, on no faster path than `arithmetic`: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles

@@ -17,6 +17,9 @@ pub struct Peers {
     pub environments: Option<PathBuf>,
 }
 
+/// The environment of Pillow and `OpenSlide`.
+const IMAGES: &str = "slides";
+
 #[derive(Deserialize)]
 struct Answer {
     figures: Vec<PeerFigure>,
@@ -35,7 +38,7 @@ type Figures = Result<BTreeMap<String, f64>, String>;
 
 impl Peers {
     /// The Python of a peer's own environment, if there is one.
-    fn python_of(&self, peer: &str) -> PathBuf {
+    pub(super) fn python_of(&self, peer: &str) -> PathBuf {
         let own = self.environments.as_ref().map(|folder| folder.join(peer).join("bin/python"));
         own.filter(|python| python.exists()).unwrap_or_else(|| self.python.clone())
     }
@@ -57,6 +60,22 @@ impl Peers {
         read("OpenFHE (python3 bench/peers/setup.py installs it)", &mut command)
     }
 
+    /// OpenFHE on the core's operations, milliseconds.
+    pub(super) fn openfhe_core(&self, rounds: usize) -> Figures {
+        let folder = self.folder.as_ref().ok_or("OpenFHE: peers were left out")?;
+        let mut command = Command::new(self.python_of("openfhe"));
+        command.arg(folder.join("openfhe_core.py")).args(["--json", "--rounds", &rounds.max(10).to_string()]);
+        read("OpenFHE (python3 bench/peers/setup.py installs it)", &mut command)
+    }
+
+    /// TenSEAL on the head of the inference benchmark, milliseconds and bytes. Twice a turn: an answer takes it seconds.
+    pub(super) fn tenseal_inference(&self) -> Figures {
+        let folder = self.folder.as_ref().ok_or("TenSEAL: peers were left out")?;
+        let mut command = Command::new(self.python_of("tenseal"));
+        command.arg(folder.join("tenseal_inference.py")).args(["--json", "--rounds", "2"]);
+        read("TenSEAL (python3 bench/peers/setup.py installs it)", &mut command)
+    }
+
     /// TenSEAL's sum of 3 × 768 values: milliseconds, and bytes of one upload.
     pub(super) fn tenseal_sum(&self, rounds: usize) -> Figures {
         let folder = self.folder.as_ref().ok_or("TenSEAL: peers were left out")?;
@@ -67,9 +86,9 @@ impl Peers {
 
     /// The reference pipeline of an input tile (Pillow, numpy); its answer to `arguments`.
     pub(super) fn pillow(&self, arguments: &[&str]) -> Result<serde_json::Value, String> {
-        const NAME: &str = "Pillow (pip install pillow numpy, see bench/peers/README.md)";
+        const NAME: &str = "Pillow (python3 bench/peers/setup.py installs it)";
         let folder = self.folder.as_ref().ok_or("Pillow: peers were left out")?;
-        let mut command = Command::new(&self.python);
+        let mut command = Command::new(self.python_of(IMAGES));
         command.arg(folder.join("input_pillow.py")).args(arguments);
         let output = command.output().map_err(|e| format!("{NAME}: could not start {command:?}: {e}"))?;
         if !output.status.success() {

@@ -33,14 +33,14 @@ impl OnnxRuntime {
         pixels: &Path,
     ) -> Result<Self, String> {
         let folder = peers.folder.as_ref().ok_or("ONNX Runtime: peers were left out")?;
-        let mut command = Command::new(&peers.python);
+        let mut command = Command::new(peers.python_of("onnx"));
         command.arg(folder.join("vit_onnx.py")).arg("--serve");
         command.arg("--weights").arg(weights).arg("--pixels").arg(pixels);
         for (name, value) in shape {
             command.arg(format!("--{name}")).arg(value.to_string());
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let name = "ONNX Runtime (pip install onnxruntime onnx numpy, see bench/peers/README.md)";
+        let name = "ONNX Runtime (python3 bench/peers/setup.py onnx)";
         let mut child = command.spawn().map_err(|e| format!("{name}: could not start {command:?}: {e}"))?;
         let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(format!("{name}: no pipes"));

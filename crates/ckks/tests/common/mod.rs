@@ -9,7 +9,7 @@
 use chacha20::ChaCha20Rng;
 
 use blindscope_ckks::{
-    Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
+    Arithmetic, Ciphertext, Complex64, Decryptor, Encoder, Encryptor, Evaluator, GaloisKeys, KeyGenerator,
     ModulusLiteral, Parameters, ParametersLiteral, RelinKey, SecretKey, Security, presets,
 };
 
@@ -63,6 +63,12 @@ impl Site {
     pub(crate) fn toy_or_real(name: &str, literal: ParametersLiteral, seed: u64) -> Self {
         println!("{name}");
         Self::new(Parameters::insecure_for_tests(literal).unwrap(), seed)
+    }
+
+    /// On no faster path than this one.
+    pub(crate) fn on(path: Arithmetic, name: &str, literal: ParametersLiteral, seed: u64) -> Self {
+        println!("{name}, {path}");
+        Self::new(Parameters::insecure_for_tests_on(path, literal).unwrap(), seed)
     }
 
     pub(crate) fn encrypt(&mut self, z: &[Complex64]) -> Ciphertext {

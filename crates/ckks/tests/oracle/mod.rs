@@ -80,7 +80,7 @@ impl Big {
     }
 }
 
-/// `(Σ_j d_j·key_j) / P` rounded, at these places: the switch of `x` with one digit a prime.
+/// `(Σ_j d_j·key_j) / P` rounded, at these places: the switch of `x` with as many primes a digit as there are special ones.
 pub(crate) fn switch_at(
     x: &Poly<Ntt>,
     key: &[Poly<Ntt>],
@@ -89,28 +89,35 @@ pub(crate) fn switch_at(
     places: &[usize],
 ) -> Vec<BigInt> {
     let limbs = x.limb_count();
-    let coefficients = q.to_coeff(x.clone());
-    let special = qp.primes().len() - q.primes().len();
+    let special = qp.len() - q.len();
     let p: BigInt = qp.primes()[q.len()..].iter().map(|p| BigInt::from(p.value())).product();
-    assert_eq!(special, 1, "the oracle switches with one prime a digit");
     // Keys are reduced to the primes of this level.
-    let mut values: Vec<u64> = q.primes()[..limbs].iter().map(|p| p.value()).collect();
-    values.push(qp.prime(q.len()).value());
-    let raised = Basis::on(Arithmetic::Portable, &values, q.log_n()).unwrap();
-    let total = modulus(&raised, limbs + 1);
+    let kept: Vec<usize> = (0..limbs).chain(q.len()..qp.len()).collect();
+    let raised = basis_of(qp, &kept);
+    let total = modulus(&raised, kept.len());
     let mut sums = vec![BigInt::from(0); places.len()];
-    for (j, row) in key.iter().take(limbs).enumerate() {
-        let mut row_here = Poly::zero(x.n(), limbs + 1);
-        for i in 0..=limbs {
-            row_here.limb_mut(i).copy_from_slice(row.limb(if i < limbs { i } else { q.len() }));
-        }
-        let m = q.prime(j).modulus();
-        let digit =
-            Big { coefficients: coefficients.limb(j).iter().map(|&r| BigInt::from(m.centre(r))).collect() };
-        for (s, t) in sums.iter_mut().zip(digit.product_at(&Big::from_poly(&raised, &row_here), places)) {
+    for (row, from) in key.iter().zip((0..limbs).step_by(special)) {
+        let own: Vec<usize> = (from..(from + special).min(limbs)).collect();
+        let digit = Big::from_poly(&basis_of(q, &own), &limbs_of(x, &own));
+        let row = Big::from_poly(&raised, &limbs_of(row, &kept));
+        for (s, t) in sums.iter_mut().zip(digit.product_at(&row, places)) {
             *s += t;
         }
     }
     let level = modulus(q, limbs);
     sums.iter().map(|s| centred(&divide_rounded(&centred(s, &total), &p), &level)).collect()
+}
+
+/// The primes at these places, on the path that needs no trust.
+fn basis_of(basis: &Basis, places: &[usize]) -> Basis {
+    let values: Vec<u64> = places.iter().map(|&i| basis.prime(i).value()).collect();
+    Basis::on(Arithmetic::Portable, &values, basis.log_n()).unwrap()
+}
+
+fn limbs_of(poly: &Poly<Ntt>, places: &[usize]) -> Poly<Ntt> {
+    let mut out = Poly::zero(poly.n(), places.len());
+    for (limb, &i) in out.limbs_mut().zip(places) {
+        limb.copy_from_slice(poly.limb(i));
+    }
+    out
 }

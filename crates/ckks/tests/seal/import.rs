@@ -9,21 +9,27 @@ use super::definition::exponent;
 use super::format::Ciphertext;
 use super::sets::Set;
 use blindscope_ckks::{
-    ModulusLiteral, Parameters, ParametersLiteral, RelinKey, Scale, SecretKey, Security, SwitchingKey,
+    Arithmetic, ModulusLiteral, Parameters, ParametersLiteral, RelinKey, Scale, SecretKey, Security,
+    SwitchingKey,
 };
 use blindscope_ring::{EvaluationOrder, Ntt, Poly};
 
 /// The same ring, primes and default scale. Without the security row: it is stricter than SEAL's table, and the small
 /// set is a toy.
-pub(crate) fn parameters(set: &Set, log2_scale: u32) -> blindscope_ckks::Result<Parameters> {
+pub(crate) fn parameters(
+    path: Arithmetic,
+    set: &Set,
+    log2_scale: u32,
+) -> blindscope_ckks::Result<Parameters> {
     let (special, ciphertext) = set.parameters.primes.split_last().unwrap_or((&0, &[]));
-    Parameters::insecure_for_tests(ParametersLiteral {
+    let literal = ParametersLiteral {
         log_n: set.parameters.n.trailing_zeros(),
         ciphertext: ModulusLiteral::Primes(ciphertext.to_vec()),
         special: ModulusLiteral::Primes(vec![*special]),
         log2_scale,
         security: Security::Classical128,
-    })
+    };
+    Parameters::insecure_for_tests_on(path, literal)
 }
 
 pub(crate) fn secret_key(params: &Parameters, secret: &[Vec<u64>]) -> SecretKey {

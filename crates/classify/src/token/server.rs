@@ -2,6 +2,8 @@
 
 use std::io::Read;
 
+use rayon::prelude::*;
+
 use super::first::FirstLayer;
 use super::outer::OuterLayer;
 use crate::answer::{Lanes, shape};
@@ -9,6 +11,9 @@ use crate::layout::{Layout, Outer};
 use crate::question::Pieces;
 use crate::{EncryptedHead, Error, EvaluationKeys, Head, Plan, Rescale, Result};
 use blindscope_ckks::{Ciphertext, Complex64, Evaluator, LazyCiphertext, Level, Plaintext, RaisedPlaintext};
+
+/// Ciphertexts of a question in memory at a time, for each thread.
+const PER_THREAD: usize = 2;
 
 /// A first layer's weights, one plaintext or ciphertext a step, and its bias.
 enum First {
@@ -79,26 +84,43 @@ impl TokenServer {
         let mut lanes: Vec<Lanes> = shapes.iter().map(|_| Lanes::new(&self.plan)).collect();
         let degree = self.plan.answer_degree();
         let (most, stride) = (self.layout.lanes(degree), self.plan.params().n() / degree);
-        let mut index = 0;
-        while let Some(c) = pieces.next()? {
-            let units = self.units(&c, keys)?;
-            let logits = match &self.outer {
-                None => vec![raised(&self.evaluator, &self.plan, units)?],
-                Some(outer) => outer.apply(&self.evaluator, &units, keys)?,
-            };
-            for (i, y) in logits.iter().enumerate() {
-                // Extracted: a ciphertext a piece. Folded: one ciphertext, next to those before it.
-                let (piece, lane) = match self.layout.outer {
-                    Outer::Extracted => (i, 0),
-                    Outer::Folded => (index / most, index % most),
-                };
-                if let Some(sum) = lanes.get_mut(piece) {
-                    sum.add(y, lane * stride)?;
-                }
+        let (mut index, run) = (0, PER_THREAD * rayon::current_num_threads());
+        loop {
+            let questions = pieces.run(run)?;
+            if questions.is_empty() {
+                return Ok(lanes);
             }
-            index += 1;
+            for logits in self.all_logits(&questions, keys) {
+                for (i, y) in logits?.iter().enumerate() {
+                    // Extracted: a ciphertext a piece. Folded: one ciphertext, next to those before it.
+                    let (piece, lane) = match self.layout.outer {
+                        Outer::Extracted => (i, 0),
+                        Outer::Folded => (index / most, index % most),
+                    };
+                    if let Some(sum) = lanes.get_mut(piece) {
+                        sum.add(y, lane * stride)?;
+                    }
+                }
+                index += 1;
+            }
         }
-        Ok(lanes)
+    }
+
+    /// The logits of each ciphertext of a run, which threads share.
+    fn all_logits(&self, questions: &[Ciphertext], keys: &EvaluationKeys) -> Vec<Result<Vec<Ciphertext>>> {
+        let one = |c| {
+            let units = self.units(c, keys)?;
+            match &self.outer {
+                None => Ok(vec![raised(&self.evaluator, &self.plan, units)?]),
+                Some(outer) => outer.apply(&self.evaluator, &units, keys),
+            }
+        };
+        // A lone one is not worth waking another thread.
+        if questions.len() == 1 {
+            questions.iter().map(one).collect()
+        } else {
+            questions.par_iter().map(one).collect()
+        }
     }
 
     /// The first layer's outputs, in slots.

@@ -40,7 +40,8 @@ pub(crate) struct PredictOptions {
     /// The CSV file's column of paths.
     #[arg(long, default_value = "path", requires = "model")]
     path_column: String,
-    /// Draw the predictions of a slide's tiles here: NAME.png and NAME.geojson for each slide. Needs --slides.
+    /// Draw the predictions of a slide's tiles here: NAME.png and NAME.geojson for each slide, and slides.csv with one answer a slide. Needs
+    /// --slides.
     #[arg(long, value_name = "DIR", requires = "slides", conflicts_with = "model")]
     heatmap: Option<PathBuf>,
     /// The folder of the run that made the features, whose slides are drawn on.
@@ -107,7 +108,7 @@ fn draw(
     }
     let attention = pooled.map(|pooled| pooled.weights.as_slice());
     for path in draw_predictions(run, ids, &logits, attention, classes, folder)? {
-        writeln!(io::stderr(), "drawn: {}", path.display())?;
+        writeln!(io::stderr(), "written: {}", path.display())?;
     }
     Ok(())
 }

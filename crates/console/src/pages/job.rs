@@ -37,7 +37,7 @@ pub(super) async fn page(
     let spec = known.coordinator.spec(view.id);
     let file = spec.and_then(|spec| serde_json::to_string_pretty(spec).ok()).unwrap_or_default();
     page.around(&html! {
-        (changing(&console, &known, &view))
+        (changing(&known, &view))
         @if let JobStatus::Done { .. } = view.status { (outcome::shown(&console, &view).await) }
         @if console.me.is_none() && !view.is_over() {
             p { a.button href={ "/jobs/" (view.name) "/abort" } { "End this job without a result" } }
@@ -58,7 +58,7 @@ pub(super) async fn live(
     if view.is_over() {
         return ([(header::HeaderName::from_static("hx-refresh"), "true")], "").into_response();
     }
-    alone(&changing(&console, &known, &view))
+    alone(&changing(&known, &view))
 }
 
 fn named(known: &Known, name: &str) -> Option<JobView> {
@@ -70,8 +70,8 @@ fn unknown() -> Response {
     plain_page(StatusCode::NOT_FOUND, "No job has this name in the log so far. Go back to the list of jobs.")
 }
 
-fn changing(console: &Console, known: &Known, view: &JobView) -> Markup {
-    let study = console.study();
+fn changing(known: &Known, view: &JobView) -> Markup {
+    let study = known.coordinator.study();
     let round = (view.round + 1).min(view.rounds);
     let course = Course::of(known.records.iter().map(|record| &**record), view.id);
     let bytes: u64 =

@@ -41,7 +41,7 @@ fn changing(console: &Console, known: &Known) -> Markup {
     let jobs = views.iter().rev().filter(|view| view.kind != JobKind::Question).take(MOST);
     let contents = html! {
         (link_of(&known.link))
-        (table(console.study(), jobs))
+        (table(known.coordinator.study(), jobs))
         @if views.is_empty() && console.me.is_none() { p { a href="/submit" { "Submit the first job" } } }
     };
     part("/live/jobs", known.version, &contents)

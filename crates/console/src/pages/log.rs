@@ -48,7 +48,7 @@ pub(super) async fn page(
         div.scroll tabindex="0" { table {
             caption { "Records, the newest first" }
             thead { tr { th.n scope="col" { "Number" } th scope="col" { "When" } th scope="col" { "Event" } th scope="col" { "What" } } }
-            tbody { @for record in some.iter().rev() { (row(console.study(), record)) } }
+            tbody { @for record in some.iter().rev() { (row(known.coordinator.study(), record)) } }
         } }
         nav.turn aria-label="Older and newer records" {
             @if end < count { a href={ "/log?to=" (end + MOST - 1) } { "Newer" } }

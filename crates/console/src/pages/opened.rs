@@ -51,7 +51,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
 }
 
 fn table(console: &Console, known: &Known, releases: &[Readable]) -> Markup {
-    let study = console.study();
+    let study = known.coordinator.study();
     html! {
         @if releases.is_empty() { p { "Nothing was released yet." } } @else {
             div.scroll tabindex="0" { table {

@@ -36,7 +36,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
                 dt { "Ciphertexts re-encrypted under it" } dd { (words::count(key.answered)) }
             }
         } @else { p { "There is no inference key." } }
-        (jobs::table(console.study(), asked.take(jobs::MOST)))
+        (jobs::table(known.coordinator.study(), asked.take(jobs::MOST)))
     })
 }
 

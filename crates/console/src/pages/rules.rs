@@ -44,8 +44,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
         Ok(approvals) => approvals,
         Err(error) => return page.around(&html! { p.note.bad role="alert" { (error) } }),
     };
-    let site =
-        Site { console: &console, known: &known, policy: &policy, approvals: &approvals, word: &word.0 };
+    let site = Site { known: &known, policy: &policy, approvals: &approvals, word: &word.0 };
     page.around(&html! {
         p { "They stand in " code { "local/policy.toml" } " of this kit. Neither the coordinator nor an administrator sees or changes them." }
         (rules(&policy))
@@ -63,6 +62,9 @@ fn rules(policy: &Policy) -> Markup {
     html! {
         dl {
             dt { "Fewest contributions in a sum that we help to open" } dd { (policy.minimum_cohort) }
+            @if let Some(least) = policy.minimum_difference {
+                dt { "Sites that two sums of one kind have to differ in" } dd { "none, or at least " (least) }
+            }
             dt { "Kinds of jobs that we take part in" } dd { (kinds.join(", ")) }
             dt { "Most ciphertexts that we help to open" } dd { (words::count(policy.maximum_decryptions)) }
             dt { "Most rounds of one job" } dd { (words::count(policy.maximum_rounds)) }
@@ -77,7 +79,6 @@ fn rules(policy: &Policy) -> Markup {
 
 /// What the page is made from.
 struct Site<'a> {
-    console: &'a Console,
     known: &'a Known,
     policy: &'a Policy,
     approvals: &'a Approvals,
@@ -105,7 +106,7 @@ impl Site<'_> {
     }
 
     fn row(&self, view: &JobView) -> Markup {
-        let study = self.console.study();
+        let study = self.known.coordinator.study();
         let spec = self.known.coordinator.spec(view.id);
         let sizes = spec.and_then(|spec| Sizes::of(study, spec).ok());
         let judged = spec.zip(sizes.as_ref()).map(|(spec, sizes)| self.policy.allows(study, spec, sizes, 0));

@@ -12,6 +12,7 @@ use super::frame::{Page, Place, alone, link_of, mark, part};
 use super::{Console, jobs, words};
 use crate::door::Word;
 use crate::live::{Known, Link};
+use blindscope_federation::Study;
 use blindscope_node::SiteView;
 
 /// How long a part is waited for.
@@ -35,7 +36,7 @@ pub(super) async fn page(State(console): State<Arc<Console>>, Extension(word): E
         word: &word.0,
         live: true,
     };
-    page.around(&html! { (changing(&console, &known)) (terms(&console)) })
+    page.around(&html! { (changing(&console, &known)) (terms(known.coordinator.study())) })
 }
 
 /// Its part that changes.
@@ -60,7 +61,7 @@ fn changing(console: &Console, known: &Known) -> Markup {
         h2 { "Sites" }
         (sites(known))
         h2 { "Open jobs" }
-        (jobs::table(console.study(), views.iter().rev().filter(|view| !view.is_over())))
+        (jobs::table(now.study(), views.iter().rev().filter(|view| !view.is_over())))
     };
     part("/live/study", known.version, &contents)
 }
@@ -118,8 +119,7 @@ fn clock(ahead_ms: i64) -> String {
     }
 }
 
-fn terms(console: &Console) -> Markup {
-    let study = console.study();
+fn terms(study: &Study) -> Markup {
     let literal = study.literal();
     html! {
         h2 { "What everybody agreed on" }
@@ -127,7 +127,7 @@ fn terms(console: &Console) -> Markup {
             dt { "Digest of the study" } dd { code { (study.digest()) } }
             dt { "Classes" } dd { (literal.classes.join(", ")) }
             dt { "Backbone" } dd { code { (literal.backbone) } " of width " (literal.width) }
-            dt { "Shares that decrypt" } dd { (literal.threshold) " of " (literal.sites.len()) " sites" }
+            dt { "Shares that decrypt" } dd { (literal.threshold) " of " (study.members().len()) " sites" }
             dt { "Fewest contributions in a sum that is opened" } dd { (literal.minimum_cohort) }
             dt { "Sites that may collude and still learn nothing of another" } dd { (literal.colluders()) }
             dt { "Openings of a round before it fails" } dd { (literal.attempts) }

@@ -9,13 +9,13 @@ use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::sums::summable;
 use crate::{
-    Answer, Blob, Cause, Event, Grounds, JobId, JobSpec, Missing, Phase, Record, SettledProof, SettledRound,
-    SignedHeader, SiteId, Step,
+    Answer, Cause, Event, Grounds, JobId, Missing, Phase, Record, SettledProof, SettledRound, SignedHeader,
+    SiteId, Step, VoidRound,
 };
 use blindscope_wire::Digest;
 
 /// Rounds that are void, with the declarations, and rounds of a known set.
-type Told = (Vec<(JobSpec, u64, Blob)>, Vec<SettledRound>);
+type Told = (Vec<VoidRound>, Vec<SettledRound>);
 
 impl Coordinator {
     /// Rounds of the input that a job's round at work starts from.
@@ -50,14 +50,12 @@ impl Coordinator {
     pub(super) fn told(&self, job: &Progress, site: SiteId) -> Told {
         let (mut voids, mut settled) = (Vec::new(), Vec::new());
         for past in self.earlier(job).iter().flat_map(|earlier| earlier.untold(site)) {
-            let (id, round) = past.at;
+            let ((id, round), version) = (past.at, past.version);
             let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone()) else { continue };
             match (past.void, &past.settled) {
-                // Void rounds of an earlier roster are not shown: their values stay bound, as those of rounds that are not void.
-                (Some(_), _) if past.version != self.study.version() => {}
-                (Some(declared), _) => voids.push((spec, round, declared)),
+                (Some(declared), _) => voids.push(VoidRound { spec, round, version, declared }),
                 (None, Some((_, proof))) => {
-                    settled.push(SettledRound { spec, round, version: past.version, proof: *proof });
+                    settled.push(SettledRound { spec, round, version, proof: *proof });
                 }
                 (None, None) => {}
             }

@@ -20,12 +20,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::{
-    Blob, Body, Change, Circuit, Error, Event, JobId, JobSpec, Line, Output, Proposal, Record, Refusal,
-    Result, SignedChange, SignedHeader, Signer, SiteId, Sizes, Step, Study, Word,
+    Blob, Body, Change, Circuit, Error, Event, JobId, JobSpec, Line, Output, Record, Refusal, Result,
+    SignedChange, SignedHeader, Signer, SiteId, Sizes, Step, Study, Word,
 };
 use blindscope_wire::Digest;
 use earlier::Earlier;
 use progress::Progress;
+use roster::OnItsWay;
 
 pub use answer::Admission;
 pub use view::{JobStatus, JobView, StepView};
@@ -59,7 +60,7 @@ pub struct Coordinator {
     /// Ciphertexts that openings were begun for.
     opened: u64,
     /// A change of the roster on its way.
-    proposal: Option<Arc<Proposal>>,
+    proposal: Option<Arc<OnItsWay>>,
     /// Every change so far, oldest first.
     changes: Arc<Vec<SignedChange>>,
 }
@@ -321,7 +322,7 @@ impl Decision {
         signer: &dyn Signer,
     ) -> std::result::Result<(), Refusal> {
         self.next.admit_change(change)?;
-        if self.next.proposal.as_ref().is_none_or(|p| p.change != *change) {
+        if !self.next.is_on_its_way(change) {
             self.record(Event::Proposed { change: change.clone() }, now_ms, signer);
         }
         Ok(())

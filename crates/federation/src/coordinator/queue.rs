@@ -143,6 +143,11 @@ impl Coordinator {
         self.waiting().filter(|job| job.is_question() == (kind == JobKind::Question)).count()
     }
 
+    /// Questions of a line that are not answered yet: those that wait and those at work.
+    pub fn questions_of(&self, line: Line) -> usize {
+        self.running().chain(self.waiting()).filter(|job| job.line == Some(line)).count()
+    }
+
     /// Jobs that wait, oldest first.
     fn waiting(&self) -> impl Iterator<Item = &Progress> + Clone {
         self.waiting.iter().filter_map(|id| self.jobs.get(id)).map(AsRef::as_ref)

@@ -1,13 +1,53 @@
 //! Changes of the roster on their way: proposed by an administrator, approved by people at the sites, signed by the sites between two
 //! jobs. The coordinator decides nothing of it: every word is a site's, and the next version follows from their signatures.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Coordinator;
+use crate::sums::Epoch;
 use crate::{Change, Error, Event, Proposal, Refusal, RosterView, Says, SignedChange, SiteId, Word};
+use blindscope_wire::Digest;
 
 /// Bytes of changes that are shown at a time.
 const SHOWN: usize = 768 << 10;
+/// Words of people that are taken of one site on one change: each is a record for good, and nobody changes their mind more often.
+const MOST_WORDS: u32 = 16;
+
+/// A change on its way, the version that it makes, and how often each site has said something of it.
+#[derive(Debug, Clone)]
+pub(super) struct OnItsWay {
+    shown: Proposal,
+    next: Epoch,
+    said: BTreeMap<SiteId, u32>,
+}
+
+impl OnItsWay {
+    fn new(change: &Change, old: &Epoch) -> crate::Result<Self> {
+        let next = change.next(old)?;
+        Ok(Self { shown: Proposal::new(change.clone()), next, said: BTreeMap::new() })
+    }
+
+    fn take(&mut self, word: &Word) {
+        if word.says != Says::Sign {
+            *self.said.entry(word.site).or_default() += 1;
+        }
+        self.shown.take(word.clone());
+    }
+
+    /// Judges a word of people, once it is known whose it is; whether it was said before, too.
+    fn admit(&self, word: &Word, approved: bool) -> Result<bool, Refusal> {
+        if self.shown.said(word.site) == Some(word.says) {
+            return Ok(true);
+        }
+        // Sites may have signed on the strength of what was approved.
+        if approved && word.says == Says::Refuse {
+            return Err(Refusal::ChangeApproved);
+        }
+        let said = self.said.get(&word.site).copied().unwrap_or(0);
+        if said < MOST_WORDS { Ok(false) } else { Err(Refusal::ManyWords { most: u64::from(MOST_WORDS) }) }
+    }
+}
 
 fn refuse(error: &Error) -> Refusal {
     Refusal::Change { reason: error.to_string() }
@@ -18,10 +58,15 @@ impl Coordinator {
     pub(crate) fn admit_change(&self, change: &Change) -> Result<(), Refusal> {
         let next = self.study.epoch().and_then(|old| change.next(&old));
         next.and_then(|next| self.study.check_next(&next)).map_err(|e| refuse(&e))?;
-        if self.is_approved() && self.proposal.as_ref().is_some_and(|p| p.change != *change) {
+        if self.is_approved() && !self.is_on_its_way(change) {
             return Err(Refusal::ChangeApproved);
         }
         Ok(())
+    }
+
+    /// Whether it is this change that is on its way.
+    pub(super) fn is_on_its_way(&self, change: &Change) -> bool {
+        self.proposal.as_ref().is_some_and(|p| p.shown.change == *change)
     }
 
     /// Judges whether the change on its way may be withdrawn.
@@ -36,33 +81,28 @@ impl Coordinator {
     /// Judges a word on the change on its way; whether it was said before, too.
     pub(crate) fn admit_word(&self, word: &Word) -> Result<bool, Refusal> {
         let proposal = self.proposal.as_ref().ok_or(Refusal::NoChange)?;
-        let old = self.study.epoch().map_err(|e| refuse(&e))?;
-        let next = proposal.change.next(&old).map_err(|e| refuse(&e))?;
-        let site = word.site;
-        if old.member(site).is_none() {
-            return Err(Refusal::ForeignSite { site, sites: self.study.members().len() as u32 });
-        }
+        let (site, next) = (word.site, &proposal.next);
         if word.next != next.digest() {
             return Err(Refusal::OtherChange { expected: next.digest(), found: word.next });
         }
-        if !word.is_of(&old, &next) {
+        let old = self.study.epoch().map_err(|e| refuse(&e))?;
+        if old.member(site).is_none() {
+            return Err(Refusal::ForeignSite { site, sites: self.study.members().len() as u32 });
+        }
+        if !word.is_of(&old, next) {
             return Err(Refusal::Signature { site });
         }
         if word.says == Says::Sign {
-            let ready = self.asks_to_sign() || proposal.has_signed(site);
-            return if ready { Ok(proposal.has_signed(site)) } else { Err(Refusal::NotSigning) };
+            let signed = proposal.shown.has_signed(site);
+            return if signed || self.asks_to_sign() { Ok(signed) } else { Err(Refusal::NotSigning) };
         }
-        if proposal.said(site) == Some(word.says) {
-            return Ok(true);
-        }
-        // Sites may have signed on the strength of what was approved.
-        if self.is_approved() && word.says == Says::Refuse { Err(Refusal::ChangeApproved) } else { Ok(false) }
+        proposal.admit(word, self.is_approved())
     }
 
     /// Whether a quorum approves the change on its way: it is carried out, and no job is taken before. Each word was held against its
     /// signature when it was folded in.
     pub fn is_approved(&self) -> bool {
-        self.proposal.as_ref().is_some_and(|p| p.approvals() >= self.study.agreement())
+        self.proposal.as_ref().is_some_and(|p| p.shown.approvals() >= self.study.agreement())
     }
 
     /// Whether sites are asked to sign the change: rounds that began end under the roster that they began under.
@@ -73,10 +113,10 @@ impl Coordinator {
     /// The change, if a quorum has signed it and no job stands in its way.
     pub(crate) fn changes(&self) -> Option<Event> {
         let proposal = self.proposal.as_ref().filter(|_| self.is_idle())?;
-        if (proposal.signatures.len() as u32) < self.study.agreement() {
+        if (proposal.shown.signatures.len() as u32) < self.study.agreement() {
             return None;
         }
-        let next = proposal.change.next(&self.study.epoch().ok()?).ok()?;
+        let next = &proposal.next;
         Some(Event::Changed { version: next.literal().version, roster: next.digest() })
     }
 
@@ -94,7 +134,7 @@ impl Coordinator {
             version,
             roster: roster.unwrap_or_else(|_| self.study.digest()),
             changes: later.unwrap_or_default().iter().take_while(fits).cloned().collect(),
-            proposal: self.proposal.as_deref().cloned(),
+            proposal: self.proposal.as_ref().map(|p| p.shown.clone()),
             signing: self.asks_to_sign(),
         }
     }
@@ -104,11 +144,19 @@ impl Coordinator {
         &self.changes
     }
 
-    /// Whether a site has something to see to: a change that it has not said a word on, or has to sign.
-    pub fn awaits_word(&self, site: SiteId) -> bool {
+    /// Whether a site has something to see to: a change that it has not said a word on, or has to sign. `seen` is the version that it has
+    /// looked at already and has nothing more to say on now.
+    pub fn awaits_word(&self, site: SiteId, seen: Option<&Digest>) -> bool {
         let Some(proposal) = &self.proposal else { return false };
-        self.study.place(site).is_some()
-            && (proposal.said(site).is_none() || (self.asks_to_sign() && !proposal.has_signed(site)))
+        if self.study.place(site).is_none() || seen == Some(&proposal.next.digest()) {
+            return false;
+        }
+        match proposal.shown.said(site) {
+            None => true,
+            // Who refuses is asked for no signature.
+            Some(Says::Refuse) => false,
+            Some(_) => self.asks_to_sign() && !proposal.shown.has_signed(site),
+        }
     }
 
     /// Folds in what happens to the roster.
@@ -117,8 +165,9 @@ impl Coordinator {
             Event::Proposed { change } => {
                 self.admit_change(change)
                     .map_err(|_| "the change does not follow from the roster in force")?;
-                if self.proposal.as_ref().is_none_or(|p| p.change != *change) {
-                    self.proposal = Some(Arc::new(Proposal::new(change.clone())));
+                if !self.is_on_its_way(change) {
+                    let new = self.study.epoch().and_then(|old| OnItsWay::new(change, &old));
+                    self.proposal = Some(Arc::new(new.map_err(|_: Error| "the change does not follow")?));
                 }
             }
             Event::Withdrawn => {
@@ -128,8 +177,7 @@ impl Coordinator {
             Event::Said { word } => {
                 let fresh = self.admit_word(word).is_ok_and(|known| !known);
                 let proposal = self.proposal.as_mut().filter(|_| fresh);
-                Arc::make_mut(proposal.ok_or("the word is on no change that is on its way")?)
-                    .take(word.clone());
+                Arc::make_mut(proposal.ok_or("the word is on no change that is on its way")?).take(word);
             }
             Event::Changed { version, roster } => self.change(*version, roster)?,
             _ => {}
@@ -139,7 +187,7 @@ impl Coordinator {
 
     /// The next version stands. What was of the one before alone goes with it: pair keys, and the inference key, of which its sites
     /// hold the shares.
-    fn change(&mut self, version: u64, roster: &blindscope_wire::Digest) -> Result<(), &'static str> {
+    fn change(&mut self, version: u64, roster: &Digest) -> Result<(), &'static str> {
         let expected = Event::Changed { version, roster: *roster };
         let proposal = self.proposal.clone().ok_or("no change is on its way")?;
         if self.changes() != Some(expected) {
@@ -147,7 +195,7 @@ impl Coordinator {
                 "the roster's next version is not signed by a quorum of the one before, or a job stands in its way",
             );
         }
-        let signed = proposal.signed();
+        let signed = proposal.shown.signed();
         self.study = self.study.succeeded(&signed).map_err(|_: Error| "the change does not follow")?;
         Arc::make_mut(&mut self.changes).push(signed);
         self.proposal = None;

@@ -27,6 +27,8 @@ pub struct SiteTools<'a> {
     pub sums: &'a SumSite,
     /// Fewest contributions of a sum that the site's policy allows.
     pub minimum_cohort: u32,
+    /// In how many sites the set of a sum differs at least from that of an earlier one of its kind ([`crate::Site::minimum_difference`]).
+    pub minimum_difference: u32,
     /// Signs what the site says in sums.
     pub signer: &'a dyn Signer,
 }

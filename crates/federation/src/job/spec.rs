@@ -134,13 +134,12 @@ impl JobSpec {
             if fine { Ok(()) } else { Err(refused(field, found, expected)) }
         };
         require(is_name(&spec.name), "name", spec.name.clone(), "1 to 64 of a-z, 0-9, -, _ and .")?;
-        let most = if spec.kind.has_rounds() { MAX_ROUNDS } else { 1 };
-        require(
-            (1..=most).contains(&spec.rounds),
-            "rounds",
-            spec.rounds.to_string(),
-            "1 to 100000 for sum, auto, fedavg and update, otherwise 1",
-        )?;
+        let (most, expected) = if spec.kind.has_rounds() {
+            (MAX_ROUNDS, "1 to 100000")
+        } else {
+            (1, "1: jobs of this kind have one round")
+        };
+        require((1..=most).contains(&spec.rounds), "rounds", spec.rounds.to_string(), expected)?;
         let version = spec.data_version.as_deref();
         let found = version.unwrap_or_default().to_owned();
         require(version.is_none_or(is_name), "data_version", found, "1 to 64 of a-z, 0-9, -, _ and .")?;
@@ -166,6 +165,15 @@ impl JobSpec {
         let mut h = Hasher::new("blindscope/federation/sum-input/v1");
         h.absorb(self.runs().name().as_bytes()).absorb(self.settings.to_string().as_bytes());
         h.absorb(self.data_version.as_deref().unwrap_or_default().as_bytes());
+        h.absorb(&start.map_or_else(|| Blob::of(&[]).digest, |blob| blob.digest).0);
+        h.finish()
+    }
+
+    /// What kind of sum a round is that starts from `start`, whatever its settings: two of these over nearly the same sites may tell what
+    /// the others contributed, even where no integer is the same.
+    pub fn about(&self, start: Option<&Blob>) -> Digest {
+        let mut h = Hasher::new("blindscope/federation/sum-about/v1");
+        h.absorb(self.runs().name().as_bytes());
         h.absorb(&start.map_or_else(|| Blob::of(&[]).digest, |blob| blob.digest).0);
         h.finish()
     }

@@ -30,14 +30,14 @@ pub struct Change {
 }
 
 impl Change {
-    /// Most bytes of one: some 80 sites join at a time.
-    pub const MAX_LEN: usize = 256 << 10;
+    /// Most bytes of one, which has to fit into a call: some 20 sites join at a time.
+    pub const MAX_LEN: usize = 60 << 10;
 
     /// The version that follows from it.
     ///
     /// # Errors
     /// [`SumRefusal::Successor`] for a change of another study or version, of a site that is not there or named twice, for one that changes
-    /// nothing, gives a number, a name or a key a second time, or is too long; [`SumRefusal::Roster`] and [`crate::Error::Aggregate`] where
+    /// nothing (of a site: keys that it has already), gives a number, a name or a key a second time, or is too long; [`SumRefusal::Roster`] and [`crate::Error::Aggregate`] where
     /// the study's cohort, threshold and colluding sites do not fit the sites that would be there.
     pub fn next(&self, old: &Epoch) -> Result<Epoch> {
         let refuse = |reason| Err(SumRefusal::Successor { reason }.into());
@@ -58,6 +58,9 @@ impl Change {
         named.sort_unstable();
         if named.windows(2).any(|w| w.first() == w.last()) {
             return refuse("the change names a site twice");
+        }
+        if self.replaces.iter().any(|new| old.member(new.site) == Some(new)) {
+            return refuse("a site gets the keys that it has already; let it make new ones");
         }
         let literal = self.literal(old)?;
         let named = |entry: &SiteEntry| literal.members.iter().filter(|m| m.entry.name == entry.name).count();

@@ -47,6 +47,25 @@ impl Proposal {
         all.sort_by_key(|w| w.site);
     }
 
+    /// The same with those words alone that members of the old version have said of this change, and of each the first that is shown:
+    /// what a coordinator shows may be anything.
+    ///
+    /// # Errors
+    /// As [`Change::next`].
+    pub fn verified(&self, old: &Epoch) -> Result<Self> {
+        let next = self.change.next(old)?;
+        let mut verified = Self::new(self.change.clone());
+        let (words, signatures) = (&mut verified.words, &mut verified.signatures);
+        for (shown, kept, signs) in [(&self.words, words, false), (&self.signatures, signatures, true)] {
+            for word in shown.iter().filter(|w| (w.says == Says::Sign) == signs) {
+                if kept.iter().all(|k| k.site != word.site) && word.is_of(old, &next) {
+                    kept.push(word.clone());
+                }
+            }
+        }
+        Ok(verified)
+    }
+
     /// Whether a quorum of the old version's sites approves, by words that are theirs: each site counts once.
     ///
     /// # Errors

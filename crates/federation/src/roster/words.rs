@@ -2,20 +2,11 @@
 
 use super::{Change, Proposal, Says};
 use crate::sums::Epoch;
-use crate::{Event, Result, SiteEntry, Study};
-use blindscope_wire::{Digest, Hasher};
+use crate::{Event, Result, SiteEntry, SiteId, Study, in_groups};
 
-/// What two people compare of a site's keys: 64 bits, in four groups of four hexadecimal digits.
+/// What two people compare of a site's name and keys, as `cert request` shows it.
 fn keys(entry: &SiteEntry) -> String {
-    let mut h = Hasher::new("blindscope/roster/keys/v1");
-    let digest = h.absorb(&entry.identity.0).absorb(&entry.sealing.0).finish();
-    fingerprint(&digest)
-}
-
-fn fingerprint(digest: &Digest) -> String {
-    let text = digest.to_string();
-    let groups: Vec<&str> = (0..4).filter_map(|i| text.get(4 * i..4 * i + 4)).collect();
-    groups.join("-")
+    in_groups(&entry.digest())
 }
 
 impl Change {
@@ -45,10 +36,10 @@ impl Event {
                     Says::Refuse => "refuses",
                     Says::Sign => "signs",
                 };
-                format!("{} {said} roster {}", study.name_of(word.site), fingerprint(&word.next))
+                format!("{} {said} roster {}", study.name_of(word.site), in_groups(&word.next))
             }
             Self::Changed { version, roster } => {
-                format!("roster {version} stands from here on: {}", fingerprint(roster))
+                format!("roster {version} stands from here on: {}", in_groups(roster))
             }
             _ => return None,
         })
@@ -70,8 +61,25 @@ fn rules(epoch: &Epoch) -> String {
     )
 }
 
+impl Change {
+    /// Whose contribution two sums show, the last before the change and the first after it over the same data.
+    fn shows(&self, study: &Study) -> Option<String> {
+        let leaves = self.leaves.iter().map(|site| study.name_of(*site));
+        let names: Vec<String> = self.joins.iter().map(|entry| entry.name.clone()).chain(leaves).collect();
+        let whose = match &names[..] {
+            [] => return None,
+            [one] => format!("what {one} alone contributes; let several join or leave at once, or add noise"),
+            several => format!("what {} contribute together", several.join(" and ")),
+        };
+        Some(format!(
+            "beside the last sum before it, the first sum of the same data after this change shows, but for what changed elsewhere, {whose}"
+        ))
+    }
+}
+
 impl Proposal {
-    /// The change in words, then who has said what of it and how many it takes.
+    /// The change in words, what it lets be seen, then who has said what of it and how many it takes. Show people words that were
+    /// [verified](Self::verified).
     ///
     /// # Errors
     /// As [`Change::next`].
@@ -79,26 +87,40 @@ impl Proposal {
         let (old, mut said) = (study.epoch()?, self.change.in_words(study));
         let next = self.change.next(&old)?;
         said.push(rules(&next));
-        for member in &old.literal().members {
-            let word = match (self.has_signed(member.site), self.said(member.site)) {
-                (true, _) => "has signed",
-                (false, Some(Says::Refuse)) => "refuses",
-                (false, Some(_)) => "approves",
-                (false, None) => "has said nothing",
-            };
-            said.push(format!("{} {word}", member.entry.name));
-        }
-        let digest = next.digest();
+        said.extend(self.change.shows(study));
+        let members = &old.literal().members;
+        let word = |m: &crate::sums::Member| format!("{} {}", m.entry.name, self.stand(m.site, &old));
+        said.extend(members.iter().map(word));
+        let (quorum, all) = (old.succession_quorum(), members.len());
         said.push(format!(
-            "{} of {} sites have to approve and sign; its digest is {digest}",
-            old.succession_quorum(),
-            old.literal().members.len()
+            "{quorum} of {all} sites have to approve and sign; its digest is {}",
+            next.digest()
         ));
         Ok(said)
+    }
+
+    /// How a site stands to the change.
+    fn stand(&self, site: SiteId, old: &Epoch) -> &'static str {
+        let waits = self.approvals() >= old.succession_quorum();
+        match (self.has_signed(site), self.said(site)) {
+            (true, _) => "has signed",
+            (false, Some(Says::Refuse)) => "refuses",
+            (false, Some(_)) if waits => "approves, has not signed",
+            (false, Some(_)) => "approves",
+            (false, None) => "has said nothing",
+        }
     }
 }
 
 impl Study {
+    /// Name and digest of the study, number and digest of the roster in force: what a site that joins compares with one that is there.
+    pub fn digests_in_words(&self) -> String {
+        let study = format!("{} {}", self.literal().name, in_groups(&self.digest()));
+        let roster =
+            self.epoch().map(|epoch| format!(", roster {} {}", self.version(), in_groups(&epoch.digest())));
+        study + &roster.unwrap_or_default()
+    }
+
     /// The roster in force, in words: its sites with what people compare of their keys, and its rules.
     ///
     /// # Errors
@@ -112,6 +134,7 @@ impl Study {
             format!("{}: {} {left}", f.site, f.name)
         }));
         said.push(rules(&epoch));
+        said.push(format!("digest of the roster {}", in_groups(&epoch.digest())));
         Ok(said)
     }
 }

@@ -338,6 +338,11 @@ impl Site {
         self.policy.minimum_cohort
     }
 
+    /// In how many sites its policy wants sets of sums of one kind to differ, unless they are the same; zero where any will do.
+    pub fn minimum_difference(&self) -> u32 {
+        self.policy.minimum_difference.unwrap_or(0)
+    }
+
     /// This site's number.
     pub fn me(&self) -> SiteId {
         self.me

@@ -23,7 +23,7 @@ impl Site {
     /// What people here say of a change: a word that binds nobody.
     ///
     /// # Errors
-    /// As [`Change::next`], where they approve.
+    /// As [`Change::next`].
     pub fn word(&self, change: &Change, approve: bool, signer: &dyn Signer) -> Result<Word> {
         let old = self.study.epoch()?;
         let says = if approve { Says::Approve } else { Says::Refuse };
@@ -31,13 +31,13 @@ impl Site {
     }
 
     /// Judges whether this site signs a change: a quorum has approved it, and it has signed no other. The mark is on the disk before
-    /// the signature exists ([`Self::sign`]).
+    /// the signature exists ([`Self::sign`]); nothing where it is there already.
     ///
     /// Ask with no task in hand, and begin none before the mark is applied: what was judged before it knows nothing of it.
     ///
     /// # Errors
     /// [`SumRefusal::Successor`] where too few approve; as [`Change::next`] and [`crate::sums::SumSite::judge_successor`].
-    pub fn judge_change(&self, proposal: &Proposal) -> Result<Mark> {
+    pub fn judge_change(&self, proposal: &Proposal) -> Result<Option<Mark>> {
         let old = self.study.epoch()?;
         let next = proposal.change.next(&old)?;
         self.study.check_next(&next)?;
@@ -46,7 +46,9 @@ impl Site {
                 "too few sites approve the change for this one to bind itself to it; wait for their words";
             return Err(SumRefusal::Successor { reason }.into());
         }
-        Ok(Mark::Sum { mark: self.in_sums.judge_successor(&old, &next)?, openings: 0 })
+        let mark = self.in_sums.judge_successor(&old, &next)?;
+        let known = self.in_sums.successor_of(old.literal().version).is_some();
+        Ok((!known).then_some(Mark::Sum { mark, openings: 0 }))
     }
 
     /// The signature on a change whose mark is stored.

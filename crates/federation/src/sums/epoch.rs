@@ -3,7 +3,8 @@
 //! The next version is signed by a quorum of the *old* one, and an honest site signs one successor of a version, ever, and
 //! nothing new under the old one after it.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -80,7 +81,22 @@ pub struct EpochLiteral {
 
 /// A version of the roster that holds together. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Epoch(Arc<(EpochLiteral, Digest)>);
+pub struct Epoch(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    literal: EpochLiteral,
+    digest: Digest,
+    /// Plans that were asked for last: the steps of a round ask for one again and again, and choosing a ring takes time.
+    plans: Mutex<VecDeque<Plan>>,
+    /// Signatures that were right, by a digest of signer, message and signature: each stands in several messages of a round.
+    right: Mutex<VecDeque<Digest>>,
+}
+
+/// Plans that are kept.
+const PLANS: usize = 8;
+/// Signatures that are kept: a round of a hundred sites has as many headers and agreements.
+const RIGHT: usize = 256;
 
 /// Most bytes of a roster's document: a thousand sites with keys of 2.6 KB of text.
 const MAX_LEN: usize = 4 << 20;
@@ -125,14 +141,15 @@ impl Epoch {
             );
         }
         let digest = message::digest("blindscope/sums/roster/v1", &literal);
-        let epoch = Self(Arc::new((literal, digest)));
+        let epoch =
+            Self(Arc::new(Inner { literal, digest, plans: Mutex::default(), right: Mutex::default() }));
         epoch.plan(1, 1)?;
         Ok(epoch)
     }
 
     /// The document as bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
-        message::to_text(&self.0.0).into_bytes()
+        message::to_text(&self.0.literal).into_bytes()
     }
 
     /// The roster of these bytes.
@@ -145,12 +162,12 @@ impl Epoch {
 
     /// What it was made from.
     pub fn literal(&self) -> &EpochLiteral {
-        &self.0.0
+        &self.0.literal
     }
 
     /// What tells this version from any other.
     pub fn digest(&self) -> Digest {
-        self.0.1
+        self.0.digest
     }
 
     /// A member by its number.
@@ -180,7 +197,36 @@ impl Epoch {
             colluding_holders: l.colluding_holders,
             coins: l.coins,
         };
-        Ok(Plan::new(literal)?)
+        let mut plans = self.0.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = plans.iter().find(|plan| *plan.literal() == literal) {
+            return Ok(known.clone());
+        }
+        let plan = Plan::new(literal)?;
+        if plans.len() >= PLANS {
+            plans.pop_front();
+        }
+        plans.push_back(plan.clone());
+        Ok(plan)
+    }
+
+    /// Whether a member signed this digest. What was found right a moment ago is not computed again.
+    pub(super) fn verifies(&self, member: &Member, digest: &Digest, signature: &Signature) -> bool {
+        let identity = &member.entry.identity;
+        let mut h = Hasher::new("blindscope/sums/right/v1");
+        let name = h.absorb(&identity.0).absorb(&digest.0).absorb(&signature.0).finish();
+        let right = || self.0.right.lock().unwrap_or_else(PoisonError::into_inner);
+        if right().contains(&name) {
+            return true;
+        }
+        if !identity.verifies(digest, signature) {
+            return false;
+        }
+        let mut right = right();
+        if right.len() >= RIGHT {
+            right.pop_front();
+        }
+        right.push_back(name);
+        true
     }
 
     /// Whether a site's signature counts for agreement: every member's, or a committee's holders' alone.
@@ -252,7 +298,7 @@ impl Succession {
 pub(crate) fn follows(old: &Epoch, new: &Epoch) -> std::result::Result<(), SumRefusal> {
     let (o, n) = (old.literal(), new.literal());
     let refuse = |reason| Err(SumRefusal::Successor { reason });
-    if n.study != o.study || n.version != o.version + 1 {
+    if n.study != o.study || o.version.checked_add(1) != Some(n.version) {
         return refuse("it is not the next version of this study's roster");
     }
     let weaker = n.minimum_cohort < o.minimum_cohort

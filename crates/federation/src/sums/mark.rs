@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{JobId, SiteId};
+use super::naming::NamingSecret;
+use crate::{JobId, PublicIdentity, SiteId};
 use blindscope_wire::Digest;
 
 fn nothing() -> Digest {
@@ -17,6 +18,11 @@ fn is_nothing(digest: &Digest) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SumMark {
+    /// What integers are named with from now on, under whichever keys. Stored with the first upload.
+    Naming {
+        /// The site's own.
+        secret: NamingSecret,
+    },
     /// An upload is about to be sent: a job's round has one, ever.
     Uploaded {
         /// `ρ`
@@ -35,6 +41,9 @@ pub enum SumMark {
         /// Names the integers themselves, whatever the job calls them; zeros in marks of older releases.
         #[serde(with = "crate::text", default = "nothing", skip_serializing_if = "is_nothing")]
         values: Digest,
+        /// The name that older releases gave them, at a site that has such names; else zeros.
+        #[serde(with = "crate::text", default = "nothing", skip_serializing_if = "is_nothing")]
+        former: Digest,
     },
     /// A set is about to be signed.
     Agreed {
@@ -50,6 +59,9 @@ pub enum SumMark {
         /// Its sites; none in marks of older releases.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         sites: Vec<SiteId>,
+        /// What kind of sum it is, from which start; zeros in marks of older releases.
+        #[serde(with = "crate::text", default = "nothing", skip_serializing_if = "is_nothing")]
+        about: Digest,
     },
     /// Parts are about to be opened.
     Opened {
@@ -83,11 +95,14 @@ pub enum SumMark {
         #[serde(with = "crate::text")]
         round: Digest,
     },
-    /// A second copy of this site was seen: it takes part in nothing any more.
+    /// A second copy of this site was seen: under the keys that both have it takes part in nothing any more.
     Copied {
         /// `ρ`
         #[serde(with = "crate::text")]
         round: Digest,
+        /// The identity that the site had in that round; in marks of older releases nothing, which stops it under any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        identity: Option<PublicIdentity>,
     },
     /// The next version of the roster is about to be signed, and nothing new under the one before.
     Successor {

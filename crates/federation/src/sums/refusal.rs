@@ -78,6 +78,17 @@ pub enum SumRefusal {
         /// Fewest.
         least: u64,
     },
+    /// A set that is nearly the one of an earlier sum of this kind.
+    #[error(
+        "agree: the set differs from that of an earlier sum of this kind in {found} sites, whom the difference of the two would tell; this \
+         site's policy wants none or {least}"
+    )]
+    NearCohort {
+        /// Sites in one of them alone.
+        found: u32,
+        /// Fewest.
+        least: u32,
+    },
     /// A header in this site's name that it does not know: a second copy of the site is at work.
     #[error(
         "commitment: an upload in this site's name is not in its marks: a second copy of it is at work. It stops for good; \

@@ -3,6 +3,7 @@
 use super::{Epoch, PAIRING_LEN, SignedUpload, pairing_len};
 use crate::{Blob, JobId, Result, SiteId};
 use blindscope_aggregate::one_round::{Plan, RoundId, SEAL_OVERHEAD};
+use blindscope_ckks::Arithmetic;
 use blindscope_wire::{Digest, Hasher};
 
 /// A round. Cheap to clone.
@@ -34,6 +35,15 @@ impl SumRound {
             .finish();
         let id = plan.round(&context);
         Ok(Self { epoch: epoch.clone(), job, number, plan, id })
+    }
+
+    /// The same round, worked on with no faster path than `ceiling`: to measure paths.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn on(self, ceiling: Arithmetic) -> Result<Self> {
+        let plan = Plan::on(ceiling, *self.plan.literal())?;
+        Ok(Self { plan, ..self })
     }
 
     /// The same round, of a job that starts it from this: what it starts from is in its name, so that sites that were shown different

@@ -22,7 +22,7 @@ pub(super) fn verify(
     let Some(member) = epoch.member(site) else {
         return Err(SumRefusal::Stranger { what, site, role: "member" });
     };
-    if member.entry.identity.verifies(&digest(domain, bytes), signature) {
+    if epoch.verifies(member, &digest(domain, bytes), signature) {
         Ok(())
     } else {
         Err(SumRefusal::Signature { what, site })

@@ -2,7 +2,7 @@
 //!
 //! | before | stored |
 //! | --- | --- |
-//! | an upload | its header's digest and its input |
+//! | an upload | its header's digest, its input, what its integers are called here |
 //! | a signature on a set | set, sum, evaluation |
 //! | an opening | set, sum, list of evaluations |
 //! | a declaration | the round is void |
@@ -12,36 +12,50 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::epoch::follows;
 use super::header::set_name;
+use super::naming::{NamingSecret, ValuesName};
 use super::{Agreed, Commitment, Epoch, SignedUpload, SumMark, SumRefusal, SumRound, Void};
-use crate::{JobId, Result, SiteId};
+use crate::{JobId, PublicIdentity, Result, SiteId};
 use blindscope_wire::Digest;
 
 /// A round that the site has uploaded in.
 #[derive(Debug, Clone, Copy)]
-struct Uploaded {
+pub(super) struct Uploaded {
     header: Digest,
     input: Digest,
     /// Zeros where it is not known.
-    values: Digest,
+    pub(super) values: ValuesName,
+}
+
+/// A set that the site has signed.
+#[derive(Debug, Clone)]
+pub(super) struct Signed {
+    pub(super) sites: Vec<SiteId>,
+    /// Zeros where it is not known.
+    about: Digest,
 }
 
 /// A site in sums.
 #[derive(Debug, Clone, Default)]
 pub struct SumSite {
-    uploads: BTreeMap<Digest, Uploaded>,
+    pub(super) uploads: BTreeMap<Digest, Uploaded>,
     steps: BTreeSet<(JobId, u64)>,
     agreed: BTreeMap<Digest, (Digest, [u8; 32])>,
-    /// The sites of sets that were signed here.
-    signed: BTreeMap<Digest, Vec<SiteId>>,
+    /// Sets that were signed here.
+    pub(super) signed: BTreeMap<Digest, Signed>,
     opened: BTreeMap<Digest, (Digest, Digest)>,
-    settled: BTreeMap<Digest, Vec<SiteId>>,
+    pub(super) settled: BTreeMap<Digest, Vec<SiteId>>,
     void: BTreeSet<Digest>,
-    voided: BTreeSet<Digest>,
+    pub(super) voided: BTreeSet<Digest>,
     successors: BTreeMap<u64, Digest>,
-    copied: bool,
+    /// What integers are named with; nothing before the first upload.
+    pub(super) naming: Option<NamingSecret>,
+    /// Whether some were named by the sealing key, as releases without naming secrets did.
+    pub(super) former_names: bool,
+    /// Keys of this site that a copy was seen of. Marks of older releases do not say which: they are of any.
+    copied: BTreeSet<Option<PublicIdentity>>,
 }
 
-type Judged<T> = std::result::Result<T, SumRefusal>;
+pub(super) type Judged<T> = std::result::Result<T, SumRefusal>;
 
 /// Inserts, unless something else is there.
 fn once<K: Ord, V: PartialEq>(map: &mut BTreeMap<K, V>, key: K, value: V) -> bool {
@@ -59,20 +73,22 @@ impl SumSite {
     pub fn apply(&mut self, mark: &SumMark) -> std::result::Result<(), &'static str> {
         let require = |fine, reason| if fine { Ok(()) } else { Err(reason) };
         match mark {
-            SumMark::Uploaded { round, job, number, header, input, values } => {
-                let new = !self.uploads.contains_key(round) && !self.steps.contains(&(*job, *number));
-                require(new, "the round has an upload already")?;
-                self.steps.insert((*job, *number));
-                self.uploads.insert(*round, Uploaded { header: *header, input: *input, values: *values });
-                Ok(())
+            SumMark::Naming { secret } => require(
+                self.naming.get_or_insert_with(|| secret.clone()) == secret,
+                "integers are named with another secret",
+            ),
+            SumMark::Uploaded { round, job, number, header, input, values, former } => {
+                let values = ValuesName { now: *values, former: *former };
+                let upload = Uploaded { header: *header, input: *input, values };
+                require(self.upload(*round, (*job, *number), upload), "the round has an upload already")
             }
-            SumMark::Agreed { round, commitment, evaluation, sites } => {
+            SumMark::Agreed { round, commitment, evaluation, sites, about } => {
                 require(
                     once(&mut self.agreed, *round, (*commitment, *evaluation)),
                     "another set of the round is signed",
                 )?;
                 if !sites.is_empty() {
-                    self.signed.insert(*round, sites.clone());
+                    self.signed.insert(*round, Signed { sites: sites.clone(), about: *about });
                 }
                 Ok(())
             }
@@ -95,14 +111,24 @@ impl SumSite {
                 self.voided.insert(*round);
                 Ok(())
             }
-            SumMark::Copied { .. } => {
-                self.copied = true;
+            SumMark::Copied { identity, .. } => {
+                self.copied.insert(*identity);
                 Ok(())
             }
             SumMark::Successor { version, next } => {
                 require(once(&mut self.successors, *version, *next), "another successor is signed")
             }
         }
+    }
+
+    /// Whether an upload is its round's first, and its job's round's.
+    fn upload(&mut self, round: Digest, step: (JobId, u64), upload: Uploaded) -> bool {
+        if self.uploads.contains_key(&round) || !self.steps.insert(step) {
+            return false;
+        }
+        self.former_names |= self.naming.is_none() && upload.values.now != Digest([0; 32]);
+        self.uploads.insert(round, upload);
+        true
     }
 
     /// The successor of a version that this site has signed.
@@ -129,11 +155,17 @@ impl SumSite {
         self.uploads.contains_key(&round.name())
     }
 
+    /// Refuses to go on under keys that a copy was seen of. A roster never takes keys a second time, so those of one that names them are
+    /// this site's still; under new keys, which the copy has not, it goes on.
+    fn not_copied(&self, epoch: &Epoch) -> Judged<()> {
+        let named = |key: &PublicIdentity| epoch.literal().members.iter().any(|m| m.entry.identity == *key);
+        let stops = self.copied.iter().any(|key| key.as_ref().is_none_or(named));
+        if stops { Err(SumRefusal::Stopped) } else { Ok(()) }
+    }
+
     /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
     fn new_under(&self, epoch: &Epoch) -> Judged<()> {
-        if self.copied {
-            return Err(SumRefusal::Stopped);
-        }
+        self.not_copied(epoch)?;
         if self.successors.contains_key(&epoch.literal().version) {
             return Err(SumRefusal::Successor {
                 reason: "the next version was signed here; this one begins nothing",
@@ -172,39 +204,6 @@ impl SumSite {
         own.map_or(Digest([0; 32]), |sites| set_name(sites))
     }
 
-    /// The set that integers are bound to which were summed before under another name: a coordinator may call the same data another
-    /// input, and leave a site out of it. Of an earlier round the set is known that a quorum was seen for or, while nothing else is,
-    /// the one that this site has signed. Nothing where they were in none.
-    ///
-    /// # Errors
-    /// [`SumRefusal::OtherSetOfInput`] where they were in several sets already.
-    pub fn bound_by_values(&self, me: SiteId, round: &SumRound, values: &Digest) -> Judged<Digest> {
-        let mut bound = Digest([0; 32]);
-        for sites in self.sets_of_values(me, &round.name(), values) {
-            let named = set_name(sites);
-            if bound != Digest([0; 32]) && bound != named {
-                return Err(SumRefusal::OtherSetOfInput);
-            }
-            bound = named;
-        }
-        Ok(bound)
-    }
-
-    fn sets_of_values(
-        &self,
-        me: SiteId,
-        but: &Digest,
-        values: &Digest,
-    ) -> impl Iterator<Item = &Vec<SiteId>> + '_ {
-        let (but, values) = (*but, *values);
-        let same = move |(round, u): &(&Digest, &Uploaded)| {
-            **round != but && u.values == values && values != Digest([0; 32])
-        };
-        let over = self.uploads.iter().filter(same).filter(|(round, _)| !self.voided.contains(*round));
-        let sets = over.filter_map(|(round, _)| self.settled.get(round).or_else(|| self.signed.get(round)));
-        sets.filter(move |sites| sites.contains(&me))
-    }
-
     /// Other rounds that this input was uploaded in.
     fn earlier(&self, round: &SumRound, input: &Digest) -> impl Iterator<Item = Digest> + '_ {
         let (name, input) = (round.name(), *input);
@@ -213,23 +212,57 @@ impl SumSite {
 
     /// The mark of an upload that is on the disk and about to be sent.
     pub fn uploaded(round: &SumRound, upload: &SignedUpload, input: Digest) -> SumMark {
-        Self::uploaded_values(round, upload, (input, Digest([0; 32])))
+        let nameless = ValuesName { now: Digest([0; 32]), former: Digest([0; 32]) };
+        Self::uploaded_values(round, upload, (input, nameless))
     }
 
-    /// The same, with what names the integers: [`super::values_name`].
+    /// The same, with what names the integers: [`Self::name_values`].
     pub fn uploaded_values(
         round: &SumRound,
         upload: &SignedUpload,
-        (input, values): (Digest, Digest),
+        (input, values): (Digest, ValuesName),
     ) -> SumMark {
         let header = upload.header.digest();
         let (job, number) = (round.job(), round.number());
-        SumMark::Uploaded { round: round.name(), job, number, header, input, values }
+        let ValuesName { now: values, former } = values;
+        SumMark::Uploaded { round: round.name(), job, number, header, input, values, former }
+    }
+
+    /// The mark of a second copy of this site that was seen in a round: it stops the keys that the site has there.
+    pub fn copied(me: SiteId, round: &SumRound) -> SumMark {
+        let identity = round.epoch().member(me).map(|member| member.entry.identity);
+        SumMark::Copied { round: round.name(), identity }
+    }
+
+    /// Judges a set against those of earlier sums of the same kind and start ([`JobSpec::about`](crate::JobSpec::about)) that this site has
+    /// signed: it is one of them, or differs from each in `least` sites. Rounds that are void were opened over nothing.
+    ///
+    /// # Errors
+    /// [`SumRefusal::NearCohort`] for a set that differs in fewer.
+    pub fn judge_difference(
+        &self,
+        round: &SumRound,
+        about: &Digest,
+        commitment: &Commitment,
+        least: u32,
+    ) -> Judged<()> {
+        let (name, sites) = (round.name(), commitment.sites());
+        let earlier = self.signed.iter().filter(|(other, signed)| {
+            **other != name && signed.about == *about && !self.voided.contains(*other)
+        });
+        let alone = |some: &[SiteId], others: &[SiteId]| some.iter().filter(|s| !others.contains(s)).count();
+        for (_, signed) in earlier {
+            let found = (alone(&sites, &signed.sites) + alone(&signed.sites, &sites)) as u32;
+            if found > 0 && found < least {
+                return Err(SumRefusal::NearCohort { found, least });
+            }
+        }
+        Ok(())
     }
 
     /// Judges a commitment that is to be signed with this evaluation (zeros in a small round, whose sum the caller has added up
-    /// itself, and of a site that is not in the set). `minimum` is the site's own cohort. The mark is stored before the signature exists;
-    /// [`SumRefusal::Copied`] is stored as [`SumMark::Copied`].
+    /// itself, and of a site that is not in the set). `minimum` is the site's own cohort, `about` what kind of sum it is. The mark is stored
+    /// before the signature exists; [`SumRefusal::Copied`] is stored ([`Self::copied`]).
     ///
     /// # Errors
     /// [`SumRefusal`] for what this site's marks do not allow; as [`Commitment::check`].
@@ -239,7 +272,7 @@ impl SumSite {
         round: &SumRound,
         commitment: &Commitment,
         evaluation: [u8; 32],
-        minimum: u32,
+        (minimum, about): (u32, Digest),
     ) -> Result<SumMark> {
         commitment.check(round)?;
         self.judge_own(me, round, commitment)?;
@@ -249,7 +282,7 @@ impl SumSite {
             Some((_, y)) => {
                 // The same again, with the evaluation that was signed.
                 let (round, evaluation, sites) = (round.name(), *y, commitment.sites());
-                return Ok(SumMark::Agreed { round, commitment: named, evaluation, sites });
+                return Ok(SumMark::Agreed { round, commitment: named, evaluation, sites, about });
             }
             None => self.new_under(round.epoch())?,
         }
@@ -261,7 +294,7 @@ impl SumSite {
             return Err(SumRefusal::Cohort { found, least }.into());
         }
         let sites = commitment.sites();
-        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation, sites })
+        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation, sites, about })
     }
 
     /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.
@@ -275,7 +308,7 @@ impl SumSite {
             settled.is_some_and(|s| s.contains(&me) && *s != sites)
         };
         // What was learned of other rounds since the upload counts too.
-        let mut others = self.sets_of_values(me, &round.name(), &own.values);
+        let mut others = self.sets_of_values(me, &round.name(), own.values);
         if self.earlier(round, &own.input).any(other) || others.any(|known| *known != sites) {
             return Err(SumRefusal::OtherSetOfInput);
         }
@@ -286,11 +319,9 @@ impl SumSite {
     /// has it from a second copy of the site, or from who has its key.
     ///
     /// # Errors
-    /// [`SumRefusal::Stopped`] once a copy was seen; [`SumRefusal::Copied`] where one is, which is stored as [`SumMark::Copied`].
+    /// [`SumRefusal::Stopped`] once a copy was seen; [`SumRefusal::Copied`] where one is, which is stored ([`Self::copied`]).
     pub fn judge_known(&self, me: SiteId, round: &SumRound, uploads: &[SignedUpload]) -> Judged<()> {
-        if self.copied {
-            return Err(SumRefusal::Stopped);
-        }
+        self.not_copied(round.epoch())?;
         let Some(found) = uploads.iter().find(|u| u.header.site == me) else { return Ok(()) };
         let known = self.uploads.get(&round.name()).is_some_and(|u| u.header == found.header.digest());
         if known { Ok(()) } else { Err(SumRefusal::Copied) }
@@ -342,9 +373,7 @@ impl SumSite {
     /// # Errors
     /// [`SumRefusal::Opened`] for a round that it has opened; [`SumRefusal::Stopped`] once a copy of it was seen.
     pub fn judge_void(&self, round: &SumRound) -> Judged<SumMark> {
-        if self.copied {
-            return Err(SumRefusal::Stopped);
-        }
+        self.not_copied(round.epoch())?;
         if self.opened.contains_key(&round.name()) {
             return Err(SumRefusal::Opened);
         }
@@ -366,9 +395,7 @@ impl SumSite {
     /// [`SumRefusal::Successor`] for a version that may not follow, or beside another that was signed; [`SumRefusal::Stopped`] once a copy of it
     /// was seen.
     pub fn judge_successor(&self, old: &Epoch, next: &Epoch) -> Judged<SumMark> {
-        if self.copied {
-            return Err(SumRefusal::Stopped);
-        }
+        self.not_copied(old)?;
         follows(old, next)?;
         let version = old.literal().version;
         if self.successors.get(&version).is_some_and(|known| *known != next.digest()) {

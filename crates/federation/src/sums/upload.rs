@@ -4,7 +4,7 @@
 
 use std::io::{self, Write};
 
-use zeroize::{Zeroize as _, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::header::sent;
 use super::pair::{PairKey, PartOf, pairing};
@@ -100,28 +100,11 @@ pub fn write_upload(
     Ok(upload)
 }
 
-/// Names a site's integers, whatever job they are for and however they are encoded. Nobody without the site's secret tells from it what
-/// they are.
+/// What a site's uploads and noise are drawn from, beside fresh bytes.
 ///
 /// # Timing
-/// Of the number of values alone.
-pub fn values_name(values: &Values<'_>, sealing: &SealingKey) -> Digest {
-    const RUN: usize = 1 << 13;
-    let mut h = Hasher::new("blindscope/sums/values/v1");
-    h.absorb(&*site_secret(sealing));
-    let (mut run, mut count) = (Zeroizing::new(Vec::with_capacity(8 * RUN)), 0u64);
-    for value in values() {
-        run.extend_from_slice(&value.to_le_bytes());
-        count += 1;
-        if run.len() == 8 * RUN {
-            h.absorb(&run);
-            run.zeroize();
-        }
-    }
-    h.absorb(&run).absorb_u64(count).finish()
-}
-
-fn site_secret(sealing: &SealingKey) -> Zeroizing<[u8; 32]> {
+/// The same for any key.
+pub(super) fn site_secret(sealing: &SealingKey) -> Zeroizing<[u8; 32]> {
     let mut h = Hasher::new("blindscope/sums/site-secret/v1");
     Zeroizing::new(h.absorb(&*sealing.to_bytes()).finish().0)
 }

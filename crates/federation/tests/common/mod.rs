@@ -8,6 +8,7 @@
 )]
 
 pub(crate) mod memory;
+pub(crate) mod roster;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
@@ -68,6 +69,7 @@ pub(crate) fn fixture_for(decryptions: u64, sites: usize, threshold: u32, cohort
 pub(crate) fn willing() -> Policy {
     Policy {
         minimum_cohort: 1,
+        minimum_difference: None,
         backbone: Digest([7; 32]),
         jobs: JobKind::ALL.to_vec(),
         maximum_decryptions: 1000,

@@ -8,6 +8,7 @@ use crate::{LIMIT_MS, check};
 use blindscope_federation::sums::{Agreement, SumRound, Vouch};
 use blindscope_federation::{
     Ask, Blob, Cause, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, Step, Task, check_shares,
+    payload::holding,
 };
 
 fn calm() -> Faults {
@@ -278,4 +279,51 @@ fn who_gives_a_wrong_share_of_an_answer_has_signed_it_and_is_left_out_next_time(
     assert!(refused(&forged));
     let twice = [wrong.shares[0].clone(), wrong.shares[0].clone()];
     assert!(refused(&twice));
+}
+
+/// A holder of a question's shares sends another encryption of one than its seed gives, or vouches for another: the other holder of that share
+/// vouches for what the seed gives, the coordinator adds nothing up, and the log names both holders. Nothing is answered. (Two holders of
+/// one share that deviate together pass whatever they like as its encryption, up to `(0, d)`: that is `f + 1`, one more than a
+/// study's questions withstand.)
+#[test]
+fn an_encryption_that_its_holders_do_not_vouch_for_is_not_added_up() {
+    let fixture = fixture(3, 2, 2, 79);
+    let sum = job("pooled", JobKind::Fedavg, 1);
+    let jobs = vec![
+        inference_keys("inference"),
+        sum.clone(),
+        encrypted_head("head", "pooled"),
+        JobSpec::named(world::ASK),
+    ];
+    let holding = holding(&fixture.study).unwrap();
+    for (liar, in_ciphertext) in [(0usize, false), (1, false), (1, true), (2, true)] {
+        let compute = Real::new(&fixture.study, &fixture.sealing, sum.clone());
+        let forged = |site: SiteId, task: &Task, mut payload: Vec<u8>| {
+            let asked = task.spec.kind == JobKind::Question && task.step.phase == Phase::Upload;
+            if asked && usize::from(site.0) == liar {
+                // The first share's digest, or the last residue of the last encryption.
+                let at = if in_ciphertext { payload.len() - 9 } else { 0 };
+                payload[at] ^= 1;
+            }
+            payload
+        };
+        let mut world = World::new(&fixture, &compute, jobs.clone(), calm(), 13);
+        world.forged = Some(&forged);
+        assert!(world.run(LIMIT_MS));
+        assert!(is_done(&world, "head"), "{:?}", status(&world, "head"));
+        let share =
+            if in_ciphertext { holding.sent(liar).pop() } else { holding.held(liar).first().copied() };
+        let named: Vec<SiteId> =
+            holding.holders_of(share.unwrap()).iter().map(|h| SiteId(*h as u16)).collect();
+        assert!(named.contains(&SiteId(liar as u16)) && named.len() == holding.colluders() + 1);
+        let view = view(&world, "question");
+        assert!(matches!(view.status, JobStatus::Failed { .. }), "{:?}", view.status);
+        let unusable: Vec<SiteId> = missing(&world, "question")
+            .into_iter()
+            .filter(|(_, phase, cause)| *phase == Phase::Upload && *cause == Cause::Payload)
+            .map(|(site, ..)| site)
+            .collect();
+        assert_eq!(unusable, named, "site {liar}, {in_ciphertext}");
+        assert!(view.shares.is_empty(), "nobody has given a share of an answer");
+    }
 }

@@ -247,6 +247,7 @@ impl Compute for Real<'_> {
             checked,
             sums,
             minimum_cohort: 1,
+            minimum_difference: 0,
             signer,
         };
         let blob = site_payload(&tools, task, bundle, permit, marks, rng).map_err(|e| {

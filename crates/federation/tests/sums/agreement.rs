@@ -48,22 +48,14 @@ fn the_whole_roster_is_no_exception() {
     );
 }
 
-/// One set a *holder* is not enough: over disjoint sets parts combine. The first holder opens G1, the second G2, the colluder both.
+/// Two disjoint sets never both have a quorum: the coordinator shows each half its own.
 #[test]
-fn one_set_a_holder_is_not_enough() {
+fn disjoint_sets_are_not_both_agreed() {
     let mut world = World::new(6, 2, 1, 12);
     let round = world.round(1, 0);
     let (first, second) = (ids([0, 1, 2]), ids([3, 4, 5]));
-    let (one, two) = (world.values(SiteId(0), &round), world.values(SiteId(1), &round));
     world.upload_all(&round, &ids(0..6));
-    // Each honest holder opens one set: the broken rule. Both sets open with the colluder's help.
-    for set in [&first, &second] {
-        let honest = if set == &first { SiteId(0) } else { SiteId(3) };
-        let openings = [world.open_lawless(&round, set, honest), world.open_lawless(&round, set, SiteId(5))];
-        assert!(world.read_lawless(&round, set, &openings).is_ok());
-    }
-    assert_ne!(one, two);
-    // Ours: six sites, one colluder: four signatures; two disjoint sets cannot both have them.
+    // Six sites, one colluder: four signatures.
     let (a, b) = (world.commit(&round, &first), world.commit(&round, &second));
     let mut words = world.agreements(&round, &a, &ids(0..3));
     words.push(Agreement::sign(&round, SiteId(5), a.digest(&round), [0; 32], &world.actors[5].identity));
@@ -104,6 +96,37 @@ fn quorums_at_z_and_one_more() {
             if more == 1 && (n - bad).is_multiple_of(2) && half + bad >= round.quorum() as usize {
                 assert_eq!(reached, 2, "n = {n}, z = {z}: tight");
             }
+        }
+    }
+}
+
+/// The same of a committee, whose holders sign alone: with `f` double signers two sets never both have a quorum, with `f + 1` they do.
+/// However many other sites sign, they do not count.
+#[test]
+fn a_committee_s_quorum_at_f_and_one_more() {
+    for (m, t, f) in [(4u16, 3u32, 1u32), (5, 3, 2), (6, 3, 1), (7, 4, 2)] {
+        for bad in [f, f + 1] {
+            let n = m + 3;
+            let mut world = World::with_holders(usize::from(n), t, (f + 1, f), &ids(0..m), 16);
+            let round = world.round(1, 0);
+            let all = ids(0..n);
+            world.upload_all(&round, &all);
+            assert_eq!(round.quorum(), u32::from(m).midpoint(f) + 1);
+            let sets = [world.commit(&round, &all), world.commit(&round, &all[1..])];
+            let honest = &all[bad as usize..usize::from(m)];
+            let half = honest.len().div_ceil(2);
+            let mut reached = 0;
+            for (set, who) in sets.iter().zip([&honest[..half], &honest[half..]]) {
+                let mut words = world.agreements(&round, set, who);
+                assert_eq!(words.len(), who.len());
+                let outsiders = all[usize::from(m)..].iter();
+                for s in all[..bad as usize].iter().chain(outsiders) {
+                    let signer = &world.actors[usize::from(s.0)].identity;
+                    words.push(Agreement::sign(&round, *s, set.digest(&round), [0; 32], signer));
+                }
+                reached += usize::from(world.agreed(&round, set, &words).is_ok());
+            }
+            assert_eq!(reached == 2, bad == f + 1, "m = {m}, f = {f}: {bad} double signers");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Dealers, holders and couriers that deviate.
 
-use crate::world::{World, ids};
+use crate::forger::{Forgery, HONEST, forge};
+use crate::world::{World, ids, total};
 use blindscope_federation::sums::{
     Findings, PAIRING_LEN, Received, bundle, open_parts, pairing, read_upload, sort_findings,
 };
@@ -25,30 +26,61 @@ fn with_parts(
     world.receive(round, dealer, &out).unwrap();
 }
 
-/// A bad part to one holder, to `f` and to `f + 1`; and a holder that complains of nothing.
+/// A dealer that deals one, `f` and `f + 1` holders a bad part and makes its polynomials for what it sends: those holders complain and
+/// nobody else. Up to `f` the round does without them and is exact; one more convicts the dealer, and it is exact without it.
 #[test]
-fn bad_parts_and_false_complaints() {
+fn bad_parts_to_one_to_f_and_to_one_more() {
     for bad in 0..=3usize {
         let mut world = World::new(7, 3, 2, 31);
         let round = world.round(1, 0);
         let (all, dealer) = (ids(0..7), SiteId(2));
-        world.upload_all(&round, &all);
-        let holders: Vec<u32> = round.sealed_to(dealer).collect();
-        with_parts(&mut world, &round, dealer, |at, part| {
-            if at < bad {
-                part[10] ^= 1;
-            }
-        });
+        let others = ids([0, 1, 3, 4, 5, 6]);
+        world.upload_all(&round, &others);
+        let part = |at: usize, part: &mut [u8]| part[10] ^= u8::from(at < bad);
+        let values = world.values(dealer, &round);
+        let upload = forge(&world, &round, dealer, &values, &Forgery { part: &part, ..HONEST });
+        world.receive(&round, dealer, &upload).unwrap();
+        let cheated: Vec<SiteId> = round.sealed_to(dealer).take(bad).map(|h| SiteId(h as u16)).collect();
         let findings = world.findings(&round, &all);
-        // The check polynomials' weights follow from the parts, so re-signing without dealing anew convicts everywhere: all see it.
-        let complaining = findings.iter().filter(|f| f.bad == [dealer]).count();
-        if bad == 0 {
-            assert_eq!(complaining, 0);
-        } else {
-            assert_eq!(complaining, 7, "other parts than the polynomials were made for: {holders:?}");
-            assert_eq!(sort_findings(&round, &findings).convicted, [dealer]);
+        for f in &findings {
+            let expected = if cheated.contains(&f.holder) { vec![dealer] } else { Vec::new() };
+            assert_eq!(f.bad, expected, "{bad} bad parts, {}", f.holder);
         }
+        let sorted = sort_findings(&round, &findings);
+        let convicted = bad == 3;
+        assert_eq!(sorted.convicted, if convicted { vec![dealer] } else { Vec::new() });
+        assert!(sorted.left_out.is_empty());
+        let opening: Vec<_> = all.iter().copied().filter(|h| convicted || !cheated.contains(h)).collect();
+        assert_eq!(sorted.holders, opening);
+        let set = if convicted { others } else { all };
+        let commitment = world.commit(&round, &set);
+        // The forger signs nothing: it has no upload in its own marks.
+        let words = world.agreements(&round, &commitment, &ids([0, 1, 3, 4, 5, 6]));
+        let agreed = world.agreed(&round, &commitment, &words).unwrap();
+        if let (false, Some(cheated)) = (convicted, cheated.first()) {
+            let e = world.open(&round, &commitment, &agreed, *cheated).unwrap_err();
+            assert!(e.contains("the part of site 2 is not usable here"), "{e}");
+        }
+        let able: Vec<_> = sorted.holders.iter().copied().filter(|h| *h != dealer).take(3).collect();
+        let openings = world.open_all(&round, &commitment, &agreed, &able);
+        let values: Vec<_> = set.iter().map(|s| world.values(*s, &round)).collect();
+        let (sums, wrong) = world.read(&round, &commitment, &agreed, &openings).unwrap();
+        assert_eq!((sums, wrong), (total(&values), Vec::new()));
     }
+}
+
+/// Other parts under the polynomials of the first: their weights follow from the parts, so every holder complains, whoever got which.
+/// And holders that complain of nothing.
+#[test]
+fn polynomials_of_other_parts_and_false_complaints() {
+    let mut world = World::new(7, 3, 2, 31);
+    let round = world.round(1, 0);
+    let (all, dealer) = (ids(0..7), SiteId(2));
+    world.upload_all(&round, &all);
+    with_parts(&mut world, &round, dealer, |at, part| part[10] ^= u8::from(at == 0));
+    let findings = world.findings(&round, &all);
+    assert!(findings.iter().all(|f| f.bad == [dealer]));
+    assert_eq!(sort_findings(&round, &findings).convicted, [dealer]);
     // Complaints alone: f = 2 may lie, three convict.
     let mut world = World::new(7, 3, 2, 32);
     let round = world.round(1, 0);
@@ -188,36 +220,6 @@ fn parts_do_not_travel() {
     });
     for holder in ids(1..4) {
         assert!(world.parts(&round, holder).unwrap().bad().contains(&SiteId(0)), "{holder}");
-    }
-}
-
-/// A body that is another's, negated, or "minus everybody's": noise. Nothing is told, and no sum is released.
-#[test]
-fn other_bodies_spoil_the_sum_and_tell_nothing() {
-    let mut world = World::new(4, 2, 1, 35);
-    let round = world.round(1, 0);
-    let all = ids(0..4);
-    world.upload_all(&round, &all);
-    let (victim, copier) = (SiteId(0), SiteId(3));
-    let body_len = round.plan().body_len() as usize;
-    let stolen = world.received[&round.name().0][&victim].1[..body_len].to_vec();
-    let (received, bytes) = world.received[&round.name().0][&copier].clone();
-    let mut header = received.upload.header.clone();
-    header.body = blindscope_federation::Blob::of(&stolen).digest;
-    let upload = header.sign(&world.actors[3].identity);
-    let at = body_len + received.parts.len();
-    let rest = &bytes[at + upload.to_bytes().len()..];
-    let forged = [&stolen, &bytes[body_len..at], &upload.to_bytes()[..], rest].concat();
-    world.receive(&round, copier, &forged).unwrap();
-    // Its parts were sealed for another body: every other holder sees that.
-    let findings = world.findings(&round, &ids(0..3));
-    assert_eq!(sort_findings(&round, &findings).convicted, [copier]);
-    // A coordinator that goes on nevertheless finds no holder that can.
-    let commitment = world.commit(&round, &all);
-    let agreed = world.agree_all(&round, &commitment).unwrap();
-    for holder in ids(0..3) {
-        let e = world.open(&round, &commitment, &agreed, holder).unwrap_err();
-        assert!(e.contains("the part of site 3 is not usable here"), "{e}");
     }
 }
 

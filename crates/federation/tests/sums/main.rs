@@ -8,15 +8,22 @@
 )]
 
 mod agreement;
+mod bodies;
 mod bytes;
 mod crashes;
 mod dealers;
+mod disjoint;
+mod forger;
 mod large;
+mod nearly;
 mod once;
 mod rosters;
 mod starts;
 mod world;
 
+use blindscope_federation::sums::{Agreement, Findings, SumOpening};
+use blindscope_federation::{Answer, Blob, Header, Phase, SiteId, Step};
+use blindscope_wire::Digest;
 use world::{World, ids, total};
 
 /// Whoever uploads and whoever opens, the result is the integer sum.
@@ -70,4 +77,13 @@ fn an_upload_of_768_values_is_small() {
     let (later, first) = (round.upload_len(ids([1])[0], false), round.upload_len(ids([1])[0], true));
     println!("upload: {later} bytes, {first} with the pair keys of a site's first upload of an epoch");
     assert!(later <= 7_000, "{later}");
+    // And everything else that leaves the site until the sum is opened, each with its signed header.
+    let step = Step { job: round.job(), round: 0, attempt: 0, phase: Phase::Open };
+    let (study, answer) = (Digest([3; 32]), Answer::Payload(Blob { digest: Digest([4; 32]), len: later }));
+    let header = Header { study, key: step.job, step, site: SiteId(0), answer };
+    let header = header.sign(&world.actors[0].identity).to_bytes().len();
+    let words = Findings::len(3) + Agreement::LEN + SumOpening::len(&round);
+    let all = later as usize + words + 4 * header;
+    println!("all that a site sends: {all} bytes, {header} of each header");
+    assert!(all <= 8_000, "{all}");
 }

@@ -1,6 +1,6 @@
 //! An input is summed over one set, ever; a site is one site.
 
-use crate::world::{World, ids, input, total};
+use crate::world::{ABOUT, World, ids, input, total};
 use blindscope_federation::SiteId;
 use blindscope_federation::sums::{Commitment, SumMark, SumRefusal, SumSite, Void};
 
@@ -180,8 +180,19 @@ fn a_restored_copy_stops_the_site() {
     world.actor(me).restart();
     let (next, site) = (world.round(2, 0), &world.actors[1].site);
     assert_eq!(site.may_upload(&next, &input(9)), Err(SumRefusal::Stopped));
-    assert!(site.judge_commitment(me, &round, &commitment, [0; 32], 2).is_err());
+    assert!(site.judge_commitment(me, &round, &commitment, [0; 32], (2, ABOUT)).is_err());
     assert_eq!(site.judge_void(&round), Err(SumRefusal::Stopped));
+    // Whatever others do; with new keys, which the copy has not, it goes on.
+    world.replace(SiteId(0), 113);
+    let next = world.round(2, 0);
+    assert_eq!(world.actor(me).site.may_upload(&next, &input(9)), Err(SumRefusal::Stopped));
+    let old = world.epoch.clone();
+    world.replace(me, 114);
+    assert_eq!(world.actors[1].site.judge_successor(&old, &world.epoch), Err(SumRefusal::Stopped));
+    let next = world.round(2, 0);
+    world.actor(me).site.may_upload(&next, &input(9)).unwrap();
+    let site = &world.actor(me).site;
+    assert_eq!(site.judge_void(&round), Err(SumRefusal::Stopped), "what it was under the old ones stays");
     // Two headers of one site in a set are refused by everybody.
     let mut both = commitment.clone();
     both.uploads.insert(1, both.uploads[1].clone());
@@ -202,10 +213,13 @@ fn two_processes_never_mark_one_round_twice() {
     let mark = SumSite::uploaded(&round, &upload, input(1));
     assert!(world.actor(me).site.apply(&mark).is_err());
     // Marks that contradict each other do not replay.
-    let commitment =
-        SumMark::Agreed { round: round.name(), commitment: input(1), evaluation: [0; 32], sites: ids(0..2) };
-    let another =
-        SumMark::Agreed { round: round.name(), commitment: input(2), evaluation: [0; 32], sites: ids(0..2) };
+    let (name, sites) = (round.name(), ids(0..2));
+    let agreed = |commitment| {
+        let sites = sites.clone();
+        SumMark::Agreed { round: name, commitment, evaluation: [0; 32], sites, about: ABOUT }
+    };
+    let commitment = agreed(input(1));
+    let another = agreed(input(2));
     let mut site = SumSite::default();
     site.apply(&commitment).unwrap();
     site.apply(&commitment).unwrap();

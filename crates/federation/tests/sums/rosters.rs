@@ -5,7 +5,7 @@ use blindscope_federation::sums::{
     Epoch, EpochLiteral, Former, Member, Succession, SumMark, SumRefusal, SumRound, sign_successor,
 };
 use blindscope_federation::{IdentityKey, JobId, SealingKey, SiteEntry, SiteId};
-use blindscope_wire::Digest;
+use blindscope_wire::{Digest, Hasher};
 
 /// The next version: the last site gets new keys, `change` does the rest, and the list of former keys follows.
 fn successor(world: &World, change: impl Fn(&mut EpochLiteral)) -> Epoch {
@@ -102,6 +102,10 @@ fn rosters_that_weaken_or_reuse_are_refused() {
     assert!(refused(&|l| l.coins = 42).contains("weakens"));
     assert!(refused(&|l| l.version = 5).contains("not the next version"));
     assert!(refused(&|l| l.study = Digest([9; 32])).contains("not the next version"));
+    let mut last = old.literal().clone();
+    last.version = u64::MAX;
+    let last = world.actors[0].site.judge_successor(&Epoch::new(last).unwrap(), &successor(&world, |_| {}));
+    assert!(last.unwrap_err().to_string().contains("not the next version"));
     // What was somebody's, or was laid aside, in whoever's hands: the list of former keys does not forget.
     let old_keys = old.literal().members[3].entry.clone();
     let next = successor(&world, |_| {});
@@ -186,5 +190,65 @@ fn a_round_is_of_one_roster() {
         assert!(read.is_err());
     }
     // The marks know what was signed, not what it was called.
-    assert!(matches!(world.actors[0].marks[0], SumMark::Uploaded { .. }));
+    assert!(matches!(world.actors[0].marks[..], [SumMark::Naming { .. }, SumMark::Uploaded { .. }]));
+}
+
+/// Two sites get new keys, their disks as they were; a coordinator with a colluding site calls the same data another input and leaves out a
+/// fourth, whose contribution the two sums together would show. Who signs knows its integers again, whatever its keys.
+#[test]
+fn new_keys_forget_nothing_of_what_was_summed() {
+    let attack = |keep: bool| {
+        let mut world = World::new(4, 2, 0, 65);
+        let first = world.round(1, 0);
+        world.upload_named(&first, &ids(0..4), input(1));
+        world.whole(&first, &ids(0..4)).unwrap();
+        // The colluding one says what it likes.
+        world.actor(SiteId(0)).marks.clear();
+        world.actor(SiteId(0)).restart();
+        for (site, seed) in [(SiteId(1), 111), (SiteId(2), 112)] {
+            if !keep {
+                world.actor(site).marks.clear();
+            }
+            world.replace(site, seed);
+        }
+        let (second, less) = (world.round(2, 0), ids(0..3));
+        world.upload_named(&second, &less, input(2));
+        let without = world.commit(&second, &less);
+        [1, 2].map(|site| world.agree(&second, &without, SiteId(site)).map(|_| ()))
+    };
+    for refused in attack(true) {
+        let e = refused.unwrap_err();
+        assert!(e.contains("summed over other sites before"), "{e}");
+    }
+    // A site without its state knows nothing, and counts among the colluding ones for what it summed before.
+    assert_eq!(attack(false), [Ok(()), Ok(())]);
+}
+
+/// Names of releases that knew no naming secret hold for as long as their key does, beside those that are given now.
+#[test]
+fn integers_that_an_older_release_named_are_known_again() {
+    let mut world = World::new(4, 2, 0, 66);
+    let (first, all) = (world.round(1, 0), ids(0..4));
+    world.upload_named(&first, &all, input(1));
+    let values = world.values(SiteId(1), &first);
+    // As such a release wrote it down: no secret, and a name under the sealing key.
+    let actor = world.actor(SiteId(1));
+    let secret = Hasher::new("blindscope/sums/site-secret/v1").absorb(&*actor.sealing.to_bytes()).finish();
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut former = Hasher::new("blindscope/sums/values/v1");
+    let former = former.absorb(&secret.0).absorb(&bytes).absorb_u64(values.len() as u64).finish();
+    actor.marks.retain(|mark| !matches!(mark, SumMark::Naming { .. }));
+    let Some(SumMark::Uploaded { values, .. }) = actor.marks.first_mut() else { panic!("no upload") };
+    *values = former;
+    actor.restart();
+    world.whole(&first, &all).unwrap();
+    for colluder in [0, 2] {
+        world.actor(SiteId(colluder)).marks.clear();
+        world.actor(SiteId(colluder)).restart();
+    }
+    let (second, less) = (world.round(2, 0), ids(0..3));
+    world.upload_named(&second, &less, input(2));
+    let without = world.commit(&second, &less);
+    let e = world.agree(&second, &without, SiteId(1)).unwrap_err();
+    assert!(e.contains("summed over other sites before"), "{e}");
 }

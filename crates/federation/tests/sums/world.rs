@@ -7,15 +7,17 @@ use rand_core::{Rng, SeedableRng};
 
 use blindscope_aggregate::one_round::write_sum;
 use blindscope_federation::sums::{
-    Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Member, Parts, Received, SignedUpload,
-    SumMark, SumOpening, SumRefusal, SumRound, SumSite, Uploader, Void, bundle, open_parts, pairing,
-    read_result, read_upload, sort_findings, values_name, write_upload,
+    Agreed, Agreement, Commitment, Epoch, EpochLiteral, Findings, Former, Member, Parts, Received,
+    SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite, Uploader, Void, bundle, open_parts,
+    pairing, read_result, read_upload, sort_findings, write_upload,
 };
 use blindscope_federation::{Blob, Error, IdentityKey, JobId, SealingKey, SiteEntry, SiteId};
 use blindscope_wire::Digest;
 
 pub(crate) const VALUES: usize = 30;
 pub(crate) const MAX: u64 = 1000;
+/// What every sum here is about.
+pub(crate) const ABOUT: Digest = Digest([0xab; 32]);
 
 pub(crate) fn ids(of: impl IntoIterator<Item = u16>) -> Vec<SiteId> {
     of.into_iter().map(SiteId).collect()
@@ -107,9 +109,9 @@ impl Actor {
         input: Digest,
     ) -> Result<Vec<u8>, SumRefusal> {
         self.site.may_upload(round, &input)?;
-        let named = {
+        let (named, naming) = {
             let all = || Box::new(values.iter().copied()) as Box<dyn Iterator<Item = u64> + Send + '_>;
-            values_name(&all, &self.sealing)
+            self.site.name_values(&all, &self.sealing)
         };
         let mut only = self.site.bound_to(self.me, round, &input);
         let bound = self.site.bound_by_values(self.me, round, &named)?;
@@ -118,6 +120,9 @@ impl Actor {
         }
         let (bytes, upload) = self.encrypt_for(round, values, only);
         self.disk.insert(round.name().0, bytes.clone());
+        if let Some(naming) = naming {
+            self.store(naming);
+        }
         self.store(SumSite::uploaded_values(round, &upload, (input, named)));
         Ok(bytes)
     }
@@ -132,6 +137,8 @@ pub(crate) struct World {
     /// What the coordinator has of each round, by site.
     pub(crate) received: BTreeMap<[u8; 32], Uploads>,
     pub(crate) sums: BTreeMap<[u8; 32], Vec<u8>>,
+    /// In how many sites each site wants sets to differ at least, unless they are the same.
+    pub(crate) difference: u32,
     seed: u64,
 }
 
@@ -172,7 +179,7 @@ impl World {
         };
         let epoch = Epoch::new(literal).unwrap();
         assert_eq!(Epoch::from_bytes(&epoch.to_bytes()).unwrap().digest(), epoch.digest());
-        Self { epoch, actors, received: BTreeMap::new(), sums: BTreeMap::new(), seed }
+        Self { epoch, actors, received: BTreeMap::new(), sums: BTreeMap::new(), difference: 0, seed }
     }
 
     pub(crate) fn round(&self, job: u8, number: u64) -> SumRound {
@@ -187,6 +194,21 @@ impl World {
         let mut rng = ChaCha20Rng::seed_from_u64(self.seed * 7919 + u64::from(site.0));
         let literal = round.plan().literal();
         (0..literal.values).map(|_| rng.next_u64() % (literal.max + 1)).collect()
+    }
+
+    /// The next version of the roster: a site goes on with new keys, over the marks that it has.
+    pub(crate) fn replace(&mut self, site: SiteId, seed: u8) {
+        let actor = &mut self.actors[usize::from(site.0)];
+        actor.identity = IdentityKey::from_bytes(&[seed; 32]);
+        actor.sealing = SealingKey::from_bytes(&[seed; 32]);
+        let new = entry(usize::from(site.0), &actor.identity, &actor.sealing);
+        actor.restart();
+        let mut literal = self.epoch.literal().clone();
+        literal.version += 1;
+        let member = literal.members.iter_mut().find(|m| m.site == site).unwrap();
+        literal.former.push(Former::of(member));
+        member.entry = new;
+        self.epoch = Epoch::new(literal).unwrap();
     }
 
     pub(crate) fn actor(&mut self, site: SiteId) -> &mut Actor {
@@ -270,10 +292,13 @@ impl World {
         site: SiteId,
         evaluation: [u8; 32],
     ) -> Result<Agreement, String> {
+        let difference = self.difference;
         let actor = self.actor(site);
-        let mark = match actor.site.judge_commitment(site, round, commitment, evaluation, 2) {
+        let differs = actor.site.judge_difference(round, &ABOUT, commitment, difference);
+        differs.map_err(|e| e.to_string())?;
+        let mark = match actor.site.judge_commitment(site, round, commitment, evaluation, (2, ABOUT)) {
             Err(Error::Sum(SumRefusal::Copied)) => {
-                actor.store(SumMark::Copied { round: round.name() });
+                actor.store(SumSite::copied(site, round));
                 return Err(SumRefusal::Copied.to_string());
             }
             other => other.map_err(|e| e.to_string())?,

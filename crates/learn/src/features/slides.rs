@@ -129,7 +129,8 @@ pub fn merge_slides(folder: &Path) -> Result<SlidesExtracted, Error> {
 }
 
 /// Draws the predictions of tiles on their slides: `NAME.png` and `NAME.geojson` in `out` for every slide that the ids
-/// (`SLIDE/X_Y`) name. With `attention`, the logits of a tile are its slide's, and it is drawn the stronger the more it counted. `run` is the folder whose `slides.json` tells where slides lie and how large their tiles are.
+/// (`SLIDE/X_Y`) name, and `slides.csv` with one answer a slide. With `attention`, the logits of a tile are its slide's, and it is drawn the
+/// stronger the more it counted. `run` is the folder whose `slides.json` tells where slides lie and how large their tiles are.
 ///
 /// # Errors
 /// [`Error::Vision`] when an id names no slide of the run, or a slide cannot be opened any more.
@@ -154,12 +155,13 @@ pub fn draw_predictions(
         });
     }
     let mut written = Vec::new();
-    for (slide, mut tiles) in tiles {
+    for (slide, tiles) in &mut tiles {
         let most = tiles.iter().filter_map(|tile| tile.attention).fold(f64::MIN_POSITIVE, f64::max);
         tiles.iter_mut().filter_map(|tile| tile.attention.as_mut()).for_each(|weight| *weight /= most);
-        let record = records.iter().find(|record| record.slide == slide);
-        let record = record.ok_or_else(|| Error::NoPlace { id: slide.into() })?;
-        written.extend(slides::draw_predictions(record, &tiles, classes, out)?);
+        let record = records.iter().find(|record| record.slide == *slide);
+        let record = record.ok_or_else(|| Error::NoPlace { id: (*slide).into() })?;
+        written.extend(slides::draw_predictions(record, tiles, classes, out)?);
     }
+    written.push(slides::write_slide_answers(&tiles, classes, out)?);
     Ok(written)
 }

@@ -53,10 +53,30 @@ fn rosters(last: &Coordinator, changed: &[(u64, u64)]) -> Result<Vec<RosterSpan>
     Ok(spans)
 }
 
-/// Verifies the lines of an exported log against a study and the receipts of sites.
+/// Refuses a log that ends under an earlier roster than is known to be signed, or has another one in its place.
 ///
 /// # Errors
-/// [`Error::Log`] names the first record that does not hold.
+/// [`Error::Log`] for such a log, with both versions.
+pub fn reaches(now: &Study, known: &Study) -> Result<()> {
+    let wrong = |reason: String| Err(Error::Log { reason });
+    let (found, least) = (now.version(), known.version());
+    if found < least {
+        return wrong(format!(
+            "it ends under version {found} of the roster, and version {least} is known here to be signed"
+        ));
+    }
+    if least > 0 && now.under(least)?.epoch()?.digest() != known.epoch()?.digest() {
+        return wrong(format!(
+            "its version {least} of the roster is another one than is known here to be signed"
+        ));
+    }
+    Ok(())
+}
+
+/// Verifies the lines of an exported log against a study, its roster as far as it is known here, and the receipts of sites.
+///
+/// # Errors
+/// [`Error::Log`] names the first record that does not hold, or the roster that the log does not come to.
 pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Result<Verdict> {
     let wrong = |reason: String| Error::Log { reason };
     let mut lines = Vec::new();
@@ -74,6 +94,7 @@ pub fn check(study: &Study, log: &mut dyn BufRead, receipts: &[Record]) -> Resul
     }
     let verified =
         verify(study, lines.iter().map(Vec::as_slice), receipts).map_err(|e| wrong(e.to_string()))?;
+    reaches(verified.coordinator.study(), study)?;
     let version = |record: Record| match record.body.event {
         Event::Changed { version, .. } => Some((version, record.body.seq)),
         _ => None,

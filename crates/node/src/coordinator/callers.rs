@@ -116,6 +116,11 @@ impl Callers {
         seen.members.get(&id).cloned()
     }
 
+    /// Whether a key is a member's, who is no site.
+    pub(super) fn is_member(&self, identity: &PublicIdentity) -> bool {
+        self.member(PeerId::of_ed25519(&identity.0)).is_some()
+    }
+
     /// Names of sites and members, by their keys.
     ///
     /// # Errors

@@ -11,9 +11,10 @@ use super::inference::{Oracle, Questions, misplaced, wish};
 use super::{admin, refusal, uploads};
 use crate::documents::{Machine, Presence, REFUSED, Room, Wish};
 use crate::system;
-use blindscope_federation::{Blob, JobKind, JobStatus, JobView, SiteId};
+use blindscope_federation::{Blob, JobKind, JobStatus, JobView, SiteId, Task};
 use blindscope_transport::{
-    Answer, Class, Command, Documents, Handler, Join, Joined, Peer, Refusal, Source, Stream, Upload, Uptake,
+    Answer, Class, Command, Documents, Errand, Handler, Join, Joined, Peer, Refusal, Source, Stream, Upload,
+    Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -47,7 +48,7 @@ impl Handler for Coordinating {
         Ok(Joined { software, now_ms: system::now_ms(), study: self.study_file.clone() })
     }
 
-    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
+    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Errand>> {
         let site = self.callers.site(peer)?;
         if state == REFUSED {
             tracing::warn!(%site, "a site has ended at its start; its own log says why");
@@ -85,7 +86,7 @@ impl Handler for Coordinating {
             Command::ListJobs => self.callers.reader(peer)?,
             Command::SubmitJob | Command::AbortJob | Command::ListSites => self.callers.admin(peer)?,
             Command::Roster => {
-                return super::roster::call(&self.desk, &self.callers.known(peer)?, &document).await;
+                return super::roster::call(&self.desk, (&self.callers, peer), &document).await;
             }
             Command::Quotas => {
                 self.callers.admin(peer)?;
@@ -150,24 +151,39 @@ impl Coordinating {
         Ok(document.into())
     }
 
+    /// Small blobs that a sum's task needs. What cannot be read here is fetched, or said to be missing then.
+    fn with_it(&self, task: &Task) -> Vec<Bytes> {
+        let mut left = WITH_IT.1;
+        let inputs = if task.spec.kind.is_sum() { task.inputs() } else { Vec::new() };
+        let small = inputs.into_iter().filter(|blob| {
+            let goes = blob.len <= WITH_IT.0.min(left);
+            left -= if goes { blob.len } else { 0 };
+            goes
+        });
+        small.filter_map(|blob| self.desk.blobs.read(&blob, WITH_IT.0).ok().map(Bytes::from)).collect()
+    }
+
     /// The site's next task, as soon as there is one; `None` when the service ends, or the roster awaits the site's word.
-    async fn task(&self, site: SiteId, room: &Room) -> Option<Bytes> {
+    async fn task(&self, site: SiteId, room: &Room) -> Option<Errand> {
         let mut state = self.desk.watch();
         loop {
             let now = state.borrow_and_update().clone();
             if let Some(task) =
                 now.task_among(site, |job, spec| room.has(job, spec.kind == JobKind::Question))
             {
-                return Some(task.to_bytes().into());
+                return Some(Errand { blobs: self.with_it(&task), task: task.to_bytes().into() });
             }
             // Whoever has a word to say on the roster asks about it when there is nothing else; who has left hears that.
-            if now.awaits_word(site) || now.study().place(site).is_none() {
+            if now.awaits_word(site, room.seen()) || now.study().place(site).is_none() {
                 return None;
             }
             state.changed().await.ok()?;
         }
     }
 }
+
+/// Longest blob that goes with a task, and most bytes of all of them: a site that has one already gets it for nothing.
+const WITH_IT: (u64, u64) = (32 << 10, 64 << 10);
 
 fn is_result(job: &JobView, digest: &Digest) -> bool {
     matches!(&job.status, JobStatus::Done { result } if result.digest == *digest)

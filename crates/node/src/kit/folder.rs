@@ -181,15 +181,15 @@ impl Kit {
         };
         let site = study
             .site_named(name)
-            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of the roster"))?;
         let entry = study
             .site(site)
-            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of study.toml"))?;
+            .ok_or_else(|| wrong("the name in settings.toml", name, "a site of the roster"))?;
         if entry.identity != self.identity()?.public() {
-            return Err(wrong("local/identity.key", "another key", "the identity that study.toml names"));
+            return Err(wrong("local/identity.key", "another key", "the identity that the roster names"));
         }
         if entry.sealing != self.sealing()?.public() {
-            return Err(wrong("local/sealing.key", "another key", "the sealing key that study.toml names"));
+            return Err(wrong("local/sealing.key", "another key", "the sealing key that the roster names"));
         }
         Ok(site)
     }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use crate::documents::RosterCall;
 use crate::error::{Error, Result};
-use crate::kit::{Kit, keep, kept};
+use crate::kit::{Kit, keep};
 use blindscope_federation::{RosterView, SignedChange, Study};
 use blindscope_transport::{Client, Command};
 
@@ -22,7 +22,8 @@ pub(crate) async fn see(client: &Client, call: &RosterCall) -> Result<RosterView
     })
 }
 
-/// The study under the coordinator's roster, each change on the way to it verified and kept; and what the coordinator shows of it.
+/// The study under the coordinator's roster, each change on the way to it verified and kept; and what the coordinator shows of it, of words
+/// on a change those alone that are signed.
 ///
 /// # Errors
 /// [`Error::Roster`] for a coordinator that is at an earlier version than was known here, or at another one;
@@ -45,12 +46,24 @@ pub(crate) async fn catch_up(
         }
         check(&study, &view)?;
         if !learned.is_empty() {
-            let mut all = kept(kit)?;
-            all.extend(learned.iter().cloned());
-            keep(kit, &all)?;
+            keep(kit, &learned)?;
         }
+        let view = verified(view, &study);
         return Ok((study, view, learned));
     }
+}
+
+/// The view with the words on a change alone that are of who is said to have said them. A change that cannot be made is none.
+fn verified(mut view: RosterView, study: &Study) -> RosterView {
+    view.proposal = view.proposal.and_then(|shown| {
+        let verified = study.epoch().and_then(|old| shown.verified(&old));
+        verified
+            .inspect_err(
+                |error| tracing::error!(%error, "a change of the roster is shown that cannot be made"),
+            )
+            .ok()
+    });
+    view
 }
 
 fn check(study: &Study, view: &RosterView) -> Result<()> {

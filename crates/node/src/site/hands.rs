@@ -15,6 +15,7 @@ use crate::documents::Told;
 use crate::error::{Error, Result};
 use crate::system;
 use blindscope_federation::{JobId, JobKind, Task};
+use blindscope_transport::Errand;
 use blindscope_wire::Digest;
 
 /// The longest that a poll stays open at the coordinator.
@@ -47,8 +48,8 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
     let mut dialler = Dialler::new()?;
     while !runner.stop.is_stopped() {
         match next(runner, &mut hands, &mut dialler).await? {
-            Heard::Task(bytes) => match Task::from_bytes(&bytes) {
-                Ok(task) => hands.take(runner, task, &mut dialler).await?,
+            Heard::Task(Errand { task, blobs }) => match Task::from_bytes(&task) {
+                Ok(task) => hands.take(runner, (task, blobs), &mut dialler).await?,
                 Err(error) => runner.leave(&error, &mut dialler).await?,
             },
             Heard::NoTask => hands.see_to_roster(runner, &mut dialler).await?,
@@ -64,9 +65,9 @@ pub(super) async fn run(runner: &Arc<Runner>) -> Result<()> {
 
 /// What became of a poll.
 enum Heard {
-    /// A task's bytes.
-    Task(Bytes),
-    /// The coordinator has none: it may have something else.
+    /// A task's bytes, and blobs that came with it.
+    Task(Errand),
+    /// The coordinator has none, or people here have said a word: there may be something else.
     NoTask,
     /// What is in hand changed first, or the site stops.
     Nothing,
@@ -74,7 +75,7 @@ enum Heard {
 
 /// The next task's bytes; nothing where what is in hand changed first.
 async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Result<Heard> {
-    let told = serde_json::to_vec(&hands.told(runner)).unwrap_or_default();
+    let told = serde_json::to_vec(&hands.told(runner).await).unwrap_or_default();
     let (room, mut quiet) = (hands.has_room(), false);
     let ask = || {
         let (client, told) = (runner.client.clone(), told.clone());
@@ -83,18 +84,22 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
     let asking = async {
         if room { dialler.until_heard(&runner.stop, ask).await } else { std::future::pending().await }
     };
-    tokio::pin!(asking);
+    let another_word = runner.another_word();
+    tokio::pin!(asking, another_word);
     loop {
         tokio::select! {
             Some(done) = hands.at_work.join_next() => {
                 hands.done(done)?;
-                return Ok(Heard::Nothing);
+                // A signature may have waited for that.
+                let signs = hands.tasks.is_empty() && runner.waits_for_hands().await;
+                return Ok(if signs { Heard::NoTask } else { Heard::Nothing });
             }
             heard = &mut asking => {
                 let Some(heard) = heard? else { return Ok(Heard::Nothing) };
                 runner.meters.heard();
                 return Ok(heard.map_or(Heard::NoTask, Heard::Task));
             }
+            () = &mut another_word => return Ok(Heard::NoTask),
             () = tokio::time::sleep(QUIET), if !quiet => {
                 quiet = true;
                 // Where nothing is asked soon, what waits for the disk goes there. What that makes superfluous goes after it, not before.
@@ -106,7 +111,7 @@ async fn next(runner: &Runner, hands: &mut Hands, dialler: &mut Dialler) -> Resu
 
 impl Hands {
     /// What is said with a poll: this machine's release, clock, room on the disk; what is in hand.
-    fn told(&self, runner: &Runner) -> Told {
+    async fn told(&self, runner: &Runner) -> Told {
         let free_bytes = rustix::fs::statvfs(runner.kit.state()).ok();
         let free_bytes = free_bytes.map(|disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         let (jobs, questions) = (self.count(false) < self.jobs, self.count(true) < QUESTIONS);
@@ -117,6 +122,7 @@ impl Hands {
             busy: self.tasks.keys().chain(&self.put_off).copied().collect(),
             jobs,
             questions,
+            seen: runner.seen().await.map(|next| next.to_string()),
         }
     }
 
@@ -129,7 +135,12 @@ impl Hands {
     }
 
     /// Begins a task, or puts it off where it is one that has to wait.
-    async fn take(&mut self, runner: &Arc<Runner>, task: Task, dialler: &mut Dialler) -> Result<()> {
+    async fn take(
+        &mut self,
+        runner: &Arc<Runner>,
+        (task, given): (Task, Vec<Bytes>),
+        dialler: &mut Dialler,
+    ) -> Result<()> {
         let (job, values) = (task.step.job, task.values());
         if task.version > runner.study().await.version() {
             // What is signed is learned before anything is done under it.
@@ -146,14 +157,14 @@ impl Hands {
         }
         self.tasks.insert(job, InHand { is_question: task.spec.kind == JobKind::Question, values });
         let runner = runner.clone();
-        self.at_work.spawn(async move { runner.turn(&task).await.map(|()| job) });
+        self.at_work.spawn(async move { runner.turn(&task, given).await.map(|()| job) });
         Ok(())
     }
 
     /// Learns the roster. What the coordinator shows of it and nobody has signed is left: it ends no site.
     async fn see_to_roster(&self, runner: &Runner, dialler: &mut Dialler) -> Result<()> {
         match runner.see_to_roster(self.tasks.is_empty()).await {
-            Err(Error::Federation(error)) => runner.leave(&error, dialler).await,
+            Err(error @ (Error::Federation(_) | Error::Roster { .. })) => runner.leave(&error, dialler).await,
             seen => seen,
         }
     }

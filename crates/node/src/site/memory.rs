@@ -23,8 +23,21 @@ pub(super) struct Memory {
     late: Option<Step>,
     /// The job that a word was waited for last.
     asked: Option<JobId>,
-    /// The change of the roster that a word was waited for last, by the version that would follow.
-    change: Option<Digest>,
+    /// The change of the roster that is on its way.
+    pub(super) change: Option<OnItsWay>,
+}
+
+/// A change of the roster that is on its way, as this site has dealt with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OnItsWay {
+    /// The version that would follow.
+    pub(super) next: Digest,
+    /// What people here had said of it when it was last looked at.
+    pub(super) said: Option<bool>,
+    /// Whether nothing more is to be done about it until something happens here: a word, a task's end.
+    pub(super) rests: bool,
+    /// Whether the log says already that it is not signed here.
+    pub(super) complained: bool,
 }
 
 impl Memory {
@@ -131,8 +144,24 @@ impl Memory {
         std::mem::replace(&mut self.asked, job) != job
     }
 
-    /// A word on a change of the roster is waited for; whether that is new.
-    pub(super) fn wait_for_word_on(&mut self, next: Digest) -> bool {
-        self.change.replace(next) != Some(next)
+    /// A change of the roster is looked at, with what people here say of it; whether that is new.
+    pub(super) fn look_at(&mut self, next: Digest, said: Option<bool>) -> bool {
+        let known = self.change.filter(|change| change.next == next);
+        let complained = known.is_some_and(|change| change.complained);
+        self.change = Some(OnItsWay { next, said, rests: said.is_none(), complained });
+        known.is_none_or(|change| change.said != said)
+    }
+
+    /// Nothing more is to be done about the change until something happens here.
+    pub(super) fn rest(&mut self) {
+        if let Some(change) = &mut self.change {
+            change.rests = true;
+        }
+    }
+
+    /// The change is not signed here; whether that is said for the first time.
+    pub(super) fn complain(&mut self) -> bool {
+        self.rest();
+        self.change.as_mut().is_some_and(|change| !std::mem::replace(&mut change.complained, true))
     }
 }

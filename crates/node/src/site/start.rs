@@ -9,7 +9,7 @@ use super::hands;
 use super::memory::Memory;
 use super::meters::Meters;
 use super::{Learning, Runner};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
 use crate::{exposition, files};
 use blindscope_federation::{Coordinator, Site, SiteId, Study};
@@ -22,7 +22,7 @@ use blindscope_transport::{Client, Stop};
 /// `disk` is the most bytes that the site's blobs may take together.
 ///
 /// # Errors
-/// [`Error`](crate::Error) for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
+/// [`Error`] for what does not pass by itself: a kit or policy that is wrong, another study, a full disk.
 pub async fn run(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, stop: Stop) -> Result<()> {
     let runner = match begin(kit, overrides, learning, disk, stop).await {
         Ok(runner) => runner,
@@ -68,7 +68,11 @@ async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, s
     tracing::info!(site = %settings.name, coordinator = %settings.coordinator, "site runs");
     runner.tidy().await?;
     runner.join(&study).await?;
-    runner.see_to_roster(true).await?;
+    match runner.see_to_roster(true).await {
+        // A change on its way that nobody has signed ends no site.
+        Err(Error::Federation(error)) => tracing::error!(%error, "what is shown of the roster is left"),
+        seen => seen?,
+    }
     Ok(runner)
 }
 

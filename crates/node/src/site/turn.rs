@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::Runner;
 use super::dial::{self, Dialler};
 use super::work::Gathered;
@@ -14,11 +16,11 @@ use blindscope_store::Hold;
 use blindscope_transport::Upload;
 
 /// Between two looks at what people say of a job.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Runner {
-    /// One task, and what follows from it.
-    pub(super) async fn turn(&self, task: &Task) -> Result<()> {
+    /// One task, and what follows from it. `given` came with it.
+    pub(super) async fn turn(&self, task: &Task, given: Vec<Bytes>) -> Result<()> {
         let mut dialler = Dialler::new()?;
         let (first, order) = {
             let memory = self.memory.lock().await;
@@ -33,6 +35,7 @@ impl Runner {
         };
         // Before anything is looked for on the disk: from here on nothing of this task is deleted.
         let _hold = self.begin(task, first).await?;
+        self.keep_given(task, given);
         let staged = match order {
             Order::Send(staged) => *staged,
             Order::Decline(objection) => self.decline(task, objection).await?,
@@ -75,7 +78,7 @@ impl Runner {
         let (answer, marks) = match gathered {
             Gathered::All => {
                 let mut memory = self.memory.lock().await;
-                // Other tasks may have left marks meanwhile: what counts is what this site remembers now.
+                // Other tasks may have left marks meanwhile, and a later roster may stand: what counts is what this site knows now.
                 match memory.site.take(task)? {
                     Order::Work { before } => memory.keep(before).await?,
                     Order::Send(staged) => return Ok(Some(*staged)),
@@ -98,7 +101,7 @@ impl Runner {
     /// a pause. One bad message ends no site.
     pub(super) async fn leave(
         &self,
-        error: &blindscope_federation::Error,
+        error: &(dyn std::fmt::Display + Sync),
         dialler: &mut Dialler,
     ) -> Result<()> {
         tracing::error!(%error, "what the coordinator says is nothing of this study; asked again");
@@ -152,8 +155,8 @@ impl Runner {
         Ok(())
     }
 
-    /// A moment, for people to say a word or another state to be there.
-    pub(super) async fn wait(&self) {
+    /// A moment, for people to say a word.
+    async fn wait(&self) {
         tokio::select! {
             () = tokio::time::sleep(ASK_AGAIN) => {}
             () = self.stop.clone().stopped() => {}

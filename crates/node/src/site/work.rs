@@ -1,10 +1,12 @@
 //! What a task asks: its inputs fetched, its payload computed on a thread of its own.
 
+use bytes::Bytes;
+
 use super::Runner;
 use super::dial::{self, Dialler};
 use crate::error::{Error, Result};
 use crate::system;
-use blindscope_federation::{Answer, Blob, Cause, Mark, Phase, SiteTools, Task, site_payload};
+use blindscope_federation::{Answer, Blob, Blobs as _, Cause, Mark, Phase, SiteTools, Task, site_payload};
 use blindscope_store::Unfinished;
 
 /// What became of a task's inputs.
@@ -41,6 +43,17 @@ impl Runner {
         Ok(Gathered::All)
     }
 
+    /// Keeps what came with a sum's task and is needed for it, under its own name. What has no room here is asked for as the rest is.
+    pub(super) fn keep_given(&self, task: &Task, given: Vec<Bytes>) {
+        let inputs = if task.spec.kind.is_sum() { task.inputs() } else { Vec::new() };
+        for bytes in given {
+            let blob = Blob::of(&bytes);
+            if inputs.contains(&blob) && !self.blobs.contains(&blob) && self.blobs.pass(&bytes).is_ok() {
+                self.meters.fetched(blob.len);
+            }
+        }
+    }
+
     /// The answer to a task whose inputs are here: a payload that is kept, or why there is none; and the marks that are stored with
     /// it.
     pub(super) async fn work(&self, task: &Task) -> Result<(Answer, Vec<Mark>)> {
@@ -55,8 +68,8 @@ impl Runner {
         let study = site.study().under(task.version)?;
         let (me, blobs) = (site.me(), self.blobs.clone());
         let (sealing, learning, task) = (self.sealing.clone(), self.learning.clone(), task.clone());
-        let (sums, signer, minimum_cohort) =
-            (site.sums().clone(), self.signer.clone(), site.minimum_cohort());
+        let (sums, signer) = (site.sums().clone(), self.signer.clone());
+        let (minimum_cohort, minimum_difference) = (site.minimum_cohort(), site.minimum_difference());
         drop(memory);
         let step = task.step;
         let started = std::time::Instant::now();
@@ -71,6 +84,7 @@ impl Runner {
                 checked,
                 sums: &sums,
                 minimum_cohort,
+                minimum_difference,
                 signer: &*signer,
             };
             let mut marks = Vec::new();

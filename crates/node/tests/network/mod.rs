@@ -9,6 +9,8 @@
     reason = "shared by the test files"
 )]
 
+pub mod roster;
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -3,6 +3,7 @@
 //! | room | what |
 //! | --- | --- |
 //! | `tiff`, `dicom` | containers; native tiles by position |
+//! | `companions` | files that belong to a slide and stayed behind |
 //! | `slide` | regions through a bounded cache |
 //! | `overview`, `tissue` | a small picture of the whole; outlines of tissue |
 //! | `scale`, `grid` | which level, which regions |
@@ -11,6 +12,7 @@
 //! Everything that a file claims is bounded before it is believed: 4,096 directories, 16 million tiles, 64 MiB and 4,096²
 //! pixels a compressed tile.
 
+mod companions;
 mod dicom;
 mod grid;
 mod jpeg2000;

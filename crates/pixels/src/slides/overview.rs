@@ -126,18 +126,21 @@ impl Sums {
                 self.rows.resize_with(at + 1, || vec![[0; 3]; self.width]);
             }
             let sums = &mut self.rows[at];
-            match tile {
-                Some(tile) => {
-                    let line = &tile.pixels[3 * (y - y0) as usize * tile.width..];
-                    for (x, pixel) in (x0..right).zip(line.as_chunks::<3>().0) {
-                        let sum = &mut sums[(x / block) as usize];
-                        (0..3).for_each(|c| sum[c] += u32::from(pixel[c]));
+            let line = tile.map(|tile| &tile.pixels.as_chunks::<3>().0[(y - y0) as usize * tile.width..]);
+            let mut x = x0;
+            // A block at a time: a division for each pixel would cost more than its decoding.
+            while x < right {
+                let end = right.min((x / block + 1) * block);
+                let sum = &mut sums[(x / block) as usize];
+                match line {
+                    Some(line) => {
+                        for pixel in &line[(x - x0) as usize..(end - x0) as usize] {
+                            (0..3).for_each(|c| sum[c] += u32::from(pixel[c]));
+                        }
                     }
+                    None => (0..3).for_each(|c| sum[c] += 255 * (end - x) as u32),
                 }
-                None => (x0..right).for_each(|x| {
-                    let sum = &mut sums[(x / block) as usize];
-                    (0..3).for_each(|c| sum[c] += 255);
-                }),
+                x = end;
             }
         }
     }

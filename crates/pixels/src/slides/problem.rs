@@ -22,6 +22,12 @@ pub enum SlideProblem {
         /// Bytes there are.
         length: u64,
     },
+    /// A file that belongs to the slide is not there.
+    #[error("{first}, which belongs to it, is not there: copy the slide again with all of its files")]
+    MissingCompanions {
+        /// The first that is missing.
+        first: String,
+    },
     /// Neither TIFF nor DICOM.
     #[error("neither a TIFF (SVS, OME-TIFF, pyramid) nor a DICOM whole-slide file{hint}")]
     UnknownFormat {
@@ -90,6 +96,7 @@ impl SlideProblem {
         match self {
             Self::Unreadable { .. } => "unreadable",
             Self::Truncated { .. } => "truncated",
+            Self::MissingCompanions { .. } => "missing-companions",
             Self::UnknownFormat { .. } => "unknown-format",
             Self::Damaged(_) => "damaged",
             Self::TooLarge { .. } => "too-large",

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::companions;
 use super::dicom::DicomSlide;
 use super::problem::SlideProblem;
 use super::reader::{Container, Level, Mpp, TileProblem};
@@ -68,8 +69,9 @@ impl Slide {
     /// Opens a slide.
     ///
     /// # Errors
-    /// [`SlideProblem`] for a file that is no slide, or a damaged or unsupported one.
+    /// [`SlideProblem`] for a file that is no slide, a damaged or unsupported one, or one whose companions are missing.
     pub fn open(path: &Path, opener: Opener) -> Result<Self, SlideProblem> {
+        companions::check(path)?;
         let container = match opener {
             Opener::Native => native(path)?,
             Opener::OpenSlide => openslide(path)?,

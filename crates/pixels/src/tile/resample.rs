@@ -177,24 +177,41 @@ struct Across<'a> {
     out: &'a mut [u8],
 }
 
+/// Rows that are worked on side by side, so that one load takes a tap of all of them.
+const ROWS: usize = 16;
+/// Their samples of one column.
+const LANES: usize = 3 * ROWS;
+
 impl WithSimd for Across<'_> {
     type Output = ();
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let stride = self.out.len() / self.image.height;
-        let rows = self.image.pixels.chunks_exact(3 * self.image.width);
-        for (row, out) in rows.zip(self.out.chunks_exact_mut(stride)) {
-            let row = row.as_chunks::<3>().0;
-            for (i, pixel) in out.as_chunks_mut::<3>().0.iter_mut().enumerate() {
+        let (length, stride) = (3 * self.image.width, self.out.len() / self.image.height);
+        // Samples of each column behind one another: red of all rows, green, blue. Lanes of rows that are not there stay as they are.
+        let mut turned = vec![0; LANES * self.image.width];
+        let groups = self.image.pixels.chunks(ROWS * length);
+        for (rows, out) in groups.zip(self.out.chunks_mut(ROWS * stride)) {
+            let count = rows.len() / length;
+            for (at, lanes) in turned.as_chunks_mut::<ROWS>().0.iter_mut().enumerate() {
+                for (row, lane) in lanes.iter_mut().take(count).enumerate() {
+                    *lane = rows[row * length + at];
+                }
+            }
+            for i in 0..stride / 3 {
                 let (first, coefficients) = self.taps.of(i);
-                let mut sums = [HALF; 3];
-                for (source, k) in row[first..].iter().zip(coefficients) {
-                    for (sum, value) in sums.iter_mut().zip(source) {
+                let mut sums = [HALF; LANES];
+                for (tap, k) in turned.as_chunks::<LANES>().0[first..].iter().zip(coefficients) {
+                    for (sum, value) in sums.iter_mut().zip(tap) {
                         *sum = sum.wrapping_add(i32::from(*value) * k);
                     }
                 }
-                *pixel = sums.map(clip);
+                let clipped = sums.map(clip);
+                for (row, pixel) in
+                    out.chunks_exact_mut(stride).map(|row| &mut row[3 * i..3 * i + 3]).enumerate()
+                {
+                    (0..3).for_each(|c| pixel[c] = clipped[c * ROWS + row]);
+                }
             }
         }
     }

@@ -14,7 +14,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::error::{Error, Result};
-use crate::handler::{Command, Join, Joined, Stream, Upload};
+use crate::handler::{Command, Errand, Join, Joined, Stream, Upload};
 use crate::limits::Limits;
 use crate::message::{Document, HealthQuery, Hello, PIECE, Poll, VERSION, Wanted};
 use crate::refusal::Refusal;
@@ -77,10 +77,11 @@ impl Client {
     ///
     /// # Errors
     /// [`Error`] where nobody answers in `wait` and the limit of an answer, or the site has not said hello.
-    pub async fn next(&self, state: Bytes, wait: Duration) -> Result<Option<Bytes>> {
+    pub async fn next(&self, state: Bytes, wait: Duration) -> Result<Option<Errand>> {
         let mut request = Request::new(Poll { wait_ms: wait.as_millis() as u64, state });
         request.set_timeout(wait + self.limits.answer);
-        Ok(self.answer("next", self.federation().next(request).await)?.task)
+        let polled = self.answer("next", self.federation().next(request).await)?;
+        Ok(polled.task.map(|task| Errand { task, blobs: polled.blobs }))
     }
 
     /// Fetches a blob of exactly `len` bytes into `sink` and checks its digest.

@@ -13,7 +13,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::download::{self, Pieces};
 use super::stop::Stop;
 use super::upload::Reception;
-use crate::handler::{Answer, Command, Handler, Join, Joined, Stream};
+use crate::handler::{Answer, Command, Errand, Handler, Join, Joined, Stream};
 use crate::identity::Peer;
 use crate::limits::Limits;
 use crate::message::{
@@ -127,7 +127,10 @@ impl Federation for Service {
             let Poll { wait_ms, state } = request.into_inner();
             let wait = Duration::from_millis(wait_ms).min(self.limits.poll);
             tokio::select! {
-                task = self.handler.next(peer, state, wait) => Ok(Polled { task: task? }),
+                errand = self.handler.next(peer, state, wait) => Ok(match errand? {
+                    Some(Errand { task, blobs }) => Polled { task: Some(task), blobs },
+                    None => Polled::default(),
+                }),
                 () = self.stop.clone().stopped() => Err(stopping()),
                 () = tokio::time::sleep(wait + self.limits.answer) => Err(stopping()),
             }

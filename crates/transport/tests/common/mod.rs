@@ -16,8 +16,8 @@ use rcgen::{
 use sha2::{Digest as _, Sha256};
 
 use blindscope_transport::{
-    Answer, Class, Client, ClientTls, Command, Credentials, Documents, Finishing, Handler, Intake, Join,
-    Joined, Limits, Peer, PeerId, Refusal, Server, ServerTls, Source, Stop, Stream, Upload, Uptake,
+    Answer, Class, Client, ClientTls, Command, Credentials, Documents, Errand, Finishing, Handler, Intake,
+    Join, Joined, Limits, Peer, PeerId, Refusal, Server, ServerTls, Source, Stop, Stream, Upload, Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -125,12 +125,13 @@ impl Handler for Memory {
         Ok(Joined { software: "test".into(), now_ms: 7, study: peer.id.0.to_vec().into() })
     }
 
-    async fn next(&self, _: Peer, state: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
+    async fn next(&self, _: Peer, state: Bytes, wait: Duration) -> Answer<Option<Errand>> {
         if state.is_empty() {
             tokio::time::sleep(wait).await;
             return Ok(None);
         }
-        Ok(Some(state))
+        let blobs = vec![Bytes::from_static(b"with it"), state.clone()];
+        Ok(Some(Errand { task: state, blobs }))
     }
 
     async fn fetch(&self, _: Peer, digest: Digest, _: u64) -> Answer<Source> {

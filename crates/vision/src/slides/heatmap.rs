@@ -72,7 +72,9 @@ pub fn draw_predictions(
     let side = record.tile_level0.ok_or_else(|| bad("its record has no size of tiles".into()))?;
     let slide = Slide::open(&record.path, Opener::Auto).map_err(|e| bad(e.to_string()))?;
     let overview = OverviewPlan::near(slide.levels(), DOWNSAMPLE).make(&slide);
-    let mut picture = Thumbnail::new(&overview);
+    // A small slide would be a stamp at that scale.
+    let finer = OverviewPlan::for_picture(slide.levels(), &overview).map(|plan| plan.make(&slide));
+    let mut picture = Thumbnail::new(finer.as_ref().unwrap_or(&overview));
     for tile in tiles {
         let class = tile.class();
         let sure = || tile.probabilities().get(class).copied().unwrap_or(0.0);

@@ -6,8 +6,9 @@
 //! | `run` | a folder of results: journal, features, records |
 //! | `bags` | the features of each slide, read again |
 //! | `rows` | the slide of a row, from its name |
-//! | `geojson`, `heatmap` | outlines of tissue from other tools; predictions drawn on a slide |
+//! | `geojson`, `heatmap`, `answers` | outlines of tissue from other tools; predictions drawn on a slide; one answer a slide |
 
+mod answers;
 mod bags;
 mod geojson;
 mod h5;
@@ -16,6 +17,7 @@ mod list;
 mod rows;
 mod run;
 
+pub use answers::write_slide_answers;
 pub use bags::{Bag, Bags, Pooled};
 pub use blindscope_pixels::slides::{
     Container, DicomSlide, Grid, Level, Mpp, MppSource, Opener, Outline, Overview, OverviewPlan, Scale,

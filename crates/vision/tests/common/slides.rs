@@ -120,57 +120,108 @@ pub fn dicom(
     series: &str,
     value: impl Fn(u64) -> [u8; 3],
 ) -> Vec<u8> {
-    let mut out = vec![0; 128];
-    out.extend(b"DICM");
-    let text = |s: &str| {
-        let mut bytes = s.as_bytes().to_vec();
-        if bytes.len() % 2 == 1 {
-            bytes.push(0);
-        }
-        bytes
-    };
-    let element = |group: u16, number: u16, kind: &[u8; 2], value: &[u8]| {
-        let mut out = [group.to_le_bytes(), number.to_le_bytes()].concat();
-        out.extend(kind);
-        if matches!(kind, b"OB" | b"SQ") {
-            out.extend([0, 0]);
-            out.extend((value.len() as u32).to_le_bytes());
-        } else {
-            out.extend((value.len() as u16).to_le_bytes());
-        }
-        out.extend(value);
-        out
-    };
     let frames = u64::from(width.div_ceil(side)) * u64::from(height.div_ceil(side));
-    let spacing = text(&format!("{}\\{}", mpp / 1e3, mpp / 1e3));
-    let measures = {
-        let inner = element(0x0028, 0x0030, b"DS", &spacing);
-        let item = [&[0xfe, 0xff, 0x00, 0xe0][..], &(inner.len() as u32).to_le_bytes(), &inner].concat();
-        let sequence = element(0x0028, 0x9110, b"SQ", &item);
-        [&[0xfe, 0xff, 0x00, 0xe0][..], &(sequence.len() as u32).to_le_bytes(), &sequence].concat()
-    };
-    out.extend(element(2, 0x10, b"UI", &text("1.2.840.10008.1.2.1")));
-    for (group, number, kind, value) in [
-        (0x0008, 0x0008, b"CS", text("ORIGINAL\\PRIMARY\\VOLUME\\NONE")),
-        (0x0008, 0x0060, b"CS", text("SM")),
-        (0x0020, 0x000e, b"UI", text(series)),
-        (0x0020, 0x9311, b"CS", text("TILED_FULL")),
-        (0x0028, 0x0002, b"US", 3u16.to_le_bytes().to_vec()),
-        (0x0028, 0x0004, b"CS", text("RGB")),
-        (0x0028, 0x0006, b"US", 0u16.to_le_bytes().to_vec()),
-        (0x0028, 0x0008, b"IS", text(&frames.to_string())),
-        (0x0028, 0x0010, b"US", side.to_le_bytes().to_vec()),
-        (0x0028, 0x0011, b"US", side.to_le_bytes().to_vec()),
-        (0x0028, 0x0100, b"US", 8u16.to_le_bytes().to_vec()),
-        (0x0048, 0x0006, b"UL", u32::from(width).to_le_bytes().to_vec()),
-        (0x0048, 0x0007, b"UL", u32::from(height).to_le_bytes().to_vec()),
-        (0x5200, 0x9229, b"SQ", measures),
-    ] {
-        out.extend(element(group, number, kind, &value));
-    }
     let pixels: Vec<u8> =
         (0..frames).flat_map(|f| value(f).repeat(usize::from(side) * usize::from(side))).collect();
-    out.extend(element(0x7fe0, 0x0010, b"OB", &pixels));
+    let level = DicomLevel { width, height, side, mpp, series, ..DicomLevel::default() };
+    [level.header(frames), element(0x7fe0, 0x0010, b"OB", &pixels)].concat()
+}
+
+/// What a DICOM file of a level says before its pixels.
+pub struct DicomLevel<'a> {
+    pub width: u16,
+    pub height: u16,
+    pub side: u16,
+    /// Microns a pixel.
+    pub mpp: f64,
+    pub series: &'a str,
+    pub syntax: &'a str,
+    pub photometric: &'a str,
+    /// Elements of its own: group, number, representation, value.
+    pub extra: &'a [(u16, u16, [u8; 2], &'a [u8])],
+}
+
+impl Default for DicomLevel<'_> {
+    fn default() -> Self {
+        let (syntax, photometric) = ("1.2.840.10008.1.2.1", "RGB");
+        Self { width: 64, height: 32, side: 16, mpp: 0.5, series: "1.2", syntax, photometric, extra: &[] }
+    }
+}
+
+impl DicomLevel<'_> {
+    /// The file whose frames are these, coded, each in a fragment.
+    pub fn coded(&self, frames: &[Vec<u8>]) -> Vec<u8> {
+        let item = |bytes: &[u8]| {
+            let mut bytes = bytes.to_vec();
+            bytes.resize(bytes.len().next_multiple_of(2), 0);
+            [&[0xfe, 0xff, 0x00, 0xe0][..], &(bytes.len() as u32).to_le_bytes(), &bytes].concat()
+        };
+        let mut out = self.header(frames.len() as u64);
+        out.extend([0xe0, 0x7f, 0x10, 0x00, b'O', b'B', 0, 0, 0xff, 0xff, 0xff, 0xff]);
+        out.extend(item(&[]));
+        for frame in frames {
+            out.extend(item(frame));
+        }
+        out.extend([0xfe, 0xff, 0xdd, 0xe0, 0, 0, 0, 0]);
+        out
+    }
+
+    fn header(&self, frames: u64) -> Vec<u8> {
+        let mut out = vec![0; 128];
+        out.extend(b"DICM");
+        let spacing = text(&format!("{}\\{}", self.mpp / 1e3, self.mpp / 1e3));
+        let measures = {
+            let inner = element(0x0028, 0x0030, b"DS", &spacing);
+            let item = [&[0xfe, 0xff, 0x00, 0xe0][..], &(inner.len() as u32).to_le_bytes(), &inner].concat();
+            let sequence = element(0x0028, 0x9110, b"SQ", &item);
+            [&[0xfe, 0xff, 0x00, 0xe0][..], &(sequence.len() as u32).to_le_bytes(), &sequence].concat()
+        };
+        out.extend(element(2, 0x10, b"UI", &text(self.syntax)));
+        for (group, number, kind, value) in self.extra {
+            out.extend(element(*group, *number, kind, value));
+        }
+        for (group, number, kind, value) in [
+            (0x0008, 0x0008, b"CS", text("ORIGINAL\\PRIMARY\\VOLUME\\NONE")),
+            (0x0008, 0x0060, b"CS", text("SM")),
+            (0x0020, 0x000e, b"UI", text(self.series)),
+            (0x0020, 0x9311, b"CS", text("TILED_FULL")),
+            (0x0028, 0x0002, b"US", 3u16.to_le_bytes().to_vec()),
+            (0x0028, 0x0004, b"CS", text(self.photometric)),
+            (0x0028, 0x0006, b"US", 0u16.to_le_bytes().to_vec()),
+            (0x0028, 0x0008, b"IS", text(&frames.to_string())),
+            (0x0028, 0x0010, b"US", self.side.to_le_bytes().to_vec()),
+            (0x0028, 0x0011, b"US", self.side.to_le_bytes().to_vec()),
+            (0x0028, 0x0100, b"US", 8u16.to_le_bytes().to_vec()),
+            (0x0048, 0x0006, b"UL", u32::from(self.width).to_le_bytes().to_vec()),
+            (0x0048, 0x0007, b"UL", u32::from(self.height).to_le_bytes().to_vec()),
+            (0x5200, 0x9229, b"SQ", measures),
+        ] {
+            out.extend(element(group, number, kind, &value));
+        }
+        out
+    }
+}
+
+/// A value of characters, of an even length.
+fn text(value: &str) -> Vec<u8> {
+    let mut bytes = value.as_bytes().to_vec();
+    if bytes.len() % 2 == 1 {
+        bytes.push(0);
+    }
+    bytes
+}
+
+/// One element, explicit little endian.
+fn element(group: u16, number: u16, kind: &[u8], value: &[u8]) -> Vec<u8> {
+    let mut out = [group.to_le_bytes(), number.to_le_bytes()].concat();
+    out.extend(kind);
+    if matches!(kind, [b'O', b'B'] | [b'S', b'Q']) {
+        out.extend([0, 0]);
+        out.extend((value.len() as u32).to_le_bytes());
+    } else {
+        out.extend((value.len() as u16).to_le_bytes());
+    }
+    out.extend(value);
     out
 }
 

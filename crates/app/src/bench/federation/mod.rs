@@ -2,6 +2,7 @@
 //!
 //! Wall-clock times: a round waits for disks and other processes, and what a busy machine adds is in them.
 
+mod beside;
 mod kills;
 mod lost;
 mod memory;
@@ -46,6 +47,7 @@ pub fn run(options: &FederationOptions) -> Result<Report> {
         Report { figures: Vec::new(), missing: Vec::new(), backend: "processes on loopback".to_owned() };
     blindscope_node::system::runtime()?.block_on(async {
         take(&mut report, "durable round", round::figures(options).await);
+        take(&mut report, "jobs at once", beside::figures(options).await);
         take(&mut report, "slow connections", slow::figures(options).await);
         take(&mut report, "lost sites", lost::figures(options).await);
         take(&mut report, "kill -9", kills::figures(options).await);

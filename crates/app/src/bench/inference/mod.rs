@@ -1,11 +1,12 @@
 //! Figures of encrypted inference: the head 768 → 32 → 3 with a polynomial of degree two, one thread.
 
+mod against;
 mod agreement;
 mod precision;
+mod thousands;
 mod turned;
 
 use std::collections::BTreeMap;
-use std::io::{BufReader, Seek, Write};
 use std::path::Path;
 
 use chacha20::ChaCha20Rng;
@@ -104,9 +105,10 @@ pub(super) fn run(
     let lone = Case::new(&head, Policy::new(1), path, &mut rng)?;
     let ours = lone_token(&lone, &head, runs, peers, &bars, &mut rng, &mut report)?;
     small_batches(&head, path, runs, &mut rng, &mut report)?;
-    thousands(&head, runs, &bars, &mut rng, &mut report)?;
+    thousands::run(&head, runs, &bars, &mut rng, &mut report)?;
     precision::run(&head, path, runs, &mut rng, &mut report)?;
-    against_openfhe(&lone, &ours, &bars, &mut report);
+    against::openfhe(&lone, &ours, &bars, &mut report);
+    against::tenseal(&lone, &ours, &mut report);
     match data {
         Some(folder) => agreement::run(folder, path, &mut rng, &mut report)?,
         None => report.missing.push("agreement on real tokens: BLINDSCOPE_DATA is not set".into()),
@@ -147,10 +149,14 @@ fn reached(ceiling: Arithmetic) -> Result<Arithmetic, Error> {
     Ok(blindscope_ring::Prime::on(ceiling, value, 13)?.arithmetic())
 }
 
-/// Ours and the peer's figures of each turn.
+/// A peer's figures of one turn, or why there are none.
+type Peer = Result<BTreeMap<String, f64>, String>;
+
+/// Ours and the peers' figures of each turn.
 struct Turns {
     latency: Vec<Vec<f64>>,
-    peer: Vec<Result<BTreeMap<String, f64>, String>>,
+    openfhe: Vec<Peer>,
+    tenseal: Vec<Peer>,
 }
 
 fn lone_token(
@@ -167,19 +173,18 @@ fn lone_token(
     let answer = case.server.answer_bytes(&case.keys, &question, rng)?;
     let worst = case.worst(head, &asked, &answer)?;
     let each = runs.div_ceil(TURNS).max(5);
-    let mut turns = Turns { latency: Vec::new(), peer: Vec::new() };
+    let mut turns = Turns { latency: Vec::new(), openfhe: Vec::new(), tenseal: Vec::new() };
     for _ in 0..TURNS {
         turns.latency.push(milliseconds(each, 1, || case.server.answer_bytes(&case.keys, &question, rng)));
-        turns.peer.push(peers.openfhe(each));
+        turns.openfhe.push(peers.openfhe(each));
+        turns.tenseal.push(peers.tenseal_inference());
     }
     let all: Vec<f64> = turns.latency.iter().flatten().copied().collect();
     let mut put = |f: Figure| report.figures.push(f);
     put(lower("latency_one_token", "ms", &all).must_if(bars.latency));
     let predicted = case.plan.report_on(crate::plan::machine(&case.plan)).predicted_ms;
     put(lower("latency_predicted", "ms", &[predicted]));
-    // Whichever of the two is larger, over the other.
-    let off: Vec<f64> = all.iter().map(|ms| (ms / predicted).max(predicted / ms)).collect();
-    put(lower("latency_off_prediction", "x", &off).must(1.5, 1.2));
+    put(lower("latency_off_prediction", "x", &off(&all, predicted)).must(1.5, 1.2));
     put(lower("upload_lone_token", "bytes", &[question.len() as f64]));
     put(lower("answer_lone_token", "bytes", &[answer.len() as f64]).must(40e3, 8e3));
     put(lower("evaluation_keys", "bytes", &[case.plan.keys_len() as f64]).must(3e6, 1.5e6));
@@ -195,6 +200,11 @@ fn lone_token(
         &[-case.plan.literal().error_bound.log2()],
     ));
     Ok(turns)
+}
+
+/// Measured and predicted milliseconds: whichever is larger, over the other.
+fn off(measured: &[f64], predicted: f64) -> Vec<f64> {
+    measured.iter().map(|ms| (ms / predicted).max(predicted / ms)).collect()
 }
 
 fn lower(figure: &str, unit: &'static str, samples: &[f64]) -> Figure {
@@ -228,78 +238,4 @@ fn small_batches(
         }
     }
     Ok(())
-}
-
-/// Batches of 4,096 in the packing that the planner takes for them, eight bits promised.
-fn thousands(
-    head: &Head,
-    runs: usize,
-    bars: &Bars,
-    rng: &mut ChaCha20Rng,
-    report: &mut Report,
-) -> Result<(), Error> {
-    const BATCH: usize = 4096;
-    let case = Case::new(head, Policy::new(BATCH).precise(8), bars.path, rng)?;
-    let asked = tokens(rng, BATCH);
-    // Questions are read as a server reads them.
-    let mut file = Scratch::new("inference")?.nameless()?;
-    case.asker.encrypt_into(&asked, &case.secret, rng, &mut file)?;
-    file.flush()?;
-    let bytes = file.stream_position()? as f64;
-    let mut answer = || -> Result<Vec<u8>, Error> {
-        file.rewind()?;
-        let answer = case.server.answer(&case.keys, BufReader::with_capacity(1 << 16, &file), rng)?;
-        Ok(answer.to_bytes(&case.plan))
-    };
-    let first = answer()?;
-    case.worst(head, &asked, &first)?;
-    drop(asked);
-    let reset = std::fs::write("/proc/self/clear_refs", "5").is_ok();
-    let times = milliseconds(runs.clamp(3, 7), 1, &mut answer);
-    let rate: Vec<f64> = times.iter().map(|ms| BATCH as f64 / ms * 1e3).collect();
-    let mut put = |f: Figure| report.figures.push(f);
-    put(Figure::of(AREA, "throughput_batch_of_4096", "tokens/s", Better::Higher, &rate)
-        .must_if(bars.throughput));
-    put(lower("upload_token_in_batch_of_4096", "bytes", &[bytes / BATCH as f64]).must(10.5e3, 8e3));
-    put(lower("answer_token_in_batch_of_4096", "bytes", &[first.len() as f64 / BATCH as f64])
-        .must(200.0, 64.0));
-    put(lower("evaluation_keys_batch_of_4096", "bytes", &[case.plan.keys_len() as f64]).must(8e6, 3e6));
-    match reset.then(peak_memory).flatten() {
-        Some(peak) => put(lower("server_memory_batch_of_4096", "MB", &[peak]).must(256.0, 100.0)),
-        None => report.missing.push("server memory: /proc does not tell the peak here".into()),
-    }
-    Ok(())
-}
-
-/// Peak resident memory of this whole process since it was last reset, in MB: an upper bound of the server's.
-fn peak_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<f64>().ok()? * 1024.0 / 1e6)
-}
-
-fn against_openfhe(case: &Case, turns: &Turns, bars: &Bars, report: &mut Report) {
-    let peer: Result<Vec<_>, &String> = turns.peer.iter().map(Result::as_ref).collect();
-    let peer = match peer {
-        Ok(peer) => peer,
-        Err(why) => return report.missing.push(why.clone()),
-    };
-    let median = |samples: &[f64]| Figure::of(AREA, "", "", Better::Lower, samples).value;
-    let ratios = |ours: &dyn Fn(usize) -> f64, theirs: &[&str]| -> Option<Vec<f64>> {
-        let sum = |turn: &BTreeMap<String, f64>| theirs.iter().map(|k| turn.get(*k)).sum::<Option<f64>>();
-        peer.iter().enumerate().map(|(i, turn)| sum(turn).map(|t| t / ours(i))).collect()
-    };
-    let traffic = (case.plan.upload_len(1) + case.plan.answer_len(1)) as f64;
-    let rows = [
-        ("latency_over_openfhe", ratios(&|i| median(&turns.latency[i]), &["inference"]), bars.over_openfhe),
-        ("bytes_over_openfhe", ratios(&|_| traffic, &["upload_bytes", "answer_bytes"]), Some((4.0, 10.0))),
-        ("keys_over_openfhe", ratios(&|_| case.plan.keys_len() as f64, &["key_bytes"]), None),
-    ];
-    for (name, ratios, must) in rows {
-        let Some(ratios) = ratios else {
-            report.missing.push(format!("OpenFHE: no figures for {name}"));
-            continue;
-        };
-        report.figures.push(Figure::of(AREA, name, "x", Better::Higher, &ratios).must_if(must));
-    }
 }

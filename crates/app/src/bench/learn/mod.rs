@@ -10,7 +10,7 @@ use std::path::Path;
 
 use self::asked::{ask, ask_encrypted};
 use self::members::Target;
-use self::round::learned;
+pub(super) use self::round::learned;
 use self::rows::{Answers, SITES, cls, folds, leaky, sites, tokens};
 use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
@@ -97,7 +97,7 @@ fn grouped(all: &Features, folds: &[usize], report: &mut Report) -> Result<f64> 
     let spec = job(JobKind::Auto, all, None)?;
     let answers = cross_validated(&spec, all, folds, SEED)?;
     report.figures.push(percent("auto_grouped", &answers));
-    let [answered, wrong] = answers.sure_from(SURE);
+    let [answered, wrong] = answers.beyond(SURE);
     for (name, value, better) in [
         ("auto_grouped_calibration_error", answers.calibration_error(), Better::Lower),
         ("auto_grouped_answered_from_90_percent_on", answered, Better::Higher),

@@ -14,7 +14,7 @@ use blindscope_wire::{Digest, Hasher};
 pub(super) const COLLUDERS: u32 = 1;
 
 /// What a job over these sites ends in. `seed` stands for the sites' secrets.
-pub(super) fn learned(spec: &JobSpec, sites: &[SiteLearner], seed: u64) -> Result<Model> {
+pub(in crate::bench) fn learned(spec: &JobSpec, sites: &[SiteLearner], seed: u64) -> Result<Model> {
     let mut input = Vec::new();
     for round in 0..spec.rounds {
         let plan = plan(spec, sites.len())?;

@@ -94,7 +94,7 @@ impl Answers {
 
     /// Shares in percent, where answers of less than this probability go to a person: of rows that are answered, and of wrong answers
     /// among them.
-    pub(super) fn sure_from(&self, least: f64) -> [f64; 2] {
+    pub(super) fn beyond(&self, least: f64) -> [f64; 2] {
         let left: Vec<bool> =
             self.sure.iter().filter(|(p, _)| *p >= least).map(|(_, right)| *right).collect();
         let wrong = left.iter().filter(|right| !**right).count();

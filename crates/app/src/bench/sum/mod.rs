@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::memory::{peak_mib, reset_peak};
 use super::scratch::Scratch;
-use super::{Better, Error, Figure, Peers, Report};
+use super::{Arithmetic, Better, Error, Figure, Peers, Report};
 use crate::clock::of_process;
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{Plan, PlanLiteral, SiteRound, ValuesDigest, write_sum};
@@ -22,20 +22,20 @@ const UPDATE: u64 = 86_600_000;
 /// Whole updates are long enough to be measured few times.
 const UPDATE_RUNS: usize = 3;
 
-pub(super) fn run(runs: usize, peers: &Peers) -> Result<Report, Error> {
-    let update = plan(UPDATE, 64)?;
+pub(super) fn run(path: Arithmetic, runs: usize, peers: &Peers) -> Result<Report, Error> {
+    let update = plan(path, UPDATE, 64)?;
     let backend = format!("arithmetic path: {}", update.arithmetic());
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     bytes(&mut report)?;
-    protocol::figures(&mut report)?;
+    protocol::figures(path, &mut report)?;
     whole_update(&update, &mut report)?;
-    round::figure(&mut report)?;
-    small::figures(runs, peers, &mut report)?;
+    round::figure(path, &mut report)?;
+    small::figures(path, runs, peers, &mut report)?;
     Ok(report)
 }
 
 /// Sums of 16-bit integers of so many sites, more than half of which open.
-fn plan(values: u64, sites: u32) -> Result<Plan, Error> {
+fn plan(path: Arithmetic, values: u64, sites: u32) -> Result<Plan, Error> {
     let threshold = sites / 2 + 1;
     let literal = PlanLiteral {
         values,
@@ -47,12 +47,12 @@ fn plan(values: u64, sites: u32) -> Result<Plan, Error> {
         colluding_holders: 0,
         coins: 168,
     };
-    Ok(Plan::new(literal)?)
+    Ok(Plan::on(path, literal)?)
 }
 
 fn bytes(report: &mut Report) -> Result<(), Error> {
     for (sites, bar, aim) in [(64, 3.0, 2.9), (16, 2.7, 2.6), (3, 2.4, 2.3)] {
-        let plan = plan(UPDATE, sites)?;
+        let plan = plan(Arithmetic::fastest(), UPDATE, sites)?;
         let name = format!("bytes_per_16_bit_value_{sites}_sites");
         let figure = Figure::of(AREA, name, "bytes", Better::Lower, &[plan.bytes_per_value()]);
         report.figures.push(figure.must(bar, aim));
@@ -100,7 +100,7 @@ fn whole_update(plan: &Plan, report: &mut Report) -> Result<(), Error> {
         write_body(plan, fixed, &mut sink)?;
         Ok(sink.0)
     })?;
-    let ifma = matches!(plan.arithmetic(), blindscope_ring::Arithmetic::Ifma);
+    let ifma = plan.arithmetic() == Arithmetic::Ifma;
     let seconds = if ifma { (2.0, 1.2) } else { (5.0, 3.0) };
     push("encode_encrypt_86_6m", &encrypt, (seconds, (64.0, 40.0)), report);
     let per_float = encrypt.bytes as f64 / (4.0 * UPDATE as f64);

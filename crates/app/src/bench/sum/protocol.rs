@@ -3,7 +3,7 @@
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
 
-use super::{AREA, Better, Error, Figure, Report, UPDATE};
+use super::{AREA, Arithmetic, Better, Error, Figure, Report, UPDATE};
 use crate::clock::milliseconds;
 use blindscope_aggregate::one_round::{Checks, Part, PartSum, SiteRound};
 use blindscope_federation::sums::{
@@ -47,7 +47,7 @@ fn header_len(phase: Phase) -> u64 {
     header.sign(&IdentityKey::from_bytes(&[5; 32])).to_bytes().len() as u64
 }
 
-pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
+pub(super) fn figures(path: Arithmetic, report: &mut Report) -> Result<(), Error> {
     let job = JobId(Digest([9; 32]));
     for (sites, bar, aim) in [(3u16, 8e3, 5e3), (16, 45e3, 10e3), (64, 60e3, 12e3)] {
         let round = SumRound::new(&epoch(sites)?, job, 0, (768, 65_535))?;
@@ -61,7 +61,7 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
         report.figures.push(of("first_upload_of_an_epoch", upload(true)));
         report.figures.push(of("all_that_a_site_sends", upload(false) + (later + headers) as f64));
     }
-    opener(&SumRound::new(&epoch(64)?, job, 0, (UPDATE, 65_535))?, report)
+    opener(&SumRound::new(&epoch(64)?, job, 0, (UPDATE, 65_535))?.on(path)?, report)
 }
 
 /// One holder of 64 opens a whole update.

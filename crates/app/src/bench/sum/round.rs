@@ -7,7 +7,7 @@ use std::time::Instant;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use super::{AREA, Better, Error, Figure, Report, Scratch};
+use super::{AREA, Arithmetic, Better, Error, Figure, Report, Scratch};
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::one_round::{evaluate_body, write_sum};
 use blindscope_federation::sums::{
@@ -40,7 +40,7 @@ struct Cast {
 type Result<T> = std::result::Result<T, Error>;
 
 impl Cast {
-    fn new() -> Result<Self> {
+    fn new(path: Arithmetic) -> Result<Self> {
         let mut rng = ChaCha20Rng::from_seed([4; 32]);
         let mut party = |k: u16| Party {
             me: SiteId(k),
@@ -70,7 +70,8 @@ impl Cast {
             former: Vec::new(),
         })?;
         let fixed = FixedPoint::new(1.0, BITS)?;
-        let round = SumRound::new(&epoch, JobId(Digest([9; 32])), 0, (VALUES as u64, fixed.max()))?;
+        let round =
+            SumRound::new(&epoch, JobId(Digest([9; 32])), 0, (VALUES as u64, fixed.max()))?.on(path)?;
         Ok(Self { round, fixed, parties })
     }
 
@@ -157,8 +158,8 @@ impl Cast {
     }
 }
 
-pub(super) fn figure(report: &mut Report) -> Result<()> {
-    let cast = Cast::new()?;
+pub(super) fn figure(path: Arithmetic, report: &mut Report) -> Result<()> {
+    let cast = Cast::new(path)?;
     let mut clear = vec![0u64; VALUES];
     for party in &cast.parties {
         cast.integers(party)?.iter().zip(&mut clear).for_each(|(v, sum)| *sum += v);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rand_core::{Rng, SeedableRng};
 
-use super::{AREA, Better, Error, Figure, Peers, Report, plan};
+use super::{AREA, Arithmetic, Better, Error, Figure, Peers, Report, plan};
 use crate::clock::milliseconds;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, SiteRound, ValuesDigest, open_sum, opens_first_chunk, recover_key, write_sum,
@@ -32,11 +32,11 @@ struct Given {
 }
 
 impl Setup {
-    fn new() -> std::result::Result<Self, Error> {
+    fn new(path: Arithmetic) -> std::result::Result<Self, Error> {
         let mut rng = chacha20::ChaCha20Rng::from_seed([12; 32]);
         let mut update = || (0..VALUES).map(|_| rng.next_u64() >> 48).collect();
         let updates = (0..SITES).map(|_| update()).collect();
-        Ok(Self { plan: plan(VALUES as u64, SITES as u32)?, updates })
+        Ok(Self { plan: plan(path, VALUES as u64, SITES as u32)?, updates })
     }
 
     fn give(&self, site: usize, values: &[u64]) -> Result<Given> {
@@ -94,8 +94,13 @@ impl Setup {
     }
 }
 
-pub(super) fn figures(runs: usize, peers: &Peers, report: &mut Report) -> std::result::Result<(), Error> {
-    let setup = Setup::new()?;
+pub(super) fn figures(
+    path: Arithmetic,
+    runs: usize,
+    peers: &Peers,
+    report: &mut Report,
+) -> std::result::Result<(), Error> {
+    let setup = Setup::new(path)?;
     if setup.sum()? != setup.clear() {
         return Err(Error::WrongSum { what: "3 × 768 values" });
     }

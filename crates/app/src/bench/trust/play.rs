@@ -97,6 +97,7 @@ impl Play {
             checked: false,
             sums: self.sites[k].sums(),
             minimum_cohort: 1,
+            minimum_difference: 0,
             signer: &self.identities[k],
         };
         let bundle = self.sites[k].bundle(task);
@@ -189,6 +190,7 @@ fn literal(own: &IdentityKey, identities: &[IdentityKey], sealing: &[SealingKey]
 fn willing() -> Policy {
     Policy {
         minimum_cohort: 1,
+        minimum_difference: None,
         backbone: Digest([7; 32]),
         jobs: JobKind::ALL.to_vec(),
         maximum_decryptions: 1000,

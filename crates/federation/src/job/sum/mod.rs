@@ -97,9 +97,10 @@ fn told(making: &mut Making<'_>) -> Result<SumSite> {
         let mark = site::stop_if_copied(&opened, making, known)?;
         take((&mut remembered, &mut rounds), making, (&opened, mark))?;
     }
-    for (spec, number, declared) in voids {
-        let failed = of_spec(tools.study, (spec, *number), start.as_ref())?;
-        let mark = messages::voided(&failed, tools.blobs, declared)?;
+    for one in voids {
+        let then = tools.study.under(one.version)?;
+        let failed = of_spec(&then, (&one.spec, one.round), start.as_ref())?;
+        let mark = messages::voided(&failed, tools.blobs, &one.declared)?;
         take((&mut remembered, &mut rounds), making, (&failed, mark))?;
     }
     Ok(remembered)
@@ -216,9 +217,11 @@ impl Kind for SumJob {
         // Lengths follow from plan and roster, whatever a round starts from.
         let mut longest = messages::longest(&self.round(study, task.step.job, task.step.round, None)?);
         if let Ask::Upload { voids, settled, .. } = &task.ask {
-            let told = voids.iter().map(|(spec, _, _)| spec).chain(settled.iter().map(|s| &s.spec));
-            for spec in told {
-                longest = longest.max(messages::longest(&of_spec(study, (spec, 0), None)?));
+            let void = voids.iter().map(|void| (&void.spec, void.version));
+            for (spec, version) in void.chain(settled.iter().map(|s| (&s.spec, s.version))) {
+                // More sites may have been there than now.
+                let then = study.under(version)?;
+                longest = longest.max(messages::longest(&of_spec(&then, (spec, 0), None)?));
             }
         }
         Ok(Some(longest))

@@ -11,11 +11,10 @@ use crate::job::Making;
 use crate::payload::{self, keep};
 use crate::sums::{
     Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
-    Uploader, Void, Vouch, noise_key, open_parts, values_name, vouch_for, write_upload,
+    Uploader, Void, Vouch, noise_key, open_parts, vouch_for, write_upload,
 };
 use crate::{Blob, Blobs, Error, Mark, Result, SiteId};
 use blindscope_aggregate::one_round::write_sum;
-use blindscope_wire::Digest;
 
 const SUM: &str = "add contributions";
 
@@ -28,7 +27,8 @@ fn remember(making: &mut Making<'_>, mark: SumMark) {
 /// Whoever has found a second copy of itself remembers it, whatever it was asked.
 pub(super) fn stop_if_copied<T>(round: &SumRound, making: &mut Making<'_>, judged: Result<T>) -> Result<T> {
     if matches!(judged, Err(Error::Sum(SumRefusal::Copied))) {
-        remember(making, SumMark::Copied { round: round.name() });
+        let mark = SumSite::copied(making.tools.me, round);
+        remember(making, mark);
     }
     judged
 }
@@ -53,14 +53,8 @@ pub(super) fn upload(
     let integers = Spool::new(values, &task.spec, tools.blobs, rng)?;
     let mut random = Zeroizing::new([0; 32]);
     rng.fill_bytes(&mut *random);
-    let named = values_name(&|| integers.iter(), tools.sealing);
-    let (first, second) =
-        (remembered.bound_to(tools.me, round, &spent), remembered.bound_by_values(tools.me, round, &named)?);
-    let free = Digest([0; 32]);
-    if first != free && second != free && first != second {
-        return Err(SumRefusal::OtherSetOfInput.into());
-    }
-    let only = if first == free { second } else { first };
+    let (named, naming) = remembered.name_values(&|| integers.iter(), tools.sealing);
+    let only = remembered.only_set(tools.me, round, (&spent, &named))?;
     let by = Uploader { round, me: tools.me, sealing: tools.sealing, signer: tools.signer, only };
     let mut header = None;
     let blob = tools.blobs.create(round.upload_len(tools.me, pairs), &mut |out| {
@@ -68,6 +62,9 @@ pub(super) fn upload(
         Ok(())
     })?;
     if let Some(header) = header {
+        if let Some(naming) = naming {
+            remember(&mut making, naming);
+        }
         remember(&mut making, SumSite::uploaded_values(round, &header, (spent, named)));
         if let Some(privacy) = &task.spec.privacy {
             let (job, epsilon, delta) = (task.step.job, privacy.epsilon, privacy.delta);
@@ -127,7 +124,10 @@ pub(super) fn agree(
         evaluation =
             vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
     }
-    let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, tools.minimum_cohort);
+    let about = making.task.spec.about(making.task.starts_from().as_ref());
+    tools.sums.judge_difference(round, &about, &commitment, tools.minimum_difference)?;
+    let own = (tools.minimum_cohort, about);
+    let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, own);
     let mark = stop_if_copied(round, &mut making, judged)?;
     if let SumMark::Agreed { evaluation: signed, .. } = &mark {
         evaluation = *signed;
@@ -161,7 +161,8 @@ fn check_sum(
     let mut readers: Vec<&[u8]> = bodies.iter().map(|b| &b[..]).collect();
     let mut sum = Vec::new();
     write_sum(round.plan(), &mut readers, &mut sum)?;
-    if Blob::of(&sum) == commitment.sum { Ok(()) } else { Err(SumRefusal::OtherSum.into()) }
+    // What a next round starts from is made of it.
+    if blobs.pass(&sum)? == commitment.sum { Ok(()) } else { Err(SumRefusal::OtherSum.into()) }
 }
 
 /// Evaluations, in this site's name, of uploads whose sites are gone.

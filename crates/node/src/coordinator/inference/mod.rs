@@ -4,6 +4,7 @@ mod asked;
 mod heads;
 mod kept;
 mod oracle;
+mod places;
 mod questions;
 mod usage;
 

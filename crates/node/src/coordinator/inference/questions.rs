@@ -13,6 +13,7 @@ use super::super::desk::Desk;
 use super::super::refusal;
 use super::asked::{exact, in_batch, no_head};
 use super::oracle::Oracle;
+use super::places::{Place, Places};
 use super::usage::Usage;
 use crate::documents::{Asked, EncryptedOffer};
 use crate::system;
@@ -35,8 +36,8 @@ const MAX: u64 = 4 << 30;
 #[derive(Default)]
 pub(in crate::coordinator) struct Questions {
     ready: Mutex<BTreeMap<JobId, Arc<Offered>>>,
-    /// Questions of each asker that were not answered when it asked last.
-    asked: Mutex<BTreeMap<PeerId, Vec<JobId>>>,
+    /// Uploads of each asker that are no questions yet.
+    places: Arc<Places>,
 }
 
 /// A head that can be asked.
@@ -84,11 +85,14 @@ impl Questions {
         let lengths = payload::question_lengths(desk.now().study(), &offered.circuit, pieces);
         let lengths = lengths.map_err(|e| no_head(job, &e.to_string()))?;
         exact("infer", lengths.iter().sum(), upload.len)?;
-        this.few_enough(&desk.now(), peer, oracle.questions_each())?;
-        let (questions, desk, usage) = (this.clone(), desk.clone(), oracle.usage());
+        let line = line_of(desk.now().study(), peer.id);
+        // From here on the question counts, however many more uploads its asker begins before this one is here.
+        let place = Places::take(&this.places, desk, line, oracle.questions_each())?;
+        let (desk, usage) = (desk.clone(), oracle.usage());
         let bytes = Vec::with_capacity(upload.len as usize);
         Ok(Uptake::Take(Box::new(Asking {
-            questions,
+            line,
+            place,
             offered,
             desk,
             usage,
@@ -100,23 +104,6 @@ impl Questions {
             pieces,
             bytes,
         })))
-    }
-
-    /// Refuses one more question of an asker that has so many in the line.
-    fn few_enough(&self, now: &Coordinator, peer: Peer, most: u32) -> Answer<()> {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        for open in asked.values_mut() {
-            open.retain(|job| now.job(*job).is_some_and(|view| !view.is_over()));
-        }
-        asked.retain(|_, open| !open.is_empty());
-        let open = asked.get(&peer.id).map_or(0, Vec::len);
-        if open < most as usize {
-            return Ok(());
-        }
-        let message = format!(
-            "infer: {open} questions of this asker wait to be answered, {most} may; ask again when one is answered"
-        );
-        Err(Refusal::new(Class::Exhausted, "many-questions", message).fact("most", u64::from(most)))
     }
 
     fn offered(&self, desk: &Desk, now: &Coordinator, oracle: &Oracle, name: &str) -> Answer<Arc<Offered>> {
@@ -157,7 +144,9 @@ fn json(value: &impl serde::Serialize) -> Answer<Bytes> {
 }
 
 struct Asking {
-    questions: Arc<Questions>,
+    line: Line,
+    /// Kept until the question is in the log, or is none.
+    place: Place,
     offered: Arc<Offered>,
     desk: Arc<Desk>,
     usage: Arc<Usage>,
@@ -179,21 +168,21 @@ impl Intake<Source> for Asking {
 
     fn finish(self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
-            let (desk, questions, peer) = (self.desk.clone(), self.questions.clone(), self.peer.id);
-            let line = line_of(desk.now().study(), peer);
+            let (desk, line) = (self.desk.clone(), self.line);
             // A task of its own: a call that is cut must not let a blob be deleted between its arrival and its job's record.
             let asking = tokio::spawn(async move {
                 let _hold = desk.blobs.hold(&[]);
-                let keeping = tokio::task::spawn_blocking(move || self.keep());
-                let spec = keeping.await.map_err(|e| refusal::internal(&e))??;
+                let keeping = tokio::task::spawn_blocking(move || {
+                    let spec = self.keep();
+                    (spec, self.place)
+                });
+                let (spec, _place) = keeping.await.map_err(|e| refusal::internal(&e))?;
+                let spec = spec?;
                 let sizes = Sizes::of(desk.now().study(), &spec).map_err(|e| bad(&e))?;
                 let done = desk.handle(Input::Ask { spec, sizes, line }).await?;
                 done.job.ok_or_else(|| refusal::internal(&"a question without a job"))
             });
             let question = asking.await.map_err(|e| refusal::internal(&e))??;
-            let mut asked = questions.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            asked.entry(peer).or_default().push(question);
-            drop(asked);
             let receipt = serde_json::to_vec(&Asked { question }).map_err(|e| refusal::internal(&e))?;
             let Blob { digest, len } = Blob::of(&receipt);
             Ok(Source { len, digest, bytes: Box::new(std::io::Cursor::new(receipt)) })

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::Meters;
 use blindscope_transport::{
-    Answer, Command, Documents, Finishing, Handler, Intake, Join, Joined, Peer, Refusal, Source, Stream,
-    Upload, Uptake,
+    Answer, Command, Documents, Errand, Finishing, Handler, Intake, Join, Joined, Peer, Refusal, Source,
+    Stream, Upload, Uptake,
 };
 use blindscope_wire::Digest;
 
@@ -58,10 +58,10 @@ impl<H: Handler> Handler for Counted<H> {
         self.counted("join", self.inner.join(peer, join).await)
     }
 
-    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Bytes>> {
+    async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Errand>> {
         let answer = self.inner.next(peer, state, wait).await;
-        if let Ok(Some(task)) = &answer {
-            self.meters.sent("next", task.len() as u64);
+        if let Ok(Some(Errand { task, blobs })) = &answer {
+            self.meters.sent("next", (task.len() + blobs.iter().map(Bytes::len).sum::<usize>()) as u64);
         }
         self.counted("next", answer)
     }

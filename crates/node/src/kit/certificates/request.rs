@@ -8,9 +8,10 @@ use crate::error::{Error, Result};
 use crate::files;
 use crate::kit::config;
 use blindscope_federation::{
-    IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _,
+    IdentityKey, PublicIdentity, PublicSealingKey, SealingKey, Signature, Signer as _, in_groups,
+    request_digest,
 };
-use blindscope_wire::{Digest, Hasher};
+use blindscope_wire::Digest;
 
 /// What a certificate is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,20 +73,22 @@ impl Request {
         files::write(path, text.as_bytes())
     }
 
-    /// What is signed; its first half is what two people compare on the telephone.
+    /// What is signed.
     pub fn digest(&self) -> Digest {
         digest(&self.name, self.role, &self.identity, self.sealing.as_ref())
+    }
+
+    /// What two people compare on the telephone; of a site the same that the roster shows of it.
+    pub fn fingerprint(&self) -> String {
+        in_groups(&self.digest())
     }
 }
 
 fn digest(name: &str, role: Role, identity: &PublicIdentity, sealing: Option<&PublicSealingKey>) -> Digest {
     let role = match role {
-        Role::Site => b"site".as_slice(),
-        Role::Admin => b"admin",
-        Role::Asker => b"asker",
+        Role::Site => "site",
+        Role::Admin => "admin",
+        Role::Asker => "asker",
     };
-    let mut hasher = Hasher::new("blindscope/request/v1");
-    hasher.absorb(name.as_bytes()).absorb(role).absorb(&identity.0);
-    hasher.absorb(sealing.map_or(&[], |key| key.0.as_slice()));
-    hasher.finish()
+    request_digest(name, role, identity, sealing)
 }

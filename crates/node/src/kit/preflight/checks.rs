@@ -6,7 +6,6 @@ use std::path::Path;
 use super::{Check, Outcome};
 use crate::files;
 use crate::kit::certificates;
-use crate::kit::provision;
 use crate::kit::{Kit, PartySettings};
 use crate::system;
 use blindscope_federation::Study;
@@ -32,10 +31,7 @@ pub(super) fn common(kit: &Kit) -> (Vec<Check>, Option<Study>) {
     ];
     let study = kit.study_now();
     checks.push(match &study {
-        Ok(study) => {
-            let found = format!("{} {}", study.literal().name, provision::fingerprint(&study.digest()));
-            Check::ok("study", found)
-        }
+        Ok(study) => Check::ok("study", study.digests_in_words()),
         Err(e) => {
             Check::failed("study", e.to_string(), "install the startup folder of the coordinator's kit")
         }

@@ -18,7 +18,6 @@ use crate::files;
 use crate::kit::certificates::{self, Authority, Request, Role, Usage};
 use crate::kit::{Kit, Members, Person};
 use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
-use blindscope_wire::Digest;
 
 pub(crate) use checked::name as check_name;
 pub use later::later;
@@ -174,13 +173,6 @@ fn authority(kit: &Kit, study: &str, now_ms: u64, rng: &mut impl CryptoRng) -> R
         return Authority::open(study, &certificate, &key);
     }
     Authority::create(study, &IdentityKey::generate(rng), &certificate, &key, now_ms)
-}
-
-/// What two people compare of a digest: 128 bits, in eight groups of four hexadecimal digits.
-pub fn fingerprint(digest: &Digest) -> String {
-    let text = digest.to_string();
-    let groups: Vec<&str> = (0..8).filter_map(|i| text.get(4 * i..4 * i + 4)).collect();
-    groups.join("-")
 }
 
 /// The identity of a coordinator's kit, for a check that it is the study's.

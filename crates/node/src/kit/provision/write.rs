@@ -73,6 +73,7 @@ pub(super) fn policy(study: &Study) -> Result<String> {
     let literal = study.literal();
     let policy = Policy {
         minimum_cohort: literal.minimum_cohort,
+        minimum_difference: None,
         backbone: literal.backbone,
         jobs: JobKind::ALL.to_vec(),
         maximum_decryptions: literal.decryptions,
@@ -88,6 +89,7 @@ pub(super) fn policy(study: &Study) -> Result<String> {
 const POLICY_HEAD: &str = "\
 # This site's own rules. The coordinator never sees this file and cannot override it.
 # minimum_cohort: fewest contributions in a sum that this site helps to open
+# minimum_difference: where it stands, sums of one kind over nearly the same sites are refused: in how many sites two sets differ at least
 # backbone: SHA-256 of the weights that may see this site's images
 # jobs: kinds of jobs that this site takes part in
 # maximum_decryptions: most ciphertexts that this site helps to open, all jobs together

@@ -29,6 +29,15 @@ pub(super) const POLICY: &[Key] = &[
         "u32",
         &["Fewest contributions in a sum that this site helps to open.", "Unit: contributions"],
     ),
+    key(
+        "minimum_difference",
+        "Option<u32>",
+        &[
+            "In how many sites two sets that sums of one kind are over differ at least, unless they are the same: what the difference of two sums tells is told of that many sites together.",
+            "Unit: sites",
+            "Default: any number",
+        ],
+    ),
     key("backbone", "Digest", &["Digest of the backbone that may see this site's images."]),
     key("jobs", "Vec<JobKind>", &["Kinds of jobs that this site takes part in."]),
     key(

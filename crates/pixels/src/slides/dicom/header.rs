@@ -27,6 +27,9 @@ pub(super) struct Header {
     pub(super) total_rows: u64,
     pub(super) focal_planes: u64,
     pub(super) optical_paths: u64,
+    /// Whether this is one of several files of one level, and how many there are, where that is told.
+    pub(super) concatenated: bool,
+    pub(super) parts: u64,
     pub(super) organisation: String,
     /// Millimetres between rows, and between columns.
     pub(super) spacing: Option<(f64, f64)>,
@@ -65,6 +68,8 @@ impl Header {
             ([], 0x0008_0008) => self.image_type = text(value),
             ([], 0x0008_0060) => self.modality = text(value),
             ([], 0x0020_000e) => self.series = text(value),
+            ([], 0x0020_9161) => self.concatenated = !text(value).is_empty(),
+            ([], 0x0020_9163) => self.parts = number(value),
             ([], 0x0020_9311) => self.organisation = text(value),
             ([], 0x0028_0004) => self.photometric = text(value),
             ([], 0x0028_0008) => self.frames = text(value).parse().unwrap_or(0),

@@ -132,6 +132,12 @@ fn instance(source: Source, header: Header) -> Result<(Level, Instance, Header),
             "DICOM without a total pixel matrix (modality `{modality}`): not a whole-slide image"
         )));
     }
+    if header.concatenated && header.parts != 1 {
+        return Err(SlideProblem::Unsupported(
+            "a DICOM concatenation, one level in several files, is not read: export each level as one file"
+                .into(),
+        ));
+    }
     for (what, count) in [("focal planes", header.focal_planes), ("optical paths", header.optical_paths)] {
         if count > 1 {
             return Err(SlideProblem::Unsupported(format!(

@@ -1,10 +1,13 @@
 //! Figures of the arithmetic core at `N = 8192`, three ciphertext primes, one special prime.
 
+mod against;
+
 use std::collections::BTreeMap;
 
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use self::against::{OPENFHE_ROWS, SEAL_ROWS, TFHE_ROWS, against};
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::milliseconds;
 use blindscope_ckks::{
@@ -127,11 +130,13 @@ pub(super) fn run(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<
     let setup = Setup::new(arithmetic, &mut rng)?;
     let precision = setup.precision()?;
     let each = runs.div_ceil(TURNS).max(5);
-    let (mut ours, mut seal, mut tfhe) = (Vec::new(), Turns::new(), Turns::new());
+    let mut ours = Vec::new();
+    let (mut seal, mut tfhe, mut openfhe) = (Turns::new(), Turns::new(), Turns::new());
     for _ in 0..TURNS {
         ours.push(setup.time(each, &mut rng)?);
         tfhe.push(peers.tfhe_ntt());
         seal.push(peers.tenseal(each));
+        openfhe.push(peers.openfhe_core(each));
     }
     let backend = format!("arithmetic path: {}; thread CPU time", setup.prime.arithmetic());
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
@@ -139,6 +144,7 @@ pub(super) fn run(arithmetic: Arithmetic, runs: usize, peers: &Peers) -> Result<
     operations(path, &merged(&ours), &mut report);
     sizes_and_precision(&setup, precision, &mut report);
     against("SEAL", &SEAL_ROWS, path, &ours, &seal, &mut report);
+    against("OpenFHE", &OPENFHE_ROWS, path, &ours, &openfhe, &mut report);
     against("tfhe-ntt", &TFHE_ROWS, path, &ours, &tfhe, &mut report);
     Ok(report)
 }
@@ -187,107 +193,4 @@ fn sizes_and_precision(setup: &Setup, [fresh, deep, rotated]: [f64; 3], report: 
         .figures
         .push(Figure::of(AREA, "precision_depth_two", "bits", Better::Higher, &[deep]).must(20.0, 20.0));
     report.figures.push(Figure::of(AREA, "precision_rotation", "bits", Better::Higher, &[rotated]));
-}
-
-/// A figure over a peer, with bar and aim on doubles and on IFMA.
-struct Row {
-    ours: &'static str,
-    theirs: &'static str,
-    /// What of the peer's time is not its work.
-    less: Option<&'static str>,
-    figure: &'static str,
-    doubles: (f64, f64),
-    ifma: (f64, f64),
-}
-
-impl Row {
-    /// Bar and aim on a path; the portable one has none.
-    fn must(&self, path: Arithmetic) -> Option<(f64, f64)> {
-        match path {
-            Arithmetic::Ifma => Some(self.ifma),
-            Arithmetic::Doubles => Some(self.doubles),
-            _ => None,
-        }
-    }
-}
-
-const SEAL_ROWS: [Row; 4] = [
-    Row {
-        ours: "encrypt",
-        theirs: "encrypt_seeded",
-        // Handing the values from Python to C++ is not SEAL's work.
-        less: Some("python_list_to_seal"),
-        figure: "encode_encrypt_over_seal",
-        doubles: (4.0, 6.0),
-        ifma: (6.0, 10.0),
-    },
-    Row {
-        ours: "decrypt",
-        theirs: "decrypt",
-        less: None,
-        figure: "decrypt_decode_over_seal",
-        doubles: (4.0, 6.0),
-        ifma: (6.0, 10.0),
-    },
-    Row {
-        ours: "product",
-        theirs: "multiply",
-        less: None,
-        figure: "product_over_seal",
-        doubles: (5.0, 8.0),
-        ifma: (7.0, 10.0),
-    },
-    Row {
-        ours: "rotate",
-        theirs: "rotate",
-        less: None,
-        figure: "rotation_over_seal",
-        doubles: (4.0, 6.0),
-        ifma: (6.0, 10.0),
-    },
-];
-
-const TFHE_ROWS: [Row; 2] = [
-    Row {
-        ours: "ntt",
-        theirs: "ntt_forward/8192/46",
-        less: None,
-        figure: "ntt_forward_over_tfhe_ntt",
-        doubles: (2.0, 2.6),
-        ifma: (1.5, 2.0),
-    },
-    // The peer leaves the factor N in; ours takes it out.
-    Row {
-        ours: "inverse_ntt",
-        theirs: "ntt_inverse/8192/46",
-        less: None,
-        figure: "ntt_inverse_over_tfhe_ntt",
-        doubles: (2.0, 2.6),
-        ifma: (1.5, 2.0),
-    },
-];
-
-/// How many times faster than a peer: medians of one turn divided, then the median over turns.
-fn against(name: &str, rows: &[Row], path: Arithmetic, ours: &[Times], peer: &Turns, report: &mut Report) {
-    if let Some(why) = peer.iter().find_map(|turn| turn.as_ref().err()) {
-        return report.missing.push(why.clone());
-    }
-    for row in rows {
-        let milliseconds = |turn: &BTreeMap<String, f64>| {
-            let unit = if row.theirs.starts_with("ntt") { 1e-3 } else { 1.0 };
-            let less = row.less.and_then(|key| turn.get(key)).copied().unwrap_or(0.0);
-            turn.get(row.theirs).map(|value| (value - less) * unit)
-        };
-        let turns = ours.iter().zip(peer.iter().flatten());
-        let ratios: Option<Vec<f64>> = turns
-            .map(|(times, peer)| milliseconds(peer).map(|theirs| theirs / median(&times[row.ours])))
-            .collect();
-        match ratios {
-            Some(ratios) => {
-                let measured = Figure::of(AREA, row.figure, "x", Better::Higher, &ratios);
-                report.figures.push(measured.must_if(row.must(path)));
-            }
-            None => report.missing.push(format!("{name}: no figure {}", row.theirs)),
-        }
-    }
 }
