@@ -113,6 +113,8 @@ impl Rogue {
 
     async fn keep(&mut self, marks: Vec<Mark>) {
         self.marks.append(&marks).await.unwrap();
-        marks.iter().for_each(|mark| self.site.apply(mark).unwrap());
+        for mark in &marks {
+            self.site.apply(mark).unwrap();
+        }
     }
 }
