@@ -18,6 +18,7 @@ use blindscope_federation::sums::{
     SumRound, Uploader, Vouch, open_parts, vouch_for, write_upload,
 };
 use blindscope_federation::{Blob, Error, IdentityKey, SealingKey, SiteEntry, SiteId};
+use blindscope_wire::Digest;
 
 /// A site: encrypts its integers, agrees to one set of uploads a round, opens its share of that set's key. Everything it may never do
 /// twice is in its folder before it is done. One process at a time; cannot be pickled.
@@ -126,7 +127,9 @@ impl SumSite {
                 } else {
                     [0; 32]
                 };
-                let mark = match site.judge_commitment(at, &round, &commitment, evaluation, minimum) {
+                // What kind of sum it is, who calls this knows; sets of one kind are not held apart here.
+                let own = (minimum, Digest([0; 32]));
+                let mark = match site.judge_commitment(at, &round, &commitment, evaluation, own) {
                     Err(Error::Sum(SumRefusal::Copied)) => {
                         store(disk, site, &SumMark::Copied { round: round.name() })?;
                         return Err(SumRefusal::Copied.into());
@@ -228,7 +231,7 @@ fn encrypt(
     site: &mut sums::SumSite,
     round: &SumRound,
     values: &[u64],
-    input: blindscope_wire::Digest,
+    input: Digest,
 ) -> Result<Vec<u8>, Error> {
     match site.may_upload(round, &input) {
         // The upload of this round is on the disk as it was sent, until the round is opened.

@@ -17,6 +17,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::network::ENOUGH;
 use blindscope_federation::{Deadlines, JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{EncryptedHeadSettings, FedAvgSettings, SiteData, SiteLearner};
@@ -27,8 +28,6 @@ use blindscope_node::kit::{InferenceSettings, Kit};
 use blindscope_node::{site, system};
 use blindscope_transport::Stop;
 use study::{CLASSES, WIDTH, examples, learner};
-
-use super::network::ENOUGH;
 
 pub const SITES: [&str; 3] = ["one", "two", "three"];
 

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::heads::{SITES, learning};
+use super::network::ENOUGH;
 use blindscope_federation::{
     Answer, Blob, IdentityKey, Mark, Order, Phase, SealingKey, Site, SiteId, SiteTools, Task, site_payload,
 };
@@ -13,9 +15,6 @@ use blindscope_node::kit::{Kit, PartySettings};
 use blindscope_node::system;
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Stop, Upload};
-
-use super::heads::{SITES, learning};
-use super::network::ENOUGH;
 
 /// The site of a kit, with the marks that an honest service left there.
 pub struct Rogue {
