@@ -205,7 +205,7 @@ fn keys_out_of_range_open_nothing() {
         let p = Cast::new((5, 3), 0, |_, _| {}).plan.prime().value() as i64;
         Cast::new((5, 3), 4, |site, key| {
             if site == 2 {
-                change(key, p)
+                change(key, p);
             }
         })
     };

@@ -46,7 +46,7 @@ fn minus(round: &SumRound, bodies: &[Vec<u8>]) -> Vec<u8> {
     assert_eq!(ring, RINGS[0], "a coefficient is a word");
     // The largest prime of its width that is 1 modulo 2N.
     let prime = |q: &u64| (3..).step_by(2).take_while(|d| d * d <= *q).all(|d| q % d != 0);
-    let q = (1..).map(|k| (1u64 << ring.widths[0]) + 1 - (k << (ring.log_n + 1))).find(prime).unwrap();
+    let q = (1..1 << 12).map(|k| (1u64 << ring.widths[0]) + 1 - (k << (ring.log_n + 1))).find(prime).unwrap();
     let text = plan.describe();
     let dropped: u32 =
         text.split(", ").find_map(|s| s.strip_suffix(" bits dropped")).unwrap().parse().unwrap();
