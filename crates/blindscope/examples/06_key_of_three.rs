@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let round = Transcript::new(&params, &roster, b"result", 1);
     let committee = Committee::new(&roster, &[PartyId(0), PartyId(2)])?;
-    let flooding = Flooding::for_sums(&params, 3, 1, 1, 2, 40)?;
+    let flooding = Flooding::for_fresh(&params, 3, 1, 1, 2, 40)?;
     let opening = Opening { flooding, room_log2: 70.0, ciphertexts: 1 };
     let decryption = Decryption::new(&round, &c, 0)?;
     let mut collector = decryption.collector(&committee);

@@ -290,8 +290,8 @@ fn rogue(params: &Parameters, honest: &[u8], sum: &[u8]) -> Vec<u8> {
 fn read_secret(params: &Parameters, second: &[u8]) -> Vec<i64> {
     let first = params.q().prefix(1);
     let m = first.prime(0).modulus();
-    let mut evaluations = first.zero();
-    evaluations.limb_mut(0).copy_from_slice(&limb(second, &mut BEFORE.clone(), (params.n(), m.bits())));
+    let (mut evaluations, mut at) = (first.zero(), BEFORE);
+    evaluations.limb_mut(0).copy_from_slice(&limb(second, &mut at, (params.n(), m.bits())));
     let coefficients = first.to_coeff(evaluations);
     coefficients.limb(0).iter().map(|&x| (m.centre(x) + (1 << (ROGUE - 1))) >> ROGUE).collect()
 }

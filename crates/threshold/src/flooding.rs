@@ -51,11 +51,12 @@ pub struct Flooding {
 
 impl Flooding {
     /// The mask for sums of `terms` fresh ciphertexts under the collective key of `sites` sites, of which `polynomials`
-    /// message halves are opened in the study's life, by `committee` sites each.
+    /// message halves are opened in the study's life, by `committee` sites each. No service opens such: what they add up is under keys of
+    /// one round, and what they re-encrypt is a circuit's ([`Self::for_circuit`]). It is for whoever builds on this crate alone.
     ///
     /// # Errors
     /// [`Error::WeakFlooding`] for fewer statistical bits than are accepted, or a budget of none.
-    pub fn for_sums(
+    pub fn for_fresh(
         params: &Parameters,
         sites: usize,
         terms: usize,
@@ -267,7 +268,7 @@ mod tests {
     fn masks_grow_with_noise_budget_and_bits() {
         let params = Parameters::new(blindscope_ckks::presets::depth_two()).unwrap();
         let width = |terms, polynomials, bits| {
-            Flooding::for_sums(&params, 3, terms, polynomials, 3, bits).unwrap().std_log2()
+            Flooding::for_fresh(&params, 3, terms, polynomials, 3, bits).unwrap().std_log2()
         };
         for (more, by) in [(width(16, 1, 30), 2.0), (width(1, 1 << 10, 30), 5.0), (width(1, 1, 40), 5.0)] {
             assert!((more - width(1, 1, 30) - by).abs() < 1e-9, "{more}");

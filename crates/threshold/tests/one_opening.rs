@@ -88,7 +88,7 @@ impl Study {
         let (params, roster) = (&self.params, self.ceremony.roster());
         let committee = Committee::new(roster, &COMMITTEE.map(PartyId)).unwrap();
         let round = Transcript::new(params, roster, b"job", 0);
-        let flooding = Flooding::for_sums(params, 20, 1, 1, COMMITTEE.len(), 30).unwrap();
+        let flooding = Flooding::for_fresh(params, 20, 1, 1, COMMITTEE.len(), 30).unwrap();
         let opening = Opening { flooding, room_log2: 50.0, ciphertexts: 1 };
         let (key, ledger) = (&self.shares[usize::from(member)], &mut MemoryLedger::default());
         let session =

@@ -63,7 +63,7 @@ fn share(ceremony: &Transcript, key: &KeyShare, which: usize, ciphertext: &Ciphe
     let committee = Committee::new(roster, &members).unwrap();
     // What the rule forbids: another round, and so another mark, for the same ciphertext.
     let round = Transcript::new(params, roster, b"job", which as u64);
-    let flooding = Flooding::for_sums(params, 20, 1, 1, members.len(), 30).unwrap();
+    let flooding = Flooding::for_fresh(params, 20, 1, 1, members.len(), 30).unwrap();
     let opening = Opening { flooding, room_log2: 50.0, ciphertexts: 1 };
     let ledger = &mut MemoryLedger::default();
     let session = DecryptionSession::begin(ceremony, &round, key, &committee, opening, ledger).unwrap();

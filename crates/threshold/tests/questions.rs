@@ -46,7 +46,7 @@ impl Asking {
         let opening = Decryption::to_asker(&round, c, 0, &self.public).unwrap();
         let mut collector = opening.collector(&committee);
         for member in committee.iter() {
-            let flooding = Flooding::for_sums(&params, 3, 1, 10, 2, 30).unwrap();
+            let flooding = Flooding::for_fresh(&params, 3, 1, 10, 2, 30).unwrap();
             let masks = Opening { flooding, room_log2: f64::from(PLACE) - 1.0, ciphertexts: 1 };
             let key = &self.study.shares[usize::from(member.0)];
             let ledger = &mut MemoryLedger::default();
@@ -176,7 +176,7 @@ fn a_restored_copy_makes_the_same_share_again() {
     let share = |round: u64, others: [u16; 2], asker: bool| {
         let round = Transcript::new(&params, s.ceremony.roster(), b"job", round);
         let committee = Committee::new(round.roster(), &others.map(PartyId)).unwrap();
-        let flooding = Flooding::for_sums(&params, 3, 1, 10, 2, 30).unwrap();
+        let flooding = Flooding::for_fresh(&params, 3, 1, 10, 2, 30).unwrap();
         let masks = Opening { flooding, room_log2: f64::from(PLACE) - 1.0, ciphertexts: 1 };
         // A ledger that remembers nothing: the copy's.
         let ledger = &mut MemoryLedger::default();

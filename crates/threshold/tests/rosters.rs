@@ -38,7 +38,7 @@ fn rounded(params: &Parameters, p: &Plaintext) -> Vec<i128> {
 }
 
 fn flooding(params: &Parameters, n: usize, t: usize) -> Flooding {
-    Flooding::for_sums(params, n, 1, 10, t, 30).unwrap()
+    Flooding::for_fresh(params, n, 1, 10, t, 30).unwrap()
 }
 
 fn opening_with(flooding: Flooding) -> Opening {
@@ -199,5 +199,5 @@ fn too_few_shares_leave_noise() {
 fn masks_without_room_are_refused() {
     let e = flooding(&toy(), 3, 3).require_room(20.0).unwrap_err();
     assert!(e.to_string().contains("the message starts at 2^20.0"), "{e}");
-    assert!(matches!(Flooding::for_sums(&toy(), 3, 1, 1, 3, 29), Err(Error::WeakFlooding { .. })));
+    assert!(matches!(Flooding::for_fresh(&toy(), 3, 1, 1, 3, 29), Err(Error::WeakFlooding { .. })));
 }

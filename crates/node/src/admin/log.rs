@@ -133,13 +133,20 @@ impl Admin {
 /// # Errors
 /// [`Error`] where the kit or its log cannot be read: the site must not be running.
 pub async fn receipts(kit: &Kit) -> Result<Vec<Record>> {
-    let settings: crate::kit::PartySettings = kit.settings(&[])?;
-    let study = kit.study_now()?;
-    let me = kit.site(&study, &settings.name)?;
-    let marks = blindscope_store::Marks::open(&kit.state().join("marks.db"), &study, me).await?.all().await?;
     let receipt = |mark| match mark {
         Mark::Receipt { record } => Some(record),
         _ => None,
     };
-    Ok(marks.into_iter().filter_map(receipt).collect())
+    Ok(marks(kit).await?.into_iter().filter_map(receipt).collect())
+}
+
+/// Everything that a site's kit remembers, oldest first.
+///
+/// # Errors
+/// As [`receipts`].
+pub async fn marks(kit: &Kit) -> Result<Vec<Mark>> {
+    let settings: crate::kit::PartySettings = kit.settings(&[])?;
+    let study = kit.study_now()?;
+    let me = kit.site(&study, &settings.name)?;
+    Ok(blindscope_store::Marks::open(&kit.state().join("marks.db"), &study, me).await?.all().await?)
 }

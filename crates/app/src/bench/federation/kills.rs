@@ -1,6 +1,6 @@
 //! Processes killed with SIGKILL at random times while jobs run: what was lost, what was counted twice, what came out otherwise.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
@@ -8,7 +8,8 @@ use rand_core::{Rng as _, SeedableRng as _};
 
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
-use blindscope_federation::{Event, JobSpec, Record};
+use blindscope_federation::sums::SumMark;
+use blindscope_federation::{Blob, Event, JobSpec, Mark, Phase, Record, SignedHeader, SiteId};
 use blindscope_node::Result;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
@@ -34,7 +35,7 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
     study.ready().await?;
     let other = results(&study, &specs).await?;
     let log = records(&study.admin()?).await?;
-    let (lost, twice) = held_against(&mut study, &log).await?;
+    let Held { lost, twice, keys } = held_against(&mut study, &log).await?;
     let exact = |name, value: usize| {
         let mut figure = Figure::of(AREA, name, "count", Better::Lower, &[value as f64]).must(0.0, 0.0);
         figure.runs = options.kills as usize;
@@ -43,6 +44,7 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
     Ok(vec![
         exact("kills-acknowledged-lost", lost),
         exact("kills-counted-twice", twice),
+        exact("kills-two-uploads-under-one-key", keys),
         exact("kills-other-result", other),
     ])
 }
@@ -72,22 +74,88 @@ async fn results(study: &Processes, specs: &[JobSpec]) -> Result<usize> {
     Ok(other)
 }
 
-/// Receipts of sites that the log does not hold, and answers that it holds twice.
-async fn held_against(study: &mut Processes, log: &[Record]) -> Result<(usize, usize)> {
-    let mut lost = 0;
+/// What the sites remember, held against the log.
+struct Held {
+    /// Receipts that the log does not hold.
+    lost: usize,
+    /// Answers that it holds twice.
+    twice: usize,
+    /// Rounds that a site has uploaded otherwise than it had marked, or marked more than once.
+    keys: usize,
+}
+
+async fn held_against(study: &mut Processes, log: &[Record]) -> Result<Held> {
+    let (mut lost, mut keys) = (0, 0);
     for site in 0..SITES {
         study.kill_site(site);
-        let receipts = log::receipts(&study.kit(&format!("site-{site}"))).await?;
+        let kit = study.kit(&format!("site-{site}"));
         let held = |receipt: &&Record| log.get(receipt.body.seq as usize) == Some(*receipt);
-        lost += receipts.iter().filter(|receipt| !held(receipt)).count();
+        lost += log::receipts(&kit).await?.iter().filter(|receipt| !held(receipt)).count();
+        keys += under_one_key(SiteId(site as u16), &log::marks(&kit).await?, log);
     }
-    let answers: Vec<_> = log
-        .iter()
-        .filter_map(|record| match &record.body.event {
-            Event::Accepted { answer } => Some((answer.header.step, answer.header.site)),
-            _ => None,
-        })
-        .collect();
+    let answers: Vec<_> = accepted(log).map(|answer| (answer.header.step, answer.header.site)).collect();
     let once: BTreeSet<_> = answers.iter().collect();
-    Ok((lost, answers.len() - once.len()))
+    Ok(Held { lost, twice: answers.len() - once.len(), keys })
+}
+
+fn accepted(log: &[Record]) -> impl Iterator<Item = &SignedHeader> {
+    log.iter().filter_map(|record| match &record.body.event {
+        Event::Accepted { answer } => Some(answer),
+        _ => None,
+    })
+}
+
+/// A key is of one round and upload. So of each round there are one mark, and one digest among the uploads that the site has signed to send
+/// and the one that the coordinator took.
+fn under_one_key(site: SiteId, marks: &[Mark], log: &[Record]) -> usize {
+    let staged = marks.iter().filter_map(|mark| match mark {
+        Mark::Staged { answer } => Some(answer),
+        _ => None,
+    });
+    let taken = accepted(log).filter(|answer| answer.header.site == site);
+    let mut uploads: BTreeMap<_, BTreeSet<Blob>> = BTreeMap::new();
+    for answer in staged.chain(taken).filter(|answer| answer.header.step.phase == Phase::Upload) {
+        // Who declines uploads nothing.
+        let Some(payload) = answer.payload() else { continue };
+        uploads.entry((answer.header.step.job, answer.header.step.round)).or_default().insert(payload);
+    }
+    let mut marked: BTreeMap<_, usize> = BTreeMap::new();
+    for mark in marks {
+        if let Mark::Sum { mark: SumMark::Uploaded { job, number, .. }, .. } = mark {
+            *marked.entry((*job, *number)).or_default() += 1;
+        }
+    }
+    let unmarked = |round| marked.get(round) != Some(&1);
+    uploads.iter().filter(|(round, of)| of.len() > 1 || unmarked(round)).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use blindscope_federation::{Answer, Header, IdentityKey, JobId, Step};
+    use blindscope_wire::Digest;
+
+    fn staged(round: u64, bytes: &[u8]) -> Mark {
+        let job = JobId(Digest([1; 32]));
+        let step = Step { job, round, attempt: 0, phase: Phase::Upload };
+        let answer = Answer::Payload(Blob::of(bytes));
+        let header = Header { study: Digest([2; 32]), key: job, step, site: SiteId(0), answer };
+        Mark::Staged { answer: header.sign(&IdentityKey::from_bytes(&[3; 32])) }
+    }
+
+    fn marked(number: u64) -> Mark {
+        let (job, some) = (JobId(Digest([1; 32])), Digest([number as u8; 32]));
+        let mark = SumMark::Uploaded { round: some, job, number, header: some, input: some, values: some };
+        Mark::Sum { mark, openings: 0 }
+    }
+
+    #[test]
+    fn another_upload_of_a_round_is_seen() {
+        let count = |marks: &[Mark]| under_one_key(SiteId(0), marks, &[]);
+        let again = [marked(0), staged(0, b"a"), staged(0, b"a"), marked(1), staged(1, b"b")];
+        assert_eq!(count(&again), 0, "the same bytes again are no other upload");
+        assert_eq!(count(&[marked(0), staged(0, b"a"), staged(0, b"b")]), 1);
+        assert_eq!(count(&[staged(0, b"a")]), 1, "sent without a mark");
+        assert_eq!(count(&[marked(0), marked(0), staged(0, b"a")]), 1, "marked twice");
+    }
 }

@@ -106,7 +106,7 @@ fn opening(params: &Parameters, count: usize, rng: &mut ChaCha20Rng) -> Result<f
     let c = blindscope_ckks::Evaluator::new(params).drop_to_level(&c, Level(0))?;
     let committee = Committee::new(&roster, &[PartyId(0), PartyId(1)])?;
     let round = Transcript::new(params, &roster, b"job", 0);
-    let flooding = Flooding::for_sums(params, 3, 1, 1, 2, 30)?;
+    let flooding = Flooding::for_fresh(params, 3, 1, 1, 2, 30)?;
     let opening = Opening { flooding, room_log2: 58.0, ciphertexts: 1 };
     let mut refused = None;
     let t = classes(count, rng, |fixed, rng| {

@@ -7,6 +7,7 @@ mod ceremony;
 mod chosen;
 mod copies;
 mod play;
+mod rogue;
 mod services;
 mod toy;
 
@@ -22,6 +23,7 @@ pub(super) fn run(runs: usize) -> Result<Report, Error> {
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend: backend() };
     chosen::figures(&mut report)?;
     ceremony::figures(&mut report)?;
+    rogue::figures(&mut report)?;
     copies::figures(&mut report)?;
     services::figures(&mut report)?;
     timing::figures(AREA, runs, &mut report)?;

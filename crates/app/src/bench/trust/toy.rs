@@ -60,7 +60,7 @@ impl Toy {
         committee: &Committee,
         member: PartyId,
     ) -> Result<DecryptionSession, Error> {
-        let flooding = Flooding::for_sums(&self.params, SITES, 1, 10, THRESHOLD, 30)?;
+        let flooding = Flooding::for_fresh(&self.params, SITES, 1, 10, THRESHOLD, 30)?;
         let opening = Opening { flooding, room_log2: f64::from(PLACE) - 1.0, ciphertexts: 1 };
         let (key, ledger) = (&self.shares[usize::from(member.0)], &mut MemoryLedger::default());
         Ok(DecryptionSession::begin(&self.ceremony, round, key, committee, opening, ledger)?)

@@ -1,6 +1,8 @@
 //! Through the real services: coordinator, three sites and nine askers in this process, over TLS on loopback. What an attacker gets from
 //! them, how long a question to an encrypted head takes, and what askers notice of a job that runs beside them.
 
+mod dealt;
+mod filler;
 mod world;
 
 use std::time::Instant;
@@ -14,6 +16,7 @@ use blindscope_node::asker::{self, Asking};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
 use blindscope_transport::Upload;
+use filler::Filler;
 use world::{ASKERS, World};
 
 const WHAT: &str = "services";
@@ -37,6 +40,7 @@ pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
 async fn measure(world: &mut World) -> Result<Vec<Figure>, blindscope_node::Error> {
     let mut figures = vec![
         got("chosen_ciphertexts_taken_by_services", chosen(&world.asker(0)).await?),
+        got("key_coefficients_read_through_services", dealt::read(world, 1).await?),
         got("tokens_beyond_what_is_charged", overcharged(world).await?),
     ];
     let seconds = collective(world).await?;
@@ -73,9 +77,8 @@ async fn chosen(kit: &Kit) -> Result<usize, blindscope_node::Error> {
         let blob = Blob::of(&body);
         let upload = Upload { header: wish.clone().into(), len: blob.len, digest: blob.digest };
         match client.infer(upload, Box::new(std::io::Cursor::new(body)), 1 << 12).await {
-            // What is refused has to be the ciphertext, not the words around it.
-            Err(blindscope_transport::Error::Refused(refusal))
-                if !matches!(&*refusal.code, "document" | "wish") => {}
+            // What is refused has to be what was handed in, not the words around it.
+            Err(blindscope_transport::Error::Refused(refusal)) if refusal.code == "length" => {}
             Err(other) => return Err(other.into()),
             Ok(_) => taken += 1,
         }
@@ -83,29 +86,25 @@ async fn chosen(kit: &Kit) -> Result<usize, blindscope_node::Error> {
     Ok(taken)
 }
 
-/// One asker asks for a token at a time until its hour is used up. Each answer could carry as many as a ciphertext holds, which an
-/// asker may fill whatever it announces: how many of these were never charged.
+/// One asker fills every place of its ciphertexts and announces one token, until its hour is used up: how many tokens' logits came
+/// right beyond what an hour has.
 async fn overcharged(world: &World) -> Result<usize, blindscope_node::Error> {
-    let mut rng = system::rng()?;
-    let asking = Asking::begin(&world.asker(0), &[], world::CLEAR, &mut rng).await?;
-    let carried = asking.plan().capacity(1) as u64;
-    let mut all = 0;
-    loop {
-        match asking.ask(&world::tokens(1), &mut rng).await {
-            Ok(_) => all += carried,
-            Err(blindscope_node::Error::Transport(blindscope_transport::Error::Refused(refusal)))
-                if refusal.code == "too-many-tokens" =>
-            {
-                break;
-            }
-            Err(other) => return Err(other),
-        }
-        // A coordinator that counts nothing would go on for ever.
-        if all > 2 * world::TOKENS_AN_HOUR {
-            break;
-        }
+    let mut filler = Filler::begin(&world.asker(0)).await?;
+    let head = world.clear_head().await?;
+    let mut right = 0;
+    // A coordinator that counts nothing would go on for ever.
+    while right <= 2 * world::TOKENS_AN_HOUR as usize {
+        let Some(got) = filler.ask().await? else { break };
+        let want = head.logits(&filler.tokens)?;
+        let bound = filler.plan.literal().error_bound;
+        let fine =
+            |(got, want): &(&Vec<f64>, &Vec<f64>)| got.iter().zip(*want).all(|(g, w)| (g - w).abs() <= bound);
+        right += got.iter().zip(&want).filter(fine).count();
     }
-    Ok(all.saturating_sub(world::TOKENS_AN_HOUR) as usize)
+    if right == 0 {
+        return Err(blindscope_node::Error::Defect { what: "an asker's hour: nothing came right in it" });
+    }
+    Ok(right.saturating_sub(world::TOKENS_AN_HOUR as usize))
 }
 
 /// Seconds from a question to its opened answer, keys of the asker included; the first one warms up.

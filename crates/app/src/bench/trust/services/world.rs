@@ -7,11 +7,12 @@ use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 use tokio::task::JoinHandle;
 
+use blindscope_classify::Head;
 use blindscope_federation::{Deadlines, JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
     CoordinatorLearner, EncryptedHeadSettings, EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner,
-    served_head,
+    complete, encrypted_head_twin, served_head,
 };
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::coordinator::{self, HeadReader, Parts};
@@ -29,7 +30,7 @@ const LONG: &str = "beside";
 pub(super) const ASKERS: usize = 9;
 pub(super) const TOKENS_AN_HOUR: u64 = 400;
 const SITES: [&str; 3] = ["one", "two", "three"];
-const WIDTH: usize = 12;
+pub(super) const WIDTH: usize = 12;
 const CLASSES: usize = 3;
 const HIDDEN: usize = 8;
 const ENOUGH: u64 = 1 << 32;
@@ -66,6 +67,21 @@ impl World {
         self.admin.submit_draft(draft).await?;
         jobs::result(self.admin.study(), &self.admin.watch(&name, |_| {}).await?)?;
         Ok(())
+    }
+
+    /// The head that is asked in the clear, as only the study has it.
+    pub(super) async fn clear_head(&self) -> Result<Head> {
+        let (bytes, _) = self.admin.download(CLEAR, Vec::new()).await?;
+        let spec = fedavg(CLEAR, 0)?;
+        Ok(served_head(&spec, &bytes)?)
+    }
+
+    /// The head that nobody holds: only whoever drew the sites' data can compute it.
+    pub(super) async fn twin(&self) -> Result<Head> {
+        let (start, _) = self.admin.download(CLEAR, Vec::new()).await?;
+        let spec = complete(collective(ENCRYPTED, JobKind::EncryptedHead)?, self.admin.study(), &start)?;
+        let sites: Vec<SiteData> = (0..SITES.len() as u64).map(data).collect();
+        Ok(encrypted_head_twin(&spec, &start, &sites.iter().collect::<Vec<_>>())?)
     }
 
     pub(super) fn asker(&self, number: usize) -> Kit {
