@@ -44,7 +44,7 @@ pub(crate) struct Tables {
     forward: Direction,
     inverse: Direction,
     /// `N^-1` times the first twiddles of the inverse, the first of which is 1.
-    scaled: [(u64, u64); 16],
+    scaled: Box<[(u64, u64); 16]>,
 }
 
 /// One direction's twiddles: broadcast ones by index, and those of the last three strides a lane each.
@@ -95,10 +95,10 @@ impl Tables {
         }
         let direction = |t: &[crate::Shoup]| Direction::new(t.iter().map(|w| w.value).collect(), p);
         let n_inverse = twiddles.n_inverse.value;
-        let scaled = std::array::from_fn(|i| {
+        let scaled = Box::new(std::array::from_fn(|i| {
             let w = modulus.mul(n_inverse, twiddles.inverse[i].value);
             (w, quotient52(w, p))
-        });
+        }));
         Some(Self {
             n,
             p,
