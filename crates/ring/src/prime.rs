@@ -15,7 +15,6 @@ pub struct Prime {
 }
 
 /// What the prime's vectors are worked on with; both fast ones are built only where the processor has the instructions.
-#[allow(clippy::large_enum_variant, reason = "one a prime, which lies behind an `Arc`")]
 enum Path {
     Portable,
     #[cfg(target_arch = "x86_64")]
