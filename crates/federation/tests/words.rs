@@ -54,7 +54,7 @@ fn words_of_one_site_are_bounded() {
     let join = joining(&fixture.study);
     propose(&mut desk, &join);
     let toggle = |desk: &mut Desk<'_>, k: u32| {
-        say(desk, if k % 2 == 0 { Says::Approve } else { Says::Refuse }, 0, &join)
+        say(desk, if k.is_multiple_of(2) { Says::Approve } else { Says::Refuse }, 0, &join)
     };
     let refused = (0..1000).find_map(|k| toggle(&mut desk, k).err()).unwrap();
     assert!(matches!(refused, Refusal::ManyWords { most: 16 }), "{refused}");
