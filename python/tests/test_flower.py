@@ -60,9 +60,9 @@ def app_of(folder, failing=None, before=()):
     return client_app([*before, ours], failing)
 
 
-def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000, kind=Encrypted, averaged=("accuracy",)):
+def run(folder, inner, app, rounds=ROUNDS, sites=SITES, most=1000, kind=Encrypted):
     strategy = kind(
-        inner, roster=folder / "roster.json", clip=1.0, most_examples=most, train_metrics=["loss"], evaluate_metrics=averaged, timeout=60
+        inner, roster=folder / "roster.json", clip=1.0, most_examples=most, train_metrics=["loss"], evaluate_metrics=["accuracy"], timeout=60
     )
     out, seen = {}, []
     take = strategy.aggregate_train
@@ -163,25 +163,6 @@ def test_a_site_that_lies_is_left_out(four):
     result, _ = run(four, inner(sites=4), app_of(four, before=[lies]), rounds=1, sites=4)
     told = result.train_metrics_clientapp[1]
     assert told["sites"] == 3 and abs(told["loss"] - expected(1, range(3)).metrics["loss"]) < 1e-6
-
-
-def test_an_evaluation_without_metrics_brings_nothing_back(folder, tmp_path):
-    def noting(name):
-        def note(message, context, call_next):
-            reply = call_next(message, context)
-            if message.metadata.message_type == MessageType.EVALUATE:
-                with open(tmp_path / name, "a") as out:
-                    print(*sorted(reply.content), file=out)
-            return reply
-
-        return note
-
-    ours = mod(site=str(folder / "site-{partition-id}"), roster=str(folder / "roster.json"))
-    app = client_app([noting("left"), ours, noting("evaluated")])
-    result, _ = run(folder, inner(), app, rounds=1, averaged=())
-    assert not result.evaluate_metrics_clientapp and result.train_metrics_clientapp[1]["sites"] == 3
-    assert (tmp_path / "evaluated").read_text().splitlines() == ["metrics"] * SITES
-    assert (tmp_path / "left").read_text().splitlines() == ["blindscope"] * SITES
 
 
 class AskingTwice(Encrypted):
