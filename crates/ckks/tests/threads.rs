@@ -8,7 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use zeroize::Zeroize;
 
 use blindscope_ckks::ring_switch::{self, DigitBits, MIN_DEGREE, RingSwitchKey, SmallSecret};
-use blindscope_ckks::{KeyGenerator, Level, Parameters, SecretKey, codec};
+use blindscope_ckks::{GaloisKey, KeyGenerator, Level, Parameters, SecretKey, codec};
 use blindscope_ring::galois::{Automorphism, conjugation_element, rotation_element};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Ntt, Poly};
@@ -49,7 +49,7 @@ fn one_after_another(params: &Parameters) -> Vec<Vec<u8>> {
         .into_iter()
         .map(|(element, level)| generator.galois_key(&secret, element, &mut rng).unwrap().at_level(level))
         .collect();
-    all.sort_by_key(|key| key.element());
+    all.sort_by_key(GaloisKey::element);
     all.iter().map(codec::encode_galois_key).collect()
 }
 
@@ -109,7 +109,9 @@ fn no_secret_stays_in_the_memory_of_a_thread() {
             (0..64).map(|_| Poly::unspecified(params.n(), params.qp().len())).collect();
         let found = runs.iter().flat_map(Poly::limbs).filter(|limb| limbs.iter().any(|l| l == limb)).count();
         // Of this test's own making nothing stays either.
-        runs.into_iter().for_each(|mut run| run.zeroize());
+        for mut run in runs {
+            run.zeroize();
+        }
         found
     };
     let found = || pool.broadcast(handed_on).into_iter().sum::<usize>();
