@@ -8,7 +8,7 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 use zeroize::Zeroize;
 
 use blindscope_ckks::ring_switch::{self, DigitBits, MIN_DEGREE, RingSwitchKey, SmallSecret};
-use blindscope_ckks::{KeyGenerator, Level, Parameters, SecretKey, codec};
+use blindscope_ckks::{GaloisKey, KeyGenerator, Level, Parameters, SecretKey, codec};
 use blindscope_ring::galois::{Automorphism, conjugation_element, rotation_element};
 use blindscope_ring::sample::{self, SecretSeed};
 use blindscope_ring::{Ntt, Poly};
@@ -49,7 +49,7 @@ fn one_after_another(params: &Parameters) -> Vec<Vec<u8>> {
         .into_iter()
         .map(|(element, level)| generator.galois_key(&secret, element, &mut rng).unwrap().at_level(level))
         .collect();
-    all.sort_by_key(blindscope_ckks::GaloisKey::element);
+    all.sort_by_key(GaloisKey::element);
     all.iter().map(codec::encode_galois_key).collect()
 }
 

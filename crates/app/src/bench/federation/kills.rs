@@ -145,7 +145,15 @@ mod tests {
 
     fn marked(number: u64) -> Mark {
         let (job, some) = (JobId(Digest([1; 32])), Digest([number as u8; 32]));
-        let mark = SumMark::Uploaded { round: some, job, number, header: some, input: some, values: some };
+        let mark = SumMark::Uploaded {
+            round: some,
+            job,
+            number,
+            header: some,
+            input: some,
+            values: some,
+            former: some,
+        };
         Mark::Sum { mark, openings: 0 }
     }
 
