@@ -102,6 +102,10 @@ pub(crate) fn run(options: &JobOptions) -> anyhow::Result<()> {
     let runtime = system::runtime()?;
     runtime.block_on(async {
         let mut admin = Admin::of(&Kit::at(&options.kit), &options.overrides)?;
+        if let JobCommand::Submit { file, .. } = &options.command {
+            // Before anybody is called.
+            admin.check_draft(&jobs::read_spec(file)?)?;
+        }
         admin.learn_roster().await?;
         let show = |view: &JobView| show(admin.study(), view, None, options.json);
         match &options.command {

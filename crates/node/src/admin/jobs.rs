@@ -77,6 +77,18 @@ impl Admin {
         self.submit(&self.complete(draft).await?).await
     }
 
+    /// Refuses a job of a file that contradicts the study or whose settings are out of range, as far as that shows without the coordinator.
+    ///
+    /// # Errors
+    /// [`Error::Learning`] and [`Error::Federation`] for such a job.
+    pub fn check_draft(&self, draft: &JobSpec) -> Result<()> {
+        jobs::Terms::of(self.study.literal()).check_job(draft)?;
+        if matches!(jobs::lacks(draft), Lacks::Nothing) {
+            jobs::filled(draft.clone(), &self.study, &Given::Nothing)?.checked()?;
+        }
+        Ok(())
+    }
+
     /// The job of a file, with what follows filled in, as it would be submitted. Nothing is submitted.
     ///
     /// # Errors
