@@ -2,7 +2,6 @@
 //!
 //! A third of all groups are members, dealt to three sites; a third are others; the last third is what the attacker has of its own.
 
-use blindscope_audit::membership::{Population, Trial, auc, head_scores, likelihood_ratios};
 use rand::SeedableRng as _;
 use rand::rngs::ChaCha12Rng;
 use rand::seq::SliceRandom as _;
@@ -13,6 +12,7 @@ use super::rows::{SITES, sites};
 use super::{AREA, Better, Error, Figure, Result};
 use blindscope_aggregate::one_round::RoundId;
 use blindscope_aggregate::privacy::NoiseKey;
+use blindscope_audit::membership::{Population, Trial, auc, head_scores, likelihood_ratios};
 use blindscope_federation::JobSpec;
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{Model, SiteData, SiteLearner, clear_twin, noised_twin};
@@ -27,9 +27,10 @@ const HALF: f64 = 0.5;
 
 /// A job whose opened sums and heads are attacked, and what its figures are called and held to.
 pub(super) struct Target<'t> {
-    pub spec: &'t JobSpec,
-    pub name: &'t str,
-    pub must: Option<(f64, f64)>,
+    pub(super) spec: &'t JobSpec,
+    pub(super) name: &'t str,
+    /// Bar and aim, where there are any.
+    pub(super) must: Option<(f64, f64)>,
 }
 
 /// Every figure of one job.
