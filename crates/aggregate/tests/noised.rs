@@ -66,7 +66,7 @@ fn no_unit_moves_the_sums_further_than_is_paid_for() {
     };
     let mut all = units(20, 1);
     // A patient with a thousand equal tiles at the bound, and one whose tiles are of two classes.
-    let mut edge = vec![0.0; D];
+    let mut edge = [0.0; D];
     edge[5] = 1.0;
     all.push((edge.repeat(1000), vec![1; 1000]));
     all.push((edge.repeat(2), vec![0, 2]));
