@@ -14,8 +14,8 @@ impl Records {
     /// The records in the database at `path`, made if it is not there.
     ///
     /// # Errors
-    /// [`Error::InUse`] where another process has it open; [`Error::Owner`] where it belongs to another study or
-    /// role; [`Error::Database`] where the database refuses.
+    /// [`Error::InUse`](crate::Error::InUse) where another process has it open; [`Error::Owner`](crate::Error::Owner) where it belongs to another study or
+    /// role; [`Error::Database`](crate::Error::Database) where the database refuses.
     pub async fn open(path: &Path, study: &Study) -> Result<Self> {
         Ok(Self(Log::open(path, "coordinator", study).await?))
     }
@@ -23,7 +23,7 @@ impl Records {
     /// Appends records in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Conflict`] where they do not follow; [`Error::Full`] where the disk is full; [`Error::Database`] where it fails.
+    /// [`Error::Conflict`](crate::Error::Conflict) where they do not follow; [`Error::Full`](crate::Error::Full) where the disk is full; [`Error::Database`](crate::Error::Database) where it fails.
     /// Nothing is appended then.
     pub async fn append(&self, records: &[Record]) -> Result<()> {
         let Some(first) = records.first() else { return Ok(()) };
@@ -34,7 +34,7 @@ impl Records {
     /// Lets the log grow to this many pages of 4 KiB (what it has already stays): a full disk that can be tried out.
     ///
     /// # Errors
-    /// [`Error::Database`] where the database refuses.
+    /// [`Error::Database`](crate::Error::Database) where the database refuses.
     pub async fn limit_pages(&self, pages: u32) -> Result<()> {
         self.0.limit_pages(pages).await
     }
@@ -43,8 +43,8 @@ impl Records {
     /// no flush of their own. Blobs that a power cut took from the folder are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
-    /// refuses; [`Error::Database`] where the database refuses.
+    /// [`Error::Full`](crate::Error::Full) where the disk, or what the store may take of it, is full; [`Error::Io`](crate::Error::Io) where the system
+    /// refuses; [`Error::Database`](crate::Error::Database) where the database refuses.
     pub async fn carry(&self, folder: &Folder) -> Result<()> {
         self.0.carry(folder).await
     }
@@ -57,7 +57,7 @@ impl Records {
     /// The log's lines from number `from` on.
     ///
     /// # Errors
-    /// [`Error::Gap`] where the log has a gap; [`Error::Database`] where the database refuses.
+    /// [`Error::Gap`](crate::Error::Gap) where the log has a gap; [`Error::Database`](crate::Error::Database) where the database refuses.
     pub async fn lines(&self, from: u64) -> Result<Vec<String>> {
         self.0.read(from).await
     }
@@ -65,7 +65,7 @@ impl Records {
     /// All records.
     ///
     /// # Errors
-    /// As [`Self::lines`]; [`Error::Entry`] for a line that is no entry.
+    /// As [`Self::lines`]; [`Error::Entry`](crate::Error::Entry) for a line that is no entry.
     pub async fn all(&self) -> Result<Vec<Record>> {
         let lines = self.lines(0).await?;
         lines.iter().map(|line| Ok(Record::from_line(line.as_bytes())?)).collect()
@@ -88,7 +88,7 @@ impl Marks {
     /// Appends marks in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Full`] where the disk is full; [`Error::Database`] where it fails. Nothing is appended then.
+    /// [`Error::Full`](crate::Error::Full) where the disk is full; [`Error::Database`](crate::Error::Database) where it fails. Nothing is appended then.
     pub async fn append(&self, marks: &[Mark]) -> Result<()> {
         if marks.is_empty() {
             return Ok(());
@@ -101,8 +101,8 @@ impl Marks {
     /// no flush of their own. Blobs that a power cut took from the folder are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
-    /// refuses; [`Error::Database`] where the database refuses.
+    /// [`Error::Full`](crate::Error::Full) where the disk, or what the store may take of it, is full; [`Error::Io`](crate::Error::Io) where the system
+    /// refuses; [`Error::Database`](crate::Error::Database) where the database refuses.
     pub async fn carry(&self, folder: &Folder) -> Result<()> {
         self.0.carry(folder).await
     }
@@ -115,7 +115,7 @@ impl Marks {
     /// All marks.
     ///
     /// # Errors
-    /// [`Error::Gap`] where the log has a gap; [`Error::Entry`] for an entry that is none; [`Error::Database`]
+    /// [`Error::Gap`](crate::Error::Gap) where the log has a gap; [`Error::Entry`](crate::Error::Entry) for an entry that is none; [`Error::Database`](crate::Error::Database)
     /// where the database refuses.
     pub async fn all(&self) -> Result<Vec<Mark>> {
         let lines = self.0.read(0).await?;

@@ -131,7 +131,7 @@ impl SumSite {
                 let own = (minimum, Digest([0; 32]));
                 let mark = match site.judge_commitment(at, &round, &commitment, evaluation, own) {
                     Err(Error::Sum(SumRefusal::Copied)) => {
-                        store(disk, site, &SumSite::copied(at, &round))?;
+                        store(disk, site, &sums::SumSite::copied(at, &round))?;
                         return Err(SumRefusal::Copied.into());
                     }
                     judged => judged?,
