@@ -80,13 +80,22 @@ impl Admin {
     /// Refuses a job of a file that contradicts the study or whose settings are out of range, as far as that shows without the coordinator.
     ///
     /// # Errors
-    /// [`Error::Learning`] and [`Error::Federation`] for such a job.
+    /// As [`Self::complete`], but that a start is not asked for.
     pub fn check_draft(&self, draft: &JobSpec) -> Result<()> {
         jobs::Terms::of(self.study.literal()).check_job(draft)?;
-        if matches!(jobs::lacks(draft), Lacks::Nothing) {
-            jobs::filled(draft.clone(), &self.study, &Given::Nothing)?.checked()?;
-        }
+        match jobs::lacks(draft) {
+            Lacks::Nothing => self.filled(draft.clone(), &Given::Nothing)?,
+            Lacks::Start(_) => return Ok(()),
+            Lacks::Backbone => self.filled(draft.clone(), &Given::Backbone(&self.model()?.model))?,
+        };
         Ok(())
+    }
+
+    /// The job with what follows filled in, if the study allows it.
+    fn filled(&self, draft: JobSpec, given: &Given<'_>) -> Result<JobSpec> {
+        let spec = jobs::filled(draft, &self.study, given)?.checked()?;
+        self.check(&spec)?;
+        Ok(spec)
     }
 
     /// The job of a file, with what follows filled in, as it would be submitted. Nothing is submitted.
@@ -108,9 +117,7 @@ impl Admin {
                 Given::Backbone(&model.model)
             }
         };
-        let spec = jobs::filled(draft, &self.study, &given)?.checked()?;
-        self.check(&spec)?;
-        Ok(spec)
+        self.filled(draft, &given)
     }
 
     /// The study's model, which a job that trains it needs the size of.
