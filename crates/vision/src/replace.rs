@@ -83,6 +83,8 @@ fn clear(path: &Path) {
     for entry in entries.flatten().filter(|entry| is_part(&entry.file_name(), name)) {
         if let Ok(file) = OpenOptions::new().write(true).open(entry.path())
             && file.try_lock().is_ok()
+            // Its writer may have renamed it in between, and another have begun under its name.
+            && same(&file, &entry.path()).unwrap_or(false)
         {
             let _ = std::fs::remove_file(entry.path());
         }
