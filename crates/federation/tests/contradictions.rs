@@ -8,9 +8,9 @@ use blindscope_federation::sums::{
     Agreement, Commitment, SignedUpload, SumMark, SumRefusal, SumRound, SumSite, Uploader, Void, write_upload,
 };
 use blindscope_federation::{
-    Ask, Blob, Change, Error, IdentityKey, JobKind, Mark, Member, Objection, Order, Phase, Says, SealingKey,
-    SettledProof, SettledRound, SignedChange, Site, SiteEntry, SiteId, SiteTools, Sizes, Step, Study, Task,
-    VoidRound, Word, site_payload,
+    Ask, Blob, Change, Error, IdentityKey, JobKind, Mark, Member, Objection, Order, Says, SealingKey,
+    SettledProof, SettledRound, SignedChange, Site, SiteEntry, SiteId, SiteTools, Study, Task, VoidRound,
+    Word, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -51,30 +51,10 @@ fn two_sets_of_one_round_are_not_both_kept() {
         version: 0,
         proof: proof(&fixture, &round, sites, &memory),
     });
-    let step = Step { job: spec.id(study), round: 0, attempt: 0, phase: Phase::Upload };
-    let ask = Ask::Upload {
-        public_key: None,
-        input: None,
-        pairs: false,
-        voids: Vec::new(),
-        settled: both.to_vec(),
-    };
     let mut before = SumSite::default();
     let own = upload(&fixture, &round, SiteId(1));
     before.apply(&SumSite::uploaded(&round, &own, Digest([1; 32]))).unwrap();
-    let sizes = Sizes::of(study, &spec).unwrap();
-    let task = Task {
-        study: study.digest(),
-        version: 0,
-        key: step.job,
-        step,
-        spec,
-        sizes,
-        deadline_ms: 1,
-        ask,
-        start: None,
-        grounds: None,
-    };
+    let task = common::task::upload_task(study, &spec, Vec::new(), both.to_vec());
     let tools = SiteTools {
         study,
         me: SiteId(1),
@@ -115,22 +95,7 @@ fn two_sets_of_one_round_are_not_both_kept() {
 }
 
 fn upload_task(fixture: &Fixture, voids: Vec<VoidRound>, settled: Vec<SettledRound>) -> Task {
-    let (study, spec) = (&fixture.study, job("sum", JobKind::Sum, 1));
-    let step = Step { job: spec.id(study), round: 0, attempt: 0, phase: Phase::Upload };
-    let ask = Ask::Upload { public_key: None, input: None, pairs: false, voids, settled };
-    let (sizes, study) = (Sizes::of(study, &spec).unwrap(), study.digest());
-    Task {
-        study,
-        version: 0,
-        key: step.job,
-        step,
-        spec,
-        sizes,
-        deadline_ms: 1,
-        ask,
-        start: None,
-        grounds: None,
-    }
+    common::task::upload_task(&fixture.study, &job("sum", JobKind::Sum, 1), voids, settled)
 }
 
 /// What site 1, which remembers this, makes of a task: its marks, and why nothing came of it.

@@ -7,11 +7,12 @@ mod common;
 use blindscope_federation::sums::{SumMark, SumRound};
 use blindscope_federation::{
     Advance, Advanced, Ask, Blob, Cause, Contribution, JobKind, JobSpec, LearnError, Mark, Objection, Order,
-    Phase, Policy, Rule, Site, SiteId, SiteTools, Sizes, Step, Study, Task, site_payload,
+    Phase, Policy, Rule, Site, SiteId, SiteTools, Step, Study, Task, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
 use common::memory::Memory;
+use common::task::task;
 use common::{Fixture, fixture, job, willing};
 
 /// A site that always brings the same numbers.
@@ -31,24 +32,6 @@ impl Contribution for Same {
 impl Advance for Same {
     fn advance(&self, _: &JobSpec, _: u64, _: &[u8], _: &[u64], _: usize) -> Result<Advanced, LearnError> {
         Err("no coordinator".into())
-    }
-}
-
-fn task(study: &Study, spec: &JobSpec, phase: Phase, ask: Ask) -> Task {
-    let step = Step { job: spec.id(study), round: 0, attempt: 0, phase };
-    let sizes = Sizes::of(study, spec).unwrap();
-    let (spec, study) = (spec.clone(), study.digest());
-    Task {
-        study,
-        version: 0,
-        key: step.job,
-        step,
-        spec,
-        sizes,
-        deadline_ms: 1,
-        ask,
-        start: None,
-        grounds: None,
     }
 }
 

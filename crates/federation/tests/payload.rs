@@ -6,8 +6,7 @@ mod common;
 
 use blindscope_federation::sums::SumSite;
 use blindscope_federation::{
-    Ask, Error, JobKind, JobSpec, Phase, SEAL_OVERHEAD, SealingKey, SiteId, SiteTools, Sizes, Step, Task,
-    site_payload,
+    Error, JobKind, JobSpec, SEAL_OVERHEAD, SealingKey, SiteId, SiteTools, Sizes, Task, site_payload,
 };
 use blindscope_testkit::rng;
 use blindscope_wire::Digest;
@@ -51,23 +50,9 @@ fn an_announced_size_that_differs_is_named() {
     let (fixture, memory) = (fixture(3, 2, 2, 59), Memory::default());
     let spec = job("sum", JobKind::Sum, 1);
     let sizes = Sizes::of(&fixture.study, &spec).unwrap();
-    let (study, step) =
-        (&fixture.study, Step { job: spec.id(&fixture.study), round: 0, attempt: 0, phase: Phase::Upload });
+    let study = &fixture.study;
     let other = Sizes { share: sizes.share + 1, ..sizes };
-    let ask =
-        Ask::Upload { public_key: None, input: None, pairs: false, voids: Vec::new(), settled: Vec::new() };
-    let task = Task {
-        study: study.digest(),
-        version: 0,
-        key: step.job,
-        step,
-        spec,
-        sizes: other,
-        deadline_ms: 1,
-        ask,
-        start: None,
-        grounds: None,
-    };
+    let task = Task { sizes: other, ..common::task::upload_task(study, &spec, Vec::new(), Vec::new()) };
     let sealing = &fixture.sealing[0];
     let tools = SiteTools {
         study,

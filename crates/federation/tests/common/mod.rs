@@ -9,6 +9,7 @@
 
 pub(crate) mod memory;
 pub(crate) mod roster;
+pub(crate) mod task;
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
