@@ -40,7 +40,7 @@ impl Key {
             "PathBuf" => "path",
             "Vec<String>" => "list of texts",
             "Vec<JobKind>" => "list of kinds",
-            "String" | "Digest" | "JobKind" => "text",
+            "String" | "Digest" | "JobKind" | "CountedBy" => "text",
             _ => "table",
         }
     }

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use blindscope_federation::{Contribution, JobKind, JobSpec};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
-    AttentionPooling, AttentionSettings, Counts, Examples, MetricsSettings, Model, Models, SiteData,
-    SiteLearner, clear_twin, job,
+    AttentionPooling, AttentionSettings, CountedBy, Counts, Examples, MetricsSettings, Model, Models,
+    SiteData, SiteLearner, clear_twin, job,
 };
 use blindscope_learn::training::train_slides;
 use study::{Study, learner};
@@ -237,15 +237,41 @@ fn a_metrics_job_counts_slides() {
     let sites = sites();
     let bytes = trained(&sites);
     let digest = blindscope_learn::features::hex(&Sha256::digest(&bytes));
-    let settings = MetricsSettings { model: digest.clone(), classes: 2, examples: 64, names: Vec::new() };
+    let settings =
+        MetricsSettings { model: digest.clone(), classes: 2, examples: 64, ..MetricsSettings::default() };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let mut data: Vec<SiteData> = sites.iter().map(|s| s.data().clone()).collect();
     for site in &mut data {
         site.models = Models::of(vec![bytes.clone()]);
     }
-    let counts = clear_twin(&spec, &data.iter().collect::<Vec<_>>(), &|_| {}).unwrap();
-    let counts: Counts = serde_json::from_slice(&counts).unwrap();
-    assert_eq!(Some(counts.counts), Model::from_json(&bytes).unwrap().validation);
+    let counted = |spec: &JobSpec, data: &[SiteData]| -> Counts {
+        let counts = clear_twin(spec, &data.iter().collect::<Vec<_>>(), &|_| {}).unwrap();
+        serde_json::from_slice(&counts).unwrap()
+    };
+    let counts = counted(&spec, &data);
+    assert_eq!(Some(&counts.counts), Model::from_json(&bytes).unwrap().validation.as_ref());
+    assert_eq!(counts.figures, None);
+
+    // Two slides a patient: as many patients as half the slides, whose class is the slides'.
+    for site in &mut data {
+        let held = &mut site.validation;
+        let mut order = held.bags("test").unwrap();
+        order.sort_by_key(|bag| bag.label);
+        held.groups = vec![[0; 32]; held.labels.len()];
+        for (at, bag) in order.iter().enumerate() {
+            let patient = (100 * bag.label + at / 2) as u8;
+            bag.rows.iter().for_each(|row| held.groups[*row] = [patient; 32]);
+        }
+    }
+    let by = |by| job("metrics", JobKind::Metrics, &MetricsSettings { by, ..settings.clone() }).unwrap();
+    let slides = counted(&by(CountedBy::Slide), &data);
+    assert_eq!(slides.counts, counts.counts, "a model of slides answers one by one");
+    let figures = slides.figures.unwrap();
+    let (all, right) = (figures.examples as f64, (slides.counts[0][0] + slides.counts[1][1]) as f64);
+    assert!((figures.accuracy - right / all).abs() < 1e-12 && figures.interval[0] <= figures.accuracy);
+    assert!(figures.groups < figures.examples, "{figures:?}");
+    let patients = counted(&by(CountedBy::Patient), &data);
+    assert_eq!(patients.figures.unwrap().examples, figures.groups);
 }
 
 #[test]

@@ -96,8 +96,12 @@ fn class_means_and_counts_of_a_model() {
     let means = job("means", JobKind::ClsMean, &statistics()).unwrap();
     let bytes = ends_alike(&means, &sites());
     let digest = blindscope_learn::features::hex(&Sha256::digest(&bytes));
-    let settings =
-        MetricsSettings { model: digest.clone(), classes: CLASSES, examples: 256, names: Vec::new() };
+    let settings = MetricsSettings {
+        model: digest.clone(),
+        classes: CLASSES,
+        examples: 256,
+        ..MetricsSettings::default()
+    };
     let spec = job("metrics", JobKind::Metrics, &settings).unwrap();
     let missing = learner(data[0].clone()).values(&spec, 0, &[]).err().unwrap().to_string();
     assert!(missing.contains("names no folder of models") && missing.contains(&digest), "{missing}");

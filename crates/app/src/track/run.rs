@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Error, Result};
 use blindscope_federation::{JobKind, JobStatus, JobView, Study};
-use blindscope_learn::jobs::{Counts, HistoryLine, Model};
+use blindscope_learn::jobs::{Counts, HistoryLine, Model, leaves_a_model};
 use blindscope_node::admin::Course;
 use blindscope_vision::metrics::Confusion;
 
@@ -167,12 +167,17 @@ fn result(source: &Source<'_>, at_ms: u64) -> Vec<Series> {
     let Some(bytes) = source.result else { return Vec::new() };
     match source.view.kind {
         JobKind::Metrics => {
-            if let Ok(Counts { counts, classes, sites, .. }) = serde_json::from_slice(bytes) {
+            if let Ok(Counts { counts, classes, sites, figures, .. }) = serde_json::from_slice(bytes) {
                 found.push(("result/sites".to_owned(), sites as f64));
+                if let Some(figures) = figures {
+                    let [low, high] = figures.interval;
+                    found.push(("result/accuracy_low".to_owned(), low));
+                    found.push(("result/accuracy_high".to_owned(), high));
+                }
                 answers("result", &classes, counts, &mut found);
             }
         }
-        JobKind::Statistics | JobKind::Fedavg | JobKind::ClsMean => {
+        kind if leaves_a_model(kind) => {
             if let Ok(model) = Model::from_json(bytes) {
                 found.push(("result/examples".to_owned(), model.examples as f64));
                 found.push(("result/sites".to_owned(), model.sites as f64));

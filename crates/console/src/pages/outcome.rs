@@ -11,7 +11,7 @@ use super::frame::drawn;
 use super::{Console, words};
 use crate::plain::plain_page;
 use blindscope_federation::{JobKind, JobStatus, JobView};
-use blindscope_learn::jobs::{Counts, Model};
+use blindscope_learn::jobs::{Counts, HeadFigures, Model, leaves_a_model};
 use blindscope_report::{ConfusionMatrix, Drawing};
 
 /// Longest result that is looked into for a page.
@@ -58,17 +58,28 @@ fn card(view: &JobView, bytes: &[u8]) -> Markup {
                 dl {
                     dt { "Model measured" } dd { code { (counts.model) } }
                     dt { "Sites that counted" } dd { (counts.sites) }
+                    @if let Some(figures) = &counts.figures {
+                        dt { "Right, with its 95 % interval" }
+                        dd { (interval(figures)) ", patients being what was drawn" }
+                    }
                 }
                 (answers(&counts.classes, &counts.counts, "Answers of the model on what the sites held back"))
             },
             Err(error) => unreadable(&error),
         },
-        JobKind::Statistics | JobKind::Fedavg | JobKind::ClsMean => match Model::from_json(bytes) {
+        kind if leaves_a_model(kind) => match Model::from_json(bytes) {
             Ok(model) => model_card(&model),
             Err(error) => unreadable(&error),
         },
         _ => html! {},
     }
+}
+
+/// A share of right answers, and where it may lie.
+fn interval(figures: &HeadFigures) -> String {
+    let [accuracy, low, high] =
+        [figures.accuracy, figures.interval[0], figures.interval[1]].map(|v| 100.0 * v);
+    format!("{accuracy:.1} % [{low:.1}, {high:.1}] of {} answers of {}", figures.examples, figures.groups)
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> Markup {

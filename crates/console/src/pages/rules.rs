@@ -113,7 +113,7 @@ impl Site<'_> {
         html! {
             tr {
                 th scope="row" { a href={ "/jobs/" (view.name) } { (view.name) } br; small { code { (view.id) } } }
-                td { (sent(view.kind)) }
+                td { (view.kind.asks()) }
                 td.n { @if let Some(sizes) = sizes { (words::bytes(sizes.upload + sizes.key_share + sizes.share)) } }
                 td { @match judged {
                     Some(Ok(())) => { (mark("allowed")) }
@@ -215,23 +215,4 @@ pub(super) async fn ask(
     Form(form): Form<Sent>,
 ) -> Response {
     change(&console, &word, &form, |approvals| approvals.ask = form.say == "on")
-}
-
-/// What a kind of job asks of a site, in words.
-fn sent(kind: JobKind) -> &'static str {
-    match kind {
-        JobKind::Statistics => "encrypted counts and sums of features by class, and their products in pairs",
-        JobKind::Auto => {
-            "encrypted counts and sums of features by class, and their products in pairs; then counts of a few heads' answers here"
-        }
-        JobKind::Attention => "encrypted gradients of attention over our slides, summed over all of them",
-        JobKind::Fedavg => "encrypted weights of a head that was trained here",
-        JobKind::Update => "the encrypted change of the backbone that was trained here",
-        JobKind::ClsMean => "encrypted counts and sums of features by class",
-        JobKind::Metrics => "encrypted counts of a model's right and wrong answers here",
-        JobKind::Sum => "encrypted integers from the file that our settings name",
-        JobKind::InferenceKeys | JobKind::Ceremony => "a share of a key that nobody will hold alone",
-        JobKind::EncryptedHead => "an encrypted first layer that was trained here; nobody ever decrypts it",
-        JobKind::Question => "a share of the answer, encrypted to whoever asked; nothing of our data",
-    }
 }

@@ -17,37 +17,10 @@ use blindscope_federation::{JobKind, JobSpec};
 use blindscope_node::Error;
 use blindscope_node::admin::jobs::file_text;
 
-/// Kinds that people submit, each with what it is for and the smallest file.
-const KINDS: [(JobKind, &str, &str); 8] = [
-    (
-        JobKind::Statistics,
-        "one round: the head that pooling all data would give",
-        "[settings]\nlambda = 0.01\n",
-    ),
-    (
-        JobKind::Fedavg,
-        "rounds of local training, averaged",
-        "[settings]\nrounds = 5\nepochs = 6\nhidden = 32\n",
-    ),
-    (JobKind::Update, "rounds of training the backbone itself", "[settings]\nrounds = 3\nepochs = 2\n"),
-    (JobKind::ClsMean, "the mean token of each class", ""),
-    (
-        JobKind::Metrics,
-        "how well a model file does at the sites",
-        "[settings]\nmodel = \"SHA-256 of the model file\"\n",
-    ),
-    (JobKind::Sum, "integers that sites bring themselves", "values = 1000\nmax = 65535\n"),
-    (
-        JobKind::InferenceKeys,
-        "the key of an encrypted head",
-        "start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n",
-    ),
-    (
-        JobKind::EncryptedHead,
-        "a head that nobody sees",
-        "start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n",
-    ),
-];
+/// Kinds that people submit, each with the rest of its smallest file.
+fn kinds() -> impl Iterator<Item = (JobKind, &'static str)> {
+    JobKind::ALL.iter().filter_map(|kind| Some((*kind, kind.example()?)))
+}
 
 #[derive(Deserialize)]
 pub(super) struct Wanted {
@@ -61,8 +34,8 @@ pub(super) async fn page(
     Extension(word): Extension<Word>,
     Query(wanted): Query<Wanted>,
 ) -> Response {
-    let (kind, _, rest) =
-        KINDS.iter().find(|(kind, ..)| kind.name() == wanted.kind).copied().unwrap_or(KINDS[0]);
+    let first = (JobKind::Statistics, JobKind::Statistics.example().unwrap_or_default());
+    let (kind, rest) = kinds().find(|(kind, _)| kind.name() == wanted.kind).unwrap_or(first);
     let file = format!("name = \"{}-1\"\nkind = \"{}\"\n{rest}", kind.name(), kind.name());
     let form = Filled { file, refused: None, checked: None };
     answer(&console, &word, StatusCode::OK, &form)
@@ -88,11 +61,11 @@ fn shown(word: &Word, form: &Filled) -> Markup {
     let described = if form.refused.is_some() { "refused help" } else { "help" };
     html! {
         p { "Begin with a kind, or write the file yourself: it is the file that `blindscope job submit` takes, and is judged as that is." }
-        ul.kinds { @for (kind, about, _) in KINDS { li { a href={ "/submit?kind=" (kind) } { (kind) } " " small { (about) } } } }
+        ul.kinds { @for (kind, _) in kinds() { li { a href={ "/submit?kind=" (kind) } { (kind) } " " small { (kind.about()) } } } }
         form method="post" action="/jobs" {
             input type="hidden" name="word" value=(*word.0);
             @if let Some(refused) = &form.refused {
-                p #refused.note.bad role="alert" { strong { "Not submitted. " } (refused) }
+                div #refused.note.bad role="alert" { (why_not(refused)) }
             }
             @if let Some(checked) = &form.checked {
                 div.note role="status" {
@@ -107,6 +80,19 @@ fn shown(word: &Word, form: &Filled) -> Markup {
                 its name is given once." } }
             button type="submit" name="what" value="submit" { "Submit" }
             " " button.quiet type="submit" name="what" value="check" { "Check only" }
+        }
+    }
+}
+
+/// Why a file was refused. A parser points at the place, in lines that are a picture.
+fn why_not(refused: &str) -> Markup {
+    html! {
+        @match refused.split_once('\n') {
+            None => p { strong { "Not submitted. " } (refused) },
+            Some((what, place)) => {
+                p { strong { "Not submitted. " } (what) }
+                pre { code { (place) } }
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Its head names the nearest mean: `‖x − m_c‖²` is smallest where `m_c·x − ½‖m_c‖²` is largest.
 
 use super::clips::{Clips, ClipsAt};
+use super::data::Summed;
 use super::integers::each_class;
 use super::job::settings;
 use super::kind::Learned;
@@ -56,9 +57,9 @@ impl Learning for ClassMean {
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
         let (s, rows) = (&self.settings, &data.train);
-        rows.check(NAME, s.width, s.classes)?;
-        rows.check_clipped(NAME, s.bound, s.clipped)?;
-        rows.check_step(NAME, s.width, self.fixed.step())?;
+        let (width, classes, step) = (s.width, s.classes, self.fixed.step());
+        let beyond =
+            rows.check_summed(NAME, &Summed { width, classes, bound: s.bound, clipped: s.clipped, step })?;
         if rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
             return Err(Error::Data {
@@ -78,7 +79,7 @@ impl Learning for ClassMean {
                 class.iter_mut().zip(self.fixed.encode(&x)?).for_each(|(s, v)| *s += v);
             }
         }
-        sums.push(Clips::count(NAME, "features", &rows.rows, s.bound)?);
+        sums.push(Clips::told(NAME, "features", (beyond, rows.rows.len()), s.bound));
         Ok(Box::new(sums.into_iter()))
     }
 

@@ -34,8 +34,13 @@ impl Clips {
     /// How many of these values lie beyond `±bound`, of which the site's log hears.
     pub(super) fn count(job: &'static str, what: &'static str, values: &Values, bound: f64) -> Result<u64> {
         let clipped = values.count(|v| f64::from(v.abs()) > bound)?;
-        Self::tell(job, what, (clipped, values.len()), bound);
-        Ok(clipped as u64)
+        Ok(Self::told(job, what, (clipped, values.len()), bound))
+    }
+
+    /// As [`Self::count`], of values whose number beyond the bound is known, among how many.
+    pub(super) fn told(job: &'static str, what: &'static str, counted: (usize, usize), bound: f64) -> u64 {
+        Self::tell(job, what, counted, bound);
+        counted.0 as u64
     }
 
     /// As [`Self::count`], of values that are in memory.

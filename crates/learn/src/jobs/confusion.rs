@@ -2,8 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::choice::HeadFigures;
+use super::data::Examples;
 use super::integers::padded;
 use super::job::settings;
+use super::judged::{self, CountedBy, Judged};
 use super::kind::Learned;
 use super::model::{head_in, pooling_in};
 use super::settings::MetricsSettings;
@@ -13,7 +16,7 @@ use blindscope_vision::metrics::{Confusion, argmax};
 use blindscope_vision::values::Values;
 
 /// The result of `metrics`: JSON.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counts {
     /// SHA-256 of the model file.
@@ -25,6 +28,17 @@ pub struct Counts {
     pub counts: Vec<Vec<u64>>,
     /// Sites that counted.
     pub sites: usize,
+    /// What one answer is of.
+    #[serde(default, skip_serializing_if = "is_rows")]
+    pub by: CountedBy,
+    /// How the model did, with groups (patients) as the units that were drawn; none where rows are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<HeadFigures>,
+}
+
+/// Whether rows are counted, which results of earlier releases do not say.
+fn is_rows(by: &CountedBy) -> bool {
+    *by == CountedBy::Row
 }
 
 /// The kind.
@@ -52,11 +66,12 @@ impl Learning for Metrics {
     }
 
     fn values(&self) -> u64 {
-        (self.0.classes * self.0.classes) as u64
+        let spread = if is_rows(&self.0.by) { 0 } else { judged::SPREAD };
+        (self.0.classes * self.0.classes + spread) as u64
     }
 
     fn max(&self) -> u64 {
-        self.0.examples
+        if is_rows(&self.0.by) { self.0.examples } else { self.0.examples * judged::MOST_OF_A_GROUP }
     }
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
@@ -77,19 +92,35 @@ impl Learning for Metrics {
             numbers_of(&self.0.model, &head, classes, self.0.classes)?
         };
         let logits = logits_of(&head, &rows.rows)?;
-        let predicted: Vec<usize> =
-            logits.chunks_exact(head.classes()).map(|logits| numbers[argmax(logits)]).collect();
-        let confusion = Confusion::new(&rows.labels, &predicted, self.0.classes);
-        let counts = encode_counts(&confusion, self.0.examples)?;
+        let (counted, spread) = self.counted(rows, &logits, &numbers)?;
+        let mut counts = encode_counts(&counted, self.0.examples)?;
+        counts.extend(spread);
         Ok(Box::new(padded(counts, self.values()).into_iter()))
     }
 
     fn advance(&self, _: u64, _: &[u8], sums: &[u64], committed: usize) -> Result<Advanced> {
-        let counts = split_counts(sums, self.0.classes)?;
+        let (counts, by) = (split_counts(sums, self.0.classes)?, self.0.by);
+        let spread = sums.get(self.0.classes * self.0.classes..).and_then(<[u64]>::first_chunk);
+        let figures =
+            spread.filter(|_| !is_rows(&by)).map(|spread| judged::figures("model", &counts, *spread));
         let (model, classes) = (self.0.model.clone(), self.0.names.clone());
-        let result = Counts { model, classes, counts, sites: committed };
+        let result = Counts { model, classes, counts, sites: committed, by, figures };
         let json = serde_json::to_vec_pretty(&result);
         json.map(Advanced::Final).map_err(|e| Error::Bytes { what: "counts", reason: e.to_string() })
+    }
+}
+
+impl Metrics {
+    /// Answers by true and predicted class, and what their interval follows from where slides or patients are counted.
+    fn counted(&self, rows: &Examples, logits: &[f32], numbers: &[usize]) -> Result<(Confusion, Vec<u64>)> {
+        let classes = self.0.classes;
+        if is_rows(&self.0.by) {
+            let predicted: Vec<usize> =
+                logits.chunks_exact(numbers.len().max(1)).map(|logits| numbers[argmax(logits)]).collect();
+            return Ok((Confusion::new(&rows.labels, &predicted, classes), Vec::new()));
+        }
+        let judged = Judged::of(self.0.by, rows, logits, numbers)?;
+        Ok((Confusion::new(&judged.labels, &judged.predicted, classes), judged.spread("metrics")?.to_vec()))
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::folds::{GroupName, name_of_row};
 use super::models::Models;
+use super::survey::Survey;
 use super::{Error, Result, Terms};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::train::TrainingTile;
@@ -56,6 +57,15 @@ impl Examples {
     /// [`Error::Data`] with what is wrong of the rows and what the job takes; [`Error::Vision`] when the file of rows cannot be read any
     /// more.
     pub fn check(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
+        self.check_shape(operation, width, classes)?;
+        match self.rows.position(|v| !v.is_finite())? {
+            Some(at) => Err(self.not_finite(operation, at, width)),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Self::check`], but for the numbers themselves.
+    fn check_shape(&self, operation: &'static str, width: usize, classes: usize) -> Result<()> {
         let refuse =
             |what, found, expected| Err(self.refusal(Error::Data { operation, what, found, expected }));
         if self.rows.len() != self.labels.len() * width {
@@ -72,11 +82,30 @@ impl Examples {
         if let Some(label) = self.labels.iter().find(|l| **l >= classes) {
             return refuse("label", label.to_string(), format!("a class below {classes}"));
         }
-        if let Some(at) = self.rows.position(|v| !v.is_finite())? {
-            let found = format!("number {} of row {} is not", at % width.max(1), at / width.max(1));
-            return refuse("feature value", found, "finite numbers".into());
-        }
         Ok(())
+    }
+
+    /// The number at `at` is none.
+    fn not_finite(&self, operation: &'static str, at: usize, width: usize) -> Error {
+        let found = format!("number {} of row {} is not", at % width.max(1), at / width.max(1));
+        let (what, expected) = ("feature value", "finite numbers".into());
+        self.refusal(Error::Data { operation, what, found, expected })
+    }
+
+    /// All that a job which sums rows at a fixed point asks of them ([`Self::check`], [`Self::check_clipped`], [`Self::check_step`]), by
+    /// reading them once; the number of values that will be clipped.
+    ///
+    /// # Errors
+    /// As these.
+    pub(super) fn check_summed(&self, operation: &'static str, terms: &Summed) -> Result<usize> {
+        self.check_shape(operation, terms.width, terms.classes)?;
+        let survey = Survey::of(&self.rows, terms.width, terms.bound)?;
+        if let Some(at) = survey.not_finite {
+            return Err(self.not_finite(operation, at, terms.width));
+        }
+        self.refuse_clipped(operation, survey.beyond, terms.bound, terms.clipped)?;
+        self.refuse_step(operation, survey.spread(), terms.step)?;
+        Ok(survey.beyond)
     }
 
     /// The slides, each with its rows. Range: labels and slides are one a row, as [`Self::check`] has it.
@@ -112,6 +141,10 @@ impl Examples {
     /// [`Error::Data`] with both shares; [`Error::Vision`] when the file of rows cannot be read any more.
     pub fn check_clipped(&self, operation: &'static str, bound: f64, most: f64) -> Result<()> {
         let beyond = self.rows.count(|v| f64::from(v.abs()) > bound)?;
+        self.refuse_clipped(operation, beyond, bound, most)
+    }
+
+    fn refuse_clipped(&self, operation: &'static str, beyond: usize, bound: f64, most: f64) -> Result<()> {
         if beyond as f64 <= most * self.rows.len() as f64 {
             return Ok(());
         }
@@ -141,7 +174,10 @@ impl Examples {
     /// # Errors
     /// [`Error::Data`] with the step and what the values differ by; [`Error::Vision`] when the file of rows cannot be read any more.
     pub fn check_step(&self, operation: &'static str, width: usize, step: f64) -> Result<()> {
-        let spread = self.spread(width)?;
+        self.refuse_step(operation, Survey::of(&self.rows, width, f64::INFINITY)?.spread(), step)
+    }
+
+    fn refuse_step(&self, operation: &'static str, spread: f64, step: f64) -> Result<()> {
         if spread == 0.0 || step * STEPS <= spread {
             return Ok(());
         }
@@ -151,26 +187,25 @@ impl Examples {
         );
         Err(self.refusal(Error::Data { operation, what, found: format!("{step:.3e}"), expected }))
     }
-
-    /// By how much the values of a feature differ: the root of its variance, averaged over the features.
-    fn spread(&self, width: usize) -> Result<f64> {
-        let (mut sums, mut squares) = (vec![0.0f64; width], vec![0.0f64; width]);
-        for block in self.rows.blocks() {
-            for row in block?.chunks_exact(width.max(1)) {
-                for ((x, sum), square) in row.iter().zip(&mut sums).zip(&mut squares) {
-                    *sum += f64::from(*x);
-                    *square += f64::from(*x) * f64::from(*x);
-                }
-            }
-        }
-        let n = self.len().max(1) as f64;
-        let variance = sums.iter().zip(&squares).map(|(s, q)| (q / n - (s / n).powi(2)).max(0.0));
-        Ok((variance.sum::<f64>() / width.max(1) as f64).sqrt())
-    }
 }
 
 /// Steps that the values of a feature differ by at least. Rounding then adds a three-thousandth to their variance.
 const STEPS: f64 = 16.0;
+
+/// What a job that sums rows at a fixed point asks of them.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Summed {
+    /// Numbers of a row.
+    pub(super) width: usize,
+    /// Classes that labels are below.
+    pub(super) classes: usize,
+    /// Values beyond `±bound` are clipped to it.
+    pub(super) bound: f64,
+    /// The share of values that may be.
+    pub(super) clipped: f64,
+    /// What values are rounded to.
+    pub(super) step: f64,
+}
 
 /// The tiles themselves with the backbone, for jobs that train it.
 #[derive(Debug, Clone)]

@@ -1,6 +1,8 @@
 //! Class counts, class sums and the Gram matrix of one fold, many rows at a time and exact.
 
-use super::{Error, Result};
+use rayon::prelude::*;
+
+use super::Result;
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::statistics::Statistics;
 use blindscope_vision::head::IntegerGram;
@@ -12,42 +14,40 @@ pub(super) struct FoldSums {
     counts: Vec<u64>,
     sums: Vec<i64>,
     gram: IntegerGram,
-    /// Rows that wait to be multiplied together.
-    waiting: Vec<f64>,
+    /// Rows on their way into the matrix.
+    whole: Vec<f64>,
 }
-
-/// Rows whose products are made at once.
-const AT_ONCE: usize = 512;
 
 impl FoldSums {
     pub(super) fn new(fixed: FixedPoint, width: usize, classes: usize) -> Result<Self> {
         let gram = IntegerGram::new(width, fixed.half())?;
         let (counts, sums) = (vec![0; classes], vec![0; classes * width]);
-        Ok(Self { fixed, width, counts, sums, gram, waiting: Vec::new() })
+        Ok(Self { fixed, width, counts, sums, gram, whole: Vec::new() })
     }
 
-    /// Counts a row in.
-    pub(super) fn add(&mut self, row: &[f32], label: usize) -> Result<()> {
-        let half = self.fixed.half() as f64;
-        self.counts[label] += 1;
-        let sums = &mut self.sums[label * self.width..][..self.width];
-        for (value, sum) in row.iter().zip(sums) {
-            let whole = self.fixed.encode_one(0, f64::from(*value)).map_err(Error::from)? as f64 - half;
-            *sum += whole as i64;
-            self.waiting.push(whole);
+    /// Counts some rows in: the `members` of `rows`, whose classes are `labels`.
+    pub(super) fn add(&mut self, rows: &[f32], labels: &[usize], members: &[usize]) -> Result<()> {
+        let (fixed, width) = (self.fixed, self.width);
+        let half = fixed.half() as f64;
+        self.whole.resize(members.len() * width, 0.0);
+        self.whole.par_chunks_exact_mut(width).zip(members).try_for_each(|(whole, member)| {
+            let row = &rows[member * width..][..width];
+            row.iter().zip(whole).try_for_each(|(value, whole)| {
+                *whole = fixed.encode_one(0, f64::from(*value))? as f64 - half;
+                Result::Ok(())
+            })
+        })?;
+        for (row, member) in self.whole.chunks_exact(width).zip(members) {
+            let label = labels[*member];
+            self.counts[label] += 1;
+            let sums = &mut self.sums[label * width..][..width];
+            row.iter().zip(sums).for_each(|(whole, sum)| *sum += *whole as i64);
         }
-        if self.waiting.len() >= AT_ONCE * self.width { self.multiply() } else { Ok(()) }
-    }
-
-    fn multiply(&mut self) -> Result<()> {
-        self.gram.add(&self.waiting)?;
-        self.waiting.clear();
-        Ok(())
+        Ok(self.gram.add(&self.whole)?)
     }
 
     /// The sums of all rows, in `into`.
-    pub(super) fn finish(mut self, mut into: Statistics) -> Result<Statistics> {
-        self.multiply()?;
+    pub(super) fn finish(self, mut into: Statistics) -> Result<Statistics> {
         into.add_sums(&self.counts, &self.sums, &self.gram.finish())?;
         Ok(into)
     }

@@ -1,7 +1,10 @@
 //! The integers of `statistics` and `auto`: class counts, class sums and Gram matrix of each fold, then how many values were clipped.
 
+use rayon::prelude::*;
+
 use super::choice::{Part, Penalty};
 use super::clips::Clips;
+use super::data::Summed;
 use super::fold_sums::FoldSums;
 use super::folds::fold_of;
 use super::integers::each_class;
@@ -13,6 +16,9 @@ use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 
 /// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
 pub(super) const CLIP: f64 = 16.0;
+
+/// Rows that are dealt to their folds and multiplied together.
+const AT_ONCE: usize = 2048;
 
 /// What a feature that the head does not read is multiplied by before it is encrypted with a weight of zero.
 const UNREAD: f64 = 1e-6;
@@ -45,38 +51,51 @@ impl FoldedSums {
         self.plan.max().max(self.settings.examples * self.settings.width as u64)
     }
 
-    /// Refuses rows that the job does not take.
-    pub(super) fn check(&self, job: &'static str, data: &SiteData) -> Result<()> {
+    /// Refuses rows that the job does not take; how many of their values it will clip.
+    pub(super) fn check(&self, job: &'static str, data: &SiteData) -> Result<usize> {
         let (s, rows) = (&self.settings, &data.train);
-        rows.check(job, s.width, s.classes)?;
-        rows.check_clipped(job, s.bound, s.clipped)?;
-        rows.check_step(job, s.width, FixedPoint::new(s.bound, s.bits)?.step())?;
+        let (width, classes, step) = (s.width, s.classes, FixedPoint::new(s.bound, s.bits)?.step());
+        let terms = Summed { width, classes, bound: s.bound, clipped: s.clipped, step };
+        let beyond = rows.check_summed(job, &terms)?;
         if rows.is_empty() || rows.len() as u64 > s.examples {
             let (what, found) = ("number of examples", rows.len().to_string());
             let expected = format!("1 to {}", s.examples);
             return Err(Error::Data { operation: job, what, found, expected });
         }
-        Ok(())
+        Ok(beyond)
     }
 
     /// The integers of one site.
     pub(super) fn contribute(&self, job: &'static str, data: &SiteData) -> Result<Integers> {
-        self.check(job, data)?;
+        let beyond = self.check(job, data)?;
         let (s, rows) = (&self.settings, &data.train);
         let fixed = FixedPoint::new(s.bound, s.bits)?;
         let mut folds = (0..self.folds())
             .map(|_| FoldSums::new(fixed, s.width, s.classes))
             .collect::<Result<Vec<FoldSums>>>()?;
-        let mut labels = rows.labels.iter().enumerate();
+        let mut first = 0;
         for block in rows.rows.blocks() {
-            for (row, (at, label)) in block?.chunks_exact(s.width).zip(&mut labels) {
-                folds[fold_of(s.seed, self.folds(), &rows.group(at, row))].add(row, *label)?;
+            for some in block?.chunks(AT_ONCE * s.width) {
+                let dealt = self.dealt(data, first, some);
+                let labels = &rows.labels[first..first + dealt.len()];
+                for (at, fold) in folds.iter_mut().enumerate() {
+                    let members: Vec<usize> = (0..dealt.len()).filter(|row| dealt[*row] == at).collect();
+                    fold.add(some, labels, &members)?;
+                }
+                first += dealt.len();
             }
         }
-        let clipped = Clips::count(job, "features", &rows.rows, s.bound)?;
+        let clipped = Clips::told(job, "features", (beyond, rows.rows.len()), s.bound);
         let folds = folds.into_iter().map(|fold| fold.finish(self.plan.empty()));
         let folds = folds.collect::<Result<Vec<Statistics>>>()?;
         Ok(Box::new(folds.into_iter().flat_map(Statistics::into_values).chain([clipped])))
+    }
+
+    /// The fold of each of some rows, which stand from `first` on.
+    fn dealt(&self, data: &SiteData, first: usize, some: &[f32]) -> Vec<usize> {
+        let (s, folds) = (&self.settings, self.folds());
+        let of = |(at, row): (usize, &[f32])| fold_of(s.seed, folds, &data.train.group(first + at, row));
+        some.par_chunks_exact(s.width).enumerate().map(of).collect()
     }
 
     /// The statistics behind an opened sum, and what was clipped.

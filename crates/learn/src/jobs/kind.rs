@@ -129,6 +129,11 @@ pub fn served_head(spec: &JobSpec, result: &[u8]) -> Result<Head> {
     of(spec.runs()).map_or_else(model, |kind| (kind.head)(spec, result))
 }
 
+/// Whether a finished job of the kind leaves a model file ([`Model`]): the kinds whose result has its clips there.
+pub fn leaves_a_model(kind: JobKind) -> bool {
+    of(kind).is_some_and(|row| matches!(row.clips, ClipsAt::Model))
+}
+
 /// The attention in a finished job's result, for whoever asks its head: it is public to them. None where the head takes tiles as they
 /// are.
 ///
@@ -156,6 +161,21 @@ mod tests {
                     assert_eq!(matches!(refused, Some(super::super::Error::Kind { .. })), !ours, "{kind}");
                 }
                 None => assert!(!ours, "{kind}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_smallest_file_of_a_kind_says_what_it_requires_and_nothing_unknown() {
+        for kind in JobKind::ALL {
+            let Some(example) = kind.example() else { continue };
+            let file = format!("name = \"job\"\nkind = \"{kind}\"\n{example}");
+            let draft = JobSpec::draft_from_toml(&file).unwrap();
+            let Some(row) = of(*kind) else { continue };
+            let said = |name: &str| draft.settings.get(name).is_some();
+            assert!(row.required.iter().all(|name| said(name)), "{kind}");
+            for name in draft.settings.as_object().into_iter().flat_map(|settings| settings.keys()) {
+                assert!(row.keys.iter().any(|key| key.name == name), "{kind}: {name}");
             }
         }
     }

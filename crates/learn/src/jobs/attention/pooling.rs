@@ -79,9 +79,11 @@ impl AttentionPooling {
         self.fits(operation, tiles.rows.len(), tiles.labels.len())?;
         let bags = tiles.bags(operation)?;
         let labels = bags.iter().map(|bag| bag.label).collect();
+        let slides = (0..bags.len()).collect();
+        let groups = bags.iter().filter_map(|bag| tiles.groups.get(*bag.rows.first()?).copied()).collect();
         let rows: Vec<Vec<usize>> = bags.into_iter().map(|Bag { rows, .. }| rows).collect();
         let rows = self.tokens(&tiles.rows, &rows)?.into_iter().flat_map(|slide| slide.token).collect();
-        Ok(Examples { rows, labels, ..Examples::default() })
+        Ok(Examples { rows, labels, groups, slides, ..Examples::default() })
     }
 
     /// The slides of features whose rows are tiles.

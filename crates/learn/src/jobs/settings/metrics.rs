@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EXAMPLES, names, require, shape};
 use crate::documented;
-use crate::jobs::Result;
+use crate::jobs::{CountedBy, Result};
 
 documented! {
     /// Settings of `metrics`: counts of right and wrong answers on what the sites held back.
@@ -20,6 +20,11 @@ documented! {
         /// Most examples of one site.
         /// Unit: rows.
         pub examples: u64,
+        /// What one answer is of: "row", "slide" (the mean probability over a slide's tiles) or "patient" (over a patient's slides). Of slides
+        /// and patients an interval is given, with patients as the units that were drawn.
+        /// Default: row.
+        #[serde(skip_serializing_if = "rows")]
+        pub by: CountedBy,
         /// Names of the classes, in order: they go into the model file. Left out where they would take more than 8 KiB.
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -27,9 +32,14 @@ documented! {
     }
 }
 
+/// What files that say nothing of it count, whose settings stay what they were.
+fn rows(by: &CountedBy) -> bool {
+    *by == CountedBy::Row
+}
+
 impl Default for MetricsSettings {
     fn default() -> Self {
-        Self { model: String::new(), classes: 0, examples: EXAMPLES, names: Vec::new() }
+        Self { model: String::new(), classes: 0, examples: EXAMPLES, by: CountedBy::Row, names: Vec::new() }
     }
 }
 
