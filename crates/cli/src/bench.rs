@@ -22,7 +22,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Trust => bench::trust(options.runs as usize)?,
         Area::Audit => audit(options)?,
         Area::Slides => slides(options, &peers)?,
-        Area::Learn => bench::learn(options.data.as_deref(), &peers)?,
+        Area::Learn => bench::learn(options.data.as_deref(), &peers, &mut told())?,
         Area::Federation => federation(options.runs)?,
     };
     let mut out = io::stdout().lock();
@@ -75,8 +75,13 @@ fn slides(options: &BenchOptions, peers: &Peers) -> anyhow::Result<Report> {
         binary: std::env::current_exe()?,
         whole: options.whole,
     };
+    Ok(bench::slides(&plan, peers, &mut told())?)
+}
+
+/// Tells whoever waits at the terminal of each part, and what the one before found.
+fn told() -> impl FnMut(&Part<'_>) {
     let start = Instant::now();
-    let mut part = |part: &Part<'_>| {
+    move |part| {
         let (seconds, Part { done, of, next, figures }) = (start.elapsed().as_secs_f64(), part);
         let mut err = io::stderr().lock();
         // A closed terminal must not end a measurement.
@@ -84,8 +89,7 @@ fn slides(options: &BenchOptions, peers: &Peers) -> anyhow::Result<Report> {
             let _ = row(&mut err, figure);
         }
         let _ = writeln!(err, "[{seconds:>4.0} s] {done} of {of}: {next}");
-    };
-    Ok(bench::slides(&plan, peers, &mut part)?)
+    }
 }
 
 /// In a folder of its own, which is removed afterwards.

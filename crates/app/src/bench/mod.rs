@@ -11,6 +11,7 @@ mod inference;
 mod input;
 mod learn;
 mod memory;
+mod part;
 mod peers;
 mod runtime;
 mod scratch;
@@ -23,8 +24,9 @@ mod vision;
 pub use audit::AuditBench;
 pub use blindscope_ring::Arithmetic;
 pub use figure::{Better, Figure, Report};
+pub use part::{OnPart, Part};
 pub use peers::Peers;
-pub use slides::{OnPart, Part, SlidesBench};
+pub use slides::SlidesBench;
 
 use std::path::Path;
 
@@ -197,11 +199,11 @@ pub fn audit(plan: &AuditBench, progress: crate::audit::OnProgress<'_>) -> Resul
 }
 
 /// Learning through encrypted sums on the real tiles of `data`: what is chosen, beside scikit-learn on the same folds; the paper's own
-/// split, marked as leaky; what noise costs.
+/// split, marked as leaky; what noise costs. `tell` hears of each part before it is measured.
 ///
 /// # Errors
 /// [`Error`] for tiles or a model of `data` that cannot be read; [`Error::WrongSum`] for an opened sum that is not the clear one; an error of
 /// the layer that refuses.
-pub fn learn(data: Option<&Path>, peers: &Peers) -> Result<Report, Error> {
-    learn::run(data, peers)
+pub fn learn(data: Option<&Path>, peers: &Peers, tell: OnPart<'_>) -> Result<Report, Error> {
+    learn::run(data, peers, tell)
 }

@@ -81,8 +81,11 @@ impl Features {
                 if let Some(at) = piece.iter().position(|v| !v.is_finite()) {
                     return Err(self.not_finite(before + at));
                 }
-                let bytes: Vec<u8> = piece.iter().flat_map(|v| v.to_le_bytes()).collect();
-                take(&bytes)?;
+                if cfg!(target_endian = "little") {
+                    take(bytemuck::cast_slice(piece))?;
+                } else {
+                    take(&piece.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())?;
+                }
                 before += piece.len();
             }
         }

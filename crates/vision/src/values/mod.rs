@@ -21,6 +21,8 @@ use crate::error::Result;
 pub const ROOM: usize = 64 << 20;
 /// Numbers of a block.
 const BLOCK: usize = 1 << 20;
+/// Numbers that are looked at together.
+const PIECE: usize = 1 << 12;
 
 /// Numbers of rows, one row after another.
 #[derive(Clone, Debug, Default)]
@@ -211,10 +213,13 @@ impl Values {
         let mut before = 0;
         for block in self.blocks() {
             let block = block?;
-            if let Some(at) = block.iter().position(|v| is(*v)) {
-                return Ok(Some(before + at));
+            // A loop that may end at each number is no loop of vectors; one that ends with its piece is.
+            for piece in block.chunks(PIECE) {
+                if piece.iter().fold(false, |any, v| any | is(*v)) {
+                    return Ok(piece.iter().position(|v| is(*v)).map(|at| before + at));
+                }
+                before += piece.len();
             }
-            before += block.len();
         }
         Ok(None)
     }

@@ -81,11 +81,20 @@ impl Numbers {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let mut bytes = Vec::new();
         let mut take = |number: usize, numbers: usize, out: &mut Vec<f32>| -> Result<()> {
-            bytes.resize(numbers * self.kind.bytes(), 0);
             let at = self.start + number as u64 * self.kind.bytes() as u64;
-            file.seek(SeekFrom::Start(at))
-                .and_then(|_| file.read_exact(&mut bytes))
-                .map_err(Error::io("reading", &self.path))?;
+            let mut fill = |bytes: &mut [u8]| {
+                file.seek(SeekFrom::Start(at))
+                    .and_then(|_| file.read_exact(bytes))
+                    .map_err(Error::io("reading", &self.path))
+            };
+            if self.kind == Kind::Single && self.big == cfg!(target_endian = "big") {
+                // As this machine has them: straight to their place.
+                let first = out.len();
+                out.resize(first + numbers, 0.0);
+                return fill(bytemuck::cast_slice_mut(&mut out[first..]));
+            }
+            bytes.resize(numbers * self.kind.bytes(), 0);
+            fill(&mut bytes)?;
             self.kind.decode(&bytes, self.big, out);
             Ok(())
         };

@@ -12,6 +12,7 @@ use self::asked::{ask, ask_encrypted};
 use self::members::Target;
 pub(super) use self::round::learned;
 use self::rows::{Answers, SITES, cls, folds, leaky, sites, tokens};
+use super::part::{OnPart, Parts};
 use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use blindscope_federation::{JobKind, JobSpec, Privacy};
@@ -34,28 +35,44 @@ const HELD_OUT: f64 = 0.2;
 /// The promise whose price is measured; the norm is that of nearly all CLS tokens of this backbone.
 const PRIVACY: &str = r#"{"epsilon": 8, "delta": 1e-5, "unit": "patient", "norm": 25}"#;
 
-pub(super) fn run(data: Option<&Path>, peers: &Peers) -> Result<Report> {
+/// Parts of the bench.
+const PARTS: u64 = 7;
+
+pub(super) fn run(data: Option<&Path>, peers: &Peers, tell: OnPart<'_>) -> Result<Report> {
     let backend = format!("{SITES} sites, sums encrypted, seed {SEED}; intervals of 95 %, groups as units");
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     let Some(data) = data else {
         report.missing.push("everything: no folder of tiles and weights (--data or BLINDSCOPE_DATA)".into());
         return Ok(report);
     };
+    let mut parts = Parts::new(PARTS, tell);
+    all(data, peers, &mut report, &mut parts)?;
+    parts.end(&report.figures);
+    Ok(report)
+}
+
+fn all(data: &Path, peers: &Peers, report: &mut Report, parts: &mut Parts<'_>) -> Result<()> {
+    parts.begin("CLS tokens of the tiles (kept for the next run)", &report.figures);
     let both = tokens(data)?;
     let all = cls(&both)?;
     let folds = folds(&all, FOLDS, SEED)?;
-    let auto = grouped(&all, &folds, &mut report)?;
-    beside_peers(&all, &folds, auto, peers, &mut report)?;
-    paper(&both, &mut report)?;
+    parts.begin("auto on folds of whole groups", &report.figures);
+    let auto = grouped(&all, &folds, report)?;
+    parts.begin("scikit-learn on the same folds", &report.figures);
+    beside_peers(&all, &folds, auto, peers, report)?;
+    parts.begin("the paper's split, asked through encryption", &report.figures);
+    paper(&both, report)?;
+    parts.begin("auto with noise", &report.figures);
     let noised = job(JobKind::Auto, &all, Some(promise()?))?;
-    with_noise(&noised, &all, &folds, auto, &mut report)?;
+    with_noise(&noised, &all, &folds, auto, report)?;
     for (spec, name, must) in [
         (&job(JobKind::Auto, &all, None)?, "without_noise", None),
         (&noised, "epsilon_8", Some((0.60, 0.55))),
     ] {
+        parts.begin(&format!("members, {name}"), &report.figures);
         report.figures.extend(members::figures(&Target { spec, name, must }, &all)?);
     }
-    Ok(report)
+    Ok(())
 }
 
 fn promise() -> Result<Privacy> {

@@ -16,6 +16,7 @@ mod tokens;
 use std::path::{Path, PathBuf};
 
 use super::memory::{peak_mib, reset_peak};
+use super::part::{OnPart, Parts};
 use super::scratch::Scratch;
 use super::{Error, Figure, Peers, Report};
 use blindscope_vision::slides::{Opener, Slide, SlideEntry, SlideFacts, SlideSettings, TilePlan, prepare};
@@ -40,22 +41,6 @@ pub struct SlidesBench {
     pub whole: bool,
 }
 
-/// Where a bench is between two of its parts.
-#[derive(Debug)]
-pub struct Part<'a> {
-    /// Parts that are done.
-    pub done: u64,
-    /// Parts in all.
-    pub of: u64,
-    /// What follows.
-    pub next: &'a str,
-    /// What the part before found.
-    pub figures: &'a [Figure],
-}
-
-/// Told before each part, and at the end.
-pub type OnPart<'a> = &'a mut dyn FnMut(&Part<'_>);
-
 pub(super) fn run(bench: &SlidesBench, peers: &Peers, tell: OnPart<'_>) -> Result<Report, Error> {
     let scratch = Scratch::new("slides")?;
     let mut report = Report {
@@ -63,12 +48,9 @@ pub(super) fn run(bench: &SlidesBench, peers: &Peers, tell: OnPart<'_>) -> Resul
         missing: Vec::new(),
         backend: "CPU time, one thread, best of runs".into(),
     };
-    let (mut done, mut told) = (0, 0);
-    all(bench, peers, scratch.path(), &mut report, &mut |next, figures| {
-        tell(&Part { done, of: PARTS, next, figures: &figures[told..] });
-        (done, told) = (done + 1, figures.len());
-    })?;
-    tell(&Part { done: PARTS, of: PARTS, next: "done", figures: &report.figures[told..] });
+    let mut parts = Parts::new(PARTS, tell);
+    all(bench, peers, scratch.path(), &mut report, &mut parts)?;
+    parts.end(&report.figures);
     Ok(report)
 }
 
@@ -77,9 +59,9 @@ fn all(
     peers: &Peers,
     scratch: &Path,
     report: &mut Report,
-    tell: &mut dyn FnMut(&str, &[Figure]),
+    parts: &mut Parts<'_>,
 ) -> Result<(), Error> {
-    tell("300,000 rows: import, split, statistics", &report.figures);
+    parts.begin("300,000 rows: import, split, statistics", &report.figures);
     features::figures(scratch, report)?;
     let Some(data) = &bench.data else {
         report
@@ -90,22 +72,22 @@ fn all(
     let (slides, weights) =
         (data.join("slides"), data.join("vit/deit-tiny-patch16-224/deit_tiny_patch16_224.safetensors"));
     let model = vit::load(&weights)?;
-    tell("a slide of 100,000 × 100,000 pixels", &report.figures);
+    parts.begin("a slide of 100,000 × 100,000 pixels", &report.figures);
     sparse::memory(&model, scratch, report)?;
-    tell("runs that are killed", &report.figures);
+    parts.begin("runs that are killed", &report.figures);
     kills::figures(&bench.binary, &slides, scratch, report)?;
-    tell("pixels beside OpenSlide", &report.figures);
+    parts.begin("pixels beside OpenSlide", &report.figures);
     pixels::pixels(&slides, peers, scratch, report)?;
-    tell("coordinates beside CLAM and TRIDENT", &report.figures);
+    parts.begin("coordinates beside CLAM and TRIDENT", &report.figures);
     coordinates::coordinates(&slides, report)?;
-    tell("a run over three slides", &report.figures);
+    parts.begin("a run over three slides", &report.figures);
     run::outside_the_model(&slides, &model, scratch, report)?;
-    tell("tokens beside OpenSlide and ONNX Runtime", &report.figures);
+    parts.begin("tokens beside OpenSlide and ONNX Runtime", &report.figures);
     let cut = Cut::new(&slides.join("CMU-1-Small-Region.svs"))?;
     tokens::tokens(&cut, &model, &weights, peers, scratch, report)?;
-    tell("tiles decoded beside OpenSlide and Pillow", &report.figures);
+    parts.begin("tiles decoded beside OpenSlide and Pillow", &report.figures);
     speed::speed(bench.runs, &slides, peers, report)?;
-    tell("attention over slides of real tissue", &report.figures);
+    parts.begin("attention over slides of real tissue", &report.figures);
     attention::figures(data, &model, bench.whole, report)
 }
 
