@@ -83,9 +83,7 @@ impl Sealer {
 /// Reads bytes as if they were values: 16-bit words, uniform when the bytes are, brought to the mean and deviation of
 /// `like`. Words are spread over the whole message, so each part of it is looked at.
 pub fn read_as_values(bytes: &[u8], like: &[f32]) -> Vec<f32> {
-    let n = like.len().max(1) as f64;
-    let mean = like.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
-    let deviation = (like.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt();
+    let (mean, deviation) = moments(like);
     let words = bytes.len() / 2;
     (0..like.len())
         .map(|i| {
@@ -96,4 +94,18 @@ pub fn read_as_values(bytes: &[u8], like: &[f32]) -> Vec<f32> {
             (mean + deviation * z) as f32
         })
         .collect()
+}
+
+/// Values that were read, right or wrong, brought to the mean and deviation of `like`: right ones stay what they are.
+pub fn rescaled(read: &[f32], like: &[f32]) -> Vec<f32> {
+    let ((mean, deviation), (own, spread)) = (moments(like), moments(read));
+    let spread = if spread > 0.0 { spread } else { 1.0 };
+    read.iter().map(|v| (mean + deviation * (f64::from(*v) - own) / spread) as f32).collect()
+}
+
+/// Mean and deviation.
+fn moments(values: &[f32]) -> (f64, f64) {
+    let n = values.len().max(1) as f64;
+    let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+    (mean, (values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n).sqrt())
 }

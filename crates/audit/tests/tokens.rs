@@ -11,7 +11,9 @@ use blindscope_audit::extraction::{agreement, linear_from_logits, quadratic_from
 use blindscope_audit::membership::{Population, auc, head_scores};
 use blindscope_audit::metrics::Similarity;
 use blindscope_audit::sealed::{Sealer, read_as_values};
-use blindscope_audit::token::{Decoder, InversionPlan, invert, nearest, same_group};
+use blindscope_audit::token::{
+    AnsweredHead, Decoder, InversionPlan, TokenFromAnswers, invert, nearest, same_group,
+};
 use blindscope_classify::{Affine, Head, HeadLiteral, Map, Normalisation};
 use blindscope_vision::data::Preprocess;
 use blindscope_vision::synth::{SyntheticPlan, TileIndex};
@@ -155,4 +157,44 @@ fn ciphertext_bytes_look_like_noise() {
     assert_ne!(sum, bytes);
     assert!(sealer.seal_sum(&[values, vec![0.0; 3]]).is_err());
     assert!(sealer.seal_sum(&[]).is_err());
+}
+
+/// Heads' rows and tokens with a common direction, of numbers that a little generator gives.
+#[test]
+fn as_many_answers_as_features_give_the_token_and_fewer_come_nearer_than_the_mean() {
+    const WIDTH: usize = 12;
+    let mut state = 7u64;
+    let mut number = || {
+        state = state.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(0x1405_7b7e_f767_814f);
+        (state >> 40) as f64 / f64::from(1 << 23) - 1.0
+    };
+    let tokens: Vec<f32> = (0..40)
+        .flat_map(|_| {
+            let along = 3.0 * number();
+            (0..WIDTH).map(|j| (along * (j as f64 - 5.0) / 5.0 + number()) as f32).collect::<Vec<_>>()
+        })
+        .collect();
+    let known = TokenFromAnswers::new(&tokens[WIDTH..], WIDTH).unwrap();
+    let heads: Vec<Head> = (0..6)
+        .map(|_| {
+            let weights = (0..2).map(|_| (0..WIDTH).map(|_| number()).collect()).collect();
+            let layer = Affine { weights, bias: vec![number(), number()] };
+            let (mean, gain) = ((0..WIDTH).map(|_| number()).collect(), vec![0.5; WIDTH]);
+            let normalisation = Normalisation { mean, gain, bound: 100.0, radius: None };
+            Head::new(HeadLiteral { normalisation, map: Map::Linear { layer }, range: None }).unwrap()
+        })
+        .collect();
+    let token: Vec<f64> = tokens[..WIDTH].iter().map(|v| f64::from(*v)).collect();
+    let logits: Vec<Vec<f64>> =
+        heads.iter().map(|head| head.logits(std::slice::from_ref(&token)).unwrap().remove(0)).collect();
+    let equations: Vec<AnsweredHead> = heads.iter().map(|head| AnsweredHead::of(head).unwrap()).collect();
+    let off = |count: usize| {
+        let heads: Vec<&AnsweredHead> = equations.iter().take(count).collect();
+        let logits: Vec<&[f64]> = logits.iter().take(count).map(Vec::as_slice).collect();
+        let found = known.token(&heads, &logits, 0.0).unwrap();
+        found.iter().zip(&token).map(|(f, t)| (f64::from(*f) - t).powi(2)).sum::<f64>().sqrt()
+    };
+    let all = [0, 1, 3, 6].map(off);
+    assert!(all[3] < 1e-4 && all[2] < all[0] && all[1] < all[0], "{all:?}");
+    assert!(known.token(&[&equations[0]], &[&logits[0][..1]], 0.0).is_err(), "a logit too few");
 }

@@ -205,6 +205,10 @@ pub(crate) enum AuditTarget {
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,
+    /// A round of sums before it is opened: bodies, parts of keys, the published sum of keys.
+    Sum,
+    /// Answers: the token, the members and the head behind them.
+    Answer,
     /// Search in pixel space for the image behind a token: the longest.
     Search,
 }

@@ -37,6 +37,8 @@ pub(crate) fn attacks(named: &[AuditTarget]) -> Vec<Attack> {
         AuditTarget::Batch => Attack::Batch,
         AuditTarget::Token => Attack::Token,
         AuditTarget::Member => Attack::Member,
+        AuditTarget::Sum => Attack::Sum,
+        AuditTarget::Answer => Attack::Answer,
         AuditTarget::Search => Attack::Search,
     };
     named.iter().map(one).collect()
@@ -82,6 +84,10 @@ fn print(out: &mut impl Write, report: &AuditReport) -> io::Result<()> {
     writeln!(out, "tiles: {}; backbone: {}; seed {}", report.tiles, report.backbone, report.seed)?;
     for conclusion in &report.conclusions {
         writeln!(out, "\n{conclusion}")?;
+    }
+    for (at, setting) in report.settings.iter().enumerate() {
+        let before = if at == 0 { "\nWhat each setting buys:\n" } else { "" };
+        writeln!(out, "{before}- {setting}")?;
     }
     writeln!(out, "\n{:44} {:>28} {:>28}  leaks", "figure", "reached [95 %]", "control [95 %]")?;
     for c in &report.cells {

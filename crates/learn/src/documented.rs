@@ -39,6 +39,8 @@ impl Key {
             "bool" => "true or false",
             "PathBuf" => "path",
             "Vec<String>" => "list of texts",
+            "Vec<usize>" => "list of whole numbers",
+            "Vec<f32>" => "list of numbers",
             "Vec<JobKind>" => "list of kinds",
             "String" | "Digest" | "JobKind" | "CountedBy" => "text",
             _ => "table",

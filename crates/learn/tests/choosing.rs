@@ -6,15 +6,11 @@ mod study;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindscope_federation::{Contribution, JobKind, JobSpec};
-use blindscope_learn::jobs::{
-    Examples, GroupName, Model, SiteData, SiteLearner, StatisticsSettings, clear_twin, job,
-};
+use blindscope_federation::{Contribution, JobKind};
+use blindscope_learn::jobs::{GroupName, Model, SiteData, SiteLearner, StatisticsSettings, clear_twin, job};
 use blindscope_vision::metrics::argmax;
-use study::{CLASSES, Study, WIDTH, examples, learner};
-
-/// Copies of each example that stay together.
-const COPIES: usize = 3;
+use study::groups::{dealt, encrypted, grouped, select};
+use study::{CLASSES, WIDTH, examples, learner};
 
 fn settings() -> StatisticsSettings {
     StatisticsSettings {
@@ -24,45 +20,6 @@ fn settings() -> StatisticsSettings {
         seed: 11,
         ..StatisticsSettings::default()
     }
-}
-
-/// Rows of which each [`COPIES`] neighbours are of one group and one class.
-fn grouped(n: usize, seed: u64) -> Examples {
-    let mut out = examples(n * COPIES, seed);
-    let whole = out.rows.whole().unwrap().into_owned();
-    out.rows = Vec::new().into();
-    out.labels.clear();
-    for group in 0..n {
-        for copy in 0..COPIES {
-            // Rows of one class stand `CLASSES` apart.
-            let at = group / CLASSES * CLASSES * COPIES + group % CLASSES + copy * CLASSES;
-            out.rows.extend(whole[at * WIDTH..(at + 1) * WIDTH].iter().copied());
-            out.labels.push(group % CLASSES);
-            out.groups.push([group as u8; 32]);
-        }
-    }
-    out
-}
-
-/// The same rows at `sites` sites, whole groups each.
-fn dealt(all: &Examples, sites: usize) -> Vec<SiteLearner> {
-    let site = |site: usize| {
-        let mut train = Examples::default();
-        for at in 0..all.len() {
-            if (usize::from(all.groups[at][0]) * 7 / 3) % sites == site {
-                train.rows.extend(all.rows.row(WIDTH, at).unwrap().iter().copied());
-                train.labels.push(all.labels[at]);
-                train.groups.push(all.groups[at]);
-            }
-        }
-        learner(SiteData { train, ..SiteData::default() })
-    };
-    (0..sites).map(site).collect()
-}
-
-fn encrypted(spec: &JobSpec, sites: &[SiteLearner]) -> Model {
-    let (bytes, _) = Study::new(3).run(spec, &sites.iter().collect::<Vec<_>>());
-    Model::from_json(&bytes).unwrap()
 }
 
 #[test]
@@ -169,15 +126,6 @@ fn probabilities_are_calibrated_and_the_unsure_are_counted() {
     assert!((found.bands[0].wrong - (1.0 - chosen.heads[0].accuracy)).abs() < 1e-12, "the same answers");
     for pair in found.bands.windows(2) {
         assert!(pair[0].from < pair[1].from && pair[0].answered >= pair[1].answered, "{pair:?}");
-    }
-}
-
-fn select(all: &Examples, rows: &[usize]) -> Examples {
-    Examples {
-        rows: all.rows.rows(WIDTH, rows).unwrap().into(),
-        labels: rows.iter().map(|i| all.labels[*i]).collect(),
-        groups: rows.iter().map(|i| all.groups[*i]).collect(),
-        ..Examples::default()
     }
 }
 

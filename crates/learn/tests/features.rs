@@ -139,6 +139,11 @@ fn heads_of_every_form_are_trained_as_they_are_evaluated() {
         if let Some([argument, bound]) = trained.report.polynomial_range {
             assert!(argument <= bound, "{argument} {bound}");
         }
+        if kind != HeadKind::Linear {
+            let heads = &trained.report.chosen.as_ref().unwrap().heads;
+            assert!(heads[0].accuracy >= heads[1].accuracy, "below the linear head: {heads:?}");
+            assert!(trained.report.trained_on < rows.len() && trained.report.trained_on > rows.len() / 2);
+        }
         let json = trained.head.to_json().unwrap();
         assert_eq!(blindscope_classify::Head::from_json(&json).unwrap(), trained.head);
     }

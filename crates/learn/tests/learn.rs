@@ -80,7 +80,7 @@ fn statistics_give_the_pooled_heads_bit_for_bit() {
 #[test]
 fn fedavg_ends_in_the_clear_models_bytes_and_counts_answers() {
     let spec = job("fedavg", JobKind::Fedavg, &fedavg()).unwrap();
-    assert_eq!(spec.rounds, 5);
+    assert_eq!(spec.rounds, 7);
     let model = Model::from_json(&ends_alike(&spec, &sites())).unwrap();
     let counts = model.validation.clone().unwrap();
     assert_eq!(counts.iter().flatten().sum::<u64>(), 90, "three sites held back thirty each");
@@ -176,7 +176,7 @@ fn what_does_not_fit_is_refused_with_the_numbers() {
     let e = job("f", JobKind::Fedavg, &FedAvgSettings { degree: 3, ..fedavg() }).unwrap_err();
     assert_eq!(e.to_string(), "settings of fedavg: degree is 3, expected 2 or 4");
     let e = job("f", JobKind::Fedavg, &statistics()).unwrap_err();
-    assert!(e.to_string().contains("unknown field `folds`"), "{e}");
+    assert!(e.to_string().contains("unknown field `halves`"), "{e}");
     let spec = job("f", JobKind::Fedavg, &fedavg()).unwrap();
     let e = sites[0].values(&spec, 1, b"short").err().unwrap();
     assert!(e.to_string().contains("too few"), "{e}");

@@ -96,19 +96,19 @@ pub(super) fn largest_noise(plan: &Plan, terms: u64) -> f64 {
 }
 
 /// The opening of a sum, of which everything is public but its key while it is used: the numbers are those that come out.
-struct Opening<'p> {
+pub(super) struct Opening<'p> {
     plan: &'p Plan,
     round: RoundId,
     key: Zeroizing<Poly<Ntt>>,
     terms: u64,
     /// Words of one coefficient of a sum.
-    width: usize,
+    pub(super) width: usize,
     /// `⌊|C|·(2^d − 1)/2⌋ + 2^(b−1)`: what flooring took on average, and what makes noise positive.
     offset: Vec<u64>,
 }
 
 impl<'p> Opening<'p> {
-    fn new(plan: &'p Plan, round: RoundId, key: &SumKey) -> Self {
+    pub(super) fn new(plan: &'p Plan, round: RoundId, key: &SumKey) -> Self {
         let layout = plan.layout();
         let mut negated = Zeroizing::new(key.coefficients.to_vec());
         negated.iter_mut().for_each(|v| *v = -*v);
@@ -121,7 +121,20 @@ impl<'p> Opening<'p> {
         Self { plan, round, key: key_ntt, terms: key.terms, width, offset }
     }
 
-    fn chunk(&self, index: u64, mut numbers: Vec<u64>) -> Result<Vec<u64>> {
+    fn chunk(&self, index: u64, numbers: Vec<u64>) -> Result<Vec<u64>> {
+        let shape = self.plan.shape(index);
+        let (mut digits, noise) = self.digits(index, numbers);
+        self.judge(index, shape.coefficients, &noise)?;
+        let used = shape.values * self.plan.layout().pieces;
+        if digits.iter().skip(used).any(|&d| d != 0) {
+            return Err(Error::Noise { chunk: index, found: f64::INFINITY, expected: 0.0 });
+        }
+        digits.truncate(used);
+        self.values(index, digits)
+    }
+
+    /// The digits of a chunk as this key reads them, right or wrong, and the noise below and above them.
+    pub(super) fn digits(&self, index: u64, mut numbers: Vec<u64>) -> (Vec<u64>, Noise) {
         let (plan, layout, tables) = (self.plan, self.plan.layout(), self.plan.tables());
         let shape = plan.shape(index);
         let mut masked = sample::uniform(plan.basis(), &self.round.seed(), index);
@@ -144,13 +157,7 @@ impl<'p> Opening<'p> {
             let end = layout.base_bits + layout.digits as u32 * layout.digit_bits;
             noise.above |= words::bit_len(sum) > end;
         }
-        self.judge(index, shape.coefficients, &noise)?;
-        let used = shape.values * layout.pieces;
-        if digits.iter().skip(used).any(|&d| d != 0) {
-            return Err(Error::Noise { chunk: index, found: f64::INFINITY, expected: 0.0 });
-        }
-        digits.truncate(used);
-        self.values(index, digits)
+        (digits, noise)
     }
 
     /// The values of these digits, as long as the sites' values can add up to them.
@@ -193,7 +200,7 @@ impl<'p> Opening<'p> {
 }
 
 #[derive(Default)]
-struct Noise {
+pub(super) struct Noise {
     squares: f64,
     largest: f64,
     above: bool,

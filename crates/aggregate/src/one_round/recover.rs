@@ -82,7 +82,7 @@ fn value_at(plan: &Plan, committee: &[&PartSum], at: u64) -> Zeroizing<Vec<u16>>
     out
 }
 
-fn interpolate(plan: &Plan, terms: u64, committee: &[&PartSum]) -> SumKey {
+pub(super) fn interpolate(plan: &Plan, terms: u64, committee: &[&PartSum]) -> SumKey {
     let numbers = value_at(plan, committee, 0);
     let centred = numbers.iter().map(|&x| plan.prime().centre(u64::from(x))).collect();
     SumKey { coefficients: Zeroizing::new(centred), terms }

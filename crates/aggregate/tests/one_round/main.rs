@@ -9,6 +9,7 @@
 )]
 
 mod attacks;
+mod guess;
 mod refusals;
 mod world;
 

@@ -15,6 +15,8 @@ pub(super) fn conclude(evidence: &Evidence) -> Vec<String> {
         membership(evidence),
         noise(evidence),
         cell("extraction_linear").map(extraction),
+        sums(evidence),
+        answers(evidence),
         ciphertexts(evidence),
     ];
     said.into_iter().flatten().collect()
@@ -145,6 +147,39 @@ fn extraction(cell: &Cell) -> String {
         cell.attack,
         100.0 * cell.found.mean
     )
+}
+
+fn sums(evidence: &Evidence) -> Option<String> {
+    let cell = |key: &str| evidence.cells.iter().find(|c| c.key == key);
+    let held = ["sum_body", "sum_parts_too_few", "sum_of_keys", "sum_of_keys_two_honest"];
+    let held: Vec<&Cell> = held.iter().filter_map(|key| cell(key)).collect();
+    let (parts, sites) = (cell("sum_parts_enough")?, cell("sum_of_keys_one_honest")?);
+    let list: Vec<String> = held.iter().map(|c| format!("{:.2}", c.found.mean)).collect();
+    let verdict =
+        if held.iter().any(|c| c.leaks) { "did tell, which must be explained" } else { "told nothing" };
+    Some(format!(
+        "What is held of a round of sums before and after it is opened (a site's body, its parts at one holder too few, the published sum of \
+         keys, that sum less all keys but two) {verdict} of a site's tiles: AUC {}. The same attacks work where more collude than the study \
+         withstands: {:.2} with one holder more, {:.2} where all other sites do.",
+        list.join(", "),
+        parts.found.mean,
+        sites.found.mean
+    ))
+}
+
+fn answers(evidence: &Evidence) -> Option<String> {
+    let cell = |key: String| evidence.cells.iter().find(|c| c.key == key);
+    let one = cell("answer_token_1_opened".into())?;
+    let most = [32, 8].into_iter().find_map(|n| Some((n, cell(format!("answer_token_{n}_opened"))?)))?;
+    let told = if most.1.leaks { "more than random tokens do" } else { "no more than random tokens do" };
+    Some(format!(
+        "Answers lead back to the tissue that was asked about: the likeliest token behind the logits of one head finds a tile of its own group \
+         in {:.0} % of cases, behind those of {} heads in {:.0} %, {told} ({:.0} %).",
+        100.0 * one.found.mean,
+        most.0,
+        100.0 * most.1.found.mean,
+        100.0 * most.1.control.mean
+    ))
 }
 
 fn ciphertexts(evidence: &Evidence) -> Option<String> {

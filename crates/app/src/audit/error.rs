@@ -21,6 +21,12 @@ pub enum Error {
     /// A job whose head is attacked could not be run.
     #[error("audit: {0}")]
     Jobs(#[from] blindscope_learn::jobs::Error),
+    /// A round of sums that is attacked could not be run.
+    #[error("audit: {0}")]
+    Sums(#[from] blindscope_aggregate::Error),
+    /// A question whose answer is attacked could not be asked.
+    #[error("audit: {0}")]
+    Answers(#[from] blindscope_classify::Error),
     /// A promise of privacy that no job takes; a defect.
     #[error("audit, a job with noise: {reason}")]
     Promise {

@@ -17,9 +17,9 @@ use blindscope_vision::head::{
 };
 
 /// Tiles that each site brings to an aggregate.
-const TILES_A_SITE: usize = 4;
+pub(super) const TILES_A_SITE: usize = 4;
 /// Cohorts drawn for each figure.
-const TRIALS: usize = 20;
+pub(super) const TRIALS: usize = 20;
 
 pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
     let mut evidence = Evidence::default();
@@ -37,7 +37,7 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
 }
 
 /// Rows of some tiles of a part.
-fn rows(part: &Part, width: usize, which: &[usize]) -> Vec<f32> {
+pub(super) fn rows(part: &Part, width: usize, which: &[usize]) -> Vec<f32> {
     which.iter().flat_map(|i| &part.tokens[i * width..(i + 1) * width]).copied().collect()
 }
 
@@ -89,7 +89,7 @@ fn aggregate(plan: &AuditPlan, set: &TokenSet, sites: usize, evidence: &mut Evid
     Ok(())
 }
 
-fn as_rows(weights: &[f32], width: usize) -> Vec<Vec<f64>> {
+pub(super) fn as_rows(weights: &[f32], width: usize) -> Vec<Vec<f64>> {
     weights.chunks_exact(width).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect()
 }
 

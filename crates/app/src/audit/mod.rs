@@ -1,7 +1,9 @@
 //! `blindscope audit`: attacks the study's own model and data, and says in figures and pictures what got out.
 
+mod answers;
 mod batches;
 mod closed;
+mod cohort;
 mod conclusions;
 mod error;
 mod features;
@@ -12,7 +14,9 @@ mod outcome;
 mod plan;
 mod search;
 mod section;
+mod settings;
 mod stage;
+mod sums;
 mod tiles;
 mod tokens;
 mod updates;
@@ -42,6 +46,8 @@ pub struct AuditReport {
     pub quick: bool,
     /// What the figures mean, decided by them.
     pub conclusions: Vec<String>,
+    /// What each setting of a study buys, by them.
+    pub settings: Vec<String>,
     /// Every figure.
     pub cells: Vec<Cell>,
     /// Remarks.
@@ -78,7 +84,7 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
             Attack::Gradient => gradients::run(plan, &tiles, &mut stage)?,
             Attack::Update => updates::run(plan, &tiles, &mut stage)?,
             Attack::Batch => batches::run(plan, &tiles, &mut stage)?,
-            Attack::Token | Attack::Member | Attack::Search => {
+            Attack::Token | Attack::Member | Attack::Sum | Attack::Answer | Attack::Search => {
                 if set.is_none() {
                     set = Some(features::TokenSet::new(plan, &tiles, &mut stage)?);
                 }
@@ -86,6 +92,8 @@ pub fn audit(plan: &AuditPlan, progress: OnProgress<'_>) -> Result<AuditReport, 
                 match attack {
                     Attack::Token => tokens::run(plan, set)?,
                     Attack::Member => members::run(plan, set, &mut stage)?,
+                    Attack::Sum => sums::run(plan, set, &mut stage)?,
+                    Attack::Answer => answers::run(plan, set, &mut stage)?,
                     _ => search::run(plan, set, &mut stage)?,
                 }
             }
@@ -105,6 +113,7 @@ fn report(plan: &AuditPlan, tiles: &Tiles, evidence: Evidence) -> AuditReport {
         seed: plan.seed,
         quick: plan.quick,
         conclusions: conclusions::conclude(&evidence),
+        settings: settings::bought(&evidence),
         cells: evidence.cells,
         notes: evidence.notes,
         seconds: evidence.seconds,

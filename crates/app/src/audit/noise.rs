@@ -12,7 +12,7 @@ use super::outcome::{Cell, Evidence, Point, View};
 use super::{AuditPlan, Error};
 use blindscope_aggregate::one_round::RoundId;
 use blindscope_aggregate::privacy::NoiseKey;
-use blindscope_audit::membership::{Trial, auc, head_scores, likelihood_ratios};
+use blindscope_audit::membership::{Trial, auc, label_scores, likelihood_ratios};
 use blindscope_classify::{Head, class};
 use blindscope_federation::{JobKind, JobSpec, Privacy};
 use blindscope_learn::jobs::{Examples, Model, SiteData, StatisticsSettings, clear_twin, noised_twin, sized};
@@ -40,7 +40,7 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, evidence: &mut Evidence) -> 
     Ok(())
 }
 
-fn spec(set: &TokenSet, epsilon: Option<f64>) -> Result<JobSpec, Error> {
+pub(super) fn spec(set: &TokenSet, epsilon: Option<f64>) -> Result<JobSpec, Error> {
     let settings = StatisticsSettings {
         width: set.width,
         classes: set.classes,
@@ -65,20 +65,20 @@ fn spec(set: &TokenSet, epsilon: Option<f64>) -> Result<JobSpec, Error> {
 }
 
 /// One kind of jobs on the attacker's tiles.
-struct Study<'s> {
-    plan: &'s AuditPlan,
-    set: &'s TokenSet,
-    spec: JobSpec,
+pub(super) struct Study<'s> {
+    pub(super) plan: &'s AuditPlan,
+    pub(super) set: &'s TokenSet,
+    pub(super) spec: JobSpec,
 }
 
 /// A head, and who was in its training.
-struct Released {
-    head: Head,
-    members: Vec<bool>,
+pub(super) struct Released {
+    pub(super) head: Head,
+    pub(super) members: Vec<bool>,
 }
 
 impl Study<'_> {
-    fn heads(&self, count: u64) -> Result<Vec<Released>, Error> {
+    pub(super) fn heads(&self, count: u64) -> Result<Vec<Released>, Error> {
         let one = |number: u64| {
             let mut order: Vec<usize> = (0..self.set.others.labels.len()).collect();
             order.shuffle(&mut ChaCha12Rng::seed_from_u64(self.plan.seed ^ (number << 32) ^ 0x4c69_5241));
@@ -147,7 +147,7 @@ impl Study<'_> {
     }
 
     /// AUC of each model, attacked with the others as shadows; and where members are dealt anew.
-    fn told(&self, trials: &[Trial]) -> Result<(Vec<f64>, Vec<f64>), Error> {
+    pub(super) fn told(&self, trials: &[Trial]) -> Result<(Vec<f64>, Vec<f64>), Error> {
         let mut rng = ChaCha12Rng::seed_from_u64(self.plan.seed ^ 0x5241_5449);
         let (mut found, mut chance) = (Vec::new(), Vec::new());
         for (at, attacked) in trials.iter().enumerate() {
@@ -168,16 +168,21 @@ impl Study<'_> {
         Ok((found, chance))
     }
 
-    /// `ln p − ln(1 − p)` of each tile's class.
     fn trial(&self, released: &Released) -> Result<Trial, Error> {
         let part = &self.set.others;
-        let scores = head_scores(&released.head, &rows(part, self.set.width), &part.labels)?;
-        let scores = scores.iter().map(|ln_p| ln_p - (-ln_p.exp_m1()).max(1e-12).ln()).collect();
-        Ok(Trial { scores, members: released.members.clone() })
+        let logits = released.head.logits(&rows(part, self.set.width))?;
+        Ok(trial(&logits, &part.labels, &released.members))
     }
 }
 
-fn rows(part: &Part, width: usize) -> Vec<Vec<f64>> {
+/// `ln p − ln(1 − p)` of each tile's class, by what a head answers.
+pub(super) fn trial(logits: &[Vec<f64>], labels: &[usize], members: &[bool]) -> Trial {
+    let surer = |ln_p: f64| ln_p - (-ln_p.exp_m1()).max(1e-12).ln();
+    let scores = label_scores(logits, labels).into_iter().map(surer).collect();
+    Trial { scores, members: members.to_vec() }
+}
+
+pub(super) fn rows(part: &Part, width: usize) -> Vec<Vec<f64>> {
     part.tokens.chunks_exact(width).map(|row| row.iter().map(|v| f64::from(*v)).collect()).collect()
 }
 

@@ -19,6 +19,8 @@ pub enum Point {
     Aggregate,
     /// The head that the study releases.
     Head,
+    /// The answers of a head.
+    Answer,
 }
 
 /// How the attacker sees it.
@@ -31,6 +33,8 @@ pub enum View {
     Ciphertext,
     /// After the sites have decrypted it together.
     Released,
+    /// By more colluding parties than the study withstands: what shows that the attack works where it can.
+    Beyond,
 }
 
 /// One measured cell of the grid.

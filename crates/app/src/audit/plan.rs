@@ -21,14 +21,26 @@ pub enum Attack {
     Token,
     /// Membership in aggregates and heads; extraction through queries.
     Member,
+    /// A round of sums before it is opened: bodies, parts of keys, the published sum of keys.
+    Sum,
+    /// Answers: the token, the members and the head behind them.
+    Answer,
     /// Search in pixel space for the image behind a token: the longest of the attacks.
     Search,
 }
 
 impl Attack {
     /// Every attack, in the order in which they run.
-    pub const ALL: [Self; 6] =
-        [Self::Gradient, Self::Update, Self::Batch, Self::Token, Self::Member, Self::Search];
+    pub const ALL: [Self; 8] = [
+        Self::Gradient,
+        Self::Update,
+        Self::Batch,
+        Self::Token,
+        Self::Member,
+        Self::Sum,
+        Self::Answer,
+        Self::Search,
+    ];
 
     /// Its name on the command line and in file names.
     pub fn name(self) -> &'static str {
@@ -38,6 +50,8 @@ impl Attack {
             Self::Batch => "batch",
             Self::Token => "token",
             Self::Member => "member",
+            Self::Sum => "sum",
+            Self::Answer => "answer",
             Self::Search => "search",
         }
     }

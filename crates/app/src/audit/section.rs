@@ -20,6 +20,10 @@ impl AuditReport {
         for conclusion in &self.conclusions {
             section.paragraph(conclusion);
         }
+        if !self.settings.is_empty() {
+            section.paragraph("What each setting buys:");
+            section.push(Block::List(self.settings.clone()));
+        }
         for (number, gallery) in self.galleries.iter().enumerate() {
             section.push(figure(gallery, number, folder)?);
         }
@@ -95,6 +99,7 @@ fn point(point: Point) -> &'static str {
         Point::Token => "CLS token",
         Point::Aggregate => "aggregate",
         Point::Head => "head",
+        Point::Answer => "answers",
     }
 }
 
@@ -103,6 +108,7 @@ fn view(view: View) -> &'static str {
         View::Clear => "in the clear",
         View::Ciphertext => "as ciphertext",
         View::Released => "released",
+        View::Beyond => "beyond the promise",
     }
 }
 

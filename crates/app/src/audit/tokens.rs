@@ -129,7 +129,7 @@ fn means(set: &TokenSet, evidence: &mut Evidence) -> Result<(), Error> {
 }
 
 /// The decoder of the penalty that does best on a fifth of the attacker's own tiles, learned on all of them.
-fn trained(set: &TokenSet) -> Result<Decoder, Error> {
+pub(super) fn trained(set: &TokenSet) -> Result<Decoder, Error> {
     let (tokens, pictures) = (&set.others.tokens, &set.others.pictures);
     let held = (pictures.len() / 5).max(1);
     let cut = pictures.len() - held;

@@ -37,6 +37,8 @@ impl Jobs {
             classes,
             rounds: size.rounds,
             epochs: size.epochs,
+            // The paper's protocol: all rows are trained on, for all of its epochs.
+            folds: 0,
             seed,
             examples: EXAMPLES,
             ..FedAvgSettings::default()

@@ -8,11 +8,15 @@ use blindscope_classify::Head;
 /// # Errors
 /// [`crate::Error::Classify`] for tokens of another width.
 pub fn head_scores(head: &Head, tokens: &[Vec<f64>], labels: &[usize]) -> Result<Vec<f64>> {
-    let logits = head.logits(tokens)?;
+    Ok(label_scores(&head.logits(tokens)?, labels))
+}
+
+/// The same of answers that are there already.
+pub fn label_scores(logits: &[Vec<f64>], labels: &[usize]) -> Vec<f64> {
     let score = |(row, label): (&Vec<f64>, &usize)| {
         let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let total: f64 = row.iter().map(|z| (z - most).exp()).sum();
         row.get(*label).map_or(f64::NEG_INFINITY, |z| z - most - total.ln())
     };
-    Ok(logits.iter().zip(labels).map(score).collect())
+    logits.iter().zip(labels).map(score).collect()
 }

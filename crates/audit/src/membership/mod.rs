@@ -7,5 +7,5 @@ mod ratio;
 
 pub use aggregate::Population;
 pub use auc::auc;
-pub use loss::head_scores;
+pub use loss::{head_scores, label_scores};
 pub use ratio::{Trial, likelihood_ratios};

@@ -292,7 +292,7 @@ fn show(shown: &Shown<'_>, json: bool) -> anyhow::Result<()> {
         let [accuracy, low, high] = [head.accuracy, head.interval[0], head.interval[1]].map(|v| 100.0 * v);
         writeln!(
             out,
-            "{}: cross-validated accuracy {accuracy:.2} % (95 %: {low:.2} to {high:.2})",
+            "{}: accuracy on groups held out of training {accuracy:.2} % (95 %: {low:.2} to {high:.2})",
             head.name
         )?;
     }

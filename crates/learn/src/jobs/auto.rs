@@ -221,7 +221,8 @@ impl Learning for Auto {
     }
 
     fn max(&self) -> u64 {
-        self.0.max()
+        // Few bits leave less room than the losses of the second round take.
+        self.0.max().max(self.0.settings.examples * calibration::LARGEST)
     }
 
     fn contribute(&self, data: &SiteData, round: u64, input: &[u8], _: Watch<'_>) -> Result<Integers> {

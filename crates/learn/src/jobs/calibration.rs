@@ -22,6 +22,9 @@ const SURE: [f64; 9] = [0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99];
 const STEPS: f64 = 1024.0;
 const MOST: f64 = 16.0;
 
+/// The largest integer of a row: its loss.
+pub(super) const LARGEST: u64 = (MOST * STEPS) as u64;
+
 /// Integers of one factor: losses, answers and right ones of each sureness.
 const EACH: usize = 1 + 2 * SURE.len();
 
@@ -65,6 +68,16 @@ pub(super) fn add(sums: &mut [u64], logits: &[f64], label: usize, right: bool) {
     }
 }
 
+/// The least loss that a factor reaches, as it is summed.
+pub(super) fn least(sums: &[u64]) -> u64 {
+    sums.chunks_exact(EACH).map(|sums| sums[0]).min().unwrap_or(0)
+}
+
+/// A summed loss as a mean over rows.
+pub(super) fn mean_loss(summed: u64, rows: f64) -> f64 {
+    summed as f64 / STEPS / rows
+}
+
 /// What a head's opened integers choose; nothing where no row was counted.
 pub(super) fn chosen(sums: &[u64]) -> Option<Calibration> {
     let rows = sums.get(..EACH)?.iter().skip(1).step_by(2).sum::<u64>();
@@ -74,7 +87,7 @@ pub(super) fn chosen(sums: &[u64]) -> Option<Calibration> {
     let tried = || GAINS.iter().zip(sums.chunks_exact(EACH));
     // Of equals the smaller factor: less sure.
     let (gain, best) = tried().min_by_key(|(_, sums)| sums[0])?;
-    let loss = |sums: &[u64]| sums[0] as f64 / STEPS / rows as f64;
+    let loss = |sums: &[u64]| mean_loss(sums[0], rows as f64);
     let own = tried().find(|(gain, _)| (**gain - 1.0).abs() < f64::EPSILON).map_or(0.0, |(_, s)| loss(s));
     let (mut bands, mut answered, mut right) = (Vec::new(), 0, 0);
     for (from, counts) in SURE.iter().zip(best[1..].chunks_exact(2)).rev() {
@@ -86,11 +99,17 @@ pub(super) fn chosen(sums: &[u64]) -> Option<Calibration> {
     Some(Calibration { gain: *gain, loss: [loss(best), own], bands })
 }
 
-/// Puts a factor into a linear head, so that whoever asks it gets calibrated logits and needs nothing else.
+/// Puts a factor into a head's last layer, so that whoever asks it gets calibrated logits and needs nothing else.
 pub(super) fn apply(calibration: Option<&Calibration>, head: &mut HeadLiteral) {
-    if let (Some(calibration), Map::Linear { layer }) = (calibration, &mut head.map) {
-        layer.weights.iter_mut().flatten().chain(&mut layer.bias).for_each(|v| *v *= calibration.gain);
-    }
+    let Some(Calibration { gain, .. }) = calibration else { return };
+    let layer = match &mut head.map {
+        Map::Linear { layer } | Map::Polynomial { outer: layer, .. } => layer,
+        Map::Quadratic { squares, linear, .. } => {
+            squares.iter_mut().flatten().for_each(|v| *v *= gain);
+            linear
+        }
+    };
+    layer.weights.iter_mut().flatten().chain(&mut layer.bias).for_each(|v| *v *= gain);
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::{Result, settings::StatisticsSettings};
 use blindscope_aggregate::statistics::{FoldedStatistics, best, cross_validate};
 
 /// Ridge penalties that are tried, relative to the number of examples: half decades.
-const LADDER: [f64; 12] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
+pub(super) const LADDER: [f64; 12] = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0];
 
 /// A choice by cross-validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,14 +18,36 @@ pub struct Choice {
     pub folds: usize,
     /// The part of a row that the heads read: `all`, or `cls`, `mean`, `cls+mean` where rows are both.
     pub features: String,
-    /// The ridge penalty, relative to the number of examples. The LDA head's shrinkage is `lambda/(1 + lambda)`.
+    /// The ridge penalty, relative to the number of examples. The LDA head's shrinkage is `lambda/(1 + lambda)`. Of `fedavg` that of the
+    /// linear head that training started from; 0 where it started from a drawn one.
     pub lambda: f64,
     /// Everything that was tried, by part and penalty; empty where too few folds leave examples of every class, so that nothing could
     /// be tried and the job's own `lambda` stands.
     pub tried: Vec<TriedPenalty>,
-    /// Of `auto`: every head of the ladder, the best first.
+    /// Of `auto`: every head of the ladder, the best first. Of `fedavg`: the heads of the model.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub heads: Vec<HeadFigures>,
+    /// Of `fedavg`: every setting that was trained, the best first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub settings: Vec<TriedSetting>,
+}
+
+/// A setting of training, and how its best head did on what was held out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriedSetting {
+    /// Hidden units.
+    pub hidden: usize,
+    /// Weight decay.
+    pub decay: f32,
+    /// Rounds after which its heads answered best; 0 is the start.
+    pub rounds: u64,
+    /// Passes over the local data until then.
+    pub epochs: u64,
+    /// Share of right answers.
+    pub accuracy: f64,
+    /// Mean of `−ln p` of the right class, with the best factor of the logits.
+    pub loss: f64,
 }
 
 /// A penalty and how ridge heads did with it on folds that they were not made of.
@@ -113,7 +135,7 @@ impl Choice {
         let best = penalties.first()?;
         let tried = penalties.iter().flat_map(|p| p.tried.clone()).collect();
         let features = best.part.name.to_owned();
-        Some(Self { folds, features, lambda: best.lambda, tried, heads: Vec::new() })
+        Some(Self { folds, features, lambda: best.lambda, tried, heads: Vec::new(), settings: Vec::new() })
     }
 }
 

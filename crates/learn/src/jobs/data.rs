@@ -46,6 +46,17 @@ impl Examples {
         self.labels.is_empty()
     }
 
+    /// Some of the rows with their labels and groups. Range: there are such rows, of `width` numbers.
+    pub(super) fn select(&self, width: usize, indices: &[usize]) -> Self {
+        Self {
+            rows: self.rows.select(width, indices),
+            labels: indices.iter().map(|at| self.labels[*at]).collect(),
+            groups: indices.iter().filter_map(|at| self.groups.get(*at).copied()).collect(),
+            slides: indices.iter().filter_map(|at| self.slides.get(*at).copied()).collect(),
+            file: self.file.clone(),
+        }
+    }
+
     /// The name of the group of row `at`, whose values are `row`: a row of no known group is one of its own.
     pub(super) fn group(&self, at: usize, row: &[f32]) -> GroupName {
         self.groups.get(at).copied().unwrap_or_else(|| name_of_row(row))

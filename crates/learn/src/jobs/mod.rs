@@ -61,6 +61,7 @@ pub use data::{Bag, Examples, SiteData, Tiles};
 pub use encrypted_head::{CommonHead, complete, encrypted_head_twin};
 pub use error::{Error, Result};
 pub use evaluate::EncryptedHeads;
+pub(crate) use fedavg::train_on_own;
 pub use folds::{GroupName, group_names};
 pub use job::{CoordinatorLearner, SiteLearner, check_sizes, job, sized};
 pub use judged::CountedBy;

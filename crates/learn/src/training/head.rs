@@ -2,7 +2,7 @@
 
 use super::{EpochFigures, Error, Evaluation, TrainingReport, auto, outliers};
 use crate::heads;
-use crate::jobs::{self, Terms, Unseen, in_classes, unseen};
+use crate::jobs::{self, Choice, Examples, Terms, Unseen, group_names, in_classes, train_on_own, unseen};
 use blindscope_classify::Head;
 use blindscope_vision::features::Features;
 use blindscope_vision::head::{HeadPlan, LogisticPlan, Scaling, train_logistic_watched, train_polynomial};
@@ -106,7 +106,7 @@ pub fn train_head(
         return Err(jobs::Error::Data { operation, what, found, expected }.into());
     }
     outliers::check(train)?;
-    let mut chosen = None;
+    let (mut chosen, mut learned) = (None, train.len());
     let (classifier, epochs) = match request.kind {
         HeadKind::Auto { halves } => {
             let found = auto::choose(train, &labels, halves, request.seed)?;
@@ -117,11 +117,13 @@ pub fn train_head(
         HeadKind::Polynomial { hidden, activation } => {
             let (epochs, seed) = (request.epochs, request.seed);
             let plan = HeadPlan { hidden, activation, epochs, seed, ..HeadPlan::default() };
-            polynomial(train, &labels, &plan)?
+            let trained = polynomial(train, &labels, &plan)?;
+            (chosen, learned) = (trained.chosen, trained.learned);
+            trained.start
         }
     };
     let mut trained = finish(classifier, train, held_out, epochs)?;
-    trained.report.chosen = chosen;
+    (trained.report.chosen, trained.report.trained_on) = (chosen, learned);
     Ok(trained)
 }
 
@@ -164,12 +166,31 @@ const REACH: f64 = 1.25;
 
 type Start = (Classifier, Vec<EpochFigures>);
 
-fn polynomial(train: &Features, labels: &[usize], plan: &HeadPlan) -> Result<Start, Error> {
-    let trained = train_polynomial(&train.values, train.width, labels, train.classes.len(), plan, None)?;
+struct TrainedPolynomial {
+    start: Start,
+    chosen: Option<Choice>,
+    /// Rows that it was trained on.
+    learned: usize,
+}
+
+/// From the best linear head, and never below it on what is held out, where there are groups to hold out; from a drawn one elsewhere.
+fn polynomial(train: &Features, labels: &[usize], plan: &HeadPlan) -> Result<TrainedPolynomial, Error> {
+    let (width, classes) = (train.width, train.classes.len());
+    let rows = Examples {
+        rows: train.values.clone(),
+        labels: labels.to_vec(),
+        groups: group_names(train),
+        ..Examples::default()
+    };
+    let (trained, chosen, learned) = match train_on_own(&rows, width, classes, plan)? {
+        Some(own) => (own.trained, Some(own.chosen), own.learned),
+        None => (train_polynomial(&train.values, width, labels, classes, plan, None)?, None, train.len()),
+    };
     let epochs = trained.epochs.iter().enumerate();
     let epochs = epochs.map(|(at, (loss, accuracy))| figures(at, *loss, *accuracy)).collect();
     let (activation, range) = (plan.activation, plan.range);
-    Ok((Classifier::Polynomial { head: trained.head, activation, range }, epochs))
+    let classifier = Classifier::Polynomial { head: trained.head, activation, range };
+    Ok(TrainedPolynomial { start: (classifier, epochs), chosen, learned })
 }
 
 fn linear(train: &Features, labels: &[usize], request: &HeadRequest) -> Result<Start, Error> {

@@ -117,7 +117,8 @@ pub struct TrainingReport {
     pub polynomial_range: Option<[f32; 2]>,
     /// The held-out rows, if any were.
     pub held_out: Option<Evaluation>,
-    /// What was chosen by cross-validation, and how each head of the ladder did.
+    /// What was chosen by cross-validation, and how each head of the ladder did; of a polynomial head, how it and the linear head that it
+    /// started from did on whole groups that were held out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chosen: Option<Choice>,
 }

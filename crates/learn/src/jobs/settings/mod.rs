@@ -10,6 +10,7 @@ use super::{Error, Result};
 
 pub use encrypted_head::EncryptedHeadSettings;
 pub use fedavg::FedAvgSettings;
+pub(in crate::jobs) use fedavg::Setting;
 pub use metrics::MetricsSettings;
 pub use statistics::StatisticsSettings;
 pub use update::{UpdatePart, UpdateSettings};

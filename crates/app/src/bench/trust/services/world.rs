@@ -199,6 +199,8 @@ fn fedavg(name: &str, rounds: u64) -> Result<JobSpec> {
         width: WIDTH,
         classes: CLASSES,
         rounds,
+        // The long job is to be long.
+        folds: 0,
         hidden: HIDDEN,
         examples: 256,
         validate: false,
