@@ -96,8 +96,7 @@ async fn many_begun_together(crowd: &Dealer, admin: &Admin) {
     let begun = tokio::time::Instant::now();
     while turned_away < MOST && begun.elapsed() < Duration::from_secs(5) {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let (ended, open): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(tokio::task::JoinHandle::is_finished);
+        let (ended, open): (Vec<_>, Vec<_>) = waiting.into_iter().partition(JoinHandle::is_finished);
         waiting = open;
         for call in ended {
             assert_eq!(refused(call.await.unwrap()).code, "many-questions");

@@ -14,7 +14,7 @@ use blindscope_federation::{
 use blindscope_learn::jobs::EncryptedHeads;
 use blindscope_node::admin::log;
 use blindscope_node::kit::Kit;
-use blindscope_store::Folder;
+use blindscope_store::{Folder, Records};
 use blindscope_threshold::{
     Committee, Decryption, DecryptionSession, KeyShare, MemoryLedger, Opening, PartyId, Transcript,
 };
@@ -49,7 +49,11 @@ impl Insider {
         let (head, keys) = (Box::new(spec(head)?), key.evaluation_keys);
         let evaluation = Evaluation { head, start, opening, keys };
         let question = spec(question)?;
-        let blobs = Folder::open(&kit.state().join("blobs"), u64::MAX).map_err(|e| failed(WHAT, e))?;
+        let store = |e: blindscope_store::Error| failed(WHAT, e);
+        let blobs = Folder::open(&kit.state().join("blobs"), u64::MAX).map_err(store)?;
+        // Small blobs lie with the records.
+        let log = Records::open(&kit.state().join("records.db"), &study).await.map_err(store)?;
+        log.carry(&blobs).await.map_err(store)?;
         let [one, two] = SITES.map(SiteId);
         let shares = [share(folder, &study, &key, one).await?, share(folder, &study, &key, two).await?];
         Ok(Self { study, key, shares, question, evaluation, blobs, heads: EncryptedHeads::default() })
