@@ -28,8 +28,15 @@ pub struct ZeroKey {
     seed: Seed,
 }
 
-/// Low bits of a coefficient of `b` that a key leaves out: what they add is far below any flooding, and keys are what askers send most of.
+/// Low bits of a coefficient of `b` that a key leaves out where answers have a smaller ring of their own: keys are what askers send most
+/// of. What they add grows with the root of the degree, times a product with `u`, and again as logits are made of coefficients: in the
+/// parameters' own ring it would be four bits of every logit, so there nothing is left out.
 const DROPPED: u32 = 8;
+
+/// Low bits that a key of this degree leaves out, in the ring of degree `n` of the parameters.
+fn dropped(degree: usize, n: usize) -> u32 {
+    if degree == n { 0 } else { DROPPED }
+}
 
 /// The ring of answers of this degree.
 fn basis(params: &Parameters, degree: usize) -> Result<Basis> {
@@ -46,10 +53,14 @@ fn basis(params: &Parameters, degree: usize) -> Result<Basis> {
 
 pub use blindscope_ring::sample::{flood_std, flood_width};
 
-/// Standard deviation of what an encryption of zero adds beside its flooding, a coefficient: `e·u + e_1·s`.
-pub fn noise(degree: usize) -> f64 {
+/// Standard deviation of what an encryption of zero of this degree adds beside its flooding, a coefficient: `e·u + e_1·s`. `n` is the
+/// degree of the parameters' ring.
+pub fn noise(degree: usize, n: usize) -> f64 {
     // In e what `b` leaves out counts as well: uniform.
-    let cut = f64::from(DROPPED).exp2() / 12f64.sqrt();
+    let cut = match dropped(degree, n) {
+        0 => 0.0,
+        bits => f64::from(bits).exp2() / 12f64.sqrt(),
+    };
     let both = cut.hypot(sample::ERROR_STD).hypot(sample::ERROR_STD);
     both * (2.0 * degree as f64 / 3.0).sqrt()
 }
@@ -72,8 +83,9 @@ impl ZeroKey {
         basis.mul_assign(&mut product, &s);
         basis.sub_assign(&mut b, &product);
         // Public now, and what a stranger reads of the key's bytes is what its owner has.
-        let kept = kept(&basis.to_coeff((*b).clone()));
-        let b = restored(&basis, &kept);
+        let dropped = dropped(basis.n(), params.n());
+        let kept = kept(&basis.to_coeff((*b).clone()), dropped);
+        let b = restored(&basis, &kept, dropped);
         Ok(Self { params: params.clone(), basis, b, a, seed })
     }
 
@@ -122,15 +134,15 @@ impl ZeroKey {
 }
 
 /// The bits of `b` that travel.
-fn kept(b: &Poly<Coeff>) -> Vec<u64> {
-    b.limb(0).iter().map(|x| x >> DROPPED).collect()
+fn kept(b: &Poly<Coeff>, dropped: u32) -> Vec<u64> {
+    b.limb(0).iter().map(|x| x >> dropped).collect()
 }
 
 /// `b` with what was left out in its middle. Range: residues shifted.
-fn restored(basis: &Basis, kept: &[u64]) -> Poly<Ntt> {
+fn restored(basis: &Basis, kept: &[u64], dropped: u32) -> Poly<Ntt> {
     let most = basis.prime(0).value() - 1;
     let mut b: Poly<Coeff> = basis.zero();
-    let middle = |x: &u64| ((x << DROPPED) + (1 << (DROPPED - 1))).min(most);
+    let middle = |x: &u64| ((x << dropped) + ((1 << dropped) >> 1)).min(most);
     b.limb_mut(0).iter_mut().zip(kept).for_each(|(b, x)| *b = middle(x));
     basis.to_ntt(b)
 }
@@ -138,16 +150,18 @@ fn restored(basis: &Basis, kept: &[u64]) -> Poly<Ntt> {
 /// Bytes of a key whose ring has this degree.
 pub fn key_len(params: &Parameters, degree: usize) -> usize {
     let bits = if degree == params.n() { params.q().prime(0).modulus().bits() } else { MODULUS_BITS };
-    Header::LEN + 4 + fields::SEED_LEN + packed_len(degree, bits - DROPPED)
+    Header::LEN + 4 + fields::SEED_LEN + packed_len(degree, bits - dropped(degree, params.n()))
 }
 
 /// The bytes of a key.
 pub fn encode_key(key: &ZeroKey) -> Vec<u8> {
     let len = key_len(&key.params, key.degree());
+    let dropped = dropped(key.degree(), key.params.n());
     fields::object(&key.params, ZERO_KEY, len, |w| {
         w.u32(key.degree() as u32);
         w.bytes(&key.seed.0);
-        w.packed(&kept(&key.basis.to_coeff(key.b.clone())), key.basis.prime(0).modulus().bits() - DROPPED);
+        let b = key.basis.to_coeff(key.b.clone());
+        w.packed(&kept(&b, dropped), key.basis.prime(0).modulus().bits() - dropped);
     })
 }
 
@@ -166,16 +180,17 @@ pub fn decode_key(params: &Parameters, degree: usize, bytes: &[u8]) -> Result<Ze
     }
     let seed = r.seed()?;
     let modulus = basis.prime(0).modulus();
+    let dropped = dropped(degree, params.n());
     let mut kept = vec![0; degree];
-    r.packed(modulus.bits() - DROPPED, &mut kept)?;
+    r.packed(modulus.bits() - dropped, &mut kept)?;
     r.finish()?;
     let top = kept.iter().copied().max().unwrap_or(0);
-    if top << DROPPED >= modulus.value() {
+    if top << dropped >= modulus.value() {
         let index = kept.iter().position(|&x| x == top).unwrap_or(0);
-        let (object, found) = ("zero key", top << DROPPED);
+        let (object, found) = ("zero key", top << dropped);
         return Err(Error::Residue { object, index, found, modulus: modulus.value() });
     }
-    let b = restored(&basis, &kept);
+    let b = restored(&basis, &kept, dropped);
     let a = sample::uniform(&basis, &seed, 0);
     Ok(ZeroKey { params: params.clone(), basis, b, a, seed })
 }

@@ -31,7 +31,7 @@ fn zeros_decrypt_to_their_flooding() {
         key.add_to((&mut c0, &mut c1), width, &mut r).unwrap();
         let opened = open(prime, &c0, &c1, &small);
         let std = (opened.iter().map(|x| (*x as f64).powi(2)).sum::<f64>() / degree as f64).sqrt();
-        let stated = noise(degree).hypot(flood_std(width));
+        let stated = noise(degree, params.n()).hypot(flood_std(width));
         println!("degree {degree}, width {width}: deviation {std:.1}, stated {stated:.1}");
         assert!((0.9..1.1).contains(&(std / stated)), "{std} for {stated}");
         // The half that it hides is uniform modulo the prime: mean square q²/12.

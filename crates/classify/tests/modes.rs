@@ -6,12 +6,17 @@ mod common;
 
 use chacha20::ChaCha20Rng;
 
-use blindscope_ckks::{GaloisKeys, KeyGenerator, Level, SecretKey, Security};
+use blindscope_ckks::{
+    Ciphertext, Encoder, Evaluator, GaloisKeys, KeyGenerator, Level, Plaintext, Scale, SecretKey, Security,
+    codec,
+};
 use blindscope_classify::{
     Affine, Asker, AskerSecret, EncryptedHead, Error, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
     Packing, Plan, PlanLiteral, Policy, Release, Server, class,
 };
+use blindscope_ring::{Ntt, Poly};
 use blindscope_testkit::rng;
+use blindscope_wire::Header;
 use common::{Case, case, check, linear, polynomial, tokens};
 
 fn collective(batch: usize) -> Policy {
@@ -74,7 +79,7 @@ fn coefficients_beside_the_logits_say_nothing() {
     let mut open = || {
         let (_, logits) = server.logits(&keys, &question[..], &mut r).unwrap();
         let m = blindscope_ckks::Decryptor::new(&secret).decrypt(&logits[0]).unwrap();
-        blindscope_ckks::Encoder::new(plan.params()).decode_integers(&m).unwrap()
+        Encoder::new(plan.params()).decode_integers(&m).unwrap()
     };
     let (first, second) = (open(), open());
     let same = first.iter().zip(&second).filter(|(a, b)| a == b).count();
@@ -119,6 +124,54 @@ fn encrypted_heads_of_sites_are_averaged() {
     }
     let server = Server::encrypted(&template, &plan, sum.unwrap()).unwrap();
     asks("average of three", &with(average), &plan, &server, 1, &mut r, (&secret, &keys));
+}
+
+/// What one site can do that hands in `(0, d)` for its part of a head: the head's weights are `d·s` more, so its answers tell the slots of
+/// the key that `d` chooses. Nothing here sees it; who may ask such a head, and how often, is what stands in the way.
+#[test]
+fn a_part_of_a_head_that_is_no_encryption_shows_the_key() {
+    let mut r = rng(31);
+    let head = polynomial(&mut r, [192, 8, 3], &[0.0, 0.5, 0.25]);
+    let policy = Policy { encrypted_head: true, security: Security::Classical128, ..collective(1) };
+    let plan = Plan::new(&head, policy).unwrap();
+    let (secret, keys) = committee(&plan, &mut r);
+    let (params, encoder) = (plan.params(), Encoder::new(plan.params()));
+    let public = KeyGenerator::new(params).public_key(&secret, &mut r);
+    // In the first slot: half of what column 0 weighs in unit 0.
+    let mut d = vec![0.0; params.slots()];
+    d[0] = 1.0 / 256.0;
+    let encrypted = EncryptedHead::encrypt(&head, &plan, 1.0, &public, &mut r).unwrap();
+    let mut parts = ciphertexts(&plan, &encrypted);
+    let scale = parts[0].scale();
+    let chosen = encoder.encode_real(&d, params.top_level(), scale).unwrap();
+    let chosen = Ciphertext::from_components(params, vec![params.q().zero(), chosen.poly().clone()], scale);
+    Evaluator::new(params).add_assign(&mut parts[0], &chosen).unwrap();
+    let first = EncryptedHead::from_ciphertexts(&plan, parts).unwrap();
+    let server = Server::encrypted(&head, &plan, first).unwrap();
+
+    let mut key: Poly<Ntt> = params.q().prefix(1).zero();
+    key.limb_mut(0).copy_from_slice(secret.evaluations().limb(0));
+    let key = encoder.decode_integers(&Plaintext::from_polynomial(params, key, Scale::ONE)).unwrap();
+    let key: Vec<f64> = key.iter().map(|&s| s as f64).collect();
+    let slot = encoder.slots_of(&key).unwrap()[0] * d[0];
+    let mut literal = head.literal().clone();
+    let Map::Polynomial { inner, .. } = &mut literal.map else { unreachable!() };
+    inner.weights[0][0] += 2.0 * slot.re;
+    inner.weights[0][96] -= 2.0 * slot.im;
+    let with_the_key = Head::new(literal).unwrap();
+    println!("a slot of the key times 1/256: {:.3} {:+.3}i", slot.re, slot.im);
+    asks("a head with a slot of the key", &with_the_key, &plan, &server, 1, &mut r, (&secret, &keys));
+}
+
+/// The ciphertexts of an encrypted head, out of its bytes.
+fn ciphertexts(plan: &Plan, head: &EncryptedHead) -> Vec<Ciphertext> {
+    let (bytes, mut at) = (head.to_bytes(plan).unwrap(), Header::LEN);
+    let mut next = |level: Level| {
+        let len = codec::ciphertext_len(plan.params(), 2, level);
+        at += len;
+        codec::decode_ciphertext(plan.params(), &bytes[at - len..at]).unwrap()
+    };
+    EncryptedHead::levels(plan).unwrap().into_iter().map(&mut next).collect()
 }
 
 /// Three answers to numbers beyond the plan's range would give the whole phase of a linear head's ciphertexts away, whatever the masks,

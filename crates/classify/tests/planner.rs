@@ -5,7 +5,9 @@
 mod common;
 
 use blindscope_ckks::{ModulusLiteral, Parameters, ParametersLiteral, Security};
-use blindscope_classify::{Error, Head, HeadLiteral, KeyOwner, Packing, Plan, PlanLiteral, Policy, Rescale};
+use blindscope_classify::{
+    Error, Head, HeadLiteral, KeyOwner, Map, Packing, Plan, PlanLiteral, Policy, Rescale,
+};
 use blindscope_testkit::rng;
 use common::{agrees, case, linear, polynomial, quadratic, tokens};
 
@@ -111,6 +113,32 @@ fn a_range_that_no_token_breaks() {
     }
 }
 
+/// Heads that learned from turned tiles have logits up to thousands somewhere in their ball. Both packings promise them twelve bits, thousands of
+/// tokens at a time: what a zero key leaves out must not weigh in the ring of the questions.
+#[test]
+fn large_logits_are_exact_in_both_packings() {
+    let mut r = rng(50);
+    let mut literal = polynomial(&mut r, [192, 32, 3], &SQUARE).literal().clone();
+    literal.range = None;
+    literal.normalisation.radius = Some(45.0);
+    let Map::Polynomial { outer, .. } = &mut literal.map else { unreachable!() };
+    outer.weights.iter_mut().flatten().for_each(|w| *w *= 8.0);
+    let head = Head::new(literal).unwrap();
+    for packing in [Packing::Token, Packing::Feature] {
+        let policy = Policy { packing: Some(packing), ..Policy::new(4096) };
+        let c = case(&head, policy.precise(12), &mut r);
+        let asked = tokens(&mut r, 40, 192);
+        let question = c.asker.encrypt(&asked, &c.secret, &mut r).unwrap();
+        let answer = c.server.answer_bytes(&c.keys, &question, &mut r).unwrap();
+        let got = c.asker.open(asked.len(), &answer, &c.secret).unwrap();
+        let want = head.logits(&asked).unwrap();
+        let errors = got.iter().flatten().zip(want.iter().flatten()).map(|(g, w)| (g - w).abs());
+        let worst = errors.fold(0.0, f64::max);
+        println!("{packing}: worst 2^{:.1}, promised 2^-12", worst.log2());
+        assert!(worst <= 1.0 / 4096.0, "{packing}: {worst}");
+    }
+}
+
 /// Where the stricter row costs nothing, plans that ask for the other meet it all the same.
 #[test]
 fn the_quantum_row_is_met_where_it_is_free() {
@@ -154,7 +182,7 @@ fn plans_of_another_version_are_refused_by_their_version() {
     fields.insert("fresh_log2".into(), 30.into());
     fields.insert("answer_log2".into(), 36.into());
     let refused = PlanLiteral::from_bytes(&serde_json::to_vec(&old).unwrap()).unwrap_err();
-    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 5; plan again");
+    assert_eq!(refused.to_string(), "plan.version is 1 long or large, expected 6; plan again");
 }
 
 /// Copies that are no power of two leave the ring in which what did not travel can be told apart.

@@ -141,8 +141,22 @@ pub enum Error {
         /// Name in the task.
         found: String,
     },
-    /// The holders of a share of a question do not vouch for the same encryption of it: one of them deviates.
-    #[error("add up question: holders {} of share {share} vouch for different ciphertexts; ask again", names(.sites))]
+    /// What an asker dealt to a holder is not sealed to it for this question: it is of another head, key, remainder or asker's key.
+    #[error(
+        "encrypt shares of a question: what was dealt is not sealed to {site} for this head, remainder and asker's key; ask \
+         anew, and deal anew"
+    )]
+    Dealt {
+        /// The holder.
+        site: SiteId,
+    },
+    /// The holders of a share of a question do not vouch for the same encryption of it: one of them deviates, or its asker dealt them
+    /// different seeds.
+    #[error(
+        "add up question: holders {} of share {share} vouch for different ciphertexts: one of them deviates, or the asker \
+         dealt them different seeds; ask again",
+        names(.sites)
+    )]
     Vouched {
         /// The share.
         share: usize,

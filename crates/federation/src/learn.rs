@@ -98,6 +98,21 @@ pub trait Contribution {
         let _ = blobs;
         Err(no_heads(asked.job))
     }
+
+    /// Of each ciphertext of a question's answer the coefficients that hold logits: what this site lets its asker see. It covers all others.
+    ///
+    /// # Errors
+    /// As [`Self::values`]; learning code without encrypted heads has none.
+    fn shown(
+        &self,
+        study: &Study,
+        job: &JobSpec,
+        evaluation: &Evaluation,
+        blobs: &dyn Blobs,
+    ) -> Result<Vec<Vec<usize>>, LearnError> {
+        let _ = (study, evaluation, blobs);
+        Err(no_heads(job))
+    }
 }
 
 /// What follows from an opened sum.

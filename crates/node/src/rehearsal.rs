@@ -1,6 +1,7 @@
 //! Rehearsals: studies of plain sums, for tests and measurements. Every site draws its integers from its own number, so that everybody can
 //! say what the sum must be.
 
+use crate::error::{Error, Result};
 use crate::kit::provision::Project;
 use crate::plain::Plain;
 use blindscope_federation::{Deadlines, JobKind, JobSpec};
@@ -29,6 +30,16 @@ pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
         deadlines: Deadlines { ceremony_seconds: 600, upload_seconds: 120, opening_seconds: 60 },
         inference: None,
     }
+}
+
+/// The project with its coordinator at a free port of this machine.
+///
+/// # Errors
+/// [`Error::Defect`] where there is none.
+pub fn on_loopback(project: Project) -> Result<Project> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let port = port.map_err(|_| Error::Defect { what: "a free port of this machine" })?.to_string();
+    Ok(Project { address: port.clone(), listen: Some(port), ..project })
 }
 
 /// The table `learning` of each site's settings: site `i` draws from seed `i`.

@@ -1,6 +1,7 @@
 //! An asker that crowds: it begins more questions at once than one asker may have in the line, cuts its calls off, waits for a restart.
 #![allow(clippy::panic, clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
 
+mod dealer;
 mod heads;
 mod network;
 
@@ -9,26 +10,19 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use blindscope_ckks::{KeyGenerator, codec};
-use blindscope_classify::{Asker, Plan};
-use blindscope_federation::{Blob, JobId, JobKind, SiteId, Study, payload};
+use blindscope_federation::JobKind;
 use blindscope_learn::jobs::CoordinatorLearner;
 use blindscope_node::admin::jobs::Admin;
-use blindscope_node::kit::{InferenceSettings, Kit, PartySettings};
+use blindscope_node::kit::{InferenceSettings, Kit};
 use blindscope_node::system;
-use blindscope_transport::{Client, Error, Refusal, Stop, Upload};
+use blindscope_transport::{Error, Refusal, Stop};
+use dealer::Dealer;
 use heads::{found, learned, run, tokens};
 use network::{ENOUGH, Serving, serve};
+use tokio::task::JoinHandle;
 
 /// Questions of one asker that may be unanswered at a time.
 const MOST: usize = 2;
-
-/// What its calls are made of.
-struct Crowd {
-    client: Client,
-    study: Study,
-    offer: serde_json::Value,
-}
 
 /// A body whose first byte waits until its gate is opened, or gone.
 struct Gated {
@@ -53,45 +47,21 @@ impl Read for Gated {
     }
 }
 
-impl Crowd {
-    async fn of(kit: &Kit) -> Self {
-        let client = kit.client(&kit.settings::<PartySettings>(&[]).unwrap().coordinator).unwrap();
-        let offer = client.offer(r#"{"wish":"encrypted-head","job":"head"}"#.into()).await.unwrap();
-        Self { client, study: kit.study().unwrap(), offer: serde_json::from_slice(&offer).unwrap() }
-    }
+/// A call whose body waits behind a gate, if it is given one.
+fn ask(dealer: &Dealer, gate: Option<Receiver<()>>) -> JoinHandle<Result<Vec<u8>, Error>> {
+    calling(dealer, gate, None)
+}
 
-    /// A question as any asker deals it: the call's header, and its body.
-    fn question(&self) -> (Upload, Vec<u8>) {
-        let plan = Plan::from_bytes(self.offer["plan"].as_str().unwrap().as_bytes()).unwrap();
-        let job = |field: &str| JobId::parse(self.offer[field].as_str().unwrap()).unwrap();
-        let holders = [SiteId(0), SiteId(1), SiteId(2)];
-        let (generator, mut rng) = (KeyGenerator::new(plan.params()), system::rng().unwrap());
-        let own = generator.public_key(&generator.secret_key(&mut rng), &mut rng);
-        let own = codec::encode_public_key(&own);
-        let of = (job("ceremony"), job("head"), &Blob::of(&own));
-        let encoded = Asker::new(&plan).encode(&tokens(1)).unwrap();
-        let (remainder, dealt) = payload::deal(&self.study, of, &holders, &encoded, &mut rng).unwrap();
-        let body = [&own[..], &remainder, &dealt].concat();
-        let header = r#"{"wish":"encrypted-answers","job":"head","tokens":1,"holders":[0,1,2]}"#;
-        let blob = Blob::of(&body);
-        (Upload { header: header.into(), len: blob.len, digest: blob.digest }, body)
-    }
-
-    /// A call whose body waits behind a gate, if it is given one.
-    fn ask(&self, gate: Option<Receiver<()>>) -> tokio::task::JoinHandle<Result<Vec<u8>, Error>> {
-        self.calling(gate, None)
-    }
-
-    fn calling(
-        &self,
-        gate: Option<Receiver<()>>,
-        read: Option<tokio::sync::oneshot::Sender<()>>,
-    ) -> tokio::task::JoinHandle<Result<Vec<u8>, Error>> {
-        let (upload, body) = self.question();
-        let body = Box::new(Gated { gate, bytes: Cursor::new(body), read });
-        let client = self.client.clone();
-        tokio::spawn(async move { client.infer(upload, body, 1 << 12).await })
-    }
+fn calling(
+    dealer: &Dealer,
+    gate: Option<Receiver<()>>,
+    read: Option<tokio::sync::oneshot::Sender<()>>,
+) -> JoinHandle<Result<Vec<u8>, Error>> {
+    let body = dealer.body(&dealer.encoded(&tokens(1)), &mut system::rng().unwrap());
+    let upload = dealer.upload(1, &body);
+    let body = Box::new(Gated { gate, bytes: Cursor::new(body), read });
+    let client = dealer.client.clone();
+    tokio::spawn(async move { client.infer(upload, body, 1 << 12).await })
 }
 
 fn refused(answer: Result<Vec<u8>, Error>) -> Refusal {
@@ -114,11 +84,11 @@ async fn call_off(admin: &Admin) {
 }
 
 /// All admitted before the first has arrived: no more than an asker may have get past.
-async fn many_begun_together(crowd: &Crowd, admin: &Admin) {
+async fn many_begun_together(crowd: &Dealer, admin: &Admin) {
     let (gates, calls): (Vec<Sender<()>>, Vec<_>) = (0..2 * MOST)
         .map(|_| {
             let (open, gate) = channel();
-            (open, crowd.ask(Some(gate)))
+            (open, ask(crowd, Some(gate)))
         })
         .unzip();
     let (mut waiting, mut turned_away) = (calls, 0);
@@ -126,8 +96,7 @@ async fn many_begun_together(crowd: &Crowd, admin: &Admin) {
     let begun = tokio::time::Instant::now();
     while turned_away < MOST && begun.elapsed() < Duration::from_secs(5) {
         tokio::time::sleep(Duration::from_millis(20)).await;
-        let (ended, open): (Vec<_>, Vec<_>) =
-            waiting.into_iter().partition(tokio::task::JoinHandle::is_finished);
+        let (ended, open): (Vec<_>, Vec<_>) = waiting.into_iter().partition(JoinHandle::is_finished);
         waiting = open;
         for call in ended {
             assert_eq!(refused(call.await.unwrap()).code, "many-questions");
@@ -140,14 +109,14 @@ async fn many_begun_together(crowd: &Crowd, admin: &Admin) {
         call.await.unwrap().unwrap();
     }
     assert_eq!(open(admin).await.len(), MOST);
-    assert_eq!(refused(crowd.ask(None).await.unwrap()).code, "many-questions");
+    assert_eq!(refused(ask(crowd, None).await.unwrap()).code, "many-questions");
 }
 
 /// Calls that are cut once everything was sent: what becomes a question all the same is counted, what does not frees its place.
-async fn many_cut_off(crowd: &Crowd, admin: &Admin) {
+async fn many_cut_off(crowd: &Dealer, admin: &Admin) {
     for wait in 0..4 * MOST as u64 {
         let (read, sent) = tokio::sync::oneshot::channel();
-        let call = crowd.calling(None, Some(read));
+        let call = calling(crowd, None, Some(read));
         // Those that are refused at their head are not read.
         let _ = sent.await;
         tokio::time::sleep(Duration::from_millis(4 * wait)).await;
@@ -158,9 +127,9 @@ async fn many_cut_off(crowd: &Crowd, admin: &Admin) {
     let waiting = open(admin).await.len();
     assert!(waiting <= MOST, "{waiting} questions in the line");
     for _ in waiting..MOST {
-        crowd.ask(None).await.unwrap().unwrap();
+        ask(crowd, None).await.unwrap().unwrap();
     }
-    assert_eq!(refused(crowd.ask(None).await.unwrap()).code, "many-questions");
+    assert_eq!(refused(ask(crowd, None).await.unwrap()).code, "many-questions");
 }
 
 async fn coordinator(folder: &std::path::Path) -> Serving {
@@ -183,15 +152,15 @@ async fn an_asker_has_no_more_questions_in_the_line_than_it_may_however_it_comes
     for site in sites {
         site.await.unwrap().unwrap();
     }
-    let crowd = Crowd::of(&Kit::at(folder.path().join("asker"))).await;
+    let crowd = Dealer::of(&Kit::at(folder.path().join("asker")), "head").await;
     many_begun_together(&crowd, &admin).await;
     call_off(&admin).await;
     many_cut_off(&crowd, &admin).await;
     // A coordinator that starts again counts what its log says.
     serving.end().await;
     let serving = coordinator(folder.path()).await;
-    assert_eq!(refused(crowd.ask(None).await.unwrap()).code, "many-questions");
+    assert_eq!(refused(ask(&crowd, None).await.unwrap()).code, "many-questions");
     call_off(&admin).await;
-    crowd.ask(None).await.unwrap().unwrap();
+    ask(&crowd, None).await.unwrap().unwrap();
     serving.end().await;
 }

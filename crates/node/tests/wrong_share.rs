@@ -18,7 +18,7 @@ use blindscope_node::system;
 use blindscope_transport::Stop;
 use heads::{features, found, learned, run, tokens};
 use network::{ENOUGH, serve};
-use rogue::Rogue;
+use rogue::{Deviation, Rogue};
 
 /// Whose shares the answers of questions are made of, in the order of the answers.
 #[derive(Default)]
@@ -67,7 +67,7 @@ async fn an_asker_leaves_out_who_gave_it_a_wrong_share() {
     sleeps.stop();
     honest.await.unwrap().unwrap();
     third.await.unwrap().unwrap();
-    let rogue = tokio::spawn(Rogue::of(folder.path(), 0).await.run(stop.clone()));
+    let rogue = tokio::spawn(Rogue::of(folder.path(), 0, Deviation::WrongShare).await.run(stop.clone()));
     let (mut tried, mut third) = (Committees::default(), None);
     let answer = asked(&asker, |view| {
         tried.see(view);

@@ -151,7 +151,33 @@ impl DecryptionSession {
     ///
     /// # Errors
     /// As [`Self::share`]; [`Error::Foreign`] also for an asker's key of other parameters.
-    pub fn share_for(mut self, ciphertext: &Ciphertext, asker: &PublicKey) -> Result<(Message, Self)> {
+    pub fn share_for(self, ciphertext: &Ciphertext, asker: &PublicKey) -> Result<(Message, Self)> {
+        self.share_covered(ciphertext, asker, None)
+    }
+
+    /// As [`Self::share_for`], and of all coefficients but those at the places `shown` the member covers the message with residues
+    /// that are uniform and its own: whoever opens the sum, and knows what all others know, sees what stands at these places.
+    ///
+    /// # Timing
+    /// As [`Self::share_for`], and on the places.
+    ///
+    /// # Errors
+    /// As [`Self::share_for`]; [`Error::Shape`] also for a place that the ring does not have.
+    pub fn share_shown(
+        self,
+        ciphertext: &Ciphertext,
+        asker: &PublicKey,
+        shown: &[usize],
+    ) -> Result<(Message, Self)> {
+        self.share_covered(ciphertext, asker, Some(shown))
+    }
+
+    fn share_covered(
+        mut self,
+        ciphertext: &Ciphertext,
+        asker: &PublicKey,
+        shown: Option<&[usize]>,
+    ) -> Result<(Message, Self)> {
         let index = self.step()?;
         let decryption = Decryption::to_asker(&self.transcript, ciphertext, index, asker)?;
         let rng = &mut self.masks.generator(&decryption.shape.tag);
@@ -159,6 +185,10 @@ impl DecryptionSession {
         basis.mul_add_assign(&mut h0, &ciphertext.components()[1], &self.summand);
         let u = Zeroizing::new(sample::ternary_poly(&basis, rng));
         basis.mul_add_assign(&mut h0, asker.b(), &u);
+        if let Some(shown) = shown {
+            let cover = self.masks.cover(&basis, &decryption.shape.tag, shown)?;
+            basis.add_assign(&mut h0, &cover);
+        }
         let mut h1: Poly<Ntt> = basis.zero();
         basis.mul_add_assign(&mut h1, asker.a(), &u);
         add_error(&basis, &mut h1, rng);

@@ -9,9 +9,11 @@
 
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng;
+use zeroize::Zeroizing;
 
-use crate::{Committee, PartyId, Transcript};
-use blindscope_ring::sample::SecretSeed;
+use crate::{Committee, Error, PartyId, Result, Transcript};
+use blindscope_ring::sample::{self, SecretSeed};
+use blindscope_ring::{Basis, Ntt, Poly};
 use blindscope_wire::{Digest, Hasher};
 
 /// What one member draws its shares of one round from.
@@ -32,5 +34,27 @@ impl Masks {
     pub(crate) fn generator(&self, subject: &Digest) -> ChaCha20Rng {
         let mut h = Hasher::new("blindscope/threshold/mask/share/v1");
         ChaCha20Rng::from_seed(h.absorb(self.0.as_bytes()).absorb(&subject.0).finish().0)
+    }
+
+    /// What covers the message of `subject` outside of the places `shown`: uniform residues there, nothing at the places. From a
+    /// stream of its own, so that masks and re-encryption are what they are without it.
+    pub(crate) fn cover(
+        &self,
+        basis: &Basis,
+        subject: &Digest,
+        shown: &[usize],
+    ) -> Result<Zeroizing<Poly<Ntt>>> {
+        if let Some(place) = shown.iter().find(|place| **place >= basis.n()) {
+            let expected = format!("places below {}", basis.n());
+            return Err(Error::Shape { op: "cover", expected, found: place.to_string() });
+        }
+        let mut h = Hasher::new("blindscope/threshold/mask/cover/v1");
+        let seed = SecretSeed::from_bytes(h.absorb(self.0.as_bytes()).absorb(&subject.0).finish().0);
+        // Uniform evaluations are those of uniform coefficients.
+        let mut cover = basis.to_coeff(sample::uniform_secret(basis, &seed, 0));
+        for limb in cover.limbs_mut() {
+            shown.iter().for_each(|&place| limb[place] = 0);
+        }
+        Ok(Zeroizing::new(basis.to_ntt(cover)))
     }
 }

@@ -37,23 +37,42 @@ impl Asking {
         Self { study: study(&toy(), 3, 2, rng), secret, public, rounds: 0 }
     }
 
+    fn round(&self, number: u64) -> Transcript {
+        Transcript::new(&toy(), self.study.ceremony.roster(), b"question", number)
+    }
+
+    fn session(&self, round: u64) -> DecryptionSession {
+        self.session_of(PartyId(0), &self.round(round))
+    }
+
+    fn session_of(&self, member: PartyId, round: &Transcript) -> DecryptionSession {
+        let committee = Committee::new(round.roster(), &[PartyId(0), PartyId(2)]).unwrap();
+        let flooding = Flooding::for_fresh(&toy(), 3, 1, 10, 2, 30).unwrap();
+        let masks = Opening { flooding, room_log2: f64::from(PLACE) - 1.0, ciphertexts: 1 };
+        let (key, ledger) = (&self.study.shares[usize::from(member.0)], &mut MemoryLedger::default());
+        DecryptionSession::begin(&self.study.ceremony, round, key, &committee, masks, ledger).unwrap()
+    }
+
     /// What the asker reads of a ciphertext under the collective key: its message, in coefficients, over `2^PLACE`.
     fn answer(&mut self, c: &Ciphertext) -> Vec<i128> {
+        self.answer_shown(c, None)
+    }
+
+    /// The same where members let it see the places `shown` alone.
+    fn answer_shown(&mut self, c: &Ciphertext, shown: Option<&[usize]>) -> Vec<i128> {
         let params = toy();
         self.rounds += 1;
-        let round = Transcript::new(&params, self.study.ceremony.roster(), b"question", self.rounds);
+        let round = self.round(self.rounds);
         let committee = Committee::new(round.roster(), &[PartyId(0), PartyId(2)]).unwrap();
         let opening = Decryption::to_asker(&round, c, 0, &self.public).unwrap();
         let mut collector = opening.collector(&committee);
         for member in committee.iter() {
-            let flooding = Flooding::for_fresh(&params, 3, 1, 10, 2, 30).unwrap();
-            let masks = Opening { flooding, room_log2: f64::from(PLACE) - 1.0, ciphertexts: 1 };
-            let key = &self.study.shares[usize::from(member.0)];
-            let ledger = &mut MemoryLedger::default();
-            let session =
-                DecryptionSession::begin(&self.study.ceremony, &round, key, &committee, masks, ledger)
-                    .unwrap();
-            collector.absorb(&session.share_for(c, &self.public).unwrap().0).unwrap();
+            let session = self.session_of(member, &round);
+            let share = match shown {
+                Some(shown) => session.share_shown(c, &self.public, shown),
+                None => session.share_for(c, &self.public),
+            };
+            collector.absorb(&share.unwrap().0).unwrap();
         }
         let plain = Decryptor::new(&self.secret).decrypt(&opening.finish_for(collector).unwrap()).unwrap();
         let values = Encoder::new(&params).decode_integers(&plain).unwrap();
@@ -100,6 +119,33 @@ fn chosen_ciphertexts_give_the_key_away_and_dealt_questions_do_not() {
     let readings: Vec<_> = readings.iter().zip(&dealt).map(|(r, d)| r - d).collect();
     assert_eq!(read(&truth, &readings), 0);
     println!("{found} of {all} coefficients of a chosen ciphertext, 0 of a dealt question");
+}
+
+/// An answer's ciphertext is of more than logits. Whoever asks reads all of it where members give plain shares; where each covers what is
+/// no logit, the asker reads the places of logits, and elsewhere what is uniform, whatever the ciphertext was.
+#[test]
+fn what_is_no_logit_is_covered() {
+    let (params, mut rng) = (toy(), testkit::rng(85));
+    let mut asking = Asking::new(&mut rng);
+    let truth = asking.study.collective();
+    let all = truth.iter().filter(|s| **s != 0).count();
+    let chosen = Ciphertext::from_components(&params, vec![params.q().zero(), constant()], Scale::ONE);
+    assert_eq!(read(&truth, &asking.answer(&chosen)), all, "all of it is read without a cover");
+    let shown = [0, 17, params.n() - 1];
+    let covered = asking.answer_shown(&chosen, Some(&shown));
+    for place in shown {
+        assert_eq!(covered[place], truth[place], "what is shown is the answer");
+    }
+    // A uniform reading is a coefficient by chance alone: 2^PLACE is far below the modulus.
+    let beside = |values: &[i128]| -> Vec<i128> {
+        let at = |i: &usize| !shown.contains(i);
+        (0..params.n()).filter(at).map(|i| values[i]).collect()
+    };
+    assert_eq!(read(&beside(&truth), &beside(&covered)), 0);
+    let again = asking.answer_shown(&chosen, Some(&shown));
+    assert_eq!(beside(&covered).iter().zip(&beside(&again)).filter(|(a, b)| a == b).count(), 0);
+    let refused = asking.session(9).share_shown(&chosen, &asking.public, &[params.n()]);
+    assert!(matches!(refused.map(|(_, rest)| rest), Err(Error::Shape { .. })));
 }
 
 /// What holders and coordinator make of a question.

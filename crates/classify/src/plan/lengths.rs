@@ -44,6 +44,12 @@ impl Plan {
         self.pieces(tokens) / columns.max(1) * each
     }
 
+    /// Coefficients of each ciphertext of an answer to this many tokens that hold logits. Under a collective key the others are for
+    /// nobody to see.
+    pub fn shown(&self, tokens: usize) -> Vec<Vec<usize>> {
+        shape::pieces(self, tokens).into_iter().map(|piece| piece.places).collect()
+    }
+
     /// Ciphertexts of an answer to this many tokens.
     pub fn answer_pieces(&self, tokens: usize) -> usize {
         shape::pieces(self, tokens).len()

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
 
 /// Version of the plan's form and of everything that is derived from it.
-const VERSION: u32 = 5;
+const VERSION: u32 = 6;
 /// Largest plan that is read: means and gains of the widest token, as text.
 const MOST_BYTES: usize = 1 << 20;
 /// Most sites of a collective key, and most encryptions that a question is the sum of.

@@ -237,7 +237,7 @@ impl<'p> Noise<'p> {
         if self.plan.key == crate::KeyOwner::Collective {
             return 0.0;
         }
-        zeros::noise(self.answer_degree()) * self.answer_slot() / self.answer_scale()
+        zeros::noise(self.answer_degree(), self.n as usize) * self.answer_slot() / self.answer_scale()
     }
 
     /// What rescaling squares before they are squared again adds to each of them, in slots.

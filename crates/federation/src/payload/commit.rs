@@ -125,7 +125,11 @@ pub(crate) fn open_seed(
 }
 
 /// A site's share of an inference key, from the parts in its bundle.
-pub(crate) fn open_inference_bundle(
+///
+/// # Errors
+/// [`Error::Seal`] for parts that are not sealed to this site; [`Error::Threshold`] for parts that are not of this key;
+/// [`Error::Io`] where the blob cannot be read.
+pub fn open_inference_bundle(
     study: &Study,
     (key, circuit): (JobId, &Circuit),
     (me, sealing): (SiteId, &SealingKey),

@@ -12,13 +12,13 @@ mod round;
 mod session;
 mod trial;
 
-pub use commit::{lay_commitments, write_commitment};
+pub use commit::{lay_commitments, open_inference_bundle, write_commitment};
 pub use encrypted::read_ciphertexts;
 pub use inference::{combine_first, combine_relin, read_evaluation_keys};
 pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
 pub use session::KeySession;
 
-pub(crate) use commit::{commitment_len, open_inference_bundle, open_seed};
+pub(crate) use commit::{commitment_len, open_seed};
 pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, write_head};
 pub(crate) use inference::{
     check_evaluation_keys, check_first_sum, check_inference_key, inference_lengths, name_public_shares,

@@ -14,9 +14,9 @@ use blindscope_ckks::{
 };
 use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evaluation_keys};
 use blindscope_federation::{
-    Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Input, JobId, JobKind, JobSpec,
-    JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools, Sizes, Study,
-    Task, Work, combine, site_payload,
+    Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Evaluation, Input, JobId,
+    JobKind, JobSpec, JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools,
+    Sizes, Study, Task, Work, combine, site_payload,
 };
 use blindscope_wire::Digest;
 
@@ -130,6 +130,18 @@ impl Contribution for Learner<'_> {
         blobs: &dyn Blobs,
     ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
         evaluate(asked, blobs)
+    }
+
+    /// One ciphertext, all of it.
+    fn shown(
+        &self,
+        study: &Study,
+        job: &JobSpec,
+        _: &Evaluation,
+        _: &dyn Blobs,
+    ) -> std::result::Result<Vec<Vec<usize>>, LearnError> {
+        let params = study.circuit_params(job.circuit.as_deref().unwrap())?;
+        Ok(vec![(0..params.n()).collect()])
     }
 }
 

@@ -10,7 +10,7 @@ use rand::SeedableRng;
 use super::encrypted_head::CommonHead;
 use blindscope_ckks::{Ciphertext, Level};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
-use blindscope_federation::{Asked, Blob, Blobs, Evaluation, LearnError, payload};
+use blindscope_federation::{Asked, Blob, Blobs, Evaluation, JobSpec, LearnError, Study, payload};
 
 /// Heads that are kept ready.
 const READY: usize = 2;
@@ -38,19 +38,39 @@ impl EncryptedHeads {
     /// What makes a head unreadable, or the question another one than its job announces.
     pub fn evaluate(&self, asked: Asked<'_>, blobs: &dyn Blobs) -> Result<Vec<Ciphertext>, LearnError> {
         let question = asked.job.question.as_deref().ok_or("the job is no question")?;
-        let ready = self.ready(&asked, blobs)?;
+        let ready = self.ready(asked.study, asked.evaluation, blobs)?;
         let bytes = question_of(&ready.plan, question.tokens as usize, asked.question)?;
         let mut rng = ChaCha20Rng::from_seed(question.seed(asked.job.id(asked.study)));
         Ok(ready.server.logits(&ready.keys, &bytes[..], &mut rng)?.1)
     }
 
-    fn ready(&self, asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Arc<Ready>, LearnError> {
-        let of = asked.evaluation.digest().0;
+    /// Of each ciphertext of a question's answer the coefficients that hold logits.
+    ///
+    /// # Errors
+    /// As [`Self::evaluate`].
+    pub fn shown(
+        &self,
+        study: &Study,
+        job: &JobSpec,
+        evaluation: &Evaluation,
+        blobs: &dyn Blobs,
+    ) -> Result<Vec<Vec<usize>>, LearnError> {
+        let question = job.question.as_deref().ok_or("the job is no question")?;
+        Ok(self.ready(study, evaluation, blobs)?.plan.shown(question.tokens as usize))
+    }
+
+    fn ready(
+        &self,
+        study: &Study,
+        evaluation: &Evaluation,
+        blobs: &dyn Blobs,
+    ) -> Result<Arc<Ready>, LearnError> {
+        let of = evaluation.digest().0;
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = ready.get(&of) {
             return Ok(found.clone());
         }
-        let made = Arc::new(read(asked, blobs)?);
+        let made = Arc::new(read(study, evaluation, blobs)?);
         if ready.len() >= READY {
             ready.pop_first();
         }
@@ -59,15 +79,15 @@ impl EncryptedHeads {
     }
 }
 
-fn read(asked: &Asked<'_>, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
-    let Evaluation { head, start, opening, keys } = asked.evaluation;
+fn read(study: &Study, evaluation: &Evaluation, blobs: &dyn Blobs) -> Result<Ready, LearnError> {
+    let Evaluation { head, start, opening, keys } = evaluation;
     let circuit = head.circuit.as_deref().ok_or("the head's job has no circuit")?;
     let common = CommonHead::of(head, &whole(blobs, start)?)?;
     let levels: Vec<Level> = common.levels()?.into_iter().map(|l| Level(l as usize)).collect();
-    let first = payload::read_ciphertexts(asked.study, circuit, &levels, &whole(blobs, &opening.sum)?)?;
+    let first = payload::read_ciphertexts(study, circuit, &levels, &whole(blobs, &opening.sum)?)?;
     let first = EncryptedHead::from_ciphertexts(&common.plan, first)?;
     let server = Server::encrypted(&common.served(opening.committed.len())?, &common.plan, first)?;
-    let (galois, relin) = payload::read_evaluation_keys(asked.study, circuit, &whole(blobs, keys)?)?;
+    let (galois, relin) = payload::read_evaluation_keys(study, circuit, &whole(blobs, keys)?)?;
     let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None, zeros: None };
     Ok(Ready { plan: common.plan, server, keys })
 }

@@ -9,7 +9,9 @@ use super::labels::Terms;
 use super::{EpochFigures, Error, Learning, Result, SiteData, kind};
 use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_ckks::{Ciphertext, Plaintext};
-use blindscope_federation::{Advance, Advanced, Asked, Blobs, Contribution, JobKind, JobSpec, LearnError};
+use blindscope_federation::{
+    Advance, Advanced, Asked, Blobs, Contribution, Evaluation, JobKind, JobSpec, LearnError, Study,
+};
 
 /// A job file with rounds, values and largest integer as its settings need them.
 ///
@@ -176,6 +178,16 @@ impl Contribution for SiteLearner {
         blobs: &dyn Blobs,
     ) -> std::result::Result<Vec<Ciphertext>, LearnError> {
         self.heads.evaluate(asked, blobs)
+    }
+
+    fn shown(
+        &self,
+        study: &Study,
+        job: &JobSpec,
+        evaluation: &Evaluation,
+        blobs: &dyn Blobs,
+    ) -> std::result::Result<Vec<Vec<usize>>, LearnError> {
+        self.heads.shown(study, job, evaluation, blobs)
     }
 }
 

@@ -25,7 +25,7 @@ use blindscope_node::Error;
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit};
-use blindscope_node::{site, system};
+use blindscope_node::{rehearsal, site, system};
 use blindscope_transport::Stop;
 use study::{CLASSES, WIDTH, examples, learner};
 
@@ -33,29 +33,17 @@ pub const SITES: [&str; 3] = ["one", "two", "three"];
 
 /// Kits of three sites, an administrator and an asker.
 pub fn found(folder: &Path, inference: InferenceSettings) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let project = Project {
         name: "encrypted".to_owned(),
-        address: port.to_string(),
-        listen: Some(port.to_string()),
-        hosts: Vec::new(),
         classes: ["a", "b", "c"].map(str::to_owned).into(),
-        backbone: "ab".repeat(32),
-        allow_unknown_backbone: false,
         width: WIDTH as u32,
         sites: SITES.map(str::to_owned).into(),
-        admins: vec!["admin".to_owned()],
         askers: vec!["asker".to_owned()],
-        threshold: 2,
-        minimum_cohort: 2,
-        colluders: None,
-        decryptions: 1 << 20,
-        statistical_bits: 40,
-        attempts: 3,
-        certificate_days: 90,
         deadlines: Deadlines { ceremony_seconds: 120, upload_seconds: 120, opening_seconds: 20 },
         inference: Some(inference),
+        ..rehearsal::project(SITES.len(), 2, 2)
     };
+    let project = rehearsal::on_loopback(project).unwrap();
     provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
 }
 

@@ -21,6 +21,7 @@ use blindscope_node::coordinator::{self, HeadReader, Learning, Parts};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit};
 use blindscope_node::plain::Plain;
+use blindscope_node::rehearsal;
 use blindscope_node::site;
 use blindscope_node::system;
 use blindscope_transport::Limits;
@@ -29,29 +30,17 @@ use blindscope_transport::Stop;
 pub const ENOUGH: u64 = 1 << 30;
 
 pub fn found(folder: &Path, name: &str, inference: Option<InferenceSettings>) {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let project = Project {
         name: name.to_owned(),
-        address: port.to_string(),
-        listen: Some(port.to_string()),
-        hosts: Vec::new(),
         classes: vec!["a".to_owned(), "b".to_owned()],
-        backbone: "ab".repeat(32),
-        allow_unknown_backbone: false,
         width: 8,
         sites: vec!["one".to_owned(), "two".to_owned()],
-        admins: vec!["admin".to_owned()],
         askers: vec!["asker".to_owned()],
-        threshold: 2,
-        minimum_cohort: 2,
-        colluders: None,
-        decryptions: 1 << 20,
-        statistical_bits: 40,
-        attempts: 3,
-        certificate_days: 90,
         deadlines: Deadlines { ceremony_seconds: 60, upload_seconds: 60, opening_seconds: 60 },
         inference,
+        ..rehearsal::project(2, 2, 2)
     };
+    let project = rehearsal::on_loopback(project).unwrap();
     provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
 }
 

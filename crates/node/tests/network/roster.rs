@@ -22,11 +22,9 @@ pub fn kit(folder: &Path, name: &str) -> Kit {
 
 /// A study of three sites, of which two agree; its address.
 pub fn found(folder: &Path) -> String {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let mut project = rehearsal::project(3, 2, 2);
-    (project.address, project.listen) = (port.to_string(), Some(port.to_string()));
+    let project = rehearsal::on_loopback(rehearsal::project(3, 2, 2)).unwrap();
     provision::all_local(&project, folder, system::now_ms(), &mut system::rng().unwrap()).unwrap();
-    port.to_string()
+    project.address
 }
 
 pub async fn serve(folder: &Path) -> Serving {

@@ -1,5 +1,11 @@
-//! A site that plays its part of questions from its own kit, over its own connection, and gives wrong shares of answers.
-#![allow(clippy::unwrap_used, unreachable_pub, reason = "shared by the test files")]
+//! A site that plays its part of questions from its own kit, over its own connection, and deviates in one phase.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    dead_code,
+    unreachable_pub,
+    reason = "shared by the test files"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,14 +13,26 @@ use std::time::Duration;
 
 use super::heads::{SITES, learning};
 use super::network::ENOUGH;
+use blindscope_ckks::{Ciphertext, Encoder, Scale, codec};
 use blindscope_federation::{
-    Answer, Blob, IdentityKey, Mark, Order, Phase, SealingKey, Site, SiteId, SiteTools, Task, site_payload,
+    Answer, Blob, IdentityKey, JobKind, Mark, Order, Phase, SealingKey, Site, SiteId, SiteTools, Task,
+    payload, site_payload,
 };
 use blindscope_learn::jobs::SiteLearner;
 use blindscope_node::kit::{Kit, PartySettings};
 use blindscope_node::system;
 use blindscope_store::{Folder, Marks};
 use blindscope_transport::{Client, Stop, Upload};
+use blindscope_wire::Hasher;
+
+/// What it does otherwise than its task says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deviation {
+    /// It gives wrong shares of answers.
+    WrongShare,
+    /// It hands in `(0, d)` for the encryption of a share of a question, and vouches for that.
+    ChosenHalf,
+}
 
 /// The site of a kit, with the marks that an honest service left there.
 pub struct Rogue {
@@ -25,10 +43,11 @@ pub struct Rogue {
     sealing: SealingKey,
     learning: Arc<SiteLearner>,
     client: Client,
+    deviation: Deviation,
 }
 
 impl Rogue {
-    pub async fn of(folder: &Path, k: usize) -> Self {
+    pub async fn of(folder: &Path, k: usize, deviation: Deviation) -> Self {
         let kit = Kit::at(folder.join(SITES[k]));
         let (study, me) = (kit.study().unwrap(), SiteId(k as u16));
         let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await.unwrap();
@@ -37,10 +56,10 @@ impl Rogue {
         let site = Site::replay(&study, me, kit.policy().unwrap(), marks.all().await.unwrap()).unwrap();
         let client = kit.client(&kit.settings::<PartySettings>(&[]).unwrap().coordinator).unwrap();
         let (identity, sealing) = (kit.identity().unwrap(), kit.sealing().unwrap());
-        Self { site, marks, blobs, identity, sealing, learning: learning(k), client }
+        Self { site, marks, blobs, identity, sealing, learning: learning(k), client, deviation }
     }
 
-    /// Does what it is asked until `stop`; how many wrong shares it has given.
+    /// Does what it is asked until `stop`; how often it has deviated.
     pub async fn run(mut self, stop: Stop) -> usize {
         let mut wrong = 0;
         while !stop.is_stopped() {
@@ -71,7 +90,7 @@ impl Rogue {
                     _ => None,
                 });
                 self.keep(marks).await;
-                (staged.unwrap(), task.step.phase == Phase::Share)
+                (staged.unwrap(), self.deviates(task))
             }
             Order::Decline(objection) => unreachable!("{objection}"),
         };
@@ -81,10 +100,17 @@ impl Rogue {
         wrong
     }
 
-    /// What the task asks; a share of an answer is one of something else.
+    fn deviates(&self, task: &Task) -> bool {
+        let phase = match self.deviation {
+            Deviation::WrongShare => Phase::Share,
+            Deviation::ChosenHalf => Phase::Upload,
+        };
+        task.spec.kind == JobKind::Question && task.step.phase == phase
+    }
+
+    /// What the task asks, or what it hands in for it.
     fn made(&mut self, task: &Task) -> (Blob, Vec<Mark>) {
-        let share = task.step.phase == Phase::Share;
-        let permit = share.then(|| self.site.permit(task).unwrap());
+        let permit = (task.step.phase == Phase::Share).then(|| self.site.permit(task).unwrap());
         let (study, me) = (self.site.study(), self.site.me());
         let tools = SiteTools {
             study,
@@ -101,14 +127,39 @@ impl Rogue {
         let mut marks = Vec::new();
         let (bundle, mut rng) = (self.site.bundle(task), system::rng().unwrap());
         let payload = site_payload(&tools, task, bundle, permit, &mut marks, &mut rng).unwrap();
-        if !share {
+        if !self.deviates(task) {
             return (payload, marks);
         }
         let mut bytes = self.blobs.read(&payload, payload.len).unwrap();
-        // Residues stay residues: by its form it is a share of this answer.
-        let half = bytes.len() / 2;
-        bytes[half..].iter_mut().for_each(|byte| *byte ^= 1);
+        match self.deviation {
+            Deviation::WrongShare => {
+                // Residues stay residues: by its form it is a share of this answer.
+                let half = bytes.len() / 2;
+                bytes[half..].iter_mut().for_each(|byte| *byte ^= 1);
+            }
+            Deviation::ChosenHalf => self.choose(task, &mut bytes),
+        }
         (self.blobs.keep(&bytes).unwrap(), marks)
+    }
+
+    /// Puts `(0, d)` for the first encryption that is this site's to send, and its digest for the right one's.
+    fn choose(&self, task: &Task, bytes: &mut [u8]) {
+        let study = self.site.study();
+        let holding = payload::holding(study).unwrap();
+        let me = usize::from(self.site.me().0);
+        let share = holding.sent(me)[0];
+        let place = holding.held(me).iter().position(|&held| held == share).unwrap();
+        let params = study.circuit_params(task.spec.circuit.as_deref().unwrap()).unwrap();
+        let mut d = vec![0; params.n()];
+        d[0] = 1 << 40;
+        let d = Encoder::new(&params).encode_integers(&d, params.top_level()).unwrap();
+        let chosen = vec![params.q().zero(), d.poly().clone()];
+        let chosen = codec::encode_ciphertext(&Ciphertext::from_components(&params, chosen, Scale::ONE));
+        let from = 32 * holding.held(me).len();
+        bytes[from..from + chosen.len()].copy_from_slice(&chosen);
+        let mut h = Hasher::new("blindscope/federation/dealt/ciphertexts/v1");
+        let digest = h.absorb_u64(share as u64).absorb(&chosen).finish();
+        bytes[32 * place..32 * (place + 1)].copy_from_slice(&digest.0);
     }
 
     async fn keep(&mut self, marks: Vec<Mark>) {

@@ -18,8 +18,11 @@ use blindscope_vision::vit;
 
 /// Tiles of a group that are used: 1,554 of 518 groups.
 const TILES: usize = 3;
-/// Tokens of one question about turned tiles.
-const GROUP: usize = 4096;
+/// Tokens of a question.
+const BATCHES: [usize; 4] = [1, 8, 64, 4096];
+/// Questions to one head in one packing, where fewer do for all its tokens not all are asked.
+const QUESTIONS: usize = 48;
+const PACKINGS: [Packing; 2] = [Packing::Token, Packing::Feature];
 
 /// What was asked and how it ended.
 #[derive(Default)]
@@ -36,6 +39,17 @@ impl Asked {
     fn share(&self, of: usize) -> f64 {
         100.0 * of as f64 / self.answers.max(1) as f64
     }
+
+    /// With what else was asked.
+    fn and(self, other: &Self) -> Self {
+        Self {
+            agree: self.agree + other.agree,
+            answers: self.answers + other.answers,
+            worst: self.worst.max(other.worst),
+            right: self.right + other.right,
+            bound: self.bound.max(other.bound),
+        }
+    }
 }
 
 /// How precise plans are made.
@@ -46,6 +60,22 @@ enum Precision {
     Finest,
 }
 
+/// A head, and tokens that it has not seen copies of.
+struct Fold {
+    head: Head,
+    tokens: Vec<Vec<f64>>,
+    truth: Vec<usize>,
+}
+
+/// How a fold is asked.
+#[derive(Clone, Copy)]
+struct Way {
+    packing: Packing,
+    batch: usize,
+    precision: Precision,
+    path: Arithmetic,
+}
+
 pub(super) fn run(
     data: &Path,
     path: Arithmetic,
@@ -53,28 +83,66 @@ pub(super) fn run(
     report: &mut Report,
 ) -> Result<(), Error> {
     let cache = std::env::temp_dir().join("blindscope-bench-features");
-    let features = features(data, &cache)?;
-    let both = [Packing::Token, Packing::Feature];
-    let asked = cross_validated(&features, &both, (path, Precision::Default), rng)?;
-    let mut put = |name: &str, unit, value: f64, must: Option<(f64, f64)>| {
-        let figure = Figure::of(AREA, name, unit, Better::Higher, &[value]);
-        report.figures.push(figure.must_if(must));
-    };
-    put("class_agreement_real_tokens", "%", asked.share(asked.agree), Some((100.0, 100.0)));
-    // Every token is asked in both packings.
-    put("real_tokens_asked", "tokens", asked.answers as f64 / 2.0, Some((1e3, 1e4)));
-    put("logit_bits_real_tokens", "bits", -asked.worst.log2(), None);
-    put("accuracy_real_tokens", "%", asked.share(asked.right), None);
-    let finest = cross_validated(&features, &both, (path, Precision::Finest), rng)?;
-    put("class_agreement_real_tokens_finest", "%", finest.share(finest.agree), Some((100.0, 100.0)));
-    put("logit_bits_real_tokens_finest", "bits", -finest.worst.log2(), Some((12.0, 14.0)));
-    put("logit_bits_promised_real_tokens_finest", "bits", -finest.bound.log2(), Some((12.0, 14.0)));
-    let turned =
-        cross_validated(&turned::features(data, &cache)?, &both[1..], (path, Precision::Finest), rng)?;
-    put("class_agreement_turned_tiles", "%", turned.share(turned.agree), Some((100.0, 100.0)));
-    put("turned_tiles_asked", "tokens", turned.answers as f64, Some((1e3, 1e4)));
-    put("logit_bits_turned_tiles", "bits", -turned.worst.log2(), Some((12.0, 14.0)));
+    let given = folds(&features(data, &cache)?)?;
+    let mut asked = Asked::default();
+    for packing in PACKINGS {
+        let batch = given.iter().map(|fold| fold.tokens.len()).max().unwrap_or(1);
+        let way = Way { packing, batch, precision: Precision::Default, path };
+        asked = asked.and(&all(&given, way, rng)?);
+    }
+    let figure = |name: &str, unit, value: f64| Figure::of(AREA, name, unit, Better::Higher, &[value]);
+    report.figures.extend([
+        figure("class_agreement_real_tokens", "%", asked.share(asked.agree)).must(100.0, 100.0),
+        // Every token is asked in both packings.
+        figure("real_tokens_asked", "tokens", asked.answers as f64 / 2.0).must(1e3, 1e4),
+        figure("logit_bits_real_tokens", "bits", -asked.worst.log2()),
+        figure("accuracy_real_tokens", "%", asked.share(asked.right)),
+    ]);
+    let finest_of_given = finest("real_tokens", &given, path, rng, report)?;
+    rows("real_tokens_finest", &finest_of_given, report);
+    let turned = folds(&turned::features(data, &cache)?)?;
+    let finest_of_turned = finest("turned_tiles", &turned, path, rng, report)?;
+    rows("turned_tiles", &finest_of_turned, report);
+    let tokens = turned.iter().map(|fold| fold.tokens.len()).sum::<usize>() as f64;
+    let count = Figure::of(AREA, "turned_tiles_asked", "tokens", Better::Higher, &[tokens]);
+    report.figures.push(count.must(1e3, 1e4));
     Ok(())
+}
+
+/// What holds for all that was asked of some tokens.
+fn rows(name: &str, asked: &Asked, report: &mut Report) {
+    let figure = |what: &str, unit, value: f64| {
+        Figure::of(AREA, format!("{what}_{name}"), unit, Better::Higher, &[value])
+    };
+    report.figures.extend([
+        figure("class_agreement", "%", asked.share(asked.agree)).must(100.0, 100.0),
+        figure("logit_bits", "bits", -asked.worst.log2()).must(12.0, 14.0),
+        figure("logit_bits_promised", "bits", -asked.bound.log2()).must(12.0, 14.0),
+    ]);
+}
+
+/// Agreement and promised bits by packing and batch, of plans as exact as they get; all of it together. The largest batch asks every token.
+fn finest(
+    name: &str,
+    folds: &[Fold],
+    path: Arithmetic,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+) -> Result<Asked, Error> {
+    let mut total = Asked::default();
+    let figure = |name: String, unit, value: f64| Figure::of(AREA, name, unit, Better::Higher, &[value]);
+    for packing in PACKINGS {
+        for batch in BATCHES {
+            let asked = all(folds, Way { packing, batch, precision: Precision::Finest, path }, rng)?;
+            let of = format!("{name}_{packing}_of_{batch}");
+            report.figures.extend([
+                figure(format!("class_agreement_{of}"), "%", asked.share(asked.agree)).must(100.0, 100.0),
+                figure(format!("logit_bits_promised_{of}"), "bits", -asked.bound.log2()).must(12.0, 14.0),
+            ]);
+            total = total.and(&asked);
+        }
+    }
+    Ok(total)
 }
 
 /// CLS tokens of real tiles; the manifest's groups hold augmented copies of one tile.
@@ -99,42 +167,30 @@ fn features(data: &Path, cache: &Path) -> Result<Features, Error> {
     Ok(extract(&tiles, &extraction, &mut |_| ControlFlow::Continue(()))?.0)
 }
 
-/// Every tile is asked of the head that saw no copy of it.
-fn cross_validated(
-    features: &Features,
-    packings: &[Packing],
-    (path, precision): (Arithmetic, Precision),
-    rng: &mut ChaCha20Rng,
-) -> Result<Asked, Error> {
+/// Every tile is for the head that saw no copy of it.
+fn folds(features: &Features) -> Result<Vec<Fold>, Error> {
     const FOLDS: usize = 3;
     let labels = features.known_labels()?;
     let folds = k_fold(&labels, &features.groups, FOLDS, 7)?;
-    let mut asked = Asked::default();
-    for fold in 0..FOLDS {
+    let rows = |at: &[usize]| -> Result<Vec<Vec<f64>>, Error> {
+        let values = features.rows(at)?;
+        let rows = values.chunks_exact(features.width.max(1));
+        Ok(rows.map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect())
+    };
+    let one = |fold: usize| -> Result<Fold, Error> {
         let (train, test) = (folds.others(fold), folds.members(fold));
         let y: Vec<usize> = train.iter().map(|&i| labels[i]).collect();
-        let classes = features.classes.len();
-        let plan = HeadPlan::default();
+        let (classes, plan) = (features.classes.len(), HeadPlan::default());
         let trained = train_polynomial(&features.rows(&train)?, features.width, &y, classes, &plan, None)?;
-        let head = heads::polynomial(&trained.head)?;
-        let rows = |at: &[usize]| -> Result<Vec<Vec<f64>>, Error> {
-            let values = features.rows(at)?;
-            let rows = values.chunks_exact(features.width.max(1));
-            Ok(rows.map(|row| row.iter().map(|&x| f64::from(x)).collect()).collect())
-        };
         // No range is stated: tokens stay within a ball a quarter larger than the training tokens', whatever is asked.
-        let head = head.within(&rows(&train)?, 1.25)?;
-        let tokens = rows(&test)?;
-        let truth: Vec<usize> = test.iter().map(|&i| labels[i]).collect();
-        for &packing in packings {
-            ask(&head, (packing, path, precision), &tokens, &truth, rng, &mut asked)?;
-        }
-    }
-    Ok(asked)
+        let head = heads::polynomial(&trained.head)?.within(&rows(&train)?, 1.25)?;
+        Ok(Fold { head, tokens: rows(&test)?, truth: test.iter().map(|&i| labels[i]).collect() })
+    };
+    (0..FOLDS).map(one).collect()
 }
 
 /// Fourteen bits, or as much as any plan promises.
-fn finest(head: &Head, policy: Policy) -> Result<Policy, Error> {
+fn as_fine_as_any(head: &Head, policy: Policy) -> Result<Policy, Error> {
     match Plan::new(head, policy.precise(14)) {
         // A hair above: the search takes primes for powers of two.
         Err(blindscope_classify::Error::TooCoarse { found, .. }) => {
@@ -144,22 +200,20 @@ fn finest(head: &Head, policy: Policy) -> Result<Policy, Error> {
     }
 }
 
-fn ask(
-    head: &Head,
-    (packing, path, precision): (Packing, Arithmetic, Precision),
-    tokens: &[Vec<f64>],
-    truth: &[usize],
-    rng: &mut ChaCha20Rng,
-    asked: &mut Asked,
-) -> Result<(), Error> {
-    let policy = Policy { packing: Some(packing), ..Policy::new(tokens.len().min(GROUP)) };
-    let policy = match precision {
+fn all(folds: &[Fold], way: Way, rng: &mut ChaCha20Rng) -> Result<Asked, Error> {
+    folds.iter().try_fold(Asked::default(), |asked, fold| Ok(asked.and(&ask(fold, way, rng)?)))
+}
+
+fn ask(fold: &Fold, way: Way, rng: &mut ChaCha20Rng) -> Result<Asked, Error> {
+    let Fold { head, tokens, truth } = fold;
+    let policy = Policy { packing: Some(way.packing), ..Policy::new(way.batch) };
+    let policy = match way.precision {
         Precision::Default => policy,
-        Precision::Finest => finest(head, policy)?,
+        Precision::Finest => as_fine_as_any(head, policy)?,
     };
-    let case = Case::new(head, policy, path, rng)?;
-    asked.bound = asked.bound.max(case.plan.literal().error_bound);
-    for (tokens, truth) in tokens.chunks(GROUP).zip(truth.chunks(GROUP)) {
+    let case = Case::new(head, policy, way.path, rng)?;
+    let mut asked = Asked { bound: case.plan.literal().error_bound, ..Asked::default() };
+    for (tokens, truth) in tokens.chunks(way.batch).zip(truth.chunks(way.batch)).take(QUESTIONS) {
         let question = case.ask(tokens, rng)?;
         let answer = case.server.answer_bytes(&case.keys, &question, rng)?;
         asked.worst = asked.worst.max(case.worst(head, tokens, &answer)?);
@@ -170,5 +224,5 @@ fn ask(
             asked.answers += 1;
         }
     }
-    Ok(())
+    Ok(asked)
 }

@@ -79,33 +79,38 @@ impl Toy {
 
     /// The coefficients of the collective secret: what no party of a study can compute, and an attack is held against.
     pub(super) fn collective(&self) -> Vec<i128> {
-        let first = self.params.qp().prefix(1);
-        let m = first.prime(0).modulus();
-        let values: Vec<Vec<u64>> = self.shares.iter().take(THRESHOLD).map(|s| self.value(s)).collect();
-        let mut s: Poly<Ntt> = first.zero();
-        // Points 1 and 2: s = 2·S_1 − S_2.
-        for ((s, a), b) in s.limb_mut(0).iter_mut().zip(&values[0]).zip(&values[1]) {
-            *s = m.sub(m.mul(2, *a), *b);
-        }
-        first.to_coeff(s).limb(0).iter().map(|&x| i128::from(m.centre(x))).collect()
+        collective(&self.params, &self.ceremony, [&self.shares[0], &self.shares[1]])
     }
 
     /// The first site's share of the key, modulo the first prime.
     pub(super) fn first_share(&self) -> Poly<Ntt> {
         let mut share: Poly<Ntt> = self.params.q().prefix(1).zero();
-        share.limb_mut(0).copy_from_slice(&self.value(&self.shares[0]));
+        share.limb_mut(0).copy_from_slice(&value(&self.params, &self.ceremony, &self.shares[0]));
         share
     }
+}
 
-    /// The first limb of a key share, out of its bytes.
-    fn value(&self, share: &KeyShare) -> Vec<u64> {
-        let (bits, bytes) = (self.params.qp().prime(0).modulus().bits(), share.to_bytes(&self.ceremony));
-        let at = 32 + 32 + 2 + 2 + 32 * SITES;
-        let mut value = vec![0; self.params.n()];
-        let len = packed_len(value.len(), bits);
-        // A share of these parameters has its first limb there.
-        let read = bytes.get(at..at + len).map(|bytes| unpack(bytes, bits, &mut value));
-        debug_assert!(matches!(read, Some(Ok(()))));
-        value
+/// The coefficients of the secret that the first two sites' shares are of, where two shares open.
+pub(super) fn collective(params: &Parameters, ceremony: &Transcript, shares: [&KeyShare; 2]) -> Vec<i128> {
+    let first = params.qp().prefix(1);
+    let m = first.prime(0).modulus();
+    let [one, two] = shares.map(|share| value(params, ceremony, share));
+    let mut s: Poly<Ntt> = first.zero();
+    // Points 1 and 2: s = 2·S_1 − S_2.
+    for ((s, a), b) in s.limb_mut(0).iter_mut().zip(&one).zip(&two) {
+        *s = m.sub(m.mul(2, *a), *b);
     }
+    first.to_coeff(s).limb(0).iter().map(|&x| i128::from(m.centre(x))).collect()
+}
+
+/// The first limb of a key share, out of its bytes.
+fn value(params: &Parameters, ceremony: &Transcript, share: &KeyShare) -> Vec<u64> {
+    let (bits, bytes) = (params.qp().prime(0).modulus().bits(), share.to_bytes(ceremony));
+    let at = 32 + 32 + 2 + 2 + 32 * ceremony.roster().parties();
+    let mut value = vec![0; params.n()];
+    let len = packed_len(value.len(), bits);
+    // A share of these parameters has its first limb there.
+    let read = bytes.get(at..at + len).map(|bytes| unpack(bytes, bits, &mut value));
+    debug_assert!(matches!(read, Some(Ok(()))));
+    value
 }

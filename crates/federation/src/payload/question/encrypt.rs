@@ -15,7 +15,7 @@ const ENCRYPT: &str = "encrypt shares of a question";
 /// Writes a holder's upload: it derives the encryptions of all its shares, vouches for each, and sends those that are its to send.
 ///
 /// # Errors
-/// [`Error::Seal`] for seeds that are not sealed to this site for this question; [`Error::Threshold`] for a key of other
+/// [`Error::Dealt`] for seeds that are not sealed to this site for this question; [`Error::Threshold`] for a key of other
 /// parameters; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn write_encryptions(
     study: &Study,
@@ -52,11 +52,12 @@ fn open_seeds(
     (holding, holder): (&Holding, usize),
     blobs: &dyn Blobs,
 ) -> Result<Vec<Dealt>> {
-    let wrong = || Error::Seal { op: ENCRYPT };
+    let wrong = || Error::Dealt { site: me };
     let bytes = read_exactly(ENCRYPT, blobs, &question.dealt, dealt_len(holding) as u64)?;
     let (sender, packages) = bytes.split_first_chunk::<SENDER>().ok_or_else(wrong)?;
     let sealed = packages.chunks_exact(package_len(holding)).nth(holder).ok_or_else(wrong)?;
     let of = AskedOf { key, head: question.head, asker: &question.asker, remainder: &question.remainder };
-    let plain = sealing.open(&PublicSealingKey(*sender), &context(study, &of, me), sealed)?;
+    let plain = sealing.open(&PublicSealingKey(*sender), &context(study, &of, me), sealed);
+    let plain = plain.map_err(|_| wrong())?;
     Ok(plain.as_chunks::<{ Dealt::LEN }>().0.iter().map(Dealt::from_bytes).collect())
 }

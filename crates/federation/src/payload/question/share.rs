@@ -73,7 +73,7 @@ pub(crate) struct Answering<'a> {
 }
 
 /// Writes a site's shares of the re-encryption of an answer. The site adds the question up itself, evaluates it, adds the members'
-/// zeros of a later attempt, and shares only of what came out.
+/// zeros of a later attempt, and shares only of what came out; it covers every coefficient that holds no logit.
 ///
 /// # Errors
 /// [`Error::Vouched`], [`Error::OtherAnswer`] or [`Error::NotRefreshed`] where what it computes is not what it is asked to share
@@ -100,6 +100,7 @@ pub(crate) fn write_answer_share(
     }
     let computed = answered(study, answering, &target.opening.committed, learning, blobs)?;
     let computed = refreshed(study, answering.of, target, computed, blobs)?;
+    let shown = shown(study, answering, learning, blobs)?;
     let ceremony = study.inference_ceremony(target.key, circuit)?;
     let round = study.opening(&params, step.job, step.round, step.attempt);
     let members = committee(study, target.committee)?;
@@ -111,10 +112,10 @@ pub(crate) fn write_answer_share(
     let mut session =
         DecryptionSession::begin(&ceremony, &round, target.share, &members, masks, &mut permit)?;
     let mut reader = open(SHARE, blobs, &computed)?;
-    for index in 0..u64::from(question.ciphertexts) {
+    for (index, places) in (0..).zip(&shown) {
         let c = next(&params, SHARE, LAST, &mut reader)?;
         let collector = Decryption::to_asker(&round, &c, index, &asker)?.collector(&members);
-        let (message, rest) = session.share_for(&c, &asker)?;
+        let (message, rest) = session.share_shown(&c, &asker, places)?;
         session = rest;
         let bytes = message.to_bytes(&round, collector.shape());
         out.write_all(&bytes).map_err(Error::io(SHARE))?;
@@ -133,6 +134,22 @@ fn answered(
     let uploads = payloads(uploads);
     let evaluate = |asked: Asked<'_>| learning.evaluate(asked, blobs);
     evaluate_question(study, (answering.job, answering.of, answering.evaluation), &uploads, &evaluate, blobs)
+}
+
+/// Where the answer's ciphertexts hold logits, one after the other.
+fn shown(
+    study: &Study,
+    answering: &Answering<'_>,
+    learning: &dyn Contribution,
+    blobs: &dyn Blobs,
+) -> Result<Vec<Vec<usize>>> {
+    let failed = |source| Error::Learning { op: SHARE, source };
+    let shown = learning.shown(study, answering.job, answering.evaluation, blobs).map_err(failed)?;
+    let (found, expected) = (shown.len(), answering.of.question.ciphertexts as usize);
+    if found == expected {
+        return Ok(shown);
+    }
+    Err(failed(format!("logits in {found} ciphertexts, announced {expected}").into()))
 }
 
 /// The ciphertexts of an attempt, if they are the target: the answer, with the members' zeros in a later one.

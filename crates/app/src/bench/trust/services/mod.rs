@@ -1,8 +1,10 @@
 //! Through the real services: coordinator, three sites and nine askers in this process, over TLS on loopback. What an attacker gets from
 //! them, how long a question to an encrypted head takes, and what askers notice of a job that runs beside them.
 
-mod dealt;
+mod door;
 mod filler;
+mod insider;
+mod slots;
 mod world;
 
 use std::time::Instant;
@@ -16,7 +18,9 @@ use blindscope_node::asker::{self, Asking};
 use blindscope_node::kit::Kit;
 use blindscope_node::system;
 use blindscope_transport::Upload;
+use door::Door;
 use filler::Filler;
+use insider::Insider;
 use world::{ASKERS, World};
 
 const WHAT: &str = "services";
@@ -27,20 +31,34 @@ const COLLECTIVE: usize = 5;
 
 pub(super) fn figures(report: &mut Report) -> Result<(), Error> {
     let runtime = system::runtime().map_err(|e| failed(WHAT, e))?;
-    let figures = runtime.block_on(async {
-        let mut world = World::start().await?;
-        let figures = measure(&mut world).await;
-        world.end().await?;
+    report.figures.extend(runtime.block_on(async {
+        let mut world = World::start().await.map_err(|e| failed(WHAT, e))?;
+        let figures = attacked(&mut world).await;
+        world.end().await.map_err(|e| failed(WHAT, e))?;
         figures
-    });
-    report.figures.extend(figures.map_err(|e| failed(WHAT, e))?);
+    })?);
     Ok(())
 }
 
-async fn measure(world: &mut World) -> Result<Vec<Figure>, blindscope_node::Error> {
+/// Everything that is asked of the services, then the attack on their key, held against it once they have stopped.
+async fn attacked(world: &mut World) -> Result<Vec<Figure>, Error> {
+    let asked = async {
+        let door = Door::of(world, 1).await?;
+        let told = slots::ask(&door).await?;
+        let figures = measure(world).await?;
+        let records = world.records().await?;
+        world.stop().await?;
+        Ok::<_, blindscope_node::Error>((door, told, figures, records))
+    };
+    let (door, told, mut figures, records) = asked.await.map_err(|e| failed(WHAT, e))?;
+    let insider = Insider::of(world.folder(), records, told.question).await?;
+    figures.extend(slots::figures(&door, &told, &insider)?);
+    Ok(figures)
+}
+
+async fn measure(world: &World) -> Result<Vec<Figure>, blindscope_node::Error> {
     let mut figures = vec![
         got("chosen_ciphertexts_taken_by_services", chosen(&world.asker(0)).await?),
-        got("key_coefficients_read_through_services", dealt::read(world, 1).await?),
         got("tokens_beyond_what_is_charged", overcharged(world).await?),
     ];
     let seconds = collective(world).await?;

@@ -8,17 +8,17 @@ use rand_core::{Rng as _, SeedableRng as _};
 use tokio::task::JoinHandle;
 
 use blindscope_classify::Head;
-use blindscope_federation::{Deadlines, JobKind, JobSpec};
+use blindscope_federation::{Deadlines, JobKind, JobSpec, Record};
 use blindscope_learn::features::Features;
 use blindscope_learn::jobs::{
     CoordinatorLearner, EncryptedHeadSettings, EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner,
-    complete, encrypted_head_twin, served_head,
+    served_head,
 };
 use blindscope_node::admin::jobs::{self, Admin};
 use blindscope_node::coordinator::{self, HeadReader, Parts};
 use blindscope_node::kit::provision::{self, Project};
 use blindscope_node::kit::{InferenceSettings, Kit, PartySettings};
-use blindscope_node::{Error, Limits, Result, Stop, site, system};
+use blindscope_node::{Error, Limits, Result, Stop, rehearsal, site, system};
 use blindscope_transport::Client;
 
 /// The head that can be asked in the clear, and the one that nobody holds.
@@ -29,7 +29,7 @@ const LONG: &str = "beside";
 /// One that uses its hour up, and eight at once.
 pub(super) const ASKERS: usize = 9;
 pub(super) const TOKENS_AN_HOUR: u64 = 400;
-const SITES: [&str; 3] = ["one", "two", "three"];
+pub(super) const SITES: [&str; 3] = ["one", "two", "three"];
 pub(super) const WIDTH: usize = 12;
 const CLASSES: usize = 3;
 const HIDDEN: usize = 8;
@@ -76,14 +76,6 @@ impl World {
         Ok(served_head(&spec, &bytes)?)
     }
 
-    /// The head that nobody holds: only whoever drew the sites' data can compute it.
-    pub(super) async fn twin(&self) -> Result<Head> {
-        let (start, _) = self.admin.download(CLEAR, Vec::new()).await?;
-        let spec = complete(collective(ENCRYPTED, JobKind::EncryptedHead)?, self.admin.study(), &start)?;
-        let sites: Vec<SiteData> = (0..SITES.len() as u64).map(data).collect();
-        Ok(encrypted_head_twin(&spec, &start, &sites.iter().collect::<Vec<_>>())?)
-    }
-
     pub(super) fn asker(&self, number: usize) -> Kit {
         Kit::at(self.folder.join(format!("asker-{number}")))
     }
@@ -108,11 +100,26 @@ impl World {
         Ok(())
     }
 
-    pub(super) async fn end(self) -> Result<()> {
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The log so far.
+    pub(super) async fn records(&self) -> Result<Vec<Record>> {
+        self.admin.records().await
+    }
+
+    /// Stops all services; what they wrote stays.
+    pub(super) async fn stop(&mut self) -> Result<()> {
         self.stop.stop();
-        for service in self.running {
+        for service in self.running.drain(..) {
             service.await.map_err(|_| Error::Defect { what: "a service of the bench" })??;
         }
+        Ok(())
+    }
+
+    pub(super) async fn end(mut self) -> Result<()> {
+        self.stop().await?;
         // What cannot be removed stays in the folder for temporary files, which the system empties.
         let _ = std::fs::remove_dir_all(&self.folder);
         Ok(())
@@ -163,27 +170,12 @@ async fn serve(folder: &Path, stop: &Stop) -> Result<JoinHandle<Result<()>>> {
 }
 
 fn project() -> Result<Project> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr());
-    let port = port.map_err(|_| Error::Defect { what: "a free port of this machine" })?.to_string();
-    Ok(Project {
+    let project = Project {
         name: "trust".to_owned(),
-        address: port.clone(),
-        listen: Some(port),
-        hosts: Vec::new(),
         classes: ["a", "b", "c"].map(str::to_owned).into(),
-        backbone: "ab".repeat(32),
-        allow_unknown_backbone: false,
         width: WIDTH as u32,
         sites: SITES.map(str::to_owned).into(),
-        admins: vec!["admin".to_owned()],
         askers: (0..ASKERS).map(|k| format!("asker-{k}")).collect(),
-        threshold: 2,
-        minimum_cohort: 2,
-        colluders: None,
-        decryptions: 1 << 20,
-        statistical_bits: 40,
-        attempts: 3,
-        certificate_days: 2,
         deadlines: Deadlines { ceremony_seconds: 600, upload_seconds: 600, opening_seconds: 120 },
         inference: Some(InferenceSettings {
             jobs: [CLEAR, ENCRYPTED].map(str::to_owned).into(),
@@ -191,7 +183,9 @@ fn project() -> Result<Project> {
             tokens_an_hour: TOKENS_AN_HOUR,
             ..InferenceSettings::default()
         }),
-    })
+        ..rehearsal::project(SITES.len(), 2, 2)
+    };
+    rehearsal::on_loopback(project)
 }
 
 fn fedavg(name: &str, rounds: u64) -> Result<JobSpec> {
