@@ -6,13 +6,14 @@ mod common;
 
 use std::time::{Duration, Instant};
 
+use sqlx::Row as _;
+use tokio::time::timeout;
+
 use blindscope_federation::Record;
 use blindscope_store::{Error, Home};
 use blindscope_testkit::services::{Services, run};
 use common::place::shared;
 use common::{Place, records, study};
-use sqlx::Row as _;
-use tokio::time::timeout;
 
 const ENOUGH: u64 = 1 << 30;
 
