@@ -57,10 +57,10 @@ const CONFINED: &[(&str, &[&str], &[&str])] = &[
     (
         "async",
         &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
-        &["transport", "store", "node", "app", "console"],
+        &["transport", "store", "node", "app", "console", "testkit"],
     ),
     ("RPC", &["tonic", "tonic-*", "prost"], &["transport"]),
-    ("HTTP", &["ureq", "reqwest"], &["learn", "app"]),
+    ("HTTP", &["ureq", "reqwest", "object_store"], &["learn", "app", "store"]),
     ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch", "wgpu"], &["vision", "audit"]),
 ];
 

@@ -117,6 +117,12 @@ pub(crate) struct BenchOptions {
     /// Of slides, train attention on five draws out of all tiles, which takes minutes more; on one, out of two of each group, unless given.
     #[arg(long)]
     pub(crate) whole: bool,
+    /// Of scale, an empty database or schema, `postgres://USER@HOST/DATABASE`.
+    #[arg(long, value_name = "URL", requires = "blobs")]
+    pub(crate) store: Option<String>,
+    /// Of scale, an empty place in an object store, `s3://BUCKET/PREFIX`; the environment says how it is reached.
+    #[arg(long, value_name = "URL", requires = "store")]
+    pub(crate) blobs: Option<String>,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
@@ -156,6 +162,8 @@ pub(crate) enum Area {
     Learn,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
+    /// Two coordinators that share PostgreSQL and an object store: rounds, kills.
+    Scale,
 }
 
 impl Area {

@@ -7,6 +7,7 @@ use std::time::Instant;
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
+use blindscope_app::bench::federation::scale::{self, Sharing};
 use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Part, Peers, Report, SlidesBench};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
@@ -23,7 +24,8 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Audit => audit(options)?,
         Area::Slides => slides(options, &peers)?,
         Area::Learn => bench::learn(options.data.as_deref(), &peers, &mut told())?,
-        Area::Federation => federation(options.runs)?,
+        Area::Federation => federation(options.runs, None)?,
+        Area::Scale => federation(options.runs, Some(&sharing(options)?))?,
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -92,8 +94,22 @@ fn told() -> impl FnMut(&Part<'_>) {
     }
 }
 
+/// The place that coordinators of `bench scale` share.
+fn sharing(options: &BenchOptions) -> anyhow::Result<Sharing> {
+    anyhow::ensure!(
+        cfg!(feature = "scale"),
+        "bench scale: this build has neither PostgreSQL nor S3; take the package, or build with --features scale"
+    );
+    let (Some(store), Some(blobs)) = (options.store.clone(), options.blobs.clone()) else {
+        anyhow::bail!(
+            "bench scale: name an empty schema with --store postgres://… and an empty place with --blobs s3://…"
+        )
+    };
+    Ok(Sharing { store, blobs, environment: Vec::new(), lease_seconds: 1 })
+}
+
 /// In a folder of its own, which is removed afterwards.
-fn federation(runs: u32) -> anyhow::Result<Report> {
+fn federation(runs: u32, shared: Option<&Sharing>) -> anyhow::Result<Report> {
     let number =
         |name, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let folder = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
@@ -105,7 +121,10 @@ fn federation(runs: u32) -> anyhow::Result<Report> {
         sites: number("BLINDSCOPE_SITES", 64) as usize,
         seed: number("BLINDSCOPE_SEED", 1),
     };
-    let report = bench::federation::run(&options);
+    let report = match shared {
+        None => bench::federation::run(&options),
+        Some(sharing) => scale::run(&options, sharing),
+    };
     // What cannot be removed stays in the folder for temporary files, which the system empties.
     let _ = std::fs::remove_dir_all(&folder);
     Ok(report?)

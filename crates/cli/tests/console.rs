@@ -246,7 +246,7 @@ async fn forms_are_judged_as_files_and_pages_follow_the_log() {
     }
 
     // A coordinator that dies is said to be away, and pages stay; one that is back is followed again.
-    study.kill_coordinator();
+    study.kill_coordinator(0);
     let page = console.until(&cookie, "/jobs", "does not answer");
     assert!(page.contains("from-a-form"));
     study.start_coordinator().unwrap();
@@ -256,7 +256,7 @@ async fn forms_are_judged_as_files_and_pages_follow_the_log() {
     assert!(!console.page(&cookie, "/jobs").contains("does not answer"));
 
     // One that comes back with another log is told apart: its records are signed, and still not those that were seen.
-    study.kill_coordinator();
+    study.kill_coordinator(0);
     let state = study.kit("coordinator").state();
     std::fs::rename(&state, state.with_file_name("aside")).unwrap();
     study.start_coordinator().unwrap();

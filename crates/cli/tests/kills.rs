@@ -1,6 +1,8 @@
 //! Processes are killed with SIGKILL at random times: nothing that was acknowledged is lost, nothing is counted twice, and the
 //! results are the same bytes.
 //!
+//! Of two coordinators that share a place either is killed, leading or not.
+//!
 //! `BLINDSCOPE_KILLS` says how often (8 unless given), `BLINDSCOPE_SEED` which times.
 #![allow(
     clippy::disallowed_methods,
@@ -20,7 +22,9 @@ use blindscope_node::admin::jobs;
 use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
-use common::processes;
+use common::places::Place;
+
+on_both!(kills_at_random_times_change_nothing);
 
 fn number(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
@@ -29,24 +33,21 @@ fn number(name: &str, otherwise: u64) -> u64 {
 /// Kills and restarts one process.
 async fn strike(study: &mut Processes, rng: &mut ChaCha20Rng) {
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
-    let target = (rng.next_u64() % (study.sites() as u64 + 1)) as usize;
-    let coordinator = target == study.sites();
-    if coordinator {
-        study.kill_coordinator();
-    } else {
-        study.kill_site(target);
+    let target = (rng.next_u64() % (study.sites() + study.coordinators()) as u64) as usize;
+    let coordinator = target.checked_sub(study.sites());
+    match coordinator {
+        Some(which) => study.kill_coordinator(which),
+        None => study.kill_site(target),
     }
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
-    if coordinator { study.start_coordinator().unwrap() } else { study.start_site(target).unwrap() }
+    if coordinator.is_some() { study.start_coordinator().unwrap() } else { study.start_site(target).unwrap() }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_at_random_times_change_nothing() {
+async fn kills_at_random_times_change_nothing(place: &Place) {
     let (kills, seed) = (number("BLINDSCOPE_KILLS", 8), number("BLINDSCOPE_SEED", 1));
     println!("kills {kills}, seed {seed}");
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let folder = tempfile::tempdir().unwrap();
-    let mut study = processes(folder.path(), project(3, 2, 3));
+    let mut study = place.processes(project(3, 2, 3));
     study.start().await.unwrap();
     let mut specs = Vec::new();
     let mut struck = 0;

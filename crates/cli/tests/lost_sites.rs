@@ -12,7 +12,9 @@ use blindscope_node::Phase;
 use blindscope_node::admin::jobs;
 use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
-use common::processes;
+use common::places::Place;
+
+on_both!(three_of_eight_sites_may_be_lost_in_any_phase);
 
 const DEADLINE: u64 = 4;
 const VALUES: u64 = 100_000;
@@ -44,13 +46,11 @@ async fn kill_in(study: &mut Processes, job: &str, phase: Phase, sites: &[usize]
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_of_eight_sites_may_be_lost_in_any_phase() {
-    let folder = tempfile::tempdir().unwrap();
+async fn three_of_eight_sites_may_be_lost_in_any_phase(place: &Place) {
     let mut project = project(8, 5, 5);
     project.deadlines =
         Deadlines { ceremony_seconds: 120, upload_seconds: DEADLINE, opening_seconds: DEADLINE };
-    let mut study = processes(folder.path(), project);
+    let mut study = place.processes(project);
     study.start().await.unwrap();
     let admin = study.admin().unwrap();
     // Before they contribute: the sum is that of the five others.
@@ -83,7 +83,7 @@ async fn three_of_eight_sites_may_be_lost_in_any_phase() {
     let spec = sums("both", VALUES, 1);
     admin.submit(&spec).await.unwrap();
     kill_in(&mut study, "both", Phase::Open, &[0, 1, 2]).await;
-    study.kill_coordinator();
+    (0..study.coordinators()).for_each(|which| study.kill_coordinator(which));
     study.start_coordinator().unwrap();
     study.ready().await.unwrap();
     let found = result(&study, "both").await;

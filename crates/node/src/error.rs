@@ -215,6 +215,7 @@ impl Error {
             | Self::Roster { .. }
             | Self::Left
             | Self::Unknown { .. }
+            | Self::Store(blindscope_store::Error::Setting { .. })
             | Self::Federation(
                 blindscope_federation::Error::File { .. } | blindscope_federation::Error::Field { .. },
             ) => 3,

@@ -14,6 +14,15 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+/// What the environment says under names that begin so.
+pub(crate) fn environment(prefix: &str) -> Vec<(String, String)> {
+    #[allow(clippy::disallowed_methods, reason = "this is the edge")]
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .filter(|(name, _)| name.starts_with(prefix))
+        .collect()
+}
+
 /// A generator seeded by the operating system.
 ///
 /// # Errors

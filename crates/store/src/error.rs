@@ -51,6 +51,31 @@ pub enum Error {
         /// Number found.
         found: u64,
     },
+    /// Another coordinator leads.
+    #[error(
+        "append: another coordinator leads since term {term} ended; start this one again, it waits until it is needed"
+    )]
+    Deposed {
+        /// The term that has ended.
+        term: u64,
+    },
+    /// A setting that names no place.
+    #[error("setting {what}: found {found}; {repair}")]
+    Setting {
+        /// Its name.
+        what: &'static str,
+        /// What it says.
+        found: String,
+        /// What to do.
+        repair: &'static str,
+    },
+    /// Threads that do not start, or ended with their work undone.
+    #[error("threads of the store: {source}; start the service again")]
+    Threads {
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// Bytes that are not those of their name.
     #[error(
         "read blob {blob}: the bytes on disk are {found}; put back this one file from a copy (its name says what it has to hold)"
@@ -111,11 +136,23 @@ impl Error {
     }
 
     pub(crate) fn database(op: &'static str, needed: u64) -> impl FnOnce(sqlx::Error) -> Self {
-        /// `SQLITE_FULL`
-        const FULL: &str = "13";
+        /// `SQLITE_FULL`, and `disk_full` of PostgreSQL
+        const FULL: [&str; 2] = ["13", "53100"];
         move |source| match source.as_database_error().and_then(sqlx::error::DatabaseError::code) {
-            Some(code) if code == FULL => Self::Full { op, needed },
+            Some(code) if FULL.contains(&&*code) => Self::Full { op, needed },
             _ => Self::Database { op, source },
+        }
+    }
+
+    /// Whether a database is away, and not against what it was asked.
+    #[cfg(feature = "scale")]
+    pub(crate) fn is_passing(&self) -> bool {
+        match self {
+            Self::Database { source, .. } => crate::postgres::is_passing(source),
+            Self::Migrate(sqlx::migrate::MigrateError::Execute(source)) => {
+                crate::postgres::is_passing(source)
+            }
+            _ => false,
         }
     }
 }

@@ -1,207 +1,34 @@
-//! Blobs in a folder, each under its SHA-256.
+//! Blobs as files of a folder, each under its SHA-256.
 //!
 //! A blob is written under a temporary name, flushed to the disk and renamed, and then the folder is flushed: under its own name
-//! stands the whole of it or nothing, also after a power cut. What a stopped process left unfinished is removed on opening.
-//!
-//! Beside a log that carries them ([`crate::Records::carry`], [`crate::Marks::carry`]) small blobs are kept in memory and not flushed: they
-//! are durable with the next entries of the log, and there again when the folder is next opened beside it.
+//! stands the whole of it or nothing, also after a power cut.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
 
-use crate::hold::Holds;
-use crate::journal::{Journal, SMALL};
-use crate::small::{FromMemory, Small};
-use crate::unfinished::Unfinished;
+use crate::shelf::Shelf;
 use crate::{Error, Result};
-use blindscope_federation::{Blob, BlobHasher, Blobs};
+use blindscope_federation::Blob;
 
-/// A folder of blobs. Cheap to clone; clones share the limit.
-#[derive(Debug, Clone)]
-pub struct Folder(pub(crate) Arc<Inner>);
-
+/// The files of one folder.
 #[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) root: PathBuf,
-    /// Most bytes of all blobs together.
-    limit: u64,
-    used: AtomicU64,
-    /// Names the next temporary file.
-    next: AtomicU64,
-    /// Blobs that nothing durable names yet.
-    pub(crate) holds: Mutex<Holds>,
-    /// Small blobs that ride with a log's entries, where one carries them.
-    pub(crate) journal: OnceLock<Journal>,
-    /// Their bytes.
-    pub(crate) small: Small,
+pub(crate) struct Folder {
+    root: PathBuf,
 }
 
-const UNFINISHED: &str = "unfinished";
-
 impl Folder {
-    /// The blobs in `root`, made if it is not there; at most `limit` bytes together.
-    ///
-    /// One process at a time: the database beside it is what locks others out.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where the system refuses.
-    pub fn open(root: &Path, limit: u64) -> Result<Self> {
-        let unfinished = root.join(UNFINISHED);
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished).map_err(Error::io("clean folder", &unfinished, 0))?;
-        }
-        fs::create_dir_all(&unfinished).map_err(Error::io("make folder", &unfinished, 0))?;
-        sync(root)?;
-        let folder = Self(Arc::new(Inner {
-            root: root.to_owned(),
-            limit,
-            used: AtomicU64::new(0),
-            next: AtomicU64::new(0),
-            holds: Mutex::default(),
-            journal: OnceLock::new(),
-            small: Small::default(),
-        }));
-        let mut used = 0;
-        for (_, len) in folder.entries()? {
-            used += len;
-        }
-        folder.0.used.store(used, Ordering::Relaxed);
+    /// The folder at `root`, which is there.
+    pub(crate) fn open(root: &Path) -> Result<Self> {
+        let folder = Self { root: root.to_owned() };
+        folder.settle()?;
         Ok(folder)
     }
 
-    /// Bytes of all blobs together, unfinished ones included.
-    pub fn used(&self) -> u64 {
-        self.0.used.load(Ordering::Relaxed)
-    }
-
-    /// Whether the blob is there.
-    pub fn contains(&self, blob: &Blob) -> bool {
-        self.0.small.get(blob).is_some() || self.has_file(blob)
-    }
-
-    pub(crate) fn has_file(&self, blob: &Blob) -> bool {
-        fs::metadata(self.path(blob)).is_ok_and(|m| m.len() == blob.len)
-    }
-
-    /// Begins a blob of at most `max` bytes.
-    ///
-    /// # Errors
-    /// [`Error::Full`] where `max` bytes do not fit under the limit; [`Error::Io`] where the disk fails.
-    pub fn begin(&self, max: u64) -> Result<Unfinished> {
-        self.reserve(max)?;
-        if self.journal().is_some() && max <= SMALL {
-            return Ok(Unfinished::in_memory(self.clone(), max));
-        }
-        self.temporary().map(|(path, file)| Unfinished::in_file(self.clone(), (path, file), max)).inspect_err(
-            |_| {
-                self.release(max);
-            },
-        )
-    }
-
-    /// A file that has no name of a blob yet.
-    pub(crate) fn temporary(&self) -> Result<(PathBuf, File)> {
-        let name = self.0.next.fetch_add(1, Ordering::Relaxed).to_string();
-        let path = self.0.root.join(UNFINISHED).join(name);
-        let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        file.map(|file| (path.clone(), file)).map_err(Error::io("begin blob", &path, 0))
-    }
-
-    /// The bytes of a blob. Reading the last of them fails unless all were those of the name.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where it cannot be read, of kind *not found* where it is not there; [`Error::Damaged`] for another length.
-    pub fn reader(&self, blob: &Blob) -> Result<Checked> {
-        if let Some(bytes) = self.0.small.get(blob) {
-            return Ok(Checked(Kept::Memory(FromMemory { bytes, at: 0 })));
-        }
-        let path = self.path(blob);
-        let file = File::open(&path).map_err(Error::io("open blob", &path, 0))?;
-        let len = file.metadata().map_err(Error::io("open blob", &path, 0))?.len();
-        if len != blob.len {
-            return Err(Error::Damaged { blob: *blob, found: Blob { len, ..*blob } });
-        }
-        Ok(Checked(Kept::File(FromFile { file, blob: *blob, hasher: BlobHasher::default() })))
-    }
-
-    /// All bytes of a blob of at most `max` bytes.
-    ///
-    /// # Errors
-    /// As [`Self::reader`]; [`Error::OtherBytes`] for a longer one.
-    pub fn read(&self, blob: &Blob, max: u64) -> Result<Vec<u8>> {
-        if blob.len > max {
-            return Err(Error::OtherBytes { expected: Blob { len: max, ..*blob }, found: *blob });
-        }
-        let mut bytes = Vec::with_capacity(blob.len as usize);
-        self.reader(blob)?.read_to_end(&mut bytes).map_err(Error::io("read blob", &self.path(blob), 0))?;
-        Ok(bytes)
-    }
-
-    /// Keeps these bytes.
-    ///
-    /// # Errors
-    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
-    /// refuses.
-    pub fn keep(&self, bytes: &[u8]) -> Result<Blob> {
-        let mut unfinished = self.begin(bytes.len() as u64)?;
-        unfinished.push(bytes)?;
-        unfinished.finish()
-    }
-
-    /// Deletes every blob that is not needed; how many bytes that freed.
-    ///
-    /// # Errors
-    /// [`Error::Io`] where the system refuses.
-    pub fn retain(&self, needed: &[Blob]) -> Result<u64> {
-        let names: std::collections::BTreeSet<String> = needed.iter().map(|b| b.digest.to_string()).collect();
-        let mut freed = 0;
-        for (path, len) in self.entries()? {
-            let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-            if !names.contains(name) {
-                fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
-                freed += len;
-                if let Some(journal) = self.journal().filter(|_| len <= SMALL) {
-                    journal.deleted(name);
-                }
-            }
-        }
-        for blob in self.0.small.all() {
-            let name = blob.digest.to_string();
-            if !names.contains(&name) {
-                self.0.small.remove(&blob);
-                freed += blob.len;
-                if let Some(journal) = self.journal() {
-                    journal.deleted(&name);
-                }
-            }
-        }
-        self.release(freed);
-        Ok(freed)
-    }
-
-    pub(crate) fn path(&self, blob: &Blob) -> PathBuf {
-        self.0.root.join(blob.digest.to_string())
-    }
-
-    pub(crate) fn reserve(&self, len: u64) -> Result<()> {
-        let fits = |used: u64| used.checked_add(len).filter(|&sum| sum <= self.0.limit);
-        let reserved = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
-        reserved.map(drop).map_err(|_| Error::Full { op: "keep blob", needed: len })
-    }
-
-    pub(crate) fn release(&self, len: u64) {
-        let less = |used: u64| Some(used.saturating_sub(len));
-        let _ = self.0.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-    }
-
-    /// Finished blobs and their lengths.
-    pub(crate) fn entries(&self) -> Result<Vec<(PathBuf, u64)>> {
-        let fail = || Error::io("list folder", &self.0.root, 0);
+    fn files(&self) -> Result<Vec<(PathBuf, u64)>> {
+        let fail = || Error::io("list folder", &self.root, 0);
         let mut found = Vec::new();
-        for entry in fs::read_dir(&self.0.root).map_err(fail())? {
+        for entry in fs::read_dir(&self.root).map_err(fail())? {
             let entry = entry.map_err(fail())?;
             let metadata = entry.metadata().map_err(fail())?;
             if metadata.is_file() {
@@ -212,97 +39,73 @@ impl Folder {
     }
 }
 
-/// Makes a folder's entries durable.
-pub(crate) fn sync(folder: &Path) -> Result<()> {
-    File::open(folder).and_then(|f| f.sync_all()).map_err(Error::io("flush folder", folder, 0))
-}
+impl Shelf for Folder {
+    fn entries(&self) -> Result<Vec<(String, u64)>> {
+        let name = |path: PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        Ok(self.files()?.into_iter().map(|(path, len)| (name(path), len)).collect())
+    }
 
-/// A blob's bytes, checked against its name by the time the end is reached.
-#[derive(Debug)]
-pub struct Checked(Kept);
+    fn has(&self, blob: &Blob) -> bool {
+        fs::metadata(self.place_of(blob)).is_ok_and(|m| m.len() == blob.len)
+    }
 
-#[derive(Debug)]
-enum Kept {
-    File(FromFile),
-    Memory(FromMemory),
-}
+    fn open(&self, blob: &Blob) -> Result<Box<dyn Read + Send>> {
+        let path = self.place_of(blob);
+        let file = File::open(&path).map_err(Error::io("open blob", &path, 0))?;
+        let len = file.metadata().map_err(Error::io("open blob", &path, 0))?.len();
+        if len != blob.len {
+            return Err(Error::Damaged { blob: *blob, found: Blob { len, ..*blob } });
+        }
+        Ok(Box::new(file))
+    }
 
-#[derive(Debug)]
-struct FromFile {
-    file: File,
-    blob: Blob,
-    hasher: BlobHasher,
-}
+    fn place(&self, blob: &Blob, (path, file): (&Path, &File), durable: bool) -> Result<()> {
+        if durable {
+            file.sync_all().map_err(Error::io("flush blob", path, blob.len))?;
+        }
+        let target = self.place_of(blob);
+        fs::rename(path, &target).map_err(Error::io("place blob", &target, blob.len))
+    }
 
-impl Read for Checked {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        match &mut self.0 {
-            Kept::File(from) => from.read(out),
-            Kept::Memory(from) => from.read(out),
+    fn settle(&self) -> Result<()> {
+        File::open(&self.root).and_then(|f| f.sync_all()).map_err(Error::io("flush folder", &self.root, 0))
+    }
+
+    fn flush(&self, blob: &Blob) -> Result<()> {
+        let path = self.place_of(blob);
+        match File::open(&path).and_then(|file| file.sync_all()) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("flush blob", &path, blob.len)(e))
+            }
+            _ => Ok(()),
         }
     }
-}
 
-impl Read for FromFile {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let count = self.file.read(out)?;
-        self.hasher.update(out.get(..count).unwrap_or_default());
-        let (so_far, ended) = (self.hasher.len(), count == 0 && !out.is_empty());
-        if so_far >= self.blob.len || ended {
-            let found = self.hasher.clone().finish();
-            if found != self.blob {
-                let damaged = Error::Damaged { blob: self.blob, found };
-                return Err(io::Error::new(io::ErrorKind::InvalidData, damaged));
+    fn remove(&self, names: &[String]) -> Result<()> {
+        for name in names {
+            let path = self.root.join(name);
+            fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
+        }
+        Ok(())
+    }
+
+    fn drop_torn(&self, most: u64) -> Result<u64> {
+        let mut freed = 0;
+        for (path, len) in self.files()? {
+            if len > most {
+                continue;
+            }
+            let bytes = fs::read(&path).map_err(Error::io("open blob", &path, 0))?;
+            let name = Blob::of(&bytes).digest.to_string();
+            if path.file_name().and_then(|n| n.to_str()) != Some(name.as_str()) {
+                fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
+                freed += len;
             }
         }
-        Ok(count)
-    }
-}
-
-impl Blobs for Folder {
-    fn open(&self, blob: &Blob) -> io::Result<Box<dyn Read + Send>> {
-        match self.reader(blob) {
-            Ok(reader) => Ok(Box::new(reader)),
-            Err(Error::Io { source, .. }) => Err(source),
-            Err(other) => Err(io::Error::new(io::ErrorKind::InvalidData, other)),
-        }
+        Ok(freed)
     }
 
-    fn create(
-        &self,
-        max: u64,
-        write: &mut dyn FnMut(&mut dyn Write) -> blindscope_federation::Result<()>,
-    ) -> blindscope_federation::Result<Blob> {
-        let fail = |e: Error| blindscope_federation::Error::io("keep blob")(io::Error::other(e));
-        let unfinished = self.begin(max).map_err(fail)?;
-        let mut buffered = io::BufWriter::with_capacity(1 << 16, Sink(unfinished));
-        write(&mut buffered)?;
-        let Sink(unfinished) = buffered
-            .into_inner()
-            .map_err(|e| fail(Error::io("write blob", &self.0.root, max)(e.into_error())))?;
-        unfinished.finish().map_err(fail)
-    }
-
-    fn pass(&self, bytes: &[u8]) -> blindscope_federation::Result<Blob> {
-        let fail = |e: Error| blindscope_federation::Error::io("keep blob")(io::Error::other(e));
-        let mut unfinished = self.begin(bytes.len() as u64).map_err(fail)?;
-        unfinished.push(bytes).map_err(fail)?;
-        unfinished.pass().map_err(fail)
-    }
-}
-
-struct Sink(Unfinished);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.push(bytes).map_err(|e| match e {
-            Error::Full { .. } => io::Error::new(io::ErrorKind::StorageFull, e),
-            other => io::Error::other(other),
-        })?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    fn place_of(&self, blob: &Blob) -> PathBuf {
+        self.root.join(blob.digest.to_string())
     }
 }

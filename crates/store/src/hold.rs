@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{MutexGuard, PoisonError};
 
 use crate::Result;
-use crate::folder::{Folder, Inner};
+use crate::blob_store::{BlobStore, Inner};
 use blindscope_federation::Blob;
 
 /// Who holds what, and what was finished when.
@@ -42,29 +42,29 @@ impl Holds {
     }
 }
 
-/// While it lives, [`Folder::tidy`] deletes none of its blobs and nothing that is finished.
+/// While it lives, [`BlobStore::tidy`] deletes none of its blobs and nothing that is finished.
 #[derive(Debug)]
 #[must_use = "what is dropped at once holds nothing"]
 pub struct Hold {
-    folder: Folder,
+    store: BlobStore,
     begun: u64,
 }
 
-impl Folder {
+impl BlobStore {
     /// Holds these blobs, and whatever is finished from now on. Waits for a deletion that is under way.
     pub fn hold(&self, blobs: &[Blob]) -> Hold {
         let mut holds = self.0.holds();
         holds.clock += 1;
         let begun = holds.clock;
         holds.held.insert(begun, blobs.to_vec());
-        Hold { folder: self.clone(), begun }
+        Hold { store: self.clone(), begun }
     }
 
     /// Deletes every blob that is neither needed nor held; how many bytes that freed. `needed` is asked once nothing can be held anew or
     /// finished: what was held until a moment ago is named by now by whatever `needed` looks at.
     ///
     /// # Errors
-    /// As [`Folder::retain`].
+    /// As [`BlobStore::retain`].
     pub fn tidy(&self, needed: impl FnOnce() -> Vec<Blob>) -> Result<u64> {
         let holds = self.0.holds();
         let mut all = needed();
@@ -75,7 +75,7 @@ impl Folder {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        let mut holds = self.folder.0.holds();
+        let mut holds = self.store.0.holds();
         holds.held.remove(&self.begun);
         holds.forget();
     }

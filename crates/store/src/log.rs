@@ -2,9 +2,18 @@
 
 use std::path::Path;
 
-use crate::sqlite::Log;
-use crate::{Folder, Result};
+use crate::entries::{Log, Owner, Rows};
+use crate::sqlite::Sqlite;
+use crate::{BlobStore, Error, Result};
 use blindscope_federation::{Mark, Record, SiteId, Study};
+
+/// The role of a coordinator's log.
+pub(crate) const COORDINATOR: &str = "coordinator";
+
+/// A log in SQLite.
+async fn embedded(path: &Path, role: &str, study: &Study) -> Result<Log> {
+    Ok(Log::over(Rows::Sqlite(Sqlite::open(path, &Owner::of(role, study)).await?)))
+}
 
 /// The coordinator's records.
 #[derive(Debug, Clone)]
@@ -14,16 +23,22 @@ impl Records {
     /// The records in the database at `path`, made if it is not there.
     ///
     /// # Errors
-    /// [`Error::InUse`](crate::Error::InUse) where another process has it open; [`Error::Owner`](crate::Error::Owner) where it belongs to another study or
-    /// role; [`Error::Database`](crate::Error::Database) where the database refuses.
+    /// [`Error::InUse`] where another process has it open; [`Error::Owner`] where it belongs to another study or
+    /// role; [`Error::Database`] where the database refuses.
     pub async fn open(path: &Path, study: &Study) -> Result<Self> {
-        Ok(Self(Log::open(path, "coordinator", study).await?))
+        Ok(Self(embedded(path, COORDINATOR, study).await?))
+    }
+
+    #[cfg(feature = "scale")]
+    pub(crate) fn over(log: Log) -> Self {
+        Self(log)
     }
 
     /// Appends records in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Conflict`](crate::Error::Conflict) where they do not follow; [`Error::Full`](crate::Error::Full) where the disk is full; [`Error::Database`](crate::Error::Database) where it fails.
+    /// [`Error::Gap`] or [`Error::Conflict`] where they do not follow; [`Error::Deposed`] where another coordinator
+    /// leads; [`Error::Full`] where the disk is full; [`Error::Database`] where it fails.
     /// Nothing is appended then.
     pub async fn append(&self, records: &[Record]) -> Result<()> {
         let Some(first) = records.first() else { return Ok(()) };
@@ -34,19 +49,27 @@ impl Records {
     /// Lets the log grow to this many pages of 4 KiB (what it has already stays): a full disk that can be tried out.
     ///
     /// # Errors
-    /// [`Error::Database`](crate::Error::Database) where the database refuses.
+    /// [`Error::Database`] where the database refuses; [`Error::Setting`] where it is not SQLite.
     pub async fn limit_pages(&self, pages: u32) -> Result<()> {
-        self.0.limit_pages(pages).await
+        match &self.0.rows {
+            Rows::Sqlite(rows) => rows.limit_pages(pages).await,
+            #[cfg(feature = "scale")]
+            Rows::Postgres(_) => Err(Error::Setting {
+                what: "pages",
+                found: pages.to_string(),
+                repair: "limit the disk of the database's server instead",
+            }),
+        }
     }
 
-    /// Carries the small blobs of `folder` from now on: they are durable with the next entries that are appended, at the cost of
-    /// no flush of their own. Blobs that a power cut took from the folder are put back first.
+    /// Carries the small blobs of a store from now on: they are durable with the next entries that are appended, at the cost of
+    /// no flush of their own. Blobs that a power cut took are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`](crate::Error::Full) where the disk, or what the store may take of it, is full; [`Error::Io`](crate::Error::Io) where the system
-    /// refuses; [`Error::Database`](crate::Error::Database) where the database refuses.
-    pub async fn carry(&self, folder: &Folder) -> Result<()> {
-        self.0.carry(folder).await
+    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
+    /// refuses; [`Error::Database`] where the database refuses.
+    pub async fn carry(&self, blobs: &BlobStore) -> Result<()> {
+        self.0.carry(blobs).await
     }
 
     /// Lets go of the database: another process may open it when this returns.
@@ -57,7 +80,7 @@ impl Records {
     /// The log's lines from number `from` on.
     ///
     /// # Errors
-    /// [`Error::Gap`](crate::Error::Gap) where the log has a gap; [`Error::Database`](crate::Error::Database) where the database refuses.
+    /// [`Error::Gap`] where the log has a gap; [`Error::Database`] where the database refuses.
     pub async fn lines(&self, from: u64) -> Result<Vec<String>> {
         self.0.read(from).await
     }
@@ -65,7 +88,7 @@ impl Records {
     /// All records.
     ///
     /// # Errors
-    /// As [`Self::lines`]; [`Error::Entry`](crate::Error::Entry) for a line that is no entry.
+    /// As [`Self::lines`]; [`Error::Entry`] for a line that is no entry.
     pub async fn all(&self) -> Result<Vec<Record>> {
         let lines = self.lines(0).await?;
         lines.iter().map(|line| Ok(Record::from_line(line.as_bytes())?)).collect()
@@ -82,13 +105,13 @@ impl Marks {
     /// # Errors
     /// As [`Records::open`].
     pub async fn open(path: &Path, study: &Study, site: SiteId) -> Result<Self> {
-        Ok(Self(Log::open(path, &site.to_string(), study).await?))
+        Ok(Self(embedded(path, &site.to_string(), study).await?))
     }
 
     /// Appends marks in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Full`](crate::Error::Full) where the disk is full; [`Error::Database`](crate::Error::Database) where it fails. Nothing is appended then.
+    /// [`Error::Full`] where the disk is full; [`Error::Database`] where it fails. Nothing is appended then.
     pub async fn append(&self, marks: &[Mark]) -> Result<()> {
         if marks.is_empty() {
             return Ok(());
@@ -97,14 +120,14 @@ impl Marks {
         self.0.append(None, &lines).await
     }
 
-    /// Carries the small blobs of `folder` from now on: they are durable with the next entries that are appended, at the cost of
-    /// no flush of their own. Blobs that a power cut took from the folder are put back first.
+    /// Carries the small blobs of a store from now on: they are durable with the next entries that are appended, at the cost of
+    /// no flush of their own. Blobs that a power cut took are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`](crate::Error::Full) where the disk, or what the store may take of it, is full; [`Error::Io`](crate::Error::Io) where the system
-    /// refuses; [`Error::Database`](crate::Error::Database) where the database refuses.
-    pub async fn carry(&self, folder: &Folder) -> Result<()> {
-        self.0.carry(folder).await
+    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
+    /// refuses; [`Error::Database`] where the database refuses.
+    pub async fn carry(&self, blobs: &BlobStore) -> Result<()> {
+        self.0.carry(blobs).await
     }
 
     /// Lets go of the database: another process may open it when this returns.
@@ -115,7 +138,7 @@ impl Marks {
     /// All marks.
     ///
     /// # Errors
-    /// [`Error::Gap`](crate::Error::Gap) where the log has a gap; [`Error::Entry`](crate::Error::Entry) for an entry that is none; [`Error::Database`](crate::Error::Database)
+    /// [`Error::Gap`] where the log has a gap; [`Error::Entry`] for an entry that is none; [`Error::Database`]
     /// where the database refuses.
     pub async fn all(&self) -> Result<Vec<Mark>> {
         let lines = self.0.read(0).await?;

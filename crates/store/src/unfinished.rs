@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use crate::folder::{Folder, sync};
+use crate::blob_store::BlobStore;
 use crate::journal::SMALL;
 use crate::{Error, Result};
 use blindscope_federation::{Blob, BlobHasher};
@@ -12,7 +12,7 @@ use blindscope_federation::{Blob, BlobHasher};
 /// A blob that is being written. Dropped unfinished, it is gone.
 #[derive(Debug)]
 pub struct Unfinished {
-    folder: Folder,
+    store: BlobStore,
     to: To,
     hasher: BlobHasher,
     reserved: u64,
@@ -27,15 +27,15 @@ enum To {
 
 impl Unfinished {
     /// One of at most `reserved` bytes, which count already, few enough to ride.
-    pub(crate) fn in_memory(folder: Folder, reserved: u64) -> Self {
+    pub(crate) fn in_memory(store: BlobStore, reserved: u64) -> Self {
         let to = To::Memory(Vec::with_capacity(reserved.min(SMALL) as usize));
-        Self { folder, to, hasher: BlobHasher::default(), reserved, placed: false }
+        Self { store, to, hasher: BlobHasher::default(), reserved, placed: false }
     }
 
     /// One of at most `reserved` bytes, which count already, in a file.
-    pub(crate) fn in_file(folder: Folder, (path, file): (PathBuf, File), reserved: u64) -> Self {
+    pub(crate) fn in_file(store: BlobStore, (path, file): (PathBuf, File), reserved: u64) -> Self {
         let to = To::File(path, file);
-        Self { folder, to, hasher: BlobHasher::default(), reserved, placed: false }
+        Self { store, to, hasher: BlobHasher::default(), reserved, placed: false }
     }
 
     /// The next bytes.
@@ -81,12 +81,12 @@ impl Unfinished {
     /// Places it under its name; without `rides`, a small one beside a log is not durable.
     fn place(mut self, rides: bool) -> Result<Blob> {
         let blob = self.hasher.clone().finish();
-        let folder = self.folder.clone();
-        let journal = folder.journal().filter(|_| blob.len <= SMALL);
+        let store = self.store.clone();
+        let journal = store.journal().filter(|_| blob.len <= SMALL);
         // Before it is looked for: a deletion is over by then, or spares it.
-        folder.0.holds().finished(&blob);
-        let known = folder.contains(&blob);
-        if let Some(journal) = journal.filter(|_| known && folder.holds(&blob)) {
+        store.0.holds().finished(&blob);
+        let known = store.contains(&blob);
+        if let Some(journal) = journal.filter(|_| known && store.holds(&blob)) {
             // An unflushed copy in its place would be worse. One that was only passing rides from now on.
             if rides {
                 journal.placed(&blob);
@@ -95,29 +95,22 @@ impl Unfinished {
         }
         match &mut self.to {
             To::Memory(bytes) => {
-                folder.0.small.put(blob, std::mem::take(bytes));
+                store.0.small.put(blob, std::mem::take(bytes));
                 if known {
                     // What stood there was damaged.
-                    let path = folder.path(&blob);
-                    fs::remove_file(&path).map_err(Error::io("delete blob", &path, 0))?;
+                    store.0.shelf.remove(&[blob.digest.to_string()])?;
                 }
             }
-            To::File(path, file) => {
-                if journal.is_none() {
-                    file.sync_all().map_err(Error::io("flush blob", path, blob.len))?;
-                }
-                let target = folder.path(&blob);
-                fs::rename(path, &target).map_err(Error::io("place blob", &target, blob.len))?;
-            }
+            To::File(path, file) => store.0.shelf.place(&blob, (path, file), journal.is_none())?,
         }
         self.placed = true;
-        folder.release(if known { self.reserved } else { self.reserved - blob.len });
+        store.release(if known { self.reserved } else { self.reserved - blob.len });
         match journal {
             Some(journal) if rides => journal.placed(&blob),
             Some(_) => {}
-            None => sync(&folder.0.root)?,
+            None => store.0.shelf.settle()?,
         }
-        folder.spill()?;
+        store.spill()?;
         Ok(blob)
     }
 
@@ -133,7 +126,7 @@ impl Unfinished {
 
     /// The same, whatever the blob.
     pub(crate) fn pass(self) -> Result<Blob> {
-        let rides = self.folder.journal().is_none() || self.len() > SMALL;
+        let rides = self.store.journal().is_none() || self.len() > SMALL;
         self.place(rides)
     }
 
@@ -155,7 +148,7 @@ impl Unfinished {
 impl Drop for Unfinished {
     fn drop(&mut self) {
         if !self.placed {
-            self.folder.release(self.reserved);
+            self.store.release(self.reserved);
             if let To::File(path, _) = &self.to {
                 // Opening the folder again removes what cannot be removed now.
                 let _ = fs::remove_file(path);

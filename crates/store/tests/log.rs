@@ -5,59 +5,68 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Blob, Coordinator, Header, IdentityKey, Input, JobSpec, Mark, Phase, Record, Signer, SiteId,
-    Sizes, Step, Study,
+    Answer, Blob, Coordinator, Header, IdentityKey, JobSpec, Mark, Phase, SiteId, Sizes, Step,
 };
 use blindscope_store::{Error, Marks, Records};
 use blindscope_wire::Digest;
-use common::study;
+use common::{Place, records, study};
 
-/// Some records of a study.
-fn records(study: &Study, signer: &dyn Signer) -> Vec<Record> {
-    let mut coordinator = Coordinator::new(study);
-    let mut all = Vec::new();
-    let sizes = Sizes { openings: 1, key_share: 1, upload: 1, sum: 1, share: 1, ..Sizes::default() };
-    for name in ["key", "again"] {
-        let spec = JobSpec { values: 1, max: 1, ..JobSpec::named(name) };
-        let decision = coordinator.handle(&Input::Submit { spec, sizes }, 5, signer).unwrap();
-        all.extend(decision.records);
-        coordinator = decision.next;
-    }
-    assert!(all.len() >= 4);
-    all
-}
+const ENOUGH: u64 = 1 << 30;
 
-#[tokio::test]
-async fn what_is_appended_is_there_after_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("log.sqlite");
+on_both!(
+    what_is_appended_is_there_after_a_restart,
+    records_that_do_not_follow_are_refused_whole,
+    a_place_belongs_to_one_study,
+    documents_are_what_was_written_last,
+);
+
+async fn what_is_appended_is_there_after_a_restart(place: &Place) {
     let (study, signer) = study("one");
     let all = records(&study, &signer);
     {
-        let log = Records::open(&path, &study).await.unwrap();
+        let log = place.home(&study, ENOUGH).await.unwrap().records;
         log.append(&all[..2]).await.unwrap();
         log.append(&[]).await.unwrap();
         log.append(&all[2..]).await.unwrap();
         log.close().await;
     }
-    let log = Records::open(&path, &study).await.unwrap();
+    let log = place.home(&study, ENOUGH).await.unwrap().records;
     assert_eq!(log.all().await.unwrap(), all);
     assert_eq!(log.lines(2).await.unwrap().len(), all.len() - 2);
     let replayed = Coordinator::replay(&study, log.all().await.unwrap()).unwrap();
     assert_eq!(replayed.head(), (all.len() as u64, all.last().unwrap().digest()));
 }
 
-#[tokio::test]
-async fn records_that_do_not_follow_are_refused_whole() {
-    let dir = tempfile::tempdir().unwrap();
+async fn records_that_do_not_follow_are_refused_whole(place: &Place) {
     let (study, signer) = study("one");
     let all = records(&study, &signer);
-    let log = Records::open(&dir.path().join("log.sqlite"), &study).await.unwrap();
+    let log = place.home(&study, ENOUGH).await.unwrap().records;
     log.append(&all[..2]).await.unwrap();
     for wrong in [&all[1..3], &all[3..], &all[..1]] {
         assert!(matches!(log.append(wrong).await, Err(Error::Gap { expected: 2, .. })));
     }
     assert_eq!(log.all().await.unwrap(), all[..2]);
+}
+
+async fn a_place_belongs_to_one_study(place: &Place) {
+    let ((one, _), (two, _)) = (study("one"), study("two"));
+    place.home(&one, ENOUGH).await.unwrap().records.close().await;
+    assert!(matches!(place.home(&two, ENOUGH).await, Err(Error::Owner { .. })));
+    place.home(&one, ENOUGH).await.unwrap();
+}
+
+async fn documents_are_what_was_written_last(place: &Place) {
+    let study = study("one").0;
+    let home = place.home(&study, ENOUGH).await.unwrap();
+    let document = home.document("deep/counts.json");
+    assert_eq!(document.read(10).unwrap(), None);
+    document.write(b"one").unwrap();
+    document.write(b"another").unwrap();
+    assert!(document.read(6).is_err(), "longer than asked for");
+    home.records.close().await;
+    let again = place.home(&study, ENOUGH).await.unwrap();
+    assert_eq!(again.document("deep/counts.json").read(10).unwrap().as_deref(), Some(&b"another"[..]));
+    assert_eq!(again.document("other.json").read(10).unwrap(), None);
 }
 
 #[tokio::test]
@@ -134,4 +143,22 @@ async fn marks_survive() {
     }
     let marks = Marks::open(&path, &study, SiteId(0)).await.unwrap();
     assert_eq!(marks.all().await.unwrap(), all);
+}
+
+/// A build that has the embedded half alone says so, and what to do, before anything is made.
+#[cfg(not(feature = "scale"))]
+#[tokio::test]
+async fn a_shared_place_needs_a_build_that_has_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = blindscope_store::Shared {
+        store: "postgres://user@host/database".to_owned(),
+        blobs: "s3://bucket/prefix".to_owned(),
+        environment: Vec::new(),
+        holder: "test".to_owned(),
+        lease: std::time::Duration::from_secs(1),
+    };
+    let refused = blindscope_store::Home::shared(&place, dir.path(), &study("one").0, ENOUGH).await;
+    let said = refused.err().unwrap().to_string();
+    assert!(said.contains("--features scale"), "{said}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }

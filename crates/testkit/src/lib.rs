@@ -8,6 +8,10 @@
 mod altered;
 mod precision;
 mod random;
+#[cfg(feature = "services")]
+pub mod s3;
+#[cfg(feature = "services")]
+pub mod services;
 
 pub use altered::{altered, patched};
 pub use precision::{Precision, assert_bits};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use blindscope_transport::{Command, Error, Join, Limits, Stream};
+use blindscope_transport::{Client, Command, Error, Join, Limits, Server, Stop, Stream};
 use blindscope_wire::Digest;
 use common::{Authority, Memory, reader, start, upload};
 
@@ -120,4 +120,37 @@ async fn uploads_beyond_the_limit_wait_for_their_turn() {
         assert_eq!(done.await.unwrap().unwrap(), "kept");
     }
     assert_eq!(memory.blobs.lock().unwrap().len(), 8);
+}
+
+/// Of several addresses the one that answers is called, before and after it has moved to another.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_answers_of_several_is_called() {
+    let authority = Authority::new();
+    let (first, second) = (Arc::new(Memory::default()), Arc::new(Memory::default()));
+    // Two places: one runs, the other is a port that nobody listens on.
+    let running = start(&authority, first.clone(), Limits::default()).await;
+    let waiting = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let addresses = format!("{waiting}, {}", running.address);
+    let client = Client::new(&addresses, authority.client().tls(&authority), Limits::default()).unwrap();
+    let body = vec![1; 1000];
+    assert_eq!(client.submit(upload(&body), reader(&body)).await.unwrap(), "kept");
+    running.stop.stop();
+    running.done.await.unwrap().unwrap();
+    let server = Server::bind(waiting, authority.server(), Limits::default()).await.unwrap();
+    let stop = Stop::new();
+    let serving = tokio::spawn(server.serve(second.clone(), stop.clone()));
+    let mut answer = client.submit(upload(&body), reader(&body)).await;
+    if answer.is_err() {
+        // The call that found its connection closed.
+        answer = client.submit(upload(&body), reader(&body)).await;
+    }
+    assert_eq!(answer.unwrap(), "kept", "the second one had it not");
+    let written = [&first, &second].map(|memory| memory.written.load(Ordering::SeqCst));
+    assert_eq!(written, [1000, 1000]);
+    stop.stop();
+    serving.await.unwrap().unwrap();
+    for wrong in ["", "127.0.0.1:1,", "127.0.0.1:1,nowhere"] {
+        let refused = Client::new(wrong, authority.client().tls(&authority), Limits::default());
+        assert!(matches!(refused.err(), Some(Error::Address { .. })), "{wrong}");
+    }
 }

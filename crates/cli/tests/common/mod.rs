@@ -1,5 +1,7 @@
 //! Studies of plain sums as real processes.
-#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, reason = "shared by the test files")]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "shared by the test files")]
+
+pub mod places;
 
 use std::path::Path;
 

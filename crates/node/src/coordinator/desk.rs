@@ -13,13 +13,13 @@ use super::refusal;
 use crate::error::Result;
 use crate::system;
 use blindscope_federation::{Coordinator, Event, IdentityKey, Input, JobId, Outcome, Record, Study};
-use blindscope_store::{Folder, Records};
+use blindscope_store::{BlobStore, Records};
 use blindscope_transport::{Answer, Stop};
 
 /// The state, its store, and the key that signs what happens.
 pub(super) struct Desk {
     pub(super) records: Records,
-    pub(super) blobs: Folder,
+    pub(super) blobs: BlobStore,
     signer: IdentityKey,
     state: watch::Sender<Arc<Coordinator>>,
     turn: Mutex<()>,
@@ -49,7 +49,7 @@ impl Desk {
         study: Study,
         (jobs, questions): (u32, u32),
         records: Records,
-        blobs: Folder,
+        blobs: BlobStore,
         signer: IdentityKey,
         meters: Arc<Meters>,
         stop: Stop,

@@ -9,6 +9,7 @@ mod desk;
 mod handler;
 mod inference;
 mod metrics;
+mod place;
 mod presence;
 mod refusal;
 mod roster;
@@ -23,8 +24,8 @@ use crate::exposition;
 use crate::files;
 use crate::kit::provision;
 use crate::kit::{CoordinatorSettings, Kit};
-use blindscope_federation::Event;
-use blindscope_store::{Folder, Records};
+use blindscope_federation::{Event, IdentityKey, Study};
+use blindscope_store::Home;
 use blindscope_transport::{Limits, Server, Stop};
 
 pub use inference::{HeadReader, Served};
@@ -48,12 +49,13 @@ pub struct Parts {
     pub heads: HeadReader,
 }
 
-/// Serves a kit until `stop`. `ready` is called once, with the address, when sites can call.
+/// Serves a kit until `stop`. `ready` is called once, with the address, when sites can call: where several coordinators share a place, once this
+/// one leads.
 ///
 /// # Errors
 /// [`Error::Kit`] for the folder of somebody else, or one whose files do not belong together; [`Error::Store`] for a database
-/// of another study or one that another process holds; [`Error::Transport`] for an address that cannot be listened on, or
-/// certificates that cannot be used.
+/// of another study, one that another process holds, or where another coordinator leads by now; [`Error::Transport`] for an address that
+/// cannot be listened on, or certificates that cannot be used.
 pub async fn serve(
     kit: &Kit,
     overrides: &[String],
@@ -73,10 +75,39 @@ pub async fn serve(
             repair: "serve from the folder that `provision` wrote",
         });
     }
-    files::folder(&kit.state())?;
-    let records = Records::open(&kit.state().join("records.db"), &study).await?;
-    let blobs = Folder::open(&kit.state().join("blobs"), parts.disk)?;
-    records.carry(&blobs).await?;
+    let Some(home) = place::open(kit, &settings, &study, parts.disk, &stop).await? else { return Ok(()) };
+    let leading = tokio::spawn(lead(home.clone(), stop.clone()));
+    let served = serve_from(kit, settings, (&home, study, signer), parts, &stop, ready).await;
+    stop.stop();
+    home.records.close().await;
+    match leading.await.map_err(|_| Error::Defect { what: "the lease of the store" })? {
+        Some(lost) => Err(lost.into()),
+        None => served,
+    }
+}
+
+/// Stops the service once another coordinator leads: why it does not any more.
+async fn lead(home: Home, stop: Stop) -> Option<blindscope_store::Error> {
+    tokio::select! {
+        biased;
+        lost = home.lost() => {
+            stop.stop();
+            Some(lost)
+        }
+        () = stop.clone().stopped() => None,
+    }
+}
+
+/// Serves what is kept at home.
+async fn serve_from(
+    kit: &Kit,
+    settings: CoordinatorSettings,
+    (home, study, signer): (&Home, Study, IdentityKey),
+    parts: Parts,
+    stop: &Stop,
+    ready: impl FnOnce(SocketAddr) + Send,
+) -> Result<()> {
+    let (records, blobs) = (home.records.clone(), home.blobs.clone());
     let study_file = files::read(&kit.startup("study.toml"), 4 << 20)?.to_vec().into();
     let meters = Arc::new(Meters::default());
     let desk = Arc::new(
@@ -86,12 +117,10 @@ pub async fn serve(
     roster::keep(&desk.now(), kit)?;
     let callers = Callers::new(desk.clone(), kit)?;
     let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
-    exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), &stop).await?;
+    exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), stop).await?;
     let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), parts.learning, stop.clone()));
     ready(server.address());
-    let oracle = settings
-        .inference
-        .map(|inference| Oracle::open(inference, parts.heads, &kit.state(), desk.blobs.clone()));
+    let oracle = settings.inference.map(|inference| Oracle::open(inference, parts.heads, home));
     let oracle = oracle.transpose()?;
     let questions = Arc::default();
     let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };

@@ -14,7 +14,7 @@ documented! {
     pub struct PartySettings {
         /// Its own name.
         pub name: String,
-        /// Where the coordinator is, `HOST:PORT`.
+        /// Where the coordinator is, `HOST:PORT`; several with commas between them, where coordinators wait for one another.
         pub coordinator: String,
         /// The backbone's weights, whose digest the study names; checked by `preflight`.
         /// Default: not checked.
@@ -52,6 +52,21 @@ documented! {
         /// Default: 1.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub max_jobs: Option<u32>,
+        /// Where its records are, `postgres://USER@HOST/DATABASE`, for several coordinators of which one leads; `blobs` belongs to it. A password
+        /// goes into the file that `PGPASSFILE` names.
+        /// Default: SQLite in `state/`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub store: Option<String>,
+        /// Where its blobs are, `s3://BUCKET/PREFIX`; endpoint and keys are in the environment, as S3 clients read them (`AWS_ENDPOINT_URL`,
+        /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`).
+        /// Default: a folder in `state/`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub blobs: Option<String>,
+        /// With `store`, how long after the leader was heard last another coordinator takes over, 1 to 600.
+        /// Unit: seconds.
+        /// Default: 10.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub lease_seconds: Option<u32>,
         /// What askers may do; nothing unless given.
         /// Default: no head is released.
         #[serde(default, skip_serializing_if = "Option::is_none")]

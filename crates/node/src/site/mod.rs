@@ -26,7 +26,7 @@ use tokio::sync::Mutex;
 use crate::error::{Error, Result};
 use crate::kit::Kit;
 use blindscope_federation::{Contribution, IdentityKey, SealingKey, Study};
-use blindscope_store::Folder;
+use blindscope_store::BlobStore;
 use blindscope_transport::{Client, Join, Stop};
 use dial::Dialler;
 use memory::Memory;
@@ -41,7 +41,7 @@ struct Runner {
     memory: Mutex<Memory>,
     /// Held from the judgement of an opening to its answer: each is judged by what the one before has opened.
     opening: Mutex<()>,
-    blobs: Folder,
+    blobs: BlobStore,
     signer: Arc<IdentityKey>,
     sealing: Arc<SealingKey>,
     learning: Learning,

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::kit::{Kit, PartySettings};
 use crate::{exposition, files};
 use blindscope_federation::{Coordinator, Site, SiteId, Study};
-use blindscope_store::{Folder, Marks};
+use blindscope_store::{BlobStore, Marks};
 use blindscope_transport::{Client, Stop};
 
 /// Runs the site of a kit until `stop`.
@@ -47,7 +47,7 @@ async fn begin(kit: &Kit, overrides: &[String], learning: Learning, disk: u64, s
     let policy = kit.policy()?;
     files::folder(&kit.state())?;
     let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await?;
-    let blobs = Folder::open(&kit.state().join("blobs"), disk)?;
+    let blobs = BlobStore::open(&kit.state().join("blobs"), disk)?;
     marks.carry(&blobs).await?;
     let site = Site::replay(&study, me, policy, marks.all().await?)?;
     let meters = Meters::default();

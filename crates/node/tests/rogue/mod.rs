@@ -21,7 +21,7 @@ use blindscope_federation::{
 use blindscope_learn::jobs::SiteLearner;
 use blindscope_node::kit::{Kit, PartySettings};
 use blindscope_node::system;
-use blindscope_store::{Folder, Marks};
+use blindscope_store::{BlobStore, Marks};
 use blindscope_transport::{Client, Stop, Upload};
 use blindscope_wire::Hasher;
 
@@ -38,7 +38,7 @@ pub enum Deviation {
 pub struct Rogue {
     site: Site,
     marks: Marks,
-    blobs: Folder,
+    blobs: BlobStore,
     identity: IdentityKey,
     sealing: SealingKey,
     learning: Arc<SiteLearner>,
@@ -51,7 +51,7 @@ impl Rogue {
         let kit = Kit::at(folder.join(SITES[k]));
         let (study, me) = (kit.study().unwrap(), SiteId(k as u16));
         let marks = Marks::open(&kit.state().join("marks.db"), &study, me).await.unwrap();
-        let blobs = Folder::open(&kit.state().join("blobs"), ENOUGH).unwrap();
+        let blobs = BlobStore::open(&kit.state().join("blobs"), ENOUGH).unwrap();
         marks.carry(&blobs).await.unwrap();
         let site = Site::replay(&study, me, kit.policy().unwrap(), marks.all().await.unwrap()).unwrap();
         let client = kit.client(&kit.settings::<PartySettings>(&[]).unwrap().coordinator).unwrap();

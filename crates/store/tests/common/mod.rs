@@ -1,7 +1,24 @@
 //! A study for stores to belong to.
-#![allow(unreachable_pub, missing_docs, clippy::unwrap_used, reason = "shared by the test files")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "shared by the test files"
+)]
 
-use blindscope_federation::{Deadlines, IdentityKey, SealingKey, SiteEntry, Study, StudyLiteral};
+pub mod place;
+
+pub use place::Place;
+
+use blindscope_federation::{
+    Coordinator, Deadlines, IdentityKey, Input, JobSpec, Record, SealingKey, Signer, SiteEntry, Sizes, Study,
+    StudyLiteral,
+};
 use blindscope_wire::Digest;
 
 /// Three sites, and the key of their coordinator.
@@ -29,4 +46,19 @@ pub fn study(name: &str) -> (Study, IdentityKey) {
         sites: (1..4).map(site).collect(),
     };
     (Study::new(literal).unwrap(), key(9))
+}
+
+/// Some records of a study.
+pub fn records(study: &Study, signer: &dyn Signer) -> Vec<Record> {
+    let mut coordinator = Coordinator::new(study);
+    let mut all = Vec::new();
+    let sizes = Sizes { openings: 1, key_share: 1, upload: 1, sum: 1, share: 1, ..Sizes::default() };
+    for name in ["key", "again"] {
+        let spec = JobSpec { values: 1, max: 1, ..JobSpec::named(name) };
+        let decision = coordinator.handle(&Input::Submit { spec, sizes }, 5, signer).unwrap();
+        all.extend(decision.records);
+        coordinator = decision.next;
+    }
+    assert!(all.len() >= 4);
+    all
 }

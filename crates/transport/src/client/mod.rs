@@ -48,7 +48,7 @@ pub struct Found<W> {
 }
 
 impl Client {
-    /// A client of the coordinator at `HOST:PORT`. Nothing is sent yet.
+    /// A client of the coordinator at `HOST:PORT`, or at the first of several, with commas between them, that answers. Nothing is sent yet.
     ///
     /// # Errors
     /// [`Error::Address`] for an address that is none.

@@ -19,6 +19,15 @@ const SITES: usize = 3;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
     let mut study = options.study("kills", rehearsal::project(SITES, 2, 3)).await?;
+    killed(&mut study, AREA, options).await
+}
+
+/// Figures of a study of three sites whose processes are killed.
+pub(super) async fn killed(
+    study: &mut Processes,
+    area: &'static str,
+    options: &FederationOptions,
+) -> Result<Vec<Figure>> {
     let mut rng = ChaCha20Rng::seed_from_u64(options.seed);
     let mut specs: Vec<JobSpec> = Vec::new();
     let mut struck = 0;
@@ -28,16 +37,16 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
         study.admin()?.submit(&spec).await?;
         specs.push(spec);
         for _ in 0..4.min(options.kills - struck) {
-            strike(&mut study, &mut rng).await?;
+            strike(study, &mut rng).await?;
             struck += 1;
         }
     }
     study.ready().await?;
-    let other = results(&study, &specs).await?;
+    let other = results(study, &specs).await?;
     let log = records(&study.admin()?).await?;
-    let Held { lost, twice, keys } = held_against(&mut study, &log).await?;
+    let Held { lost, twice, keys } = held_against(study, &log).await?;
     let exact = |name, value: usize| {
-        let mut figure = Figure::of(AREA, name, "count", Better::Lower, &[value as f64]).must(0.0, 0.0);
+        let mut figure = Figure::of(area, name, "count", Better::Lower, &[value as f64]).must(0.0, 0.0);
         figure.runs = options.kills as usize;
         figure
     };
@@ -52,14 +61,14 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
 /// Kills a process at a random time and starts it again.
 async fn strike(study: &mut Processes, rng: &mut ChaCha20Rng) -> Result<()> {
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
-    let target = (rng.next_u64() % (SITES as u64 + 1)) as usize;
-    if target == SITES {
-        study.kill_coordinator();
-    } else {
-        study.kill_site(target);
+    let target = (rng.next_u64() % (SITES + study.coordinators()) as u64) as usize;
+    let coordinator = target.checked_sub(SITES);
+    match coordinator {
+        Some(which) => study.kill_coordinator(which),
+        None => study.kill_site(target),
     }
     tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
-    if target == SITES { study.start_coordinator() } else { study.start_site(target) }
+    if coordinator.is_some() { study.start_coordinator() } else { study.start_site(target) }
 }
 
 /// How many jobs did not end in the bytes that they end in without kills.

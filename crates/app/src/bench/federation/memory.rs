@@ -31,7 +31,7 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
     let spec = round::of_bytes(&study.study()?, "update", 1, BYTES)?;
     admin.submit(&spec).await?;
     finish(&admin, "update").await?;
-    let peak = peak(study.coordinator_id()).ok_or_else(|| wrong("the reading of a process's memory"))?;
+    let peak = peak(study.coordinator_id(0)).ok_or_else(|| wrong("the reading of a process's memory"))?;
     stop.stop();
     while running.join_next().await.is_some() {}
     Ok(vec![

@@ -7,6 +7,7 @@ mod kills;
 mod lost;
 mod memory;
 mod round;
+pub mod scale;
 mod slow;
 
 use std::path::PathBuf;

@@ -4,21 +4,27 @@ use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
 use blindscope_federation::{Event, JobId, JobSpec, Phase, Record, Sizes, Study};
 use blindscope_node::Result;
+use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal;
 
 const VALUES: u64 = 100_000;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
     let study = options.study("round", rehearsal::project(3, 2, 3)).await?;
+    let (times, upload) = durable(&study, options.rounds).await?;
+    let figure = Figure::of(AREA, "durable-round", "ms", Better::Lower, &times).must(60.0, 25.0);
+    let bytes = Figure::of(AREA, "durable-round-upload", "bytes", Better::Lower, &[upload as f64]);
+    Ok(vec![figure, bytes])
+}
+
+/// Milliseconds of each round but the first, and bytes of an upload, in a study of three sites.
+pub(super) async fn durable(study: &Processes, rounds: u64) -> Result<(Vec<f64>, u64)> {
     let admin = study.admin()?;
-    let spec = rehearsal::sums("rounds", VALUES, options.rounds.max(3));
+    let spec = rehearsal::sums("rounds", VALUES, rounds.max(3));
     let sizes = Sizes::of(&study.study()?, &spec)?;
     let job = admin.submit(&spec).await?;
     finish(&admin, "rounds").await?;
-    let times = times(&records(&admin).await?, job);
-    let figure = Figure::of(AREA, "durable-round", "ms", Better::Lower, &times).must(60.0, 25.0);
-    let bytes = Figure::of(AREA, "durable-round-upload", "bytes", Better::Lower, &[sizes.upload as f64]);
-    Ok(vec![figure, bytes])
+    Ok((times(&records(&admin).await?, job), sizes.upload))
 }
 
 /// A job whose uploads have about `bytes` bytes.

@@ -1,15 +1,13 @@
-//! Evaluation keys of askers: blobs in a folder, a few for each certificate, the newest last.
+//! Evaluation keys of askers: blobs of a store of their own, a few for each certificate, the newest last.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::super::refusal::{self, internal};
+use super::super::refusal;
 use crate::error::{Error, Result};
-use crate::files;
 use blindscope_classify::{EvaluationKeys, Plan};
 use blindscope_federation::Blob;
-use blindscope_store::{Folder, Unfinished};
+use blindscope_store::{BlobStore, Document, Home, Unfinished};
 use blindscope_transport::{Answer, Class, PeerId, Refusal};
 
 /// Longest index.
@@ -19,37 +17,34 @@ const READY: usize = 4;
 
 /// Everybody's keys.
 pub(super) struct Kept {
-    folder: Folder,
-    index: PathBuf,
+    blobs: BlobStore,
+    index: Document,
     each: usize,
     owned: Mutex<BTreeMap<String, Vec<Blob>>>,
     ready: Mutex<Vec<(Blob, Arc<EvaluationKeys>)>>,
 }
 
 impl Kept {
-    /// The keys in `root`; at most `each` sets a certificate and `limit` bytes in all.
-    pub(super) fn open(root: &Path, each: usize, limit: u64) -> Result<Self> {
-        files::folder(root)?;
-        let folder = Folder::open(&root.join("blobs"), limit)?;
-        let index = root.join("index.json");
-        let owned: BTreeMap<String, Vec<Blob>> = if index.exists() {
-            let text = files::read(&index, MAX)?;
-            serde_json::from_slice(&text)
-                .map_err(|e| Error::Settings { path: index.clone(), reason: e.to_string() })?
-        } else {
-            BTreeMap::new()
+    /// The keys that are kept at `home`; at most `each` sets a certificate and `limit` bytes in all.
+    pub(super) fn open(home: &Home, each: usize, limit: u64) -> Result<Self> {
+        let blobs = home.blobs_of("keys/blobs", limit)?;
+        let index = home.document("keys/index.json");
+        let owned: BTreeMap<String, Vec<Blob>> = match index.read(MAX)? {
+            Some(text) => serde_json::from_slice(&text)
+                .map_err(|e| Error::Settings { path: index.place(), reason: e.to_string() })?,
+            None => BTreeMap::new(),
         };
-        Ok(Self { folder, index, each: each.max(1), owned: Mutex::new(owned), ready: Mutex::default() })
+        Ok(Self { blobs, index, each: each.max(1), owned: Mutex::new(owned), ready: Mutex::default() })
     }
 
     /// Whether the certificate has brought these keys.
     pub(super) fn owns(&self, peer: PeerId, keys: &Blob) -> bool {
         let owned = self.owned.lock().unwrap_or_else(PoisonError::into_inner);
-        owned.get(&peer.to_string()).is_some_and(|blobs| blobs.contains(keys)) && self.folder.contains(keys)
+        owned.get(&peer.to_string()).is_some_and(|blobs| blobs.contains(keys)) && self.blobs.contains(keys)
     }
 
     pub(super) fn begin(&self, len: u64) -> Answer<Unfinished> {
-        self.folder.begin(len).map_err(|e| refusal::store(&e))
+        self.blobs.begin(len).map_err(|e| refusal::store(&e))
     }
 
     /// Keeps keys that have come, and drops the certificate's oldest beyond its share. Blocks for the disk.
@@ -62,10 +57,10 @@ impl Kept {
         let surplus = blobs.len().saturating_sub(self.each);
         blobs.drain(..surplus);
         let text = serde_json::to_vec(&*owned).unwrap_or_default();
-        files::write(&self.index, &text).map_err(|e| internal(&e))?;
+        self.index.write(&text).map_err(|e| refusal::store(&e))?;
         if surplus > 0 {
             let needed: Vec<Blob> = owned.values().flatten().copied().collect();
-            self.folder.retain(&needed).map_err(|e| refusal::store(&e))?;
+            self.blobs.retain(&needed).map_err(|e| refusal::store(&e))?;
         }
         Ok(())
     }
@@ -78,7 +73,7 @@ impl Kept {
         if let Some(found) = find(&self.ready.lock().unwrap_or_else(PoisonError::into_inner)) {
             return Ok(found);
         }
-        let bytes = self.folder.read(keys, plan.keys_len() as u64).map_err(|e| refusal::store(&e))?;
+        let bytes = self.blobs.read(keys, plan.keys_len() as u64).map_err(|e| refusal::store(&e))?;
         let decoded = EvaluationKeys::from_bytes(plan, &bytes)
             .map_err(|e| Refusal::new(Class::Invalid, "bad-keys", e.to_string()))?;
         let decoded = Arc::new(decoded);

@@ -2,7 +2,6 @@
 //! answered, and evaluates, a few questions at a time.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -18,7 +17,7 @@ use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
-use blindscope_store::{Folder, Unfinished};
+use blindscope_store::{BlobStore, Home, Unfinished};
 use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
@@ -32,25 +31,24 @@ pub(in crate::coordinator) struct Oracle {
     heads: Heads,
     kept: Arc<Kept>,
     usage: Arc<Usage>,
-    results: Folder,
+    results: BlobStore,
     /// One evaluation a core.
     turns: Arc<Semaphore>,
 }
 
 impl Oracle {
-    /// The oracle whose keys and counts are in `state`, over the results in `results`.
+    /// The oracle whose keys, counts and results are kept at `home`.
     pub(in crate::coordinator) fn open(
         settings: InferenceSettings,
         read: HeadReader,
-        state: &Path,
-        results: Folder,
+        home: &Home,
     ) -> Result<Self> {
-        let kept = Kept::open(&state.join("keys"), settings.keys_each as usize, MAX_KEYS)?;
-        let usage = Usage::open(&state.join("usage.json"), &settings)?;
+        let kept = Kept::open(home, settings.keys_each as usize, MAX_KEYS)?;
+        let usage = Usage::open(home.document("usage.json"), &settings)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let heads = Heads::new(read, settings.batch, settings.precision);
         let (kept, usage, turns) = (Arc::new(kept), Arc::new(usage), Arc::new(Semaphore::new(cores)));
-        Ok(Self { settings, heads, kept, usage, results, turns })
+        Ok(Self { settings, heads, kept, usage, results: home.blobs.clone(), turns })
     }
 
     /// The plan of a job's head, for an asker.

@@ -3,19 +3,18 @@
 //! What is counted is what an answer can carry ([`blindscope_classify::Plan::capacity`]), whatever its asker says that it holds.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use crate::documents::Answered;
 use crate::error::{Error, Result};
-use crate::files;
 use crate::kit::InferenceSettings;
+use blindscope_store::Document;
 use blindscope_transport::{Answer, Class, PeerId, Refusal};
 
 const HOUR_MS: u64 = 3_600_000;
-/// Longest file: some ten thousand certificates.
+/// Longest document: some ten thousand certificates.
 const MAX: u64 = 2 << 20;
 /// The study's own line, among those of certificates.
 const STUDY: &str = "study";
@@ -29,7 +28,7 @@ struct Most {
 
 /// Counts by certificate.
 pub(in crate::coordinator) struct Usage {
-    path: PathBuf,
+    document: Document,
     asker: Most,
     study: Most,
     counts: Mutex<BTreeMap<String, Count>>,
@@ -48,17 +47,15 @@ struct Count {
 }
 
 impl Usage {
-    pub(super) fn open(path: &Path, settings: &InferenceSettings) -> Result<Self> {
-        let counts = if path.exists() {
-            let text = files::read(path, MAX)?;
-            serde_json::from_slice(&text)
-                .map_err(|e| Error::Settings { path: path.to_owned(), reason: e.to_string() })?
-        } else {
-            BTreeMap::new()
+    pub(super) fn open(document: Document, settings: &InferenceSettings) -> Result<Self> {
+        let counts = match document.read(MAX)? {
+            Some(text) => serde_json::from_slice(&text)
+                .map_err(|e| Error::Settings { path: document.place(), reason: e.to_string() })?,
+            None => BTreeMap::new(),
         };
         let asker = Most { hour: settings.tokens_an_hour, life: settings.tokens_in_all };
         let study = Most { hour: settings.study_tokens_an_hour, life: settings.study_tokens_in_all };
-        Ok(Self { path: path.to_owned(), asker, study, counts: Mutex::new(counts) })
+        Ok(Self { document, asker, study, counts: Mutex::new(counts) })
     }
 
     /// What the study and each certificate was answered, by its name in this file.
@@ -88,7 +85,7 @@ impl Usage {
         if text.len() as u64 > MAX {
             return Err(super::super::refusal::internal(&"the file of counted tokens is full"));
         }
-        files::write(&self.path, &text).map_err(|e| super::super::refusal::internal(&e))?;
+        self.document.write(&text).map_err(|e| super::super::refusal::store(&e))?;
         *counts = changed;
         Ok(())
     }
@@ -144,12 +141,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("usage.json");
         let (a, b) = (PeerId([1; 32]), PeerId([2; 32]));
-        let usage = Usage::open(&path, &settings()).unwrap();
+        let usage = Usage::open(Document::file(&path), &settings()).unwrap();
         usage.count(a, 6, HOUR_MS).unwrap();
         usage.count(b, 8, HOUR_MS).unwrap();
         let refused = usage.count(a, 5, HOUR_MS + 1).unwrap_err();
         assert_eq!((refused.code.as_ref(), refused.retry), ("too-many-tokens", None));
-        let again = Usage::open(&path, &settings()).unwrap();
+        let again = Usage::open(Document::file(&path), &settings()).unwrap();
         again.count(a, 4, HOUR_MS + 2).unwrap();
         assert!(again.count(a, 1, HOUR_MS + 3).is_err(), "a restart forgets nothing");
         again.count(a, 10, 2 * HOUR_MS).unwrap();
@@ -159,7 +156,7 @@ mod tests {
     fn what_is_refused_is_not_counted_and_lives_end() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("usage.json");
-        let usage = Usage::open(&path, &settings()).unwrap();
+        let usage = Usage::open(Document::file(&path), &settings()).unwrap();
         let (a, b, c) = (PeerId([1; 32]), PeerId([2; 32]), PeerId([3; 32]));
         // The study's hour: the third asker is too much, and takes nothing from anybody.
         usage.count(a, 9, HOUR_MS).unwrap();

@@ -2,6 +2,8 @@
 //!
 //! For trials, for measuring, and for tests that kill processes.
 
+mod sharing;
+
 use std::fs::File;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -19,6 +21,8 @@ use crate::kit::{CoordinatorSettings, Kit, PartySettings};
 use crate::system;
 use blindscope_federation::Study;
 
+pub use sharing::Sharing;
+
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);
 
@@ -27,9 +31,15 @@ pub struct Processes {
     binary: PathBuf,
     folder: PathBuf,
     sites: Vec<String>,
-    coordinator: Option<Child>,
+    /// By their kits. The first one is there always.
+    coordinators: Vec<(String, Option<Child>)>,
+    /// What the coordinators find in their environment besides ours.
+    environment: Vec<(String, String)>,
     running: Vec<Option<Child>>,
 }
+
+/// The kit of the first coordinator.
+const COORDINATOR: &str = "coordinator";
 
 impl Processes {
     /// Provisions `project` below `folder`, which must be empty, with a free port of this machine, one administrator named
@@ -43,11 +53,9 @@ impl Processes {
         mut project: Project,
         learning: &[toml::Table],
     ) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")
-            .and_then(|l| l.local_addr())
-            .map_err(failed("take a port for", folder))?;
-        project.address = port.to_string();
-        project.listen = Some(port.to_string());
+        let port = free_port(folder)?;
+        project.address.clone_from(&port);
+        project.listen = Some(port);
         if !project.admins.iter().any(|name| name == "admin") {
             project.admins.push("admin".to_owned());
         }
@@ -60,16 +68,20 @@ impl Processes {
         }
         files::folder(&folder.join("logs"))?;
         let running = project.sites.iter().map(|_| None).collect();
+        Ok(Self::of(binary, folder, project.sites, running))
+    }
+
+    fn of(binary: &Path, folder: &Path, sites: Vec<String>, running: Vec<Option<Child>>) -> Self {
         let (binary, folder) = (binary.to_owned(), folder.to_owned());
-        Ok(Self { binary, folder, sites: project.sites, coordinator: None, running })
+        let coordinators = vec![(COORDINATOR.to_owned(), None)];
+        Self { binary, folder, sites, coordinators, environment: Vec::new(), running }
     }
 
     /// The study that was provisioned below `folder` before, with its sites in the project's order. Nothing runs yet.
     pub fn open(binary: &Path, folder: &Path, sites: &[&str]) -> Self {
-        let (binary, folder) = (binary.to_owned(), folder.to_owned());
         let running = sites.iter().map(|_| None).collect();
         let sites = sites.iter().map(|&name| name.to_owned()).collect();
-        Self { binary, folder, sites, coordinator: None, running }
+        Self::of(binary, folder, sites, running)
     }
 
     /// Lets the coordinator have so many jobs at work at a time, from its next start on.
@@ -77,7 +89,7 @@ impl Processes {
     /// # Errors
     /// [`Error::File`] or [`Error::Settings`] where its settings cannot be read or written.
     pub fn allow_jobs(&self, most: u32) -> Result<()> {
-        let kit = self.kit("coordinator");
+        let kit = self.kit(COORDINATOR);
         let settings: CoordinatorSettings = kit.settings(&[])?;
         set(&kit, &CoordinatorSettings { max_jobs: Some(most), ..settings })
     }
@@ -92,13 +104,22 @@ impl Processes {
         self.ready().await
     }
 
-    /// Starts the coordinator, unless it runs.
+    /// Starts every coordinator that does not run: it was not started yet or was killed, or, of several, has ended because another leads.
     ///
     /// # Errors
     /// [`Error::File`] where the command cannot be started, or its log cannot be written.
     pub fn start_coordinator(&mut self) -> Result<()> {
-        if self.coordinator.is_none() {
-            self.coordinator = Some(self.spawn(&["coordinator", "serve"], "coordinator")?);
+        let several = self.coordinators.len() > 1;
+        for which in 0..self.coordinators.len() {
+            let Some((name, child)) = self.coordinators.get_mut(which) else { continue };
+            if child.as_mut().is_some_and(|child| !several || matches!(child.try_wait(), Ok(None))) {
+                continue;
+            }
+            let name = name.clone();
+            let child = self.spawn(&["coordinator", "serve"], &name)?;
+            if let Some((_, place)) = self.coordinators.get_mut(which) {
+                *place = Some(child);
+            }
         }
         Ok(())
     }
@@ -119,9 +140,11 @@ impl Processes {
         Ok(())
     }
 
-    /// Kills the coordinator with SIGKILL and waits until it is gone.
-    pub fn kill_coordinator(&mut self) {
-        kill(&mut self.coordinator);
+    /// Kills a coordinator with SIGKILL, by its number (0 is the one that there is always), and waits until it is gone.
+    pub fn kill_coordinator(&mut self, which: usize) {
+        if let Some((_, child)) = self.coordinators.get_mut(which) {
+            kill(child);
+        }
     }
 
     /// Kills a site with SIGKILL and waits until it is gone.
@@ -182,9 +205,14 @@ impl Processes {
         self.sites.len()
     }
 
-    /// The coordinator's process id, if it runs.
-    pub fn coordinator_id(&self) -> Option<u32> {
-        self.coordinator.as_ref().map(Child::id)
+    /// How many coordinators there are.
+    pub fn coordinators(&self) -> usize {
+        self.coordinators.len()
+    }
+
+    /// A coordinator's process id, by its number, if it runs.
+    pub fn coordinator_id(&self, which: usize) -> Option<u32> {
+        self.coordinators.get(which)?.1.as_ref().map(Child::id)
     }
 
     /// A site's process id, if it runs.
@@ -196,8 +224,10 @@ impl Processes {
     pub fn ended(&mut self) -> Option<String> {
         let gone =
             |child: &mut Option<Child>| child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(Some(_))));
-        if gone(&mut self.coordinator) {
-            return Some("coordinator".to_owned());
+        let coordinators = self.coordinators.iter_mut();
+        if let Some((name, _)) = coordinators.map(|(name, child)| (name, gone(child))).find(|(_, gone)| *gone)
+        {
+            return Some(name.clone());
         }
         self.running.iter_mut().zip(&self.sites).find_map(|(child, name)| gone(child).then(|| name.clone()))
     }
@@ -207,9 +237,18 @@ impl Processes {
         let log = File::options().create(true).append(true).open(&path).map_err(failed("open", &path))?;
         let mut process = Command::new(&self.binary);
         process.args(command).arg("--kit").arg(self.folder.join(name)).arg("--until-input-ends");
+        if self.coordinators.iter().any(|(coordinator, _)| coordinator == name) {
+            process.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        }
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         process.spawn().map_err(failed("start", &self.binary))
     }
+}
+
+/// An address of this machine that nobody listens on.
+fn free_port(folder: &Path) -> Result<String> {
+    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound.map(|address| address.to_string()).map_err(failed("take a port for", folder))
 }
 
 /// Writes the settings of a kit.
@@ -222,7 +261,7 @@ fn set(kit: &Kit, settings: &impl Serialize) -> Result<()> {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        kill(&mut self.coordinator);
+        self.coordinators.iter_mut().for_each(|(_, child)| kill(child));
         self.running.iter_mut().for_each(kill);
     }
 }

@@ -1,0 +1,77 @@
+//! Where coordinators keep what they know: each by itself, or two of them in a place that they share.
+
+use std::path::Path;
+
+use blindscope_node::kit::provision::Project;
+use blindscope_node::processes::Processes;
+#[cfg(feature = "scale")]
+use blindscope_node::processes::Sharing;
+#[cfg(feature = "scale")]
+use blindscope_testkit::services::Services;
+
+/// One of the two.
+pub struct Place {
+    dir: tempfile::TempDir,
+    #[cfg(feature = "scale")]
+    pub services: Option<Services>,
+}
+
+/// Coordinators of a shared place, and seconds of their lease.
+#[cfg(feature = "scale")]
+pub const COORDINATORS: (usize, u32) = (2, 1);
+
+impl Place {
+    pub fn embedded() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            #[cfg(feature = "scale")]
+            services: None,
+        }
+    }
+
+    /// PostgreSQL and an object store; nothing, said aloud, where there is no PostgreSQL and none is demanded.
+    #[cfg(feature = "scale")]
+    pub async fn shared() -> Option<Self> {
+        let dir = tempfile::tempdir().unwrap();
+        let services = Some(Services::start(dir.path()).await?);
+        Some(Self { dir, services })
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// A study of plain sums there. Nothing runs yet.
+    pub fn processes(&self, project: Project) -> Processes {
+        #[cfg_attr(not(feature = "scale"), allow(unused_mut, reason = "shared places change it"))]
+        let mut study = super::processes(&self.folder().join("study"), project);
+        #[cfg(feature = "scale")]
+        if let Some(services) = &self.services {
+            let (store, blobs, environment) = (services.store(), services.blobs(), services.environment());
+            let sharing = Sharing { store, blobs, environment, lease_seconds: COORDINATORS.1 };
+            study.share(&sharing, COORDINATORS.0).unwrap();
+        }
+        study
+    }
+}
+
+/// The same tests over both: `on_both!(name, …)`, each an `async fn(&Place)`.
+#[macro_export]
+macro_rules! on_both {
+    ($($name:ident),* $(,)?) => {
+        mod embedded {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&super::common::places::Place::embedded()).await;
+            })*
+        }
+        #[cfg(feature = "scale")]
+        mod shared {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let Some(place) = super::common::places::Place::shared().await else { return };
+                super::$name(&place).await;
+            })*
+        }
+    };
+}

@@ -1,0 +1,110 @@
+//! Two coordinators that share PostgreSQL and an object store: whichever leads is killed, or stopped until the other leads and let go on.
+//! Nothing that was acknowledged is lost, nothing is counted twice, and the results are the same bytes.
+#![cfg(feature = "scale")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helper functions of tests")]
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use blindscope_node::admin::jobs::Admin;
+use blindscope_node::admin::{jobs, log};
+use blindscope_node::processes::Processes;
+use blindscope_node::rehearsal::{expected, project, sums};
+use blindscope_testkit::services::Services;
+use common::places::Place;
+
+/// The number of the coordinator that leads, its process and its term, once that is past `after`.
+async fn leader(study: &Processes, services: &Services, after: i64) -> (usize, u32, i64) {
+    let begun = Instant::now();
+    loop {
+        let (holder, term) = services.leader().await;
+        let leads = |which: &usize| {
+            study.coordinator_id(*which).is_some_and(|id| holder.ends_with(&format!("(process {id})")))
+        };
+        if let Some(which) = (0..study.coordinators()).find(leads).filter(|_| term > after) {
+            return (which, study.coordinator_id(which).unwrap(), term);
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "nobody leads: {holder}, term {term}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+async fn ends_well(admin: &Admin, job: &str) -> Vec<u8> {
+    let last = tokio::time::timeout(Duration::from_mins(3), admin.watch(job, |_| {})).await;
+    jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
+    admin.download(job, Vec::new()).await.unwrap().0
+}
+
+/// Whether the log holds every receipt of every site, and each answer once.
+async fn verified(study: &mut Processes, jobs: usize) {
+    let mut lines = Vec::new();
+    study.admin().unwrap().log(0, false, &mut lines).await.unwrap();
+    let mut receipts = Vec::new();
+    for site in 0..study.sites() {
+        study.kill_site(site);
+        receipts.extend(log::receipts(&study.kit(&format!("site-{site}"))).await.unwrap());
+    }
+    let verdict = log::check(&study.study().unwrap(), &mut lines.as_slice(), &receipts).unwrap();
+    println!("{verdict:?}");
+    assert_eq!(verdict.jobs, [jobs, 0, 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_coordinator_goes_on_where_a_killed_leader_was() {
+    let Some(place) = Place::shared().await else { return };
+    let services = place.services.as_ref().unwrap();
+    let mut study = place.processes(project(3, 2, 3));
+    study.start().await.unwrap();
+    let (mut term, mut specs) = (0, Vec::new());
+    for k in 0..4u64 {
+        // Blobs that ride, and in every other job some that are in the bucket.
+        let spec = sums(&format!("job-{k}"), if k % 2 == 0 { 2000 } else { 600_000 }, 2);
+        study.ready().await.unwrap();
+        study.admin().unwrap().submit(&spec).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50 + 130 * k)).await;
+        let (which, _, led) = leader(&study, services, term).await;
+        term = led;
+        let killed = Instant::now();
+        study.kill_coordinator(which);
+        let (_, _, next) = leader(&study, services, term).await;
+        println!("term {next} began {:?} after the leader of term {term} was killed", killed.elapsed());
+        study.start_coordinator().unwrap();
+        specs.push(spec);
+    }
+    study.ready().await.unwrap();
+    let admin = study.admin().unwrap();
+    for spec in &specs {
+        assert!(ends_well(&admin, &spec.name).await == expected(spec, 0..3), "{}: another sum", spec.name);
+    }
+    verified(&mut study, specs.len()).await;
+}
+
+/// The leader that does not know that it leads no more: it is stopped for longer than its lease holds, and goes on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_leader_that_was_stopped_too_long_changes_nothing_and_ends() {
+    let Some(place) = Place::shared().await else { return };
+    let services = place.services.as_ref().unwrap();
+    let mut study = place.processes(project(3, 2, 3));
+    study.start().await.unwrap();
+    let spec = sums("stopped", 100_000, 6);
+    study.admin().unwrap().submit(&spec).await.unwrap();
+    let (which, id, term) = leader(&study, services, 0).await;
+    let process = Pid::from_raw(id as i32).unwrap();
+    kill_process(process, Signal::STOP).unwrap();
+    leader(&study, services, term).await;
+    kill_process(process, Signal::CONT).unwrap();
+    let begun = Instant::now();
+    while study.ended().is_none() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "coordinator {which} goes on as if it led");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    println!("the old leader ended {:?} after it was let go on", begun.elapsed());
+    study.start_coordinator().unwrap();
+    let admin = study.admin().unwrap();
+    study.ready().await.unwrap();
+    assert!(ends_well(&admin, "stopped").await == expected(&spec, 0..3));
+    verified(&mut study, 1).await;
+}
