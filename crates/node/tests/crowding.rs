@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
+
 use blindscope_federation::JobKind;
 use blindscope_learn::jobs::CoordinatorLearner;
 use blindscope_node::admin::jobs::Admin;
@@ -19,7 +21,6 @@ use blindscope_transport::{Error, Refusal, Stop};
 use dealer::Dealer;
 use heads::{found, learned, run, tokens};
 use network::{ENOUGH, Serving, serve};
-use tokio::task::JoinHandle;
 
 /// Questions of one asker that may be unanswered at a time.
 const MOST: usize = 2;

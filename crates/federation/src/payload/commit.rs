@@ -126,6 +126,9 @@ pub(crate) fn open_seed(
 
 /// A site's share of an inference key, from the parts in its bundle.
 ///
+/// # Timing
+/// Of the number of parts, and of whether they open.
+///
 /// # Errors
 /// [`Error::Seal`] for parts that are not sealed to this site; [`Error::Threshold`] for parts that are not of this key;
 /// [`Error::Io`] where the blob cannot be read.

@@ -1,5 +1,5 @@
 //! The attack that read the key, step by step as it was found: four questions tell how logits follow the real and the imaginary part of one
-//! slot, two of `(0, d)` and `(0, −d)`, with `d` in that slot alone, tell the key's slot. A slot of each token is read at once.
+//! slot, four of `(0, ±d)` and `(0, ±i·d)`, with `d` in that slot alone, tell the key's slot. A slot of each token is read at once.
 //!
 //! Questions are dealt now, so `(0, d)` cannot be asked; the asker deals `d` where it was. Slots are complex numbers that each
 //! coefficient of the key goes into; all of them are the key.
@@ -26,8 +26,8 @@ const OFF: f64 = 0.05;
 pub(super) struct Told {
     /// How logits follow the real and the imaginary part.
     slopes: [Logits; 2],
-    /// Half the difference of the answers to `d` and `−d`, as it can be dealt.
-    dealt: Logits,
+    /// Half the differences of the answers to `±d` and to `±i·d`, as they can be dealt.
+    dealt: [Logits; 2],
     /// One of the questions.
     pub(super) question: JobId,
 }
@@ -39,16 +39,17 @@ fn message(door: &Door, value: Complex64) -> Result<Plaintext> {
     Encoder::new(params).encode_slots(&slots, params.top_level(), door.plan.fresh()).map_err(refused)
 }
 
-fn real(re: f64) -> Complex64 {
-    Complex64 { re, im: 0.0 }
+/// A value, and the same turned by a right angle.
+fn turned(size: f64) -> [Complex64; 2] {
+    [Complex64 { re: size, im: 0.0 }, Complex64 { re: 0.0, im: size }]
 }
 
-/// Asks all six questions, dealt.
+/// Asks all eight questions, dealt.
 pub(super) async fn ask(door: &Door) -> Result<Told> {
-    let (_, right) = odd(door, real(PROBE)).await?;
-    let (_, up) = odd(door, Complex64 { re: 0.0, im: PROBE }).await?;
-    let (question, dealt) = odd(door, real(READ)).await?;
-    Ok(Told { slopes: [right, up], dealt, question })
+    let ([right, up], [d, turned_d]) = (turned(PROBE), turned(READ));
+    let slopes = [odd(door, right).await?.1, odd(door, up).await?.1];
+    let ((question, first), (_, second)) = (odd(door, d).await?, odd(door, turned_d).await?);
+    Ok(Told { slopes, dealt: [first, second], question })
 }
 
 /// Half the difference of the answers to a value and its opposite: logits are of degree two, so this part follows the value.
@@ -64,17 +65,17 @@ fn halved(plus: &Logits, minus: &Logits) -> Logits {
 }
 
 impl Told {
-    /// What stood in each token's slot, over `READ`: the least squares of all logits.
-    fn read(&self, answers: &Logits) -> Vec<Complex64> {
+    /// What stood in each token's slot beside `d`: the least squares of all logits. A slot `s` moves logits by `x·Re s + y·Im s` times `d`,
+    /// and by `y·Re s − x·Im s` where `d` is turned.
+    fn read(&self, [straight, turned]: &[Logits; 2]) -> Vec<Complex64> {
         let [right, up] = &self.slopes;
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>() / (PROBE * PROBE);
-        let one = |((x, y), l): ((&Vec<f64>, &Vec<f64>), &Vec<f64>)| {
-            let (xx, xy, yy) = (dot(x, x), dot(x, y), dot(y, y));
-            let (xl, yl) = (dot(x, l) * PROBE, dot(y, l) * PROBE);
-            let over = READ * (xx * yy - xy * xy);
-            Complex64 { re: (xl * yy - yl * xy) / over, im: (yl * xx - xl * xy) / over }
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let one = |token: usize| {
+            let (x, y, l, m) = (&right[token], &up[token], &straight[token], &turned[token]);
+            let size = (dot(x, x) + dot(y, y)) * READ / PROBE;
+            Complex64 { re: (dot(x, l) + dot(y, m)) / size, im: (dot(y, l) - dot(x, m)) / size }
         };
-        right.iter().zip(up).zip(answers).map(one).collect()
+        (0..right.len()).map(one).collect()
     }
 }
 
@@ -90,16 +91,19 @@ pub(super) fn figures(
         let pairs = slots.iter().zip(found).filter(|(s, _)| s.norm() >= LEAST);
         pairs.filter(|(s, f)| (**f - **s).norm() <= OFF * s.norm()).count()
     };
-    let asked = |value: f64| -> std::result::Result<Logits, Error> {
-        let d = message(door, real(value)).map_err(|e| super::failed(super::WHAT, e))?;
+    let asked = |value: Complex64| -> std::result::Result<Logits, Error> {
+        let d = message(door, value).map_err(|e| super::failed(super::WHAT, e))?;
         let params = door.plan.params();
         let chosen =
             Ciphertext::from_components(params, vec![params.q().zero(), d.poly().clone()], Scale::ONE);
         let answers = insider.answers(chosen, &door.public)?;
         door.opened(&answers).map_err(|e| super::failed(super::WHAT, e))
     };
-    let before = told.read(&halved(&asked(READ)?, &asked(-READ)?));
+    let [d, turned_d] = turned(READ);
+    let both = |d: Complex64| Ok::<_, Error>(halved(&asked(d)?, &asked(d * -1.0)?));
+    let before = told.read(&[both(d)?, both(turned_d)?]);
     // What was dealt comes back, and nothing but that.
-    let now: Vec<Complex64> = told.read(&told.dealt).iter().map(|found| *found - real(1.0)).collect();
+    let one = Complex64 { re: 1.0, im: 0.0 };
+    let now: Vec<Complex64> = told.read(&told.dealt).iter().map(|found| *found - one).collect();
     Ok([got_before(NAME, read(&before), large), got(NAME, read(&now))])
 }
