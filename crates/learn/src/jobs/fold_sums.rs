@@ -18,6 +18,9 @@ pub(super) struct FoldSums {
     whole: Vec<f64>,
 }
 
+/// Rows that are dealt to their folds and multiplied together.
+pub(super) const AT_ONCE: usize = 2048;
+
 impl FoldSums {
     pub(super) fn new(fixed: FixedPoint, width: usize, classes: usize) -> Result<Self> {
         let gram = IntegerGram::new(width, fixed.half())?;

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 use super::choice::{Part, Penalty};
 use super::clips::Clips;
 use super::data::Summed;
-use super::fold_sums::FoldSums;
+use super::fold_sums::{AT_ONCE, FoldSums};
 use super::folds::fold_of;
 use super::integers::each_class;
 use super::settings::StatisticsSettings;
@@ -16,9 +16,6 @@ use blindscope_classify::{Affine, HeadLiteral, Map, Normalisation};
 
 /// Deviations to which an asker clips: beyond it a feature is an outlier, and the encrypted circuit needs a bound.
 pub(super) const CLIP: f64 = 16.0;
-
-/// Rows that are dealt to their folds and multiplied together.
-const AT_ONCE: usize = 2048;
 
 /// What a feature that the head does not read is multiplied by before it is encrypted with a weight of zero.
 const UNREAD: f64 = 1e-6;

@@ -5,7 +5,7 @@ use super::state::{Run, State};
 use super::{FedAvg, First, NAME, parameters_of, reach, shortened};
 use crate::jobs::clips::Clips;
 use crate::jobs::confusion::{confusion_of, encode_counts};
-use crate::jobs::fold_sums::FoldSums;
+use crate::jobs::fold_sums::{AT_ONCE, FoldSums};
 use crate::jobs::{EpochFigures, Error, Examples, Result, SiteData, Watch};
 use blindscope_aggregate::FixedPoint;
 use blindscope_aggregate::statistics::StatisticsPlan;
@@ -37,10 +37,12 @@ impl FedAvg {
         let fixed = FixedPoint::new(s.bound, s.bits.min(super::GRAM_BITS))?;
         data.train.check_step(NAME, s.width, fixed.step())?;
         let mut sums = FoldSums::new(fixed, s.width, s.classes)?;
-        let mut labels = learned.labels.iter();
+        let mut labels = learned.labels.as_slice();
         for block in learned.rows.blocks() {
-            for (row, label) in block?.chunks_exact(s.width).zip(&mut labels) {
-                sums.add(row, *label)?;
+            for some in block?.chunks(AT_ONCE * s.width) {
+                let (of_these, rest) = labels.split_at(some.len() / s.width);
+                sums.add(some, of_these, &(0..of_these.len()).collect::<Vec<usize>>())?;
+                labels = rest;
             }
         }
         Ok(sums.finish(plan.empty())?.into_values().collect())
