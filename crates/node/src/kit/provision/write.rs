@@ -30,6 +30,9 @@ impl Write<'_> {
         let settings = CoordinatorSettings {
             listen: project.listen(),
             metrics: None,
+            store: None,
+            blobs: None,
+            lease_seconds: None,
             max_jobs: None,
             inference: project.inference.clone(),
             learning: toml::Table::new(),
