@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::entries::{Log, Owner, Rows};
 use crate::sqlite::Sqlite;
-use crate::{BlobStore, Error, Result};
+use crate::{BlobStore, Result};
 use blindscope_federation::{Mark, Record, SiteId, Study};
 
 /// The role of a coordinator's log.
@@ -23,8 +23,8 @@ impl Records {
     /// The records in the database at `path`, made if it is not there.
     ///
     /// # Errors
-    /// [`Error::InUse`] where another process has it open; [`Error::Owner`] where it belongs to another study or
-    /// role; [`Error::Database`] where the database refuses.
+    /// [`crate::Error::InUse`] where another process has it open; [`crate::Error::Owner`] where it belongs to another study or
+    /// role; [`crate::Error::Database`] where the database refuses.
     pub async fn open(path: &Path, study: &Study) -> Result<Self> {
         Ok(Self(embedded(path, COORDINATOR, study).await?))
     }
@@ -37,8 +37,8 @@ impl Records {
     /// Appends records in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Gap`] or [`Error::Conflict`] where they do not follow; [`Error::Deposed`] where another coordinator
-    /// leads; [`Error::Full`] where the disk is full; [`Error::Database`] where it fails.
+    /// [`crate::Error::Gap`] or [`crate::Error::Conflict`] where they do not follow; [`crate::Error::Deposed`] where another coordinator
+    /// leads; [`crate::Error::Full`] where the disk is full; [`crate::Error::Database`] where it fails.
     /// Nothing is appended then.
     pub async fn append(&self, records: &[Record]) -> Result<()> {
         let Some(first) = records.first() else { return Ok(()) };
@@ -49,12 +49,12 @@ impl Records {
     /// Lets the log grow to this many pages of 4 KiB (what it has already stays): a full disk that can be tried out.
     ///
     /// # Errors
-    /// [`Error::Database`] where the database refuses; [`Error::Setting`] where it is not SQLite.
+    /// [`crate::Error::Database`] where the database refuses; [`crate::Error::Setting`] where it is not SQLite.
     pub async fn limit_pages(&self, pages: u32) -> Result<()> {
         match &self.0.rows {
             Rows::Sqlite(rows) => rows.limit_pages(pages).await,
             #[cfg(feature = "scale")]
-            Rows::Postgres(_) => Err(Error::Setting {
+            Rows::Postgres(_) => Err(crate::Error::Setting {
                 what: "pages",
                 found: pages.to_string(),
                 repair: "limit the disk of the database's server instead",
@@ -66,8 +66,8 @@ impl Records {
     /// no flush of their own. Blobs that a power cut took are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
-    /// refuses; [`Error::Database`] where the database refuses.
+    /// [`crate::Error::Full`] where the disk, or what the store may take of it, is full; [`crate::Error::Io`] where the system
+    /// refuses; [`crate::Error::Database`] where the database refuses.
     pub async fn carry(&self, blobs: &BlobStore) -> Result<()> {
         self.0.carry(blobs).await
     }
@@ -80,7 +80,7 @@ impl Records {
     /// The log's lines from number `from` on.
     ///
     /// # Errors
-    /// [`Error::Gap`] where the log has a gap; [`Error::Database`] where the database refuses.
+    /// [`crate::Error::Gap`] where the log has a gap; [`crate::Error::Database`] where the database refuses.
     pub async fn lines(&self, from: u64) -> Result<Vec<String>> {
         self.0.read(from).await
     }
@@ -88,7 +88,7 @@ impl Records {
     /// All records.
     ///
     /// # Errors
-    /// As [`Self::lines`]; [`Error::Entry`] for a line that is no entry.
+    /// As [`Self::lines`]; [`crate::Error::Entry`] for a line that is no entry.
     pub async fn all(&self) -> Result<Vec<Record>> {
         let lines = self.lines(0).await?;
         lines.iter().map(|line| Ok(Record::from_line(line.as_bytes())?)).collect()
@@ -111,7 +111,7 @@ impl Marks {
     /// Appends marks in one piece; they are on the disk when this returns.
     ///
     /// # Errors
-    /// [`Error::Full`] where the disk is full; [`Error::Database`] where it fails. Nothing is appended then.
+    /// [`crate::Error::Full`] where the disk is full; [`crate::Error::Database`] where it fails. Nothing is appended then.
     pub async fn append(&self, marks: &[Mark]) -> Result<()> {
         if marks.is_empty() {
             return Ok(());
@@ -124,8 +124,8 @@ impl Marks {
     /// no flush of their own. Blobs that a power cut took are put back first.
     ///
     /// # Errors
-    /// [`Error::Full`] where the disk, or what the store may take of it, is full; [`Error::Io`] where the system
-    /// refuses; [`Error::Database`] where the database refuses.
+    /// [`crate::Error::Full`] where the disk, or what the store may take of it, is full; [`crate::Error::Io`] where the system
+    /// refuses; [`crate::Error::Database`] where the database refuses.
     pub async fn carry(&self, blobs: &BlobStore) -> Result<()> {
         self.0.carry(blobs).await
     }
@@ -138,7 +138,7 @@ impl Marks {
     /// All marks.
     ///
     /// # Errors
-    /// [`Error::Gap`] where the log has a gap; [`Error::Entry`] for an entry that is none; [`Error::Database`]
+    /// [`crate::Error::Gap`] where the log has a gap; [`crate::Error::Entry`] for an entry that is none; [`crate::Error::Database`]
     /// where the database refuses.
     pub async fn all(&self) -> Result<Vec<Mark>> {
         let lines = self.0.read(0).await?;

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use super::memory::{peak_mib, reset_peak};
 use super::part::{OnPart, Parts};
 use super::scratch::Scratch;
-use super::{Error, Figure, Peers, Report};
+use super::{Error, Peers, Report};
 use blindscope_vision::slides::{Opener, Slide, SlideEntry, SlideFacts, SlideSettings, TilePlan, prepare};
 use blindscope_vision::vit;
 

@@ -14,7 +14,7 @@ use blindscope_federation::{
 use blindscope_learn::jobs::EncryptedHeads;
 use blindscope_node::admin::log;
 use blindscope_node::kit::Kit;
-use blindscope_store::{Folder, Records};
+use blindscope_store::{BlobStore, Records};
 use blindscope_threshold::{
     Committee, Decryption, DecryptionSession, KeyShare, MemoryLedger, Opening, PartyId, Transcript,
 };
@@ -29,7 +29,7 @@ pub(super) struct Insider {
     /// A question that was asked, and what it was answered from.
     question: JobSpec,
     evaluation: Evaluation,
-    blobs: Folder,
+    blobs: BlobStore,
     heads: EncryptedHeads,
 }
 
@@ -50,7 +50,7 @@ impl Insider {
         let evaluation = Evaluation { head, start, opening, keys };
         let question = spec(question)?;
         let store = |e: blindscope_store::Error| failed(WHAT, e);
-        let blobs = Folder::open(&kit.state().join("blobs"), u64::MAX).map_err(store)?;
+        let blobs = BlobStore::open(&kit.state().join("blobs"), u64::MAX).map_err(store)?;
         // Small blobs lie with the records.
         let log = Records::open(&kit.state().join("records.db"), &study).await.map_err(store)?;
         log.carry(&blobs).await.map_err(store)?;
@@ -120,7 +120,7 @@ async fn share(folder: &Path, study: &Study, key: &InferenceKey, site: SiteId) -
         _ => None,
     });
     let bundle = bundle.ok_or_else(|| failed(WHAT, format!("{site} holds no share of the key")))?;
-    let blobs = Folder::open(&kit.state().join("blobs"), u64::MAX).map_err(|e| failed(WHAT, e))?;
+    let blobs = BlobStore::open(&kit.state().join("blobs"), u64::MAX).map_err(|e| failed(WHAT, e))?;
     let sealing = kit.sealing().map_err(read)?;
     Ok(payload::open_inference_bundle(
         study,
