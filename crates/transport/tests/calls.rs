@@ -95,8 +95,8 @@ async fn a_client_outlives_the_coordinators_restart() {
     assert!(down.retry().is_some() && down.to_string().contains("refused"), "{down}");
 
     let again =
-        blindscope_transport::Server::bind(address, authority.server(), Limits::default()).await.unwrap();
-    tokio::spawn(again.serve(memory, blindscope_transport::Stop::new()));
+        Server::bind(address, authority.server(), Limits::default()).await.unwrap();
+    tokio::spawn(again.serve(memory, Stop::new()));
     assert!(client.healthy().await.unwrap());
 }
 

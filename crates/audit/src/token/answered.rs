@@ -84,6 +84,10 @@ impl TokenFromAnswers {
         if seen.iter().any(|z| !z.is_finite()) {
             return Err(Error::NotFinite { operation: OPERATION, what: "a logit" });
         }
+        if rows.is_empty() {
+            // Nothing was answered: the likeliest token is the mean.
+            return Ok(self.mean.iter().map(|m| *m as f32).collect());
+        }
         let w = Mat::from_fn(rows.len(), d, |i, j| rows[i].0[j]);
         let reached = &w * &self.covariance;
         let mut spread = &reached * w.transpose();
