@@ -94,8 +94,7 @@ async fn a_client_outlives_the_coordinators_restart() {
     assert!(matches!(down, Error::Unreachable { .. }), "{down}");
     assert!(down.retry().is_some() && down.to_string().contains("refused"), "{down}");
 
-    let again =
-        Server::bind(address, authority.server(), Limits::default()).await.unwrap();
+    let again = Server::bind(address, authority.server(), Limits::default()).await.unwrap();
     tokio::spawn(again.serve(memory, Stop::new()));
     assert!(client.healthy().await.unwrap());
 }
