@@ -53,7 +53,9 @@ impl Masks {
         // Uniform evaluations are those of uniform coefficients.
         let mut cover = basis.to_coeff(sample::uniform_secret(basis, &seed, 0));
         for limb in cover.limbs_mut() {
-            shown.iter().for_each(|&place| limb[place] = 0);
+            for &place in shown {
+                limb[place] = 0;
+            }
         }
         Ok(Zeroizing::new(basis.to_ntt(cover)))
     }

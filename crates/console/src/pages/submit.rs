@@ -91,7 +91,7 @@ fn why_not(refused: &str) -> Markup {
             None => p { strong { "Not submitted. " } (refused) },
             Some((what, place)) => {
                 p { strong { "Not submitted. " } (what) }
-                pre { code { (place) } }
+                pre tabindex="0" { code { (place) } }
             }
         }
     }

@@ -29,16 +29,11 @@ pub struct Counts {
     /// Sites that counted.
     pub sites: usize,
     /// What one answer is of.
-    #[serde(default, skip_serializing_if = "is_rows")]
+    #[serde(default, skip_serializing_if = "CountedBy::is_rows")]
     pub by: CountedBy,
     /// How the model did, with groups (patients) as the units that were drawn; none where rows are counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub figures: Option<HeadFigures>,
-}
-
-/// Whether rows are counted, which results of earlier releases do not say.
-fn is_rows(by: &CountedBy) -> bool {
-    *by == CountedBy::Row
 }
 
 /// The kind.
@@ -66,12 +61,12 @@ impl Learning for Metrics {
     }
 
     fn values(&self) -> u64 {
-        let spread = if is_rows(&self.0.by) { 0 } else { judged::SPREAD };
+        let spread = if self.0.by.is_rows() { 0 } else { judged::SPREAD };
         (self.0.classes * self.0.classes + spread) as u64
     }
 
     fn max(&self) -> u64 {
-        if is_rows(&self.0.by) { self.0.examples } else { self.0.examples * judged::MOST_OF_A_GROUP }
+        if self.0.by.is_rows() { self.0.examples } else { self.0.examples * judged::MOST_OF_A_GROUP }
     }
 
     fn contribute(&self, data: &SiteData, _: u64, _: &[u8], _: Watch<'_>) -> Result<Integers> {
@@ -102,7 +97,7 @@ impl Learning for Metrics {
         let (counts, by) = (split_counts(sums, self.0.classes)?, self.0.by);
         let spread = sums.get(self.0.classes * self.0.classes..).and_then(<[u64]>::first_chunk);
         let figures =
-            spread.filter(|_| !is_rows(&by)).map(|spread| judged::figures("model", &counts, *spread));
+            spread.filter(|_| !by.is_rows()).map(|spread| judged::figures("model", &counts, *spread));
         let (model, classes) = (self.0.model.clone(), self.0.names.clone());
         let result = Counts { model, classes, counts, sites: committed, by, figures };
         let json = serde_json::to_vec_pretty(&result);
@@ -114,7 +109,7 @@ impl Metrics {
     /// Answers by true and predicted class, and what their interval follows from where slides or patients are counted.
     fn counted(&self, rows: &Examples, logits: &[f32], numbers: &[usize]) -> Result<(Confusion, Vec<u64>)> {
         let classes = self.0.classes;
-        if is_rows(&self.0.by) {
+        if self.0.by.is_rows() {
             let predicted: Vec<usize> =
                 logits.chunks_exact(numbers.len().max(1)).map(|logits| numbers[argmax(logits)]).collect();
             return Ok((Confusion::new(&rows.labels, &predicted, classes), Vec::new()));

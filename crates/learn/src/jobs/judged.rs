@@ -22,6 +22,14 @@ pub enum CountedBy {
     Patient,
 }
 
+impl CountedBy {
+    /// Whether rows are counted, which files and results of earlier releases do not say.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands references")]
+    pub(super) fn is_rows(&self) -> bool {
+        *self == Self::Row
+    }
+}
+
 /// Integers behind the counts, for the interval: groups, then over groups the sums of squared answers, of answers times errors, of
 /// squared errors.
 pub(super) const SPREAD: usize = 4;
@@ -54,11 +62,11 @@ impl Judged {
     pub(super) fn of(by: CountedBy, rows: &Examples, logits: &[f32], numbers: &[usize]) -> Result<Self> {
         let units = match by {
             CountedBy::Row => parts(rows, logits, numbers.len()),
-            CountedBy::Slide => slides(rows, parts(rows, logits, numbers.len()))?,
+            CountedBy::Slide => slides(rows, &parts(rows, logits, numbers.len()))?,
             CountedBy::Patient => {
                 let parts = parts(rows, logits, numbers.len());
-                let parts = if rows.slides.is_empty() { parts } else { slides(rows, parts)? };
-                patients(parts)?
+                let parts = if rows.slides.is_empty() { parts } else { slides(rows, &parts)? };
+                patients(&parts)?
             }
         };
         let own = |(at, unit): (usize, &Unit)| unit.group.unwrap_or_else(|| name_of_row(&[at as f32]));
@@ -112,7 +120,7 @@ fn parts(rows: &Examples, logits: &[f32], classes: usize) -> Vec<Unit> {
     rows.labels.iter().zip(logits.chunks_exact(classes.max(1))).enumerate().map(unit).collect()
 }
 
-fn slides(rows: &Examples, parts: Vec<Unit>) -> Result<Vec<Unit>> {
+fn slides(rows: &Examples, parts: &[Unit]) -> Result<Vec<Unit>> {
     const OPERATION: &str = "metrics by slide";
     // Labels and slides are compared there.
     let bags = rows.bags(OPERATION)?;
@@ -120,10 +128,10 @@ fn slides(rows: &Examples, parts: Vec<Unit>) -> Result<Vec<Unit>> {
     bags.iter().map(bag).collect()
 }
 
-fn patients(parts: Vec<Unit>) -> Result<Vec<Unit>> {
+fn patients(parts: &[Unit]) -> Result<Vec<Unit>> {
     const OPERATION: &str = "metrics by patient";
     let mut of: BTreeMap<GroupName, Vec<&Unit>> = BTreeMap::new();
-    for part in &parts {
+    for part in parts {
         let Some(group) = part.group else {
             let (what, found) = ("the patients of the rows", "not known".to_owned());
             let expected =

@@ -37,7 +37,9 @@ impl Survey {
         for block in values.blocks() {
             let parts: Vec<Self> =
                 block?.par_chunks(ROWS * width).map(|rows| Self::some(rows, width, bound)).collect();
-            parts.into_iter().for_each(|part| all.append(part, width));
+            for part in parts {
+                all.append(part, width);
+            }
         }
         Ok(all)
     }

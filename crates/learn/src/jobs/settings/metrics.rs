@@ -23,18 +23,13 @@ documented! {
         /// What one answer is of: "row", "slide" (the mean probability over a slide's tiles) or "patient" (over a patient's slides). Of slides
         /// and patients an interval is given, with patients as the units that were drawn.
         /// Default: row.
-        #[serde(skip_serializing_if = "rows")]
+        #[serde(skip_serializing_if = "CountedBy::is_rows")]
         pub by: CountedBy,
         /// Names of the classes, in order: they go into the model file. Left out where they would take more than 8 KiB.
         /// Default: the study's.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         pub names: Vec<String>,
     }
-}
-
-/// What files that say nothing of it count, whose settings stay what they were.
-fn rows(by: &CountedBy) -> bool {
-    *by == CountedBy::Row
 }
 
 impl Default for MetricsSettings {
