@@ -6,6 +6,7 @@
 //! `BLINDSCOPE_KILLS` says how often (8 unless given), `BLINDSCOPE_SEED` which times.
 #![allow(
     clippy::disallowed_methods,
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "helper functions of tests"

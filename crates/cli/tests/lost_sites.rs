@@ -1,6 +1,11 @@
 //! Eight sites, five of which open; three are killed in each phase. The round ends soon after the deadline, and the sum is
 //! that of the sites whose contributions were committed.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helper functions of tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "helper functions of tests"
+)]
 
 mod common;
 
