@@ -74,7 +74,7 @@ def wait_for(office):
             time.sleep(0.2)
 
 
-HEAD = {"name": "head", "kind": "fedavg", "settings": {"rounds": 2, "hidden": 8}}
+HEAD = {"name": "head", "kind": "fedavg", "settings": {"rounds": 2, "hidden": 8, "folds": 0}}
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_what_goes_wrong_is_of_one_family(study, head, tmp_path):
 
 def test_a_job_that_is_aborted_has_failed_with_a_sentence(study, head):
     office = Study(study / "office")
-    job = office.submit({**HEAD, "name": "long", "settings": {"rounds": 50, "hidden": 8}})
+    job = office.submit({**HEAD, "name": "long", "settings": {"rounds": 50, "hidden": 8, "folds": 0}})
     assert office.abort(job).state == "failed"
     with pytest.raises(JobFailed, match="long"):
         office.watch(job)
@@ -142,7 +142,7 @@ def test_what_the_callback_raises_ends_the_watching_and_other_threads_run(study,
     def stop(job):
         raise RuntimeError("seen enough")
 
-    job = office.submit({**HEAD, "name": "watched", "settings": {"rounds": 3, "hidden": 8}})
+    job = office.submit({**HEAD, "name": "watched", "settings": {"rounds": 3, "hidden": 8, "folds": 0}})
     done = threading.Event()
     beside = threading.Thread(target=lambda: [ticks.append(time.monotonic()) or time.sleep(0.01) for _ in iter(done.is_set, True)])
     beside.start()
