@@ -1,5 +1,5 @@
 //! Features larger than memory: import, split and `statistics` of 300,000 × 1,024 numbers, beside copying the file. What an import or a
-//! split ends with is on the disk, so their copy is too; `statistics` writes nothing, and its copy ends in the system's memory.
+//! split ends with is on the disk, where a copy is in the system's memory yet, so a copy that is waited for stands beside them as well.
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
@@ -30,12 +30,12 @@ pub(super) fn figures(scratch: &Path, report: &mut Report) -> Result<(), Error> 
     let ours = folder.join("f.safetensors");
     let options =
         ImportOptions { labels: Some(csv), scratch: Some(folder.clone()), ..ImportOptions::default() };
-    measured(report, "import", durably, || {
+    measured(report, "import", copying, || {
         let features = import(&npy, &options).map_err(blindscope_learn::features::Error::from)?.features;
         Ok(features.save(&ours).map_err(blindscope_learn::features::Error::from)?)
     })?;
     std::fs::remove_file(&npy)?;
-    measured(report, "split", durably, || {
+    measured(report, "split", copying, || {
         let features = Features::load(&ours)?;
         let request = SplitRequest { ways: SplitWays::Sites(2), seed: 1 };
         let parts = split(&features, &request)?;
