@@ -6,6 +6,30 @@ use faer::{Accum, Mat, MatRef, Par, Side};
 
 use crate::error::{Error, Result};
 
+/// Mean and covariance of `tokens: [n, width]`, shrunk a little towards a multiple of the identity.
+///
+/// # Errors
+/// [`Error::Shape`] for fewer than two tokens.
+pub(crate) fn moments(operation: &'static str, tokens: &[f32], width: usize) -> Result<(Vec<f64>, Mat<f64>)> {
+    let n = tokens.len() / width.max(1);
+    if n < 2 || tokens.len() != n * width {
+        return Err(Error::shape(operation, format!("at least two rows of {width}"), tokens.len()));
+    }
+    let mut x = widen(tokens, n, width);
+    let mean: Vec<f64> = (0..width).map(|j| (0..n).map(|i| x[(i, j)]).sum::<f64>() / n as f64).collect();
+    for i in 0..n {
+        for j in 0..width {
+            x[(i, j)] -= mean[j];
+        }
+    }
+    let mut covariance = x.transpose() * &x / faer::Scale(n as f64);
+    let spread = (0..width).map(|i| covariance[(i, i)]).sum::<f64>() / width as f64;
+    for i in 0..width {
+        covariance[(i, i)] += 0.05 * spread + 1e-12;
+    }
+    Ok((mean, covariance))
+}
+
 /// A row-major `f32` matrix in `f64`.
 pub(crate) fn widen(values: &[f32], rows: usize, columns: usize) -> Mat<f64> {
     Mat::from_fn(rows, columns, |i, j| f64::from(values[i * columns + j]))

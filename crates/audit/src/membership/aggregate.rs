@@ -3,8 +3,8 @@
 
 use faer::Mat;
 
-use crate::error::{Error, Result};
-use crate::linear::{Spectrum, widen};
+use crate::error::Result;
+use crate::linear::{Spectrum, moments};
 
 /// What an attacker knows of tokens at large, from tiles of its own.
 #[derive(Debug)]
@@ -18,25 +18,10 @@ impl Population {
     /// Mean and covariance of `tokens: [n, d]`, shrunk a little towards a multiple of the identity.
     ///
     /// # Errors
-    /// [`Error::Shape`] for fewer than two tokens; [`Error::NotFinite`] for a token that is not finite.
+    /// [`crate::Error::Shape`] for fewer than two tokens; [`crate::Error::NotFinite`] for a token that is not finite.
     pub fn new(tokens: &[f32], width: usize) -> Result<Self> {
         const OPERATION: &str = "knowing a population";
-        let n = tokens.len() / width.max(1);
-        if n < 2 || tokens.len() != n * width {
-            return Err(Error::shape(OPERATION, format!("at least two rows of {width}"), tokens.len()));
-        }
-        let mut x = widen(tokens, n, width);
-        let mean: Vec<f64> = (0..width).map(|j| (0..n).map(|i| x[(i, j)]).sum::<f64>() / n as f64).collect();
-        for i in 0..n {
-            for j in 0..width {
-                x[(i, j)] -= mean[j];
-            }
-        }
-        let mut covariance = x.transpose() * &x / faer::Scale(n as f64);
-        let spread = (0..width).map(|i| covariance[(i, i)]).sum::<f64>() / width as f64;
-        for i in 0..width {
-            covariance[(i, i)] += 0.05 * spread + 1e-12;
-        }
+        let (mean, covariance) = moments(OPERATION, tokens, width)?;
         let inverse = Spectrum::new(OPERATION, &covariance, 1e-14)?.solve(&Mat::identity(width, width));
         Ok(Self { mean, inverse })
     }

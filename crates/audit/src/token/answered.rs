@@ -4,7 +4,7 @@
 use faer::Mat;
 
 use crate::error::{Error, Result};
-use crate::linear::{Spectrum, widen};
+use crate::linear::{Spectrum, moments};
 use blindscope_classify::{Head, Map};
 
 /// Where the equations of a head say the same as others.
@@ -45,23 +45,7 @@ impl TokenFromAnswers {
     /// # Errors
     /// [`Error::Shape`] for fewer than two tokens.
     pub fn new(tokens: &[f32], width: usize) -> Result<Self> {
-        const OPERATION: &str = "knowing tokens at large";
-        let n = tokens.len() / width.max(1);
-        if n < 2 || tokens.len() != n * width {
-            return Err(Error::shape(OPERATION, format!("at least two rows of {width}"), tokens.len()));
-        }
-        let mut x = widen(tokens, n, width);
-        let mean: Vec<f64> = (0..width).map(|j| (0..n).map(|i| x[(i, j)]).sum::<f64>() / n as f64).collect();
-        for i in 0..n {
-            for j in 0..width {
-                x[(i, j)] -= mean[j];
-            }
-        }
-        let mut covariance = x.transpose() * &x / faer::Scale(n as f64);
-        let spread = (0..width).map(|i| covariance[(i, i)]).sum::<f64>() / width as f64;
-        for i in 0..width {
-            covariance[(i, i)] += 0.05 * spread + 1e-12;
-        }
+        let (mean, covariance) = moments("knowing tokens at large", tokens, width)?;
         Ok(Self { mean, covariance })
     }
 
