@@ -98,7 +98,7 @@ fn told() -> impl FnMut(&Part<'_>) {
 fn sharing(options: &BenchOptions) -> anyhow::Result<Sharing> {
     anyhow::ensure!(
         cfg!(feature = "scale"),
-        "bench scale: this build has neither PostgreSQL nor S3; take the package, or build with --features scale"
+        "bench scale: this build has neither PostgreSQL nor S3; build with --features scale"
     );
     let (Some(store), Some(blobs)) = (options.store.clone(), options.blobs.clone()) else {
         anyhow::bail!(

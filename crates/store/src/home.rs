@@ -77,7 +77,7 @@ impl Home {
     /// [`Error::Setting`], always.
     #[cfg(not(feature = "scale"))]
     pub async fn shared(place: &Shared, _: &Path, _: &Study, _: u64) -> Result<Self> {
-        let repair = "this build has neither PostgreSQL nor S3: take the package, build with `--features scale`, or leave `store` and `blobs` out";
+        let repair = "this build has neither PostgreSQL nor S3: build with `--features scale`, or leave `store` and `blobs` out";
         // As the other one, which waits.
         std::future::ready(Err(Error::Setting { what: "store", found: place.store.clone(), repair })).await
     }
