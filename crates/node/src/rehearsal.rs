@@ -1,9 +1,10 @@
 //! Rehearsals: studies of plain sums, for tests and measurements. Every site draws its integers from its own number, so that everybody can
 //! say what the sum must be.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kit::provision::Project;
 use crate::plain::Plain;
+use crate::system::free_port;
 use blindscope_federation::{Deadlines, JobKind, JobSpec};
 
 /// A project of `sites` sites named `site-0`, `site-1`, … with an administrator `admin`.
@@ -35,10 +36,9 @@ pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
 /// The project with its coordinator at a free port of this machine.
 ///
 /// # Errors
-/// [`Error::Defect`] where there is none.
+/// [`crate::Error::Defect`] where there is none.
 pub fn on_loopback(project: Project) -> Result<Project> {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    let port = port.map_err(|_| Error::Defect { what: "a free port of this machine" })?.to_string();
+    let port = free_port()?;
     Ok(Project { address: port.clone(), listen: Some(port), ..project })
 }
 

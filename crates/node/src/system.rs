@@ -14,6 +14,17 @@ pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
 }
 
+/// An address of this machine that nobody listens on.
+///
+/// # Errors
+/// [`Error::Defect`] where there is none.
+pub(crate) fn free_port() -> Result<String> {
+    let bound = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    bound
+        .map(|address| address.to_string())
+        .map_err(|_| Error::Defect { what: "a free port of this machine" })
+}
+
 /// What the environment says under names that begin so.
 pub(crate) fn environment(prefix: &str) -> Vec<(String, String)> {
     #[allow(clippy::disallowed_methods, reason = "this is the edge")]

@@ -5,7 +5,6 @@
 mod sharing;
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -46,14 +45,14 @@ impl Processes {
     /// `admin`, and the table `learning` of each site's settings. Nothing runs yet.
     ///
     /// # Errors
-    /// [`Error::File`] where no port is free or `folder` cannot be written; as [`provision::all_local`].
+    /// [`Error::Defect`] where no port is free; [`Error::File`] where `folder` cannot be written; as [`provision::all_local`].
     pub fn provision(
         binary: &Path,
         folder: &Path,
         mut project: Project,
         learning: &[toml::Table],
     ) -> Result<Self> {
-        let port = free_port(folder)?;
+        let port = system::free_port()?;
         project.address.clone_from(&port);
         project.listen = Some(port);
         if !project.admins.iter().any(|name| name == "admin") {
@@ -243,12 +242,6 @@ impl Processes {
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
         process.spawn().map_err(failed("start", &self.binary))
     }
-}
-
-/// An address of this machine that nobody listens on.
-fn free_port(folder: &Path) -> Result<String> {
-    let bound = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    bound.map(|address| address.to_string()).map_err(failed("take a port for", folder))
 }
 
 /// Writes the settings of a kit.

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::{COORDINATOR, Processes, free_port, set};
+use super::{COORDINATOR, Processes, set};
 use crate::error::Result;
 use crate::files::{self, failed};
 use crate::kit::{CoordinatorSettings, Kit, PartySettings};
+use crate::system;
 
 /// The place.
 pub struct Sharing {
@@ -36,7 +37,7 @@ impl Processes {
                 let name = format!("{COORDINATOR}-{number}");
                 copy(self.kit(COORDINATOR).folder(), self.kit(&name).folder())?;
                 self.coordinators.push((name.clone(), None));
-                (name, free_port(&self.folder)?)
+                (name, system::free_port()?)
             };
             addresses.push(listen.clone());
             let (store, blobs) = (Some(sharing.store.clone()), Some(sharing.blobs.clone()));
