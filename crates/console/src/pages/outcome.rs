@@ -60,7 +60,7 @@ fn card(view: &JobView, bytes: &[u8]) -> Markup {
                     dt { "Sites that counted" } dd { (counts.sites) }
                     @if let Some(figures) = &counts.figures {
                         dt { "Right, with its 95 % interval" }
-                        dd { (interval(figures)) ", patients being what was drawn" }
+                        dd { (interval(figures)) }
                     }
                 }
                 (answers(&counts.classes, &counts.counts, "Answers of the model on what the sites held back"))
@@ -79,7 +79,10 @@ fn card(view: &JobView, bytes: &[u8]) -> Markup {
 fn interval(figures: &HeadFigures) -> String {
     let [accuracy, low, high] =
         [figures.accuracy, figures.interval[0], figures.interval[1]].map(|v| 100.0 * v);
-    format!("{accuracy:.1} % [{low:.1}, {high:.1}] of {} answers of {}", figures.examples, figures.groups)
+    format!(
+        "{accuracy:.1} % [{low:.1}, {high:.1}] of {} answers in {} groups, patients where they are known",
+        figures.examples, figures.groups
+    )
 }
 
 fn unreadable(error: &dyn std::fmt::Display) -> Markup {
