@@ -8,9 +8,10 @@ use std::cell::RefCell;
 
 use zeroize::Zeroize;
 
+/// Eight words on a cache line.
 #[repr(C, align(64))]
 #[derive(Clone, Copy, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
-struct Line([u64; 8]);
+pub(crate) struct Line(pub(crate) [u64; 8]);
 
 /// Most lines a thread keeps: 32 MiB, a run of sixty-four ciphertexts of a batch and what is made of it.
 const MOST_KEPT: usize = (32 << 20) / size_of::<Line>();

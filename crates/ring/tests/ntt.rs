@@ -141,7 +141,8 @@ fn the_path_follows_from_prime_processor_and_choice() {
 fn paths_give_the_same_words_on_extreme_input() {
     for log_n in 10..=16 {
         let n = 1 << log_n;
-        let widths = [(50, 2), (47, 1), (46, 2), (25, 1)];
+        // Between 44 and 46 bits, by degree, lies where the forward transform of 52-bit words changes its way of keeping words in bounds.
+        let widths = [(50, 2), (47, 1), (46, 2), (45, 2), (44, 2), (25, 1)];
         for value in widths.into_iter().flat_map(|(bits, count)| ntt_primes(bits, log_n, count).unwrap()) {
             let paths = paths(value, log_n);
             let (slow, fast) = paths.split_first().unwrap();

@@ -22,6 +22,7 @@ mod forward;
 mod inverse;
 
 use super::Twiddles;
+use crate::buffer::Line;
 use crate::doubles::vector::{V, broadcast, load, store, zero};
 use crate::doubles::{Pair, TWO52, W, is_wide, supports};
 use crate::{Modulus, Shoup};
@@ -52,14 +53,14 @@ pub(crate) struct Tables {
 struct Direction {
     head: Vec<Pair>,
     /// A 64-block's four triples, in the order in which they are used.
-    tail: Vec<f64>,
+    tail: Vec<Line>,
 }
 
 impl Direction {
     fn new(w: &[Shoup], p: u64) -> Self {
         let n = w.len();
         let pair = |i: usize| Pair::new(w[i].value, p);
-        let mut tail = Vec::with_capacity(n / 16 * TRIPLE);
+        let mut tail = Vec::with_capacity(n / 16 * TRIPLE / 8);
         for block in 0..n / 64 {
             for (rows, half) in QUADS {
                 let group = |k: usize| 16 * block + 2 * (4 * rows + k) + half;
@@ -69,8 +70,9 @@ impl Direction {
                     std::array::from_fn(|k| pair(n / 2 + 2 * group(k) + 1)),
                 ];
                 for lanes in triple {
-                    tail.extend(lanes.map(|pair| pair.w));
-                    tail.extend(lanes.map(|pair| pair.quotient));
+                    let [a, b, c, d] = lanes;
+                    let line = [a.w, b.w, c.w, d.w, a.quotient, b.quotient, c.quotient, d.quotient];
+                    tail.push(Line(line.map(f64::to_bits)));
                 }
             }
         }
@@ -98,10 +100,10 @@ impl Direction {
     #[inline]
     #[target_feature(enable = "avx2,fma")]
     unsafe fn lanes(&self, quad: usize) -> [W; 3] {
-        debug_assert!((quad + 1) * TRIPLE <= self.tail.len());
+        debug_assert!((quad + 1) * TRIPLE <= 8 * self.tail.len());
         // SAFETY: `quad < N/16`, within the table of N/16 · TRIPLE doubles.
         unsafe {
-            let w = self.tail.as_ptr().add(quad * TRIPLE);
+            let w = self.tail.as_ptr().cast::<f64>().add(quad * TRIPLE);
             [(load(w), load(w.add(4))), (load(w.add(8)), load(w.add(12))), (load(w.add(16)), load(w.add(20)))]
         }
     }

@@ -13,7 +13,7 @@ use std::arch::x86_64::{
     __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_min_epu64, _mm512_setzero_si512, _mm512_sub_epi64,
 };
 
-use super::{Lane, Tables, lane, load, product, reduce, splat, store, top_passes, transpose};
+use super::{ANY, Lane, RUN, Tables, lane, load, product, reduce, splat, store, top_passes, transpose};
 
 /// Where in the transform a pass works: group `group` of `groups`.
 type Place = (usize, usize);
@@ -110,9 +110,15 @@ fn finish<const R: usize>(t: &Tables, v: &mut [__m512i; R], c: Lane) {
 }
 
 /// One pass of radix `R` over a group of `groups`; `NEXT` is the radix of the pass after it.
+#[inline]
 #[target_feature(enable = "avx512f,avx512ifma,avx512dq,avx512vl")]
-unsafe fn pass<const R: usize, const NEXT: usize>(t: &Tables, a: *mut u64, place: Place, c: Lane) {
-    let stride = t.n / place.0 / R;
+unsafe fn pass<const R: usize, const STRIDE: usize, const NEXT: usize>(
+    t: &Tables,
+    a: *mut u64,
+    place: Place,
+    c: Lane,
+) {
+    let stride = if STRIDE == ANY { t.n / place.0 / R } else { STRIDE };
     // SAFETY: the group spans R·stride words from its base, all within the N words of `a`.
     unsafe {
         let base = a.add(place.1 * R * stride);
@@ -166,7 +172,7 @@ unsafe fn one<const R: usize>(t: &Tables, a: *mut u64) {
     // SAFETY: the caller's.
     unsafe {
         runs::<R>(t, a);
-        pass::<R, LAST>(t, a, (1, 0), lane(t.p));
+        pass::<R, ANY, LAST>(t, a, (1, 0), lane(t.p));
     }
 }
 
@@ -177,9 +183,9 @@ unsafe fn two<const R: usize, const FIRST: usize>(t: &Tables, a: *mut u64) {
     unsafe {
         runs::<FIRST>(t, a);
         for group in 0..R {
-            pass::<FIRST, R>(t, a, (R, group), lane(t.p));
+            pass::<FIRST, ANY, R>(t, a, (R, group), lane(t.p));
         }
-        pass::<R, LAST>(t, a, (1, 0), lane(t.p));
+        pass::<R, ANY, LAST>(t, a, (1, 0), lane(t.p));
     }
 }
 
@@ -193,7 +199,7 @@ unsafe fn runs<const NEXT: usize>(t: &Tables, a: *mut u64) {
             for block in (16 * group..16 * (group + 1)).step_by(2) {
                 blocks(t, a.add(64 * block), block, c);
             }
-            pass::<16, NEXT>(t, a, (groups, group), c);
+            pass::<16, RUN, NEXT>(t, a, (groups, group), c);
         }
     }
 }

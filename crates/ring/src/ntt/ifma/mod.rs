@@ -7,9 +7,13 @@
 //! Shoup's product, with `w' = floor(w·2^52/p)`, `y < 2^52` and `q = floor(y·w'/2^52)`: `y·w - q·p` lies in
 //! `[0, 2p)`, since rounding `w'` and the floor each cost less than one `p`.
 //!
-//! *Forward* (Cooley–Tukey: `x ± y·w`). The product minus `p` lies in `[-p, p)`, so a stage moves a bound by
-//! at most `p` either way. Words enter below `2^51` and `k·p` is added, `k = log2 N`; after `k` stages they lie
-//! in `(0, 2^51 + 2k·p)`. So `2k·p <= 2^51` suffices, which every 46-bit prime meets up to `N = 2^16`.
+//! *Forward* (Cooley–Tukey: `u + t`, `u - t` with `t = y·w - q·p`). The product is accumulated onto `u`, and the difference is
+//! `2u` less the sum: five operations on vectors. A stage moves a word by less than `2p`, up or down. Words enter below `2^51`, and room is
+//! added below them for `k = log2 N` stages. *Loose*: `2k·p` below and above, `4k·p <= 2^51`, which at `N = 8192` primes of 45
+//! bits meet. *Tight*, for larger primes: after a pass each word is moved back from the middle of where it can be, and in the last
+//! three stages `t` is less by `p`, so that it lies in `[-p, p)`; then no word is further than `k·p` from where it entered,
+//! also within a pass: after `s` stages that were moved back, `m` more make at most `s + 2m`, and `m <= 4` early, `m = 3` after
+//! `s = k - 6`. So `2k·p <= 2^51` suffices, which every 46-bit prime meets up to `N = 2^16`.
 //!
 //! *Inverse* (Gentleman–Sande: `x + y`, `(x - y + room)·w`). Sums double a stage, products fall back to `2p`; no word reaches
 //! `64p` before the end of its pass, where those that are too large for the next one are reduced to `2p`. So `64p <= 2^52` is needed:
@@ -30,12 +34,17 @@ mod forward;
 mod inverse;
 
 use super::Twiddles;
+use crate::buffer::Line;
 use crate::{Arithmetic, Modulus};
 
 /// Smallest degree these kernels serve: one pass of radix 16 over blocks of 64.
 const MIN_LOG_N: u32 = 10;
-/// Words between the tail twiddles of two 64-blocks: seven pairs of vectors.
-const TAIL: usize = 7 * 16;
+/// Vectors between the tail twiddles of two 64-blocks: seven pairs.
+const TAIL: usize = 7 * 2;
+/// The stride of a pass of radix 16 over a run of 1,024 words: known while compiling, it makes addresses that need no arithmetic.
+const RUN: usize = 64;
+/// A stride that is not known before.
+const ANY: usize = 0;
 
 /// Twiddle factors with 52-bit Shoup quotients.
 pub(crate) struct Tables {
@@ -52,7 +61,7 @@ struct Direction {
     value: Vec<u64>,
     quotient: Vec<u64>,
     /// A 64-block's seven (value, quotient) vector pairs: stride 4, stride 2 (two), stride 1 (four).
-    tail: Vec<u64>,
+    tail: Vec<Line>,
 }
 
 /// Whether this processor and this prime can use the kernels; see the module text for the bound.
@@ -78,8 +87,9 @@ impl Direction {
                 .chain((0..2).map(|j| (n / 4 + 16 * block + j, 2)))
                 .chain((0..4).map(|j| (n / 2 + 32 * block + j, 4)));
             for (start, step) in starts {
-                tail.extend((0..8).map(|k| value[start + k * step]));
-                tail.extend((0..8).map(|k| quotient[start + k * step]));
+                for table in [&value, &quotient] {
+                    tail.push(Line(std::array::from_fn(|k| table[start + k * step])));
+                }
             }
         }
         Self { value, quotient, tail }
@@ -170,7 +180,7 @@ unsafe fn store(p: *mut u64, v: __m512i) {
     unsafe { _mm512_storeu_si512(p.cast(), v) }
 }
 
-/// `acc + y·w - q·p` modulo `2^52`: with `acc = 0` in `[0, 2p)`, with `acc = -p` in `[-p, p)`.
+/// `acc + y·w - q·p` modulo `2^52`: `acc` and a number in `[0, 2p)`.
 #[inline]
 #[target_feature(enable = "avx512f,avx512ifma")]
 fn product(acc: __m512i, y: __m512i, w: __m512i, quotient: __m512i, c: Lane) -> __m512i {
@@ -208,10 +218,10 @@ impl Direction {
     #[target_feature(enable = "avx512f")]
     unsafe fn lanes(&self, block: usize, pair: usize) -> (__m512i, __m512i) {
         debug_assert!((block + 1) * TAIL <= self.tail.len() && pair < 7);
-        // SAFETY: `block < N/64` and `pair < 7`, within the table of N/64 · TAIL words.
+        // SAFETY: `block < N/64` and `pair < 7`, within the table of N/64 · TAIL vectors.
         unsafe {
-            let t = self.tail.as_ptr().add(block * TAIL + pair * 16);
-            (load(t), load(t.add(8)))
+            let t = self.tail.as_ptr().add(block * TAIL + pair * 2);
+            (load(t.cast()), load(t.add(1).cast()))
         }
     }
 }
