@@ -137,8 +137,7 @@ unsafe fn words<const LOOSE: bool>(t: &Tables, a: *mut u64) {
                 match first {
                     2 => pass::<2, ANY, true, LOOSE>(t, a, 1, 0, c),
                     4 => pass::<4, ANY, true, LOOSE>(t, a, 1, 0, c),
-                    8 => pass::<8, ANY, true, LOOSE>(t, a, 1, 0, c),
-                    _ => pass::<16, ANY, true, LOOSE>(t, a, 1, 0, c),
+                    _ => pass::<8, ANY, true, LOOSE>(t, a, 1, 0, c),
                 }
                 for group in 0..second.map_or(0, |_| first) {
                     if second == Some(4) {

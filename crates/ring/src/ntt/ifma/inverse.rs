@@ -158,8 +158,8 @@ pub(super) unsafe fn all(t: &Tables, a: *mut u64) {
             [None, _] => runs::<LAST>(t, a),
             [Some(2), None] => one::<2>(t, a),
             [Some(4), None] => one::<4>(t, a),
-            [Some(8), None] => one::<8>(t, a),
-            [Some(_), None] => one::<16>(t, a),
+            [Some(_), None] => one::<8>(t, a),
+            [Some(4), Some(_)] => two::<4, 4>(t, a),
             [Some(_), Some(4)] => two::<8, 4>(t, a),
             [Some(_), Some(_)] => two::<8, 8>(t, a),
         }

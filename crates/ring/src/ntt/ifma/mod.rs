@@ -226,11 +226,14 @@ impl Direction {
     }
 }
 
-/// Radices of the passes above the 1,024-word runs, first to last; none above 16, so that registers suffice.
+/// Radices of the passes above the 1,024-word runs, first to last.
+///
+/// Rows of these passes are a multiple of 8 KiB apart and so fall into one set of the first-level cache, which has eight to twelve
+/// ways: sixteen of them push each other out (at `N = 16384` one pass of radix 16 took half as long again as two of radix 4).
 fn top_passes(log_n: u32) -> [Option<usize>; 2] {
     match log_n - MIN_LOG_N {
         0 => [None, None],
-        s @ 1..=4 => [Some(1 << s), None],
+        s @ 1..=3 => [Some(1 << s), None],
         s => [Some(1 << s.div_ceil(2)), Some(1 << (s / 2))],
     }
 }
