@@ -85,10 +85,14 @@ impl Setup {
         let (top, scale) = (self.params.top_level(), self.params.default_scale());
         let (encryptor, decryptor) = (Encryptor::new(&self.secret), Decryptor::new(&self.secret));
         let digits = self.evaluator.decompose(&self.c)?;
-        let mut limb: Vec<u64> = (0..8192).map(|i| i * 0x9e37_79b9 % self.prime.value()).collect();
+        // On a cache line, where polynomials begin.
+        let mut words = vec![0; 8192 + 7];
+        let at = words.as_ptr().align_offset(64);
+        let limb = &mut words[at..at + 8192];
+        (0..).zip(&mut *limb).for_each(|(i, x): (u64, _)| *x = i * 0x9e37_79b9 % self.prime.value());
         let mut put = |name, samples| times.insert(name, samples);
-        put("ntt", milliseconds(runs, 20, || self.prime.forward(&mut limb)));
-        put("inverse_ntt", milliseconds(runs, 20, || self.prime.inverse(&mut limb)));
+        put("ntt", milliseconds(runs, 20, || self.prime.forward(limb)));
+        put("inverse_ntt", milliseconds(runs, 20, || self.prime.inverse(limb)));
         put(
             "encrypt",
             milliseconds(runs, 1, || {
