@@ -278,6 +278,14 @@ impl Compute for Toy<'_> {
                 }
                 bytes
             }
+            Ask::Encrypt { public_key, parts } => {
+                assert!(disk.contains_key(&public_key.digest));
+                assert!(parts.iter().all(|p| disk.contains_key(&p.payload().unwrap().digest)));
+                let len = payload::encryptions_len(self.study, &task.spec.holders, site, SIZES.sum).unwrap();
+                let mut bytes = tagged(SUMMAND, 0, &fresh);
+                bytes.resize(len as usize, 7);
+                bytes
+            }
             Ask::Findings { headers, bundle } => {
                 assert_eq!(disk[&bundle.digest], Self::bundle(site, &disk[&headers.digest]));
                 vec![0; Findings::len(disk[&headers.digest].len() / 32)]
@@ -398,6 +406,10 @@ impl Compute for Toy<'_> {
                 if last { Done::Final(bytes) } else { Done::Next(bytes) }
             }
             Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
+            Work::Encrypted { remainder, encryptions, .. } => {
+                let encryptions = encryptions.iter().map(|(s, b)| (Some(*s), *b));
+                Self::add(std::iter::once((None, *remainder)).chain(encryptions), disk)
+            }
             Work::Refresh { sum, zeros, .. } => {
                 let zeros = zeros.iter().map(|(s, b)| (Some(*s), *b));
                 Self::add(std::iter::once((None, *sum)).chain(zeros), disk)
