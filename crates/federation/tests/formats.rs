@@ -57,7 +57,7 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
         Mark::Sum { mark: SumMark::Void { round: opened }, openings: 0 },
         Mark::Sum { mark: SumMark::Opened { round: opened, commitment: opened, list: opened }, openings: 3 },
         Mark::Checked { opening: opened, kept: vec![sum, sum] },
-        Mark::Receipt { record: desk.log[3].clone() },
+        Mark::Receipt { record: Box::new(desk.log[3].clone()) },
     ];
     (tasks, answers, desk.log, marks)
 }

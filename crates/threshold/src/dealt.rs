@@ -72,6 +72,9 @@ impl Dealt {
     }
 
     /// What binds its dealer to these seeds for this share: of 64 random bytes it says nothing.
+    ///
+    /// # Timing
+    /// Hashes; depends on nothing secret.
     pub fn commitment(&self, share: usize) -> Digest {
         let mut h = Hasher::new("blindscope/threshold/dealt/commitment/v1");
         h.absorb(self.randomness.as_bytes()).absorb(self.share.as_bytes()).absorb_u64(share as u64).finish()
@@ -145,7 +148,9 @@ fn encryptions(
     let one = |(i, level): (usize, &Level)| {
         let basis = params.q().prefix(level.limbs());
         let mut sum = Zeroizing::new(basis.zero());
-        dealt.iter().for_each(|seeds| basis.add_assign(&mut sum, &seeds.piece(params, i, *level)));
+        for seeds in dealt {
+            basis.add_assign(&mut sum, &seeds.piece(params, i, *level));
+        }
         let piece = Plaintext::from_polynomial(params, (*sum).clone(), Scale::ONE);
         Ok(encryptor.encrypt(&piece, &mut rng)?)
     };

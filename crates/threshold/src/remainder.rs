@@ -35,7 +35,9 @@ impl Remainder {
             check(params, m, *level)?;
             let basis = params.q().prefix(level.limbs());
             let mut x = m.poly().clone();
-            dealt.iter().for_each(|d| basis.sub_assign(&mut x, &d.piece(params, i, *level)));
+            for seeds in dealt {
+                basis.sub_assign(&mut x, &seeds.piece(params, i, *level));
+            }
             Ok(x)
         };
         message.iter().zip(levels).enumerate().map(one).collect::<Result<_>>().map(Self)

@@ -6,6 +6,7 @@
 mod ceremony;
 mod commit;
 mod encrypted;
+mod holders;
 mod inference;
 mod part;
 mod question;
@@ -16,9 +17,9 @@ mod vouched;
 
 pub use commit::{lay_commitments, open_inference_bundle, write_commitment};
 pub use encrypted::read_ciphertexts;
+pub use holders::{encryptions_len, holding};
 pub use inference::{combine_first, combine_relin, read_evaluation_keys};
-pub use part::encryptions_len;
-pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
+pub use question::{AskedOf, deal, question_lengths, upload_len};
 pub use session::KeySession;
 
 pub(crate) use commit::{commitment_len, open_seed};

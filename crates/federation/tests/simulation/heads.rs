@@ -7,7 +7,8 @@ use crate::real::Real;
 use crate::world::{ASK, Faults, World, committed};
 use blindscope_ckks::Level;
 use blindscope_federation::{
-    Ask, Blob, Cause, JobKind, JobSpec, JobStatus, Phase, SEAL_OVERHEAD, SiteId, Task, payload::holding,
+    Ask, Blob, Cause, JobKind, JobSpec, JobStatus, Phase, SEAL_OVERHEAD, SignedHeader, SiteId, Task,
+    payload::holding,
 };
 use blindscope_testkit::rng;
 use blindscope_threshold::{Dealt, Remainder};
@@ -15,6 +16,7 @@ use blindscope_wire::Hasher;
 
 type Forged<'a> = &'a dyn Fn(SiteId, &Task, Vec<u8>) -> Vec<u8>;
 type Missing = Vec<(SiteId, Phase, Cause)>;
+type Shown<'a> = &'a dyn Fn(&mut Vec<SignedHeader>);
 
 /// What became of a head, and who was missing when.
 struct Learned {
@@ -210,7 +212,7 @@ fn seeds_that_a_site_has_not_committed_to_are_not_used() {
 #[test]
 fn holders_encrypt_one_set_or_none() {
     let fixture = fixture(3, 2, 2, 86);
-    let change = |change: &dyn Fn(&mut Vec<blindscope_federation::SignedHeader>)| {
+    let change = |change: Shown<'_>| {
         let shown = |site: SiteId, mut task: Task| {
             if let Ask::Encrypt { parts, .. } = &mut task.ask
                 && site == SiteId(0)
@@ -221,17 +223,16 @@ fn holders_encrypt_one_set_or_none() {
         };
         run(&fixture, &["head"], &honest, Some(&shown)).remove(0)
     };
-    let fewer = change(&|parts| drop(parts.pop()));
+    let fewer = change(&|parts| parts.truncate(2));
     let causes: Vec<_> = fewer.missing.iter().map(|(_, phase, cause)| (*phase, *cause)).collect();
     assert!(
         !causes.is_empty() && causes.iter().all(|c| *c == (Phase::Encrypt, Cause::Payload)),
         "{causes:?}"
     );
     assert!(matches!(fewer.status, JobStatus::Failed { .. }), "{:?}", fewer.status);
-    let changes: [&dyn Fn(&mut Vec<blindscope_federation::SignedHeader>); 3] =
-        [&|parts| parts.truncate(1), &|parts| parts.swap(0, 1), &|parts| {
-            parts[0].header.answer = parts[1].header.answer
-        }];
+    let changes: [Shown<'_>; 3] = [&|parts| parts.truncate(1), &|parts| parts.swap(0, 1), &|parts| {
+        parts[0].header.answer = parts[1].header.answer;
+    }];
     for (k, change_of) in changes.into_iter().enumerate() {
         let head = change(change_of);
         assert!(head.missing.contains(&(SiteId(0), Phase::Encrypt, Cause::Task)), "{k}: {:?}", head.missing);

@@ -155,7 +155,9 @@ fn evaluate(asked: Asked<'_>, blobs: &dyn Blobs) -> std::result::Result<Vec<Ciph
     let (study, circuit) = (asked.study, asked.job.circuit.as_deref().unwrap());
     let sum = read(&asked.evaluation.opening.sum)?;
     let mut head = read_ciphertexts(study, circuit, &[Level(2), Level(1)], &sum)?;
-    head.iter_mut().for_each(|c| c.set_scale(SCALE));
+    for c in &mut head {
+        c.set_scale(SCALE);
+    }
     let (galois, relin) = read_evaluation_keys(study, circuit, &read(&asked.evaluation.keys)?)?;
     let ev = Evaluator::new(&study.circuit_params(circuit)?);
     let [mut tokens] = <[_; 1]>::try_from(asked.question).unwrap();

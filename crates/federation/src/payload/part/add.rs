@@ -3,8 +3,8 @@
 use std::io::{Read as _, Write};
 
 use super::{HeadOf, named, part_len};
+use crate::payload::holders::holding;
 use crate::payload::inference::read_exactly;
-use crate::payload::question::holding;
 use crate::payload::vouched::{Summed, sum_vouched};
 use crate::payload::{open, payloads};
 use crate::{Blob, Blobs, Circuit, Error, Evaluation, JobId, Opening, Result, SignedHeader, SiteId, Study};

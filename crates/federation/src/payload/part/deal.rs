@@ -6,7 +6,7 @@ use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::{HeadOf, context};
-use crate::payload::question::{holding, package_len};
+use crate::payload::holders::{holding, package_len};
 use crate::{Error, JobId, Result, SealingKey, SiteId, Study};
 use blindscope_ckks::Plaintext;
 use blindscope_threshold::{Dealt, Holding, Remainder};

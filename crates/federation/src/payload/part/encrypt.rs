@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::{COMMITMENT, HeadOf, context, named, open_len, part_len};
 use crate::payload::encrypted::read_key;
+use crate::payload::holders::{holding, package_len};
 use crate::payload::inference::read_exactly;
-use crate::payload::question::{holding, package_len};
 use crate::payload::vouched::write_vouched;
 use crate::{Blob, Blobs, Error, JobId, Result, SealingKey, SignedHeader, SiteId, Step, Study};
 use blindscope_ckks::Parameters;

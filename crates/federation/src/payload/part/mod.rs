@@ -16,8 +16,7 @@ pub(crate) use add::{Made, check_head, write_encrypted, write_remainder};
 pub(crate) use deal::write_part;
 pub(crate) use encrypt::write_head_encryptions;
 
-use super::question::{holding, names, package_len};
-use super::vouched::vouched_len;
+use super::holders::{holding, names, package_len};
 use crate::{Blob, Circuit, Error, JobId, Result, SignedHeader, SiteId, Sizes, Study};
 use blindscope_ckks::{Level, Parameters, codec};
 use blindscope_threshold::{Holding, Remainder};
@@ -66,12 +65,6 @@ pub(crate) fn head_sizes(study: &Study, of: HeadOf<'_>) -> Result<Sizes> {
     let upload = part_len(&params, &holding, of.levels) as u64;
     let sum = of.levels.iter().map(|l| codec::ciphertext_len(&params, 2, *l) as u64).sum();
     Ok(Sizes { upload, sum, ..Sizes::default() })
-}
-
-/// Bytes of a holder's upload, where the head's ciphertexts take `unit`; `None` for who is no holder.
-pub fn encryptions_len(study: &Study, holders: &[SiteId], site: SiteId, unit: u64) -> Option<u64> {
-    let holder = holders.iter().position(|&h| h == site)?;
-    Some(vouched_len(&holding(study).ok()?, holder, unit))
 }
 
 /// What a head's encryptions are made for: the job, and exactly these signed parts. Remainders and seeds stand before it is known, and

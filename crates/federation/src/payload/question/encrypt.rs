@@ -3,8 +3,9 @@
 use std::io::Write;
 
 use super::deal::{AskedOf, context};
-use super::{QuestionOf, SENDER, dealt_len, holding, package_len};
+use super::{QuestionOf, SENDER, dealt_len};
 use crate::payload::encrypted::read_key;
+use crate::payload::holders::{holding, package_len};
 use crate::payload::inference::read_exactly;
 use crate::payload::vouched::write_vouched;
 use crate::{Blob, Blobs, Error, JobId, PublicSealingKey, Question, Result, SealingKey, SiteId, Step, Study};

@@ -1,7 +1,8 @@
 //! What is asked, added up from all holders' uploads, and the answer to it: the same at the coordinator and at every site.
 
-use super::{QuestionOf, holding};
+use super::QuestionOf;
 use crate::payload::encrypted::LAST;
+use crate::payload::holders::holding;
 use crate::payload::inference::read_exactly;
 use crate::payload::keep;
 use crate::payload::vouched::{Summed, sum_vouched};

@@ -22,10 +22,10 @@ pub(crate) use open::open_answers;
 pub(crate) use share::{Answering, refresh_answers, write_answer_share, write_answer_zeros};
 
 use super::encrypted::LAST;
-use super::part::encryptions_len;
-use crate::{Circuit, Error, PublicSealingKey, Question, Result, SEAL_OVERHEAD, SiteId, Sizes, Study};
+use super::holders::{encryptions_len, holding, names, package_len};
+use crate::{Circuit, Error, PublicSealingKey, Question, Result, SiteId, Sizes, Study};
 use blindscope_ckks::codec;
-use blindscope_threshold::{Dealt, Decryption, Holding, Remainder};
+use blindscope_threshold::{Decryption, Holding, Remainder};
 
 /// Bytes of an asker's public sealing key.
 const SENDER: usize = size_of::<PublicSealingKey>();
@@ -35,19 +35,6 @@ const SENDER: usize = size_of::<PublicSealingKey>();
 pub(crate) struct QuestionOf<'a> {
     pub(crate) circuit: &'a Circuit,
     pub(crate) question: &'a Question,
-}
-
-/// Who encrypts which shares of a study's questions, and of parts of its encrypted heads.
-///
-/// # Errors
-/// [`Error::Threshold`] for a study whose questions cannot be dealt.
-pub fn holding(study: &Study) -> Result<Holding> {
-    Ok(Holding::of_roster(study.roster().parties(), study.roster().threshold())?)
-}
-
-/// Bytes of the seeds that are sealed to one holder.
-pub(super) fn package_len(holding: &Holding) -> usize {
-    holding.held(0).len() * Dealt::LEN + SEAL_OVERHEAD
 }
 
 fn dealt_len(holding: &Holding) -> usize {
@@ -94,9 +81,4 @@ pub(crate) fn question_sizes(study: &Study, of: &QuestionOf<'_>) -> Result<Sizes
     let sum = count * codec::ciphertext_len(&params, 2, LAST) as u64;
     let share = count * Decryption::asker_share_len(&params, LAST) as u64;
     Ok(Sizes { openings: count, upload: unit, sum, share, ..Sizes::default() })
-}
-
-/// Sites as people read them.
-pub(super) fn names(sites: &[SiteId]) -> String {
-    sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
