@@ -1,7 +1,7 @@
 //! A first layer that nobody but the holders of the key sees, in a form that sites can add up.
 //!
-//! Each site encrypts its own first layer, times its share of the whole, under the collective public key; the sums of all
-//! sites' ciphertexts are the ciphertexts of the average. Sites must agree on plan, normalisation and outer layer: an
+//! Each site encodes its own first layer, times its share of the whole; encryptions of the sums of all sites' plaintexts, or sums of
+//! their encryptions, are the ciphertexts of the average. Sites must agree on plan, normalisation and outer layer: an
 //! average of first layers is an average of heads only when everything behind it is the same.
 
 use rand_core::CryptoRng;
@@ -54,6 +54,19 @@ impl EncryptedHead {
         let mut plain = first.weights(head, share)?;
         plain.push(first.bias(head, share)?);
         Ok(plain)
+    }
+
+    /// The head of these ciphertexts at any scale, one a step, then the bias: encryptions of what [`Self::encode`] gave, by those who encrypt
+    /// elsewhere. They are taken to be at the plan's scales.
+    ///
+    /// # Errors
+    /// As [`Self::from_ciphertexts`], but for scales.
+    pub fn at_scales(plan: &Plan, mut ciphertexts: Vec<Ciphertext>) -> Result<Self> {
+        let bias = ciphertexts.len().saturating_sub(1);
+        for (i, c) in ciphertexts.iter_mut().enumerate() {
+            c.set_scale(if i < bias { plan.first_weight() } else { plan.unit() });
+        }
+        Self::from_ciphertexts(plan, ciphertexts)
     }
 
     /// The head of these ciphertexts: one a step, then the bias.

@@ -126,8 +126,9 @@ fn encrypted_heads_of_sites_are_averaged() {
     asks("average of three", &with(average), &plan, &server, 1, &mut r, (&secret, &keys));
 }
 
-/// What one site can do that hands in `(0, d)` for its part of a head: the head's weights are `d·s` more, so its answers tell the slots of
-/// the key that `d` chooses. Nothing here sees it; who may ask such a head, and how often, is what stands in the way.
+/// What one site could do that handed in `(0, d)` for its part of a head, as long as parts were ciphertexts: the head's weights are `d·s`
+/// more, so its answers tell the slots of the key that `d` chooses. Nothing here sees it. Sites hand in no ciphertexts any more; the attack
+/// stays, as the model of what dealt parts are there for.
 #[test]
 fn a_part_of_a_head_that_is_no_encryption_shows_the_key() {
     let mut r = rng(31);

@@ -150,14 +150,26 @@ pub enum Error {
         /// The holder.
         site: SiteId,
     },
-    /// The holders of a share of a question do not vouch for the same encryption of it: one of them deviates, or its asker dealt them
-    /// different seeds.
+    /// What a site dealt to a holder of its part of a head is not sealed to it for this job, or is not what the site committed to.
     #[error(
-        "add up question: holders {} of share {share} vouch for different ciphertexts: one of them deviates, or the asker \
-         dealt them different seeds; ask again",
+        "encrypt shares of a head: what {dealer} dealt is not sealed to {holder} for this job and remainder, or is not what \
+         {dealer} committed to; learn the head anew, without {dealer} if it stays"
+    )]
+    Part {
+        /// Who dealt it.
+        dealer: SiteId,
+        /// The holder.
+        holder: SiteId,
+    },
+    /// The holders of a share do not vouch for the same encryption of it: one of them deviates, or an asker dealt them different seeds.
+    #[error(
+        "{op}: holders {} of share {share} vouch for different ciphertexts: one of them deviates, or an asker dealt them \
+         different seeds; do it anew",
         names(.sites)
     )]
     Vouched {
+        /// The operation.
+        op: &'static str,
         /// The share.
         share: usize,
         /// Its holders.
@@ -253,6 +265,7 @@ impl Error {
             Self::Seal { .. } | Self::Payload { .. } => Cause::KeyEpoch,
             Self::OtherKey { .. } => Cause::OtherKey,
             Self::Permit { .. } => Cause::Spent,
+            Self::Part { .. } => Cause::Dealt,
             Self::Sum(refusal) => match refusal {
                 SumRefusal::SpentInput | SumRefusal::OtherSetOfInput => Cause::SpentInput,
                 SumRefusal::Copied | SumRefusal::Stopped => Cause::Copied,

@@ -22,6 +22,7 @@ impl std::fmt::Display for Cause {
             Self::OtherCohort => f.write_str(
                 "was left out: an earlier job summed the same values over other sites, and two such sums would tell a site apart",
             ),
+            Self::Dealt => f.write_str("could not open what a site had dealt to it"),
             Self::Copied => f.write_str("has seen a second copy of itself at work"),
             Self::Store => f.write_str("could not keep its files"),
         }
@@ -65,6 +66,9 @@ impl Cause {
             }
             Self::OtherCohort => {
                 "take the result over the earlier job's sites; a sum of newer data says so in the job's `data_version`"
+            }
+            Self::Dealt => {
+                "read its log, which names the site whose part it was; learn the head anew under another name, without that site if it stays"
             }
             Self::Copied => "find the copy, then enrol the site with new keys",
             Self::Store => "make room on the site's disk, then submit again",
@@ -248,6 +252,7 @@ mod tests {
             Cause::Trial,
             Cause::SpentInput,
             Cause::OtherCohort,
+            Cause::Dealt,
             Cause::Copied,
             Cause::Store,
         ];

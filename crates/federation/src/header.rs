@@ -78,6 +78,8 @@ pub enum Cause {
     /// The sum's values were summed over an earlier set, which is summed again as a whole or not at all, and the site is not in it, or
     /// others of it are missing.
     OtherCohort,
+    /// What a site dealt to this one for a head could not be opened: this site's own log says whose it was.
+    Dealt,
     /// A second copy of the site was seen at work: it takes part in no sum any more.
     Copied,
     /// The site could not keep what it has to keep.

@@ -127,6 +127,15 @@ pub enum Refusal {
         /// The kind that it was filed as.
         kind: JobKind,
     },
+    /// A head in the form of an earlier release, in which each site handed in a ciphertext of its own making.
+    #[error(
+        "submit: {name} names no holders, as heads of an earlier release did, whose parts were ciphertexts of each site's own \
+         making; leave circuit, levels and holders out, and they are filled in"
+    )]
+    FormerHead {
+        /// The job's name.
+        name: String,
+    },
     /// The name belongs to another job.
     #[error("submit: the name {name} belongs to job {} with another content; choose a new name", .job.short())]
     NameTaken {

@@ -59,7 +59,7 @@ pub enum Phase {
     Parts,
     /// Inference ceremony: shares of known values, opened before the key is first used.
     Trial,
-    /// Sum: the encrypted contribution.
+    /// Sum: the encrypted contribution. Head: the part, dealt to its holders.
     Upload,
     /// Question: fresh encryptions of zero, and with them the word that the site is there.
     Ready,
@@ -75,11 +75,13 @@ pub enum Phase {
     Vouch,
     /// Sum: the site opens the sum of its parts over the agreed set.
     Open,
+    /// Head: the site encrypts the sums of what everybody has dealt to it, as their other holders do.
+    Encrypt,
 }
 
 impl Phase {
     /// All of them. A place never changes: headers travel with it.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Commit,
         Self::Promise,
         Self::KeyShare,
@@ -94,6 +96,7 @@ impl Phase {
         Self::Agree,
         Self::Vouch,
         Self::Open,
+        Self::Encrypt,
     ];
 
     /// Its place in [`Self::ALL`].
@@ -129,6 +132,7 @@ impl Phase {
             Self::Agree => "agree",
             Self::Vouch => "vouch",
             Self::Open => "open",
+            Self::Encrypt => "encrypt",
         }
     }
 }

@@ -413,7 +413,8 @@ impl Study {
             Phase::Commit | Phase::Promise | Phase::KeyShare | Phase::Relin | Phase::Parts | Phase::Trial => {
                 d.ceremony_seconds
             }
-            Phase::Upload => d.upload_seconds,
+            // Parts of a head are encrypted in as much time as they are made in.
+            Phase::Upload | Phase::Encrypt => d.upload_seconds,
             _ => d.opening_seconds,
         }
     }

@@ -171,6 +171,13 @@ pub enum Ask {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         vouches: Option<Blob>,
     },
+    /// Encrypt the sums of what was dealt to this site for a head.
+    Encrypt {
+        /// The public key of encrypted inference.
+        public_key: Blob,
+        /// The signed parts that the head is made of, in the sites' order.
+        parts: Vec<SignedHeader>,
+    },
     /// Send encryptions of zero.
     Ready {
         /// The collective public key.
@@ -264,7 +271,10 @@ pub struct EvaluationShares {
 pub struct Opening {
     /// The signed uploads that the sum is over, in the sites' order.
     pub committed: Vec<SignedHeader>,
-    /// Their sum.
+    /// Of a head: its holders' signed encryptions of what those have dealt, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub encrypted: Vec<SignedHeader>,
+    /// Their sum; of a head, until its holders have encrypted, the sum of what is left once shares are taken off.
     pub sum: Blob,
 }
 
@@ -273,7 +283,7 @@ impl Opening {
     pub fn digest(&self) -> Digest {
         let mut h = Hasher::new("blindscope/federation/opened/v1");
         h.absorb(&self.sum.digest.0).absorb_u64(self.sum.len);
-        for upload in &self.committed {
+        for upload in self.committed.iter().chain(&self.encrypted) {
             h.absorb(&upload.header.digest().0);
         }
         h.finish()
@@ -298,7 +308,7 @@ impl Task {
         message::from_text("task", bytes, Self::MAX_LEN)
     }
 
-    /// The uploads that the head of a question is the sum of: a site that has added them up before needs them no more.
+    /// The parts and encryptions that the head of a question is made of: a site that has added them up before needs them no more.
     pub fn head_uploads(&self) -> Vec<Blob> {
         self.ask.head_uploads()
     }
@@ -357,6 +367,9 @@ impl Ask {
             Self::Relin { sum, bundle, shares, .. } => {
                 [*sum, *bundle].into_iter().chain(shares.iter().filter_map(SignedHeader::payload)).collect()
             }
+            Self::Encrypt { public_key, parts } => {
+                std::iter::once(*public_key).chain(parts.iter().filter_map(SignedHeader::payload)).collect()
+            }
             Self::Trial { public_key, .. } | Self::Ready { public_key, .. } => vec![*public_key],
             Self::Share { opening, zeros, .. } => {
                 let zeros = zeros.iter().filter_map(SignedHeader::payload);
@@ -365,9 +378,10 @@ impl Ask {
         }
     }
 
-    /// The uploads of the head that a question is answered from.
+    /// The parts and encryptions of the head that a question is answered from.
     pub(crate) fn head_uploads(&self) -> Vec<Blob> {
         let Self::Share { evaluation: Some(evaluation), .. } = self else { return Vec::new() };
-        evaluation.opening.committed.iter().filter_map(SignedHeader::payload).collect()
+        let Opening { committed, encrypted, .. } = &evaluation.opening;
+        committed.iter().chain(encrypted).filter_map(SignedHeader::payload).collect()
     }
 }

@@ -5,9 +5,9 @@
 mod common;
 
 use blindscope_federation::{
-    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Input,
-    JobKind, JobSpec, JobStatus, Mark, Objection, Opening, Order, Phase, Policy, Question, Refusal, Rule,
-    Site, SiteId, Sizes, Step, Task, check_confirmed,
+    Answer, Ask, Blob, Cause, Circuit, Confirmed, Error, Evaluation, Event, Failure, GaloisDemand, Header,
+    Input, JobKind, JobSpec, JobStatus, Mark, Objection, Opening, Order, Phase, Policy, Question, Refusal,
+    Rule, Site, SiteId, Sizes, Step, Task, check_confirmed,
 };
 use common::{Desk, Fixture, SIZES, blob, circuit, encrypted_head, fixture, inference_keys, job, willing};
 
@@ -149,7 +149,7 @@ fn keys_a_head_and_questions_are_played_to_their_end() {
         phases("inference"),
         [Phase::Commit, Phase::Promise, Phase::KeyShare, Phase::Relin, Phase::Parts, Phase::Trial]
     );
-    assert_eq!(phases("head"), [Phase::Upload]);
+    assert_eq!(phases("head"), [Phase::Upload, Phase::Encrypt]);
     assert_eq!(phases("first"), [Phase::Upload, Phase::Share]);
 }
 
@@ -215,6 +215,9 @@ fn a_head_is_never_opened() {
     assert_eq!(change(&|e| e.opening.committed.truncate(1)), Cause::Task);
     let forged = Answer::Payload(other);
     assert_eq!(change(&|e| e.opening.committed[0].header.answer = forged), Cause::Task);
+    // Without a holder's word for the head's shares, or with another of this site's.
+    assert_eq!(change(&|e| e.opening.encrypted.truncate(2)), Cause::Task);
+    assert_eq!(change(&|e| e.opening.encrypted[0].header.answer = forged), Cause::Task);
     assert_eq!(change(&|e| e.start = other), Cause::OtherOpening);
     assert_eq!(change(&|e| e.head.name = "another".to_owned()), Cause::Task);
     assert_eq!(change(&|e| e.keys = other), Cause::OtherKey);
@@ -288,6 +291,60 @@ fn a_key_answers_as_often_as_its_masks_were_made_for() {
     assert_eq!(replayed.opened(), play.site.opened() + 1);
 }
 
+/// A head whose file names no holders is one of an earlier release: none is learned anew, no site deals to it or helps to ask it, and a log
+/// that has one is still what it was.
+#[test]
+fn heads_of_an_earlier_release_are_neither_learned_nor_asked() {
+    let fixture = fixture(3, 2, 2, 67);
+    let mut play = Play::new(&fixture, willing());
+    play.head();
+    let former = JobSpec { holders: Vec::new(), ..encrypted_head("former", "start") }.checked().unwrap();
+    let refusal = play.desk.handle(Input::Submit { spec: former.clone(), sizes: SIZES }).unwrap_err();
+    assert!(matches!(&refusal, Refusal::FormerHead { name } if name == "former"), "{refusal}");
+    assert!(refusal.to_string().contains("leave circuit, levels and holders out"), "{refusal}");
+    let sizes = Sizes::of(&fixture.study, &former).unwrap_err().to_string();
+    assert!(sizes.contains("holders is missing"), "{sizes}");
+    let objection = |site: &Site, task: &Task| match site.take(task).unwrap() {
+        Order::Decline(objection) => objection,
+        other => panic!("not declined: {other:?}"),
+    };
+    // A coordinator that asks for a part of it all the same.
+    play.desk.submit(&encrypted_head("second", "start"));
+    let mut upload = play.task();
+    upload.spec = former.clone();
+    upload.step.job = former.id(&fixture.study);
+    assert_eq!(objection(&play.site, &upload), Objection::FormerHead);
+    play.desk.answer_all();
+    play.desk.work();
+    play.desk.answer_all();
+    play.desk.work();
+    // And one that has a question answered from it.
+    let asked = play.question("asked");
+    let mut question = asked.question.clone().unwrap();
+    question.head = former.id(&fixture.study);
+    let asked = JobSpec { question: Some(question), ..asked };
+    play.desk.submit(&play.question("honest"));
+    play.answer();
+    play.desk.answer_all();
+    play.desk.work();
+    let mut share = play.task();
+    share.step.job = asked.id(&fixture.study);
+    share.spec = asked;
+    let Ask::Share { opening, evaluation: Some(evaluation), .. } = &mut share.ask else { panic!("no share") };
+    evaluation.head = former.into();
+    evaluation.opening.encrypted.clear();
+    // The holders' uploads are to this question, so far as this site can tell.
+    let step = Step { phase: Phase::Upload, ..share.step };
+    let uploads = opening.committed.clone();
+    let by = |site: u16| {
+        let header = Header { step, site: SiteId(site), ..uploads[usize::from(site)].header };
+        header.sign(&fixture.sites[usize::from(site)])
+    };
+    opening.committed = (0..3).map(by).collect();
+    play.store(&[Mark::Staged { answer: by(0) }]);
+    assert_eq!(objection(&play.site, &share), Objection::FormerHead);
+}
+
 #[test]
 fn jobs_without_what_they_need_fail_by_name() {
     let fixture = fixture(3, 2, 2, 65);
@@ -315,9 +372,17 @@ fn files_and_sizes_are_checked() {
         JobSpec { start: None, ..head.clone() },
         JobSpec { levels: Vec::new(), ..head.clone() },
         JobSpec { levels: vec![3], ..head.clone() },
+        JobSpec { holders: vec![SiteId(1), SiteId(0)], ..head.clone() },
+        JobSpec { holders: vec![SiteId(1)], ..job("sum", JobKind::Statistics, 1) },
         JobSpec { values: 3, max: 3, ..head.clone() },
         JobSpec { circuit: Some(circuit().into()), ..job("sum", JobKind::Statistics, 1) },
-        JobSpec { kind: JobKind::Question, start: None, levels: Vec::new(), ..head.clone() },
+        JobSpec {
+            kind: JobKind::Question,
+            start: None,
+            levels: Vec::new(),
+            holders: Vec::new(),
+            ..head.clone()
+        },
     ];
     let desk = Desk::new(&fixture);
     for spec in wrong {

@@ -7,7 +7,7 @@ mod common;
 use blindscope_federation::{
     Body, Coordinator, Event, Input, JobKind, JobSpec, JobStatus, Phase, Record, Refusal, Signer, verify,
 };
-use common::{Desk, Fixture, SIZES, fixture, inference_keys, job};
+use common::{Desk, Fixture, SIZES, encrypted_head, fixture, inference_keys, job};
 
 /// A finished study's log, and the receipts that its sites hold.
 fn log(fixture: &Fixture) -> (Vec<Record>, Vec<Record>) {
@@ -162,6 +162,36 @@ fn plain_sums_of_an_old_log_are_sums_and_run_on() {
     let refusal = desk.handle(Input::Submit { spec: former("more"), sizes: SIZES }).unwrap_err();
     assert_eq!(refusal, Refusal::FormerJob { kind: JobKind::Fedavg });
     assert!(refusal.to_string().contains("write kind = \"sum\""), "{refusal}");
+}
+
+/// An old log holds heads that were sums of sites' own ciphertexts: it holds together, and says of them what it said.
+#[test]
+fn a_head_of_an_old_log_is_what_it_was() {
+    let fixture = fixture(3, 2, 2, 28);
+    let mut desk = Desk::new(&fixture);
+    for spec in [job("start", JobKind::Statistics, 1), inference_keys("keys")] {
+        desk.submit(&spec);
+    }
+    while !desk.coordinator.is_idle() {
+        if desk.coordinator.work().is_some() { desk.work() } else { desk.answer_all() }
+    }
+    let spec = JobSpec { holders: Vec::new(), ..encrypted_head("head", "start") };
+    let id = spec.id(&fixture.study);
+    let mut log = desk.log.clone();
+    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES, line: None };
+    log.push(Record { body: Body { event, ..log[0].body.clone() }, signature: log[0].signature });
+    let last = log.len() - 1;
+    resign(&fixture, &mut log, last);
+    desk.coordinator = Coordinator::replay(&fixture.study, log.clone()).unwrap();
+    desk.log = log;
+    desk.handle(Input::Tick).unwrap();
+    while !desk.coordinator.is_idle() {
+        if desk.coordinator.work().is_some() { desk.work() } else { desk.answer_all() }
+    }
+    let view = desk.coordinator.job(id).unwrap();
+    assert!(matches!(view.status, JobStatus::Done { .. }), "{:?}", view.status);
+    assert!(desk.coordinator.encrypted_head(id).is_some_and(|head| head.encrypted.is_empty()));
+    assert_eq!(check(&fixture, &desk.log, &[]), Ok(desk.log.len() as u64));
 }
 
 /// A study of an earlier release, whose sums had a key that outlived their rounds: what to do stands in the refusal.

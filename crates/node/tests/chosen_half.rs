@@ -53,7 +53,7 @@ async fn a_holder_cannot_put_a_ciphertext_of_its_choice() {
     println!("{missing:?}");
 
     stop.stop();
-    assert_eq!(rogue.await.unwrap(), 1, "it deviated");
+    assert_eq!(rogue.await.unwrap().0, 1, "it deviated");
     for site in others {
         site.await.unwrap().unwrap();
     }

@@ -16,10 +16,7 @@ use std::time::Instant;
 
 use blindscope_ckks::{Ciphertext, Encoder, KeyGenerator, codec};
 use blindscope_classify::{Plan, question_of};
-use blindscope_federation::Blob;
-use blindscope_federation::JobKind;
-use blindscope_federation::JobSpec;
-use blindscope_federation::JobStatus;
+use blindscope_federation::{Blob, Cause, Failure, JobKind, JobSpec, JobStatus, Phase, SiteId};
 use blindscope_learn::jobs::{CoordinatorLearner, EncryptedHeadSettings, SiteData, encrypted_head_twin};
 use blindscope_node::Error;
 use blindscope_node::admin::jobs::Admin;
@@ -29,7 +26,7 @@ use blindscope_node::system;
 use blindscope_transport::Stop;
 use blindscope_transport::Upload;
 use heads::study::examples;
-use heads::{data, done, draft, features, found, learned, run, tokens};
+use heads::{data, draft, features, found, learned, run, tokens};
 use network::{ENOUGH, serve};
 
 /// What an asker could do before questions were dealt in shares: hand in its public key and ciphertexts of its own making, among
@@ -108,17 +105,22 @@ async fn sites_learn_a_head_that_nobody_decrypts_and_an_asker_gets_its_answers()
 
     old_questions_are_refused(&kit).await;
 
-    // A site leaves: the next head is the average of those that are in, but a question's shares need all three holders here.
+    // A site leaves: a question's shares need all three holders here, and so does the next head.
     leaves.stop();
-    let smaller = JobSpec { upload_seconds: Some(8), ..draft("smaller", JobKind::EncryptedHead) };
-    admin.submit_draft(smaller).await.unwrap();
-    done(&admin, "smaller").await;
-    let left = asker::predict_encrypted(&kit, &[], "smaller", &one, &mut rng, |_| {}).await;
+    let left = asker::predict_encrypted(&kit, &[], "head", &one, &mut rng, |_| {}).await;
     let Err(Error::JobFailed { reason, .. }) = left else { panic!("answered without a holder") };
     println!("without a holder: {reason}");
+    let smaller = JobSpec { upload_seconds: Some(8), ..draft("smaller", JobKind::EncryptedHead) };
+    admin.submit_draft(smaller).await.unwrap();
+    let view = admin.watch("smaller", |_| {}).await.unwrap();
+    let JobStatus::Failed { failure: Failure::TooFew { step, missing, .. } } = &view.status else {
+        panic!("learned without a holder: {:?}", view.status);
+    };
+    let gone: Vec<_> = missing.iter().map(|m| (m.site, m.cause)).collect();
+    assert_eq!((step.phase, gone), (Phase::Encrypt, vec![(SiteId(2), Cause::Silent)]));
 
     // Tokens are counted, and a head that is not there is not offered.
-    for (name, code) in [("kept", "no-head"), ("start", "no-head")] {
+    for (name, code) in [("kept", "no-head"), ("smaller", "no-head"), ("start", "no-head")] {
         let refused = asker::predict_encrypted(&kit, &[], name, &all, &mut rng, |_| {}).await;
         match refused {
             Err(Error::Transport(blindscope_transport::Error::Refused(refusal))) => {

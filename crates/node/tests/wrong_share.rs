@@ -89,7 +89,7 @@ async fn an_asker_leaves_out_who_gave_it_a_wrong_share() {
     assert_eq!(later.members, vec![vec![SiteId(1), SiteId(2)]; 4]);
 
     stop.stop();
-    assert_eq!(rogue.await.unwrap(), 1, "it deviated once, and was asked for no other share");
+    assert_eq!(rogue.await.unwrap().0, 1, "it deviated once, and was asked for no other share");
     for site in [second, third.unwrap()] {
         site.await.unwrap().unwrap();
     }

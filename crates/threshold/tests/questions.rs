@@ -2,96 +2,18 @@
 //! its own making it reads the secret, against questions that are dealt in shares it reads what it dealt.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test says what it saw and stops")]
 
+mod asking;
 mod common;
 
-use chacha20::ChaCha20Rng;
-
-use blindscope_ckks::{
-    Ciphertext, Decryptor, Encoder, Evaluator, KeyGenerator, Level, Plaintext, PublicKey, Scale, SecretKey,
-};
-use blindscope_ring::{Ntt, Poly};
+use asking::{Asking, PLACE, constant, read};
+use blindscope_ckks::{Ciphertext, Evaluator, KeyGenerator, Level, Plaintext, PublicKey, Scale};
 use blindscope_testkit as testkit;
 use blindscope_threshold::{
-    Committee, Dealt, Decryption, DecryptionSession, Error, Flooding, Holding, MemoryLedger, Opening,
-    PartyId, Remainder, Transcript,
+    Committee, Dealt, DecryptionSession, Error, Flooding, Holding, MemoryLedger, Opening, PartyId, Remainder,
+    Transcript,
 };
 use blindscope_wire::Digest;
-use common::{Study, study, toy};
-
-/// Where the attacker's `d` stands: far above the masks.
-const PLACE: u32 = 60;
-
-/// An asker with a key of its own, and two of three sites that re-encrypt to it.
-struct Asking {
-    study: Study,
-    secret: SecretKey,
-    public: PublicKey,
-    rounds: u64,
-}
-
-impl Asking {
-    fn new(rng: &mut ChaCha20Rng) -> Self {
-        let generator = KeyGenerator::new(&toy());
-        let secret = generator.secret_key(rng);
-        let public = generator.public_key(&secret, rng);
-        Self { study: study(&toy(), 3, 2, rng), secret, public, rounds: 0 }
-    }
-
-    fn round(&self, number: u64) -> Transcript {
-        Transcript::new(&toy(), self.study.ceremony.roster(), b"question", number)
-    }
-
-    fn session(&self, round: u64) -> DecryptionSession {
-        self.session_of(PartyId(0), &self.round(round))
-    }
-
-    fn session_of(&self, member: PartyId, round: &Transcript) -> DecryptionSession {
-        let committee = Committee::new(round.roster(), &[PartyId(0), PartyId(2)]).unwrap();
-        let flooding = Flooding::for_fresh(&toy(), 3, 1, 10, 2, 30).unwrap();
-        let masks = Opening { flooding, room_log2: f64::from(PLACE) - 1.0, ciphertexts: 1 };
-        let (key, ledger) = (&self.study.shares[usize::from(member.0)], &mut MemoryLedger::default());
-        DecryptionSession::begin(&self.study.ceremony, round, key, &committee, masks, ledger).unwrap()
-    }
-
-    /// What the asker reads of a ciphertext under the collective key: its message, in coefficients, over `2^PLACE`.
-    fn answer(&mut self, c: &Ciphertext) -> Vec<i128> {
-        self.answer_shown(c, None)
-    }
-
-    /// The same where members let it see the places `shown` alone.
-    fn answer_shown(&mut self, c: &Ciphertext, shown: Option<&[usize]>) -> Vec<i128> {
-        let params = toy();
-        self.rounds += 1;
-        let round = self.round(self.rounds);
-        let committee = Committee::new(round.roster(), &[PartyId(0), PartyId(2)]).unwrap();
-        let opening = Decryption::to_asker(&round, c, 0, &self.public).unwrap();
-        let mut collector = opening.collector(&committee);
-        for member in committee.iter() {
-            let session = self.session_of(member, &round);
-            let share = match shown {
-                Some(shown) => session.share_shown(c, &self.public, shown),
-                None => session.share_for(c, &self.public),
-            };
-            collector.absorb(&share.unwrap().0).unwrap();
-        }
-        let plain = Decryptor::new(&self.secret).decrypt(&opening.finish_for(collector).unwrap()).unwrap();
-        let values = Encoder::new(&params).decode_integers(&plain).unwrap();
-        values.iter().map(|v| (v + (1 << (PLACE - 1))) >> PLACE).collect()
-    }
-}
-
-/// `2^PLACE`, as a polynomial.
-fn constant() -> Poly<Ntt> {
-    let q = toy().q().clone();
-    let mut values = vec![0i128; q.n()];
-    values[0] = 1 << PLACE;
-    q.to_ntt(q.from_signed_wide(&values))
-}
-
-/// Coefficients of the secret that are not zero and that these readings name.
-fn read(secret: &[i128], readings: &[i128]) -> usize {
-    secret.iter().zip(readings).filter(|(s, r)| **s != 0 && s == r).count()
-}
+use common::{study, toy};
 
 #[test]
 fn chosen_ciphertexts_give_the_key_away_and_dealt_questions_do_not() {

@@ -254,8 +254,8 @@ impl<'p> Noise<'p> {
         if !self.plan.encrypted_head {
             return 0.0;
         }
-        // Each site encrypts its part of the layer.
-        let fresh = (f64::from(self.plan.collective.sites) * self.keys.fresh(self.n as usize)).sqrt();
+        // Holders encrypt the sums of what they were dealt: as many encryptions as a question is the sum of, whatever the sites.
+        let fresh = (f64::from(self.plan.collective.encryptions) * self.keys.fresh(self.n as usize)).sqrt();
         let weights = terms.sqrt() * m.feature * self.slot(fresh) / self.weight();
         // Each product is relinearised before it is rescaled; a unit is a sum over columns, in whichever product they stand.
         let products = self.switch_under(self.limbs, self.keys.relin) / (self.delta * self.weight());

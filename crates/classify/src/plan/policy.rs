@@ -40,7 +40,7 @@ pub enum KeyOwner {
 pub struct Collective {
     /// Sites whose secrets, and whose keys' errors, add up.
     pub sites: u32,
-    /// Fresh encryptions that a question is the sum of.
+    /// Fresh encryptions that a question, and an encrypted head, is the sum of.
     pub encryptions: u32,
 }
 

@@ -9,7 +9,8 @@
 //! | parts | done; in an inference ceremony trial, to everybody |
 //! | trial | done |
 //! | void | upload |
-//! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: done |
+//! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: encrypt, to the holders |
+//! | encrypt | done |
 //! | findings | agree, to everybody |
 //! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
 //! | vouch | open; vouch again, where nobody evaluated rightly |
@@ -17,7 +18,8 @@
 //! | share | done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
 //!
-//! A question's upload is asked of the holders of its shares, all of whom are needed; its sum is the answer, evaluated.
+//! A head's encrypt is asked of the holders that its parts are dealt to, and a question's upload of the holders of its shares, all of whom are needed; of a question, the sum is the
+//! answer, evaluated.
 
 use super::Coordinator;
 use super::progress::{Closed, Open, Progress, State};
@@ -138,7 +140,7 @@ impl Coordinator {
             (KeyUse::Inference, Some(key)) => key.ceremony,
             _ => job.id,
         };
-        let own = job.spec.upload_seconds.filter(|_| phase == Phase::Upload);
+        let own = job.spec.upload_seconds.filter(|_| matches!(phase, Phase::Upload | Phase::Encrypt));
         // Nobody trains for a question: its upload is a step of an opening.
         let usual = if job.kind().holders().is_some() { Phase::Share } else { phase };
         let wait = own.map_or_else(|| self.study.wait_ms(usual), |s| s * 1000);
@@ -158,6 +160,7 @@ impl Coordinator {
             Phase::Ready | Phase::Share | Phase::Findings | Phase::Open => self.study.roster().threshold(),
             Phase::Agree => self.study.agreement() as usize,
             Phase::Vouch => 1,
+            Phase::Encrypt => job.kind().encryptors().len(),
             Phase::Void => self.study.void_quorum() as usize,
         }
     }
@@ -182,6 +185,7 @@ impl Coordinator {
             | Phase::Relin
             | Phase::Parts
             | Phase::Trial
+            | Phase::Encrypt
             | Phase::Share => lost,
             Phase::Upload => lost && job.kind().holders().is_some(),
         };
@@ -296,6 +300,9 @@ impl Coordinator {
     fn after_combination(&self, job: &Progress, closed: Option<&Closed>, now_ms: u64) -> Option<Event> {
         let Some(closed) = closed else { return Some(self.open_round(job, now_ms)) };
         Some(match job.kind().next(closed.step.phase) {
+            Next::Ask(Phase::Encrypt) => {
+                self.open(job, Phase::Encrypt, 0, job.kind().encryptors().to_vec(), now_ms)
+            }
             Next::Ask(phase) => self.open_to_all(job, phase, now_ms),
             Next::Begin => self.open_round(job, now_ms),
             Next::OpenSum => {

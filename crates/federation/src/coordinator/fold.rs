@@ -207,7 +207,12 @@ impl Coordinator {
             Phase::KeyShare => job.output = Some(output.clone()),
             Phase::Relin => job.evaluation_keys = Some(output.shared),
             Phase::Upload => {
-                job.opening = Some(Opening { committed: closed.in_order(), sum: output.shared });
+                let (committed, encrypted) = (closed.in_order(), Vec::new());
+                job.opening = Some(Opening { committed, encrypted, sum: output.shared });
+            }
+            Phase::Encrypt => {
+                let opening = job.opening.as_mut().ok_or("no parts of a head are there")?;
+                (opening.encrypted, opening.sum) = (closed.in_order(), output.shared);
             }
             Phase::Ready => job.target = Some(output.shared),
             _ => return Err("this phase combines nothing"),
@@ -250,7 +255,7 @@ impl Coordinator {
         (job.state, job.ended_ms) = (state, Some(at_ms));
         // Kept: what the key's holders, askers and the log need. Gone: what only a running round does.
         (job.target, job.sum) = (None, None);
-        if !done || job.kind().next(Phase::Upload) != Next::Done {
+        if !done || !matches!(job.job, Job::EncryptedHead(_)) {
             job.opening = None;
         }
         let newest = job.round;
@@ -302,7 +307,7 @@ impl Progress {
                     (closed.step, missing)
                 }));
                 let committed = self.receipts.iter().filter_map(header).collect();
-                self.opening = Some(Opening { committed, sum: sums });
+                self.opening = Some(Opening { committed, encrypted: Vec::new(), sum: sums });
             }
             (Phase::Agree, Some(sum)) => {
                 (sum.agreements, sum.signers) = (Some(output.shared), closed.sites());

@@ -340,6 +340,9 @@ impl Decision {
         if !known && spec.is_former() {
             return Err(Refusal::FormerJob { kind: spec.kind });
         }
+        if !known && spec.is_former_head() {
+            return Err(Refusal::FormerHead { name: spec.name.clone() });
+        }
         if !known {
             self.record(
                 Event::Submitted { job, spec: spec.clone(), sizes, line: line.map(Box::new) },

@@ -85,6 +85,10 @@ impl Coordinator {
             Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => {
                 job.ask_of_sum(open, site, self.study.place(site)?)?
             }
+            Phase::Encrypt => {
+                let parts = job.opening.as_ref()?.committed.clone();
+                Ask::Encrypt { public_key: public_key?, parts }
+            }
             Phase::Ready => Ask::Ready { public_key: public_key?, opening: job.opening.clone()? },
             Phase::Share => Ask::Share {
                 opening: job.opening.clone()?,
@@ -138,7 +142,7 @@ impl Coordinator {
                 State::Done(result) => {
                     needed.push(*result);
                     // Sites add an encrypted head up themselves before they open an answer of it.
-                    let uploads = job.opening.iter().flat_map(|o| &o.committed);
+                    let uploads = job.opening.iter().flat_map(|o| o.committed.iter().chain(&o.encrypted));
                     needed.extend(uploads.filter_map(crate::SignedHeader::payload));
                 }
                 State::Failed(_) => {}

@@ -7,8 +7,8 @@ use super::Coordinator;
 use super::progress::{Closed, Progress, State};
 use crate::job::KeyUse;
 use crate::{
-    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Output, Phase, Refusal, SiteId,
-    Step,
+    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Output, Phase, Refusal,
+    SignedHeader, SiteId, Step,
 };
 use blindscope_wire::Digest;
 
@@ -65,7 +65,7 @@ pub enum Work {
         /// The common string.
         string: Digest,
     },
-    /// Add up uploads.
+    /// Add up uploads: those of a question's holders, or what is left of a head's parts.
     Sum {
         /// The closed step.
         step: Step,
@@ -75,6 +75,19 @@ pub enum Work {
         uploads: Vec<(SiteId, Blob)>,
         /// Of a question: what its answer is computed from. The sum is that answer.
         evaluation: Option<Box<Evaluation>>,
+    },
+    /// Add up a head: what is left of its parts, and its holders' encryptions of what they were dealt.
+    Encrypted {
+        /// The closed step.
+        step: Step,
+        /// The job's file.
+        spec: JobSpec,
+        /// The signed parts that it is made of, in the sites' order.
+        parts: Vec<SignedHeader>,
+        /// The sum of their remainders.
+        remainder: Blob,
+        /// The holders' payloads, in order.
+        encryptions: Vec<(SiteId, Blob)>,
     },
     /// Lay the declarations together that make failed rounds void.
     Voids {
@@ -225,6 +238,7 @@ impl Work {
             | Self::Key { step, .. }
             | Self::Relin { step, .. }
             | Self::Sum { step, .. }
+            | Self::Encrypted { step, .. }
             | Self::Refresh { step, .. }
             | Self::Voids { step, .. }
             | Self::Intake { step, .. }
@@ -257,6 +271,7 @@ impl Work {
             | Self::Key { spec, .. }
             | Self::Relin { spec, .. }
             | Self::Sum { spec, .. }
+            | Self::Encrypted { spec, .. }
             | Self::Refresh { spec, .. }
             | Self::Voids { spec, .. }
             | Self::Intake { spec, .. }
@@ -327,6 +342,11 @@ impl Coordinator {
             Phase::Upload => {
                 let evaluation = self.evaluation(job).map(Box::new);
                 Some(Work::Sum { step, spec, uploads: blobs, evaluation })
+            }
+            Phase::Encrypt => {
+                let opening = job.opening.as_ref()?;
+                let (parts, remainder) = (opening.committed.clone(), opening.sum);
+                Some(Work::Encrypted { step, spec, parts, remainder, encryptions: blobs })
             }
             Phase::Ready => Some(Work::Refresh { step, spec, sum: job.opening.as_ref()?.sum, zeros: blobs }),
             Phase::Share => Some(Work::Open {

@@ -127,7 +127,7 @@ kinds! {
     /// The average of the sites' first layers under the inference key: never decrypted.
     EncryptedHead = "encrypted-head", Family::UnderKey,
         "a head that nobody sees",
-        "an encrypted first layer that was trained here; nobody ever decrypts it",
+        "a first layer that was trained here, dealt in shares that are encrypted; nobody ever sees or decrypts it",
         Some("start = \"NAME OF A fedavg JOB\"\n[settings]\nhidden = 32\n");
     /// An answer of an encrypted head, re-encrypted to who asked.
     Question = "question", Family::UnderKey,

@@ -146,6 +146,11 @@ pub(crate) trait Kind {
         None
     }
 
+    /// The sites that it asks to encrypt what was dealt to them, all of whom are needed: nobody, but for heads.
+    fn encryptors(&self) -> &[SiteId] {
+        &[]
+    }
+
     /// Holders that are to be in a committee only where there are too few others.
     fn avoided(&self) -> &[SiteId] {
         &[]
@@ -170,7 +175,8 @@ pub(crate) trait Kind {
             | Phase::Void
             | Phase::Findings
             | Phase::Agree
-            | Phase::Vouch => return None,
+            | Phase::Vouch
+            | Phase::Encrypt => return None,
         })
     }
 

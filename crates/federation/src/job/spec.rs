@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Job;
 use crate::study::is_name;
 use crate::words::in_words;
-use crate::{Blob, Circuit, Error, JobId, JobKind, Privacy, Question, Result, Study};
+use crate::{Blob, Circuit, Error, JobId, JobKind, Privacy, Question, Result, SiteId, Study};
 use blindscope_wire::{Digest, Hasher};
 
 /// A job's file.
@@ -45,6 +45,9 @@ pub struct JobSpec {
     /// Levels of the ciphertexts of an encrypted head, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<u32>,
+    /// Sites that parts of an encrypted head are dealt to, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<SiteId>,
     /// Of sums that learning bounds: noise that the sites add, and what it promises.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub privacy: Option<Box<Privacy>>,
@@ -85,6 +88,7 @@ impl JobSpec {
             start: None,
             circuit: None,
             levels: Vec::new(),
+            holders: Vec::new(),
             privacy: None,
             question: None,
         }
@@ -192,6 +196,7 @@ impl JobSpec {
             ("data_version", self.data_version.is_some()),
             ("circuit", self.circuit.is_some()),
             ("levels", !self.levels.is_empty()),
+            ("holders", !self.holders.is_empty()),
             ("privacy", self.privacy.is_some()),
             ("question", self.question.is_some()),
         ];
@@ -200,6 +205,12 @@ impl JobSpec {
         foreign.map_or(Ok(()), |(field, _)| {
             Err(refused(field, format!("there for kind {}", self.kind), "left out: other kinds have it"))
         })
+    }
+
+    /// Whether it is a head in the form before parts were dealt: each site handed in a ciphertext of its own making, so one of them, with an
+    /// asker, may read the key in its answers. Old logs have such heads; none is learned anew, and no site helps to ask one.
+    pub fn is_former_head(&self) -> bool {
+        self.kind == JobKind::EncryptedHead && self.holders.is_empty()
     }
 
     /// The circuit of a kind that has one, in range.

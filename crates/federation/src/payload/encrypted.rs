@@ -1,29 +1,17 @@
-//! An encrypted head's payloads under the inference key: ciphertexts one after the other, each with its own header. They are never
-//! opened.
+//! Ciphertexts under the inference key, one after the other, each with its own header.
 
 use std::cell::Cell;
 use std::io::{Read, Write};
 
-use rand_core::CryptoRng;
-
 use super::inference::read_exactly;
 use super::{Side, blame, open};
 use crate::{Blob, Blobs, Circuit, Error, Result, SiteId, Study};
-use blindscope_ckks::{
-    Ciphertext, Evaluator, Level, Parameters, Plaintext, PublicEncryptor, PublicKey, codec,
-};
+use blindscope_ckks::{Ciphertext, Evaluator, Level, Parameters, PublicKey, codec};
 
 const ADD: &str = "add ciphertexts";
-const ENCRYPT: &str = "encrypt head";
 
 /// Answers stand at the last level.
 pub(crate) const LAST: Level = Level(0);
-
-/// Bytes of ciphertexts at these levels.
-pub(crate) fn ciphertexts_len(study: &Study, circuit: &Circuit, levels: &[Level]) -> Result<u64> {
-    let params = study.circuit_params(circuit)?;
-    Ok(levels.iter().map(|l| codec::ciphertext_len(&params, 2, *l) as u64).sum())
-}
 
 /// A public key of a circuit's parameters.
 pub(crate) fn read_key(
@@ -73,48 +61,21 @@ pub fn read_ciphertexts(
     Err(Error::Length { op: "read ciphertexts", expected, found: bytes.len() as u64 })
 }
 
-/// Encrypts a site's part of a head under the inference key.
-///
-/// # Errors
-/// [`Error::Learning`] for plaintexts that are not the job's; [`Error::Length`] or [`Error::Ckks`] for a key that is none;
-/// [`Error::Io`] where a blob cannot be read or written.
-pub(crate) fn write_head(
-    study: &Study,
-    (circuit, levels): (&Circuit, &[Level]),
-    public_key: &Blob,
-    plain: &[Plaintext],
-    blobs: &dyn Blobs,
-    rng: &mut impl CryptoRng,
-    out: &mut dyn Write,
-) -> Result<()> {
-    let params = study.circuit_params(circuit)?;
-    let key = read_key(&params, ENCRYPT, public_key, blobs)?;
-    if plain.len() != levels.len() || plain.iter().zip(levels).any(|(m, l)| m.level() != *l) {
-        let source = format!("{} plaintexts, the job has {} levels", plain.len(), levels.len()).into();
-        return Err(Error::Learning { op: ENCRYPT, source });
-    }
-    let encryptor = PublicEncryptor::new(&key);
-    plain.iter().try_for_each(|m| {
-        let bytes = codec::encode_ciphertext(&encryptor.encrypt(m, rng)?);
-        out.write_all(&bytes).map_err(Error::io(ENCRYPT))
-    })
-}
-
-/// Writes the sums of these payloads' ciphertexts, place by place. `base` is what the others refresh.
+/// Writes the sums of `base` and these payloads' ciphertexts, place by place: the payloads refresh it.
 ///
 /// # Errors
 /// [`Error::Payload`] names the site whose payload does not add; [`Error::Io`] where a blob cannot be read or written.
 pub(crate) fn add_ciphertexts(
     study: &Study,
     (circuit, levels): (&Circuit, &[Level]),
-    base: Option<&Blob>,
+    base: &Blob,
     payloads: &[(SiteId, Blob)],
     blobs: &dyn Blobs,
     out: &mut dyn Write,
 ) -> Result<()> {
     let params = study.circuit_params(circuit)?;
     let (evaluator, last) = (Evaluator::new(&params), Cell::new(None));
-    let named = base.map(|b| (None, b)).into_iter().chain(payloads.iter().map(|(s, b)| (Some(*s), b)));
+    let named = std::iter::once((None, base)).chain(payloads.iter().map(|(s, b)| (Some(*s), b)));
     let side = |(site, blob): (Option<SiteId>, &Blob)| {
         Ok(Side { last: &last, site, reader: open(ADD, blobs, blob)? })
     };

@@ -6,23 +6,29 @@
 mod ceremony;
 mod commit;
 mod encrypted;
+mod holders;
 mod inference;
+mod part;
 mod question;
 mod round;
 mod session;
 mod trial;
+mod vouched;
 
 pub use commit::{lay_commitments, open_inference_bundle, write_commitment};
 pub use encrypted::read_ciphertexts;
+pub use holders::{encryptions_len, holding};
 pub use inference::{combine_first, combine_relin, read_evaluation_keys};
-pub use question::{AskedOf, deal, holding, question_lengths, upload_len};
+pub use question::{AskedOf, deal, question_lengths, upload_len};
 pub use session::KeySession;
 
 pub(crate) use commit::{commitment_len, open_seed};
-pub(crate) use encrypted::{add_ciphertexts, ciphertexts_len, write_head};
 pub(crate) use inference::{
     check_evaluation_keys, check_first_sum, check_inference_key, inference_lengths, name_public_shares,
     write_public_shares, write_relin,
+};
+pub(crate) use part::{
+    HeadOf, Made, head_sizes, write_encrypted, write_head_encryptions, write_part, write_remainder,
 };
 pub(crate) use question::{
     Answering, QuestionOf, evaluate_question, open_answers, question_sizes, refresh_answers,

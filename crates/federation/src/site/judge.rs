@@ -57,7 +57,11 @@ impl Site {
         if kind.key() == KeyUse::Makes {
             return self.judge_ceremony(task, kind);
         }
+        require(!task.spec.is_former_head(), Objection::FormerHead)?;
         match (&task.ask, step.phase) {
+            (Ask::Encrypt { public_key, parts }, Phase::Encrypt) => {
+                self.judge_parts(task, kind, public_key, parts).map(|()| Vec::new())
+            }
             (Ask::Upload { public_key: Some(public_key), input, .. }, Phase::Upload) => {
                 require(step.attempt == 0, Objection::NoSuchStep { step })?;
                 require(kind.holders().is_none_or(|h| h.contains(&self.me)), Objection::NoHolder)?;
@@ -80,6 +84,17 @@ impl Site {
             }
             _ => Err(Objection::OtherPhase { step }),
         }
+    }
+
+    /// What a holder encrypts is dealt by enough sites, each of which has signed its part, this site its own.
+    fn judge_parts(&self, task: &Task, kind: &dyn Kind, public_key: &Blob, parts: &[SignedHeader]) -> Judged {
+        let step = task.step;
+        require(step.attempt == 0, Objection::NoSuchStep { step })?;
+        require(kind.encryptors().contains(&self.me), Objection::NoHolder)?;
+        self.holds(task, kind, Some(public_key))?;
+        self.judge_cohort(parts.len())?;
+        let upload = Step { phase: Phase::Upload, ..step };
+        self.judge_headers(task, parts, upload, Some(task.sizes.upload))
     }
 
     /// Refuses to fetch what is longer than anything that its plan has: the disk is not the coordinator's to fill.
@@ -140,7 +155,7 @@ impl Site {
             require(from.eq(holders), Objection::OtherHolders)?;
             self.judge_headers(task, &opening.committed, upload, None)?;
         } else {
-            self.judge_cohort(opening)?;
+            self.judge_cohort(opening.committed.len())?;
             self.judge_headers(task, &opening.committed, upload, Some(task.sizes.upload))?;
         }
         sum_length(task, &opening.sum)?;
@@ -155,13 +170,14 @@ impl Site {
     }
 
     /// Refuses what is computed of fewer sites' data than study and policy allow.
-    fn judge_cohort(&self, opening: &Opening) -> Judged {
-        let (found, least) = (opening.committed.len(), self.study.literal().minimum_cohort);
+    fn judge_cohort(&self, found: usize) -> Judged {
+        let least = self.study.literal().minimum_cohort;
         require(found >= least as usize, Objection::Cohort { found, least })?;
         self.policy.allows_cohort(found).map_err(Objection::Policy)
     }
 
-    /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's upload as it was sent; that
+    /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's part as it was sent, encrypted by all its
+    /// holders; that
     /// it starts from what this site was shown then; and that the evaluation keys are those that it has made itself.
     fn judge_evaluation(&self, task: &Task, asked: &QuestionJob, evaluation: &Evaluation) -> Judged {
         let Evaluation { head: spec, start, opening, keys } = evaluation;
@@ -169,9 +185,13 @@ impl Site {
         let question = asked.question();
         let same = spec.id(&self.study) == question.head && matches!(head, Job::EncryptedHead(_));
         require(same && head.kind().circuit() == Kind::circuit(asked), Objection::OtherHead)?;
-        self.judge_cohort(opening)?;
-        let upload = Step { job: question.head, round: 0, attempt: 0, phase: Phase::Upload };
-        self.judge_headers(task, &opening.committed, upload, None)?;
+        require(!spec.is_former_head(), Objection::FormerHead)?;
+        self.judge_cohort(opening.committed.len())?;
+        let at = |phase| Step { job: question.head, round: 0, attempt: 0, phase };
+        self.judge_headers(task, &opening.committed, at(Phase::Upload), None)?;
+        let from = opening.encrypted.iter().map(|h| &h.header.site);
+        require(from.eq(head.kind().encryptors()), Objection::OtherHolders)?;
+        self.judge_headers(task, &opening.encrypted, at(Phase::Encrypt), None)?;
         let known = self.starts.get(&question.head);
         require(known.is_none_or(|known| known == start), Objection::OtherStart)?;
         let held = self.keys.get(&task.key).ok_or(Objection::NoKey)?;

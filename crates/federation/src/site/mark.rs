@@ -115,7 +115,7 @@ pub enum Mark {
     /// The coordinator's receipt of an answer. The last one shows later whether the log was cut.
     Receipt {
         /// The record.
-        record: Record,
+        record: Box<Record>,
     },
 }
 

@@ -290,7 +290,9 @@ impl Site {
         }
         let Event::Accepted { answer } = &record.body.event else { return refuse("it is no receipt") };
         match self.staged.get(&answer.header.step) {
-            Some(staged) if record.acknowledges(staged) => Ok(Mark::Receipt { record: record.clone() }),
+            Some(staged) if record.acknowledges(staged) => {
+                Ok(Mark::Receipt { record: Box::new(record.clone()) })
+            }
             _ => refuse("it is for another answer"),
         }
     }

@@ -107,11 +107,11 @@ pub enum Objection {
         /// Who.
         site: SiteId,
     },
-    /// A question whose shares this site does not hold.
-    #[error("this site holds no share of the question")]
+    /// A question or a head whose shares this site does not hold.
+    #[error("this site holds no share of what is to be encrypted")]
     NoHolder,
-    /// An opening of uploads of other sites than those that hold the question's shares.
-    #[error("the question is added up of other sites' uploads than those of its holders")]
+    /// An opening of uploads of other sites than those that hold the shares of question or head.
+    #[error("what is added up is of other sites' uploads than those of its holders")]
     OtherHolders,
     /// A sum over fewer contributions than the study allows.
     #[error("the sum is over {found} contributions, the study wants {least}")]
@@ -144,6 +144,12 @@ pub enum Objection {
     /// Another head than the question's.
     #[error("the head that is shown is not the one that the question names")]
     OtherHead,
+    /// A head of an earlier release, for which each site handed in a ciphertext of its own making.
+    #[error(
+        "the head was learned as earlier releases did it, of ciphertexts that each site made itself: one site and an asker may read \
+         the key in its answers. Make a new key and learn the head anew"
+    )]
+    FormerHead,
     /// A head that starts from something else than this site was shown.
     #[error("the head starts from another result than this site was shown when it contributed")]
     OtherStart,

@@ -108,11 +108,12 @@ pub(crate) fn inference_keys(name: &str) -> JobSpec {
     JobSpec { kind, circuit: Some(circuit().into()), ..JobSpec::named(name) }.checked().unwrap()
 }
 
-/// An encrypted head of two ciphertexts that starts from another job's result.
+/// An encrypted head of two ciphertexts that starts from another job's result, dealt to the first three sites.
 pub(crate) fn encrypted_head(name: &str, start: &str) -> JobSpec {
     let (kind, start) = (JobKind::EncryptedHead, Some(start.to_owned()));
-    let spec =
-        JobSpec { kind, start, levels: vec![2, 1], circuit: Some(circuit().into()), ..JobSpec::named(name) };
+    let (levels, holders) = (vec![2, 1], (0..3).map(SiteId).collect());
+    let circuit = Some(circuit().into());
+    let spec = JobSpec { kind, start, levels, holders, circuit, ..JobSpec::named(name) };
     spec.checked().unwrap()
 }
 
@@ -172,7 +173,10 @@ impl<'a> Desk<'a> {
     }
 
     pub(crate) fn submit(&mut self, spec: &JobSpec) -> JobId {
-        self.handle(Input::Submit { spec: spec.clone(), sizes: SIZES }).unwrap();
+        // Nothing of a head is opened.
+        let openings = if spec.kind == JobKind::EncryptedHead { 0 } else { SIZES.openings };
+        let sizes = Sizes { openings, ..SIZES };
+        self.handle(Input::Submit { spec: spec.clone(), sizes }).unwrap();
         spec.id(&self.fixture.study)
     }
 
@@ -194,6 +198,10 @@ impl<'a> Desk<'a> {
                     let others = (self.members() - 1) * PAIRING_LEN as u64;
                     blob(seed, SIZES.upload + if *pairs { others } else { 0 })
                 }
+            }
+            Ask::Encrypt { .. } => {
+                let (study, holders) = (self.coordinator.study(), &task.spec.holders);
+                blob(seed, payload::encryptions_len(study, holders, SiteId(site), SIZES.sum).unwrap())
             }
             Ask::Findings { headers, .. } => blob(seed, Findings::len(headers.len as usize) as u64),
             Ask::Agree { .. } => blob(seed, Agreement::LEN as u64),
@@ -280,7 +288,7 @@ impl<'a> Desk<'a> {
                 let last = step.round + 1 >= work.spec.rounds;
                 Input::Opened { step, outcome: if last { Outcome::Final(next) } else { Outcome::Next(next) } }
             }
-            Work::Sum { .. } | Work::Refresh { .. } => {
+            Work::Sum { .. } | Work::Refresh { .. } | Work::Encrypted { .. } => {
                 let shared = blob(step.round * 10 + u64::from(step.attempt) + 600, SIZES.sum);
                 Input::Combined { step, output: Output::shared(shared) }
             }

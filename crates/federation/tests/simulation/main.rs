@@ -14,6 +14,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod deviations;
+mod heads;
 mod real;
 mod roster;
 mod toy;

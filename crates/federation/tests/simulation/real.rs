@@ -154,7 +154,10 @@ fn evaluate(asked: Asked<'_>, blobs: &dyn Blobs) -> std::result::Result<Vec<Ciph
     };
     let (study, circuit) = (asked.study, asked.job.circuit.as_deref().unwrap());
     let sum = read(&asked.evaluation.opening.sum)?;
-    let head = read_ciphertexts(study, circuit, &[Level(2), Level(1)], &sum)?;
+    let mut head = read_ciphertexts(study, circuit, &[Level(2), Level(1)], &sum)?;
+    for c in &mut head {
+        c.set_scale(SCALE);
+    }
     let (galois, relin) = read_evaluation_keys(study, circuit, &read(&asked.evaluation.keys)?)?;
     let ev = Evaluator::new(&study.circuit_params(circuit)?);
     let [mut tokens] = <[_; 1]>::try_from(asked.question).unwrap();

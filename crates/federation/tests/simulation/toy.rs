@@ -278,6 +278,9 @@ impl Compute for Toy<'_> {
                 }
                 bytes
             }
+            Ask::Encrypt { public_key, parts } => {
+                self.encrypted((site, task), (public_key, parts), disk, &fresh)
+            }
             Ask::Findings { headers, bundle } => {
                 assert_eq!(disk[&bundle.digest], Self::bundle(site, &disk[&headers.digest]));
                 vec![0; Findings::len(disk[&headers.digest].len() / 32)]
@@ -398,6 +401,10 @@ impl Compute for Toy<'_> {
                 if last { Done::Final(bytes) } else { Done::Next(bytes) }
             }
             Work::Sum { uploads, .. } => Self::add(uploads.iter().map(|(s, b)| (Some(*s), *b)), disk),
+            Work::Encrypted { remainder, encryptions, .. } => {
+                let encryptions = encryptions.iter().map(|(s, b)| (Some(*s), *b));
+                Self::add(std::iter::once((None, *remainder)).chain(encryptions), disk)
+            }
             Work::Refresh { sum, zeros, .. } => {
                 let zeros = zeros.iter().map(|(s, b)| (Some(*s), *b));
                 Self::add(std::iter::once((None, *sum)).chain(zeros), disk)
@@ -426,6 +433,22 @@ fn revealed(site: SiteId, disk: &Disk, bundle: &Blob, string: Digest) -> Vec<u8>
 }
 
 impl Toy<'_> {
+    /// A holder's upload for a head: nothing more is in it than in the parts.
+    fn encrypted(
+        &self,
+        (site, task): (SiteId, &Task),
+        (public_key, parts): (&Blob, &[SignedHeader]),
+        disk: &Disk,
+        fresh: &[u8; 32],
+    ) -> Vec<u8> {
+        assert!(disk.contains_key(&public_key.digest));
+        assert!(parts.iter().all(|p| disk.contains_key(&p.payload().unwrap().digest)));
+        let len = payload::encryptions_len(self.study, &task.spec.holders, site, SIZES.sum).unwrap();
+        let mut bytes = tagged(SUMMAND, 0, fresh);
+        bytes.resize(len as usize, 7);
+        bytes
+    }
+
     /// What a later round starts from, made of the sum before it: over how many sites that was, the toy's commitment does not say.
     fn start(&self, shown: &Blob, task: &Task, disk: &Disk) -> Vec<u8> {
         if task.spec.kind == JobKind::EncryptedHead {

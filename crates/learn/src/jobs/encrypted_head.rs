@@ -1,8 +1,8 @@
 //! `encrypted-head`: the average of the sites' first layers, encrypted under the inference key and never decrypted.
 //!
 //! An earlier job's polynomial head fixes what all have to agree on: normalisation, polynomial, outer layer, and where the first
-//! layer starts. Each site trains the first layer alone on its own features and encrypts `1/n` of it, n the sites of the study;
-//! the coordinator adds. Over k of n sites the sum is `k/n` of their average, so the head is evaluated with the public factor
+//! layer starts. Each site trains the first layer alone on its own features and deals `1/n` of it to holders, n the sites of the study;
+//! they encrypt what it adds up to, the coordinator adds. Over k of n sites the sum is `k/n` of their average, so the head is evaluated with the public factor
 //! n/k inside its polynomial: `p(u·n/k)`. Whichever sites are missing, the head is the plain average of those that are in.
 //!
 //! Nobody sees the weights, so nobody could look up how large they are. Sites keep to what the job says instead: rows of norm
@@ -158,7 +158,7 @@ impl CommonHead {
         Ok(Head::new(with_factor(&self.start, factor)?)?)
     }
 
-    /// A site's part: its trained first layer, encoded.
+    /// A site's part: its trained first layer, encoded, to be dealt.
     ///
     /// # Errors
     /// [`Error::Announced`] when the job announces another circuit; as [`Self::train`]; [`Error::Head`] when a weight does
@@ -260,7 +260,9 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let literal = study.literal();
     (settings.sites, settings.cohort) = (study.members().len() as u32, literal.minimum_cohort);
     let refused = |reason: String| Error::Settings { job: spec.name.clone(), kind: spec.kind.name(), reason };
-    settings.encryptions = payload::holding(study).map_err(|e| refused(e.to_string()))?.shares() as u32;
+    let holding = payload::holding(study).map_err(|e| refused(e.to_string()))?;
+    let holders = holding.holders();
+    settings.encryptions = holding.shares() as u32;
     let value = serde_json::to_value(&settings).map_err(|e| Error::Settings {
         job: spec.name.clone(),
         kind: spec.kind.name(),
@@ -277,6 +279,9 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     spec.circuit = Some(Box::new(circuit));
     if spec.kind == blindscope_federation::JobKind::EncryptedHead {
         spec.levels = common.levels()?;
+        if spec.holders.is_empty() {
+            spec.holders = study.sites().take(holders).collect();
+        }
     }
     Ok(spec)
 }

@@ -85,7 +85,7 @@ fn read(study: &Study, evaluation: &Evaluation, blobs: &dyn Blobs) -> Result<Rea
     let common = CommonHead::of(head, &whole(blobs, start)?)?;
     let levels: Vec<Level> = common.levels()?.into_iter().map(|l| Level(l as usize)).collect();
     let first = payload::read_ciphertexts(study, circuit, &levels, &whole(blobs, &opening.sum)?)?;
-    let first = EncryptedHead::from_ciphertexts(&common.plan, first)?;
+    let first = EncryptedHead::at_scales(&common.plan, first)?;
     let server = Server::encrypted(&common.served(opening.committed.len())?, &common.plan, first)?;
     let (galois, relin) = payload::read_evaluation_keys(study, circuit, &whole(blobs, keys)?)?;
     let keys = EvaluationKeys { galois, relin: Some(relin), ring_switch: None, zeros: None };

@@ -134,7 +134,7 @@ impl Admin {
 /// [`Error`] where the kit or its log cannot be read: the site must not be running.
 pub async fn receipts(kit: &Kit) -> Result<Vec<Record>> {
     let receipt = |mark| match mark {
-        Mark::Receipt { record } => Some(record),
+        Mark::Receipt { record } => Some(*record),
         _ => None,
     };
     Ok(marks(kit).await?.into_iter().filter_map(receipt).collect())

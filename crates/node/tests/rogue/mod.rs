@@ -1,29 +1,31 @@
-//! A site that plays its part of questions from its own kit, over its own connection, and deviates in one phase.
+//! A site that plays its part of questions and heads from its own kit, over its own connection, and deviates in one phase.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     dead_code,
     unreachable_pub,
     reason = "shared by the test files"
 )]
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::heads::{SITES, learning};
 use super::network::ENOUGH;
-use blindscope_ckks::{Ciphertext, Encoder, Scale, codec};
+use blindscope_ckks::{Ciphertext, Encoder, Level, Scale, codec};
 use blindscope_federation::{
-    Answer, Blob, IdentityKey, JobKind, Mark, Order, Phase, SealingKey, Site, SiteId, SiteTools, Task,
+    Answer, Ask, Blob, IdentityKey, JobKind, Mark, Order, Phase, SealingKey, Site, SiteId, SiteTools, Task,
     payload, site_payload,
 };
 use blindscope_learn::jobs::SiteLearner;
 use blindscope_node::kit::{Kit, PartySettings};
 use blindscope_node::system;
 use blindscope_store::{BlobStore, Marks};
-use blindscope_transport::{Client, Stop, Upload};
-use blindscope_wire::Hasher;
+use blindscope_transport::{Client, Error, Stop, Upload};
+use blindscope_wire::{Digest, Hasher};
 
 /// What it does otherwise than its task says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +34,21 @@ pub enum Deviation {
     WrongShare,
     /// It hands in `(0, d)` for the encryption of a share of a question, and vouches for that.
     ChosenHalf,
+    /// The same of a share of a head.
+    ChosenHead,
+    /// It hands in ciphertexts for its part of a head, `(0, d)` in each place, as sites once handed in encryptions.
+    ChosenPart,
+}
+
+/// What the encryptions of a task are made for: the question, or the head and its parts.
+fn round(task: &Task) -> Digest {
+    let Ask::Encrypt { parts, .. } = &task.ask else { return task.step.job.0 };
+    let mut h = Hasher::new("blindscope/federation/head-encryptions/v1");
+    h.absorb(&task.step.job.0.0).absorb_u64(parts.len() as u64);
+    for part in parts {
+        h.absorb(&part.header.digest().0);
+    }
+    h.finish()
 }
 
 /// The site of a kit, with the marks that an honest service left there.
@@ -44,6 +61,8 @@ pub struct Rogue {
     learning: Arc<SiteLearner>,
     client: Client,
     deviation: Deviation,
+    /// What the coordinator refused.
+    refused: BTreeSet<String>,
 }
 
 impl Rogue {
@@ -56,18 +75,28 @@ impl Rogue {
         let site = Site::replay(&study, me, kit.policy().unwrap(), marks.all().await.unwrap()).unwrap();
         let client = kit.client(&kit.settings::<PartySettings>(&[]).unwrap().coordinator).unwrap();
         let (identity, sealing) = (kit.identity().unwrap(), kit.sealing().unwrap());
-        Self { site, marks, blobs, identity, sealing, learning: learning(k), client, deviation }
+        Self {
+            site,
+            marks,
+            blobs,
+            identity,
+            sealing,
+            learning: learning(k),
+            client,
+            deviation,
+            refused: BTreeSet::new(),
+        }
     }
 
-    /// Does what it is asked until `stop`; how often it has deviated.
-    pub async fn run(mut self, stop: Stop) -> usize {
+    /// Does what it is asked until `stop`; how often it has deviated, and with which codes it was refused.
+    pub async fn run(mut self, stop: Stop) -> (usize, BTreeSet<String>) {
         let mut wrong = 0;
         while !stop.is_stopped() {
             let asked = self.client.next(Vec::new().into(), Duration::from_millis(200)).await.unwrap();
             let Some(task) = asked.map(|errand| Task::from_bytes(&errand.task).unwrap()) else { continue };
             wrong += usize::from(self.turn(&task).await);
         }
-        wrong
+        (wrong, self.refused)
     }
 
     /// One task; whether its answer was wrong.
@@ -96,16 +125,25 @@ impl Rogue {
         };
         let blob = staged.payload().unwrap();
         let upload = Upload { header: staged.to_bytes().into(), len: blob.len, digest: blob.digest };
-        self.client.submit(upload, Box::new(self.blobs.reader(&blob).unwrap())).await.unwrap();
+        match self.client.submit(upload, Box::new(self.blobs.reader(&blob).unwrap())).await {
+            Ok(_) => {}
+            Err(Error::Refused(refusal)) => {
+                self.refused.insert(refusal.code.into_owned());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+            Err(other) => panic!("{other}"),
+        }
         wrong
     }
 
     fn deviates(&self, task: &Task) -> bool {
-        let phase = match self.deviation {
-            Deviation::WrongShare => Phase::Share,
-            Deviation::ChosenHalf => Phase::Upload,
+        let (kind, phase) = match self.deviation {
+            Deviation::WrongShare => (JobKind::Question, Phase::Share),
+            Deviation::ChosenHalf => (JobKind::Question, Phase::Upload),
+            Deviation::ChosenHead => (JobKind::EncryptedHead, Phase::Encrypt),
+            Deviation::ChosenPart => (JobKind::EncryptedHead, Phase::Upload),
         };
-        task.spec.kind == JobKind::Question && task.step.phase == phase
+        (task.spec.kind, task.step.phase) == (kind, phase)
     }
 
     /// What the task asks, or what it hands in for it.
@@ -137,7 +175,12 @@ impl Rogue {
                 let half = bytes.len() / 2;
                 bytes[half..].iter_mut().for_each(|byte| *byte ^= 1);
             }
-            Deviation::ChosenHalf => self.choose(task, &mut bytes),
+            Deviation::ChosenHalf | Deviation::ChosenHead => self.choose(task, &mut bytes),
+            Deviation::ChosenPart => {
+                let levels = task.spec.levels.iter().map(|l| Level(*l as usize));
+                bytes = levels.flat_map(|level| self.chosen(task, level)).collect();
+                assert_eq!(bytes.len() as u64, task.sizes.sum, "as long as a head");
+            }
         }
         (self.blobs.keep(&bytes).unwrap(), marks)
     }
@@ -149,17 +192,26 @@ impl Rogue {
         let me = usize::from(self.site.me().0);
         let share = holding.sent(me)[0];
         let place = holding.held(me).iter().position(|&held| held == share).unwrap();
-        let params = study.circuit_params(task.spec.circuit.as_deref().unwrap()).unwrap();
-        let mut d = vec![0; params.n()];
-        d[0] = 1 << 40;
-        let d = Encoder::new(&params).encode_integers(&d, params.top_level()).unwrap();
-        let chosen = vec![params.q().zero(), d.poly().clone()];
-        let chosen = codec::encode_ciphertext(&Ciphertext::from_components(&params, chosen, Scale::ONE));
+        let top = study.circuit_params(task.spec.circuit.as_deref().unwrap()).unwrap().top_level();
+        let chosen = self.chosen(task, top);
         let from = 32 * holding.held(me).len();
         bytes[from..from + chosen.len()].copy_from_slice(&chosen);
-        let mut h = Hasher::new("blindscope/federation/dealt/ciphertexts/v1");
-        let digest = h.absorb_u64(share as u64).absorb(&chosen).finish();
+        let unit = (bytes.len() - from) / holding.sent(me).len();
+        let mut h = Hasher::new("blindscope/federation/dealt/ciphertexts/v2");
+        let digest =
+            h.absorb(&round(task).0).absorb_u64(share as u64).absorb(&bytes[from..from + unit]).finish();
         bytes[32 * place..32 * (place + 1)].copy_from_slice(&digest.0);
+    }
+
+    /// `(0, d)`, an encryption of `d·s`.
+    fn chosen(&self, task: &Task, level: Level) -> Vec<u8> {
+        let circuit = task.spec.circuit.as_deref().unwrap();
+        let params = self.site.study().circuit_params(circuit).unwrap();
+        let mut d = vec![0; params.n()];
+        d[0] = 1 << 40;
+        let d = Encoder::new(&params).encode_integers(&d, level).unwrap();
+        let chosen = vec![params.q().prefix(level.limbs()).zero(), d.poly().clone()];
+        codec::encode_ciphertext(&Ciphertext::from_components(&params, chosen, Scale::ONE))
     }
 
     async fn keep(&mut self, marks: Vec<Mark>) {

@@ -2,7 +2,7 @@
 
 use rand_core::CryptoRng;
 
-use super::{holding, names, package_len};
+use crate::payload::holders::{holding, names, package_len};
 use crate::{Blob, Error, JobId, Result, SealingKey, SiteId, Study};
 use blindscope_ckks::Plaintext;
 use blindscope_threshold::{Dealt, Remainder};

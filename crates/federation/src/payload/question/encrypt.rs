@@ -3,11 +3,12 @@
 use std::io::Write;
 
 use super::deal::{AskedOf, context};
-use super::{QuestionOf, SENDER, dealt_len, holding, package_len, vouched};
+use super::{QuestionOf, SENDER, dealt_len};
 use crate::payload::encrypted::read_key;
+use crate::payload::holders::{holding, package_len};
 use crate::payload::inference::read_exactly;
+use crate::payload::vouched::write_vouched;
 use crate::{Blob, Blobs, Error, JobId, PublicSealingKey, Question, Result, SealingKey, SiteId, Step, Study};
-use blindscope_ckks::codec;
 use blindscope_threshold::{Dealt, Holding};
 
 const ENCRYPT: &str = "encrypt shares of a question";
@@ -31,17 +32,12 @@ pub(crate) fn write_encryptions(
     let holder = holder.ok_or(Error::ForeignSite { op: ENCRYPT, site: me })?;
     let public_key = read_key(&params, ENCRYPT, public_key, blobs)?;
     let seeds = open_seeds(study, (key, question), (me, sealing), (&holding, holder), blobs)?;
-    let sent = holding.sent(holder);
-    let mut ciphertexts = Vec::with_capacity(sent.len());
-    for (share, seeds) in holding.held(holder).into_iter().zip(seeds) {
-        let made = seeds.encrypt(&public_key, &step.job.0, share, question.pieces as usize)?;
-        let bytes: Vec<u8> = made.iter().flat_map(codec::encode_ciphertext).collect();
-        out.write_all(&vouched(share, &bytes).0).map_err(Error::io(ENCRYPT))?;
-        if sent.contains(&share) {
-            ciphertexts.push(bytes);
-        }
-    }
-    ciphertexts.iter().try_for_each(|bytes| out.write_all(bytes).map_err(Error::io(ENCRYPT)))
+    let mut seeds = seeds.into_iter();
+    let mut made = |share| {
+        let seeds = seeds.next().ok_or(Error::Dealt { site: me })?;
+        Ok(seeds.encrypt(&public_key, &step.job.0, share, question.pieces as usize)?)
+    };
+    write_vouched((ENCRYPT, &holding, holder), &step.job.0, &mut made, out)
 }
 
 /// The seeds that are sealed to a holder, in its shares' order.

@@ -22,13 +22,11 @@ pub(crate) use open::open_answers;
 pub(crate) use share::{Answering, refresh_answers, write_answer_share, write_answer_zeros};
 
 use super::encrypted::LAST;
-use crate::{Circuit, Error, PublicSealingKey, Question, Result, SEAL_OVERHEAD, SiteId, Sizes, Study};
+use super::holders::{encryptions_len, holding, names, package_len};
+use crate::{Circuit, Error, PublicSealingKey, Question, Result, SiteId, Sizes, Study};
 use blindscope_ckks::codec;
-use blindscope_threshold::{Dealt, Decryption, Holding, Remainder};
-use blindscope_wire::{Digest, Hasher};
+use blindscope_threshold::{Decryption, Holding, Remainder};
 
-/// Bytes of the digest by which a holder vouches.
-const DIGEST: usize = 32;
 /// Bytes of an asker's public sealing key.
 const SENDER: usize = size_of::<PublicSealingKey>();
 
@@ -37,18 +35,6 @@ const SENDER: usize = size_of::<PublicSealingKey>();
 pub(crate) struct QuestionOf<'a> {
     pub(crate) circuit: &'a Circuit,
     pub(crate) question: &'a Question,
-}
-
-/// Who encrypts which shares of a study's questions.
-///
-/// # Errors
-/// [`Error::Threshold`] for a study whose questions cannot be dealt.
-pub fn holding(study: &Study) -> Result<Holding> {
-    Ok(Holding::of_roster(study.roster().parties(), study.roster().threshold())?)
-}
-
-fn package_len(holding: &Holding) -> usize {
-    holding.held(0).len() * Dealt::LEN + SEAL_OVERHEAD
 }
 
 fn dealt_len(holding: &Holding) -> usize {
@@ -69,9 +55,7 @@ pub fn question_lengths(study: &Study, circuit: &Circuit, pieces: u32) -> Result
 
 /// Bytes of a holder's upload, where a share's encryptions take `unit`; `None` for who is no holder.
 pub fn upload_len(study: &Study, question: &Question, site: SiteId, unit: u64) -> Option<u64> {
-    let (holding, holder) = (holding(study).ok()?, question.holders.iter().position(|&h| h == site)?);
-    let (held, sent) = (holding.held(holder).len() as u64, holding.sent(holder).len() as u64);
-    Some(held * DIGEST as u64 + sent * unit)
+    encryptions_len(study, &question.holders, site, unit)
 }
 
 /// Bytes that the steps of a question move; refused where its masks have no room.
@@ -97,15 +81,4 @@ pub(crate) fn question_sizes(study: &Study, of: &QuestionOf<'_>) -> Result<Sizes
     let sum = count * codec::ciphertext_len(&params, 2, LAST) as u64;
     let share = count * Decryption::asker_share_len(&params, LAST) as u64;
     Ok(Sizes { openings: count, upload: unit, sum, share, ..Sizes::default() })
-}
-
-/// Sites as people read them.
-fn names(sites: &[SiteId]) -> String {
-    sites.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-}
-
-/// What a holder vouches for: the bytes of a share's encryptions.
-fn vouched(share: usize, bytes: &[u8]) -> Digest {
-    let mut h = Hasher::new("blindscope/federation/dealt/ciphertexts/v1");
-    h.absorb_u64(share as u64).absorb(bytes).finish()
 }

@@ -6,13 +6,13 @@ use rand_core::CryptoRng;
 
 use super::{QuestionOf, evaluate_question};
 use crate::payload::encrypted::{LAST, add_ciphertexts, next, read_key};
+use crate::payload::part::check_head;
 use crate::payload::round::{Target, committee};
 use crate::payload::{open, payloads};
 use crate::{
-    Asked, Blob, Blobs, Circuit, Contribution, Error, Evaluation, JobSpec, Opening, Permit, Result,
-    SignedHeader, SiteId, Study,
+    Asked, Blob, Blobs, Contribution, Error, Evaluation, JobSpec, Permit, Result, SignedHeader, SiteId, Study,
 };
-use blindscope_ckks::{Evaluator, Level, Plaintext, PublicEncryptor, Scale, codec};
+use blindscope_ckks::{Evaluator, Plaintext, PublicEncryptor, Scale, codec};
 use blindscope_threshold::{Decryption, DecryptionSession};
 
 const ZEROS: &str = "write zeros";
@@ -58,9 +58,7 @@ pub(crate) fn refresh_answers(
     blobs: &dyn Blobs,
 ) -> Result<Blob> {
     let levels = vec![LAST; question.ciphertexts as usize];
-    blobs.create(answer.len, &mut |out| {
-        add_ciphertexts(study, (circuit, &levels), Some(answer), zeros, blobs, out)
-    })
+    blobs.create(answer.len, &mut |out| add_ciphertexts(study, (circuit, &levels), answer, zeros, blobs, out))
 }
 
 /// What a site is asked to share of.
@@ -173,18 +171,4 @@ fn refreshed(
     }
     let (expected, found) = (computed.to_string(), target.ciphertexts.to_string());
     Err(Error::NotRefreshed { expected, found })
-}
-
-/// Refuses a head that is not the sum of its signed uploads.
-fn check_head(study: &Study, circuit: &Circuit, evaluation: &Evaluation, blobs: &dyn Blobs) -> Result<()> {
-    let Opening { committed, sum } = &evaluation.opening;
-    let levels: Vec<Level> = evaluation.head.levels.iter().map(|l| Level(*l as usize)).collect();
-    let (of, uploads) = ((circuit, &levels[..]), payloads(committed));
-    let computed =
-        blobs.create(sum.len, &mut |out| add_ciphertexts(study, of, None, &uploads, blobs, out))?;
-    if computed == *sum {
-        return Ok(());
-    }
-    let (expected, found) = (computed.to_string(), sum.to_string());
-    Err(Error::OtherKey { op: "check encrypted head", expected, found })
 }

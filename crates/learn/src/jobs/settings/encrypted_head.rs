@@ -56,7 +56,7 @@ documented! {
         /// Unit: sites.
         /// Default: the study's.
         pub cohort: u32,
-        /// Shares that a question is dealt in, each with an encryption of its own; filled in when the job is submitted.
+        /// Shares that a question, and each part of a head, is dealt in, each with an encryption of its own; filled in when the job is submitted.
         /// Unit: encryptions.
         /// Default: follows from the study.
         pub encryptions: u32,

@@ -32,6 +32,10 @@ const READY: usize = 8;
 /// Longest result that a head starts from.
 const MAX: u64 = 4 << 30;
 
+/// Why a head of an earlier release is not asked any more.
+const FORMER: &str = "it was learned as earlier releases did it, of ciphertexts that each site made itself: one site and an asker may read the key \
+     in its answers; make a new key and learn the head anew";
+
 /// How encrypted heads are asked, by the job that made them.
 #[derive(Default)]
 pub(in crate::coordinator) struct Questions {
@@ -108,6 +112,9 @@ impl Questions {
 
     fn offered(&self, desk: &Desk, now: &Coordinator, oracle: &Oracle, name: &str) -> Answer<Arc<Offered>> {
         let id = oracle.released(now, name)?;
+        if now.spec(id).is_some_and(JobSpec::is_former_head) {
+            return Err(no_head(name, FORMER));
+        }
         let head = now.encrypted_head(id);
         head.ok_or_else(|| no_head(name, "no encrypted head under the key in use came of it yet"))?;
         let key = now.inference_key().ok_or_else(|| no_head(name, "there is no inference key"))?;

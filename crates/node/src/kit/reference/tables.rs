@@ -181,6 +181,14 @@ pub(super) const JOB: &[Key] = &[
         ],
     ),
     key(
+        "holders",
+        "Vec<u32>",
+        &[
+            "Of an encrypted head: the sites, by number, that parts of it are dealt to. All of them are needed to learn it.",
+            "Default: the first that are needed, filled in when the job is submitted",
+        ],
+    ),
+    key(
         "privacy",
         "Option<Privacy>",
         &[
