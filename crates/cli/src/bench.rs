@@ -24,8 +24,11 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Audit => audit(options)?,
         Area::Slides => slides(options, &peers)?,
         Area::Learn => bench::learn(options.data.as_deref(), &peers, &mut told())?,
-        Area::Federation => federation(options.runs, None)?,
-        Area::Scale => federation(options.runs, Some(&sharing(options)?))?,
+        Area::Federation => federation(options.runs, |of| bench::federation::run(of))?,
+        Area::Scale => {
+            let sharing = sharing(options)?;
+            federation(options.runs, |of| scale::run(of, sharing.as_ref()))?
+        }
     };
     let mut out = io::stdout().lock();
     if options.json {
@@ -94,22 +97,27 @@ fn told() -> impl FnMut(&Part<'_>) {
     }
 }
 
-/// The place that coordinators of `bench scale` share.
-fn sharing(options: &BenchOptions) -> anyhow::Result<Sharing> {
+/// The place that coordinators of `bench scale` share, if one is named.
+fn sharing(options: &BenchOptions) -> anyhow::Result<Option<Sharing>> {
+    let (store, blobs) = match (options.store.clone(), options.blobs.clone()) {
+        (None, None) => return Ok(None),
+        (Some(store), Some(blobs)) => (store, blobs),
+        _ => anyhow::bail!(
+            "bench scale: name an empty schema with --store postgres://… and an empty place with --blobs s3://…, or neither"
+        ),
+    };
     anyhow::ensure!(
         cfg!(feature = "scale"),
         "bench scale: this build has neither PostgreSQL nor S3; build with --features scale"
     );
-    let (Some(store), Some(blobs)) = (options.store.clone(), options.blobs.clone()) else {
-        anyhow::bail!(
-            "bench scale: name an empty schema with --store postgres://… and an empty place with --blobs s3://…"
-        )
-    };
-    Ok(Sharing { store, blobs, environment: Vec::new(), lease_seconds: 1 })
+    Ok(Some(Sharing { store, blobs, environment: Vec::new(), lease_seconds: 1 }))
 }
 
 /// In a folder of its own, which is removed afterwards.
-fn federation(runs: u32, shared: Option<&Sharing>) -> anyhow::Result<Report> {
+fn federation(
+    runs: u32,
+    run: impl FnOnce(&FederationOptions) -> blindscope_node::Result<Report>,
+) -> anyhow::Result<Report> {
     let number =
         |name, otherwise| std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise);
     let folder = std::env::temp_dir().join(format!("blindscope-bench-{}", std::process::id()));
@@ -119,12 +127,10 @@ fn federation(runs: u32, shared: Option<&Sharing>) -> anyhow::Result<Report> {
         rounds: u64::from(runs),
         kills: number("BLINDSCOPE_KILLS", 200),
         sites: number("BLINDSCOPE_SITES", 64) as usize,
+        many: number("BLINDSCOPE_MANY", 1000) as usize,
         seed: number("BLINDSCOPE_SEED", 1),
     };
-    let report = match shared {
-        None => bench::federation::run(&options),
-        Some(sharing) => scale::run(&options, sharing),
-    };
+    let report = run(&options);
     // What cannot be removed stays in the folder for temporary files, which the system empties.
     let _ = std::fs::remove_dir_all(&folder);
     Ok(report?)

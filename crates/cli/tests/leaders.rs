@@ -108,3 +108,32 @@ async fn a_leader_that_was_stopped_too_long_changes_nothing_and_ends() {
     assert!(ends_well(&admin, "stopped").await == expected(&spec, 0..3));
     verified(&mut study, 1).await;
 }
+
+/// PostgreSQL ends connections of the leader in the middle of what they do, again and again: it asks what was kept, and goes on leading.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_that_are_cut_change_no_byte_and_no_leader() {
+    let Some(place) = Place::shared().await else { return };
+    let services = place.services.as_ref().unwrap();
+    let mut study = place.processes(project(3, 2, 3));
+    study.start().await.unwrap();
+    let (_, _, term) = leader(&study, services, 0).await;
+    let admin = study.admin().unwrap();
+    let spec = sums("cut", 100_000, 12);
+    admin.submit(&spec).await.unwrap();
+    let cutting = async {
+        let (mut connection, mut cut) = (services.connect().await, 0);
+        loop {
+            cut += services.cut(&mut connection, "").await;
+            if cut > 60 {
+                return cut;
+            }
+            tokio::time::sleep(Duration::from_millis(61)).await;
+        }
+    };
+    let (cut, result) =
+        tokio::join!(tokio::time::timeout(Duration::from_secs(60), cutting), ends_well(&admin, "cut"));
+    println!("{} connections cut", cut.expect("connections are cut"));
+    assert!(result == expected(&spec, 0..3));
+    assert_eq!(services.leader().await.1, term, "another one leads");
+    verified(&mut study, 1).await;
+}

@@ -27,6 +27,7 @@
 
 mod blob;
 mod circuit;
+mod committee;
 mod compared;
 mod confirm;
 mod coordinator;

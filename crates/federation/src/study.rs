@@ -26,6 +26,9 @@ pub struct StudyLiteral {
     /// Sites that may collude with a coordinator that does anything, in sums; [`StudyLiteral::colluders`] unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub colluders: Option<u32>,
+    /// Names of the sites that hold parts of the keys of sums and sign sets: all of them unless given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub holders: Vec<String>,
     /// Names of the classes, in order.
     pub classes: Vec<String>,
     /// Digest of the shared backbone, its preprocessing and pooling, as `blindscope model show` prints it.
@@ -89,7 +92,7 @@ struct Inner {
     insecure: bool,
 }
 
-const FILE: &str = "study.toml";
+pub(crate) const FILE: &str = "study.toml";
 
 /// Whether `name` is 1 to 64 of `a-z 0-9 - _ .`: safe in paths, tables and terminals.
 pub(crate) fn is_name(name: &str) -> bool {
@@ -97,7 +100,7 @@ pub(crate) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && name.bytes().all(fine) && !name.starts_with('.')
 }
 
-fn require(
+pub(crate) fn require(
     fine: bool,
     field: &'static str,
     found: impl std::fmt::Display,
@@ -125,10 +128,13 @@ impl StudyLiteral {
     }
 
     /// Sites, `z`, that may collude with a coordinator that does anything, in sums. Unless the file says it: as many as leave a cohort of
-    /// the study's minimum able to agree by itself, and no more than is possible.
+    /// the study's minimum able to agree by itself, where some sites hold for all as many of these as open, and no more than is possible.
     pub fn colluders(&self) -> u32 {
-        let (n, cohort) = (self.sites.len() as u32, self.minimum_cohort);
-        let agreeing = (2 * cohort).saturating_sub(n + 1);
+        let (m, least) = match self.holders.len() as u32 {
+            0 => (self.sites.len() as u32, self.minimum_cohort),
+            some => (some, self.threshold),
+        };
+        let agreeing = (2 * least).saturating_sub(m + 1);
         self.colluders.unwrap_or_else(|| agreeing.min(self.most_colluders()))
     }
 
@@ -142,6 +148,7 @@ impl StudyLiteral {
         let sites = self.sites.len();
         require(is_name(&self.name), "name", &self.name, NAME)?;
         require((1..=MAX_PARTIES).contains(&sites), "sites", sites, "1 to 1024 sites")?;
+        self.check_holders()?;
         let threshold = self.threshold as usize;
         require((1..=sites).contains(&threshold), "threshold", threshold, "1 to the number of sites")?;
         let cohort = self.minimum_cohort as usize;
@@ -343,7 +350,7 @@ impl Study {
         now.or_else(|| former().map(|f| &f.name)).map_or_else(|| site.to_string(), Clone::clone)
     }
 
-    /// The roster of sums: all sites hold parts.
+    /// The roster of sums.
     ///
     /// # Errors
     /// [`Error::Sum`] or [`Error::Aggregate`] for studies that cannot add up: of one site, or with a threshold of 1.
@@ -351,15 +358,10 @@ impl Study {
         self.0.epochs.last().map_or_else(|| first(&self.0.literal, self.0.digest), |epoch| Ok(epoch.clone()))
     }
 
-    /// Signatures that settle the set of a sum: more than half of the sites and the colluders together.
+    /// Signatures that change the roster, and, where all sites hold, that settle the set of a sum: more than half of the sites and the
+    /// colluders together.
     pub fn agreement(&self) -> u32 {
         (self.0.members.len() as u32).midpoint(self.0.literal.colluders()) + 1
-    }
-
-    /// Declarations that make a round of sums void: `m − t + f + 1`.
-    pub(crate) fn void_quorum(&self) -> u32 {
-        let literal = &self.0.literal;
-        self.0.members.len() as u32 - literal.threshold + literal.colluders() + 1
     }
 
     /// The session of the ceremony of an inference key: no share of it opens under another circuit.
@@ -433,7 +435,7 @@ fn first(literal: &StudyLiteral, study: Digest) -> Result<Epoch> {
     Epoch::new(EpochLiteral {
         study,
         version: 0,
-        holders: members.iter().map(|m| m.site).collect(),
+        holders: literal.holding(&members),
         members,
         threshold: literal.threshold,
         colluders,

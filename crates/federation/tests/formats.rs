@@ -151,6 +151,9 @@ fn files_round_trip_and_name_what_is_wrong() {
     let cases: [(&str, StudyLiteral); 8] = [
         ("name", StudyLiteral { name: "a/b".to_owned(), ..literal.clone() }),
         ("threshold", StudyLiteral { threshold: 4, ..literal.clone() }),
+        ("holders", StudyLiteral { holders: vec!["nobody".to_owned(); 2], ..literal.clone() }),
+        ("holders", StudyLiteral { holders: vec![literal.sites[0].name.clone()], ..literal.clone() }),
+        ("holders", StudyLiteral { holders: vec![literal.sites[0].name.clone(); 2], ..literal.clone() }),
         ("minimum_cohort", StudyLiteral { minimum_cohort: 1, ..literal.clone() }),
         ("classes", StudyLiteral { classes: vec!["one".to_owned()], ..literal.clone() }),
         ("decryptions", StudyLiteral { decryptions: 0, ..literal.clone() }),

@@ -24,6 +24,7 @@ pub fn project(sites: usize, threshold: u32, cohort: u32) -> Project {
         threshold,
         minimum_cohort: cohort,
         colluders: None,
+        holders: Vec::new(),
         decryptions: 1 << 24,
         statistical_bits: 40,
         attempts: 4,

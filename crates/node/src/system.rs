@@ -7,6 +7,7 @@ use rand_core::SeedableRng as _;
 use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
+use blindscope_store::Environment;
 use blindscope_transport::Stop;
 
 /// The clock, milliseconds since 1970.
@@ -25,13 +26,13 @@ pub(crate) fn free_port() -> Result<String> {
         .map_err(|_| Error::Defect { what: "a free port of this machine" })
 }
 
-/// What the environment says under names that begin so.
-pub(crate) fn environment(prefix: &str) -> Vec<(String, String)> {
+/// What the environment says under names that begin so. Keys may be among it.
+pub(crate) fn environment(prefix: &str) -> Environment {
     #[allow(clippy::disallowed_methods, reason = "this is the edge")]
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .filter(|(name, _)| name.starts_with(prefix))
-        .collect()
+    let all = std::env::vars_os();
+    let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+    let ours = named.filter(|(name, _)| name.starts_with(prefix));
+    ours.filter_map(|(name, value)| Some((name, Zeroizing::new(value.into_string().ok()?)))).collect()
 }
 
 /// A generator seeded by the operating system.

@@ -68,7 +68,7 @@ async fn what_does_not_belong_is_refused_by_name_and_changes_nothing() {
     let settings: blindscope_node::kit::PartySettings =
         Kit::at(folder.path().join("one")).settings(&[]).unwrap();
     let stranger = Kit::at(foreign.path().join("one")).client(&settings.coordinator).unwrap();
-    let hello = |study| Join { software: "test".to_owned(), study };
+    let hello = |study| Join { software: "test".to_owned(), study, has_study: false };
     assert!(matches!(stranger.join(hello(None)).await, Err(blindscope_transport::Error::Unreachable { .. })));
     let other = one.join(hello(Some(Digest([7; 32])))).await.map(|joined| joined.study);
     assert_eq!(refused(other).code, "wrong-study");

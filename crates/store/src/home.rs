@@ -6,19 +6,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 #[cfg(feature = "scale")]
 use crate::scaled::Scaled;
 use crate::{BlobStore, Document, Error, Records, Result};
 use blindscope_federation::Study;
 
-/// A place that several coordinators share.
+/// Names and values of an environment. There are keys among the values: they are zeroed on drop, and never shown.
+pub type Environment = Vec<(String, Zeroizing<String>)>;
+
+/// A place that several coordinators share. Not to be shown as it is: `environment` has secrets.
 pub struct Shared {
     /// `postgres://USER@HOST/DATABASE`, without a password.
     pub store: String,
     /// `s3://BUCKET/PREFIX`
     pub blobs: String,
     /// What the environment says of the object store, by the names of an S3 client: `AWS_ENDPOINT_URL`, `AWS_ACCESS_KEY_ID`, …
-    pub environment: Vec<(String, String)>,
+    pub environment: Environment,
     /// Who this is, for those who wait.
     pub holder: String,
     /// How long the lease holds beyond what the leader did last.
@@ -77,9 +82,8 @@ impl Home {
     /// [`Error::Setting`], always.
     #[cfg(not(feature = "scale"))]
     pub async fn shared(place: &Shared, _: &Path, _: &Study, _: u64) -> Result<Self> {
-        let repair = "this build has neither PostgreSQL nor S3: build with `--features scale`, or leave `store` and `blobs` out";
         // As the other one, which waits.
-        std::future::ready(Err(Error::Setting { what: "store", found: place.store.clone(), repair })).await
+        std::future::ready(not_built(place)).await
     }
 
     /// Another store of blobs, by the folder that it has here.
@@ -111,4 +115,11 @@ impl Home {
         }
         std::future::pending().await
     }
+}
+
+/// What a build that has the embedded half alone says to a shared place.
+#[cfg(not(feature = "scale"))]
+pub(crate) fn not_built<T>(place: &Shared) -> Result<T> {
+    let repair = "this build has neither PostgreSQL nor S3: build with `--features scale`, or leave `store` and `blobs` out";
+    Err(Error::Setting { what: "store", found: place.store.clone(), repair })
 }

@@ -21,6 +21,7 @@ mod hold;
 mod home;
 mod journal;
 mod log;
+mod look;
 mod migrations;
 #[cfg(feature = "scale")]
 mod postgres;
@@ -35,6 +36,7 @@ pub use blob_store::{BlobStore, Checked};
 pub use document::Document;
 pub use error::{Error, Result};
 pub use hold::Hold;
-pub use home::{Home, Shared};
+pub use home::{Environment, Home, Shared};
 pub use log::{Marks, Records};
+pub use look::Look;
 pub use unfinished::Unfinished;

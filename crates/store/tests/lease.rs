@@ -4,13 +4,14 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::Row as _;
 use tokio::time::timeout;
 
 use blindscope_federation::Record;
-use blindscope_store::{Error, Home};
+use blindscope_store::{Error, Home, Look};
 use blindscope_testkit::services::{Services, run};
 use common::place::shared;
 use common::{Place, records, study};
@@ -139,30 +140,28 @@ async fn the_next_leader_has_what_was_acknowledged() {
 async fn an_entry_whose_answer_is_lost_is_there_once() {
     let Some(place) = Place::shared().await else { return };
     let (home, first) = (lead(&place, "one").await, entries().remove(0));
-    let cutting = {
+    let (mut seq, cut) = (0, AtomicU64::new(0));
+    let cutting = async {
         let mut connection = services(&place).connect().await;
-        tokio::spawn(async move {
-            let mut cut = 0u64;
-            loop {
-                let all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                    WHERE pid <> pg_backend_pid() AND application_name = 'blindscope' AND query LIKE '%unnest($3::bigint%'";
-                cut += sqlx::query(all).fetch_one(&mut connection).await.unwrap().get::<i64, _>(0) as u64;
-                tokio::time::sleep(Duration::from_millis(7)).await;
-                if cut > 40 {
-                    return cut;
-                }
-            }
-        })
+        while cut.load(Ordering::Relaxed) <= 40 {
+            cut.fetch_add(
+                services(&place).cut(&mut connection, "unnest($3::bigint").await,
+                Ordering::Relaxed,
+            );
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
     };
-    let mut seq = 0;
-    while !cutting.is_finished() {
-        let mut entry = first.clone();
-        entry.body.seq = seq;
-        home.blobs.keep(&seq.to_le_bytes().repeat(100)).unwrap();
-        home.records.append(&[entry]).await.unwrap();
-        seq += 1;
-    }
-    println!("{seq} entries, {} connections cut", cutting.await.unwrap());
+    let writing = async {
+        while cut.load(Ordering::Relaxed) <= 40 {
+            let mut entry = first.clone();
+            entry.body.seq = seq;
+            home.blobs.keep(&seq.to_le_bytes().repeat(100)).unwrap();
+            home.records.append(&[entry]).await.unwrap();
+            seq += 1;
+        }
+    };
+    tokio::join!(cutting, writing);
+    println!("{seq} entries, {} connections cut", cut.into_inner());
     assert_eq!(home.records.lines(0).await.unwrap().len() as u64, seq);
     home.records.close().await;
     let again = lead(&place, "two").await;
@@ -170,6 +169,48 @@ async fn an_entry_whose_answer_is_lost_is_there_once() {
         let bytes = seq.to_le_bytes().repeat(100);
         assert_eq!(again.blobs.read(&blindscope_federation::Blob::of(&bytes), 800).unwrap(), bytes);
     }
+}
+
+/// The same of what is beside the log: documents and deletions, at whatever statement of theirs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_and_deletions_outlast_connections() {
+    let Some(place) = Place::shared().await else { return };
+    let home = lead(&place, "one").await;
+    let keys = home.blobs_of("keys", ENOUGH).unwrap();
+    let done = AtomicU64::new(0);
+    let cutting = async {
+        let (mut connection, mut cut) = (services(&place).connect().await, 0);
+        while done.load(Ordering::Relaxed) == 0 {
+            cut += services(&place).cut(&mut connection, "").await;
+            tokio::time::sleep(Duration::from_millis(11)).await;
+        }
+        cut
+    };
+    let writing = tokio::task::spawn_blocking({
+        let home = home.clone();
+        move || {
+            for round in 0..60_u8 {
+                home.document("counts.json").write(&[round; 10]).unwrap();
+                let blob = keys.keep(&[round; 3000]).unwrap();
+                assert_eq!(keys.retain(&[blob]).unwrap(), if round == 0 { 0 } else { 3000 });
+                assert_eq!(home.document("counts.json").read(10).unwrap().as_deref(), Some(&[round; 10][..]));
+            }
+        }
+    });
+    let written = async {
+        let written = writing.await;
+        done.store(1, Ordering::Relaxed);
+        written
+    };
+    let (cut, written) = tokio::join!(cutting, written);
+    written.unwrap();
+    println!("{cut} connections cut");
+    assert!(cut > 10);
+    assert_eq!(place.whole("keys").len(), 1);
+    assert!(
+        timeout(Duration::from_millis(100), home.lost()).await.is_err(),
+        "the lease was lost with a connection"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -217,4 +258,46 @@ async fn settings_that_name_no_place_are_refused_with_what_to_write() {
         let said = refused.err().map(|e| e.to_string()).unwrap_or_default();
         assert!(said.contains(repair) && !said.contains("secret"), "{said}");
     }
+}
+
+/// A look before a coordinator starts: what it finds, and what it says where a side does not answer. Nothing of it stays.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_says_who_leads_and_which_side_does_not_answer() {
+    let Some(place) = Place::shared().await else { return };
+    let (of, good) = (study("one").0, shared(services(&place), "looking"));
+    let look = Look::at(&good, &of).await;
+    assert_eq!((look.store.unwrap(), look.blobs.unwrap()), (None, ()));
+    let leader = lead(&place, "leading").await;
+    let look = Look::at(&good, &of).await;
+    assert_eq!((look.store.unwrap().as_deref(), look.blobs.unwrap()), (Some("leading"), ()));
+    assert!(place.whole("preflight").is_empty());
+    leader.records.close().await;
+    let another = Look::at(&good, &study("two").0).await;
+    assert!(matches!(another.store, Err(Error::Owner { .. })));
+
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let environment = |key: &str, value: &str| {
+        let with = |(name, old): &(String, _)| {
+            (name.clone(), if name == key { value.to_owned().into() } else { Clone::clone(old) })
+        };
+        good.environment.iter().map(with).collect()
+    };
+    let with = |store: String, environment| blindscope_store::Shared {
+        store,
+        environment,
+        blobs: good.blobs.clone(),
+        holder: "looking".to_owned(),
+        lease: Duration::from_secs(1),
+    };
+    let away = with(
+        format!("postgres://nobody@{gone}/none"),
+        environment("AWS_ENDPOINT_URL", &format!("http://{gone}")),
+    );
+    let look = Look::at(&away, &of).await;
+    assert!(matches!(look.store, Err(Error::Database { .. })) && matches!(look.blobs, Err(Error::Io { .. })));
+    let nowhere = good.store.replace("search_path]=", "search_path]=not_there_");
+    let look = Look::at(&with(nowhere, environment("AWS_SECRET_ACCESS_KEY", "another-secret")), &of).await;
+    let said = (look.store.unwrap_err().to_string(), look.blobs.unwrap_err().to_string());
+    assert!(said.0.contains("CREATE SCHEMA"), "{}", said.0);
+    assert!(said.1.contains("s3://bucket") && !said.1.contains("another-secret"), "{}", said.1);
 }

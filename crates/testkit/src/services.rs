@@ -53,7 +53,12 @@ impl Services {
 
     /// The schema's address, as a setting.
     pub fn store(&self) -> String {
-        format!("{}?options[search_path]={}", self.server, self.schema)
+        // Connections go by the schema's name, so that a test can cut its own.
+        format!(
+            "{}?options[search_path]={schema}&application_name={schema}",
+            self.server,
+            schema = self.schema
+        )
     }
 
     /// The bucket's address, as a setting.
@@ -73,7 +78,19 @@ impl Services {
 
     /// A connection to the schema, beside the store's.
     pub async fn connect(&self) -> PgConnection {
-        PgConnection::connect(&self.store()).await.unwrap()
+        // Under another name: what is cut is the store's.
+        PgConnection::connect(&self.store().replace("application_name=", "application_name=beside_"))
+            .await
+            .unwrap()
+    }
+
+    /// Ends every connection of the store but this one that is at a statement of which `part` is a part, in the middle of whatever it does;
+    /// how many it were.
+    pub async fn cut(&self, connection: &mut PgConnection, part: &str) -> u64 {
+        let all = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE pid <> pg_backend_pid() AND application_name = $1 AND strpos(query, $2) > 0";
+        let asked = sqlx::query(all).bind(&self.schema).bind(part);
+        asked.fetch_one(connection).await.unwrap().get::<i64, _>(0) as u64
     }
 
     /// As if the leader had been stopped for longer than its lease holds.

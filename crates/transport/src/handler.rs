@@ -77,6 +77,8 @@ pub struct Join {
     pub software: String,
     /// The study that the caller believes in.
     pub study: Option<Digest>,
+    /// Whether the caller has that study, and does without it in the answer: a thousand sites' keys are megabytes.
+    pub has_study: bool,
 }
 
 /// What a site gets for it.

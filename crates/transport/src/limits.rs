@@ -20,6 +20,9 @@ pub struct Limits {
     pub uploads_each: usize,
     /// Bytes of an upload's header or of a document.
     pub header: usize,
+    /// Bytes under way on one call, by HTTP/2's flow control, what a caller can make the server hold, whether its upload is
+    /// being taken or waits.
+    pub window: u32,
     /// How long the head of an upload may take, and what every upload may dawdle.
     pub grace: Duration,
     /// Bytes a second that an upload must keep, from its first, after the grace.
@@ -44,6 +47,7 @@ impl Default for Limits {
             uploads: 64,
             uploads_each: 4,
             header: 64 << 10,
+            window: 512 << 10,
             grace: Duration::from_secs(10),
             rate: 16 << 10,
             poll: Duration::from_secs(30),
@@ -54,7 +58,19 @@ impl Default for Limits {
     }
 }
 
+/// Bytes that all callers of one study together can make the server hold, one upload each.
+const HELD: usize = 64 << 20;
+/// Shortest and longest window: less is slow over long lines, more is faster over none.
+const WINDOWS: (usize, usize) = (64 << 10, 512 << 10);
+
 impl Limits {
+    /// The same for so many callers that may all upload at a time: the more there are, the less each has under way.
+    #[must_use]
+    pub fn for_callers(self, callers: usize) -> Self {
+        let window = (HELD / callers.max(1)).clamp(WINDOWS.0, WINDOWS.1);
+        Self { window: u32::try_from(window).unwrap_or(u32::MAX), ..self }
+    }
+
     /// When the byte after `received` must have come, counted from the start of the body.
     ///
     /// A caller that keeps the rate is never cut; one that sends nothing is cut after the grace.
@@ -66,6 +82,13 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_callers_have_less_under_way_each() {
+        let window = |callers| Limits::default().for_callers(callers).window;
+        assert_eq!((window(0), window(3), window(128)), (512 << 10, 512 << 10, 512 << 10));
+        assert_eq!((window(512), window(1024), window(100_000)), (128 << 10, 64 << 10, 64 << 10));
+    }
 
     #[test]
     fn the_due_time_follows_the_rate() {

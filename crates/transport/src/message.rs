@@ -24,6 +24,9 @@ pub(crate) struct Hello {
     /// Digest of the study the caller believes in, or nothing.
     #[prost(bytes = "bytes", tag = "3")]
     pub(crate) study: Bytes,
+    /// Whether the caller has that study, and does without it in the answer.
+    #[prost(bool, tag = "4")]
+    pub(crate) has_study: bool,
 }
 
 /// The coordinator's answer to [`Hello`].
@@ -38,7 +41,7 @@ pub(crate) struct Welcome {
     /// The coordinator's clock, milliseconds since 1970.
     #[prost(uint64, tag = "3")]
     pub(crate) now_ms: u64,
-    /// The study in its canonical form.
+    /// The study in its canonical form; nothing for a caller that has it.
     #[prost(bytes = "bytes", tag = "4")]
     pub(crate) study: Bytes,
 }

@@ -21,7 +21,7 @@ async fn every_call_reaches_the_handler_and_comes_back() {
     let identity = authority.client();
     let client = running.client(identity.tls(&authority));
 
-    let joined = client.join(Join { software: "test".into(), study: None }).await.unwrap();
+    let joined = client.join(Join { software: "test".into(), study: None, has_study: false }).await.unwrap();
     assert_eq!(joined.study, identity.id.0.to_vec(), "the peer is known by its certificate's key");
     assert_eq!(joined.now_ms, 7);
     assert!(client.healthy().await.unwrap());

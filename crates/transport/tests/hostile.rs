@@ -21,7 +21,7 @@ use blindscope_transport::{Client, ClientTls, Credentials, Error, Join, Limits, 
 use common::{Authority, Memory, reader, start, upload};
 
 fn hello() -> Join {
-    Join { software: "test".into(), study: None }
+    Join { software: "test".into(), study: None, has_study: false }
 }
 
 fn refusal(error: Error) -> Refusal {

@@ -144,8 +144,8 @@ pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
     source.finish()
 }
 
-/// Writes the sum of bodies of one plan, [`Plan::sum_len`] bytes. One chunk of the sum and one of each body are in memory; threads
-/// share a chunk's coefficients. Whatever the order of the bodies and the number of threads, the bytes are the same.
+/// Writes the sum of bodies of one plan, [`Plan::sum_len`] bytes. One chunk of the sum and one of each of a few bodies are in memory,
+/// however many there are; threads share a chunk's coefficients. Whatever the order of the bodies and the number of threads, the bytes are the same.
 ///
 /// # Errors
 /// [`Error::Mismatch`] for no body or more than the roster has sites; [`Error::Wire`] for cut, padded or foreign streams;
@@ -163,17 +163,21 @@ pub fn write_sum<R: Read>(plan: &Plan, bodies: &mut [R], out: &mut impl Write) -
     put(ADD, out, &head(plan, SUM, plan.sum_len()))?;
     put(ADD, out, &(terms as u32).to_le_bytes())?;
     let mut adding = Adding::new(plan);
+    let mut buffers: Vec<Vec<u8>> = vec![Vec::new(); TOGETHER.min(sources.len())];
     for index in 0..plan.chunks() {
         let shape = plan.shape(index);
         adding.begin(shape);
         for together in sources.chunks_mut(TOGETHER) {
             let (mut read, mut failed) = (Vec::with_capacity(together.len()), Ok(()));
-            for source in together {
+            for (source, buffer) in together.iter_mut().zip(&mut buffers) {
+                // Bodies lend one another their buffers: with a thousand, one each would be all that is in memory.
+                std::mem::swap(&mut source.buffer, buffer);
                 failed = source.read(shape);
+                std::mem::swap(&mut source.buffer, buffer);
                 if failed.is_err() {
                     break;
                 }
-                read.push(&source.buffer[..]);
+                read.push(&buffer[..]);
             }
             adding.add(&read, index)?;
             failed?;

@@ -28,6 +28,7 @@ pub(super) fn project(backbone: &Backbone, classes: &[String]) -> Project {
         threshold: THRESHOLD,
         minimum_cohort: SITES.len() as u32,
         colluders: None,
+        holders: Vec::new(),
         decryptions: 1 << 20,
         statistical_bits: 40,
         attempts: 4,

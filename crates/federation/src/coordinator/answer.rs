@@ -120,7 +120,8 @@ impl Progress {
         site: SiteId,
         found: &Blob,
     ) -> Result<(), Refusal> {
-        let asked = if pairs && open.step.phase == Phase::Upload { self.kind().pairs_len(study) } else { 0 };
+        let pairs = pairs && open.step.phase == Phase::Upload;
+        let asked = if pairs { self.kind().pairs_len(study, site) } else { 0 };
         let expected = self.payload_len(study, open, site) + asked;
         if found.len != expected {
             return Err(Refusal::Length { step: open.step, expected, found: found.len });

@@ -9,9 +9,9 @@
 //! | parts | done; in an inference ceremony trial, to everybody |
 //! | trial | done |
 //! | void | upload |
-//! | upload | of a sum: findings, to everybody; of a question: share, to the members whose uploads came first; of a head: encrypt, to the holders |
+//! | upload | of a sum: findings, to all holders; of a question: share, to the members whose uploads came first; of a head: encrypt, to its holders |
 //! | encrypt | done |
-//! | findings | agree, to everybody |
+//! | findings | agree, to all holders, of a large sum to everybody |
 //! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
 //! | vouch | open; vouch again, where nobody evaluated rightly |
 //! | open | the next round's upload, or done; open again, where too few opened or the sum did not open |
@@ -129,8 +129,20 @@ impl Coordinator {
         own.or_else(|| over(used, asked, most))
     }
 
+    /// Opens a step to everybody whom it is about: parts are looked at, sets signed and rounds declared void by holders. Of a large sum
+    /// each site evaluates its own upload.
     fn open_to_all(&self, job: &Progress, phase: Phase, now_ms: u64) -> Event {
-        self.open(job, phase, 0, self.study.sites().collect(), now_ms)
+        let asked = match phase {
+            Phase::Findings | Phase::Void => self.study.holders(),
+            Phase::Agree if !job.sizes.evaluated => self.study.holders(),
+            _ => self.study.sites().collect(),
+        };
+        self.open(job, phase, 0, asked, now_ms)
+    }
+
+    /// Whether a site's answer counts towards those that a step needs: others may still say what they know of their own.
+    fn counts(&self, phase: Phase, site: SiteId) -> bool {
+        phase != Phase::Agree || self.study.signs(site)
     }
 
     fn open(&self, job: &Progress, phase: Phase, attempt: u32, expected: Vec<SiteId>, now_ms: u64) -> Event {
@@ -158,7 +170,7 @@ impl Coordinator {
                 job.kind().holders().map_or(cohort, <[SiteId]>::len)
             }
             Phase::Ready | Phase::Share | Phase::Findings | Phase::Open => self.study.roster().threshold(),
-            Phase::Agree => self.study.agreement() as usize,
+            Phase::Agree => self.study.set_quorum() as usize,
             Phase::Vouch => 1,
             Phase::Encrypt => job.kind().encryptors().len(),
             Phase::Void => self.study.void_quorum() as usize,
@@ -168,15 +180,16 @@ impl Coordinator {
     fn close(&self, job: &Progress, open: &Open, now_ms: u64) -> Option<Event> {
         let phase = open.step.phase;
         let needed = self.needed(job, phase);
-        let payloads = open.payloads().count();
+        let payloads = open.payloads().filter(|a| self.counts(phase, a.header.site)).count();
         let lost = open.answers.iter().any(|a| matches!(a.header.answer, Answer::Declined(_)));
         let closes = match phase {
             Phase::Ready => open.payloads().filter(|a| !avoided(job, a.header.site)).count() >= needed,
             Phase::Void => payloads >= needed,
             // Where too many have declined, whoever is still awaited changes nothing.
             Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => {
-                let awaited = open.expected.len().saturating_sub(open.answers.len());
-                sum_step_closes(job, open, needed) || (lost && payloads + awaited < needed)
+                let silent = |s: &&SiteId| self.counts(phase, **s) && open.answer(**s).is_none();
+                sum_step_closes(job, open, payloads >= needed)
+                    || (lost && payloads + open.expected.iter().filter(silent).count() < needed)
             }
             // Here everybody is needed: one who declines ends it.
             Phase::Commit
@@ -205,7 +218,8 @@ impl Coordinator {
     /// What follows where nothing is to be combined: too few, or a step that only asks.
     fn after_close(&self, job: &Progress, closed: &Closed, now_ms: u64) -> Option<Event> {
         let step = closed.step;
-        let (needed, found) = (self.needed(job, step.phase), closed.committed.len());
+        let found = closed.committed.iter().filter(|a| self.counts(step.phase, a.header.site)).count();
+        let needed = self.needed(job, step.phase);
         if found >= needed {
             // The other phases wait for their combination.
             return match (step.phase, job.kind().next(step.phase)) {
@@ -351,12 +365,12 @@ fn done(job: &Progress) -> Option<Event> {
 /// Whether a step of a sum needs no further answers. Those who uploaded are there: their findings are waited for. Agreement is
 /// reached with a quorum, and, where each site evaluates its own upload, all evaluations. The first opening, and the first evaluation for
 /// others, takes whoever is first; one that did not succeed asks everybody, so that wrong ones are outvoted.
-fn sum_step_closes(job: &Progress, open: &Open, needed: usize) -> bool {
+fn sum_step_closes(job: &Progress, open: &Open, enough: bool) -> bool {
     let Some(sum) = &job.sum else { return true };
-    let payloads = open.payloads().count();
-    let answered = |sites: &[SiteId]| sites.iter().all(|s| open.answer(*s).is_some());
+    let asked = |site: &SiteId| open.expected.contains(site);
+    let answered = |sites: &[SiteId]| sites.iter().filter(|s| asked(s)).all(|s| open.answer(*s).is_some());
     let of = |uploads: &[(SiteId, Blob)]| uploads.iter().map(|(site, _)| *site).collect::<Vec<_>>();
-    payloads >= needed
+    enough
         && match open.step.phase {
             Phase::Findings => answered(&of(&sum.uploads)),
             Phase::Agree => !job.sizes.evaluated || answered(&of(&sum.committed())),

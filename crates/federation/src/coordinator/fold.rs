@@ -190,11 +190,13 @@ impl Coordinator {
             }
             let bound = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.bound_elsewhere(job));
             // Pair keys of an older release, unsigned, are asked for again.
-            let len = self.jobs.get(&step.job).map_or(0, |job| job.kind().pairs_len(&self.study));
+            let study = self.study.clone();
             let job = self.running_mut(step.job)?;
             job.combine_sum(&closed, output, &bound)?;
             job.state = State::Between(Some(closed));
-            let pairs = output.pairs.iter().copied().filter(|(_, blob)| blob.len == len);
+            let kind = job.kind();
+            let fits = |(site, blob): &(SiteId, Blob)| blob.len == kind.pairs_len(&study, *site);
+            let pairs: Vec<_> = output.pairs.iter().copied().filter(fits).collect();
             Arc::make_mut(&mut self.pairs).extend(pairs);
             return Ok(());
         }

@@ -65,7 +65,7 @@ pub(super) struct SumProgress {
     pub(super) uploads: Vec<(SiteId, Blob)>,
     /// Their signed headers.
     pub(super) headers: Blob,
-    /// What each site is given of them, in the sites' order.
+    /// What each holder is given of them, in the holders' order.
     pub(super) bundles: Vec<Blob>,
     /// The set that is named, and its headers.
     pub(super) named: Option<(NamedSet, Blob)>,

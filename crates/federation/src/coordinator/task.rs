@@ -83,7 +83,7 @@ impl Coordinator {
                 Ask::Void { rounds: job.voiding.iter().flatten().filter_map(of).collect() }
             }
             Phase::Findings | Phase::Agree | Phase::Vouch | Phase::Open => {
-                job.ask_of_sum(open, site, self.study.place(site)?)?
+                job.ask_of_sum(open, site, self.study.holding_place(site))?
             }
             Phase::Encrypt => {
                 let parts = job.opening.as_ref()?.committed.clone();
@@ -157,16 +157,17 @@ impl Coordinator {
 
 impl Progress {
     /// What a site is asked of a sum whose uploads were read.
-    fn ask_of_sum(&self, open: &Open, site: SiteId, place: usize) -> Option<Ask> {
+    fn ask_of_sum(&self, open: &Open, site: SiteId, place: Option<usize>) -> Option<Ask> {
         let sum = self.sum.as_ref()?;
-        let (headers, bundle) = (sum.headers, *sum.bundles.get(place)?);
+        let headers = sum.headers;
+        let bundle = place.and_then(|place| sum.bundles.get(place)).copied();
         if open.step.phase == Phase::Findings {
-            return Some(Ask::Findings { headers, bundle });
+            return Some(Ask::Findings { headers, bundle: bundle? });
         }
         let commitment = sum.named.as_ref()?.1;
         if open.step.phase == Phase::Open {
             let (agreements, vouches) = (sum.agreements?, sum.vouches);
-            return Some(Ask::Open { headers, bundle, commitment, agreements, vouches });
+            return Some(Ask::Open { headers, bundle: bundle?, commitment, agreements, vouches });
         }
         if open.step.phase == Phase::Vouch {
             return Some(Ask::Vouch { commitment, uploads: sum.gone() });

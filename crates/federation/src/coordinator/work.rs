@@ -417,10 +417,9 @@ impl Coordinator {
     /// Whether an output has what its step combines, and nothing else.
     fn fits(&self, step: Step, output: &Output) -> bool {
         let Some(job) = self.at_work(step.job) else { return false };
-        let (parties, kind) = (self.study.roster().parties(), job.kind());
         let each = match step.phase {
-            Phase::Commit => parties,
-            Phase::Upload if kind.key() == KeyUse::Rounds => parties,
+            Phase::Commit => self.study.roster().parties(),
+            Phase::Upload if job.kind().key() == KeyUse::Rounds => self.study.holders().len(),
             Phase::Void => job.voiding.as_ref().map_or(0, Vec::len),
             _ => 0,
         };

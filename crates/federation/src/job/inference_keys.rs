@@ -4,6 +4,7 @@
 
 use rand_core::CryptoRng;
 
+use super::spec::refused;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::payload::{self, KeySession, combine_first, combine_relin, lay_commitments, write_commitment};
 use crate::promise::{PROMISE_LEN, promise_of};
@@ -93,6 +94,10 @@ impl InferenceKeys {
 
 impl Kind for InferenceKeys {
     fn sizes(&self, study: &Study, id: JobId) -> Result<Sizes> {
+        if study.has_committee() {
+            let found = "inference-keys, in a study whose keys of sums a committee holds".to_owned();
+            return Err(refused("kind", found, "sums alone, or a study in which all sites hold"));
+        }
         self.circuit.flooding(study)?;
         let ceremony = study.inference_ceremony(id, &self.circuit)?;
         let (key_share, relin) = payload::inference_lengths(&ceremony, &self.circuit);

@@ -189,7 +189,7 @@ pub(crate) trait Kind {
     }
 
     /// Bytes of a site's pair keys, where they go with an upload.
-    fn pairs_len(&self, _study: &Study) -> u64 {
+    fn pairs_len(&self, _study: &Study, _site: SiteId) -> u64 {
         0
     }
 

@@ -3,7 +3,7 @@
 //! The next version is signed by a quorum of the *old* one, and an honest site signs one successor of a version, ever, and
 //! nothing new under the old one after it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -90,13 +90,36 @@ struct Inner {
     /// Plans that were asked for last: the steps of a round ask for one again and again, and choosing a ring takes time.
     plans: Mutex<VecDeque<Plan>>,
     /// Signatures that were right, by a digest of signer, message and signature: each stands in several messages of a round.
-    right: Mutex<VecDeque<Digest>>,
+    right: Mutex<Right>,
 }
 
 /// Plans that are kept.
 const PLANS: usize = 8;
-/// Signatures that are kept: a round of a hundred sites has as many headers and agreements.
+/// Signatures that are kept of each member: a round has its header and its agreement, and there are two rounds at most that overlap.
+const RIGHT_EACH: usize = 4;
+/// And at least.
 const RIGHT: usize = 256;
+
+/// The newest signatures that were right.
+#[derive(Debug, Default)]
+struct Right {
+    known: HashSet<Digest>,
+    order: VecDeque<Digest>,
+}
+
+impl Right {
+    fn keep(&mut self, name: Digest, most: usize) {
+        if !self.known.insert(name) {
+            return;
+        }
+        self.order.push_back(name);
+        while self.order.len() > most {
+            if let Some(oldest) = self.order.pop_front() {
+                self.known.remove(&oldest);
+            }
+        }
+    }
+}
 
 /// Most bytes of a roster's document: a thousand sites with keys of 2.6 KB of text.
 const MAX_LEN: usize = 4 << 20;
@@ -126,10 +149,9 @@ impl Epoch {
         if let Some(bad) = members.iter().find(|m| !keys(m)) {
             return refuse("keys of site", usize::from(bad.site.0), "an Ed25519 key and a sealing key");
         }
-        for (i, m) in members.iter().enumerate() {
-            let same =
-                |o: &Member| o.entry.identity == m.entry.identity || o.entry.sealing == m.entry.sealing;
-            if members.iter().skip(i + 1).any(same) {
+        let (mut identities, mut sealing) = (HashSet::new(), HashSet::new());
+        for m in members {
+            if !identities.insert(m.entry.identity.0) || !sealing.insert(&m.entry.sealing.0) {
                 return refuse("keys of site", usize::from(m.site.0), "keys that nobody else has");
             }
         }
@@ -215,17 +237,13 @@ impl Epoch {
         let mut h = Hasher::new("blindscope/sums/right/v1");
         let name = h.absorb(&identity.0).absorb(&digest.0).absorb(&signature.0).finish();
         let right = || self.0.right.lock().unwrap_or_else(PoisonError::into_inner);
-        if right().contains(&name) {
+        if right().known.contains(&name) {
             return true;
         }
         if !identity.verifies(digest, signature) {
             return false;
         }
-        let mut right = right();
-        if right.len() >= RIGHT {
-            right.pop_front();
-        }
-        right.push_back(name);
+        right().keep(name, RIGHT.max(RIGHT_EACH * self.literal().members.len()));
         true
     }
 

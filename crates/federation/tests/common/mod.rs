@@ -52,6 +52,7 @@ pub(crate) fn fixture_for(decryptions: u64, sites: usize, threshold: u32, cohort
         threshold,
         minimum_cohort: cohort,
         colluders: None,
+        holders: Vec::new(),
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
         backbone: Digest([7; 32]),
         allow_unknown_backbone: false,

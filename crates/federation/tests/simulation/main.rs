@@ -22,7 +22,9 @@ mod world;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use blindscope_federation::{Coordinator, Event, JobKind, JobStatus, JobView, Record, verify};
+use blindscope_federation::{
+    Coordinator, Event, JobKind, JobStatus, JobView, Phase, Record, Study, StudyLiteral, verify,
+};
 use real::Real;
 use toy::{Compute, Toy};
 use world::{Faults, World, committed};
@@ -213,6 +215,35 @@ fn with_real_encryption_too() {
         4 * count
     );
     assert!(finished > 3 * count / 2 && questions > count / 4 && attempts > 0);
+}
+
+/// The same where four of six sites hold for all of them: the others upload, and are asked for nothing else.
+#[test]
+fn where_some_sites_hold_for_all_it_is_exact_too() {
+    let mut fixture = common::fixture(6, 3, 4, 12);
+    let holders = [0, 2, 3, 5].map(|site| format!("site-{site}")).to_vec();
+    let literal = StudyLiteral { holders, ..fixture.study.literal().clone() };
+    fixture.study = Study::insecure(literal).unwrap();
+    let sum = common::job("pooled", JobKind::Fedavg, 2);
+    let compute = Real::new(&fixture.study, &fixture.sealing, sum.clone());
+    let (count, mut finished, mut asked) = (seeds(60), 0, BTreeSet::new());
+    for seed in 0..count {
+        let faults = Faults { dead: usize::from(seed % 3 == 1), drop: 100, repeat: 100, ..faults(seed) };
+        let mut world = World::new(&fixture, &compute, vec![sum.clone()], faults, seed);
+        assert!(world.run(LIMIT_MS), "seed {seed}");
+        finished += done(&check(&world, &fixture.study, &compute, seed)) as u64;
+        asked.extend(world.log.iter().filter_map(|r| match &r.body.event {
+            Event::Opened { step, expected, .. } => Some((step.phase, expected.clone())),
+            _ => None,
+        }));
+    }
+    println!("{count} seeds: {finished} of {count} jobs done");
+    assert!(finished > count / 2);
+    for (phase, sites) in asked {
+        let holders = fixture.study.holders();
+        let of_holders = sites.iter().all(|site| holders.contains(site));
+        assert!(of_holders == (phase != Phase::Upload), "{phase:?} is asked of {sites:?}");
+    }
 }
 
 #[test]

@@ -45,7 +45,9 @@ impl Handler for Coordinating {
         }
         tracing::info!(?caller, software = %join.software, address = %peer.address, "joined");
         let software = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Joined { software, now_ms: system::now_ms(), study: self.study_file.clone() })
+        let known = join.has_study && join.study == Some(study);
+        let study = if known { Bytes::new() } else { self.study_file.clone() };
+        Ok(Joined { software, now_ms: system::now_ms(), study })
     }
 
     async fn next(&self, peer: Peer, state: Bytes, wait: Duration) -> Answer<Option<Errand>> {

@@ -116,7 +116,8 @@ async fn serve_from(
     );
     roster::keep(&desk.now(), kit)?;
     let callers = Callers::new(desk.clone(), kit)?;
-    let server = Server::bind(address(&settings.listen)?, kit.server()?, parts.limits).await?;
+    let limits = parts.limits.for_callers(desk.now().study().members().len());
+    let server = Server::bind(address(&settings.listen)?, kit.server()?, limits).await?;
     exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), stop).await?;
     let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), parts.learning, stop.clone()));
     ready(server.address());

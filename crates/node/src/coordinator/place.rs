@@ -1,19 +1,11 @@
 //! Where a coordinator keeps what it knows, by its settings: below its kit, or in a place that several coordinators share.
 
-use std::time::Duration;
-
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::files;
-use crate::kit::{CoordinatorSettings, Kit};
-use crate::system;
+use crate::kit::{CoordinatorSettings, Kit, shared};
 use blindscope_federation::Study;
-use blindscope_store::{Home, Shared};
+use blindscope_store::Home;
 use blindscope_transport::Stop;
-
-/// What S3 clients read in their environment begins so.
-const ENVIRONMENT: &str = "AWS_";
-/// Seconds of a lease.
-const LEASE: u32 = 10;
 
 /// Opens it. In a shared place this waits until no other coordinator leads; nothing, where it was told to stop before.
 pub(super) async fn open(
@@ -31,58 +23,5 @@ pub(super) async fn open(
     tokio::select! {
         opened = Home::shared(&shared, &state, study, disk) => Ok(Some(opened?)),
         () = stop.clone().stopped() => Ok(None),
-    }
-}
-
-/// The shared place that the settings name.
-fn shared(settings: &CoordinatorSettings) -> Result<Option<Shared>> {
-    let (store, blobs) = match (&settings.store, &settings.blobs) {
-        (None, None) => return Ok(None),
-        (Some(store), Some(blobs)) => (store.clone(), blobs.clone()),
-        (Some(_), None) => return refused("blobs", "not there", "s3://BUCKET/PREFIX beside store"),
-        (None, Some(_)) => {
-            return refused("store", "not there", "postgres://USER@HOST/DATABASE beside blobs");
-        }
-    };
-    let seconds = settings.lease_seconds.unwrap_or(LEASE);
-    if !(1..=600).contains(&seconds) {
-        return refused("lease_seconds", &seconds.to_string(), "1 to 600");
-    }
-    Ok(Some(Shared {
-        store,
-        blobs,
-        environment: system::environment(ENVIRONMENT),
-        holder: format!("{} (process {})", settings.listen, std::process::id()),
-        lease: Duration::from_secs(seconds.into()),
-    }))
-}
-
-fn refused<T>(key: &'static str, found: &str, expected: &str) -> Result<T> {
-    Err(Error::Project { key, found: found.to_owned(), expected: expected.to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(text: &str) -> CoordinatorSettings {
-        toml::from_str(&format!("listen = \"127.0.0.1:1\"\n{text}")).unwrap()
-    }
-
-    #[test]
-    fn records_and_blobs_are_shared_together() {
-        assert!(shared(&settings("")).unwrap().is_none());
-        let store = "store = \"postgres://u@h/d\"\n";
-        let both = format!("{store}blobs = \"s3://b/p\"\n");
-        let found = shared(&settings(&both)).unwrap().unwrap();
-        assert_eq!(found.lease, Duration::from_secs(10));
-        for (text, key) in [
-            (store.to_owned(), "blobs"),
-            ("blobs = \"s3://b/p\"\n".to_owned(), "store"),
-            (format!("{both}lease_seconds = 0\n"), "lease_seconds"),
-        ] {
-            let said = shared(&settings(&text)).err().unwrap().to_string();
-            assert!(said.contains(key), "{said}");
-        }
     }
 }

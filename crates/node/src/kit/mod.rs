@@ -10,9 +10,11 @@ pub mod preflight;
 pub mod provision;
 pub mod reference;
 mod settings;
+mod shared;
 
 pub use approvals::{Approval, Approvals, Consent};
 pub use folder::{Kit, Members, Person};
 pub(crate) use history::{keep, kept};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};
+pub(crate) use shared::shared;

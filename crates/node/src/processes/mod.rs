@@ -2,6 +2,7 @@
 //!
 //! For trials, for measuring, and for tests that kill processes.
 
+mod crowd;
 mod sharing;
 
 use std::fs::File;
@@ -20,6 +21,7 @@ use crate::kit::{CoordinatorSettings, Kit, PartySettings};
 use crate::system;
 use blindscope_federation::Study;
 
+pub use crowd::Crowd;
 pub use sharing::Sharing;
 
 /// How long a coordinator may take to answer after its start.

@@ -61,9 +61,13 @@ impl Runner {
         let software = env!("CARGO_PKG_VERSION").to_owned();
         let hello = || {
             let (client, software) = (self.client.clone(), software.clone());
-            async move { client.join(Join { software, study: Some(digest) }).await }
+            async move { client.join(Join { software, study: Some(digest), has_study: true }).await }
         };
         let Some(joined) = Dialler::new()?.until_heard(&self.stop, hello).await? else { return Ok(()) };
+        // Another study's coordinator would have refused. Those of earlier releases show theirs.
+        if joined.study.is_empty() {
+            return Ok(());
+        }
         let literal =
             blindscope_federation::StudyLiteral::from_toml(&String::from_utf8_lossy(&joined.study))?;
         if literal != *study.literal() {

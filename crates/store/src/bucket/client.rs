@@ -6,14 +6,16 @@ use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::client::{ClientConfigKey, HttpClient, HttpConnector};
 use object_store::path::Path as Key;
 use object_store::{ClientOptions, RetryConfig};
+use zeroize::Zeroizing;
 
-use crate::{Error, Result};
+use crate::{Environment, Error, Result};
 
 /// The bucket, a prefix in it, and the client's options.
 pub(crate) struct Access {
     bucket: String,
     prefix: String,
-    options: Vec<(AmazonS3ConfigKey, String)>,
+    /// Zeroed on drop; the client has copies of its own, as long as it lives.
+    options: Vec<(AmazonS3ConfigKey, Zeroizing<String>)>,
 }
 
 /// Without the options: there are secrets among them.
@@ -27,7 +29,7 @@ impl std::fmt::Debug for Access {
 }
 
 /// How long a service that is away is waited for, and a connection.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(5);
 /// The longest answer: a part, over a slow line.
 const ANSWER: Duration = Duration::from_mins(2);
@@ -35,7 +37,7 @@ const ANSWER: Duration = Duration::from_mins(2);
 impl Access {
     /// What `url` (`s3://BUCKET/PREFIX`) names, with options by the names that S3 clients read in their environment. Other names are
     /// left alone.
-    pub(crate) fn parse(url: &str, environment: &[(String, String)]) -> Result<Self> {
+    pub(crate) fn parse(url: &str, environment: &Environment) -> Result<Self> {
         let wrong = || Error::Setting {
             what: "blobs",
             found: url.to_owned(),
@@ -66,11 +68,12 @@ impl Access {
         Key::from(format!("{}/{folder}", self.prefix))
     }
 
-    /// A client. Nothing is sent yet.
-    pub(crate) fn client(&self) -> Result<AmazonS3> {
-        let retry = RetryConfig { retry_timeout: PATIENCE, max_retries: 20, ..RetryConfig::default() };
+    /// A client that waits so long for a service that is away. Nothing is sent yet.
+    pub(super) fn client(&self, patience: Duration) -> Result<AmazonS3> {
+        let retry = RetryConfig { retry_timeout: patience, max_retries: 20, ..RetryConfig::default() };
         let builder = AmazonS3Builder::new().with_http_connector(Connector).with_retry(retry);
-        let builder = self.options.iter().fold(builder, |b, (key, value)| b.with_config(*key, value));
+        let builder =
+            self.options.iter().fold(builder, |b, (key, value)| b.with_config(*key, value.as_str()));
         let built = builder.with_bucket_name(&self.bucket).build();
         built.map_err(|e| Error::io("open bucket", std::path::Path::new(&self.name()), 0)(io_error(e)))
     }
@@ -127,10 +130,10 @@ mod tests {
         for wrong in
             ["s3://", "s3:///prefix", "https://bucket", "s3://user:secret@bucket", "s3://b/p?key=secret"]
         {
-            let error = Access::parse(wrong, &[]).err().map(|e| e.to_string()).unwrap_or_default();
+            let error = Access::parse(wrong, &Vec::new()).err().map(|e| e.to_string()).unwrap_or_default();
             assert!(error.contains("s3://BUCKET/PREFIX"), "{wrong}: {error}");
         }
-        let access = Access::parse("s3://bucket/a/b/", &[]).unwrap();
+        let access = Access::parse("s3://bucket/a/b/", &Vec::new()).unwrap();
         assert_eq!(
             (access.name(), access.prefix("blobs").to_string()),
             ("s3://bucket".to_owned(), "a/b/blobs".to_owned())

@@ -5,6 +5,7 @@
 //! down first, by a statement that finds its term to be the newest, and whoever leads next does not count on those.
 
 mod client;
+mod look;
 mod reader;
 
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use crate::{Error, Result};
 use blindscope_federation::{Blob, BlobHasher};
 
 pub(crate) use client::Access;
+pub(crate) use look::look;
 use reader::FromBucket;
 
 /// Bytes of one part of an upload, and parts under way.
@@ -56,7 +58,7 @@ struct Object {
 impl Bucket {
     /// The objects below `folder` of what `access` names.
     pub(crate) fn open(access: &Access, folder: &str, table: &Table) -> Result<Self> {
-        let client = Arc::new(access.client()?);
+        let client = Arc::new(access.client(client::PATIENCE)?);
         let (prefix, name) = (access.prefix(folder), access.name());
         let bucket = Self {
             client,
@@ -264,7 +266,9 @@ impl Shelf for Bucket {
         let (names, keys): (Vec<String>, Vec<String>) = found.into_iter().unzip();
         self.give_up(keys)?;
         let mut objects = self.objects();
-        names.iter().for_each(|name| drop(objects.remove(name)));
+        for name in &names {
+            objects.remove(name);
+        }
         Ok(())
     }
 

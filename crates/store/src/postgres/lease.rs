@@ -49,8 +49,8 @@ WHERE one = 1 AND until < clock_timestamp() RETURNING term";
             return Ok(term);
         }
         if !told {
-            let asked = sqlx::query("SELECT holder FROM lease").fetch_one(pool);
-            let leader: String = within("read the lease", asked).await?.get(0);
+            let asked = || within("read the lease", sqlx::query("SELECT holder FROM lease").fetch_one(pool));
+            let leader: String = patiently(asked).await?.get(0);
             tracing::info!(%leader, "another coordinator leads; waiting behind it");
             told = true;
         }

@@ -3,6 +3,7 @@
 
 mod documents;
 mod lease;
+mod look;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::{Error, Result};
 
 pub(crate) use documents::Table;
 pub(crate) use lease::Lease;
+pub(crate) use look::look;
 
 /// Rows of one schema, for whoever leads.
 #[derive(Debug, Clone)]
@@ -67,7 +69,7 @@ impl Postgres {
         patiently(|| async { within("open store", PgConnection::connect_with(&options)).await }).await?;
         let pool = pool(4).connect_lazy_with(options.clone());
         patiently(|| async { migrations(Dialect::Postgres).run(&pool).await.map_err(Error::from) }).await?;
-        own(&pool, owner).await?;
+        patiently(|| own(&pool, owner)).await?;
         let term = lease::acquire(&pool, holder, lasts).await?;
         let lease = Lease::begin(options, term, lasts, engine)?;
         Ok(Self { pool, lease: Arc::new(lease) })
@@ -163,9 +165,11 @@ impl Postgres {
 
     /// The bytes of all blobs that have a row.
     pub(crate) async fn blobs(&self) -> Result<Vec<Vec<u8>>> {
-        let rows = sqlx::query("SELECT bytes FROM blob").fetch_all(&self.pool).await;
-        let rows = rows.map_err(Error::database("read blobs", 0))?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+        patiently(|| async {
+            let asked = sqlx::query("SELECT bytes FROM blob").fetch_all(&self.pool);
+            Ok(within("read blobs", asked).await?.iter().map(|row| row.get(0)).collect())
+        })
+        .await
     }
 
     /// Numbers and lines from number `from` on.
@@ -197,14 +201,12 @@ impl Postgres {
 
 /// Settles whose log it is.
 async fn own(pool: &PgPool, owner: &Owner<'_>) -> Result<()> {
-    let fail = || Error::database("open store", 0);
-    sqlx::query("INSERT INTO owner (one, role, study) VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
+    let asked = sqlx::query("INSERT INTO owner (one, role, study) VALUES (1, $1, $2) ON CONFLICT DO NOTHING")
         .bind(owner.role)
         .bind(&owner.study)
-        .execute(pool)
-        .await
-        .map_err(fail())?;
-    let row = sqlx::query("SELECT role, study FROM owner").fetch_one(pool).await.map_err(fail())?;
+        .execute(pool);
+    within("open store", asked).await?;
+    let row = within("open store", sqlx::query("SELECT role, study FROM owner").fetch_one(pool)).await?;
     owner.check(row.get(0), row.get(1))
 }
 
@@ -222,7 +224,9 @@ fn options(url: &str) -> Result<PgConnectOptions> {
         return Err(wrong("an address with a password"));
     }
     let options = PgConnectOptions::from_str(url).map_err(|_| wrong(url))?;
-    Ok(options.application_name("blindscope").options([("synchronous_commit", "on")]))
+    let named = options.get_application_name().is_some();
+    let options = if named { options } else { options.application_name("blindscope") };
+    Ok(options.options([("synchronous_commit", "on")]))
 }
 
 fn pool(connections: u32) -> PgPoolOptions {

@@ -35,6 +35,7 @@ pub fn study(name: &str) -> (Study, IdentityKey) {
         threshold: 2,
         minimum_cohort: 2,
         colluders: None,
+        holders: Vec::new(),
         classes: vec!["a".to_owned(), "b".to_owned()],
         backbone: Digest([0; 32]),
         allow_unknown_backbone: false,

@@ -15,7 +15,7 @@ pub fn shared(services: &Services, holder: &str) -> Shared {
     Shared {
         store: services.store(),
         blobs: services.blobs(),
-        environment: services.environment(),
+        environment: services.environment().into_iter().map(|(name, value)| (name, value.into())).collect(),
         holder: holder.to_owned(),
         lease: std::time::Duration::from_millis(600),
     }

@@ -68,7 +68,8 @@ impl Client {
     /// [`Error`] where nobody answers, the certificate is of no party of the study, or this version is not spoken there.
     pub async fn join(&self, join: Join) -> Result<Joined> {
         let study = join.study.map_or_else(Bytes::new, |digest| Bytes::copy_from_slice(&digest.0));
-        let request = self.timed(Hello { version: VERSION, software: join.software, study });
+        let request =
+            self.timed(Hello { version: VERSION, software: join.software, study, has_study: join.has_study });
         let welcome = self.answer("join", self.federation().join(request).await)?;
         Ok(Joined { software: welcome.software, now_ms: welcome.now_ms, study: welcome.study })
     }

@@ -26,8 +26,6 @@ use crate::tls::ServerTls;
 
 pub use stop::Stop;
 
-/// Bytes under way on one call, by HTTP/2's flow control: what a caller can make the server hold.
-const STREAM_WINDOW: u32 = 512 << 10;
 /// Bytes of all headers of one call.
 const HEADERS: u32 = 16 << 10;
 /// Bytes of a message beyond its contents or header.
@@ -72,7 +70,7 @@ impl Server {
         let longest = limits.header.max(PIECE) + ENVELOPE;
         let service = Arc::new(Service::new(handler, limits.clone(), stop.clone()));
         let serving = tonic::transport::Server::builder()
-            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_stream_window_size(limits.window)
             .initial_connection_window_size(connection_window(&limits))
             .max_concurrent_streams(limits.calls)
             .http2_keepalive_interval(Some(limits.keepalive))
@@ -99,5 +97,5 @@ impl Server {
 fn connection_window(limits: &Limits) -> u32 {
     let streams = u32::try_from(limits.uploads_each).unwrap_or(u32::MAX).saturating_add(2);
     // HTTP/2's largest window.
-    STREAM_WINDOW.saturating_mul(streams).min((1 << 31) - 1)
+    limits.window.saturating_mul(streams).min((1 << 31) - 1)
 }

@@ -99,7 +99,7 @@ impl Service {
     /// The answer to a site's hello.
     async fn welcome(&self, request: Request<Hello>) -> Answer<Welcome> {
         let peer = caller(&request)?;
-        let Hello { version, software, study } = request.into_inner();
+        let Hello { version, software, study, has_study } = request.into_inner();
         if version != VERSION {
             let message = format!(
                 "join: protocol version {version}, this coordinator speaks {VERSION}; update the older side"
@@ -109,7 +109,7 @@ impl Service {
                 .fact("expected", VERSION.into()));
         }
         let study = if study.is_empty() { None } else { Some(digest(&study)?) };
-        let joined = self.within(self.handler.join(peer, Join { software, study })).await?;
+        let joined = self.within(self.handler.join(peer, Join { software, study, has_study })).await?;
         let Joined { software, now_ms, study } = joined;
         Ok(Welcome { version: VERSION, software, now_ms, study })
     }

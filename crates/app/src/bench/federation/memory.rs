@@ -41,7 +41,7 @@ pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> 
 }
 
 /// The most memory that the process ever held, megabytes.
-fn peak(process: Option<u32>) -> Option<f64> {
+pub(super) fn peak(process: Option<u32>) -> Option<f64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process?)).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;

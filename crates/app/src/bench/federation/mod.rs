@@ -5,6 +5,7 @@
 mod beside;
 mod kills;
 mod lost;
+mod many;
 mod memory;
 mod round;
 pub mod scale;
@@ -35,6 +36,8 @@ pub struct FederationOptions {
     pub kills: u64,
     /// Sites of the memory figure.
     pub sites: usize,
+    /// Sites of the round of many.
+    pub many: usize,
     /// Seed of the kills' times.
     pub seed: u64,
 }

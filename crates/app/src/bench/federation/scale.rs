@@ -1,6 +1,7 @@
-//! `bench scale`: the federation's round and its kills with two coordinators that share PostgreSQL and an object store, one of which leads.
+//! `bench scale`: many sites over one coordinator; the federation's round and its kills with two coordinators that share PostgreSQL and an object
+//! store, one of which leads.
 
-use super::{FederationOptions, kills, round, take};
+use super::{FederationOptions, kills, many, round, take};
 use crate::bench::{Better, Figure, Report};
 use blindscope_node::Result;
 use blindscope_node::processes::Processes;
@@ -12,23 +13,46 @@ const AREA: &str = "scale";
 const SITES: usize = 3;
 const COORDINATORS: usize = 2;
 
-/// All figures of coordinators that share a place, which has to be empty.
+/// All figures: those of coordinators that share a place, which has to be empty, where one is given.
 ///
 /// # Errors
-/// [`blindscope_node::Error`] when the study cannot be run at all; a figure that could not be taken is named in [`Report::missing`].
-pub fn run(options: &FederationOptions, sharing: &Sharing) -> Result<Report> {
-    let backend = "processes on loopback, two coordinators over PostgreSQL and an object store".to_owned();
+/// [`blindscope_node::Error`] when no threads can be had; a figure that could not be taken is named in [`Report::missing`].
+pub fn run(options: &FederationOptions, sharing: Option<&Sharing>) -> Result<Report> {
+    let backend = "processes on loopback".to_owned();
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     blindscope_node::system::runtime()?.block_on(async {
-        let (project, learning) = (rehearsal::project(SITES, 2, 3), rehearsal::learning(SITES));
-        let folder = options.folder.join("shared");
-        let mut study = Processes::provision(&options.binary, &folder, project, &learning)?;
-        study.share(sharing, COORDINATORS)?;
-        study.start().await?;
-        take(&mut report, "durable round", rounds(&study, options).await);
-        take(&mut report, "kill -9", kills::killed(&mut study, AREA, options).await);
-        Ok(report)
-    })
+        if options.many > 0 {
+            take(&mut report, "many sites", many::figures(options).await);
+        }
+        match sharing {
+            Some(sharing) => shared(&mut report, options, sharing).await,
+            None => report.missing.push(
+                "coordinators that share a place: name an empty schema with --store postgres://… and an empty place with --blobs s3://…, in a \
+                 build with --features scale"
+                    .to_owned(),
+            ),
+        }
+    });
+    Ok(report)
+}
+
+/// Two coordinators over PostgreSQL and an object store.
+async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Sharing) {
+    let mut study = match begin(options, sharing).await {
+        Ok(study) => study,
+        Err(error) => return report.missing.push(format!("coordinators that share a place: {error}")),
+    };
+    take(report, "durable round", rounds(&study, options).await);
+    take(report, "kill -9", kills::killed(&mut study, AREA, options).await);
+}
+
+async fn begin(options: &FederationOptions, sharing: &Sharing) -> Result<Processes> {
+    let (project, learning) = (rehearsal::project(SITES, 2, 3), rehearsal::learning(SITES));
+    let folder = options.folder.join("shared");
+    let mut study = Processes::provision(&options.binary, &folder, project, &learning)?;
+    study.share(sharing, COORDINATORS)?;
+    study.start().await?;
+    Ok(study)
 }
 
 async fn rounds(study: &Processes, options: &FederationOptions) -> Result<Vec<Figure>> {

@@ -175,6 +175,7 @@ fn literal(own: &IdentityKey, identities: &[IdentityKey], sealing: &[SealingKey]
         threshold: 2,
         minimum_cohort: 2,
         colluders: None,
+        holders: Vec::new(),
         classes: vec!["benign".to_owned(), "malignant".to_owned()],
         backbone: Digest([7; 32]),
         allow_unknown_backbone: false,

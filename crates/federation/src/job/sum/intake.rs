@@ -24,8 +24,7 @@ pub(super) fn intake(
     uploads: &[(SiteId, Blob)],
     known: &[(SiteId, Blob)],
 ) -> Result<Input> {
-    let holders: Vec<SiteId> = combining.study.sites().collect();
-    let output = lay(round, combining.blobs, (uploads, known), &holders, MOST)?;
+    let output = lay(round, combining.blobs, (uploads, known), &combining.study.holders(), MOST)?;
     Ok(Input::Combined { step: combining.work.step(), output })
 }
 

@@ -227,7 +227,8 @@ impl Kind for SumJob {
         Ok(Some(longest))
     }
 
-    fn pairs_len(&self, study: &Study) -> u64 {
-        (study.roster().parties() as u64 - 1) * PAIRING_LEN as u64
+    fn pairs_len(&self, study: &Study, site: SiteId) -> u64 {
+        let others = study.holders().len() - usize::from(study.signs(site));
+        (others * PAIRING_LEN) as u64
     }
 }

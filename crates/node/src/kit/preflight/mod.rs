@@ -3,6 +3,7 @@
 mod checks;
 mod coordinator;
 mod remote;
+mod sharing;
 
 use serde::Serialize;
 
@@ -58,6 +59,9 @@ pub async fn preflight(kit: &Kit, overrides: &[String]) -> Result<Preflight> {
     let name = if listens {
         let settings: CoordinatorSettings = kit.settings(overrides)?;
         checks.extend(coordinator::of_coordinator(kit, &settings, study.as_ref()));
+        if let Some(study) = &study {
+            checks.extend(sharing::sharing(&settings, study).await);
+        }
         "coordinator".to_owned()
     } else {
         let settings: PartySettings = kit.settings(overrides)?;

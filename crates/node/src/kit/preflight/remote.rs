@@ -19,7 +19,7 @@ pub(super) async fn remote(kit: &Kit, settings: &PartySettings, is_site: bool) -
         Ok(client) => client,
         Err(e) => return vec![Check::failed("coordinator", e.to_string(), "correct the kit first")],
     };
-    let hello = || Join { software: env!("CARGO_PKG_VERSION").to_owned(), study: None };
+    let hello = || Join { software: env!("CARGO_PKG_VERSION").to_owned(), study: None, has_study: false };
     // The first call pays for the connection; the second is timed for the clock.
     if let Err(e) = client.join(hello()).await {
         return vec![Check::failed(

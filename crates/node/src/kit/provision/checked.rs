@@ -121,8 +121,25 @@ impl Project {
                 return refuse(key, found.to_string(), &expected);
             }
         }
+        self.check_holders()?;
         if self.admins.is_empty() {
             return refuse("admins", "empty".to_owned(), "at least one: only administrators submit jobs");
+        }
+        Ok(())
+    }
+}
+
+impl Project {
+    /// Holders, which the study refuses as well, but only over keys that are there by then.
+    fn check_holders(&self) -> Result<()> {
+        for (at, holder) in self.holders.iter().enumerate() {
+            if !self.sites.contains(holder) || self.holders.iter().take(at).any(|other| other == holder) {
+                return refuse("holders", holder.clone(), "names of sites, each once");
+            }
+        }
+        let (found, least) = (self.holders.len(), self.threshold.max(2) as usize);
+        if found > 0 && found < least {
+            return refuse("holders", found.to_string(), "as many as the threshold, and two at least");
         }
         Ok(())
     }
@@ -199,6 +216,9 @@ mod tests {
             ("certificate_days", Box::new(|p| p.certificate_days = 0)),
             ("certificate_days", Box::new(|p| p.certificate_days = 3651)),
             ("threshold", Box::new(|p| p.threshold = 4)),
+            ("holders", Box::new(|p| p.holders = vec!["site-0".to_owned()])),
+            ("holders", Box::new(|p| p.holders = vec!["site-0".to_owned(), "site-9".to_owned()])),
+            ("holders", Box::new(|p| p.holders = vec!["site-0".to_owned(); 2])),
             ("minimum_cohort", Box::new(|p| p.minimum_cohort = 1)),
             ("classes", Box::new(|p| p.classes[1] = p.classes[0].to_uppercase())),
             ("classes", Box::new(|p| p.classes[1].push(' '))),

@@ -66,6 +66,18 @@ pub fn found(
     now_ms: u64,
     rng: &mut impl CryptoRng,
 ) -> Result<Founded> {
+    found_for(project, requests, out, now_ms, rng, |_| true)
+}
+
+/// As [`found`], with kits for the coordinator and those parties alone that are wanted.
+pub(crate) fn found_for(
+    project: &Project,
+    requests: &[Request],
+    out: &Path,
+    now_ms: u64,
+    rng: &mut impl CryptoRng,
+    wanted: impl Fn(&Request) -> bool,
+) -> Result<Founded> {
     project.check()?;
     let parties = project.parties(requests)?;
     let coordinator = Kit::at(out.join("coordinator"));
@@ -77,7 +89,7 @@ pub fn found(
     let write = write::Write { project, study: &study, authority: &authority, now_ms };
     write.coordinator(&coordinator, identity.public(), &parties)?;
     let mut kits = Vec::new();
-    for request in parties.all() {
+    for request in parties.all().filter(|request| wanted(request)) {
         let kit = Kit::at(out.join(&request.name));
         write.party(&kit, request)?;
         kits.push((request.name.clone(), kit.folder().to_owned()));

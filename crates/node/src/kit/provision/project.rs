@@ -54,6 +54,11 @@ documented! {
         /// Default: as many as leave a cohort of `minimum_cohort` able to sign by itself.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub colluders: Option<u32>,
+        /// Names of the sites that hold parts of the keys of sums and sign which sites are summed, a committee: with many sites, 32 of them cost
+        /// every site less to upload and fetch. `threshold` and `colluders` are then of these.
+        /// Default: all sites hold.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub holders: Vec<String>,
         /// Ciphertexts opened in the study's life.
         /// Unit: ciphertexts.
         #[serde(default = "decryptions")]
@@ -183,6 +188,7 @@ impl Project {
             threshold: self.threshold,
             minimum_cohort: self.minimum_cohort,
             colluders: self.colluders,
+            holders: self.holders.clone(),
             classes: self.classes.clone(),
             backbone,
             allow_unknown_backbone: self.allow_unknown_backbone,
