@@ -11,8 +11,8 @@ use blindscope_ckks::{
     codec,
 };
 use blindscope_classify::{
-    Affine, Asker, AskerSecret, EncryptedHead, Error, EvaluationKeys, Head, HeadLiteral, KeyOwner, Map,
-    Packing, Plan, PlanLiteral, Policy, Release, Server, class,
+    Affine, Asker, AskerSecret, Collective, EncryptedHead, Error, EvaluationKeys, Head, HeadLiteral,
+    KeyOwner, Map, Packing, Plan, PlanLiteral, Policy, Release, Server, class,
 };
 use blindscope_ring::{Ntt, Poly};
 use blindscope_testkit::rng;
@@ -124,6 +124,22 @@ fn encrypted_heads_of_sites_are_averaged() {
     }
     let server = Server::encrypted(&template, &plan, sum.unwrap()).unwrap();
     asks("average of three", &with(average), &plan, &server, 1, &mut r, (&secret, &keys));
+}
+
+/// A head's noise counts the encryptions that its ciphertexts are the sum of, as a question's does, and not the sites that dealt.
+#[test]
+fn the_noise_of_an_encrypted_head_counts_its_encryptions() {
+    let head = polynomial(&mut rng(32), [192, 8, 3], &[0.0, 0.5, 0.25]);
+    let bound = |encrypted_head, sites, encryptions| {
+        let collective = Collective { sites, encryptions };
+        let security = Security::Classical128;
+        let policy =
+            Policy { encrypted_head, security, collective, max_error: Some(0.5), ..self::collective(1) };
+        Plan::new(&head, policy).unwrap().literal().error_bound
+    };
+    let grows = |encrypted_head| bound(encrypted_head, 4, 64) / bound(encrypted_head, 4, 4);
+    println!("16 times the encryptions: {:.3} encrypted, {:.3} in the clear", grows(true), grows(false));
+    assert!(grows(true) > grows(false));
 }
 
 /// What one site could do that handed in `(0, d)` for its part of a head, as long as parts were ciphertexts: the head's weights are `d·s`

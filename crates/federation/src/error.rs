@@ -153,7 +153,7 @@ pub enum Error {
     /// What a site dealt to a holder of its part of a head is not sealed to it for this job, or is not what the site committed to.
     #[error(
         "encrypt shares of a head: what {dealer} dealt is not sealed to {holder} for this job and remainder, or is not what \
-         {dealer} committed to; learn the head anew, without {dealer} if it stays"
+         {dealer} committed to; learn the head anew; if it stays, {dealer} has to refuse that job, or leave the study by a change of the roster"
     )]
     Part {
         /// Who dealt it.
@@ -161,10 +161,11 @@ pub enum Error {
         /// The holder.
         holder: SiteId,
     },
-    /// The holders of a share do not vouch for the same encryption of it: one of them deviates, or an asker dealt them different seeds.
+    /// The holders of a share do not vouch for the same encryption of it: one of them deviates, or they were shown different things, seeds by
+    /// an asker or parts by a coordinator.
     #[error(
-        "{op}: holders {} of share {share} vouch for different ciphertexts: one of them deviates, or an asker dealt them \
-         different seeds; do it anew",
+        "{op}: holders {} of share {share} do not vouch for one encryption of it: one of them deviates, or they were shown different \
+         things, seeds by an asker or parts by the coordinator; do it anew",
         names(.sites)
     )]
     Vouched {

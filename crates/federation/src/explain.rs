@@ -68,7 +68,8 @@ impl Cause {
                 "take the result over the earlier job's sites; a sum of newer data says so in the job's `data_version`"
             }
             Self::Dealt => {
-                "read its log, which names the site whose part it was; learn the head anew under another name, without that site if it stays"
+                "read its log, which names the site whose part it was; learn the head anew under another name; if it stays, that site has to refuse the \
+                 job, or leave the study by a change of the roster, which takes a new key"
             }
             Self::Copied => "find the copy, then enrol the site with new keys",
             Self::Store => "make room on the site's disk, then submit again",
@@ -140,8 +141,8 @@ impl Failure {
             Self::Budget { used, asked, most } => format!(
                 "{used} of the study's {most} decryptions are used and this job needs {asked} more; found a new study"
             ),
-            Self::NoKey => "there is no key for it: none was made yet, or a change of the roster has ended the one that was; run its \
-                 ceremony first, with the sites that there are"
+            Self::NoKey => "there is no key for it: none was made yet, the one in use is for another circuit, or a change of the roster has ended the one \
+                 that was; run its ceremony first, from the same settings, with the sites that there are"
                 .to_owned(),
             Self::NoStart => {
                 "the job that it starts from or asks has no result of that kind; run that one first"

@@ -254,12 +254,21 @@ impl<'p> Noise<'p> {
         if !self.plan.encrypted_head {
             return 0.0;
         }
-        // Holders encrypt the sums of what they were dealt: as many encryptions as a question is the sum of, whatever the sites.
-        let fresh = (f64::from(self.plan.collective.encryptions) * self.keys.fresh(self.n as usize)).sqrt();
-        let weights = terms.sqrt() * m.feature * self.slot(fresh) / self.weight();
+        let weights = terms.sqrt() * m.feature * self.slot(self.fresh_sum()) / self.weight();
         // Each product is relinearised before it is rescaled; a unit is a sum over columns, in whichever product they stand.
         let products = self.switch_under(self.limbs, self.keys.relin) / (self.delta * self.weight());
         weights.hypot(terms.sqrt() * self.slot(products))
+    }
+
+    /// What encrypting the bias of an encrypted first layer adds to a unit.
+    fn encrypted_bias(&self) -> f64 {
+        if self.plan.encrypted_head { self.slot(self.fresh_sum()) / self.unit } else { 0.0 }
+    }
+
+    /// The noise of the sum of all encryptions that a ciphertext of an encrypted head is. Holders encrypt the sums of what they were dealt: as
+    /// many encryptions as a question is the sum of, whatever the sites.
+    fn fresh_sum(&self) -> f64 {
+        (f64::from(self.plan.collective.encryptions) * self.keys.fresh(self.n as usize)).sqrt()
     }
 
     fn token_unit(&self, l: &Layout, m: &Magnitudes) -> f64 {
@@ -270,8 +279,10 @@ impl<'p> Noise<'p> {
         let encoding = terms.sqrt() * m.feature * self.question_slot(l, 1.0 / 12f64.sqrt()) / self.weight();
         let encrypted = self.encrypted_weights(terms, m);
         let (rescaled, rotated) = self.rotations(l);
-        // The real part is z + conj z; a question's own errors are weighed with halves of weights.
-        products.hypot(2.0 * encoding.hypot(rescaled).hypot(rotated).hypot(encrypted))
+        // The real part is z + conj z; a question's own errors are weighed with halves of weights, and a bias stands in units.
+        products
+            .hypot(self.encrypted_bias())
+            .hypot(2.0 * encoding.hypot(rescaled).hypot(rotated).hypot(encrypted))
     }
 
     /// What rescaling and rotations add to half a unit.

@@ -59,7 +59,7 @@ pub(crate) fn write_vouched(
 /// The sum of all shares' encryptions, from all holders' uploads: each share's is one that all its holders vouch for.
 ///
 /// # Errors
-/// [`Error::Vouched`] names the holders that disagree; [`Error::Field`] for uploads of others than the holders; [`Error::Io`] where
+/// [`Error::Vouched`] names the holders that disagree, or agree on what is no encryption; [`Error::Field`] for uploads of others than the holders; [`Error::Io`] where
 /// a blob cannot be read.
 pub(crate) fn sum_vouched(
     params: &Parameters,
@@ -68,7 +68,8 @@ pub(crate) fn sum_vouched(
     blobs: &dyn Blobs,
 ) -> Result<Vec<Ciphertext>> {
     let Summed { op, holding, holders, levels, round } = summed;
-    if !uploads.iter().map(|(site, _)| site).eq(holders) {
+    let all = holders.len() == holding.holders();
+    if !all || !uploads.iter().map(|(site, _)| site).eq(holders) {
         let (found, expected) = (format!("{} uploads", uploads.len()), "an upload of every holder");
         return Err(Error::Field { file: op, field: "holders", found, expected });
     }
@@ -87,11 +88,12 @@ pub(crate) fn sum_vouched(
         readers[holding.sender(share)].read_exact(&mut bytes).map_err(Error::io(op))?;
         let digest = vouched(&round, share, &bytes);
         let of = holding.holders_of(share);
+        let deviating = || Error::Vouched { op, share, sites: of.iter().map(|&h| holders[h]).collect() };
         if of.iter().any(|&h| !said[h].contains(&(share, digest.0))) {
-            let sites = of.iter().map(|&h| holders[h]).collect();
-            return Err(Error::Vouched { op, share, sites });
+            return Err(deviating());
         }
-        let made = share_ciphertexts(params, (op, levels), &bytes)?;
+        // Bytes that are no such ciphertexts come from all its holders together.
+        let made = share_ciphertexts(params, (op, levels), &bytes).map_err(|_| deviating())?;
         if sum.is_empty() {
             sum = made;
         } else {

@@ -9,6 +9,7 @@
 //! `norm` at most; units are taken to stay within `range`.
 
 use super::clips::Clips;
+use super::counted::Counted;
 use super::kind::{Given, Lacks, Learned};
 use super::model::Model;
 use super::settings::EncryptedHeadSettings;
@@ -18,7 +19,7 @@ use blindscope_classify::{
     Affine, Collective, EncryptedHead, Head, HeadLiteral, KeyOwner, Map, Outer, Packing, Plan, Policy,
     Release,
 };
-use blindscope_federation::{Circuit, GaloisDemand, JobSpec, Study, payload};
+use blindscope_federation::{Circuit, GaloisDemand, JobSpec, Study};
 use blindscope_vision::head::{Activation, HeadPlan, PolynomialHead, train_polynomial};
 use blindscope_vision::values::Source;
 
@@ -50,7 +51,7 @@ pub(super) static KIND: Learned = Learned {
 
 /// What follows from a job's settings and what it starts from: all that sites, coordinator and askers share.
 pub struct CommonHead {
-    settings: EncryptedHeadSettings,
+    pub(super) settings: EncryptedHeadSettings,
     /// The head that the first layer starts from.
     start: HeadLiteral,
     /// How it is asked.
@@ -257,12 +258,9 @@ fn list(numbers: &[u32]) -> String {
 /// [`Error::Bytes`] for a start that is no polynomial head of this shape; [`Error::Head`] where no plan serves it.
 pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     let mut settings: EncryptedHeadSettings = super::job::settings(&spec)?;
-    let literal = study.literal();
-    (settings.sites, settings.cohort) = (study.members().len() as u32, literal.minimum_cohort);
-    let refused = |reason: String| Error::Settings { job: spec.name.clone(), kind: spec.kind.name(), reason };
-    let holding = payload::holding(study).map_err(|e| refused(e.to_string()))?;
-    let holders = holding.holders();
-    settings.encryptions = holding.shares() as u32;
+    let counted = Counted::by(&spec, study)?;
+    (settings.sites, settings.cohort) = (counted.sites, counted.cohort);
+    settings.encryptions = counted.encryptions;
     let value = serde_json::to_value(&settings).map_err(|e| Error::Settings {
         job: spec.name.clone(),
         kind: spec.kind.name(),
@@ -280,7 +278,7 @@ pub fn complete(spec: JobSpec, study: &Study, start: &[u8]) -> Result<JobSpec> {
     if spec.kind == blindscope_federation::JobKind::EncryptedHead {
         spec.levels = common.levels()?;
         if spec.holders.is_empty() {
-            spec.holders = study.sites().take(holders).collect();
+            spec.holders = study.sites().take(counted.holders).collect();
         }
     }
     Ok(spec)

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chacha20::ChaCha20Rng;
 use rand::SeedableRng;
 
+use super::counted::Counted;
 use super::encrypted_head::CommonHead;
 use blindscope_ckks::{Ciphertext, Level};
 use blindscope_classify::{EncryptedHead, EvaluationKeys, Plan, Server, question_of};
@@ -83,6 +84,7 @@ fn read(study: &Study, evaluation: &Evaluation, blobs: &dyn Blobs) -> Result<Rea
     let Evaluation { head, start, opening, keys } = evaluation;
     let circuit = head.circuit.as_deref().ok_or("the head's job has no circuit")?;
     let common = CommonHead::of(head, &whole(blobs, start)?)?;
+    Counted::check(head, &common.settings, study)?;
     let levels: Vec<Level> = common.levels()?.into_iter().map(|l| Level(l as usize)).collect();
     let first = payload::read_ciphertexts(study, circuit, &levels, &whole(blobs, &opening.sum)?)?;
     let first = EncryptedHead::at_scales(&common.plan, first)?;

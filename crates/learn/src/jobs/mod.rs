@@ -22,6 +22,7 @@ mod choice;
 mod class_mean;
 mod clips;
 mod confusion;
+mod counted;
 mod data;
 mod encrypted_head;
 mod error;

@@ -53,13 +53,18 @@ fn part_len(params: &Parameters, holding: &Holding, levels: &[Level]) -> usize {
 /// Bytes that the steps of a head move.
 ///
 /// # Errors
-/// [`Error::Field`] for other holders than a message of the study is dealt to; [`Error::Threshold`] for a study without any.
+/// [`Error::Field`] for more or fewer holders than a message of the study is dealt to, [`Error::ForeignSite`] for one that is no site of it;
+/// [`Error::Threshold`] for a study without any.
 pub(crate) fn head_sizes(study: &Study, of: HeadOf<'_>) -> Result<Sizes> {
     let (params, holding) = (study.circuit_params(of.circuit)?, holding(study)?);
-    if of.holders.len() != holding.holders() || of.holders.iter().any(|&h| study.site(h).is_none()) {
+    if let Some(site) = of.holders.iter().copied().find(|&h| study.site(h).is_none()) {
+        return Err(Error::ForeignSite { op: "deal parts of a head", site });
+    }
+    if of.holders.len() != holding.holders() {
         let found = if of.holders.is_empty() { "missing".to_owned() } else { names(of.holders) };
-        let expected = "as many sites of the study, in order, as parts of a head are dealt to; leave holders, circuit and levels out, \
-                        and they are filled in";
+        let found = format!("{found}, of {} sites", holding.holders());
+        let expected = "as many sites in order as parts of a head are dealt to, which is the last number; leave holders, circuit and \
+                        levels out, and they are filled in";
         return Err(Error::Field { file: "job file", field: "holders", found, expected });
     }
     let upload = part_len(&params, &holding, of.levels) as u64;

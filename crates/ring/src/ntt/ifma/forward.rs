@@ -141,9 +141,9 @@ unsafe fn words<const LOOSE: bool>(t: &Tables, a: *mut u64) {
                 }
                 for group in 0..second.map_or(0, |_| first) {
                     if second == Some(4) {
-                        pass::<4, ANY, false, LOOSE>(t, a, first, group, c)
+                        pass::<4, ANY, false, LOOSE>(t, a, first, group, c);
                     } else {
-                        pass::<8, ANY, false, LOOSE>(t, a, first, group, c)
+                        pass::<8, ANY, false, LOOSE>(t, a, first, group, c);
                     }
                 }
                 first * second.unwrap_or(1)
@@ -152,9 +152,9 @@ unsafe fn words<const LOOSE: bool>(t: &Tables, a: *mut u64) {
         // Each run of 1,024 words is finished while it is in the first-level cache.
         for run in 0..groups {
             if groups == 1 {
-                pass::<16, RUN, true, LOOSE>(t, a, 1, 0, c)
+                pass::<16, RUN, true, LOOSE>(t, a, 1, 0, c);
             } else {
-                pass::<16, RUN, false, LOOSE>(t, a, groups, run, c)
+                pass::<16, RUN, false, LOOSE>(t, a, groups, run, c);
             }
             for block in (16 * run..16 * (run + 1)).step_by(2) {
                 // The next run comes from the second-level cache while this one is worked on.
@@ -189,7 +189,9 @@ unsafe fn blocks<const LOOSE: bool>(t: &Tables, base: *mut u64, block: usize, c:
             }
         }
         if !LOOSE {
-            v.iter_mut().for_each(|v| centre(v, t.p));
+            for v in &mut v {
+                centre(v, t.p);
+            }
         }
         let mut v = [transpose(v[0]), transpose(v[1])];
         for (b, v) in v.iter_mut().enumerate() {
