@@ -176,9 +176,9 @@ impl Site {
         self.policy.allows_cohort(found).map_err(Objection::Policy)
     }
 
-    /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's part as it was sent, encrypted by all its
-    /// holders; that
-    /// it starts from what this site was shown then; and that the evaluation keys are those that it has made itself.
+    /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's part as it was sent, and
+    /// encrypted by all its holders; that it starts from what this site was shown then; and that the evaluation keys are those that it has
+    /// made itself.
     fn judge_evaluation(&self, task: &Task, asked: &QuestionJob, evaluation: &Evaluation) -> Judged {
         let Evaluation { head: spec, start, opening, keys } = evaluation;
         let head = Job::of(spec).map_err(|_| Objection::OtherHead)?;
