@@ -18,8 +18,8 @@
 //! | share | done; ready, where a member is missing |
 //! | ready | share, to the `t` sites that were there first |
 //!
-//! A head's encrypt is asked of the holders that its parts are dealt to, and a question's upload of the holders of its shares, all of whom are needed; of a question, the sum is the
-//! answer, evaluated.
+//! A head's encrypt is asked of the holders that its parts are dealt to, and a question's upload of the holders of its shares, all of
+//! whom are needed. The sum of a question is the answer, evaluated.
 
 use super::Coordinator;
 use super::progress::{Closed, Open, Progress, State};
