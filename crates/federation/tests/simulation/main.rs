@@ -48,12 +48,7 @@ fn jobs() -> Vec<blindscope_federation::JobSpec> {
 }
 
 /// Everything that has to hold whatever happened.
-fn check<C: Compute>(
-    world: &World<'_, C>,
-    study: &blindscope_federation::Study,
-    compute: &C,
-    seed: u64,
-) -> Vec<JobView> {
+fn check<C: Compute>(world: &World<'_, C>, study: &Study, compute: &C, seed: u64) -> Vec<JobView> {
     // Nothing acknowledged is lost, and the log convinces a stranger.
     let lines: Vec<String> = world.log.iter().map(Record::to_line).collect();
     let verified = verify(study, lines.iter().map(String::as_bytes), &world.receipts());
