@@ -55,7 +55,7 @@ fn main() {
     let mut last = 0.0;
     let found = recover_tokens(&observed, &plan, &whole, &mut |s: &TokenStep| {
         let now = t.elapsed().as_secs_f64();
-        if now - last > 5.0 { println!("{now:.0} s {s:?}"); last = now; }
+        if now - last > get("EVERY", 10.0) { println!("{now:.0} s {s:?}"); last = now; }
         true
     }).unwrap();
     println!("{} tokens, {:.1} s", found.tokens, t.elapsed().as_secs_f64());

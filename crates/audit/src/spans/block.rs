@@ -139,16 +139,6 @@ impl Block {
         qkv.as_ref().subrows(part * d + head * e, e)
     }
 
-    /// How many heads attention has.
-    pub(super) fn heads(&self) -> usize {
-        self.heads
-    }
-
-    /// Queries, keys and values of tokens, `[3d, t]`.
-    pub(super) fn queries(&self, x: &Mat<f64>) -> Mat<f64> {
-        self.qkv.forward(&self.norm1.affine(&self.norm1.unit(x).0))
-    }
-
     pub(super) fn forward(&self, x: &Mat<f64>) -> Pass {
         let unit1 = self.norm1.unit(x);
         let qkv = self.qkv.forward(&self.norm1.affine(&unit1.0));

@@ -1,142 +1,85 @@
 //! Which tokens belong to one image: attention says.
 //!
-//! Each found token brings what attention gave it, and that is made of the tokens of its own image. So tokens are dealt to images
-//! until the attention that each image's tokens pay one another is what they brought.
+//! Each token found brings what attention gave it, o = Σ_l p_l·v_l: a mean over the values of its own image. Those of one image lie
+//! close together, and about that of its CLS token, from which patches differ by much the same in all images. So tokens are dealt to
+//! the nearest CLS token's output plus one shift, no image getting two at a position.
 
-use faer::Mat;
-
-use super::super::block::Block;
-
-/// A token with what attention gave it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Token {
-    /// Its embedding, `[d]`.
-    pub(super) embedding: Vec<f64>,
-    /// Attention's output before its projection, `[d]`.
-    pub(super) mixed: Vec<f64>,
-}
-
-/// Rounds of dealing before the last one is taken.
+/// Rounds of dealing and shifting.
 const ROUNDS: usize = 20;
 
-/// Queries, keys and values of one token, `[3d]`.
-type Triple = Vec<f64>;
+/// For each image and position the number of its token, or nothing where there is none.
+pub(super) type Dealt = Vec<Vec<Option<usize>>>;
 
-struct Dealer {
-    heads: usize,
-    /// Of the tokens before the patches, which all images share.
-    prefix: Vec<Triple>,
-    tokens: Vec<Vec<Triple>>,
-    mixed: Vec<Vec<Vec<f64>>>,
-}
-
-/// For each image and position the number of its token in `tokens[k]`, or nothing where there is none. `prefix`: `[d, ·]`; `first`: for each
-/// image what attention gave its tokens, about.
-pub(super) fn group(
-    block: &Block,
-    prefix: &Mat<f64>,
-    tokens: &[Vec<Token>],
-    first: &[Vec<f64>],
-) -> Vec<Vec<Option<usize>>> {
-    let triples = |x: Mat<f64>| -> Vec<Triple> {
-        let q = block.queries(&x);
-        (0..q.ncols()).map(|k| q.col(k).iter().copied().collect()).collect()
-    };
-    let width = prefix.nrows();
-    let of = |some: &Vec<Token>| {
-        if some.is_empty() { Vec::new() } else { triples(Mat::from_fn(width, some.len(), |i, k| some[k].embedding[i])) }
-    };
-    let dealer = Dealer {
-        heads: block.heads(),
-        prefix: triples(prefix.clone()),
-        tokens: tokens.iter().map(of).collect(),
-        mixed: tokens.iter().map(|some| some.iter().map(|t| t.mixed.clone()).collect()).collect(),
-    };
-    let mut dealt = dealer.first(first);
+/// Deals tokens, given by their attention's outputs `tokens[k][·]: [d]`, to images, given by those of their CLS tokens. The second value
+/// is where each image's tokens lie.
+pub(super) fn group(class: &[Vec<f64>], tokens: &[Vec<Vec<f64>>]) -> (Dealt, Vec<Vec<f64>>) {
+    let mut centres = class.to_vec();
+    let mut dealt = deal(&centres, tokens);
     for _ in 0..ROUNDS {
-        let next = dealer.again(&dealt);
+        let mut shift = vec![0.0; class.first().map_or(0, Vec::len)];
+        let mut count = 0.0;
+        for (image, class) in dealt.iter().zip(class) {
+            for own in of(image, tokens) {
+                count += 1.0;
+                shift.iter_mut().zip(own).zip(class).for_each(|((s, o), c)| *s += o - c);
+            }
+        }
+        if count == 0.0 {
+            break;
+        }
+        centres = class.iter().map(|c| c.iter().zip(&shift).map(|(c, s)| c + s / count).collect()).collect();
+        let next = deal(&centres, tokens);
         if next == dealt {
             break;
         }
         dealt = next;
     }
-    dealt
+    (dealt, centres)
 }
 
-impl Dealer {
-    /// By the nearest of `outputs` of attention.
-    fn first(&self, outputs: &[Vec<f64>]) -> Vec<Vec<Option<usize>>> {
-        let mut dealt = vec![vec![None; self.tokens.len()]; outputs.len()];
-        for (k, mixed) in self.mixed.iter().enumerate() {
-            let cost = |token: usize, image: usize| distance(&mixed[token], &outputs[image]);
-            for (token, image) in matched(mixed.len(), outputs.len(), cost) {
+/// The outputs of an image's tokens.
+fn of<'a>(image: &'a [Option<usize>], tokens: &'a [Vec<Vec<f64>>]) -> impl Iterator<Item = &'a Vec<f64>> {
+    image.iter().zip(tokens).filter_map(|(token, some)| token.map(|token| &some[token]))
+}
+
+fn deal(centres: &[Vec<f64>], tokens: &[Vec<Vec<f64>>]) -> Dealt {
+    let mut dealt = vec![vec![None; tokens.len()]; centres.len()];
+    for (k, some) in tokens.iter().enumerate() {
+        let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+        for (token, output) in some.iter().enumerate() {
+            pairs.extend(centres.iter().enumerate().map(|(image, c)| (distance(output, c), token, image)));
+        }
+        pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let (mut used, mut full) = (vec![false; some.len()], vec![false; centres.len()]);
+        for (_, token, image) in pairs {
+            if !used[token] && !full[image] {
+                (used[token], full[image]) = (true, true);
                 dealt[image][k] = Some(token);
             }
         }
-        dealt
     }
-
-    /// Every position anew, by the attention that each image would pay each token.
-    fn again(&self, dealt: &[Vec<Option<usize>>]) -> Vec<Vec<Option<usize>>> {
-        let mut next = vec![vec![None; self.tokens.len()]; dealt.len()];
-        for k in 0..self.tokens.len() {
-            let cost = |token: usize, image: usize| {
-                distance(&self.mixed[k][token], &self.attention(&dealt[image], k, token))
-            };
-            for (token, image) in matched(self.tokens[k].len(), dealt.len(), cost) {
-                next[image][k] = Some(token);
-            }
-        }
-        next
-    }
-
-    /// What token `token` of position `k` would be given among the other tokens of an image.
-    fn attention(&self, image: &[Option<usize>], k: usize, token: usize) -> Vec<f64> {
-        let own = &self.tokens[k][token];
-        let others = image.iter().enumerate().filter(|(l, _)| *l != k);
-        let others = others.filter_map(|(l, t)| t.map(|t| &self.tokens[l][t]));
-        let all: Vec<&Triple> = self.prefix.iter().chain(others).chain([own]).collect();
-        let d = own.len() / 3;
-        let e = d / self.heads;
-        let mut out = vec![0.0; d];
-        for head in 0..self.heads {
-            let at = head * e;
-            let query = &own[at..at + e];
-            let scores: Vec<f64> = all.iter().map(|t| dot(query, &t[d + at..d + at + e]) / (e as f64).sqrt()).collect();
-            let most = scores.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let weights: Vec<f64> = scores.iter().map(|s| (s - most).exp()).collect();
-            let total: f64 = weights.iter().sum();
-            for (t, weight) in all.iter().zip(&weights) {
-                for (out, v) in out[at..at + e].iter_mut().zip(&t[2 * d + at..]) {
-                    *out += weight / total * v;
-                }
-            }
-        }
-        out
-    }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
+    dealt
 }
 
 fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
 }
 
-/// Pairs of tokens and images, cheapest pair first.
-fn matched(tokens: usize, images: usize, cost: impl Fn(usize, usize) -> f64) -> Vec<(usize, usize)> {
-    let mut pairs: Vec<(f64, usize, usize)> = (0..tokens)
-        .flat_map(|t| (0..images).map(move |i| (t, i)))
-        .map(|(t, i)| (cost(t, i), t, i))
-        .collect();
-    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut used, mut full, mut out) = (vec![false; tokens], vec![false; images], Vec::new());
-    for (_, t, i) in pairs {
-        if !used[t] && !full[i] {
-            (used[t], full[i]) = (true, true);
-            out.push((t, i));
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two images whose CLS outputs lie two apart, patches shifted by more than that, and one token missing.
+    #[test]
+    fn tokens_are_dealt_about_shifted_outputs() {
+        let class = [vec![0.0, 0.0], vec![2.0, 0.0]];
+        let tokens = vec![
+            vec![vec![3.1, 5.0], vec![1.0, 5.1]],
+            vec![vec![0.9, 4.9], vec![3.0, 5.0]],
+            vec![vec![2.9, 5.0]],
+        ];
+        let (dealt, centres) = group(&class, &tokens);
+        assert_eq!(dealt, vec![vec![Some(1), Some(0), None], vec![Some(0), Some(1), Some(0)]]);
+        assert!((centres[0][0] - 1.0).abs() < 0.2 && (centres[1][0] - 3.0).abs() < 0.2, "{centres:?}");
     }
-    out
 }

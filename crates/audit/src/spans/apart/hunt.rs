@@ -22,13 +22,15 @@ pub struct TokenPlan {
     pub pull: f64,
     /// Below this a token counts as found.
     pub found: f64,
+    /// Below this a whole image is taken off the gradient.
+    pub taken: f64,
     /// Seed of the starts.
     pub seed: u64,
 }
 
 impl Default for TokenPlan {
     fn default() -> Self {
-        Self { rounds: 4, starts: 2, steps: 150, spread: 0.5, pull: 0.5, found: 1e-7, seed: 0 }
+        Self { rounds: 4, starts: 2, steps: 150, spread: 0.5, pull: 0.5, found: 1e-7, taken: 1e-6, seed: 0 }
     }
 }
 
@@ -42,7 +44,7 @@ pub(super) struct Place {
 }
 
 /// Two places whose tokens differ by less than this share of a token's length are one.
-const SAME: f64 = 0.05;
+const SAME: f64 = 0.01;
 
 /// Called after every evaluation of all walks; `false` stops.
 pub(super) type Tick<'a> = &'a mut dyn FnMut() -> bool;
