@@ -47,7 +47,7 @@ fn main() {
     let taken_at = [(model.clone(), head)];
     let observed = Observed { gradient: &gradient.backbone, model: &model, taken_at: &taken_at, images };
     let plan = TokenPlan {
-        rounds: get("ROUNDS", 3.0) as usize, starts: get("STARTS", 4.0) as usize, steps: get("STEPS", 300.0) as usize,
+        rounds: get("ROUNDS", 3.0) as usize, steps: get("STEPS", 300.0) as usize,
         spread: get("SPREAD", 0.5), ..TokenPlan::default()
     };
     let whole = SearchPlan { rounds: get("WROUNDS", 1.0) as usize, steps: get("WSTEPS", 50.0) as usize, ..SearchPlan::default() };

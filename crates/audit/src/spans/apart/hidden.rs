@@ -9,6 +9,7 @@ use rayon::prelude::*;
 
 use super::super::gelu::gelu;
 use super::room::{Map, Room};
+use super::taken::Token;
 use crate::linear::{product, widen};
 use blindscope_vision::vit::Vit;
 
@@ -74,6 +75,18 @@ impl Hidden {
     /// Coordinates of a token.
     pub(super) fn open(&self) -> usize {
         self.through.ways.ncols()
+    }
+
+    /// The token at a place of its room, with what the layer makes of it.
+    pub(super) fn token(&self, room: &Room, (k, z): At<'_>) -> Token {
+        let Pass { deviations, values, slopes, .. } = self.pass(&[(k, z)]);
+        let column = |m: &Mat<f64>| m.col(0).iter().copied().collect();
+        Token {
+            patch: room.patch.at(k, z),
+            mixed: room.mixed.at(k, z),
+            middle: (room.middle.at(k, z), deviations[0]),
+            hidden: (column(&values), column(&slopes)),
+        }
     }
 
     /// |m|² of the token at coordinates zero.

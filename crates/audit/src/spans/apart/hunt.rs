@@ -10,10 +10,8 @@ use super::pull::{Pull, Target};
 /// How long to search for the tokens of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenPlan {
-    /// Rounds in which images pull walks towards their missing tokens, after one of walks without a pull.
+    /// Rounds of walks to every missing token, those found taken off between them.
     pub rounds: usize,
-    /// Starts of a position in the round without a pull.
-    pub starts: usize,
     /// Steps of one descent.
     pub steps: usize,
     /// Deviation of the starts' coordinates over the length of the token at zero.
@@ -22,15 +20,15 @@ pub struct TokenPlan {
     pub pull: f64,
     /// Below this a token counts as found.
     pub found: f64,
-    /// Below this a whole image is taken off the gradient.
-    pub taken: f64,
+    /// The sizes that two gradients say a token has may differ by this share.
+    pub agreed: f64,
     /// Seed of the starts.
     pub seed: u64,
 }
 
 impl Default for TokenPlan {
     fn default() -> Self {
-        Self { rounds: 4, starts: 2, steps: 150, spread: 0.5, pull: 0.5, found: 1e-7, taken: 1e-6, seed: 0 }
+        Self { rounds: 10, steps: 150, spread: 0.5, pull: 0.5, found: 1e-6, agreed: 0.1, seed: 0 }
     }
 }
 
@@ -66,11 +64,11 @@ impl<'a> Hunt<'a> {
         Self { hidden, plan, places: vec![Vec::new(); hidden.positions()] }
     }
 
-    /// Walks from random starts at each position; `false` when `tick` stopped them.
-    pub(super) fn free(&mut self, rng: &mut ChaCha12Rng, tick: Tick<'_>) -> bool {
-        let positions = (0..self.places.len()).flat_map(|k| std::iter::repeat_n(k, self.plan.starts));
+    /// Walks from `starts` random starts at each position.
+    pub(super) fn free(&mut self, starts: usize, rng: &mut ChaCha12Rng) {
+        let positions = (0..self.places.len()).flat_map(|k| std::iter::repeat_n(k, starts));
         let walks = positions.map(|k| (k, None, Walk::new(self.start(k, rng), self.plan.steps))).collect();
-        self.end(walks, None, tick)
+        self.end(walks, &mut || true);
     }
 
     /// Walks at some positions, each pulled to the target of its number and then let go; `false` when `tick` stopped them.
@@ -89,7 +87,7 @@ impl<'a> Hunt<'a> {
         }
         let near = walks.iter().filter_map(|(k, _, walk)| walk.lowest().map(|p| (*k, p.at.clone())));
         let walks = near.map(|(k, at)| (k, None, Walk::new(at, self.plan.steps))).collect();
-        self.end(walks, None, tick)
+        self.end(walks, tick)
     }
 
     fn start(&self, k: usize, rng: &mut ChaCha12Rng) -> Vec<f64> {
@@ -100,8 +98,8 @@ impl<'a> Hunt<'a> {
     }
 
     /// Moves walks to their ends and keeps the places where they end.
-    fn end(&mut self, mut walks: Vec<Pulled>, pull: Option<(&Pull<'_>, &[Target])>, tick: Tick<'_>) -> bool {
-        let going = self.walk(&mut walks, pull, tick);
+    fn end(&mut self, mut walks: Vec<Pulled>, tick: Tick<'_>) -> bool {
+        let going = self.walk(&mut walks, None, tick);
         for (k, _, walk) in walks {
             if let Some(end) = walk.lowest() {
                 let place = Place { at: end.at.clone(), misfit: end.value };

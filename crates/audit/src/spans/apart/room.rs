@@ -13,9 +13,9 @@
 use faer::{Mat, MatRef};
 
 use super::super::fit::embedded;
-use super::super::seen::{ATTACK, Seen};
+use super::super::seen::ATTACK;
 use crate::error::{Error, Result};
-use crate::linear::{left_singular, product, widen};
+use crate::linear::{product, widen};
 use crate::matching::Subspace;
 use blindscope_vision::vit::Vit;
 
@@ -66,55 +66,34 @@ impl Room {
     }
 }
 
-/// The spans that rooms are made of, and what they hold for.
+/// The spans that rooms are made of.
 #[derive(Debug)]
 pub(super) struct Spans<'a> {
-    model: &'a Vit,
-    images: usize,
-    /// Orthonormal, of attention's outputs, `[d, b·t]`.
-    outputs: Mat<f64>,
-    /// Orthonormal, of what fc1 reads, `[d, b·t]`.
-    normed: Mat<f64>,
+    pub(super) model: &'a Vit,
+    /// Orthonormal, of attention's outputs, `[d, tokens]`.
+    pub(super) outputs: Mat<f64>,
+    /// Orthonormal, of what fc1 reads, `[d, tokens]`.
+    pub(super) normed: &'a Mat<f64>,
 }
 
-impl<'a> Spans<'a> {
-    /// The spans of a batch of `images`.
-    ///
-    /// # Errors
-    /// [`Error::NotShared`] without attention's projection; [`Error::Setting`] for more tokens than the width can tell apart.
-    pub(super) fn new(model: &'a Vit, seen: &Seen, images: usize) -> Result<Self> {
-        let config = model.config();
-        if seen.proj.ncols() == 0 {
-            let (missing, repair) = ("attention's output projection", "search whole images by their spans");
-            return Err(Error::NotShared { attack: ATTACK, missing, repair });
-        }
-        let (d, tokens) = (config.width, images * config.tokens());
-        if 2 * tokens + 1 > d {
-            let rule = format!("2 × images × {} tokens must stay below the width {d}", config.tokens());
-            return Err(Error::Setting { attack: ATTACK, setting: "images", value: images.to_string(), rule });
-        }
-        let outputs = left_singular(ATTACK, &seen.proj, tokens)?.0;
-        let normed = left_singular(ATTACK, &seen.fc1, tokens)?.0;
-        Ok(Self { model, images, outputs, normed })
-    }
-
-    /// The room of the patch tokens, a position a column.
+impl Spans<'_> {
+    /// The room of the patch tokens, a position a column, of `open` dimensions.
     ///
     /// # Errors
     /// [`Error::NotConverged`] where a decomposition does not.
-    pub(super) fn patches(&self, space: &Subspace) -> Result<Room> {
+    pub(super) fn patches(&self, space: &Subspace, open: usize) -> Result<Room> {
         let (config, (embedded, ways)) = (self.model.config(), embedded(self.model, space));
         let start = embedded.as_ref().subcols(config.prefix(), config.patches()).to_owned();
-        self.room(&start, &ways, (self.images - 1) * config.tokens())
+        self.room(&start, &ways, open)
     }
 
-    /// The room of the CLS tokens, which enter alike in all images: mixtures of these alone, b − 1 dimensions.
+    /// The room of the CLS tokens, which enter alike in all images: mixtures of these alone, `open` dimensions.
     ///
     /// # Errors
     /// [`Error::NotConverged`] where a decomposition does not.
-    pub(super) fn class(&self, space: &Subspace) -> Result<Room> {
+    pub(super) fn class(&self, space: &Subspace, open: usize) -> Result<Room> {
         let start = embedded(self.model, space).0.as_ref().subcols(0, 1).to_owned();
-        self.room(&start, &Mat::zeros(start.nrows(), 0), self.images - 1)
+        self.room(&start, &Mat::zeros(start.nrows(), 0), open)
     }
 
     fn room(&self, start: &Mat<f64>, ways: &Mat<f64>, open: usize) -> Result<Room> {
@@ -144,7 +123,7 @@ impl Equations {
     /// For embeddings at zero `[d, n]` and their ways `[d, c]`.
     fn new(spans: &Spans<'_>, embedded: &Mat<f64>, ways: &Mat<f64>) -> Self {
         let (d, block) = (spans.model.config().width, &spans.model.parameters().blocks[0]);
-        let (outputs, normed) = (&spans.outputs, &spans.normed);
+        let (outputs, normed) = (&spans.outputs, spans.normed);
         let scale = |i: usize| block.scale1.get(i).map_or(1.0, |s| f64::from(*s));
         let bias = |i: usize| block.proj.bias.get(i).map_or(0.0, |b| f64::from(*b));
         let start = Mat::from_fn(d, embedded.ncols(), |i, k| embedded[(i, k)] + scale(i) * bias(i));

@@ -17,25 +17,26 @@ use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{BatchGradient, Classifier, batch_gradient};
 use blindscope_vision::vit::{Parameters, Vit};
 
+/// Below this a token counts as found while drift is left.
+const LOOSE: f64 = 1e-2;
+
 /// What a site uploads after several plain steps on one batch, and what is known of how it trained.
 #[derive(Debug)]
 pub struct Update<'a> {
     /// Weights before less weights after, over the step size and the number of steps: the mean of the steps' gradients.
     pub mean: &'a Parameters,
-    /// The model before.
-    pub model: &'a Vit,
-    /// The head before.
-    pub head: &'a LinearHead,
+    /// The model and head before.
+    pub start: &'a (Vit, LinearHead),
+    /// The models on the way, as far as they are known: on the straight line between the two that were seen, one a step.
+    pub on_the_way: &'a [(Vit, LinearHead)],
     /// Images in the batch.
     pub images: usize,
-    /// Steps.
-    pub steps: usize,
-    /// Their size.
+    /// Size of a step.
     pub rate: f32,
 }
 
-/// Recovers the batch behind an update in at most `turns` turns of the module's correction, and gives the turn of the least mean
-/// misfit. `progress` is told the turn as well.
+/// Recovers the batch behind an update in at most `turns` turns of the module's correction, and gives those of the least misfit.
+/// `progress` is told the turn as well.
 ///
 /// # Errors
 /// As [`recover_tokens`]; [`Error::Setting`] without steps or turns.
@@ -45,20 +46,21 @@ pub fn recover_update(
     turns: usize,
     progress: &mut dyn FnMut(usize, &TokenStep) -> bool,
 ) -> Result<TokenBatch> {
-    if update.steps == 0 || turns == 0 {
+    if update.on_the_way.is_empty() || turns == 0 {
         let (setting, value) = ("steps or turns", "0".to_owned());
         return Err(Error::Setting { attack: ATTACK, setting, value, rule: "at least one is needed".to_owned() });
     }
     // Before anything is known of the drift, gradients are those of the model halfway but for its square.
-    let halfway = update.rate * (update.steps - 1) as f32 / 2.0;
-    let mut model = moved(update.model, update.mean, halfway)?;
+    let halfway = update.rate * (update.on_the_way.len() - 1) as f32 / 2.0;
+    let mut model = moved(&update.start.0, update.mean, halfway)?;
     let mut gradient = update.mean.clone();
-    let mut best: Option<(f64, TokenBatch)> = None;
-    let mut going = true;
+    let (mut best, mut going): (Option<(f64, TokenBatch)>, _) = (None, true);
     for turn in 0..turns {
-        let taken_at = [(model.clone(), update.head.clone())];
-        let observed = Observed { gradient: &gradient, model: &model, taken_at: &taken_at, images: update.images };
-        let mut found = recover_tokens(&observed, plan, whole, &mut |step| {
+        // What is left of the drift is above what counts as found elsewhere: the first turns take what is nearest.
+        let loose = TokenPlan { found: LOOSE, agreed: 1.0, ..plan.clone() };
+        let taken_at = if turn == 0 { update.on_the_way } else { std::slice::from_ref(update.start) };
+        let observed = Observed { gradient: &gradient, model: &model, taken_at, images: update.images };
+        let mut found = recover_tokens(&observed, &loose, whole, &mut |step| {
             going = progress(turn, step);
             going
         })?;
@@ -66,12 +68,12 @@ pub fn recover_update(
             return Ok(best.map_or(found, |best| best.1));
         }
         let pixels: Vec<f32> = found.images.iter().flat_map(|i| i.pixels.iter().copied()).collect();
-        let labels = labels(&model, update.head, &pixels, &gradient, update.images)?;
+        let labels = labels(&model, &update.start.1, &pixels, &gradient, update.images)?;
         for (image, label) in found.images.iter_mut().zip(&labels) {
             image.label = Some(*label);
         }
-        let misfit = found.images.iter().map(|i| i.misfit).sum::<f64>() / update.images as f64;
-        if best.as_ref().is_none_or(|best| turn < 2 || misfit < best.0) {
+        let misfit = found.images.iter().map(|i| i.misfit).fold(0.0, f64::max);
+        if best.as_ref().is_none_or(|best| misfit < best.0) {
             best = Some((misfit, found));
         }
         if !going {
@@ -79,7 +81,7 @@ pub fn recover_update(
         }
         if turn + 1 < turns {
             gradient = corrected(update, &pixels, &labels)?;
-            model = update.model.clone();
+            model = update.start.0.clone();
         }
     }
     best.map(|best| best.1).ok_or(Error::NotConverged { operation: ATTACK, size: turns })
@@ -96,11 +98,11 @@ fn moved(model: &Vit, gradient: &Parameters, rate: f32) -> Result<Vit> {
 
 /// The update's mean gradient less what a training on these images adds to its first gradient.
 fn corrected(update: &Update<'_>, pixels: &[f32], labels: &[usize]) -> Result<Parameters> {
-    let (mut model, mut head) = (update.model.clone(), update.head.clone());
+    let (mut model, mut head) = update.start.clone();
     let mut out = update.mean.clone();
-    let share = 1.0 / update.steps as f32;
+    let share = 1.0 / update.on_the_way.len() as f32;
     let mut first: Option<Parameters> = None;
-    for _ in 0..update.steps {
+    for _ in update.on_the_way {
         let BatchGradient { backbone, head_weight, head_bias, .. } =
             batch_gradient(&model, &Classifier::Linear(head.clone()), pixels, labels)?;
         let first = first.get_or_insert_with(|| backbone.clone());
