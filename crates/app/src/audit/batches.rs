@@ -23,7 +23,7 @@ pub(super) enum Method {
     Spans,
     /// Token by token.
     Tokens,
-    /// Token by token, the drift of several steps taken off.
+    /// Token by token, an update for a gradient halfway.
     Steps,
     Matching,
 }
@@ -47,7 +47,7 @@ const SPANS: Case =
 const CASES: [Case; 4] = [
     SPANS,
     Case { key: "batch_4_paper", method: Method::Tokens, paper: true, batches: 1, ..SPANS },
-    Case { key: "batch_4_steps_5", method: Method::Steps, batches: 2, steps: STEPS, ..SPANS },
+    Case { key: "batch_4_steps_5", method: Method::Steps, batches: 8, steps: STEPS, ..SPANS },
     Case { key: "batch_2_matching", method: Method::Matching, images: 2, batches: 1, ..SPANS },
 ];
 const QUICK: [Case; 2] = [
@@ -61,7 +61,7 @@ impl Case {
         let how = match self.method {
             Method::Spans => "spans of the first block",
             Method::Tokens => "token by token",
-            Method::Steps => "token by token without the steps' drift",
+            Method::Steps => "token by token",
             Method::Matching => "gradient matching",
         };
         let after = if self.steps == 1 { String::new() } else { format!(" after {} SGD steps", self.steps) };

@@ -4,13 +4,11 @@ use super::batches::{Case, Uploaded, pixels, told};
 use super::updates::RATE;
 use super::{AuditPlan, Error, Stage};
 use blindscope_audit::spans::{
-    Observed, SearchPlan, TokenPlan, TokenStep, Update, recover_tokens, recover_update,
+    Observed, SearchPlan, TokenPlan, TokenStep, recover_tokens,
 };
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::vit::{Parameters, Vit};
 
-/// Turns of taking the drift of several steps off an update.
-const TURNS: usize = 4;
 /// Evaluations that progress counts for each batch: an attack ends when it has found everything, and nobody knows when.
 const SHOWN: usize = 10_000;
 
@@ -42,61 +40,58 @@ impl<'a, 's> Told<'a, 's> {
     }
 }
 
-/// Images that no single step shows: a whole image is brought near in few, long descents.
-fn whole(plan: &AuditPlan) -> SearchPlan {
-    SearchPlan { rounds: 4, steps: 200, seed: plan.seed, ..SearchPlan::default() }
-}
-
 /// A gradient, token by token.
 pub(super) fn by_tokens(
     plan: &AuditPlan,
     case: &Case,
     uploaded: &Uploaded,
-    (number, stage): (usize, &mut Stage<'_>),
+    at: (usize, &mut Stage<'_>),
     notes: &mut Vec<String>,
 ) -> Result<Vec<f32>, Error> {
     let taken_at = [(uploaded.target.model.clone(), uploaded.head.clone())];
     let (gradient, model) = (&uploaded.seen.backbone, &uploaded.target.model);
     let observed = Observed { gradient, model, taken_at: &taken_at, images: case.images };
     let tokens = TokenPlan { seed: plan.seed, ..TokenPlan::default() };
-    let mut progress = Told::new(case, number, stage);
-    let found = recover_tokens(&observed, &tokens, &whole(plan), &mut |step| progress.tick(step))?;
-    if let Some(e) = progress.stopped {
-        return Err(e);
-    }
-    let of = case.images * model.config().patches();
-    notes.push(told(case, number, &found.images, &format!("{} tokens found one by one, of {of}", found.tokens)));
-    Ok(pixels(case, uploaded, &found.images))
+    let whole = SearchPlan { rounds: 2, steps: 150, seed: plan.seed, ..SearchPlan::default() };
+    attack(case, uploaded, &observed, (&tokens, &whole), at, notes)
 }
 
-/// An update after several steps, token by token, its drift taken off in turns.
+/// An update after several steps, token by token, as if it were a gradient of the model halfway: that is right but for the square of the
+/// steps' drift, so more counts as a token, and whole images are only begun to be searched, for a long search ends at the same few.
 pub(super) fn by_steps(
     plan: &AuditPlan,
     case: &Case,
     uploaded: &Uploaded,
-    (number, stage): (usize, &mut Stage<'_>),
+    at: (usize, &mut Stage<'_>),
     notes: &mut Vec<String>,
 ) -> Result<Vec<f32>, Error> {
     let steps = case.steps as f32;
-    let on_the_way =
-        (0..case.steps).map(|t| between(uploaded, t as f32 / steps)).collect::<Result<Vec<_>, _>>()?;
-    let mut mean: Parameters = uploaded.seen.backbone.clone();
+    let mut gradient: Parameters = uploaded.seen.backbone.clone();
     let scale = 1.0 / (RATE * steps);
-    mean.tensors_mut().into_iter().flatten().for_each(|g| *g *= scale);
-    let start = &on_the_way[0];
-    let update = Update { mean: &mean, start, on_the_way: &on_the_way, images: case.images, rate: RATE };
-    let tokens = TokenPlan { seed: plan.seed, ..TokenPlan::default() };
+    gradient.tensors_mut().into_iter().flatten().for_each(|g| *g *= scale);
+    let taken_at = [between(uploaded, (steps - 1.0) / (2.0 * steps))?];
+    let observed =
+        Observed { gradient: &gradient, model: &taken_at[0].0, taken_at: &taken_at, images: case.images };
+    let tokens = TokenPlan { seed: plan.seed, found: 1e-2, agreed: 1.0, ..TokenPlan::default() };
+    let whole = SearchPlan { rounds: 1, steps: 8, seed: plan.seed, ..SearchPlan::default() };
+    attack(case, uploaded, &observed, (&tokens, &whole), at, notes)
+}
+
+fn attack(
+    case: &Case,
+    uploaded: &Uploaded,
+    observed: &Observed<'_>,
+    (tokens, whole): (&TokenPlan, &SearchPlan),
+    (number, stage): (usize, &mut Stage<'_>),
+    notes: &mut Vec<String>,
+) -> Result<Vec<f32>, Error> {
     let mut progress = Told::new(case, number, stage);
-    let mut last = 0;
-    let plans = (&tokens, &whole(plan));
-    let found = recover_update(&update, plans, TURNS, &mut |turn, step| {
-        last = turn;
-        progress.tick(step)
-    })?;
+    let found = recover_tokens(observed, tokens, whole, &mut |step| progress.tick(step))?;
     if let Some(e) = progress.stopped {
         return Err(e);
     }
-    notes.push(told(case, number, &found.images, &format!("{} turns", last + 1)));
+    let of = case.images * observed.model.config().patches();
+    notes.push(told(case, number, &found.images, &format!("{} of {of} tokens found one by one", found.tokens)));
     Ok(pixels(case, uploaded, &found.images))
 }
 

@@ -21,6 +21,6 @@ mod search;
 mod seen;
 mod softmax;
 
-pub use apart::{TokenBatch, TokenPlan, TokenStep, Update, recover_tokens, recover_update};
+pub use apart::{TokenBatch, TokenPlan, TokenStep, recover_tokens};
 pub use batch::{Observed, SpanImage, SpanStep, recover};
 pub use search::SearchPlan;

@@ -5,7 +5,8 @@
 //!    its only zeros ([`hidden`]), which are searched for at all positions side by side ([`hunt`]), images pulling in turn ([`pull`]);
 //! 3. tokens found are taken off the gradient, which leaves others more room ([`taken`]);
 //! 4. each says what attention gave it, and so which tokens belong together ([`group`]);
-//! 5. whole images are then brought to the least misfit with attention, from where they already are.
+//! 5. whole images are then brought to the least misfit with attention, from where they already are; those found are taken off as
+//!    [`super::recover`] does, and the rest of the batch is looked at again.
 //!
 //! SPEAR (arXiv 2403.03945) finds directions of one layer by the zeros of a ReLU; DAGER (arXiv 2405.15586) tries words. Pixels are not
 //! from a list and GELU has no zeros to count, so here the nonlinearity itself is what tells a token from a mixture.
@@ -15,7 +16,6 @@ mod hidden;
 mod hunt;
 mod pull;
 mod room;
-mod steps;
 mod taken;
 mod tokens;
 
@@ -23,9 +23,8 @@ use rand::SeedableRng;
 use rand::rngs::ChaCha12Rng;
 
 pub use self::hunt::TokenPlan;
-pub use self::steps::{Update, recover_update};
 use self::tokens::Batch;
-use super::batch::{Observed, SpanImage, check, pixels, spans};
+use super::batch::{Observed, SpanImage, check, peel, pixels, spans};
 use super::block::Block;
 use super::fit::Fit;
 use super::search::{SearchPlan, search_from};
@@ -59,14 +58,15 @@ pub enum TokenStep {
 /// What the attack found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TokenBatch {
-    /// The images, without labels.
+    /// The images, in the order in which they were found; with the labels of those that were taken off.
     pub images: Vec<SpanImage>,
-    /// Patches whose token was found, of b·n.
+    /// Patches whose token was found at the first look, of b·n.
     pub tokens: usize,
 }
 
 /// Recovers the images behind a batch's gradient token by token, for 2·b·t + 1 ≤ d. Patches that no walk finds are left to the whole
-/// image's search. When `progress` gives `false` what was found so far is returned.
+/// image's search, and images that it does not find to another look, at a smaller batch. When `progress` gives `false` what was found so
+/// far is returned.
 ///
 /// # Errors
 /// As [`super::recover`]; [`Error::NotShared`] without attention's output projection too, [`Error::Setting`] for more tokens than the
@@ -77,20 +77,58 @@ pub fn recover_tokens(
     whole: &SearchPlan,
     progress: &mut dyn FnMut(&TokenStep) -> bool,
 ) -> Result<TokenBatch> {
-    let (model, images) = (observed.model, observed.images);
-    let config = model.config();
-    let seen = Seen::new(config, observed.gradient)?;
+    let mut seen = Seen::new(observed.model.config(), observed.gradient)?;
     check(observed, whole)?;
     check_room(observed, &seen)?;
-    let space = Subspace::of(config, &seen.patch, &seen.positions, images)?;
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed);
-    let mut batch = Batch::new(model, images, plan, &space);
-    let mut going = batch.find(seen.clone(), &mut rng, progress)?;
+    let mut out = TokenBatch { images: Vec::new(), tokens: 0 };
+    loop {
+        let left = observed.images - out.images.len();
+        let (near, tokens, going) = look(observed, (&seen, left), (plan, whole), &mut rng, progress)?;
+        if out.images.is_empty() {
+            out.tokens = tokens;
+        }
+        let mut exact: Vec<SpanImage> = Vec::new();
+        for image in near.iter().filter(|i| i.found()) {
+            if !exact.iter().any(|known| same(&known.pixels, &image.pixels)) {
+                exact.push(image.clone());
+            }
+        }
+        if !going || exact.is_empty() || exact.len() == left {
+            out.images.extend(near);
+            return Ok(out);
+        }
+        for mut image in exact {
+            let left = observed.images - out.images.len();
+            let (label, without) = peel(observed, &seen, &image.pixels, left)?;
+            image.label = Some(label);
+            seen = without;
+            out.images.push(image);
+        }
+    }
+}
+
+/// One look at what is left of a batch of `left` images: each as near as the search came, the tokens found, and whether to go on.
+fn look(
+    observed: &Observed<'_>,
+    (seen, left): (&Seen, usize),
+    (plan, whole): (&TokenPlan, &SearchPlan),
+    rng: &mut ChaCha12Rng,
+    progress: &mut dyn FnMut(&TokenStep) -> bool,
+) -> Result<(Vec<SpanImage>, usize, bool)> {
+    let (model, config) = (observed.model, observed.model.config());
+    let space = Subspace::of(config, &seen.patch, &seen.positions, left)?;
+    let (mut starts, mut tokens, mut going) = (vec![Vec::new()], config.patches(), true);
+    // Of a last image linear algebra leaves nothing open.
+    if left > 1 {
+        let mut batch = Batch::new(model, left, plan, &space);
+        going = batch.find(seen.clone(), rng, progress)?;
+        (starts, tokens) = (batch.starts(), batch.found());
+    }
     let block = Block::new(config, &model.parameters().blocks[0]);
-    let spans = spans(&seen, images * config.tokens(), config.width, false)?;
-    let fit = Fit::new(model, &block, &space, spans);
+    let fit = Fit::new(model, &block, &space, spans(seen, left * config.tokens(), config.width, false)?);
     let mut found = Vec::new();
-    for (image, start) in batch.starts().into_iter().enumerate() {
+    for (image, start) in starts.into_iter().enumerate() {
         let mut tick = |evaluation, misfit| {
             going &= progress(&TokenStep::Image { image, evaluation, misfit });
             going
@@ -99,7 +137,17 @@ pub fn recover_tokens(
         let pixels = pixels(model, &space, &best);
         found.push(SpanImage { pixels, misfit: best.misfit, label: None });
     }
-    Ok(TokenBatch { images: found, tokens: batch.found() })
+    Ok((found, tokens, going))
+}
+
+/// Whether two images are one: apart by less than a twentieth of their size.
+fn same(a: &[f32], b: &[f32]) -> bool {
+    let (mut apart, mut size) = (0.0, 0.0);
+    for (a, b) in a.iter().zip(b) {
+        apart += f64::from(a - b).powi(2);
+        size += f64::from(*a).powi(2);
+    }
+    apart < 0.0025 * size
 }
 
 /// Refuses what leaves no room for one token.
