@@ -66,14 +66,16 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
     for epsilon in [None, Some(8.0)] {
         let study = Study { plan, set, spec: spec(set, epsilon)? };
         let count = if plan.quick { 8 } else { 32 };
-        let name = epsilon.map_or("answers".into(), |e| format!("answers of heads with noise of \u{3b5} = {e}"));
+        let name =
+            epsilon.map_or("answers".into(), |e| format!("answers of heads with noise of \u{3b5} = {e}"));
         let heads = study.heads(count)?;
         stage.tick(&name, 0, count as usize)?;
         let mut answered = Vec::new();
         let mut heads = heads.into_iter().enumerate().peekable();
         while heads.peek().is_some() {
             let some: Vec<(usize, Released)> = heads.by_ref().take(TOGETHER).collect();
-            let one = |(number, released)| self::answered(set, released, [plan.seed as u8 ^ number as u8; 32]);
+            let one =
+                |(number, released)| self::answered(set, released, [plan.seed as u8 ^ number as u8; 32]);
             let some = some.into_par_iter().map(one).collect::<Result<Vec<Answered>, Error>>()?;
             answered.extend(some);
             stage.tick(&name, answered.len(), count as usize)?;

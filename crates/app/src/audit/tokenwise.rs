@@ -3,9 +3,7 @@
 use super::batches::{Case, Uploaded, pixels, told};
 use super::updates::RATE;
 use super::{AuditPlan, Error, Stage};
-use blindscope_audit::spans::{
-    Observed, SearchPlan, TokenPlan, TokenStep, recover_tokens,
-};
+use blindscope_audit::spans::{Observed, SearchPlan, TokenPlan, TokenStep, recover_tokens};
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::vit::{Parameters, Vit};
 
@@ -91,7 +89,12 @@ fn attack(
         return Err(e);
     }
     let of = case.images * observed.model.config().patches();
-    notes.push(told(case, number, &found.images, &format!("{} of {of} tokens found one by one", found.tokens)));
+    notes.push(told(
+        case,
+        number,
+        &found.images,
+        &format!("{} of {of} tokens found one by one", found.tokens),
+    ));
     Ok(pixels(case, uploaded, &found.images))
 }
 

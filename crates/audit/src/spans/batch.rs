@@ -148,7 +148,12 @@ pub(super) fn pixels(model: &Vit, space: &Subspace, candidate: &Candidate) -> Ve
 }
 
 /// The gradient without one image, under the label that leaves least of rank beyond `left` − 1 images.
-pub(super) fn peel(observed: &Observed<'_>, seen: &Seen, pixels: &[f32], left: usize) -> Result<(usize, Seen)> {
+pub(super) fn peel(
+    observed: &Observed<'_>,
+    seen: &Seen,
+    pixels: &[f32],
+    left: usize,
+) -> Result<(usize, Seen)> {
     let config = observed.model.config();
     let classes = observed.taken_at[0].1.bias.len();
     let share = 1.0 / (observed.images * observed.taken_at.len()) as f64;

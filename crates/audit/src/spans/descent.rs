@@ -156,8 +156,7 @@ impl Walk {
         let length = dot(&point.gradient, &point.gradient).sqrt();
         let step = if self.pairs.is_empty() { 1.0 / length.max(f64::MIN_POSITIVE) } else { 1.0 };
         let slope = dot(&d, &point.gradient);
-        let line =
-            Line { direction: d, slope, low: 0.0, high: f64::INFINITY, step, tries: 0, best: None };
+        let line = Line { direction: d, slope, low: 0.0, high: f64::INFINITY, step, tries: 0, best: None };
         self.asks = along(point, &line);
         self.line = Some(line);
     }

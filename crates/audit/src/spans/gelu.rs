@@ -48,13 +48,13 @@ fn normal(x: f64) -> (f64, f64) {
     let step = x - at;
     let (mut before, mut hermite, mut power) = (0.0, 1.0, step);
     let (mut sum, mut slope, mut powers) = (0.0, 0.0, 1.0);
-    for n in 0..9 {
+    for n in 0..9u8 {
         // power = (−1)ⁿ·stepⁿ⁺¹/(n + 1)!, powers = (−1)ⁿ·stepⁿ/n!
         sum += hermite * power;
         slope += hermite * powers;
         powers = -power;
-        power *= -step / (n as f64 + 2.0);
-        (before, hermite) = (hermite, at * hermite - n as f64 * before);
+        power *= -step / (f64::from(n) + 2.0);
+        (before, hermite) = (hermite, at * hermite - f64::from(n) * before);
     }
     (cumulative + density * sum, density * slope)
 }

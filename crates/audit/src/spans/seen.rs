@@ -76,7 +76,11 @@ impl Seen {
             patch: less(&self.patch, &other.patch),
             fc1: less(&self.fc1, &other.fc1),
             fc2: less(&self.fc2, &other.fc2),
-            proj: if self.proj.ncols() == other.proj.ncols() { less(&self.proj, &other.proj) } else { Mat::new() },
+            proj: if self.proj.ncols() == other.proj.ncols() {
+                less(&self.proj, &other.proj)
+            } else {
+                Mat::new()
+            },
         }
     }
 }

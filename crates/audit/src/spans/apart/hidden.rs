@@ -48,7 +48,8 @@ impl Hidden {
                 shift + block.fc1.bias.get(i).map_or(0.0, |b| f64::from(*b))
             })
             .collect();
-        let rest = (0..room.middle.fixed.ncols()).map(|k| room.middle.fixed.col(k).squared_norm_l2()).collect();
+        let rest =
+            (0..room.middle.fixed.ncols()).map(|k| room.middle.fixed.col(k).squared_norm_l2()).collect();
         let through = Map {
             fixed: product(scaled.as_ref(), room.middle.fixed.as_ref()),
             ways: product(scaled.as_ref(), room.middle.ways.as_ref()),

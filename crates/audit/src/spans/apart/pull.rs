@@ -40,7 +40,8 @@ impl<'a> Pull<'a> {
     /// A pull of `weight` to an output of attention.
     pub(super) fn target(&self, output: &[f64], weight: f64) -> Target {
         let ways = &self.mixed.ways;
-        let turned = (0..ways.ncols()).map(|j| ways.col(j).iter().zip(output).map(|(a, b)| a * b).sum()).collect();
+        let turned =
+            (0..ways.ncols()).map(|j| ways.col(j).iter().zip(output).map(|(a, b)| a * b).sum()).collect();
         let size = output.iter().map(|v| v * v).sum::<f64>().max(f64::MIN_POSITIVE);
         Target { mixed: output.to_vec(), turned, weight: weight / size }
     }

@@ -31,7 +31,8 @@ impl Map {
     pub(super) fn at(&self, k: usize, coordinates: &[f64]) -> Vec<f64> {
         (0..self.fixed.nrows())
             .map(|i| {
-                self.fixed[(i, k)] + coordinates.iter().enumerate().map(|(j, z)| self.ways[(i, j)] * z).sum::<f64>()
+                self.fixed[(i, k)]
+                    + coordinates.iter().enumerate().map(|(j, z)| self.ways[(i, j)] * z).sum::<f64>()
             })
             .collect()
     }

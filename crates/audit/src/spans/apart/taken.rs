@@ -45,9 +45,13 @@ impl Cut {
 
     /// aᵀ·G⁺·b for a on the right and b on the left: the inverse of the share of b·aᵀ in G.
     fn share(&self, left: &[f64], right: &[f64]) -> f64 {
-        let along = |m: &Mat<f64>, v: &[f64], i: usize| -> f64 { m.col(i).iter().zip(v).map(|(m, v)| m * v).sum() };
+        let along =
+            |m: &Mat<f64>, v: &[f64], i: usize| -> f64 { m.col(i).iter().zip(v).map(|(m, v)| m * v).sum() };
         (0..self.values.len())
-            .map(|i| along(&self.left, left, i) * along(&self.right, right, i) / self.values[i].max(f64::MIN_POSITIVE))
+            .map(|i| {
+                along(&self.left, left, i) * along(&self.right, right, i)
+                    / self.values[i].max(f64::MIN_POSITIVE)
+            })
             .sum()
     }
 }
@@ -90,7 +94,8 @@ impl<'a> Sides<'a> {
         let (values, slopes) = &token.hidden;
         let scaled = Mat::from_fn(self.back.nrows(), self.back.ncols(), |i, j| slopes[i] * self.back[(i, j)]);
         let inside = product(self.fc1.right.transpose(), scaled.as_ref());
-        let outside = product(scaled.transpose(), scaled.as_ref()) - product(inside.transpose(), inside.as_ref());
+        let outside =
+            product(scaled.transpose(), scaled.as_ref()) - product(inside.transpose(), inside.as_ref());
         let Ok(eigen) = outside.self_adjoint_eigen(Side::Lower) else { return false };
         let y: Vec<f64> = eigen.U().col(0).iter().copied().collect();
         let through = |m: &Mat<f64>| -> Vec<f64> {
