@@ -60,8 +60,7 @@ impl Case {
     pub(super) fn name(&self) -> String {
         let how = match self.method {
             Method::Spans => "spans of the first block",
-            Method::Tokens => "token by token",
-            Method::Steps => "token by token",
+            Method::Tokens | Method::Steps => "token by token",
             Method::Matching => "gradient matching",
         };
         let after = if self.steps == 1 { String::new() } else { format!(" after {} SGD steps", self.steps) };
