@@ -24,6 +24,8 @@ use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Head, Packing, Pla
 const BITS: u32 = 10;
 /// Pictures of the gallery.
 const SHOWN: usize = 3;
+/// Heads that are asked side by side, between two words of progress.
+const TOGETHER: usize = 4;
 
 /// How answers come to the attacker.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -61,21 +63,29 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
         evidence.notes.push("too few tiles for attacks on answers: left out.".into());
         return Ok(evidence);
     }
-    for (at, epsilon) in [None, Some(8.0)].into_iter().enumerate() {
+    for epsilon in [None, Some(8.0)] {
         let study = Study { plan, set, spec: spec(set, epsilon)? };
-        let heads = study.heads(if plan.quick { 8 } else { 32 })?;
-        let answered = heads
-            .into_par_iter()
-            .enumerate()
-            .map(|(number, released)| answered(set, released, [plan.seed as u8 ^ number as u8; 32]));
-        let answered = answered.collect::<Result<Vec<Answered>, Error>>()?;
+        let count = if plan.quick { 8 } else { 32 };
+        let name =
+            epsilon.map_or("answers".into(), |e| format!("answers of heads with noise of \u{3b5} = {e}"));
+        let heads = study.heads(count)?;
+        stage.tick(&name, 0, count as usize)?;
+        let mut answered = Vec::new();
+        let mut heads = heads.into_iter().enumerate().peekable();
+        while heads.peek().is_some() {
+            let some: Vec<(usize, Released)> = heads.by_ref().take(TOGETHER).collect();
+            let one =
+                |(number, released)| self::answered(set, released, [plan.seed as u8 ^ number as u8; 32]);
+            let some = some.into_par_iter().map(one).collect::<Result<Vec<Answered>, Error>>()?;
+            answered.extend(some);
+            stage.tick(&name, answered.len(), count as usize)?;
+        }
         let of = Attacked { plan, set, epsilon, heads: &answered };
         of.tokens(&mut evidence)?;
         of.members(&study, &mut evidence)?;
         if epsilon.is_none() {
             of.copied(&mut evidence)?;
         }
-        stage.tick("answers", at + 1, 2)?;
     }
     Ok(evidence)
 }

@@ -1,69 +1,86 @@
-//! Stage 2b: batches above one, exactly by spans and approximately by gradient matching.
+//! Stage 2b: batches above one, exactly by spans or token by token, and approximately by gradient matching.
 
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use super::outcome::{Evidence, Gallery, GalleryRow, Point, View};
 use super::stage::{keep, kept};
-use super::updates::{Optimiser, RATE, STEPS, train};
+use super::tokenwise::{by_steps, by_tokens};
+use super::updates::{Optimiser, STEPS, train};
 use super::{AuditPlan, ClosedTarget, Error, Stage, Tiles};
 use blindscope_audit::Picture;
 use blindscope_audit::matching::{Objective, Plan, Subspace, reconstruct};
 use blindscope_audit::metrics::{Similarity, best_order};
-use blindscope_audit::spans::{Observed, SearchPlan, recover};
+use blindscope_audit::spans::{Observed, SearchPlan, SpanImage, recover};
 use blindscope_vision::head::LinearHead;
 use blindscope_vision::train::{BatchGradient, Classifier};
-use blindscope_vision::vit::{Config, Parameters, Vit};
+use blindscope_vision::vit::Config;
 
 /// How a batch is attacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Method {
+pub(super) enum Method {
+    /// Whole images by the spans of the first block.
     Spans,
+    /// Token by token.
+    Tokens,
+    /// Token by token, an update for a gradient halfway.
+    Steps,
     Matching,
 }
 
 /// Batches of one kind; each kind is kept by itself, for it may take long.
 #[derive(Clone, Copy, Debug)]
-struct Case {
+pub(super) struct Case {
     key: &'static str,
     method: Method,
+    /// Whether the paper's transformer is attacked, or the small one.
+    paper: bool,
     /// Images in a batch, and batches.
-    images: usize,
-    batches: usize,
+    pub(super) images: usize,
+    pub(super) batches: usize,
     /// Local steps behind an update; 1 for a gradient.
-    steps: usize,
+    pub(super) steps: usize,
 }
 
-const CASES: [Case; 3] = [
-    Case { key: "batch_4", method: Method::Spans, images: 4, batches: 3, steps: 1 },
-    Case { key: "batch_4_steps_5", method: Method::Spans, images: 4, batches: 2, steps: STEPS },
-    Case { key: "batch_2_matching", method: Method::Matching, images: 2, batches: 1, steps: 1 },
+const SPANS: Case =
+    Case { key: "batch_4", method: Method::Spans, paper: false, images: 4, batches: 3, steps: 1 };
+const CASES: [Case; 4] = [
+    SPANS,
+    Case { key: "batch_4_paper", method: Method::Tokens, paper: true, batches: 1, ..SPANS },
+    Case { key: "batch_4_steps_5", method: Method::Steps, batches: 8, steps: STEPS, ..SPANS },
+    Case { key: "batch_2_matching", method: Method::Matching, images: 2, batches: 1, ..SPANS },
 ];
-const QUICK: [Case; 1] = [Case { key: "batch_2", method: Method::Spans, images: 2, batches: 1, steps: 1 }];
+const QUICK: [Case; 2] = [
+    Case { key: "batch_2", images: 2, batches: 1, ..SPANS },
+    Case { key: "batch_2_tokens", method: Method::Tokens, images: 2, batches: 1, ..SPANS },
+];
 
 impl Case {
     /// For people.
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let how = match self.method {
             Method::Spans => "spans of the first block",
+            Method::Tokens | Method::Steps => "token by token",
             Method::Matching => "gradient matching",
         };
         let after = if self.steps == 1 { String::new() } else { format!(" after {} SGD steps", self.steps) };
-        format!("{how}, batch of {}{after}, small ViT", self.images)
+        let model = if self.paper { "the paper's ViT" } else { "small ViT" };
+        format!("{how}, batch of {}{after}, {model}", self.images)
+    }
+
+    /// The model. Sixteen patches of width 192 leave four images' tokens below the width, as the paper's transformer does.
+    fn config(&self) -> Config {
+        if self.paper { Config::paper() } else { Config::plain(64, 16, 192, 4, 3) }
     }
 }
 
-/// The model: sixteen patches of width 192 leave four images' tokens below the width, as the paper's transformer does.
-fn config() -> Config {
-    Config::plain(64, 16, 192, 4, 3)
-}
-
 /// A batch, what a site uploads of it, and the model.
-struct Uploaded {
-    target: ClosedTarget,
-    head: LinearHead,
+pub(super) struct Uploaded {
+    pub(super) target: ClosedTarget,
+    pub(super) head: LinearHead,
     originals: Vec<Picture>,
     labels: Vec<usize>,
-    seen: BatchGradient,
+    pub(super) seen: BatchGradient,
 }
 
 /// Reconstructions of some batches beside their originals.
@@ -92,12 +109,17 @@ pub(super) fn run(plan: &AuditPlan, tiles: &Tiles, stage: &mut Stage<'_>) -> Res
 
 fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -> Result<Evidence, Error> {
     let mut outcome = Outcome::default();
+    let mut seconds = Vec::new();
     for number in 0..case.batches {
         let uploaded = upload(plan, tiles, case, number)?;
+        let start = Instant::now();
         let pixels = match case.method {
             Method::Spans => by_spans(plan, case, &uploaded, (number, stage), &mut outcome.notes)?,
+            Method::Tokens => by_tokens(plan, case, &uploaded, (number, stage), &mut outcome.notes)?,
+            Method::Steps => by_steps(plan, case, &uploaded, (number, stage), &mut outcome.notes)?,
             Method::Matching => by_matching(plan, case, &uploaded, stage, &mut outcome.notes)?,
         };
+        seconds.push(start.elapsed().as_secs_f64());
         outcome.compare(&uploaded, &pixels)?;
     }
     let at = (if case.steps == 1 { Point::Gradient } else { Point::Update }, View::Clear);
@@ -106,6 +128,7 @@ fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -
     let control = ("mean of the batch itself", outcome.control.as_slice());
     evidence.images(case.key, at, &case.name(), &outcome.similar, control);
     evidence.notes = outcome.notes;
+    evidence.seconds.push((case.key.to_owned(), seconds));
     outcome.rows.truncate(4);
     evidence.galleries.push(Gallery { title: format!("Batch: {}", case.name()), rows: outcome.rows });
     Ok(evidence)
@@ -113,7 +136,7 @@ fn attack(plan: &AuditPlan, tiles: &Tiles, case: &Case, stage: &mut Stage<'_>) -
 
 /// Trains on the `number`-th batch of different groups and keeps what a site would send.
 fn upload(plan: &AuditPlan, tiles: &Tiles, case: &Case, number: usize) -> Result<Uploaded, Error> {
-    let target = ClosedTarget::at_random_start(config(), tiles.classes.len(), plan.seed)?;
+    let target = ClosedTarget::at_random_start(case.config(), tiles.classes.len(), plan.seed)?;
     let chosen = tiles.of_different_groups(number * case.images, case.images)?;
     let originals: Vec<Picture> = chosen.iter().map(|t| target.picture(t)).collect();
     let pixels: Vec<f32> = originals.iter().flat_map(|p| p.normalised(&target.preprocess)).collect();
@@ -126,19 +149,6 @@ fn upload(plan: &AuditPlan, tiles: &Tiles, case: &Case, number: usize) -> Result
     Ok(Uploaded { target, head, originals, labels, seen })
 }
 
-/// The models through which a site went, as an attacker knows them: on the straight line between the two it saw.
-fn between(uploaded: &Uploaded, share: f32) -> Result<(Vit, LinearHead), Error> {
-    let move_by = |w: &mut [f32], g: &[f32]| w.iter_mut().zip(g).for_each(|(w, g)| *w -= share * g);
-    let mut model = uploaded.target.model.clone();
-    let mut head = uploaded.head.clone();
-    for (w, g) in model.parameters_mut().tensors_mut().into_iter().zip(uploaded.seen.backbone.tensors()) {
-        move_by(w, g);
-    }
-    move_by(&mut head.weight, &uploaded.seen.head_weight);
-    move_by(&mut head.bias, &uploaded.seen.head_bias);
-    Ok((Vit::new(model.config().clone(), model.parameters().clone())?, head))
-}
-
 fn by_spans(
     plan: &AuditPlan,
     case: &Case,
@@ -148,47 +158,43 @@ fn by_spans(
 ) -> Result<Vec<f32>, Error> {
     let name = case.name();
     let total = 1000 * case.images * case.batches;
-    let mut stopped = None;
-    let mut tell = |image: usize, evaluation: usize| {
-        let done = 1000 * (number * case.images + image) + evaluation.min(999);
-        stopped = stage.tick(&name, done, total).err();
-        stopped.is_none()
-    };
-    let steps = case.steps as f32;
-    let taken_at =
-        (0..case.steps).map(|t| between(uploaded, t as f32 / steps)).collect::<Result<Vec<_>, _>>()?;
-    let middle = between(uploaded, (steps - 1.0) / (2.0 * steps))?.0;
-    let mut gradient: Parameters = uploaded.seen.backbone.clone();
-    if case.steps > 1 {
-        let scale = 1.0 / (RATE * steps);
-        gradient.tensors_mut().into_iter().flatten().for_each(|g| *g *= scale);
-    }
-    let observed = Observed { gradient: &gradient, model: &middle, taken_at: &taken_at, images: case.images };
-    let mut search = SearchPlan { seed: plan.seed, ..SearchPlan::default() };
-    if case.steps > 1 {
-        // Drift keeps every misfit above what counts as found: many starts do more than many rounds, and the least wins.
-        (search.starts, search.rounds) = (5, 2);
-    }
-    let mut evaluations = 0;
+    let taken_at = [(uploaded.target.model.clone(), uploaded.head.clone())];
+    let (gradient, model) = (&uploaded.seen.backbone, &uploaded.target.model);
+    let observed = Observed { gradient, model, taken_at: &taken_at, images: case.images };
+    let search = SearchPlan { seed: plan.seed, ..SearchPlan::default() };
+    let (mut evaluations, mut stopped) = (0, None);
     let found = recover(&observed, &search, &mut |at| {
         evaluations += 1;
-        tell(at.image, at.evaluation)
+        let done = 1000 * (number * case.images + at.image) + at.evaluation.min(999);
+        stopped = stage.tick(&name, done, total).err();
+        stopped.is_none()
     })?;
     if let Some(e) = stopped {
         return Err(e);
     }
+    notes.push(told(case, number, &found, &format!("{evaluations} evaluations")));
+    Ok(pixels(case, uploaded, &found))
+}
+
+/// What became of one batch, for people.
+pub(super) fn told(case: &Case, number: usize, found: &[SpanImage], how: &str) -> String {
     let misfits: Vec<String> = found.iter().map(|f| format!("{:.1e}", f.misfit)).collect();
-    notes.push(format!(
-        "{name}, batch {}: {} of {} images found exactly, misfits {}, {evaluations} evaluations.",
+    format!(
+        "{}, batch {}: {} of {} images found exactly, misfits {}, {how}.",
+        case.name(),
         number + 1,
         found.iter().filter(|f| f.found()).count(),
         case.images,
         misfits.join(", ")
-    ));
+    )
+}
+
+/// The found images' pixels; grey where none was found.
+pub(super) fn pixels(case: &Case, uploaded: &Uploaded, found: &[SpanImage]) -> Vec<f32> {
     let each = uploaded.target.model.config().pixels();
-    let mut pixels: Vec<f32> = found.into_iter().flat_map(|f| f.pixels).collect();
+    let mut pixels: Vec<f32> = found.iter().flat_map(|f| f.pixels.iter().copied()).collect();
     pixels.resize(case.images * each, 0.0);
-    Ok(pixels)
+    pixels
 }
 
 /// Gradient matching inside the subspace that linear algebra leaves.

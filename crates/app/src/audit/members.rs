@@ -29,8 +29,7 @@ pub(super) fn run(plan: &AuditPlan, set: &TokenSet, stage: &mut Stage<'_>) -> Re
     }
     released_head(plan, set, &mut evidence)?;
     stage.tick("membership in a released head", 1, 1)?;
-    noise::run(plan, set, &mut evidence)?;
-    stage.tick("membership by likelihood ratio, with noise and without", 1, 1)?;
+    noise::run(plan, set, &mut evidence, stage)?;
     extraction(plan, set, &mut evidence)?;
     stage.tick("extraction through queries", 1, 1)?;
     Ok(evidence)

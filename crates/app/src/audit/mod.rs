@@ -19,6 +19,7 @@ mod stage;
 mod sums;
 mod tiles;
 mod tokens;
+mod tokenwise;
 mod updates;
 
 pub use closed::{ClosedForm, ClosedTarget, closed_form};

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::features::{Part, TokenSet};
 use super::outcome::{Cell, Evidence, Point, View};
-use super::{AuditPlan, Error};
+use super::{AuditPlan, Error, Stage};
 use blindscope_aggregate::one_round::RoundId;
 use blindscope_aggregate::privacy::NoiseKey;
 use blindscope_audit::membership::{Trial, auc, label_scores, likelihood_ratios};
@@ -26,16 +26,22 @@ const EPSILONS: [Option<f64>; 3] = [None, Some(8.0), Some(1.0)];
 const ROOM: f64 = 1.1;
 
 /// Membership in heads of each promise, and what the heads are worth.
-pub(super) fn run(plan: &AuditPlan, set: &TokenSet, evidence: &mut Evidence) -> Result<(), Error> {
+pub(super) fn run(
+    plan: &AuditPlan,
+    set: &TokenSet,
+    evidence: &mut Evidence,
+    stage: &mut Stage<'_>,
+) -> Result<(), Error> {
     let members = set.others.labels.len() / 2;
     if members < 10 * set.classes {
         evidence.notes.push("too few tiles for membership by likelihood ratio: left out.".into());
         return Ok(());
     }
-    for epsilon in EPSILONS {
+    for (at, epsilon) in EPSILONS.into_iter().enumerate() {
         let study = Study { plan, set, spec: spec(set, epsilon)? };
         let heads = study.heads(if plan.quick { 8 } else { 32 })?;
         study.put(epsilon, members, &heads, evidence)?;
+        stage.tick("membership by likelihood ratio, with noise and without", at + 1, EPSILONS.len())?;
     }
     Ok(())
 }

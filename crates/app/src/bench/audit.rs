@@ -11,6 +11,9 @@ const AREA: &str = "audit";
 /// PSNR (dB), SSIM and NMI of arXiv 2511.20983.
 const PAPER: [(&str, f64); 3] = [("psnr", 52.26), ("ssim", 0.999), ("nmi", 0.741)];
 
+/// The update after several steps on a batch.
+const STEPS: &str = "batch_4_steps_5_psnr";
+
 /// What the audit's bench works on.
 #[derive(Debug, Clone)]
 pub struct AuditBench {
@@ -49,9 +52,13 @@ pub(super) fn run(bench: &AuditBench, progress: OnProgress<'_>) -> Result<Report
     }
     over_the_paper(&found, &mut report);
     report.figures.extend(found.cells.iter().flat_map(figures));
+    beyond_the_control(&found, &mut report);
     for (key, seconds) in &found.seconds {
-        let figure = Figure::of(AREA, format!("{key}_solve_wall"), "s", Better::Lower, seconds);
-        report.figures.push(figure.must(3.0, 0.5));
+        // A search over a batch is given ten minutes, a solve three seconds.
+        let batch = key.starts_with("batch");
+        let (name, bar, aim) = if batch { ("attack_wall", 600.0, 300.0) } else { ("solve_wall", 3.0, 0.5) };
+        let figure = Figure::of(AREA, format!("{key}_{name}"), "s", Better::Lower, seconds);
+        report.figures.push(figure.must(bar, aim));
     }
     Ok(report)
 }
@@ -66,6 +73,15 @@ fn over_the_paper(found: &AuditReport, report: &mut Report) {
             let unit = if figure == "psnr" { "dB" } else { "x" };
             report.figures.push(Figure::of(AREA, name, unit, Better::Higher, &value).must(0.0, 0.0));
         }
+    }
+}
+
+/// How far the interval of the update after several steps lies above its control's.
+fn beyond_the_control(found: &AuditReport, report: &mut Report) {
+    if let Some(cell) = found.cells.iter().find(|c| c.key == STEPS) {
+        let value = [cell.found.low - cell.control.high];
+        let name = format!("{STEPS}_low_over_control_high");
+        report.figures.push(Figure::of(AREA, name, "dB", Better::Higher, &value).must(0.0, 0.0));
     }
 }
 
@@ -93,6 +109,10 @@ fn bar(key: &str) -> Option<(f64, f64)> {
         "gradient_paper_vit_psnr" => Some((95.0, 108.0)),
         "gradient_vit_b16_psnr" => Some((97.0, 108.0)),
         "gradient_paper_vit_ssim" | "gradient_vit_b16_ssim" => Some((0.9999, 0.9999)),
+        "batch_4_psnr" => Some((60.0, 100.0)),
+        // Reported whatever it is, in the time of its wall; and held to its control below.
+        "batch_4_paper_psnr" => Some((0.0, 60.0)),
+        STEPS => Some((0.0, 40.0)),
         // Controls of the attacks on a round of sums: where more collude than a study withstands, everything is read.
         "sum_parts_enough" | "sum_of_keys_one_honest" => Some((0.9, 0.99)),
         _ => None,

@@ -113,12 +113,12 @@ pub fn recover(
 
 /// The spans of the inputs of fc1 and fc2, of `rank` tokens. Over several steps each token drifts: its mean and its drift
 /// span twice as much, as far as there is room.
-fn spans(seen: &Seen, rank: usize, width: usize, drift: bool) -> Result<[Mat<f64>; 2]> {
+pub(super) fn spans(seen: &Seen, rank: usize, width: usize, drift: bool) -> Result<[Mat<f64>; 2]> {
     let rank = if drift { (2 * rank).min(3 * width / 4) } else { rank };
     Ok([left_singular(ATTACK, &seen.fc1, rank)?.0, left_singular(ATTACK, &seen.fc2, rank)?.0])
 }
 
-fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
+pub(super) fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
     let config = observed.model.config();
     let tokens = observed.images * config.tokens();
     if observed.images == 0 || tokens >= config.width.min(config.patch_values()) {
@@ -140,7 +140,7 @@ fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
 }
 
 /// The candidate's normalised pixels.
-fn pixels(model: &Vit, space: &Subspace, candidate: &Candidate) -> Vec<f32> {
+pub(super) fn pixels(model: &Vit, space: &Subspace, candidate: &Candidate) -> Vec<f32> {
     let (config, q) = (model.config(), space.open());
     let z = Mat::from_fn(q, config.patches(), |i, k| candidate.coordinates[k * q + i]);
     let patches = space.start() + product(space.free(), z.as_ref());
@@ -148,7 +148,12 @@ fn pixels(model: &Vit, space: &Subspace, candidate: &Candidate) -> Vec<f32> {
 }
 
 /// The gradient without one image, under the label that leaves least of rank beyond `left` − 1 images.
-fn peel(observed: &Observed<'_>, seen: &Seen, pixels: &[f32], left: usize) -> Result<(usize, Seen)> {
+pub(super) fn peel(
+    observed: &Observed<'_>,
+    seen: &Seen,
+    pixels: &[f32],
+    left: usize,
+) -> Result<(usize, Seen)> {
     let config = observed.model.config();
     let classes = observed.taken_at[0].1.bias.len();
     let share = 1.0 / (observed.images * observed.taken_at.len()) as f64;

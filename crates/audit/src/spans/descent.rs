@@ -6,6 +6,8 @@ use std::collections::VecDeque;
 const MEMORY: usize = 20;
 /// The search ends when this many steps have lowered the value by less than a thousandth.
 const PATIENCE: usize = 15;
+/// Points tried on one line.
+const TRIES: usize = 25;
 
 /// Value and gradient at a point, or nothing to stop.
 type Evaluate<'a> = &'a mut dyn FnMut(&[f64]) -> Option<(f64, Vec<f64>)>;
@@ -44,62 +46,135 @@ fn direction(gradient: &[f64], pairs: &VecDeque<(Vec<f64>, Vec<f64>, f64)>) -> V
     d
 }
 
-/// Follows `direction` from `from` to a point with enough decrease and enough curvature; nothing when none is found.
-fn line_search(from: &Point, direction: &[f64], first: f64, evaluate: Evaluate<'_>) -> Option<Point> {
-    let slope = dot(direction, &from.gradient);
-    let (mut low, mut high, mut step) = (0.0, f64::INFINITY, first);
-    let mut best = None;
-    for _ in 0..25 {
-        let at: Vec<f64> = from.at.iter().zip(direction).map(|(x, d)| x + step * d).collect();
-        let (value, gradient) = evaluate(&at)?;
-        if !value.is_finite() || value > from.value + 1e-4 * step * slope {
-            high = step;
-        } else {
-            let enough = dot(direction, &gradient) >= 0.9 * slope;
-            best = Some(Point { at, value, gradient });
-            if enough {
-                break;
-            }
-            low = step;
-        }
-        step = if high.is_finite() { 0.5 * (low + high) } else { 2.0 * step };
+/// A line search under way: a bracket of steps and the best point with enough decrease.
+#[derive(Debug)]
+struct Line {
+    direction: Vec<f64>,
+    slope: f64,
+    low: f64,
+    high: f64,
+    step: f64,
+    tries: usize,
+    best: Option<Point>,
+}
+
+impl Line {
+    fn next(&mut self) {
+        self.step = if self.high.is_finite() { 0.5 * (self.low + self.high) } else { 2.0 * self.step };
     }
-    best
+}
+
+/// A descent that is told value and gradient where it asks for them, so that many can share one evaluation.
+#[derive(Debug)]
+pub(super) struct Walk {
+    asks: Vec<f64>,
+    point: Option<Point>,
+    line: Option<Line>,
+    pairs: VecDeque<(Vec<f64>, Vec<f64>, f64)>,
+    values: Vec<f64>,
+    steps: usize,
+}
+
+impl Walk {
+    /// A descent from `start` of at most `steps` steps.
+    pub(super) fn new(start: Vec<f64>, steps: usize) -> Self {
+        let pairs = VecDeque::with_capacity(MEMORY);
+        Self { asks: start, point: None, line: None, pairs, values: Vec::new(), steps }
+    }
+
+    /// Where value and gradient are wanted next; nothing once the descent has ended.
+    pub(super) fn asks(&self) -> Option<&[f64]> {
+        (self.point.is_none() || self.line.is_some()).then_some(self.asks.as_slice())
+    }
+
+    /// The lowest point so far that ended a step; nothing before the first value.
+    pub(super) fn lowest(&self) -> Option<&Point> {
+        self.point.as_ref()
+    }
+
+    /// Takes value and gradient at [`Walk::asks`].
+    pub(super) fn tell(&mut self, value: f64, gradient: Vec<f64>) {
+        let told = Point { at: self.asks.clone(), value, gradient };
+        let Some(from) = &self.point else {
+            self.values.push(value);
+            self.point = Some(told);
+            self.set_out();
+            return;
+        };
+        let Some(line) = &mut self.line else { return };
+        let mut ends = false;
+        if !value.is_finite() || value > from.value + 1e-4 * line.step * line.slope {
+            line.high = line.step;
+        } else {
+            ends = dot(&line.direction, &told.gradient) >= 0.9 * line.slope;
+            line.best = Some(told);
+            line.low = line.step;
+        }
+        line.tries += 1;
+        if ends || line.tries == TRIES {
+            let best = line.best.take();
+            self.line = None;
+            if let Some(next) = best {
+                self.arrive(next);
+            }
+        } else {
+            line.next();
+            self.asks = along(from, line);
+        }
+    }
+
+    /// Ends a step at `next`, and sets out on another unless the descent is over.
+    fn arrive(&mut self, next: Point) {
+        if let Some(from) = &self.point {
+            let s: Vec<f64> = next.at.iter().zip(&from.at).map(|(a, b)| a - b).collect();
+            let y: Vec<f64> = next.gradient.iter().zip(&from.gradient).map(|(a, b)| a - b).collect();
+            let curvature = dot(&s, &y);
+            if curvature > 1e-12 * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {
+                if self.pairs.len() == MEMORY {
+                    self.pairs.pop_front();
+                }
+                self.pairs.push_back((s, y, curvature));
+            }
+        }
+        self.values.push(next.value);
+        let before = self.values.len().checked_sub(PATIENCE + 1).map(|i| self.values[i]);
+        let idle = before.is_some_and(|b| b - next.value < 1e-3 * b);
+        self.point = Some(next);
+        if !idle {
+            self.set_out();
+        }
+    }
+
+    /// Opens the next line search, unless all steps are done.
+    fn set_out(&mut self) {
+        let Some(point) = self.point.as_ref().filter(|_| self.values.len() <= self.steps) else { return };
+        let mut d = direction(&point.gradient, &self.pairs);
+        if dot(&d, &point.gradient) >= 0.0 {
+            self.pairs.clear();
+            d = direction(&point.gradient, &self.pairs);
+        }
+        let length = dot(&point.gradient, &point.gradient).sqrt();
+        let step = if self.pairs.is_empty() { 1.0 / length.max(f64::MIN_POSITIVE) } else { 1.0 };
+        let slope = dot(&d, &point.gradient);
+        let line = Line { direction: d, slope, low: 0.0, high: f64::INFINITY, step, tries: 0, best: None };
+        self.asks = along(point, &line);
+        self.line = Some(line);
+    }
+}
+
+fn along(from: &Point, line: &Line) -> Vec<f64> {
+    from.at.iter().zip(&line.direction).map(|(x, d)| x + line.step * d).collect()
 }
 
 /// The lowest point found from `start` in at most `steps` steps. `evaluate` gives value and gradient, or nothing to stop.
 /// Nothing when it stops at the start.
 pub(super) fn descend(start: Vec<f64>, steps: usize, evaluate: Evaluate<'_>) -> Option<Point> {
-    let (value, gradient) = evaluate(&start)?;
-    let mut point = Point { at: start, value, gradient };
-    let mut pairs = VecDeque::with_capacity(MEMORY);
-    let mut values = vec![value];
-    for _ in 0..steps {
-        let mut d = direction(&point.gradient, &pairs);
-        if dot(&d, &point.gradient) >= 0.0 {
-            pairs.clear();
-            d = direction(&point.gradient, &pairs);
-        }
-        let length = dot(&point.gradient, &point.gradient).sqrt();
-        let first = if pairs.is_empty() { 1.0 / length.max(f64::MIN_POSITIVE) } else { 1.0 };
-        let Some(next) = line_search(&point, &d, first, evaluate) else { break };
-        let s: Vec<f64> = next.at.iter().zip(&point.at).map(|(a, b)| a - b).collect();
-        let y: Vec<f64> = next.gradient.iter().zip(&point.gradient).map(|(a, b)| a - b).collect();
-        let curvature = dot(&s, &y);
-        if curvature > 1e-12 * dot(&y, &y).sqrt() * dot(&s, &s).sqrt() {
-            if pairs.len() == MEMORY {
-                pairs.pop_front();
-            }
-            pairs.push_back((s, y, curvature));
-        }
-        point = next;
-        values.push(point.value);
-        let before = values.len().checked_sub(PATIENCE + 1).map(|i| values[i]);
-        if before.is_some_and(|b| b - point.value < 1e-3 * b) {
-            break;
-        }
+    let mut walk = Walk::new(start, steps);
+    while let Some(at) = walk.asks() {
+        let Some((value, gradient)) = evaluate(at) else { break };
+        walk.tell(value, gradient);
     }
-    Some(point)
+    walk.point
 }
 
 #[cfg(test)]

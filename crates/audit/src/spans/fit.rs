@@ -39,23 +39,8 @@ pub(super) struct Misfit {
 
 impl<'a> Fit<'a> {
     pub(super) fn new(model: &Vit, block: &'a Block, space: &Subspace, spans: [Mat<f64>; 2]) -> Self {
-        let (config, p) = (model.config(), model.parameters());
-        let (d, n, prefix) = (config.width, config.patches(), config.prefix());
-        let embed = crate::linear::widen(&p.patch.weight, config.patch_values(), d);
-        let start = product(embed.transpose(), space.start());
-        let ways = product(embed.transpose(), space.free());
-        let positions = |row: usize, i: usize| f64::from(p.positions[row * d + i]);
-        let own = config.prefix_positions;
-        let fixed = Mat::from_fn(d, prefix + n, |i, k| {
-            if k == 0 {
-                f64::from(p.class[i]) + if own > 0 { positions(0, i) } else { 0.0 }
-            } else if k < prefix {
-                f64::from(p.registers[(k - 1) * d + i]) + if own > k { positions(k, i) } else { 0.0 }
-            } else {
-                let bias = p.patch.bias.get(i).map_or(0.0, |b| f64::from(*b));
-                start[(i, k - prefix)] + bias + positions(own + k - prefix, i)
-            }
-        });
+        let (fixed, ways) = embedded(model, space);
+        let prefix = model.config().prefix();
         let pass = block.forward(&fixed);
         let sizes = [pass.normed.squared_norm_l2(), pass.hidden.squared_norm_l2()];
         Self { block, fixed, ways, spans, sizes, prefix }
@@ -110,4 +95,26 @@ impl<'a> Fit<'a> {
             (0..slope.ncols()).flat_map(|k| slope.col(k).iter().copied().collect::<Vec<_>>()).collect();
         Misfit { total, slope, tokens }
     }
+}
+
+/// Tokens of one image at coordinates zero, `[d, t]`, and each patch token's derivative in the coordinates, `[d, q]`.
+pub(super) fn embedded(model: &Vit, space: &Subspace) -> (Mat<f64>, Mat<f64>) {
+    let (config, p) = (model.config(), model.parameters());
+    let (d, n, prefix) = (config.width, config.patches(), config.prefix());
+    let embed = crate::linear::widen(&p.patch.weight, config.patch_values(), d);
+    let start = product(embed.transpose(), space.start());
+    let ways = product(embed.transpose(), space.free());
+    let positions = |row: usize, i: usize| f64::from(p.positions[row * d + i]);
+    let own = config.prefix_positions;
+    let fixed = Mat::from_fn(d, prefix + n, |i, k| {
+        if k == 0 {
+            f64::from(p.class[i]) + if own > 0 { positions(0, i) } else { 0.0 }
+        } else if k < prefix {
+            f64::from(p.registers[(k - 1) * d + i]) + if own > k { positions(k, i) } else { 0.0 }
+        } else {
+            let bias = p.patch.bias.get(i).map_or(0.0, |b| f64::from(*b));
+            start[(i, k - prefix)] + bias + positions(own + k - prefix, i)
+        }
+    });
+    (fixed, ways)
 }

@@ -11,6 +11,7 @@
 //! So each image of the batch is a zero of a misfit that needs one block, no labels and no second-order gradient, and is
 //! found by L-BFGS from random starts. Found images are taken off the gradient, one after the other.
 
+mod apart;
 mod batch;
 mod block;
 mod descent;
@@ -18,6 +19,8 @@ mod fit;
 mod gelu;
 mod search;
 mod seen;
+mod softmax;
 
+pub use apart::{TokenBatch, TokenPlan, TokenStep, recover_tokens};
 pub use batch::{Observed, SpanImage, SpanStep, recover};
 pub use search::SearchPlan;

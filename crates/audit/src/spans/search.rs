@@ -85,6 +85,18 @@ pub(super) fn search(
     (best, search.stopped)
 }
 
+/// As [`search`], from one given start.
+pub(super) fn search_from(
+    fit: &Fit<'_>,
+    plan: &SearchPlan,
+    start: Vec<f64>,
+    tick: Tick<'_>,
+) -> (Option<Candidate>, bool) {
+    let mut search = Search { fit, plan, tick, evaluations: 0, least: f64::INFINITY, stopped: false };
+    let found = search.one(start);
+    (found, search.stopped)
+}
+
 impl Search<'_, '_> {
     fn descend(&mut self, start: Vec<f64>, weights: &[f64]) -> Option<Candidate> {
         let counts = weights.iter().all(|w| *w > 0.0);

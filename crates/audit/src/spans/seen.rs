@@ -1,4 +1,4 @@
-//! The four tensors of a gradient that the attack reads, in `f64`.
+//! The tensors of a gradient that the attack reads, in `f64`.
 
 use faer::Mat;
 
@@ -9,7 +9,7 @@ use blindscope_vision::vit::{Config, Mlp, Parameters};
 
 pub(super) const ATTACK: &str = "batch by spans";
 
-/// Gradients of the positions, the patch embedding and the first feed-forward layers.
+/// Gradients of the positions, the patch embedding and the first block's layers after attention.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {
     /// `[n, d]`
@@ -20,6 +20,8 @@ pub(super) struct Seen {
     pub(super) fc1: Mat<f64>,
     /// `[f, d]`
     pub(super) fc2: Mat<f64>,
+    /// Attention's output projection, `[d, d]`; empty where it is not shared.
+    pub(super) proj: Mat<f64>,
 }
 
 impl Seen {
@@ -62,6 +64,7 @@ impl Seen {
             patch: widen(&gradient.patch.weight, config.patch_values(), d),
             fc1: widen(&block.fc1.weight, d, f),
             fc2: widen(&block.fc2.weight, f, d),
+            proj: if block.proj.weight.len() == d * d { widen(&block.proj.weight, d, d) } else { Mat::new() },
         })
     }
 
@@ -73,6 +76,11 @@ impl Seen {
             patch: less(&self.patch, &other.patch),
             fc1: less(&self.fc1, &other.fc1),
             fc2: less(&self.fc2, &other.fc2),
+            proj: if self.proj.ncols() == other.proj.ncols() {
+                less(&self.proj, &other.proj)
+            } else {
+                Mat::new()
+            },
         }
     }
 }
