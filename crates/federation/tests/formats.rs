@@ -147,7 +147,7 @@ fn files_round_trip_and_name_what_is_wrong() {
     assert_eq!(Policy::from_toml(&willing().to_toml().unwrap()).unwrap(), willing());
     assert!(StudyLiteral::from_toml(&format!("surprise = 1\n{text}")).is_err());
 
-    let cases: [(&str, StudyLiteral); 8] = [
+    let cases: [(&str, StudyLiteral); 11] = [
         ("name", StudyLiteral { name: "a/b".to_owned(), ..literal.clone() }),
         ("threshold", StudyLiteral { threshold: 4, ..literal.clone() }),
         ("holders", StudyLiteral { holders: vec!["nobody".to_owned(); 2], ..literal.clone() }),
