@@ -10,7 +10,7 @@ use tokio_stream::StreamExt as _;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::download::{self, Pieces};
+use super::download::{self, Pieces, UnderWay};
 use super::stop::Stop;
 use super::upload::Reception;
 use crate::handler::{Answer, Command, Errand, Handler, Join, Joined, Stream};
@@ -30,6 +30,7 @@ use blindscope_wire::Digest;
 pub(super) struct Service {
     handler: Arc<dyn Handler>,
     reception: Reception,
+    under_way: UnderWay,
     limits: Limits,
     stop: Stop,
 }
@@ -39,7 +40,13 @@ type Row = Pin<Box<dyn tokio_stream::Stream<Item = Result<Document, Status>> + S
 
 impl Service {
     pub(super) fn new(handler: Arc<dyn Handler>, limits: Limits, stop: Stop) -> Self {
-        Self { handler, reception: Reception::new(limits.clone()), limits, stop }
+        Self {
+            handler,
+            reception: Reception::new(limits.clone()),
+            under_way: UnderWay::default(),
+            limits,
+            stop,
+        }
     }
 
     /// The handler's answer, unless it takes too long.
@@ -145,7 +152,7 @@ impl Federation for Service {
             let peer = caller(&request)?;
             let wanted = request.into_inner();
             let source = self.within(self.handler.fetch(peer, digest(&wanted.digest)?, wanted.len)).await?;
-            Ok(download::send(source, self.limits.clone()))
+            Ok(download::send(source, self.limits.clone(), &self.under_way))
         };
         self.reply("fetch", answering).await
     }
@@ -229,7 +236,7 @@ impl Predict for Service {
             let peer = caller(&request)?;
             let admit = |upload| self.handler.infer(peer, upload);
             let answer = self.reception.receive(peer, request.into_inner(), admit).await?;
-            Ok(download::send(answer, self.limits.clone()))
+            Ok(download::send(answer, self.limits.clone(), &self.under_way))
         };
         self.reply("infer", answering).await
     }

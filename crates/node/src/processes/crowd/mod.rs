@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::Processes;
 use crate::error::{Error, Result};
+use crate::files;
 use crate::kit::Kit;
 use crate::kit::certificates::{Authority, Request, Role, Usage, identity_pem};
 use crate::kit::provision::{self, Project};
@@ -73,6 +74,7 @@ impl Crowd {
         provision::found_for(project, &requests, folder, now, &mut rng, |request| {
             request.role != Role::Site
         })?;
+        files::folder(&folder.join("logs"))?;
         let processes = Processes::open(binary, folder, &[]);
         let study = processes.study()?;
         let coordinator = processes.kit(super::COORDINATOR);
