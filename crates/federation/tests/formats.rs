@@ -57,7 +57,7 @@ fn samples() -> (Vec<Task>, Vec<SignedHeader>, Vec<Record>, Vec<Mark>) {
         Mark::Sum { mark: SumMark::Void { round: opened }, openings: 0 },
         Mark::Sum { mark: SumMark::Opened { round: opened, commitment: opened, list: opened }, openings: 3 },
         Mark::Checked { opening: opened, kept: vec![sum, sum] },
-        Mark::Receipt { record: desk.log[3].clone() },
+        Mark::Receipt { record: Box::new(desk.log[3].clone()) },
     ];
     (tasks, answers, desk.log, marks)
 }
@@ -101,7 +101,7 @@ fn headers_of_every_phase_and_cause_travel() {
     let names: Vec<&str> = Phase::ALL.iter().map(|phase| phase.name()).collect();
     assert_eq!(
         names.join(" "),
-        "commit promise key-share relin parts trial upload ready share void findings agree vouch open"
+        "commit promise key-share relin parts trial upload ready share void findings agree vouch open encrypt"
     );
     let causes = [
         Cause::Silent,
@@ -110,6 +110,7 @@ fn headers_of_every_phase_and_cause_travel() {
         Cause::Contribution,
         Cause::OtherStart,
         Cause::OtherCohort,
+        Cause::Dealt,
         Cause::Store,
     ];
     let declined = causes.map(Answer::Declined);
