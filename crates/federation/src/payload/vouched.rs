@@ -73,8 +73,13 @@ pub(crate) fn sum_vouched(
         let (found, expected) = (format!("{} uploads", uploads.len()), "an upload of every holder");
         return Err(Error::Field { file: op, field: "holders", found, expected });
     }
+    let unit = levels.iter().map(|l| codec::ciphertext_len(params, 2, *l)).sum();
     let (mut said, mut readers) = (Vec::new(), Vec::new());
     for (holder, (_, blob)) in uploads.iter().enumerate() {
+        let expected = vouched_len(holding, holder, unit as u64);
+        if blob.len != expected {
+            return Err(Error::Length { op, expected, found: blob.len });
+        }
         let mut reader = open(op, blobs, blob)?;
         let mut digests = vec![[0; DIGEST]; holding.held(holder).len()];
         digests.iter_mut().try_for_each(|d| reader.read_exact(d)).map_err(Error::io(op))?;
@@ -82,7 +87,6 @@ pub(crate) fn sum_vouched(
         readers.push(reader);
     }
     let evaluator = Evaluator::new(params);
-    let unit = levels.iter().map(|l| codec::ciphertext_len(params, 2, *l)).sum();
     let (mut bytes, mut sum) = (vec![0; unit], Vec::new());
     for share in 0..holding.shares() {
         readers[holding.sender(share)].read_exact(&mut bytes).map_err(Error::io(op))?;

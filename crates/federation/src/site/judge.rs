@@ -3,9 +3,7 @@
 use super::{Mark, Objection, Order, Site};
 use crate::job::{Job, KeyUse, Kind, MOST_TOLD, QuestionJob};
 use crate::payload::MAX_INPUT;
-use crate::{
-    Ask, Blob, Error, Evaluation, Opening, Phase, Result, Rule, SignedHeader, SiteId, Sizes, Step, Task,
-};
+use crate::{Ask, Blob, Error, Evaluation, Opening, Phase, Result, Rule, SignedHeader, SiteId, Step, Task};
 
 /// Nothing, or what is wrong with a task.
 pub(super) type Judged<T = ()> = std::result::Result<T, Objection>;
@@ -96,8 +94,7 @@ impl Site {
         self.holds(task, kind, Some(public_key))?;
         self.judge_cohort(parts.len())?;
         let upload = Step { phase: Phase::Upload, ..step };
-        let sizes = Sizes::of(&self.study, &task.spec).map_err(|_| Objection::JobFile)?;
-        self.judge_headers(task, parts, upload, Some(sizes.upload))
+        self.judge_headers(task, parts, upload, Some(task.sizes.upload))
     }
 
     /// Refuses to fetch what is longer than anything that its plan has: the disk is not the coordinator's to fill.
@@ -180,7 +177,7 @@ impl Site {
     }
 
     /// Checks that a question's head is the one that sites were asked for, over enough of them, this site's part as it was sent, encrypted
-    /// by all its holders, in as many bytes as such have; that it starts from what this site was shown then; and that the evaluation
+    /// by all its holders; that it starts from what this site was shown then; and that the evaluation
     /// keys are those that it has made itself.
     fn judge_evaluation(&self, task: &Task, asked: &QuestionJob, evaluation: &Evaluation) -> Judged {
         let Evaluation { head: spec, start, opening, keys } = evaluation;
@@ -191,14 +188,10 @@ impl Site {
         require(!spec.is_former_head(), Objection::FormerHead)?;
         self.judge_cohort(opening.committed.len())?;
         let at = |phase| Step { job: question.head, round: 0, attempt: 0, phase };
-        let sizes = Sizes::of(&self.study, spec).map_err(|_| Objection::OtherHead)?;
-        self.judge_headers(task, &opening.committed, at(Phase::Upload), Some(sizes.upload))?;
+        self.judge_headers(task, &opening.committed, at(Phase::Upload), None)?;
         let from = opening.encrypted.iter().map(|h| &h.header.site);
         require(from.eq(head.kind().encryptors()), Objection::OtherHolders)?;
-        for encrypted in &opening.encrypted {
-            let len = head.kind().payload_len(&self.study, &sizes, Phase::Encrypt, encrypted.header.site);
-            self.judge_header(task, encrypted, at(Phase::Encrypt), len)?;
-        }
+        self.judge_headers(task, &opening.encrypted, at(Phase::Encrypt), None)?;
         let known = self.starts.get(&question.head);
         require(known.is_none_or(|known| known == start), Objection::OtherStart)?;
         let held = self.keys.get(&task.key).ok_or(Objection::NoKey)?;
