@@ -24,7 +24,7 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Audit => audit(options)?,
         Area::Slides => slides(options, &peers)?,
         Area::Learn => bench::learn(options.data.as_deref(), &peers, &mut told())?,
-        Area::Federation => federation(options.runs, |of| bench::federation::run(of))?,
+        Area::Federation => federation(options.runs, bench::federation::run)?,
         Area::Scale => {
             let sharing = sharing(options)?;
             federation(options.runs, |of| scale::run(of, sharing.as_ref()))?
