@@ -5,7 +5,8 @@
 mod common;
 
 use blindscope_federation::{
-    Body, Coordinator, Event, Input, JobKind, JobSpec, JobStatus, Phase, Record, Refusal, Signer, verify,
+    Body, Coordinator, Event, Input, JobId, JobKind, JobSpec, JobStatus, Phase, Record, Refusal, Signer,
+    verify,
 };
 use common::{Desk, Fixture, SIZES, encrypted_head, fixture, inference_keys, job};
 
@@ -132,6 +133,20 @@ fn former(name: &str) -> JobSpec {
     JobSpec { settings: serde_json::json!({ "plain": true }), ..job(name, JobKind::Fedavg, 2) }
 }
 
+/// The desk goes on from its log with this job behind it, as a coordinator of an earlier release wrote it.
+fn appended(desk: &mut Desk<'_>, fixture: &Fixture, spec: &JobSpec) -> JobId {
+    let id = spec.id(&fixture.study);
+    let mut log = desk.log.clone();
+    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES, line: None };
+    log.push(Record { body: Body { event, ..log[0].body.clone() }, signature: log[0].signature });
+    let last = log.len() - 1;
+    resign(fixture, &mut log, last);
+    desk.coordinator = Coordinator::replay(&fixture.study, log.clone()).unwrap();
+    desk.log = log;
+    desk.handle(Input::Tick).unwrap();
+    id
+}
+
 /// An old log holds such jobs: they are what they were, run to their end, and are named truly; no log gets new ones.
 #[test]
 fn plain_sums_of_an_old_log_are_sums_and_run_on() {
@@ -140,15 +155,7 @@ fn plain_sums_of_an_old_log_are_sums_and_run_on() {
     desk.submit(&job("first", JobKind::Metrics, 1));
     desk.answer_all();
     let spec = former("totals");
-    let id = spec.id(&fixture.study);
-    let mut log = desk.log.clone();
-    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES, line: None };
-    log.push(Record { body: Body { event, ..log[0].body.clone() }, signature: log[0].signature });
-    let last = log.len() - 1;
-    resign(&fixture, &mut log, last);
-    desk.coordinator = Coordinator::replay(&fixture.study, log.clone()).unwrap();
-    desk.log = log;
-    desk.handle(Input::Tick).unwrap();
+    let id = appended(&mut desk, &fixture, &spec);
     while !desk.coordinator.is_idle() {
         desk.answer_all();
         desk.work();
@@ -176,15 +183,7 @@ fn a_head_of_an_old_log_is_what_it_was() {
         if desk.coordinator.work().is_some() { desk.work() } else { desk.answer_all() }
     }
     let spec = JobSpec { holders: Vec::new(), ..encrypted_head("head", "start") };
-    let id = spec.id(&fixture.study);
-    let mut log = desk.log.clone();
-    let event = Event::Submitted { job: id, spec: spec.clone(), sizes: SIZES, line: None };
-    log.push(Record { body: Body { event, ..log[0].body.clone() }, signature: log[0].signature });
-    let last = log.len() - 1;
-    resign(&fixture, &mut log, last);
-    desk.coordinator = Coordinator::replay(&fixture.study, log.clone()).unwrap();
-    desk.log = log;
-    desk.handle(Input::Tick).unwrap();
+    let id = appended(&mut desk, &fixture, &spec);
     while !desk.coordinator.is_idle() {
         if desk.coordinator.work().is_some() { desk.work() } else { desk.answer_all() }
     }

@@ -34,16 +34,46 @@ impl Counted {
     /// # Errors
     /// [`Error::Announced`] with the first number that differs.
     pub(super) fn check(spec: &JobSpec, settings: &EncryptedHeadSettings, study: &Study) -> Result<()> {
-        let expected = Self::by(spec, study)?;
+        Self::by(spec, study)?.require(spec, settings)
+    }
+
+    fn require(self, spec: &JobSpec, settings: &EncryptedHeadSettings) -> Result<()> {
         let pairs = [
-            ("settings.sites", settings.sites, expected.sites),
-            ("settings.cohort", settings.cohort, expected.cohort),
-            ("settings.encryptions", settings.encryptions, expected.encryptions),
+            ("settings.sites", settings.sites, self.sites),
+            ("settings.cohort", settings.cohort, self.cohort),
+            ("settings.encryptions", settings.encryptions, self.encryptions),
         ];
         let differing = pairs.into_iter().find(|(_, found, expected)| found != expected);
         differing.map_or(Ok(()), |(field, found, expected)| {
             let (found, expected) = (found.to_string(), expected.to_string());
             Err(Error::Announced { job: spec.name.clone(), field, found, expected })
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A coordinator that counts one encryption makes masks smaller than the noise that they are to hide.
+    #[test]
+    fn numbers_of_another_study_are_refused_by_name() {
+        let counted = Counted { sites: 5, cohort: 3, encryptions: 10, holders: 5 };
+        let spec = JobSpec::named("head");
+        let settings = EncryptedHeadSettings {
+            sites: 5,
+            cohort: 3,
+            encryptions: 10,
+            ..EncryptedHeadSettings::default()
+        };
+        assert!(counted.require(&spec, &settings).is_ok());
+        for (field, other) in [
+            ("settings.sites", EncryptedHeadSettings { sites: 3, ..settings.clone() }),
+            ("settings.cohort", EncryptedHeadSettings { cohort: 5, ..settings.clone() }),
+            ("settings.encryptions", EncryptedHeadSettings { encryptions: 1, ..settings.clone() }),
+        ] {
+            let refused = counted.require(&spec, &other).err().map(|e| e.to_string()).unwrap_or_default();
+            assert!(refused.contains(field), "{field}: {refused}");
+        }
     }
 }

@@ -22,7 +22,7 @@ use blindscope_federation::{IdentityKey, PublicIdentity, SealingKey, Study};
 pub(crate) use checked::name as check_name;
 pub use later::later;
 pub use project::{Parties, Project};
-pub(crate) use write::toml as settings_text;
+pub(crate) use write::{proposal, toml as settings_text};
 
 /// What was founded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

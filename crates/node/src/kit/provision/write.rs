@@ -71,10 +71,10 @@ impl Write<'_> {
     }
 }
 
-/// A proposal that lets the study's own jobs through; the site reads it and makes it its own.
-pub(super) fn policy(study: &Study) -> Result<String> {
+/// Rules that let the study's own jobs through.
+pub(crate) fn proposal(study: &Study) -> Policy {
     let literal = study.literal();
-    let policy = Policy {
+    Policy {
         minimum_cohort: literal.minimum_cohort,
         minimum_difference: None,
         backbone: literal.backbone,
@@ -85,8 +85,12 @@ pub(super) fn policy(study: &Study) -> Result<String> {
         max_delta: None,
         lifetime_epsilon: None,
         privacy_unit: None,
-    };
-    Ok(format!("{POLICY_HEAD}{}", policy.to_toml()?))
+    }
+}
+
+/// The file of these rules; the site reads it and makes it its own.
+pub(super) fn policy(study: &Study) -> Result<String> {
+    Ok(format!("{POLICY_HEAD}{}", proposal(study).to_toml()?))
 }
 
 const POLICY_HEAD: &str = "\

@@ -20,7 +20,7 @@ use crate::kit::Kit;
 use crate::kit::certificates::{Authority, Request, Role, Usage, identity_pem};
 use crate::kit::provision::{self, Project};
 use crate::system;
-use blindscope_federation::{IdentityKey, JobKind, Policy, SealingKey, Study};
+use blindscope_federation::{IdentityKey, Policy, SealingKey, Study};
 use blindscope_transport::{Client, ClientTls, Credentials, Limits, Stop};
 use member::Member;
 use pool::Pool;
@@ -97,7 +97,7 @@ impl Crowd {
             members.push(Member { me, identity, sealing, client });
         }
         let shared = Shared {
-            policy: policy(&study),
+            policy: provision::proposal(&study),
             pool: Pool::open(folder.join("crowd"))?,
             turns: Semaphore::new(TURNS),
             together: Barrier::new(members.len()),
@@ -125,22 +125,5 @@ impl Crowd {
             done.map_err(|_| Error::Defect { what: "a site of a crowd" })??;
         }
         Ok(())
-    }
-}
-
-/// A policy that takes part in sums.
-fn policy(study: &Study) -> Policy {
-    let literal = study.literal();
-    Policy {
-        minimum_cohort: literal.minimum_cohort,
-        minimum_difference: None,
-        backbone: literal.backbone,
-        jobs: JobKind::ALL.to_vec(),
-        maximum_decryptions: literal.decryptions,
-        maximum_rounds: 1000,
-        max_epsilon: None,
-        max_delta: None,
-        lifetime_epsilon: None,
-        privacy_unit: None,
     }
 }

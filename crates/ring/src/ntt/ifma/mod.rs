@@ -229,7 +229,7 @@ impl Direction {
 /// Radices of the passes above the 1,024-word runs, first to last.
 ///
 /// Rows of these passes are a multiple of 8 KiB apart and so fall into one set of the first-level cache, which has eight to twelve
-/// ways: sixteen of them push each other out (at `N = 16384` one pass of radix 16 took half as long again as two of radix 4).
+/// ways: sixteen of them push each other out, and one pass of radix 16 takes longer than two of radix 4.
 fn top_passes(log_n: u32) -> [Option<usize>; 2] {
     match log_n - MIN_LOG_N {
         0 => [None, None],
