@@ -17,7 +17,9 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
     let report = match options.area {
         Area::Core => bench::core(path, options.runs as usize, &peers)?,
         Area::Vision => bench::vision(options.runs as usize, options.data.as_deref(), &peers)?,
-        Area::Inference => bench::inference(path, options.runs as usize, &peers, options.data.as_deref())?,
+        Area::Inference => {
+            bench::inference(path, options.runs as usize, &peers, options.data.as_deref(), &mut told())?
+        }
         Area::Input => bench::input(options.runs as usize, &peers)?,
         Area::Sum => bench::sum(path, options.runs as usize, &peers)?,
         Area::Trust => bench::trust(options.runs as usize)?,
@@ -84,7 +86,7 @@ fn slides(options: &BenchOptions, peers: &Peers) -> anyhow::Result<Report> {
 }
 
 /// Tells whoever waits at the terminal of each part, and what the one before found.
-fn told() -> impl FnMut(&Part<'_>) {
+fn told() -> impl FnMut(&Part<'_>) + Send {
     let start = Instant::now();
     move |part| {
         let (seconds, Part { done, of, next, figures }) = (start.elapsed().as_secs_f64(), part);

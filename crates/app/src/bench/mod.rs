@@ -174,7 +174,7 @@ pub fn slides(bench: &SlidesBench, peers: &Peers, tell: OnPart<'_>) -> Result<Re
 }
 
 /// Encrypted inference, one thread, on no faster path than `arithmetic`: latency, throughput, bytes, memory, and agreement with the clear class on the real tiles
-/// of `data`.
+/// of `data`. `tell` hears of each part before it is measured.
 ///
 /// # Errors
 /// [`Error::Wrong`] for logits with fewer correct bits than promised; [`Error`] for tiles of `data` that cannot be read, and
@@ -184,10 +184,11 @@ pub fn inference(
     runs: usize,
     peers: &Peers,
     data: Option<&Path>,
+    tell: OnPart<'_>,
 ) -> Result<Report, Error> {
     // One thread, also where a batch would be shared among several.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
-    pool.install(|| inference::run(arithmetic, runs, peers, data))
+    pool.install(|| inference::run(arithmetic, runs, peers, data, tell))
 }
 
 /// The attacks of the audit on real tiles, or on synthetic ones.

@@ -16,7 +16,7 @@ pub struct Part<'a> {
 }
 
 /// Told before each part, and at the end.
-pub type OnPart<'a> = &'a mut dyn FnMut(&Part<'_>);
+pub type OnPart<'a> = &'a mut (dyn FnMut(&Part<'_>) + Send);
 
 /// A bench of so many parts on its way.
 pub(super) struct Parts<'a> {

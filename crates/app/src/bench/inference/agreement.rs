@@ -7,6 +7,7 @@ use std::path::Path;
 use chacha20::ChaCha20Rng;
 
 use super::{AREA, Case, turned};
+use crate::bench::part::Parts;
 use crate::bench::{Better, Error, Figure, Report};
 use blindscope_classify::{Head, Packing, Plan, Policy, class};
 use blindscope_learn::heads;
@@ -23,6 +24,8 @@ const BATCHES: [usize; 4] = [1, 8, 64, 4096];
 /// Questions to one head in one packing, where fewer do for all its tokens not all are asked.
 const QUESTIONS: usize = 48;
 const PACKINGS: [Packing; 2] = [Packing::Token, Packing::Feature];
+/// Tokens of given and of turned tiles, what plans promise by default, and each packing and batch of both.
+pub(super) const PARTS: u64 = 3 + 2 * (PACKINGS.len() * BATCHES.len()) as u64;
 
 /// What was asked and how it ended.
 #[derive(Default)]
@@ -81,14 +84,38 @@ pub(super) fn run(
     path: Arithmetic,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
+    parts: &mut Parts<'_>,
 ) -> Result<(), Error> {
     let cache = std::env::temp_dir().join("blindscope-bench-features");
+    parts.begin("CLS tokens of real tiles (kept for the next run)", &report.figures);
     let given = folds(&features(data, &cache)?)?;
+    by_default(&given, path, rng, report, parts)?;
+    let finest_of_given = finest("real_tokens", &given, path, rng, report, parts)?;
+    rows("real_tokens_finest", &finest_of_given, report);
+    parts.begin("CLS tokens of turned tiles (kept for the next run)", &report.figures);
+    let turned = folds(&turned::features(data, &cache)?)?;
+    let finest_of_turned = finest("turned_tiles", &turned, path, rng, report, parts)?;
+    rows("turned_tiles", &finest_of_turned, report);
+    let tokens = turned.iter().map(|fold| fold.tokens.len()).sum::<usize>() as f64;
+    let count = Figure::of(AREA, "turned_tiles_asked", "tokens", Better::Higher, &[tokens]);
+    report.figures.push(count.must(1e3, 1e4));
+    Ok(())
+}
+
+/// Every token in one question, of plans as they come.
+fn by_default(
+    given: &[Fold],
+    path: Arithmetic,
+    rng: &mut ChaCha20Rng,
+    report: &mut Report,
+    parts: &mut Parts<'_>,
+) -> Result<(), Error> {
+    parts.begin("real tokens, all at once", &report.figures);
     let mut asked = Asked::default();
     for packing in PACKINGS {
         let batch = given.iter().map(|fold| fold.tokens.len()).max().unwrap_or(1);
         let way = Way { packing, batch, precision: Precision::Default, path };
-        asked = asked.and(&all(&given, way, rng)?);
+        asked = asked.and(&all(given, way, rng)?);
     }
     let figure = |name: &str, unit, value: f64| Figure::of(AREA, name, unit, Better::Higher, &[value]);
     report.figures.extend([
@@ -98,14 +125,6 @@ pub(super) fn run(
         figure("logit_bits_real_tokens", "bits", -asked.worst.log2()),
         figure("accuracy_real_tokens", "%", asked.share(asked.right)),
     ]);
-    let finest_of_given = finest("real_tokens", &given, path, rng, report)?;
-    rows("real_tokens_finest", &finest_of_given, report);
-    let turned = folds(&turned::features(data, &cache)?)?;
-    let finest_of_turned = finest("turned_tiles", &turned, path, rng, report)?;
-    rows("turned_tiles", &finest_of_turned, report);
-    let tokens = turned.iter().map(|fold| fold.tokens.len()).sum::<usize>() as f64;
-    let count = Figure::of(AREA, "turned_tiles_asked", "tokens", Better::Higher, &[tokens]);
-    report.figures.push(count.must(1e3, 1e4));
     Ok(())
 }
 
@@ -128,11 +147,13 @@ fn finest(
     path: Arithmetic,
     rng: &mut ChaCha20Rng,
     report: &mut Report,
+    parts: &mut Parts<'_>,
 ) -> Result<Asked, Error> {
     let mut total = Asked::default();
     let figure = |name: String, unit, value: f64| Figure::of(AREA, name, unit, Better::Higher, &[value]);
     for packing in PACKINGS {
         for batch in BATCHES {
+            parts.begin(&format!("{name}, {packing}, questions of {batch}"), &report.figures);
             let asked = all(folds, Way { packing, batch, precision: Precision::Finest, path }, rng)?;
             let of = format!("{name}_{packing}_of_{batch}");
             report.figures.extend([

@@ -12,6 +12,7 @@ use std::path::Path;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng, SeedableRng};
 
+use super::part::{OnPart, Parts};
 use super::scratch::Scratch;
 use super::{Better, Error, Figure, Peers, Report};
 use crate::clock::milliseconds;
@@ -90,29 +91,39 @@ impl Case {
     }
 }
 
+/// Parts without real tiles.
+const PARTS: u64 = 4;
+
 pub(super) fn run(
     arithmetic: Arithmetic,
     runs: usize,
     peers: &Peers,
     data: Option<&Path>,
+    tell: OnPart<'_>,
 ) -> Result<Report, Error> {
     let mut rng = ChaCha20Rng::from_seed([9; 32]);
     let head = head(&mut rng)?;
     let path = reached(arithmetic)?;
     let words = format!("arithmetic path: {path}; thread CPU time");
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend: words };
+    let mut parts = Parts::new(PARTS + data.map_or(0, |_| agreement::PARTS), tell);
     let bars = Bars::of(path);
+    parts.begin("one token, beside OpenFHE and TenSEAL", &report.figures);
     let lone = Case::new(&head, Policy::new(1), path, &mut rng)?;
     let ours = lone_token(&lone, &head, runs, peers, &bars, &mut rng, &mut report)?;
-    small_batches(&head, path, runs, &mut rng, &mut report)?;
-    thousands::run(&head, runs, &bars, &mut rng, &mut report)?;
-    precision::run(&head, path, runs, &mut rng, &mut report)?;
     against::openfhe(&lone, &ours, &bars, &mut report);
     against::tenseal(&lone, &ours, &mut report);
+    parts.begin("batches of 8 and 256", &report.figures);
+    small_batches(&head, path, runs, &mut rng, &mut report)?;
+    parts.begin("batches of 4,096", &report.figures);
+    thousands::run(&head, runs, &bars, &mut rng, &mut report)?;
+    parts.begin("plans of an asked precision", &report.figures);
+    precision::run(&head, path, runs, &mut rng, &mut report)?;
     match data {
-        Some(folder) => agreement::run(folder, path, &mut rng, &mut report)?,
+        Some(folder) => agreement::run(folder, path, &mut rng, &mut report, &mut parts)?,
         None => report.missing.push("agreement on real tokens: BLINDSCOPE_DATA is not set".into()),
     }
+    parts.end(&report.figures);
     Ok(report)
 }
 
