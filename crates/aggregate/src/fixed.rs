@@ -62,6 +62,26 @@ impl FixedPoint {
         Ok(((positive + GRAIN) - GRAIN) as u64)
     }
 
+    /// The integers of some values less [`Self::half`], into `into`: as [`Self::encode_one`], many at a time.
+    ///
+    /// # Errors
+    /// [`Error::NotANumber`] for a value that is not a number, with its index.
+    pub fn encode_signed(&self, values: &[f32], into: &mut [i32]) -> Result<()> {
+        let (h, half) = (self.half() as f64, self.half() as u32);
+        let mut numbers = true;
+        for (value, into) in values.iter().zip(into) {
+            let value = f64::from(*value);
+            numbers &= !value.is_nan();
+            let positive = (value / self.clip).clamp(-1.0, 1.0) * h + h;
+            // The lowest bits of a double whose grain is one are the integer: at most 2^32 - 2, and what is left of it fits.
+            *into = ((positive + GRAIN).to_bits() as u32).wrapping_sub(half).cast_signed();
+        }
+        match values.iter().position(|value| value.is_nan()).filter(|_| !numbers) {
+            Some(index) => Err(Error::NotANumber { index }),
+            None => Ok(()),
+        }
+    }
+
     /// The sum of values behind the sum of `weight` sites' integers (or of integers with weights that sum to `weight`).
     pub fn decode_sum(&self, sum: u64, weight: u64) -> f64 {
         let offset = i128::from(weight) * i128::from(self.half());

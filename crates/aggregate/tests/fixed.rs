@@ -38,6 +38,25 @@ fn rounds_to_nearest_ties_to_even() {
     }
 }
 
+/// Many at a time they are what they are one by one, less half, at both ends and in between.
+#[test]
+fn signed_integers_are_those_of_single_values() {
+    let mut values: Vec<f32> =
+        (0..10_000u32).map(|k| k.wrapping_mul(0x9e37_79b9) as f32 / 2e9 - 1.1).collect();
+    values.extend([0.0, -0.0, 1.0, -1.0, f32::INFINITY, f32::NEG_INFINITY, f32::MIN_POSITIVE]);
+    for bits in [2, 14, 31, 32] {
+        let fixed = FixedPoint::new(0.75, bits).unwrap();
+        let mut found = vec![0; values.len()];
+        fixed.encode_signed(&values, &mut found).unwrap();
+        for (value, found) in values.iter().zip(found) {
+            let want = fixed.encode_one(0, f64::from(*value)).unwrap() as i64 - fixed.half() as i64;
+            assert_eq!(i64::from(found), want, "{value} at {bits} bits");
+        }
+        let refused = fixed.encode_signed(&[0.0, f32::NAN, f32::NAN], &mut [0; 3]);
+        assert_eq!(refused, Err(Error::NotANumber { index: 1 }));
+    }
+}
+
 #[test]
 fn refuses_what_is_no_number() {
     let fixed = FixedPoint::new(1.0, 16).unwrap();

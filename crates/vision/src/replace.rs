@@ -2,8 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::error::{Error, Result};
 
@@ -14,18 +15,61 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// As [`replace`], for files that are not in memory: `write` writes them. Where it fails, the old file stays.
-pub(crate) fn replace_by(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+pub(crate) fn replace_by(path: &Path, write: impl FnOnce(&mut Written<'_, '_>) -> Result<()>) -> Result<()> {
     clear(path);
     let part = part_of(path, std::process::id());
     let failed = || Error::io("writing", path);
-    let written = begin(&part).map_err(failed()).and_then(|mut file| {
-        write(&mut file)?;
+    let written = begin(&part).map_err(failed()).and_then(|file| {
+        std::thread::scope(|scope| {
+            let mut written = Written { file: &file, scope, waiting: 0, flushing: None };
+            write(&mut written)?;
+            written.flushed().map_err(failed())
+        })?;
         // The lock falls with the file, after the rename: until then nobody takes it for a leftover.
         file.sync_all().and_then(|()| std::fs::rename(&part, path)).map_err(failed())
     });
     written.inspect_err(|_| {
         let _ = std::fs::remove_file(&part);
     })
+}
+
+/// Bytes after which what is written goes on its way to the disk.
+const STRETCH: usize = 64 << 20;
+
+/// A file that is being written. Of a large one the beginning is brought to the disk while the rest is made.
+pub(crate) struct Written<'s, 'e> {
+    file: &'e File,
+    scope: &'s Scope<'s, 'e>,
+    /// Bytes that nobody brings to the disk yet.
+    waiting: usize,
+    /// What brings those before; a failure is told once to all who hold the file, so it is kept.
+    flushing: Option<ScopedJoinHandle<'s, io::Result<()>>>,
+}
+
+impl Written<'_, '_> {
+    /// Waits until nothing is on its way.
+    fn flushed(&mut self) -> io::Result<()> {
+        let Some(flushing) = self.flushing.take() else { return Ok(()) };
+        flushing.join().unwrap_or_else(|_| Err(io::Error::other("the thread that flushes came to no end")))
+    }
+}
+
+impl Write for Written<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.waiting += count;
+        if self.waiting >= STRETCH && self.flushing.as_ref().is_none_or(ScopedJoinHandle::is_finished) {
+            self.flushed()?;
+            self.waiting = 0;
+            let file = self.file;
+            self.flushing = Some(self.scope.spawn(move || file.sync_data()));
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
 }
 
 fn part_of(path: &Path, process: u32) -> PathBuf {

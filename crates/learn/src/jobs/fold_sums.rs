@@ -15,7 +15,7 @@ pub(super) struct FoldSums {
     sums: Vec<i64>,
     gram: IntegerGram,
     /// Rows on their way into the matrix.
-    whole: Vec<f64>,
+    whole: Vec<i32>,
 }
 
 /// Rows that are dealt to their folds and multiplied together.
@@ -31,20 +31,16 @@ impl FoldSums {
     /// Counts some rows in: the `members` of `rows`, whose classes are `labels`.
     pub(super) fn add(&mut self, rows: &[f32], labels: &[usize], members: &[usize]) -> Result<()> {
         let (fixed, width) = (self.fixed, self.width);
-        let half = fixed.half() as f64;
-        self.whole.resize(members.len() * width, 0.0);
-        self.whole.par_chunks_exact_mut(width).zip(members).try_for_each(|(whole, member)| {
-            let row = &rows[member * width..][..width];
-            row.iter().zip(whole).try_for_each(|(value, whole)| {
-                *whole = fixed.encode_one(0, f64::from(*value))? as f64 - half;
-                Result::Ok(())
-            })
-        })?;
+        self.whole.resize(members.len() * width, 0);
+        self.whole
+            .par_chunks_exact_mut(width)
+            .zip(members)
+            .try_for_each(|(whole, member)| fixed.encode_signed(&rows[member * width..][..width], whole))?;
         for (row, member) in self.whole.chunks_exact(width).zip(members) {
             let label = labels[*member];
             self.counts[label] += 1;
             let sums = &mut self.sums[label * width..][..width];
-            row.iter().zip(sums).for_each(|(whole, sum)| *sum += *whole as i64);
+            row.iter().zip(sums).for_each(|(whole, sum)| *sum += i64::from(*whole));
         }
         Ok(self.gram.add(&self.whole)?)
     }

@@ -1,5 +1,6 @@
 //! A CSV list of tiles: `path,label[,group][,patient][,site]`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Component, Path, PathBuf};
 
@@ -85,7 +86,7 @@ pub(crate) fn listed(path: &Path, columns: &CsvColumns, labelled: bool) -> Resul
 
     let mut rows = Vec::new();
     let mut rejected = Vec::new();
-    let labels = label_at.map(|at| labels_of_paths(&sheet, &text, path_at, at)).unwrap_or_default();
+    let labels = label_at.map(|at| Labels::of(&sheet, &text, path_at, at)).unwrap_or_default();
     let mut seen = HashSet::new();
     for record in reader.records() {
         let record = match record {
@@ -98,10 +99,13 @@ pub(crate) fn listed(path: &Path, columns: &CsvColumns, labelled: bool) -> Resul
         let line = record.position().map_or(0, csv::Position::line);
         let field = |at: usize| record.get(at).unwrap_or("").to_owned();
         let (id, label) = (field(path_at), label_at.map_or(String::new(), field));
-        let several = labels.get(&plain(&id)).filter(|labels| labels.len() > 1);
+        let key = plain(&id);
+        let several = labels.several.get(&*key);
         let unusable = unusable(&record, width, id.is_empty() || (labelled && label.is_empty()), several);
-        let twice =
-            || (!seen.insert(plain(&id))).then(|| "names a path that an earlier line names".to_owned());
+        let twice = || {
+            (!seen.insert(key.clone().into_owned()))
+                .then(|| "names a path that an earlier line names".to_owned())
+        };
         if let Some(reason) = unusable.or_else(twice) {
             rejected.push(Rejected { id: format!("line {line}: {}", id.escape_debug()), reason });
             continue;
@@ -148,16 +152,21 @@ fn dataset(
         let reason = format!("{} holds no usable row: {}", path.display(), why.join("; "));
         return Err(Error::data("listing tiles", reason));
     }
-    let names: BTreeSet<String> = rows.iter().map(|(label, _)| label.clone()).collect();
-    let classes: Vec<String> = names.into_iter().collect();
-    let mut samples: Vec<Sample> = rows
-        .into_iter()
-        .map(|(label, sample)| Sample { label: classes.partition_point(|c| *c < label), ..sample })
-        .collect();
-    let written: Vec<String> = samples.iter().map(|s| s.id.clone()).collect();
-    samples.sort_by(|a, b| a.id.cmp(&b.id));
+    let names: BTreeSet<&str> = rows.iter().map(|(label, _)| label.as_str()).collect();
+    let classes: Vec<String> = names.into_iter().map(str::to_owned).collect();
     // No two samples have one id.
-    let lines = written.iter().filter_map(|id| samples.binary_search_by(|s| s.id.cmp(id)).ok()).collect();
+    let mut order: Vec<usize> = (0..rows.len()).collect();
+    order.sort_by(|a, b| rows[*a].1.id.cmp(&rows[*b].1.id));
+    let mut lines = vec![0; rows.len()];
+    order.iter().enumerate().for_each(|(sample, line)| lines[*line] = sample);
+    let numbered = |(label, sample): (String, Sample)| Sample {
+        label: classes.partition_point(|c| *c < label),
+        ..sample
+    };
+    let mut samples: Vec<(usize, Sample)> =
+        lines.iter().copied().zip(rows.into_iter().map(numbered)).collect();
+    samples.sort_by_key(|(place, _)| *place);
+    let samples = samples.into_iter().map(|(_, sample)| sample).collect();
     Ok((Dataset { classes, samples, rejected }, lines))
 }
 
@@ -228,24 +237,47 @@ impl Taken {
 }
 
 /// A path without steps that lead nowhere, so that two ways of writing one are seen as one.
-fn plain(id: &str) -> PathBuf {
-    Path::new(id).components().filter(|c| *c != Component::CurDir).collect()
+fn plain(id: &str) -> Cow<'_, str> {
+    let plain = |part: &str| !part.is_empty() && part != ".";
+    if std::path::MAIN_SEPARATOR == '/' && id.split('/').all(plain) {
+        return id.into();
+    }
+    let path: PathBuf = Path::new(id).components().filter(|c| *c != Component::CurDir).collect();
+    path.to_string_lossy().into_owned().into()
 }
 
-/// Every label that a path is listed under.
-fn labels_of_paths(
-    sheet: &Sheet,
-    text: &[u8],
-    path_at: usize,
-    label_at: usize,
-) -> HashMap<PathBuf, BTreeSet<String>> {
-    let mut reader = sheet.builder().flexible(true).from_reader(text);
-    let mut labels: HashMap<PathBuf, BTreeSet<String>> = HashMap::new();
-    for record in reader.records().flatten() {
-        let pair = record.get(path_at).zip(record.get(label_at));
-        if let Some((id, label)) = pair.filter(|(id, label)| !id.is_empty() && !label.is_empty()) {
-            labels.entry(plain(id)).or_default().insert(label.to_owned());
+/// The paths that are listed under several labels, and those labels.
+#[derive(Default)]
+struct Labels {
+    several: HashMap<String, BTreeSet<String>>,
+}
+
+impl Labels {
+    fn of(sheet: &Sheet, text: &[u8], path_at: usize, label_at: usize) -> Self {
+        let mut reader = sheet.builder().flexible(true).from_reader(text);
+        // Each label is kept once, under its number.
+        let (mut names, mut numbers) = (Vec::new(), HashMap::new());
+        let (mut first, mut several) = (HashMap::new(), Self::default().several);
+        for record in reader.records().flatten() {
+            let pair = record.get(path_at).zip(record.get(label_at));
+            let Some((id, label)) = pair.filter(|(id, label)| !id.is_empty() && !label.is_empty()) else {
+                continue;
+            };
+            let name = numbers.get(label).copied().unwrap_or_else(|| {
+                names.push(label.to_owned());
+                numbers.insert(label.to_owned(), names.len() - 1);
+                names.len() - 1
+            });
+            let key = plain(id);
+            match first.get(&*key) {
+                None => drop(first.insert(key.into_owned(), name)),
+                Some(known) if *known == name => {}
+                Some(known) => {
+                    let labels: &mut BTreeSet<String> = several.entry(key.into_owned()).or_default();
+                    labels.extend([names[*known].clone(), label.to_owned()]);
+                }
+            }
         }
+        Self { several }
     }
-    labels
 }

@@ -78,7 +78,9 @@ impl Features {
         let mut before = 0;
         for block in self.values.blocks() {
             for piece in block?.chunks(PIECE) {
-                if let Some(at) = piece.iter().position(|v| !v.is_finite()) {
+                // A loop that may end at each number is no loop of vectors.
+                if !piece.iter().fold(true, |all, v| all & v.is_finite()) {
+                    let at = piece.iter().position(|v| !v.is_finite()).unwrap_or_default();
                     return Err(self.not_finite(before + at));
                 }
                 if cfg!(target_endian = "little") {

@@ -8,4 +8,5 @@ pub(crate) mod gelu;
 pub(crate) mod lanes;
 pub(crate) mod matmul;
 pub(crate) mod norm;
+pub(crate) mod pairs;
 pub(crate) mod softmax;

@@ -4,10 +4,12 @@
 //! [`Values::blocks`]; whoever needs some of them, [`Values::rows`]; a choice of rows ([`Values::select`]) is a list of places. What
 //! is small is one slice in memory and is worked on as such.
 
+mod ahead;
 mod scratch;
 mod source;
 mod stored;
 
+use ahead::Ahead;
 pub(crate) use scratch::{Begun, Scratch};
 pub use source::Source;
 pub(crate) use stored::{Kind, Numbers};
@@ -158,17 +160,16 @@ impl Values {
         }
     }
 
-    /// All numbers in their order: one slice where they are in memory, else a few megabytes of whole rows at a time. An item is an
-    /// error ([`crate::Error::Io`]) when a file cannot be read any more.
+    /// All numbers in their order: one slice where they are in memory, else a few megabytes of whole rows at a time, of which the next is
+    /// read while one is worked on. An item is an error ([`crate::Error::Io`]) when a file cannot be read any more.
     pub fn blocks(&self) -> impl Iterator<Item = Result<Cow<'_, [f32]>>> + '_ {
-        let (step, rows) = match &self.0 {
-            Kept::Memory(values) => (usize::MAX, usize::from(!values.is_empty())),
-            Kept::Parts(parts) => ((BLOCK / parts.width.max(1)).max(1), parts.len()),
+        let slice = self.in_memory().filter(|values| !values.is_empty());
+        let parts = match &self.0 {
+            Kept::Memory(_) => None,
+            Kept::Parts(parts) => Some(Ahead::new(parts.clone())),
         };
-        (0..rows).step_by(step).map(move |from| match &self.0 {
-            Kept::Memory(values) => Ok(Cow::Borrowed(values.as_slice())),
-            Kept::Parts(parts) => Ok(Cow::Owned(parts.range(from, (from + step).min(rows))?)),
-        })
+        let blocks = parts.into_iter().flatten().map(|block| Ok(Cow::Owned(block?)));
+        slice.map(|values| Ok(Cow::Borrowed(values))).into_iter().chain(blocks)
     }
 
     /// One row. Range: there is such a row, of `width` numbers.
