@@ -26,11 +26,12 @@ mod services;
 mod shown;
 mod slides;
 mod study;
+mod telling;
 mod tiles;
 mod train;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::Write as _;
 
 use clap::Parser;
 
@@ -83,11 +84,7 @@ fn described(e: &anyhow::Error) -> String {
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
     owner::keep_to_the_owner();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_max_level(log_level())
-        .init();
+    let _told = telling::begin(log_level())?;
     let done = match args::Args::parse_from(arguments).command {
         args::Command::Bench(options) => bench::run(&options),
         args::Command::Demo(args) => demo::run(&args),

@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use super::desk::Desk;
 use crate::kit::Kit;
 use crate::system;
+use crate::traces;
 use blindscope_federation::{Advance, Coordinator, Input, JobId, Step, Study, Work};
 use blindscope_transport::Stop;
 
@@ -79,7 +80,9 @@ async fn do_work(desk: Arc<Desk>, study: Study, learning: Learning, work: Work) 
     let blobs = desk.blobs.clone();
     // Holds deletion off until what is made has its record.
     let _hold = desk.blobs.hold(&[]);
+    let span = traces::of_step(&step, "combine");
     let combining = tokio::task::spawn_blocking(move || {
+        let _span = span.entered();
         blindscope_federation::combine(&study, &work, &*learning, &blobs)
     });
     let combined = match combining.await {

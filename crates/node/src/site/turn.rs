@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use tracing::Instrument as _;
 
 use super::Runner;
 use super::dial::{self, Dialler};
 use super::work::Gathered;
 use crate::error::{Error, Result};
 use crate::kit::{Approvals, Consent};
+use crate::traces;
 use blindscope_federation::{
     Answer, Blob, Cause, Event, JobKind, Objection, Order, Phase, Record, Rule, SignedHeader, Task,
 };
@@ -53,7 +55,7 @@ impl Runner {
                 None => return self.ask_again(task).await,
             },
         };
-        self.send(&staged, &mut dialler).await
+        self.send(&staged, &mut dialler).instrument(traces::of_step(&task.step, "send")).await
     }
 
     /// Holds what the task is done with. Before a new round, what no answer needs any more goes.
@@ -71,7 +73,8 @@ impl Runner {
 
     /// The answer to a task that may be done, kept; nothing where the site was stopped.
     async fn answer(&self, task: &Task, dialler: &mut Dialler) -> Result<Option<SignedHeader>> {
-        let gathered = self.gather(task, dialler).await?;
+        let fetching = traces::of_step(&task.step, "fetch");
+        let gathered = self.gather(task, dialler).instrument(fetching).await?;
         // A share is counted before it is made; what a sum's opening opens is known with it, so these come one by one.
         let opens = task.step.phase == Phase::Open;
         let _alone = if opens { Some(self.opening.lock().await) } else { None };

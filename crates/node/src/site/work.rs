@@ -6,6 +6,7 @@ use super::Runner;
 use super::dial::{self, Dialler};
 use crate::error::{Error, Result};
 use crate::system;
+use crate::traces;
 use blindscope_federation::{Answer, Blob, Blobs as _, Cause, Mark, Phase, SiteTools, Task, site_payload};
 use blindscope_store::Unfinished;
 
@@ -87,6 +88,7 @@ impl Runner {
                 minimum_difference,
                 signer: &*signer,
             };
+            let _span = traces::of_step(&step, "compute").entered();
             let mut marks = Vec::new();
             let made = site_payload(&tools, &task, bundle, permit, &mut marks, &mut rng);
             (made, marks)

@@ -16,6 +16,7 @@ use crate::documents::{Quotas, Wish};
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
+use crate::traces;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{BlobStore, Home, Unfinished};
 use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
@@ -208,6 +209,7 @@ impl Question {
         }
         // What an answer can carry is counted: an asker may fill places that it does not announce.
         self.usage.count(self.peer.id, plan.capacity(found) as u64, system::now_ms())?;
+        let _span = traces::alone("answer a question").entered();
         let mut rng = system::rng().map_err(|e| internal(&e))?;
         let answered = self.offered.server.answer_bytes(&keys, &self.bytes, &mut rng);
         answered.map_err(|e| Refusal::new(Class::Invalid, "bad-question", e.to_string()))
