@@ -73,7 +73,7 @@ pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use privacy::{Delta, Epsilon, Privacy, PrivacyUnit};
 pub use promise::{Promised, common_string, promise_of};
-pub use record::{Body, Event, Failure, Missing, NamedSet, Output, Record, SecondRound};
+pub use record::{Body, Event, Failure, Inclusions, Missing, NamedSet, Output, Record, SecondRound};
 pub use refusal::Refusal;
 pub use roster::{Change, Proposal, RosterView, Says, SignedChange, Word};
 pub use seal::{PublicSealingKey, SEAL_OVERHEAD, SealingKey};

@@ -188,6 +188,12 @@ impl Coordinator {
             if step.phase == Phase::Void {
                 return self.combine_voids(closed, output);
             }
+            let named = output.named.as_ref().zip(self.jobs.get(&step.job));
+            require(
+                named.is_none_or(|(named, job)| self.shows(job, named)),
+                "its committee signed large sums by all headers, which this version does not run on: verify it with the release that wrote it, \
+                 and found a new study",
+            )?;
             let bound = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.bound_elsewhere(job));
             // Pair keys of an older release, unsigned, are asked for again.
             let study = self.study.clone();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::job::{Basis, Job, KeyUse, Kind};
 use crate::{
     Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Line, Missing, NamedSet, Opening, Output,
-    Phase, Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
+    Phase, Promised, Record, SettledProof, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 
@@ -80,7 +80,28 @@ impl SumProgress {
     /// Uploads of the named set.
     pub(super) fn committed(&self) -> Vec<(SiteId, Blob)> {
         let sites = self.named.iter().flat_map(|(named, _)| &named.sites);
-        sites.filter_map(|s| self.uploads.iter().find(|(u, _)| u == s).copied()).collect()
+        // Uploads are by rising site.
+        let of = |site: &SiteId| self.uploads.binary_search_by_key(site, |(of, _)| *of).ok();
+        sites.filter_map(|site| self.uploads.get(of(site)?).copied()).collect()
+    }
+
+    /// What a site signs of the named set: all headers, or, if it does not hold and the set is signed by its root, the root and its own.
+    pub(super) fn shown_to(&self, site: SiteId, holds: bool) -> Option<Blob> {
+        let (named, headers) = self.named.as_ref()?;
+        match &named.inclusions {
+            Some(shown) if !holds => {
+                let at = shown.each.binary_search_by_key(&site, |(of, _)| *of).ok()?;
+                shown.each.get(at).map(|(_, blob)| *blob)
+            }
+            _ => Some(*headers),
+        }
+    }
+
+    /// That a quorum has signed the named set, once it has.
+    pub(super) fn proof(&self) -> Option<SettledProof> {
+        let (named, headers) = self.named.as_ref()?;
+        let commitment = named.inclusions.as_ref().map_or(*headers, |shown| shown.root);
+        Some(SettledProof { commitment, agreements: self.agreements?, vouches: self.vouches })
     }
 
     /// Uploads of the named set whose sites have not signed it.
@@ -91,7 +112,11 @@ impl SumProgress {
     }
 
     fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
-        let named = self.named.iter().flat_map(|(named, headers)| [named.sum, *headers]);
+        let named = self.named.iter().flat_map(|(named, headers)| {
+            let shown = named.inclusions.iter();
+            let shown = shown.flat_map(|s| s.each.iter().map(|(_, blob)| *blob).chain([s.root]));
+            [named.sum, *headers].into_iter().chain(shown)
+        });
         let own = std::iter::once(self.headers).chain(self.agreements).chain(self.vouches);
         own.chain(self.bundles.iter().copied()).chain(named)
     }

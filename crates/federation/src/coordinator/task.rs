@@ -176,7 +176,7 @@ impl Progress {
         if self.sizes.evaluated {
             uploads.retain(|(of, _)| *of == site);
         }
-        Some(Ask::Agree { commitment, uploads })
+        Some(Ask::Agree { commitment: sum.shown_to(site, place.is_some())?, uploads })
     }
 
     /// The zeros that went into the attempt that `open` is of, in the members' order.

@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::signed::{SIGNATURE, digest, parse, verify};
-use super::{Commitment, SumRefusal, SumRound};
+use super::{Commitment, CommittedSet, SignedUpload, SumRefusal, SumRound};
 use crate::{BlobHasher, Error, Result, Signature, Signer, SiteId};
 use blindscope_aggregate::one_round::{Challenge, Evaluation, evaluate_body};
 use blindscope_wire::{Digest, Hasher, Writer};
@@ -177,11 +177,25 @@ pub fn vouch_for(
     body: &mut dyn Read,
 ) -> Result<[u8; 32]> {
     let upload = commitment.upload(site).ok_or(SumRefusal::Evaluation { site })?;
+    evaluate_own(round, commitment, upload, body)
+}
+
+/// The value of the body of an upload that is in a set, if the bytes are that body.
+///
+/// # Errors
+/// [`SumRefusal::OtherBytes`] for another body than its site signed; [`Error::Aggregate`] for a body that is none.
+pub fn evaluate_own(
+    round: &SumRound,
+    set: &dyn CommittedSet,
+    upload: &SignedUpload,
+    body: &mut dyn Read,
+) -> Result<[u8; 32]> {
     let mut hasher = BlobHasher::default();
     let mut from = Tee { from: body.take(round.plan().body_len()), hasher: &mut hasher };
-    let at: Challenge = commitment.challenge(round);
+    let at: Challenge = set.challenge(round);
     let value = evaluate_body(round.plan(), &at, &mut from)?;
     if hasher.finish().digest != upload.header.body {
+        let site = upload.header.site;
         return Err(SumRefusal::OtherBytes { site, what: "the body" }.into());
     }
     Ok(value.to_bytes())
@@ -217,7 +231,7 @@ impl Agreed {
     /// [`SumRefusal::Evaluation`] for an upload with none, or with two that differ.
     pub fn new(
         round: &SumRound,
-        commitment: &Commitment,
+        commitment: &dyn CommittedSet,
         agreements: &[Agreement],
         vouches: &[Vouch],
     ) -> Result<Self> {

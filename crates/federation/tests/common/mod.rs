@@ -277,7 +277,7 @@ impl<'a> Desk<'a> {
                     self.handle(Input::Spoiled { step }).unwrap();
                     return;
                 }
-                let named = Some(NamedSet { sum, sites, openers: of(&findings) });
+                let named = Some(NamedSet { sum, sites, openers: of(&findings), inclusions: None });
                 let shared = blob(step.round * 10 + 640, 60);
                 Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
             }
