@@ -50,7 +50,7 @@ impl Coordinator {
         if header.key != open.key {
             return Err(Refusal::KeyEpoch { expected: open.key, found: header.key });
         }
-        if !open.expected.contains(&site) {
+        if !open.asks(site) {
             return Err(Refusal::NotAsked { step, site });
         }
         let payload = answer.payload();

@@ -21,8 +21,6 @@
 //! A head's encrypt is asked of the holders that its parts are dealt to, and a question's upload of the holders of its shares, all of
 //! whom are needed. The sum of a question is the answer, evaluated.
 
-use std::collections::BTreeSet;
-
 use super::Coordinator;
 use super::progress::{Closed, Open, Progress, State, SumProgress};
 use crate::job::{Basis, Job, KeyUse, Next};
@@ -385,11 +383,8 @@ fn done(job: &Progress) -> Option<Event> {
 /// others, takes whoever is first; one that did not succeed asks everybody, so that wrong ones are outvoted.
 fn sum_step_closes(job: &Progress, open: &Open, enough: bool) -> bool {
     let Some(sum) = &job.sum else { return true };
-    let answered = |sites: &[SiteId]| {
-        let asked: BTreeSet<_> = open.expected.iter().collect();
-        let there: BTreeSet<_> = open.answers.iter().map(|answer| &answer.header.site).collect();
-        sites.iter().filter(|site| asked.contains(site)).all(|site| there.contains(site))
-    };
+    let answered =
+        |sites: &[SiteId]| sites.iter().filter(|s| open.asks(**s)).all(|s| open.answer(*s).is_some());
     let of = |uploads: &[(SiteId, Blob)]| uploads.iter().map(|(site, _)| *site).collect::<Vec<_>>();
     enough
         && match open.step.phase {

@@ -46,9 +46,9 @@ impl Coordinator {
                 let job = self.running_mut(step.job)?;
                 let State::Open(open) = &mut job.state else { return Err("no step is open") };
                 require(open.step == step, "another step is open")?;
-                require(open.expected.contains(&answer.header.site), "the site is not asked")?;
+                require(open.asks(answer.header.site), "the site is not asked")?;
                 require(open.answer(answer.header.site).is_none(), "the site has answered already")?;
-                open.answers.push(answer.clone());
+                open.take(answer.clone());
                 job.receipts.insert((step, answer.header.site), record.clone());
                 self.tell(answer);
             }
@@ -128,8 +128,7 @@ impl Coordinator {
             Phase::Ready => job.reserved = job.sizes.openings,
             _ => {}
         }
-        let expected = expected.to_vec();
-        job.state = State::Open(Open { step, key, expected, deadline_ms, since, answers: Vec::new() });
+        job.state = State::Open(Open::new((step, key), expected, deadline_ms, since));
         if let (KeyUse::Inference, Some(key)) = (job.kind().key(), &mut self.inference) {
             let key = Arc::make_mut(key);
             key.answered = key.answered.saturating_add(openings);

@@ -1,6 +1,6 @@
 //! How far one job is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::job::{Basis, Job, KeyUse, Kind};
@@ -146,6 +146,10 @@ pub(super) struct Open {
     pub(super) since: u64,
     /// Answers in the order of their arrival.
     pub(super) answers: Vec<SignedHeader>,
+    /// Who is asked: each of many sites that wait looks for itself, over and over.
+    asked: Arc<BTreeSet<SiteId>>,
+    /// Whose answer is where.
+    places: BTreeMap<SiteId, usize>,
 }
 
 /// A step that takes no answers any more.
@@ -159,9 +163,27 @@ pub(super) struct Closed {
 }
 
 impl Open {
+    /// A step that nobody has answered.
+    pub(super) fn new((step, key): (Step, JobId), expected: &[SiteId], deadline_ms: u64, since: u64) -> Self {
+        let (expected, asked) = (expected.to_vec(), Arc::new(expected.iter().copied().collect()));
+        let (answers, places) = (Vec::new(), BTreeMap::new());
+        Self { step, key, expected, deadline_ms, since, answers, asked, places }
+    }
+
+    /// Whether a site is asked.
+    pub(super) fn asks(&self, site: SiteId) -> bool {
+        self.asked.contains(&site)
+    }
+
+    /// Takes a site's answer.
+    pub(super) fn take(&mut self, answer: SignedHeader) {
+        self.places.insert(answer.header.site, self.answers.len());
+        self.answers.push(answer);
+    }
+
     /// The answer of a site.
     pub(super) fn answer(&self, site: SiteId) -> Option<&SignedHeader> {
-        self.answers.iter().find(|a| a.header.site == site)
+        self.places.get(&site).and_then(|at| self.answers.get(*at))
     }
 
     /// Answers with a payload, in the order of their arrival.

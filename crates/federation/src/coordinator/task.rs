@@ -23,7 +23,7 @@ impl Coordinator {
     /// Steps that a site is asked in and has not answered.
     fn asked_of(&self, site: SiteId) -> impl Iterator<Item = (&Progress, &Open)> {
         let open = self.running().filter_map(|job| Some((job, job.open()?)));
-        open.filter(move |(_, open)| open.expected.contains(&site) && open.answer(site).is_none())
+        open.filter(move |(_, open)| open.asks(site) && open.answer(site).is_none())
     }
 
     fn task_of(&self, site: SiteId, job: &Progress, open: &Open) -> Option<Task> {
