@@ -38,6 +38,7 @@ mod identity;
 mod job;
 mod learn;
 mod message;
+mod opened;
 pub mod payload;
 mod policy;
 mod privacy;

@@ -9,8 +9,8 @@ use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::sums::summable;
 use crate::{
-    Answer, Cause, Event, Grounds, JobId, Missing, Phase, Record, SettledRound, SignedHeader,
-    SiteId, Step, VoidRound,
+    Answer, Cause, Event, Grounds, JobId, Missing, Phase, Record, SettledRound, SignedHeader, SiteId, Step,
+    VoidRound,
 };
 use blindscope_wire::Digest;
 

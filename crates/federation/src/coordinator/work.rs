@@ -7,8 +7,8 @@ use super::Coordinator;
 use super::progress::{Closed, Progress, State};
 use crate::job::KeyUse;
 use crate::{
-    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, NamedSet, Output, Phase, Refusal,
-    SignedHeader, SiteId, Step,
+    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, NamedSet, Output, Phase,
+    Refusal, SignedHeader, SiteId, Step,
 };
 use blindscope_wire::Digest;
 
@@ -433,9 +433,10 @@ impl Coordinator {
     pub(super) fn shows(&self, job: &Progress, named: &NamedSet) -> bool {
         let by_root = job.sizes.evaluated && self.study.has_committee();
         let others = named.sites.iter().filter(|site| !self.study.signs(**site));
-        named.inclusions.as_ref().map_or(!by_root, |shown| {
-            by_root && shown.each.iter().map(|(site, _)| site).eq(others)
-        })
+        named
+            .inclusions
+            .as_ref()
+            .map_or(!by_root, |shown| by_root && shown.each.iter().map(|(site, _)| site).eq(others))
     }
 
     /// A step that no job has, for a refusal about no step.

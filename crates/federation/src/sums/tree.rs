@@ -52,7 +52,10 @@ impl Tree {
 /// Whether somebody stands beside a place at each height, from below, in a tree of so many leaves.
 fn beside(place: u64, count: u64) -> impl Iterator<Item = bool> {
     let widths = std::iter::successors(Some(count), |width| (*width > 1).then(|| width.div_ceil(2)));
-    widths.take_while(|width| *width > 1).enumerate().map(move |(height, width)| (place >> height) ^ 1 < width)
+    widths
+        .take_while(|width| *width > 1)
+        .enumerate()
+        .map(move |(height, width)| (place >> height) ^ 1 < width)
 }
 
 /// Digests of the path of a place among so many.

@@ -232,7 +232,12 @@ fn another_header_in_its_name_stops_the_site() {
     assert!(e.contains("a second copy of it is at work"), "{e}");
     let e = agree(&mut world, &round, me, &shown).unwrap_err();
     assert!(e.contains("has stopped taking part"), "{e}");
-    assert!(world.actors[2].marks.iter().all(|m| !matches!(m, blindscope_federation::sums::SumMark::Agreed { .. })));
+    assert!(
+        world.actors[2]
+            .marks
+            .iter()
+            .all(|m| !matches!(m, blindscope_federation::sums::SumMark::Agreed { .. }))
+    );
     // Of a set that a quorum has signed the root is enough: a site that is in it has uploaded.
     let root = commitment.root();
     assert!(copy.site.judge_named(me, &round, &root).is_ok());

@@ -68,8 +68,10 @@ impl Backbone {
 
     /// CLS tokens of images in all ways, one after the other.
     fn tokens(&mut self, images: &[Rgb]) -> Result<Vec<f32>, Error> {
-        let digests: Vec<[u8; 32]> = images.iter().flat_map(|i| (0..WAYS).map(|way| digest(i, way))).collect();
-        let known = |image: usize| (0..WAYS).all(|way| self.cache.find(&digests[WAYS * image + way]).is_some());
+        let digests: Vec<[u8; 32]> =
+            images.iter().flat_map(|i| (0..WAYS).map(|way| digest(i, way))).collect();
+        let known =
+            |image: usize| (0..WAYS).all(|way| self.cache.find(&digests[WAYS * image + way]).is_some());
         let missing: Vec<usize> = (0..images.len()).filter(|&image| !known(image)).collect();
         if !missing.is_empty() {
             let shrunk = missing.iter().map(|&image| self.preprocess.pixels(&images[image]));
@@ -98,9 +100,8 @@ fn turned(pixels: &[f32], side: usize, way: usize) -> Vec<f32> {
         2 => side * y + side - 1 - x,
         _ => side * y + x,
     };
-    let plane = |plane: &[f32]| -> Vec<f32> {
-        (0..side * side).map(|i| plane[source(i % side, i / side)]).collect()
-    };
+    let plane =
+        |plane: &[f32]| -> Vec<f32> { (0..side * side).map(|i| plane[source(i % side, i / side)]).collect() };
     pixels.chunks_exact(side * side).flat_map(plane).collect()
 }
 

@@ -109,8 +109,10 @@ fn read_together(
 ) -> Result<Vec<Result<Read>>> {
     let open = |(site, blob): &(SiteId, Blob)| Ok((*site, blob.len, payload::open(OP, blobs, blob)?));
     let opened = uploads.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let received: Vec<_> =
-        opened.into_par_iter().map(|(site, len, mut from)| read_upload(round, site, len, &mut from)).collect();
+    let received: Vec<_> = opened
+        .into_par_iter()
+        .map(|(site, len, mut from)| read_upload(round, site, len, &mut from))
+        .collect();
     let with_pairs = |((site, _), received): (&(SiteId, Blob), Result<Received>)| {
         let received = received.map_err(|e| blame(OP, &Cell::new(Some(*site)), e))?;
         let paired = match (&received.pairing, known.iter().find(|(s, _)| s == site)) {

@@ -116,11 +116,7 @@ impl Shown {
 }
 
 /// The set of a round that a quorum has signed, and its mark.
-pub(super) fn settled(
-    round: &SumRound,
-    blobs: &dyn Blobs,
-    proof: &SettledProof,
-) -> Result<(Shown, SumMark)> {
+pub(super) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<(Shown, SumMark)> {
     let shown = Shown::read(round, blobs, &proof.commitment)?;
     let agreed = read_agreed(round, blobs, shown.set(), (&proof.agreements, proof.vouches.as_ref()))?;
     let mark = SumSite::settled(round, shown.set(), &agreed)?;

@@ -7,10 +7,12 @@ use super::messages::{read, read_agreed, read_commitment, read_headers};
 use crate::job::Combining;
 use crate::payload::{self, Side, blame, keep, read_input};
 use crate::sums::{
-    Commitment, Findings, Inclusion, SignedUpload, SumOpening, SumRefusal, SumRound, Void, read_result, sort_findings,
-    summable,
+    Commitment, Findings, Inclusion, SignedUpload, SumOpening, SumRefusal, SumRound, Void, read_result,
+    sort_findings, summable,
 };
-use crate::{Advanced, Blob, Blobs, Error, Inclusions, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork};
+use crate::{
+    Advanced, Blob, Blobs, Error, Inclusions, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork,
+};
 use blindscope_aggregate::one_round::write_sum;
 
 const SUM: &str = "add contributions";
@@ -105,9 +107,7 @@ fn inclusions(round: &SumRound, blobs: &dyn Blobs, commitment: &Commitment) -> R
     }
     let mut others = commitment.sites();
     others.retain(|site| round.epoch().holder(*site).is_none());
-    let one = |shown: &Inclusion| {
-        Ok((shown.upload.header.site, keep(OP, blobs, &shown.to_bytes(round))?))
-    };
+    let one = |shown: &Inclusion| Ok((shown.upload.header.site, keep(OP, blobs, &shown.to_bytes(round))?));
     let each = Inclusion::of(round, commitment, &others).iter().map(one).collect::<Result<_>>()?;
     Ok(Some(Inclusions { root: keep(OP, blobs, &commitment.root().to_bytes(round))?, each }))
 }
