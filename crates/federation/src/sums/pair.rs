@@ -264,7 +264,8 @@ mod tests {
         // Taken up once, it is the same again, and is held against its signature as before.
         let whole = &sealed[..PAIRING_LEN];
         for _ in 0..2 {
-            let of_piece = |piece: &[u8]| PairKey::of_piece(&epoch, (SiteId(0), SiteId(1)), &sealing[1], piece);
+            let of_piece =
+                |piece: &[u8]| PairKey::of_piece(&epoch, (SiteId(0), SiteId(1)), &sealing[1], piece);
             assert_eq!(*of_piece(whole).unwrap().unwrap().0, *key.0);
             for at in [0, SEALED - 1, PAIRING_LEN - 1] {
                 let mut altered = whole.to_vec();
