@@ -1,6 +1,7 @@
 //! Which messages are taken, and which are refused.
 
-use super::progress::{Open, Progress};
+use super::asked::Open;
+use super::progress::Progress;
 use super::{Coordinator, MAX_WAITING};
 use crate::sums::{Findings, Void, Vouch};
 use crate::{

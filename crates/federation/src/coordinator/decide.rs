@@ -22,7 +22,8 @@
 //! whom are needed. The sum of a question is the answer, evaluated.
 
 use super::Coordinator;
-use super::progress::{Closed, Open, Progress, State, SumProgress};
+use super::asked::{Closed, Open};
+use super::progress::{Progress, State, SumProgress};
 use crate::job::{Basis, Job, KeyUse, Next};
 use crate::{
     Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SignedHeader, SiteId, Step,

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::progress::{Closed, Open, Progress, State, SumProgress};
+use super::asked::{Closed, Open};
+use super::progress::{Progress, State, SumProgress};
 use super::{Coordinator, InferenceKey};
 use crate::job::{Basis, Job, KeyUse, Next};
 use crate::{Blob, Cause, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};

@@ -1,7 +1,8 @@
 //! What each site is asked, and which blobs it may fetch for it.
 
 use super::Coordinator;
-use super::progress::{Open, Progress, State};
+use super::asked::Open;
+use super::progress::{Progress, State};
 use crate::job::{Basis, KeyUse};
 use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, JobSpec, Phase, SiteId, Step, Task};
 use blindscope_wire::Digest;

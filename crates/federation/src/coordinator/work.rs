@@ -4,7 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
-use super::progress::{Closed, Progress, State};
+use super::asked::Closed;
+use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::{
     Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, NamedSet, Output, Phase,

@@ -38,9 +38,10 @@ mod signed;
 mod site;
 mod tree;
 mod upload;
+mod value;
 mod void;
 
-pub use agreement::{Agreed, Agreement, Vouch, evaluate_own, vouch_for};
+pub use agreement::{Agreed, Agreement, Vouch};
 pub use cohort::summable;
 pub use commitment::Commitment;
 pub use epoch::{Epoch, EpochLiteral, Former, Member, Succession, sign_successor};
@@ -60,4 +61,5 @@ pub use round::SumRound;
 pub use set::{CommittedSet, SetRoot};
 pub use site::SumSite;
 pub use upload::{Uploader, Values, noise_key, write_upload};
+pub use value::{evaluate_own, vouch_for};
 pub use void::Void;
