@@ -53,15 +53,12 @@ fn bits_len(round: &SumRound) -> usize {
     round.epoch().literal().members.len().div_ceil(8)
 }
 
-/// A bit for each member, in the roster's order: whether it is among these sites.
+/// A bit for each member, in the roster's order: whether it is among these sites, which are in order too.
 fn bits_of(round: &SumRound, sites: &[SiteId]) -> Vec<u8> {
-    let mut bits = vec![0u8; bits_len(round)];
-    for place in sites.iter().filter_map(|site| round.epoch().place(*site)) {
-        if let Some(byte) = bits.get_mut(place / 8) {
-            *byte |= 1 << (place % 8);
-        }
-    }
-    bits
+    let mut sites = sites.iter().peekable();
+    let mut bit = |site: SiteId| sites.next_if(|next| **next == site).is_some();
+    let members = round.epoch().literal().members.chunks(8);
+    members.map(|eight| (0..).zip(eight).fold(0, |bits, (k, m)| bits | u8::from(bit(m.site)) << k)).collect()
 }
 
 impl CommittedSet for SetRoot {
