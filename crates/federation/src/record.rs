@@ -179,6 +179,19 @@ pub struct NamedSet {
     pub sites: Vec<SiteId>,
     /// Who can open it, in order.
     pub openers: Vec<SiteId>,
+    /// Of a set that is signed by its root: what those are shown who do not see all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inclusions: Option<Inclusions>,
+}
+
+/// The parts of a large sum's set that are shown where a committee signs it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inclusions {
+    /// Its root, for whoever goes on from it once it is signed.
+    pub root: Blob,
+    /// By site of the set that does not hold, in order: the root with its own header and the path between them.
+    pub each: Vec<(SiteId, Blob)>,
 }
 
 /// What the second round of a relinearisation key starts from.

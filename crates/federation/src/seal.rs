@@ -17,6 +17,7 @@ use rand_core::CryptoRng;
 use serde::{Deserialize, Serialize};
 use zeroize::{Zeroize as _, Zeroizing};
 
+use crate::opened::Opened;
 use crate::{Error, Result};
 use blindscope_wire::{Digest, Hasher};
 
@@ -42,6 +43,8 @@ pub struct SealingKey {
     secret: Secret,
     public: Public,
     lattice: DecapsulationKey,
+    /// Pair keys that it has opened.
+    pub(crate) opened: Opened,
 }
 
 /// Bytes that sealing adds: both encapsulated keys and the tag.
@@ -73,7 +76,7 @@ impl SealingKey {
         both[32..].copy_from_slice(&*expand(2));
         let lattice = DecapsulationKey::from_seed(both);
         both.zeroize();
-        Self { seed: Zeroizing::new(*seed), secret, public, lattice }
+        Self { seed: Zeroizing::new(*seed), secret, public, lattice, opened: Opened::default() }
     }
 
     /// The seed, for the key file that only its owner reads.
@@ -140,7 +143,8 @@ impl SealingKey {
         sealed: &[u8],
     ) -> Result<Zeroizing<Vec<u8>>> {
         let wrong = || Error::Seal { op: "open sealed part" };
-        let (sender, _) = from.halves().ok_or_else(wrong)?;
+        // Of the sender's key the curve's half is enough: taking the lattice's apart would cost more than the rest.
+        let sender = Public::from_bytes(&from.0[..CURVE]).map_err(|_| wrong())?;
         let (key, rest) = sealed.split_at_checked(CURVE).ok_or_else(wrong)?;
         let (encapped, body) = rest.split_at_checked(LATTICE_CIPHERTEXT).ok_or_else(wrong)?;
         let key = Encapped::from_bytes(key).map_err(|_| wrong())?;

@@ -1,6 +1,7 @@
 //! Which messages are taken, and which are refused.
 
-use super::progress::{Open, Progress};
+use super::asked::Open;
+use super::progress::Progress;
 use super::{Coordinator, MAX_WAITING};
 use crate::sums::{Findings, Void, Vouch};
 use crate::{
@@ -50,7 +51,7 @@ impl Coordinator {
         if header.key != open.key {
             return Err(Refusal::KeyEpoch { expected: open.key, found: header.key });
         }
-        if !open.expected.contains(&site) {
+        if !open.asks(site) {
             return Err(Refusal::NotAsked { step, site });
         }
         let payload = answer.payload();

@@ -9,8 +9,8 @@ use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::sums::summable;
 use crate::{
-    Answer, Cause, Event, Grounds, JobId, Missing, Phase, Record, SettledProof, SettledRound, SignedHeader,
-    SiteId, Step, VoidRound,
+    Answer, Cause, Event, Grounds, JobId, Missing, Phase, Record, SettledRound, SignedHeader, SiteId, Step,
+    VoidRound,
 };
 use blindscope_wire::Digest;
 
@@ -97,17 +97,14 @@ impl Progress {
     pub(super) fn opened(&self) -> Option<Grounds> {
         let State::Closed(closed) = &self.state else { return None };
         let sum = self.sum.as_ref()?;
-        let (named, commitment) = sum.named.as_ref()?;
-        let proof =
-            SettledProof { commitment: *commitment, agreements: sum.agreements?, vouches: sum.vouches };
-        Some(Grounds { start: self.input, proof, sum: named.sum, openings: closed.blobs() })
+        let (named, _) = sum.named.as_ref()?;
+        Some(Grounds { start: self.input, proof: sum.proof()?, sum: named.sum, openings: closed.blobs() })
     }
 
     /// The round at work as it is remembered.
     fn past(&self, failed: bool) -> Past {
         let settled = self.sum.as_ref().and_then(|sum| {
-            let ((_, commitment), agreements) = (sum.named.as_ref()?, sum.agreements?);
-            let proof = SettledProof { commitment: *commitment, agreements, vouches: sum.vouches };
+            let proof = sum.proof()?;
             Some((sum.committed().iter().map(|(site, _)| *site).collect(), proof))
         });
         let answered = |phase: Phase, payload: bool| {

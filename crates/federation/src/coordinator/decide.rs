@@ -11,7 +11,7 @@
 //! | void | upload |
 //! | upload | of a sum: findings, to all holders; of a question: share, to the members whose uploads came first; of a head: encrypt, to its holders |
 //! | encrypt | done |
-//! | findings | agree, to all holders, of a large sum to everybody |
+//! | findings | agree, to all holders, of a large sum to those of the set too |
 //! | agree | open, to every holder that can; of a large sum vouch before it, where a site of the set is gone |
 //! | vouch | open; vouch again, where nobody evaluated rightly |
 //! | open | the next round's upload, or done; open again, where too few opened or the sum did not open |
@@ -22,7 +22,8 @@
 //! whom are needed. The sum of a question is the answer, evaluated.
 
 use super::Coordinator;
-use super::progress::{Closed, Open, Progress, State};
+use super::asked::{Closed, Open};
+use super::progress::{Progress, State, SumProgress};
 use crate::job::{Basis, Job, KeyUse, Next};
 use crate::{
     Answer, Blob, Cause, Event, Failure, JobId, Missing, Opening, Phase, SignedHeader, SiteId, Step,
@@ -135,9 +136,25 @@ impl Coordinator {
         let asked = match phase {
             Phase::Findings | Phase::Void => self.study.holders(),
             Phase::Agree if !job.sizes.evaluated => self.study.holders(),
+            // Who neither holds nor is in the set has nothing to say of it.
+            Phase::Agree if self.study.has_committee() => self.holding_or_among(job),
             _ => self.study.sites().collect(),
         };
         self.open(job, phase, 0, asked, now_ms)
+    }
+
+    /// Sites that hold, and those of the named set.
+    fn holding_or_among(&self, job: &Progress) -> Vec<SiteId> {
+        let named = job.sum.iter().flat_map(|sum| &sum.named).flat_map(|(named, _)| &named.sites);
+        let mut sites: Vec<SiteId> = named.copied().chain(self.study.holders()).collect();
+        sites.sort_unstable();
+        sites.dedup();
+        sites
+    }
+
+    /// Who is asked to evaluate for others: whoever has signed and was shown all headers.
+    fn vouchers(&self, sum: &SumProgress) -> Vec<SiteId> {
+        sum.signers.iter().copied().filter(|site| self.study.signs(*site)).collect()
     }
 
     /// Whether a site's answer counts towards those that a step needs: others may still say what they know of their own.
@@ -294,7 +311,7 @@ impl Coordinator {
                 here && m.site == *site && m.cause == Cause::Payload
             })
         };
-        let mut asked = job.sum.as_ref().filter(|_| step.phase == Phase::Vouch)?.signers.clone();
+        let mut asked = self.vouchers(job.sum.as_ref().filter(|_| step.phase == Phase::Vouch)?);
         asked.retain(|site| !wrong(site));
         let on = made < self.study.literal().attempts && !asked.is_empty();
         on.then(|| self.open(job, Phase::Vouch, made, asked, now_ms))
@@ -322,7 +339,7 @@ impl Coordinator {
             Next::OpenSum => {
                 let sum = job.sum.as_ref()?;
                 if job.sizes.evaluated && closed.step.phase == Phase::Agree && !sum.gone().is_empty() {
-                    return Some(self.open(job, Phase::Vouch, 0, sum.signers.clone(), now_ms));
+                    return Some(self.open(job, Phase::Vouch, 0, self.vouchers(sum), now_ms));
                 }
                 let openers = sum.named.as_ref()?.0.openers.clone();
                 self.open(job, Phase::Open, 0, openers, now_ms)
@@ -367,8 +384,8 @@ fn done(job: &Progress) -> Option<Event> {
 /// others, takes whoever is first; one that did not succeed asks everybody, so that wrong ones are outvoted.
 fn sum_step_closes(job: &Progress, open: &Open, enough: bool) -> bool {
     let Some(sum) = &job.sum else { return true };
-    let asked = |site: &SiteId| open.expected.contains(site);
-    let answered = |sites: &[SiteId]| sites.iter().filter(|s| asked(s)).all(|s| open.answer(*s).is_some());
+    let answered =
+        |sites: &[SiteId]| sites.iter().filter(|s| open.asks(**s)).all(|s| open.answer(*s).is_some());
     let of = |uploads: &[(SiteId, Blob)]| uploads.iter().map(|(site, _)| *site).collect::<Vec<_>>();
     enough
         && match open.step.phase {

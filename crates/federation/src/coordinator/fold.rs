@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::progress::{Closed, Open, Progress, State, SumProgress};
+use super::asked::{Closed, Open};
+use super::progress::{Progress, State, SumProgress};
 use super::{Coordinator, InferenceKey};
 use crate::job::{Basis, Job, KeyUse, Next};
 use crate::{Blob, Cause, Event, JobId, JobKind, Missing, Opening, Output, Phase, Record, SiteId, Step};
@@ -46,9 +47,9 @@ impl Coordinator {
                 let job = self.running_mut(step.job)?;
                 let State::Open(open) = &mut job.state else { return Err("no step is open") };
                 require(open.step == step, "another step is open")?;
-                require(open.expected.contains(&answer.header.site), "the site is not asked")?;
+                require(open.asks(answer.header.site), "the site is not asked")?;
                 require(open.answer(answer.header.site).is_none(), "the site has answered already")?;
-                open.answers.push(answer.clone());
+                open.take(answer.clone());
                 job.receipts.insert((step, answer.header.site), record.clone());
                 self.tell(answer);
             }
@@ -128,8 +129,7 @@ impl Coordinator {
             Phase::Ready => job.reserved = job.sizes.openings,
             _ => {}
         }
-        let expected = expected.to_vec();
-        job.state = State::Open(Open { step, key, expected, deadline_ms, since, answers: Vec::new() });
+        job.state = State::Open(Open::new((step, key), expected, deadline_ms, since));
         if let (KeyUse::Inference, Some(key)) = (job.kind().key(), &mut self.inference) {
             let key = Arc::make_mut(key);
             key.answered = key.answered.saturating_add(openings);
@@ -188,6 +188,12 @@ impl Coordinator {
             if step.phase == Phase::Void {
                 return self.combine_voids(closed, output);
             }
+            let named = output.named.as_ref().zip(self.jobs.get(&step.job));
+            require(
+                named.is_none_or(|(named, job)| self.shows(job, named)),
+                "its committee signed large sums by all headers, which this version does not run on: verify it with the release that wrote it, \
+                 and found a new study",
+            )?;
             let bound = self.jobs.get(&step.job).map_or_else(Vec::new, |job| self.bound_elsewhere(job));
             // Pair keys of an older release, unsigned, are asked for again.
             let study = self.study.clone();

@@ -5,6 +5,7 @@
 //! the old one, then acknowledges. A store that fails leaves everything as it was.
 
 mod answer;
+mod asked;
 mod cohort;
 mod decide;
 mod earlier;

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::asked::{Closed, Open};
 use crate::job::{Basis, Job, KeyUse, Kind};
 use crate::{
-    Answer, Blob, Cause, Event, Failure, Grounds, JobId, JobSpec, Line, Missing, NamedSet, Opening, Output,
-    Phase, Promised, Record, SignedHeader, SiteId, Sizes, Step, common_string,
+    Blob, Event, Failure, Grounds, JobId, JobSpec, Line, Missing, NamedSet, Opening, Output, Phase, Promised,
+    Record, SettledProof, SignedHeader, SiteId, Sizes, Step, common_string,
 };
 use blindscope_wire::Digest;
 
@@ -80,7 +81,28 @@ impl SumProgress {
     /// Uploads of the named set.
     pub(super) fn committed(&self) -> Vec<(SiteId, Blob)> {
         let sites = self.named.iter().flat_map(|(named, _)| &named.sites);
-        sites.filter_map(|s| self.uploads.iter().find(|(u, _)| u == s).copied()).collect()
+        // Uploads are by rising site.
+        let of = |site: &SiteId| self.uploads.binary_search_by_key(site, |(of, _)| *of).ok();
+        sites.filter_map(|site| self.uploads.get(of(site)?).copied()).collect()
+    }
+
+    /// What a site signs of the named set: all headers, or, if it does not hold and the set is signed by its root, the root and its own.
+    pub(super) fn shown_to(&self, site: SiteId, holds: bool) -> Option<Blob> {
+        let (named, headers) = self.named.as_ref()?;
+        match &named.inclusions {
+            Some(shown) if !holds => {
+                let at = shown.each.binary_search_by_key(&site, |(of, _)| *of).ok()?;
+                shown.each.get(at).map(|(_, blob)| *blob)
+            }
+            _ => Some(*headers),
+        }
+    }
+
+    /// That a quorum has signed the named set, once it has.
+    pub(super) fn proof(&self) -> Option<SettledProof> {
+        let (named, headers) = self.named.as_ref()?;
+        let commitment = named.inclusions.as_ref().map_or(*headers, |shown| shown.root);
+        Some(SettledProof { commitment, agreements: self.agreements?, vouches: self.vouches })
     }
 
     /// Uploads of the named set whose sites have not signed it.
@@ -91,7 +113,11 @@ impl SumProgress {
     }
 
     fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
-        let named = self.named.iter().flat_map(|(named, headers)| [named.sum, *headers]);
+        let named = self.named.iter().flat_map(|(named, headers)| {
+            let shown = named.inclusions.iter();
+            let shown = shown.flat_map(|s| s.each.iter().map(|(_, blob)| *blob).chain([s.root]));
+            [named.sum, *headers].into_iter().chain(shown)
+        });
         let own = std::iter::once(self.headers).chain(self.agreements).chain(self.vouches);
         own.chain(self.bundles.iter().copied()).chain(named)
     }
@@ -108,70 +134,6 @@ pub(super) enum State {
     Closed(Closed),
     Done(Blob),
     Failed(Failure),
-}
-
-/// An open step.
-#[derive(Debug, Clone)]
-pub(super) struct Open {
-    pub(super) step: Step,
-    pub(super) key: JobId,
-    pub(super) expected: Vec<SiteId>,
-    pub(super) deadline_ms: u64,
-    /// The record that opened it.
-    pub(super) since: u64,
-    /// Answers in the order of their arrival.
-    pub(super) answers: Vec<SignedHeader>,
-}
-
-/// A step that takes no answers any more.
-#[derive(Debug, Clone)]
-pub(super) struct Closed {
-    pub(super) step: Step,
-    pub(super) key: JobId,
-    /// Payloads that go on, in the order of their arrival.
-    pub(super) committed: Vec<SignedHeader>,
-    pub(super) missing: Vec<Missing>,
-}
-
-impl Open {
-    /// The answer of a site.
-    pub(super) fn answer(&self, site: SiteId) -> Option<&SignedHeader> {
-        self.answers.iter().find(|a| a.header.site == site)
-    }
-
-    /// Answers with a payload, in the order of their arrival.
-    pub(super) fn payloads(&self) -> impl Iterator<Item = &SignedHeader> {
-        self.answers.iter().filter(|a| a.payload().is_some())
-    }
-
-    /// Expected sites without a payload, and why.
-    pub(super) fn missing(&self) -> Vec<Missing> {
-        let cause = |&site: &SiteId| match self.answer(site).map(|a| a.header.answer) {
-            Some(Answer::Payload(_)) => None,
-            Some(Answer::Declined(cause)) => Some(Missing { site, cause }),
-            None => Some(Missing { site, cause: Cause::Silent }),
-        };
-        self.expected.iter().filter_map(cause).collect()
-    }
-}
-
-impl Closed {
-    /// Committed payloads in the sites' order.
-    pub(super) fn in_order(&self) -> Vec<SignedHeader> {
-        let mut headers = self.committed.clone();
-        headers.sort_by_key(|h| h.header.site);
-        headers
-    }
-
-    /// The same as names of blobs.
-    pub(super) fn blobs(&self) -> Vec<(SiteId, Blob)> {
-        self.in_order().iter().filter_map(|h| h.payload().map(|b| (h.header.site, b))).collect()
-    }
-
-    /// The committed sites in order.
-    pub(super) fn sites(&self) -> Vec<SiteId> {
-        self.in_order().iter().map(|h| h.header.site).collect()
-    }
 }
 
 impl Progress {

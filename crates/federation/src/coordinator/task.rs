@@ -1,7 +1,8 @@
 //! What each site is asked, and which blobs it may fetch for it.
 
 use super::Coordinator;
-use super::progress::{Open, Progress, State};
+use super::asked::Open;
+use super::progress::{Progress, State};
 use crate::job::{Basis, KeyUse};
 use crate::{Ask, Blob, Evaluation, EvaluationShares, Event, JobId, JobSpec, Phase, SiteId, Step, Task};
 use blindscope_wire::Digest;
@@ -23,7 +24,7 @@ impl Coordinator {
     /// Steps that a site is asked in and has not answered.
     fn asked_of(&self, site: SiteId) -> impl Iterator<Item = (&Progress, &Open)> {
         let open = self.running().filter_map(|job| Some((job, job.open()?)));
-        open.filter(move |(_, open)| open.expected.contains(&site) && open.answer(site).is_none())
+        open.filter(move |(_, open)| open.asks(site) && open.answer(site).is_none())
     }
 
     fn task_of(&self, site: SiteId, job: &Progress, open: &Open) -> Option<Task> {
@@ -176,7 +177,7 @@ impl Progress {
         if self.sizes.evaluated {
             uploads.retain(|(of, _)| *of == site);
         }
-        Some(Ask::Agree { commitment, uploads })
+        Some(Ask::Agree { commitment: sum.shown_to(site, place.is_some())?, uploads })
     }
 
     /// The zeros that went into the attempt that `open` is of, in the members' order.

@@ -4,11 +4,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::Coordinator;
-use super::progress::{Closed, Progress, State};
+use super::asked::Closed;
+use super::progress::{Progress, State};
 use crate::job::KeyUse;
 use crate::{
-    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, Output, Phase, Refusal,
-    SignedHeader, SiteId, Step,
+    Blob, Cause, Evaluation, Event, Failure, Input, JobId, JobSpec, Missing, NamedSet, Output, Phase,
+    Refusal, SignedHeader, SiteId, Step,
 };
 use blindscope_wire::Digest;
 
@@ -426,6 +427,17 @@ impl Coordinator {
         output.each.len() == each
             && output.second.is_some() == (step.phase == Phase::KeyShare)
             && output.named.is_some() == (step.phase == Phase::Findings)
+            && output.named.as_ref().is_none_or(|named| self.shows(job, named))
+    }
+
+    /// Whether a named set has what its signers are to be shown: with the root, where some do not hold, their inclusions.
+    pub(super) fn shows(&self, job: &Progress, named: &NamedSet) -> bool {
+        let by_root = job.sizes.evaluated && self.study.has_committee();
+        let others = named.sites.iter().filter(|site| !self.study.signs(**site));
+        named
+            .inclusions
+            .as_ref()
+            .map_or(!by_root, |shown| by_root && shown.each.iter().map(|(site, _)| site).eq(others))
     }
 
     /// A step that no job has, for a refusal about no step.

@@ -1,11 +1,9 @@
 //! Agreement: who has signed which set, and, of large updates, each body's value at the challenge.
 
-use std::io::Read;
-
 use super::signed::{SIGNATURE, digest, parse, verify};
-use super::{Commitment, SumRefusal, SumRound};
-use crate::{BlobHasher, Error, Result, Signature, Signer, SiteId};
-use blindscope_aggregate::one_round::{Challenge, Evaluation, evaluate_body};
+use super::{CommittedSet, SumRefusal, SumRound};
+use crate::{Error, Result, Signature, Signer, SiteId};
+use blindscope_aggregate::one_round::Evaluation;
 use blindscope_wire::{Digest, Hasher, Writer};
 
 const AGREEMENT: (&str, &str) = ("agreement", "blindscope/sums/agreement/v1");
@@ -165,41 +163,6 @@ impl Vouch {
     }
 }
 
-/// The value of a committed body at the challenge, if the bytes are that body.
-///
-/// # Errors
-/// [`SumRefusal::OtherBytes`] for another body than its site signed; [`SumRefusal::Evaluation`] for a site that is not in the set;
-/// [`Error::Aggregate`] for a body that is none.
-pub fn vouch_for(
-    round: &SumRound,
-    commitment: &Commitment,
-    site: SiteId,
-    body: &mut dyn Read,
-) -> Result<[u8; 32]> {
-    let upload = commitment.upload(site).ok_or(SumRefusal::Evaluation { site })?;
-    let mut hasher = BlobHasher::default();
-    let mut from = Tee { from: body.take(round.plan().body_len()), hasher: &mut hasher };
-    let at: Challenge = commitment.challenge(round);
-    let value = evaluate_body(round.plan(), &at, &mut from)?;
-    if hasher.finish().digest != upload.header.body {
-        return Err(SumRefusal::OtherBytes { site, what: "the body" }.into());
-    }
-    Ok(value.to_bytes())
-}
-
-struct Tee<'a, R> {
-    from: R,
-    hasher: &'a mut BlobHasher,
-}
-
-impl<R: Read> Read for Tee<'_, R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let found = self.from.read(out)?;
-        self.hasher.update(out.get(..found).unwrap_or_default());
-        Ok(found)
-    }
-}
-
 /// A commitment that a quorum has signed, with every evaluation fixed.
 #[derive(Debug, Clone)]
 pub struct Agreed {
@@ -217,7 +180,7 @@ impl Agreed {
     /// [`SumRefusal::Evaluation`] for an upload with none, or with two that differ.
     pub fn new(
         round: &SumRound,
-        commitment: &Commitment,
+        commitment: &dyn CommittedSet,
         agreements: &[Agreement],
         vouches: &[Vouch],
     ) -> Result<Self> {

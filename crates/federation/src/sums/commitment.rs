@@ -1,6 +1,7 @@
 //! What the coordinator names: the set of uploads that are summed, and their sum.
 
 use super::header::set_name;
+use super::set::{CommittedSet, check_size};
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Blob, Error, Result, SiteId};
 use blindscope_aggregate::one_round::Challenge;
@@ -17,9 +18,20 @@ pub struct Commitment {
     pub sum: Blob,
 }
 
-impl Commitment {
-    /// Names the set alone.
-    pub fn set_digest(&self, round: &SumRound) -> Digest {
+impl CommittedSet for Commitment {
+    fn sites(&self) -> Vec<SiteId> {
+        self.uploads.iter().map(|u| u.header.site).collect()
+    }
+
+    fn sum(&self) -> Blob {
+        self.sum
+    }
+
+    /// By the set root where sites are shown no more of it, else by all headers.
+    fn set_digest(&self, round: &SumRound) -> Digest {
+        if round.has_roots() {
+            return self.root().set_digest(round);
+        }
         let mut h = Hasher::new("blindscope/sums/set/v1");
         h.absorb(&round.name().0);
         for upload in &self.uploads {
@@ -27,21 +39,22 @@ impl Commitment {
         }
         h.finish()
     }
+}
 
+impl Commitment {
     /// Names set and sum: what is signed.
     pub fn digest(&self, round: &SumRound) -> Digest {
-        let mut h = Hasher::new("blindscope/sums/commitment/v1");
-        h.absorb(&self.set_digest(round).0).absorb(&self.sum.digest.0).absorb_u64(self.sum.len).finish()
+        CommittedSet::digest(self, round)
     }
 
     /// Where bodies are evaluated: it follows from round, set and sum, all fixed before anybody evaluates.
     pub fn challenge(&self, round: &SumRound) -> Challenge {
-        Challenge::new(&round.id(), &self.set_digest(round), &self.sum.digest)
+        CommittedSet::challenge(self, round)
     }
 
     /// Its sites in order.
     pub fn sites(&self) -> Vec<SiteId> {
-        self.uploads.iter().map(|u| u.header.site).collect()
+        CommittedSet::sites(self)
     }
 
     /// The header of a site.
@@ -64,17 +77,10 @@ impl Commitment {
                 return Err(SumRefusal::Order { site: b.header.site }.into());
             }
         }
-        let (found, least) = (self.uploads.len() as u64, u64::from(round.least_cohort()));
-        if found < least {
-            return Err(SumRefusal::Cohort { found, least }.into());
-        }
+        check_size(round, self.uploads.len(), &self.sum)?;
         let named = set_name(&self.sites());
         if self.uploads.iter().any(|u| u.header.only != Digest([0; 32]) && u.header.only != named) {
             return Err(SumRefusal::OtherSetOfInput.into());
-        }
-        let expected = round.plan().sum_len();
-        if self.sum.len != expected {
-            return Err(Error::Length { op: WHAT, expected, found: self.sum.len });
         }
         self.uploads.iter().try_for_each(|u| u.check(round))
     }

@@ -194,8 +194,12 @@ impl Epoch {
 
     /// A member by its number.
     pub fn member(&self, site: SiteId) -> Option<&Member> {
-        let members = &self.literal().members;
-        members.binary_search_by_key(&site, |m| m.site).ok().and_then(|at| members.get(at))
+        self.literal().members.get(self.place(site)?)
+    }
+
+    /// A member's place among the members, from 0.
+    pub(super) fn place(&self, site: SiteId) -> Option<usize> {
+        self.literal().members.binary_search_by_key(&site, |m| m.site).ok()
     }
 
     /// A holder's place among the holders, from 0.

@@ -5,7 +5,7 @@
 //! and the round does without one of them.
 
 use super::intake::digest_of;
-use super::pair::{PAIRING_LEN, PairKey, PartOf, check_piece};
+use super::pair::{PAIRING_LEN, PairKey, PartOf};
 use super::signed::{SIGNATURE, parse, verify};
 use super::{SignedUpload, SumRefusal, SumRound};
 use crate::{Error, Result, SealingKey, Signature, Signer, SiteId};
@@ -81,12 +81,10 @@ fn open_one(
     if at.is_some_and(|at| header.parts.get(at) != Some(&digest_of(sealed))) {
         return Err(SumRefusal::OtherBytes { site: dealer, what: "a sealed part" }.into());
     }
-    if dealer != me && check_piece(round.epoch(), dealer, me, pair).is_err() {
-        return Err(SumRefusal::OtherBytes { site: dealer, what: "a pair key" }.into());
-    }
-    let pair = pair.split_last_chunk::<SIGNATURE>().map_or(pair, |(sealed, _)| sealed);
+    let pair = PairKey::of_piece(round.epoch(), (dealer, me), sealing, pair);
+    let pair = pair.map_err(|_| SumRefusal::OtherBytes { site: dealer, what: "a pair key" })?;
     let of = PartOf { round, dealer, holder: me, nonce: &header.nonce };
-    let Ok(pair) = PairKey::opened(round.epoch(), (dealer, me), sealing, pair) else { return Ok(None) };
+    let Some(pair) = pair else { return Ok(None) };
     let part = if round.derives(dealer, place) {
         Part::derived(plan, &pair.seed(&of))
     } else {

@@ -6,6 +6,7 @@
 //! holders       findings: does each part lie on its polynomial?      open_parts, Findings
 //! coordinator   names the set C and its sum                          sort_findings, Commitment
 //! signers       agreement: one set a round, ever                     SumSite::judge_commitment, Agreement
+//! others        of a large sum: their own upload's value             SumSite::judge_inclusion, Agreement
 //! holders       opening: the sum of their parts over C               SumSite::judge_opening, SumOpening
 //! whoever       result: t openings, noise, the sum itself            read_result
 //! ```
@@ -19,9 +20,11 @@
 mod agreement;
 mod cohort;
 mod commitment;
+mod consent;
 mod epoch;
 mod findings;
 mod header;
+mod inclusion;
 mod intake;
 mod mark;
 mod naming;
@@ -30,18 +33,22 @@ mod pair;
 mod refusal;
 mod result;
 mod round;
+mod set;
 mod signed;
 mod site;
+mod tree;
 mod upload;
+mod value;
 mod void;
 
-pub use agreement::{Agreed, Agreement, Vouch, vouch_for};
+pub use agreement::{Agreed, Agreement, Vouch};
 pub use cohort::summable;
 pub use commitment::Commitment;
 pub use epoch::{Epoch, EpochLiteral, Former, Member, Succession, sign_successor};
 pub(crate) use epoch::{follows, successor_digest};
 pub use findings::{Findings, Parts, Sorted, open_parts, sort_findings};
 pub use header::{SignedUpload, UploadHeader, set_name};
+pub use inclusion::Inclusion;
 pub(crate) use intake::give;
 pub use intake::{Received, bundle, read_upload};
 pub use mark::SumMark;
@@ -51,6 +58,8 @@ pub use pair::{PAIRING_LEN, pairing, pairing_len};
 pub use refusal::SumRefusal;
 pub use result::{SumResult, read_result};
 pub use round::SumRound;
+pub use set::{CommittedSet, SetRoot};
 pub use site::SumSite;
 pub use upload::{Uploader, Values, noise_key, write_upload};
+pub use value::{evaluate_own, vouch_for};
 pub use void::Void;

@@ -119,16 +119,38 @@ impl PairKey {
         Self(secret("key", sealing, epoch, me, to))
     }
 
+    /// The holder's side, of the piece that it was given, taken up once in a process; nothing where it does not open, though the dealer has signed
+    /// it.
+    ///
+    /// # Errors
+    /// As [`check_piece`].
+    pub(super) fn of_piece(
+        epoch: &Epoch,
+        (from, me): (SiteId, SiteId),
+        sealing: &SealingKey,
+        piece: &[u8],
+    ) -> Result<Option<Self>> {
+        if from == me {
+            return Ok(Some(Self::drawn(epoch, me, me, sealing)));
+        }
+        let mut h = Hasher::new("blindscope/sums/opened-piece/v1");
+        let name = h.absorb(&context(epoch, from, me).0).absorb(piece).finish();
+        if let Some(key) = sealing.opened.get(&name) {
+            return Ok(Some(Self(key)));
+        }
+        let sealed = check_piece(epoch, from, me, piece)?;
+        let Ok(key) = Self::opened(epoch, (from, me), sealing, sealed) else { return Ok(None) };
+        sealing.opened.keep(name, &key.0);
+        Ok(Some(key))
+    }
+
     /// The holder's side, of what the dealer sealed: [`check_piece`].
-    pub(super) fn opened(
+    fn opened(
         epoch: &Epoch,
         (from, me): (SiteId, SiteId),
         sealing: &SealingKey,
         sealed: &[u8],
     ) -> Result<Self> {
-        if from == me {
-            return Ok(Self::drawn(epoch, me, me, sealing));
-        }
         let wrong = Error::Seal { op: "open pair key" };
         let Some(member) = epoch.member(from) else { return Err(wrong) };
         let key = sealing.open(&member.entry.sealing, &context(epoch, from, me), sealed)?;
@@ -239,6 +261,19 @@ mod tests {
         let piece = check_piece(&epoch, SiteId(0), SiteId(1), piece).unwrap();
         let opened = PairKey::opened(&epoch, (SiteId(0), SiteId(1)), &sealing[1], piece).unwrap();
         assert_eq!(*opened.0, *key.0);
+        // Taken up once, it is the same again, and is held against its signature as before.
+        let whole = &sealed[..PAIRING_LEN];
+        for _ in 0..2 {
+            let of_piece =
+                |piece: &[u8]| PairKey::of_piece(&epoch, (SiteId(0), SiteId(1)), &sealing[1], piece);
+            assert_eq!(*of_piece(whole).unwrap().unwrap().0, *key.0);
+            for at in [0, SEALED - 1, PAIRING_LEN - 1] {
+                let mut altered = whole.to_vec();
+                altered[at] ^= 1;
+                assert!(of_piece(&altered).is_err(), "{at}");
+            }
+            assert!(PairKey::of_piece(&epoch, (SiteId(0), SiteId(2)), &sealing[2], whole).is_err());
+        }
         // Sealed to 1, it does not open at 2, and not as if from 2.
         assert!(PairKey::opened(&epoch, (SiteId(0), SiteId(2)), &sealing[2], piece).is_err());
         assert!(PairKey::opened(&epoch, (SiteId(2), SiteId(1)), &sealing[1], piece).is_err());

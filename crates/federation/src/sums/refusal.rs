@@ -70,6 +70,12 @@ pub enum SumRefusal {
         /// The first that is not.
         site: SiteId,
     },
+    /// A header that is not where its inclusion path leads.
+    #[error("commitment: the upload of {site} is not in the set whose root is shown; nothing is signed")]
+    Inclusion {
+        /// Whose.
+        site: SiteId,
+    },
     /// Fewer uploads than roster or policy want.
     #[error("commitment: {found} uploads, at least {least} are summed; wait for more sites")]
     Cohort {

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::{Agreed, Commitment, SumOpening, SumRefusal, SumRound};
+use super::{Agreed, CommittedSet, SumOpening, SumRefusal, SumRound};
 use crate::{Error, Result, SiteId};
 use blindscope_aggregate::one_round::{evaluate_sum, open_sum, opens_first_chunk, recover_key};
 
@@ -23,7 +23,7 @@ pub struct SumResult {
 /// may be used then.
 pub fn read_result(
     round: &SumRound,
-    commitment: &Commitment,
+    commitment: &dyn CommittedSet,
     agreed: &Agreed,
     openings: &[SumOpening],
     sum: &mut dyn FnMut() -> Result<Box<dyn Read + Send>>,
@@ -48,7 +48,7 @@ pub fn read_result(
             return Err(SumRefusal::NotTheSum.into());
         }
     }
-    let terms = commitment.uploads.len() as u64;
+    let terms = commitment.sites().len() as u64;
     let mut failed = None;
     let mut probe = |key: &_| {
         let mut from = match sum() {

@@ -102,6 +102,13 @@ impl SumRound {
         self.plan.body_len() * u64::from(self.plan.literal().sites) <= SMALL
     }
 
+    /// Whether its sets are named by a root over their headers ([`super::SetRoot`]): large sums of a study in which some sites do not hold, which
+    /// are shown the root and their own header.
+    pub fn has_roots(&self) -> bool {
+        let literal = self.plan.literal();
+        !self.is_small() && literal.holders < literal.sites
+    }
+
     /// Whether a holder makes its part of a dealer's key itself: the dealer, if it is a holder, and those that follow it, `t − 1` in
     /// all.
     pub fn derives(&self, dealer: SiteId, holder: u32) -> bool {

@@ -13,15 +13,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::epoch::follows;
 use super::header::set_name;
 use super::naming::{NamingSecret, ValuesName};
-use super::{Agreed, Commitment, Epoch, SignedUpload, SumMark, SumRefusal, SumRound, Void};
+use super::{Agreed, Commitment, CommittedSet, Epoch, SignedUpload, SumMark, SumRefusal, SumRound, Void};
 use crate::{JobId, PublicIdentity, Result, SiteId};
 use blindscope_wire::Digest;
 
 /// A round that the site has uploaded in.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Uploaded {
-    header: Digest,
-    input: Digest,
+    pub(super) header: Digest,
+    pub(super) input: Digest,
     /// Zeros where it is not known.
     pub(super) values: ValuesName,
 }
@@ -31,7 +31,7 @@ pub(super) struct Uploaded {
 pub(super) struct Signed {
     pub(super) sites: Vec<SiteId>,
     /// Zeros where it is not known.
-    about: Digest,
+    pub(super) about: Digest,
 }
 
 /// A site in sums.
@@ -39,12 +39,12 @@ pub(super) struct Signed {
 pub struct SumSite {
     pub(super) uploads: BTreeMap<Digest, Uploaded>,
     steps: BTreeSet<(JobId, u64)>,
-    agreed: BTreeMap<Digest, (Digest, [u8; 32])>,
+    pub(super) agreed: BTreeMap<Digest, (Digest, [u8; 32])>,
     /// Sets that were signed here.
     pub(super) signed: BTreeMap<Digest, Signed>,
     opened: BTreeMap<Digest, (Digest, Digest)>,
     pub(super) settled: BTreeMap<Digest, Vec<SiteId>>,
-    void: BTreeSet<Digest>,
+    pub(super) void: BTreeSet<Digest>,
     pub(super) voided: BTreeSet<Digest>,
     successors: BTreeMap<u64, Digest>,
     /// What integers are named with; nothing before the first upload.
@@ -157,14 +157,14 @@ impl SumSite {
 
     /// Refuses to go on under keys that a copy was seen of. A roster never takes keys a second time, so those of one that names them are
     /// this site's still; under new keys, which the copy has not, it goes on.
-    fn not_copied(&self, epoch: &Epoch) -> Judged<()> {
+    pub(super) fn not_copied(&self, epoch: &Epoch) -> Judged<()> {
         let named = |key: &PublicIdentity| epoch.literal().members.iter().any(|m| m.entry.identity == *key);
         let stops = self.copied.iter().any(|key| key.as_ref().is_none_or(named));
         if stops { Err(SumRefusal::Stopped) } else { Ok(()) }
     }
 
     /// Refuses whatever is new once a copy of this site was seen or a successor of the roster was signed.
-    fn new_under(&self, epoch: &Epoch) -> Judged<()> {
+    pub(super) fn new_under(&self, epoch: &Epoch) -> Judged<()> {
         self.not_copied(epoch)?;
         if self.successors.contains_key(&epoch.literal().version) {
             return Err(SumRefusal::Successor {
@@ -205,7 +205,7 @@ impl SumSite {
     }
 
     /// Other rounds that this input was uploaded in.
-    fn earlier(&self, round: &SumRound, input: &Digest) -> impl Iterator<Item = Digest> + '_ {
+    pub(super) fn earlier(&self, round: &SumRound, input: &Digest) -> impl Iterator<Item = Digest> + '_ {
         let (name, input) = (round.name(), *input);
         self.uploads.iter().filter(move |(r, u)| **r != name && u.input == input).map(|(r, _)| *r)
     }
@@ -234,99 +234,6 @@ impl SumSite {
         SumMark::Copied { round: round.name(), identity }
     }
 
-    /// Judges a set against those of earlier sums of the same kind and start ([`JobSpec::about`](crate::JobSpec::about)) that this site has
-    /// signed: it is one of them, or differs from each in `least` sites. Rounds that are void were opened over nothing.
-    ///
-    /// # Errors
-    /// [`SumRefusal::NearCohort`] for a set that differs in fewer.
-    pub fn judge_difference(
-        &self,
-        round: &SumRound,
-        about: &Digest,
-        commitment: &Commitment,
-        least: u32,
-    ) -> Judged<()> {
-        let (name, sites) = (round.name(), commitment.sites());
-        let earlier = self.signed.iter().filter(|(other, signed)| {
-            **other != name && signed.about == *about && !self.voided.contains(*other)
-        });
-        let alone = |some: &[SiteId], others: &[SiteId]| some.iter().filter(|s| !others.contains(s)).count();
-        for (_, signed) in earlier {
-            let found = (alone(&sites, &signed.sites) + alone(&signed.sites, &sites)) as u32;
-            if found > 0 && found < least {
-                return Err(SumRefusal::NearCohort { found, least });
-            }
-        }
-        Ok(())
-    }
-
-    /// Judges a commitment that is to be signed with this evaluation (zeros in a small round, whose sum the caller has added up
-    /// itself, and of a site that is not in the set). `minimum` is the site's own cohort, `about` what kind of sum it is. The mark is stored
-    /// before the signature exists; [`SumRefusal::Copied`] is stored ([`Self::copied`]).
-    ///
-    /// # Errors
-    /// [`SumRefusal`] for what this site's marks do not allow; as [`Commitment::check`].
-    pub fn judge_commitment(
-        &self,
-        me: SiteId,
-        round: &SumRound,
-        commitment: &Commitment,
-        evaluation: [u8; 32],
-        (minimum, about): (u32, Digest),
-    ) -> Result<SumMark> {
-        commitment.check(round)?;
-        self.judge_own(me, round, commitment)?;
-        let named = commitment.digest(round);
-        match self.agreed.get(&round.name()) {
-            Some((known, _)) if *known != named => return Err(SumRefusal::OtherSet { what: "agree" }.into()),
-            Some((_, y)) => {
-                // The same again, with the evaluation that was signed.
-                let (round, evaluation, sites) = (round.name(), *y, commitment.sites());
-                return Ok(SumMark::Agreed { round, commitment: named, evaluation, sites, about });
-            }
-            None => self.new_under(round.epoch())?,
-        }
-        if self.void.contains(&round.name()) {
-            return Err(SumRefusal::Void.into());
-        }
-        let (found, least) = (commitment.uploads.len() as u64, u64::from(minimum));
-        if found < least {
-            return Err(SumRefusal::Cohort { found, least }.into());
-        }
-        let sites = commitment.sites();
-        Ok(SumMark::Agreed { round: round.name(), commitment: named, evaluation, sites, about })
-    }
-
-    /// Whether the set has this site's own upload exactly as its marks have it, and its input was opened over no other set.
-    fn judge_own(&self, me: SiteId, round: &SumRound, commitment: &Commitment) -> Judged<()> {
-        self.judge_known(me, round, &commitment.uploads)?;
-        let own = self.uploads.get(&round.name()).filter(|_| commitment.upload(me).is_some());
-        let Some(own) = own else { return Ok(()) };
-        let sites = commitment.sites();
-        let other = |earlier: Digest| {
-            let settled = self.settled.get(&earlier).filter(|_| !self.voided.contains(&earlier));
-            settled.is_some_and(|s| s.contains(&me) && *s != sites)
-        };
-        // What was learned of other rounds since the upload counts too.
-        let mut others = self.sets_of_values(me, &round.name(), own.values);
-        if self.earlier(round, &own.input).any(other) || others.any(|known| *known != sites) {
-            return Err(SumRefusal::OtherSetOfInput);
-        }
-        Ok(())
-    }
-
-    /// Judges whether what is shown of this site is its own: an upload in its name is exactly the one in its marks. Whoever shows another
-    /// has it from a second copy of the site, or from who has its key.
-    ///
-    /// # Errors
-    /// [`SumRefusal::Stopped`] once a copy was seen; [`SumRefusal::Copied`] where one is, which is stored ([`Self::copied`]).
-    pub fn judge_known(&self, me: SiteId, round: &SumRound, uploads: &[SignedUpload]) -> Judged<()> {
-        self.not_copied(round.epoch())?;
-        let Some(found) = uploads.iter().find(|u| u.header.site == me) else { return Ok(()) };
-        let known = self.uploads.get(&round.name()).is_some_and(|u| u.header == found.header.digest());
-        if known { Ok(()) } else { Err(SumRefusal::Copied) }
-    }
-
     /// Judges what this holder is to open: a quorum has signed it, and it is the one set of the round here. The marks are stored before
     /// the opening is made.
     ///
@@ -340,7 +247,7 @@ impl SumSite {
         agreed: &Agreed,
     ) -> Result<Vec<SumMark>> {
         commitment.check(round)?;
-        self.judge_own(me, round, commitment)?;
+        self.judge_own(me, round, (commitment, &commitment.uploads))?;
         let name = round.name();
         if self.void.contains(&name) || self.voided.contains(&name) {
             return Err(SumRefusal::Void.into());
@@ -361,7 +268,7 @@ impl SumSite {
     ///
     /// # Errors
     /// [`SumRefusal::OtherSet`] for another commitment than was agreed.
-    pub fn settled(round: &SumRound, commitment: &Commitment, agreed: &Agreed) -> Judged<SumMark> {
+    pub fn settled(round: &SumRound, commitment: &dyn CommittedSet, agreed: &Agreed) -> Judged<SumMark> {
         if commitment.digest(round) != agreed.commitment() {
             return Err(SumRefusal::OtherSet { what: "settle" });
         }

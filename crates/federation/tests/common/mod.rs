@@ -196,8 +196,9 @@ impl<'a> Desk<'a> {
                     let len = payload::upload_len(self.coordinator.study(), q, SiteId(site), SIZES.upload);
                     blob(seed, len.unwrap())
                 } else {
-                    let others = (self.members() - 1) * PAIRING_LEN as u64;
-                    blob(seed, SIZES.upload + if *pairs { others } else { 0 })
+                    let holders = self.coordinator.study().holders();
+                    let others = holders.iter().filter(|holder| **holder != SiteId(site)).count();
+                    blob(seed, SIZES.upload + if *pairs { (others * PAIRING_LEN) as u64 } else { 0 })
                 }
             }
             Ask::Encrypt { .. } => {
@@ -265,7 +266,8 @@ impl<'a> Desk<'a> {
                 }
             }
             Work::Intake { uploads, .. } => {
-                let each = (0..self.members()).map(|k| blob(k + 510, 8)).collect();
+                let holders = self.coordinator.study().holders().len() as u64;
+                let each = (0..holders).map(|k| blob(k + 510, 8)).collect();
                 let shared = blob(step.round * 10 + 620, uploads.len() as u64);
                 Input::Combined { step, output: Output { each, ..Output::shared(shared) } }
             }
@@ -277,7 +279,7 @@ impl<'a> Desk<'a> {
                     self.handle(Input::Spoiled { step }).unwrap();
                     return;
                 }
-                let named = Some(NamedSet { sum, sites, openers: of(&findings) });
+                let named = Some(NamedSet { sum, sites, openers: of(&findings), inclusions: None });
                 let shared = blob(step.round * 10 + 640, 60);
                 Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
             }

@@ -17,6 +17,7 @@ mod forger;
 mod large;
 mod nearly;
 mod once;
+mod roots;
 mod rosters;
 mod starts;
 mod world;

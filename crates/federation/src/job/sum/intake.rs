@@ -6,6 +6,8 @@
 use std::cell::Cell;
 use std::io::Read as _;
 
+use rayon::prelude::*;
+
 use super::messages::read;
 use crate::job::Combining;
 use crate::payload::{self, blame, keep};
@@ -52,32 +54,33 @@ fn lay(
     most: u64,
 ) -> Result<Output> {
     let (mut headers, mut pairs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
-    let mut one = |upload: &(SiteId, Blob), out: &mut dyn FnMut(&[u8]) -> Result<()>| {
-        let (received, paired) = read_one(round, blobs, upload, known)?;
-        if received.pairing.is_some() {
-            pairs.push((upload.0, keep(OP, blobs, &paired)?));
+    let mut all = |out: &mut dyn FnMut(&[u8]) -> Result<()>| {
+        for together in uploads.chunks(rayon::current_num_threads().min(TOGETHER)) {
+            for (upload, read) in together.iter().zip(read_together(round, blobs, together, known)?) {
+                let (received, paired) = read?;
+                if received.pairing.is_some() {
+                    pairs.push((upload.0, keep(OP, blobs, &paired)?));
+                }
+                headers.extend_from_slice(&received.upload.to_bytes());
+                let parts = received.parts.len();
+                tails.push(Tail { dealer: upload.0, parts, len: parts + paired.len() });
+                out(&received.parts)?;
+                out(&paired)?;
+            }
         }
-        headers.extend_from_slice(&received.upload.to_bytes());
-        let parts = received.parts.len();
-        tails.push(Tail { dealer: upload.0, parts, len: parts + paired.len() });
-        out(&received.parts)?;
-        out(&paired)
+        Ok(())
     };
     let expected = uploads.iter().map(|(site, _)| round.tail_len(*site)).sum::<u64>();
     let kept = if expected <= most {
-        let mut all = Vec::with_capacity(expected as usize);
-        for upload in uploads {
-            one(upload, &mut |bytes| {
-                all.extend_from_slice(bytes);
-                Ok(())
-            })?;
-        }
-        Tails::Here(all)
+        let mut here = Vec::with_capacity(expected as usize);
+        all(&mut |bytes| {
+            here.extend_from_slice(bytes);
+            Ok(())
+        })?;
+        Tails::Here(here)
     } else {
         Tails::There(blobs.create(expected, &mut |out| {
-            uploads.iter().try_for_each(|upload| {
-                one(upload, &mut |bytes| out.write_all(bytes).map_err(Error::io("keep parts")))
-            })
+            all(&mut |bytes| out.write_all(bytes).map_err(Error::io("keep parts")))
         })?)
     };
     let shared = keep(OP, blobs, &headers)?;
@@ -91,25 +94,38 @@ fn lay(
     Ok(Output { each, pairs, ..Output::shared(shared) })
 }
 
+/// Uploads that are read at a time, by as many threads.
+const TOGETHER: usize = 8;
+
 /// An upload that is what its header says, and its site's pair keys.
-fn read_one(
+type Read = (Received, Vec<u8>);
+
+/// Reads a few uploads, a thread each; in their order, so that whatever is first amiss is the same each time.
+fn read_together(
     round: &SumRound,
     blobs: &dyn Blobs,
-    (site, blob): &(SiteId, Blob),
-    known: &[(SiteId, Blob)],
-) -> Result<(Received, Vec<u8>)> {
-    let last = Cell::new(Some(*site));
-    let mut from = payload::open(OP, blobs, blob)?;
-    let received = read_upload(round, *site, blob.len, &mut from).map_err(|e| blame(OP, &last, e))?;
-    let paired = match (&received.pairing, known.iter().find(|(s, _)| s == site)) {
-        (Some(bytes), _) => bytes.clone(),
-        (None, Some((_, blob))) => read(blobs, blob, blob.len)?,
-        (None, None) => {
-            let source = Box::new(Error::Seal { op: "find pair keys" });
-            return Err(Error::Payload { op: OP, site: *site, source });
-        }
+    uploads: Named<'_>,
+    known: Named<'_>,
+) -> Result<Vec<Result<Read>>> {
+    let open = |(site, blob): &(SiteId, Blob)| Ok((*site, blob.len, payload::open(OP, blobs, blob)?));
+    let opened = uploads.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let received: Vec<_> = opened
+        .into_par_iter()
+        .map(|(site, len, mut from)| read_upload(round, site, len, &mut from))
+        .collect();
+    let with_pairs = |((site, _), received): (&(SiteId, Blob), Result<Received>)| {
+        let received = received.map_err(|e| blame(OP, &Cell::new(Some(*site)), e))?;
+        let paired = match (&received.pairing, known.iter().find(|(s, _)| s == site)) {
+            (Some(bytes), _) => bytes.clone(),
+            (None, Some((_, blob))) => read(blobs, blob, blob.len)?,
+            (None, None) => {
+                let source = Box::new(Error::Seal { op: "find pair keys" });
+                return Err(Error::Payload { op: OP, site: *site, source });
+            }
+        };
+        Ok((received, paired))
     };
-    Ok((received, paired))
+    Ok(uploads.iter().zip(received).map(with_pairs).collect())
 }
 
 /// What each of these holders is given of all uploads.

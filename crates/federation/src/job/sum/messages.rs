@@ -4,10 +4,10 @@ use std::io::Read as _;
 
 use crate::payload;
 use crate::sums::{
-    Agreed, Agreement, Commitment, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite, Void,
-    Vouch,
+    Agreed, Agreement, Commitment, CommittedSet, Inclusion, SetRoot, SignedUpload, SumMark, SumOpening,
+    SumRefusal, SumRound, SumSite, Void, Vouch,
 };
-use crate::{Blob, Blobs, Error, Result, SettledProof};
+use crate::{Blob, Blobs, Error, Result, SettledProof, SiteId};
 
 /// The bytes of a blob that is small by the round's own numbers.
 pub(super) fn read(blobs: &dyn Blobs, blob: &Blob, max: u64) -> Result<Vec<u8>> {
@@ -59,6 +59,11 @@ pub(super) fn read_commitment(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) 
     Commitment::from_bytes(round, &read(blobs, blob, Commitment::max_len(round) as u64)?)
 }
 
+/// What a site that does not hold is shown of a large sum's set.
+pub(super) fn read_inclusion(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Inclusion> {
+    Inclusion::from_bytes(round, &read(blobs, blob, Inclusion::max_len(round) as u64)?)
+}
+
 pub(super) fn read_bundle(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Vec<u8>> {
     read(blobs, blob, max_bundle(round))
 }
@@ -66,7 +71,7 @@ pub(super) fn read_bundle(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> R
 pub(super) fn read_agreed(
     round: &SumRound,
     blobs: &dyn Blobs,
-    commitment: &Commitment,
+    commitment: &dyn CommittedSet,
     (agreements, vouches): (&Blob, Option<&Blob>),
 ) -> Result<Agreed> {
     let members = round.epoch().literal().members.len();
@@ -78,16 +83,44 @@ pub(super) fn read_agreed(
     Agreed::new(round, commitment, &words, &vouches.collect::<Result<Vec<_>>>()?)
 }
 
-/// The uploads of a round whose set a quorum has signed, and its mark.
-pub(super) fn settled(
-    round: &SumRound,
-    blobs: &dyn Blobs,
-    proof: &SettledProof,
-) -> Result<(Vec<SignedUpload>, SumMark)> {
-    let commitment = read_commitment(round, blobs, &proof.commitment)?;
-    let agreed = read_agreed(round, blobs, &commitment, (&proof.agreements, proof.vouches.as_ref()))?;
-    let mark = SumSite::settled(round, &commitment, &agreed)?;
-    Ok((commitment.uploads, mark))
+/// A set that a quorum has signed, as it is shown to whoever goes on from it: all headers, or the root where it is signed by that.
+pub(super) enum Shown {
+    Headers(Commitment),
+    Root(SetRoot),
+}
+
+impl Shown {
+    pub(super) fn read(round: &SumRound, blobs: &dyn Blobs, blob: &Blob) -> Result<Self> {
+        if round.has_roots() {
+            let bytes = read(blobs, blob, SetRoot::len(round) as u64)?;
+            return Ok(Self::Root(SetRoot::from_bytes(round, &bytes)?));
+        }
+        Ok(Self::Headers(read_commitment(round, blobs, blob)?))
+    }
+
+    pub(super) fn set(&self) -> &dyn CommittedSet {
+        match self {
+            Self::Headers(commitment) => commitment,
+            Self::Root(root) => root,
+        }
+    }
+
+    /// Whether it has nothing in this site's name that the site does not know.
+    pub(super) fn judge(&self, site: &SumSite, me: SiteId, round: &SumRound) -> Result<()> {
+        match self {
+            Self::Headers(commitment) => site.judge_known(me, round, &commitment.uploads)?,
+            Self::Root(root) => site.judge_named(me, round, root)?,
+        }
+        Ok(())
+    }
+}
+
+/// The set of a round that a quorum has signed, and its mark.
+pub(super) fn settled(round: &SumRound, blobs: &dyn Blobs, proof: &SettledProof) -> Result<(Shown, SumMark)> {
+    let shown = Shown::read(round, blobs, &proof.commitment)?;
+    let agreed = read_agreed(round, blobs, shown.set(), (&proof.agreements, proof.vouches.as_ref()))?;
+    let mark = SumSite::settled(round, shown.set(), &agreed)?;
+    Ok((shown, mark))
 }
 
 /// The mark of a round that these declarations make void.

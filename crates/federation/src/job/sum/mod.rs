@@ -87,10 +87,10 @@ fn told(making: &mut Making<'_>) -> Result<SumSite> {
         let then = tools.study.under(one.version)?;
         let opened = of_spec(&then, (&one.spec, one.round), start.as_ref())?;
         let proof = messages::settled(&opened, tools.blobs, &one.proof);
-        let known = proof.and_then(|(uploads, mark)| {
+        let known = proof.and_then(|(shown, mark)| {
             // What was uploaded under keys that were this site's before is none of a copy's.
             if same_keys(&then, tools.study, tools.me) {
-                remembered.judge_known(tools.me, &opened, &uploads)?;
+                shown.judge(&remembered, tools.me, &opened)?;
             }
             Ok(mark)
         });

@@ -7,10 +7,12 @@ use super::messages::{read, read_agreed, read_commitment, read_headers};
 use crate::job::Combining;
 use crate::payload::{self, Side, blame, keep, read_input};
 use crate::sums::{
-    Commitment, Findings, SignedUpload, SumOpening, SumRefusal, SumRound, Void, read_result, sort_findings,
-    summable,
+    Commitment, Findings, Inclusion, SignedUpload, SumOpening, SumRefusal, SumRound, Void, read_result,
+    sort_findings, summable,
 };
-use crate::{Advanced, Blob, Blobs, Error, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork};
+use crate::{
+    Advanced, Blob, Blobs, Error, Inclusions, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork,
+};
 use blindscope_aggregate::one_round::write_sum;
 
 const SUM: &str = "add contributions";
@@ -90,9 +92,24 @@ pub(super) fn name(
     }
     let sum = blobs.create(round.plan().sum_len(), &mut |out| add(round, &kept, blobs, out))?;
     let uploads = all.into_iter().filter(|u| sites.contains(&u.header.site)).collect();
-    let commitment = keep(SUM, blobs, &Commitment { uploads, sum }.to_bytes())?;
-    let named = Some(NamedSet { sum, sites, openers: sorted.holders });
-    Ok(Input::Combined { step, output: Output { named, ..Output::shared(commitment) } })
+    let commitment = Commitment { uploads, sum };
+    let inclusions = inclusions(round, blobs, &commitment)?;
+    let named = Some(NamedSet { sum, sites, openers: sorted.holders, inclusions });
+    let shared = keep(SUM, blobs, &commitment.to_bytes())?;
+    Ok(Input::Combined { step, output: Output { named, ..Output::shared(shared) } })
+}
+
+/// What is shown of a set that is signed by its root; nothing where everybody who signs sees all of it.
+fn inclusions(round: &SumRound, blobs: &dyn Blobs, commitment: &Commitment) -> Result<Option<Inclusions>> {
+    const OP: &str = "show the set's root";
+    if !round.has_roots() {
+        return Ok(None);
+    }
+    let mut others = commitment.sites();
+    others.retain(|site| round.epoch().holder(*site).is_none());
+    let one = |shown: &Inclusion| Ok((shown.upload.header.site, keep(OP, blobs, &shown.to_bytes(round))?));
+    let each = Inclusion::of(round, commitment, &others).iter().map(one).collect::<Result<_>>()?;
+    Ok(Some(Inclusions { root: keep(OP, blobs, &commitment.root().to_bytes(round))?, each }))
 }
 
 /// The sum of the bodies of these uploads: one chunk of each is in memory.

@@ -5,16 +5,17 @@ use std::io::Read as _;
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
-use super::messages::{read_agreed, read_bundle, read_commitment, read_headers};
+use super::messages::{read_agreed, read_bundle, read_commitment, read_headers, read_inclusion};
 use super::spool::Spool;
 use crate::job::Making;
 use crate::payload::{self, keep};
 use crate::sums::{
-    Agreement, Commitment, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound, SumSite,
-    Uploader, Void, Vouch, noise_key, open_parts, vouch_for, write_upload,
+    Agreement, Commitment, CommittedSet, Findings, SignedUpload, SumMark, SumOpening, SumRefusal, SumRound,
+    SumSite, Uploader, Void, Vouch, evaluate_own, noise_key, open_parts, vouch_for, write_upload,
 };
 use crate::{Blob, Blobs, Error, Mark, Result, SiteId};
 use blindscope_aggregate::one_round::write_sum;
+use blindscope_wire::Digest;
 
 const SUM: &str = "add contributions";
 
@@ -106,35 +107,65 @@ pub(super) fn findings(
     keep("say what was found", tools.blobs, &findings.to_bytes(round, &uploads))
 }
 
-/// A site's signature on the set: it has added the bodies up, or evaluated its own.
+/// A site's signature on the set: it has added the bodies up, or evaluated its own. Which form of the set it is to be shown follows from the
+/// round and from whether it holds, not from what it is sent.
 pub(super) fn agree(
     round: &SumRound,
-    mut making: Making<'_>,
+    making: Making<'_>,
     commitment: &Blob,
     uploads: &[(SiteId, Blob)],
 ) -> Result<Blob> {
     let (tools, blobs) = (making.tools, making.tools.blobs);
-    let commitment = read_commitment(round, blobs, commitment)?;
-    let mut evaluation = [0; 32];
-    if round.is_small() {
-        check_sum(round, blobs, &commitment, uploads)?;
-    } else if commitment.upload(tools.me).is_some() {
-        let own = uploads.iter().find(|(site, _)| *site == tools.me);
-        let (_, own) = own.ok_or(SumRefusal::Evaluation { site: tools.me })?;
-        evaluation =
-            vouch_for(round, &commitment, tools.me, &mut payload::open("evaluate upload", blobs, own)?)?;
+    if round.has_roots() && round.epoch().holder(tools.me).is_none() {
+        let shown = read_inclusion(round, blobs, commitment)?;
+        let value = own_value(round, &making, (&shown.set, Some(&shown.upload)), uploads)?;
+        return signed(round, making, &shown.set, |site, about| {
+            site.judge_inclusion(tools.me, round, &shown, value, (tools.minimum_cohort, about))
+        });
     }
+    let commitment = read_commitment(round, blobs, commitment)?;
+    let value = if round.is_small() {
+        check_sum(round, blobs, &commitment, uploads)?;
+        [0; 32]
+    } else {
+        own_value(round, &making, (&commitment, commitment.upload(tools.me)), uploads)?
+    };
+    signed(round, making, &commitment, |site, about| {
+        site.judge_commitment(tools.me, round, &commitment, value, (tools.minimum_cohort, about))
+    })
+}
+
+/// The value of this site's body; zeros where the set has none of it.
+fn own_value(
+    round: &SumRound,
+    making: &Making<'_>,
+    (set, upload): (&dyn CommittedSet, Option<&SignedUpload>),
+    uploads: &[(SiteId, Blob)],
+) -> Result<[u8; 32]> {
+    let (me, blobs) = (making.tools.me, making.tools.blobs);
+    let Some(upload) = upload.filter(|upload| upload.header.site == me) else { return Ok([0; 32]) };
+    let own = uploads.iter().find(|(site, _)| *site == me);
+    let (_, own) = own.ok_or(SumRefusal::Evaluation { site: me })?;
+    evaluate_own(round, set, upload, &mut payload::open("evaluate upload", blobs, own)?)
+}
+
+/// Judges a set by this site's marks and policy, remembers it, and signs it.
+fn signed(
+    round: &SumRound,
+    mut making: Making<'_>,
+    set: &dyn CommittedSet,
+    judge: impl Fn(&SumSite, Digest) -> Result<SumMark>,
+) -> Result<Blob> {
+    let (tools, mut evaluation) = (making.tools, [0; 32]);
     let about = making.task.spec.about(making.task.starts_from().as_ref());
-    tools.sums.judge_difference(round, &about, &commitment, tools.minimum_difference)?;
-    let own = (tools.minimum_cohort, about);
-    let judged = tools.sums.judge_commitment(tools.me, round, &commitment, evaluation, own);
-    let mark = stop_if_copied(round, &mut making, judged)?;
-    if let SumMark::Agreed { evaluation: signed, .. } = &mark {
-        evaluation = *signed;
+    tools.sums.judge_difference(round, &about, set, tools.minimum_difference)?;
+    let mark = stop_if_copied(round, &mut making, judge(tools.sums, about))?;
+    if let SumMark::Agreed { evaluation: kept, .. } = &mark {
+        evaluation = *kept;
     }
     remember(&mut making, mark);
-    let word = Agreement::sign(round, tools.me, commitment.digest(round), evaluation, tools.signer);
-    keep("agree", blobs, &word.to_bytes(round))
+    let word = Agreement::sign(round, tools.me, set.digest(round), evaluation, tools.signer);
+    keep("agree", tools.blobs, &word.to_bytes(round))
 }
 
 /// Adds up the bodies of a set: its named sum is theirs.

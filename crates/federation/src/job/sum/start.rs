@@ -5,7 +5,7 @@
 //! it need not trace back: a quorum has signed a set under a name that follows from it, and some of them are honest.
 
 use super::SumJob;
-use super::messages::{read, read_agreed, read_commitment};
+use super::messages::{Shown, read, read_agreed};
 use super::site::stop_if_copied;
 use crate::job::Making;
 use crate::payload::{self, MAX_INPUT, read_input};
@@ -38,27 +38,28 @@ fn follow(job: &SumJob, making: &mut Making<'_>, grounds: &Grounds, number: u64)
     let (tools, task) = (making.tools, making.task);
     let blobs = tools.blobs;
     let round = job.round(tools.study, task.step.job, number, grounds.start.as_ref())?;
-    let commitment = read_commitment(&round, blobs, &grounds.proof.commitment)?;
-    if commitment.sum != grounds.sum {
+    let shown = Shown::read(&round, blobs, &grounds.proof.commitment)?;
+    let set = shown.set();
+    if set.sum() != grounds.sum {
         return Err(SumRefusal::OtherStart.into());
     }
-    let known = tools.sums.judge_known(tools.me, &round, &commitment.uploads).map_err(Error::from);
+    let known = shown.judge(tools.sums, tools.me, &round);
     stop_if_copied(&round, making, known)?;
     let agreed =
-        read_agreed(&round, blobs, &commitment, (&grounds.proof.agreements, grounds.proof.vouches.as_ref()))?;
+        read_agreed(&round, blobs, set, (&grounds.proof.agreements, grounds.proof.vouches.as_ref()))?;
     let one = |(_, blob): &(SiteId, Blob)| {
         let bytes = read(blobs, blob, SumOpening::len(&round) as u64)?;
         SumOpening::from_bytes(&round, &bytes)
     };
     let openings = grounds.openings.iter().map(one).collect::<Result<Vec<_>>>()?;
     let mut values = Vec::with_capacity(round.plan().literal().values as usize);
-    let mut sum = || payload::open(OP, blobs, &commitment.sum);
-    read_result(&round, &commitment, &agreed, &openings, &mut sum, &mut |run| {
+    let mut sum = || payload::open(OP, blobs, &grounds.sum);
+    read_result(&round, set, &agreed, &openings, &mut sum, &mut |run| {
         values.extend_from_slice(run);
         Ok(())
     })?;
     let input = read_input(grounds.start.as_ref(), blobs)?;
-    let made = tools.learning.follow(&task.spec, number, &input, &values, commitment.uploads.len());
+    let made = tools.learning.follow(&task.spec, number, &input, &values, set.sites().len());
     match made.map_err(|source| Error::Learning { op: OP, source })? {
         Advanced::Next(bytes) => Ok(bytes),
         // The job was over with that round.

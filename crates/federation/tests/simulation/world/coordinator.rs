@@ -168,7 +168,7 @@ impl<C: Compute> World<'_, C> {
             }
             Done::Named { shared, sum, sites, openers } => {
                 let (shared, sum) = (self.keep(shared)?, self.keep(sum)?);
-                let named = Some(NamedSet { sum, sites, openers });
+                let named = Some(NamedSet { sum, sites, openers, inclusions: None });
                 Input::Combined { step, output: Output { named, ..Output::shared(shared) } }
             }
         })
