@@ -28,6 +28,7 @@ mod slides;
 mod study;
 mod tiles;
 mod train;
+mod worker;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal as _, Write as _};
@@ -103,6 +104,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
         args::Command::Cert(command) => provision::cert(&command),
         args::Command::Preflight(options) => return preflight::run(&options),
         args::Command::Coordinator(command) => services::coordinator(&command),
+        args::Command::Worker(options) => worker::run(&options),
         args::Command::Site(command) => services::site(&command),
         args::Command::Job(options) => job::run(&options),
         args::Command::Predict(options) => predict::run(&options),

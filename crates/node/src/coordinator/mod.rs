@@ -6,6 +6,7 @@
 mod admin;
 mod callers;
 mod desk;
+mod hands;
 mod handler;
 mod inference;
 mod metrics;
@@ -28,11 +29,14 @@ use blindscope_federation::{Event, IdentityKey, Study};
 use blindscope_store::Home;
 use blindscope_transport::{Limits, Server, Stop};
 
+#[cfg(feature = "scale")]
+pub(crate) use inference::Offered;
 pub use inference::{HeadReader, Served};
 pub use worker::Learning;
 
 use callers::Callers;
 use desk::Desk;
+use hands::Hands;
 use handler::Coordinating;
 use inference::Oracle;
 use metrics::{Counted, Meters};
@@ -119,9 +123,11 @@ async fn serve_from(
     let limits = parts.limits.for_callers(desk.now().study().members().len());
     let server = Server::bind(address(&settings.listen)?, kit.server()?, limits).await?;
     exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), stop).await?;
-    let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), parts.learning, stop.clone()));
+    let hands = Hands::open(&settings, desk.now().study(), stop).await?;
+    let of_worker = (parts.learning, hands.clone());
+    let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), of_worker, stop.clone()));
     ready(server.address());
-    let oracle = settings.inference.map(|inference| Oracle::open(inference, parts.heads, home));
+    let oracle = settings.inference.map(|inference| Oracle::open(inference, parts.heads, home, hands));
     let oracle = oracle.transpose()?;
     let questions = Arc::default();
     let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };

@@ -17,6 +17,9 @@ const LEASE: u32 = 10;
 /// # Errors
 /// [`Error::Project`] names the key that is wrong.
 pub(crate) fn shared(settings: &CoordinatorSettings) -> Result<Option<Shared>> {
+    if settings.queue.is_some() && settings.store.is_none() {
+        return refused("store", "not there", "postgres://USER@HOST/DATABASE beside queue, and blobs with it");
+    }
     let (store, blobs) = match (&settings.store, &settings.blobs) {
         (None, None) => return Ok(None),
         (Some(store), Some(blobs)) => (store.clone(), blobs.clone()),
@@ -60,6 +63,7 @@ mod tests {
         for (text, key) in [
             (store.to_owned(), "blobs"),
             ("blobs = \"s3://b/p\"\n".to_owned(), "store"),
+            ("queue = \"nats://h:1\"\n".to_owned(), "store"),
             (format!("{both}lease_seconds = 0\n"), "lease_seconds"),
         ] {
             let said = shared(&settings(&text)).err().unwrap().to_string();

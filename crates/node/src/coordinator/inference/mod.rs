@@ -1,6 +1,7 @@
 //! Encrypted predictions: released heads, askers' keys, questions, and how many tokens were answered.
 
 mod asked;
+mod evaluating;
 mod heads;
 mod kept;
 mod oracle;
@@ -10,5 +11,8 @@ mod usage;
 
 pub(super) use asked::{misplaced, wish};
 pub use heads::{HeadReader, Served};
+#[cfg(feature = "scale")]
+pub(crate) use heads::Offered;
+pub(super) use evaluating::Evaluating;
 pub(super) use oracle::Oracle;
 pub(super) use questions::Questions;
