@@ -9,6 +9,8 @@ mod altered;
 mod precision;
 mod random;
 #[cfg(feature = "services")]
+pub mod nats;
+#[cfg(feature = "services")]
 pub mod s3;
 #[cfg(feature = "services")]
 pub mod services;

@@ -4,6 +4,8 @@
 //! is a function of the parcel, so it may be done twice, by anybody, and only what the leader then keeps and records has happened. A
 //! leader that hears of no worker does it itself: [decision 74](../../../../docs/decisions/0074-work-queues.md).
 
+#[cfg(test)]
+mod adversary;
 mod blobs;
 mod crew;
 mod delivery;

@@ -70,7 +70,7 @@ impl Doing {
     }
 
     fn answered(&self, asked: &Questioned, blobs: &PieceBlobs<'_>) -> Result<Blob> {
-        tracing::debug!(job = %asked.spec.name, "answering a question");
+        tracing::info!(job = %asked.spec.name, "answering a question");
         let (head, keys) = self.ready.of(asked, blobs)?;
         let question = blobs.read(&asked.question, MAX_QUESTION)?;
         let mut rng = ChaCha20Rng::from_seed(asked.seed);

@@ -1,7 +1,7 @@
 //! `bench scale`: many sites over one coordinator; the federation's round and its kills with two coordinators that share PostgreSQL and an object
-//! store, one of which leads.
+//! store, one of which leads; questions that workers answer.
 
-use super::{FederationOptions, kills, many, round, take};
+use super::{FederationOptions, kills, many, round, take, workers};
 use crate::bench::{Better, Figure, Report};
 use blindscope_node::Result;
 use blindscope_node::processes::Processes;
@@ -44,6 +44,11 @@ async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Shar
     };
     take(report, "durable round", rounds(&study, options).await);
     take(report, "kill -9", kills::killed(&mut study, AREA, options).await);
+    drop(study);
+    match sharing.queue {
+        Some(_) => take(report, "questions through workers", workers::figures(options, sharing).await),
+        None => report.missing.push("questions through workers: name a NATS server with --queue nats://…".to_owned()),
+    }
 }
 
 async fn begin(options: &FederationOptions, sharing: &Sharing) -> Result<Processes> {
