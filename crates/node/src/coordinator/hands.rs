@@ -1,10 +1,13 @@
 //! Who does the coordinator's work: threads of this process, or workers behind a queue. Both do the same from the same blobs; the queue may
 //! always say that threads have to.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::desk::Desk;
 use super::inference::Evaluating;
+use super::metrics::Meters;
 use crate::error::{Error, Result};
 use crate::kit::CoordinatorSettings;
 use blindscope_federation::{Coordinator, Input, Study, Work};
@@ -16,7 +19,6 @@ use {
     crate::work::{Crew, Delivery, Made, Object, Parcel, Piece, Refused},
     blindscope_federation::SignedChange,
     blindscope_store::BlobStore,
-    std::sync::Arc,
 };
 
 /// What S3 and NATS clients read in their environment begins so.
@@ -36,22 +38,31 @@ pub(super) enum Hands {
     Threads,
     /// Workers, as long as any is heard.
     #[cfg(feature = "scale")]
-    Workers(Arc<Crew>),
+    Workers(Arc<Crew>, Arc<Meters>),
 }
 
 impl Hands {
     /// Those that the settings name.
     #[cfg(feature = "scale")]
-    pub(super) async fn open(settings: &CoordinatorSettings, study: &Study, stop: &Stop) -> Result<Self> {
+    pub(super) async fn open(
+        settings: &CoordinatorSettings,
+        study: &Study,
+        (meters, stop): (&Arc<Meters>, &Stop),
+    ) -> Result<Self> {
         let Some(queue) = &settings.queue else { return Ok(Self::Threads) };
         let Some(blobs) = settings.blobs.as_deref() else { return Err(alone(queue)) };
         let [nats, aws] = ENVIRONMENT.map(system::environment);
-        Ok(Self::Workers(Crew::open((queue, blobs), (&nats, &aws), study, stop).await?))
+        let crew = Crew::open((queue, blobs), (&nats, &aws), study, (meters.noise(), stop)).await?;
+        Ok(Self::Workers(crew, meters.clone()))
     }
 
     /// Threads: this build has nothing else.
     #[cfg(not(feature = "scale"))]
-    pub(super) async fn open(settings: &CoordinatorSettings, _: &Study, _: &Stop) -> Result<Self> {
+    pub(super) async fn open(
+        settings: &CoordinatorSettings,
+        _: &Study,
+        _: (&Arc<Meters>, &Stop),
+    ) -> Result<Self> {
         // As the other one, which waits.
         std::future::ready(match &settings.queue {
             None => Ok(Self::Threads),
@@ -65,7 +76,9 @@ impl Hands {
         match self {
             Self::Threads => None,
             #[cfg(feature = "scale")]
-            Self::Workers(crew) => combined(crew, desk, now.history(), work).await,
+            Self::Workers(crew, meters) => {
+                combined(crew, desk, now.history(), work).await.inspect(|_| meters.piece(true))
+            }
         }
     }
 
@@ -74,7 +87,9 @@ impl Hands {
         match self {
             Self::Threads => None,
             #[cfg(feature = "scale")]
-            Self::Workers(crew) => question.answer_of(crew).await,
+            Self::Workers(crew, meters) => {
+                question.answer_of(crew).await.inspect(|_| meters.piece(true))
+            }
         }
     }
 }

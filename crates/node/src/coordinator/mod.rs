@@ -123,7 +123,7 @@ async fn serve_from(
     let limits = parts.limits.for_callers(desk.now().study().members().len());
     let server = Server::bind(address(&settings.listen)?, kit.server()?, limits).await?;
     exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), stop).await?;
-    let hands = Hands::open(&settings, desk.now().study(), stop).await?;
+    let hands = Hands::open(&settings, desk.now().study(), (&meters, stop)).await?;
     let of_worker = (parts.learning, hands.clone());
     let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), of_worker, stop.clone()));
     ready(server.address());

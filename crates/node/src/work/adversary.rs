@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use prometheus_client::metrics::counter::Counter;
 use zeroize::Zeroizing;
 
 use super::*;
@@ -44,7 +45,7 @@ impl World {
         provision::all_local(&project, &kits, system::now_ms(), &mut system::rng().unwrap()).unwrap();
         let study = Kit::at(kits.join("coordinator")).study().unwrap();
         let (stop, nats) = (Stop::new(), Environment::new());
-        let crew = Crew::open((&server.url(), BLOBS), (&nats, &aws), &study, &stop).await.unwrap();
+        let crew = Crew::open((&server.url(), BLOBS), (&nats, &aws), &study, (Counter::default(), &stop)).await.unwrap();
         let study = queue_name(&study);
         let queue = Queue::open(&server.url(), &Secrets::default(), &study).await.unwrap();
         let exchange = Exchange::open(BLOBS, &aws).unwrap();

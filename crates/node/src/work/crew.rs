@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
@@ -41,6 +42,8 @@ pub(crate) struct Crew {
     heard: Mutex<Option<Instant>>,
     /// Blobs that are in no object of the store, put where pieces can name them.
     staged: Mutex<BTreeMap<Blob, (String, Instant)>>,
+    /// Messages that were none.
+    noise: Counter,
 }
 
 /// A piece that is in the queue or at work.
@@ -59,14 +62,14 @@ impl Crew {
         (url, blobs): (&str, &str),
         (nats, aws): (&Environment, &Environment),
         study: &Study,
-        stop: &Stop,
+        (noise, stop): (Counter, &Stop),
     ) -> crate::error::Result<Arc<Self>> {
         let study = queue_name(study);
         let queue = Queue::open(url, &Secrets::of(nats), &study).await?;
         let (answers, beats) = (queue.answers().await?, queue.beats().await?);
         let exchange = Arc::new(Exchange::open(blobs, aws)?);
         let (waiting, heard, staged) = (Mutex::default(), Mutex::default(), Mutex::default());
-        let crew = Arc::new(Self { queue, exchange, study, waiting, heard, staged });
+        let crew = Arc::new(Self { queue, exchange, study, waiting, heard, staged, noise });
         let (listening, stop) = (crew.clone(), stop.clone());
         tokio::spawn(async move {
             tokio::select! {
@@ -165,7 +168,7 @@ impl Crew {
                     // A second answer to the same piece, or to one that was done here meanwhile, is nobody's.
                     waiting.map(|waiting| waiting.tell.send(answer.made));
                 }
-                Err(refused) => tracing::warn!(%refused, "an answer was refused"),
+                Err(refused) => self.refused(&refused),
             }
         }
     }
@@ -174,9 +177,14 @@ impl Crew {
         while let Some(bytes) = beats.next().await {
             match Beat::parse(&bytes, &self.study) {
                 Ok(beat) => self.heard(&beat),
-                Err(refused) => tracing::warn!(%refused, "a worker's beat was refused"),
+                Err(refused) => self.refused(&refused),
             }
         }
+    }
+
+    fn refused(&self, refused: &Refused) {
+        self.noise.inc();
+        tracing::warn!(%refused, "a message of the queue was refused");
     }
 
     fn heard(&self, beat: &Beat) {

@@ -9,6 +9,7 @@ mod folder;
 mod ready;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ struct Worker {
     study: String,
     doing: Arc<Doing>,
     at: Mutex<BTreeSet<Blob>>,
+    /// Messages that were none.
+    refused: AtomicU64,
 }
 
 /// Works until `stop`; then what is at hand is finished first. `ready` is called once, when it begins to ask for work.
@@ -75,7 +78,7 @@ pub async fn run(
     let folder = folder::Folder::of(kit)?;
     let pieces = parts.pieces.clamp(1, MOST_AT_WORK);
     let doing = Arc::new(Doing::new(study, parts, exchange, folder));
-    let worker = Arc::new(Worker { queue, study: name, doing, at: Mutex::default() });
+    let worker = Arc::new(Worker { queue, study: name, doing, at: Mutex::default(), refused: AtomicU64::new(0) });
     tracing::info!(pieces, "asking for work");
     ready();
     let mut running = JoinSet::new();
@@ -143,7 +146,8 @@ impl Worker {
         let said = match read {
             Ok(WorkMessage { piece, .. }) => self.do_piece(taken, piece).await,
             Err(refused) => {
-                tracing::warn!(%refused, "a message was refused, and is left to nobody");
+                let so_far = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::warn!(%refused, so_far, "a message was refused, and is left to nobody");
                 taken.drop_for_good().await
             }
         };

@@ -59,7 +59,7 @@ pub struct Queue {
 pub struct Heard(Subscriber);
 
 impl Heard {
-    /// The last part of the subject and the bytes of the next message; nothing once the queue is closed. Longer ones than [`LONGEST`] are left out.
+    /// The bytes of the next message; nothing once the queue is closed. Longer ones than [`LONGEST`] are left out.
     pub async fn next(&mut self) -> Option<Bytes> {
         loop {
             let message = self.0.next().await?;

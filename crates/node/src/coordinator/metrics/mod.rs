@@ -38,6 +38,15 @@ pub(super) struct Meters {
     sent: Family<OfCall, Counter>,
     /// Uploads whose body is being taken.
     uploads: Gauge,
+    /// Pieces of work that workers were asked for, by who did them in the end.
+    pieces: Family<OfPiece, Counter>,
+    /// Messages of the queue that were none.
+    noise: Counter,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfPiece {
+    by: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,6 +76,8 @@ impl Default for Meters {
             received: Family::default(),
             sent: Family::default(),
             uploads: Gauge::default(),
+            pieces: Family::default(),
+            noise: Counter::default(),
         }
     }
 }
@@ -102,9 +113,25 @@ impl Meters {
         let help = "Bytes of bodies and documents that callers were sent";
         to.register("sent_bytes", help, self.sent.clone());
         to.register("uploads", "Uploads whose body is being taken", self.uploads.clone());
+        let help = "Pieces of work that workers were asked for, by who did them";
+        to.register("pieces", help, self.pieces.clone());
+        let help = "Messages of the queue that were refused";
+        to.register("queue_refused", help, self.noise.clone());
         to.register_collector(Box::new(state::State(desk.clone())));
         to.register_collector(Box::new(process::Process));
         to
+    }
+
+    /// A piece that workers were asked for was done by one of them, or in the end here.
+    #[cfg(feature = "scale")]
+    pub(super) fn piece(&self, by_worker: bool) {
+        self.pieces.get_or_create(&OfPiece { by: if by_worker { "worker" } else { "leader" } }).inc();
+    }
+
+    /// Where refused messages of the queue are counted.
+    #[cfg(feature = "scale")]
+    pub(super) fn noise(&self) -> Counter {
+        self.noise.clone()
     }
 
     fn answered(&self, call: &'static str) {
