@@ -77,7 +77,7 @@ impl Hands {
             Self::Threads => None,
             #[cfg(feature = "scale")]
             Self::Workers(crew, meters) => {
-                combined(crew, desk, now.history(), work).await.inspect(|_| meters.piece(true))
+                combined(crew, desk, now.history(), work).await.inspect(|_| meters.piece())
             }
         }
     }
@@ -88,7 +88,7 @@ impl Hands {
             Self::Threads => None,
             #[cfg(feature = "scale")]
             Self::Workers(crew, meters) => {
-                question.answer_of(crew).await.inspect(|_| meters.piece(true))
+                question.answer_of(crew).await.inspect(|_| meters.piece())
             }
         }
     }

@@ -89,6 +89,24 @@ impl Queue {
         Ok(Self { client, context, names: Names::of(name), ready: AtomicBool::new(false) })
     }
 
+    /// Calls the server once, some seconds long: whether it answers, has JetStream and lets us make our streams.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Self::prepare`].
+    pub async fn look(url: &str, secrets: &Secrets, name: &str) -> Result<()> {
+        let queue = Self::open(url, secrets, name).await?;
+        let connected = async {
+            while !queue.is_connected() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        // Whatever it is then, `prepare` says it.
+        let _ = timeout(PATIENCE, connected).await;
+        let found = queue.prepare().await;
+        queue.close().await;
+        found
+    }
+
     /// Whether the server answers at the moment.
     pub fn is_connected(&self) -> bool {
         self.client.connection_state() == State::Connected

@@ -38,15 +38,10 @@ pub(super) struct Meters {
     sent: Family<OfCall, Counter>,
     /// Uploads whose body is being taken.
     uploads: Gauge,
-    /// Pieces of work that workers were asked for, by who did them in the end.
-    pieces: Family<OfPiece, Counter>,
+    /// Pieces of work that workers did.
+    pieces: Counter,
     /// Messages of the queue that were none.
     noise: Counter,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfPiece {
-    by: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -76,7 +71,7 @@ impl Default for Meters {
             received: Family::default(),
             sent: Family::default(),
             uploads: Gauge::default(),
-            pieces: Family::default(),
+            pieces: Counter::default(),
             noise: Counter::default(),
         }
     }
@@ -113,8 +108,7 @@ impl Meters {
         let help = "Bytes of bodies and documents that callers were sent";
         to.register("sent_bytes", help, self.sent.clone());
         to.register("uploads", "Uploads whose body is being taken", self.uploads.clone());
-        let help = "Pieces of work that workers were asked for, by who did them";
-        to.register("pieces", help, self.pieces.clone());
+        to.register("pieces", "Pieces of work that workers did", self.pieces.clone());
         let help = "Messages of the queue that were refused";
         to.register("queue_refused", help, self.noise.clone());
         to.register_collector(Box::new(state::State(desk.clone())));
@@ -122,10 +116,10 @@ impl Meters {
         to
     }
 
-    /// A piece that workers were asked for was done by one of them, or in the end here.
+    /// A worker did a piece, and what it came to was taken.
     #[cfg(feature = "scale")]
-    pub(super) fn piece(&self, by_worker: bool) {
-        self.pieces.get_or_create(&OfPiece { by: if by_worker { "worker" } else { "leader" } }).inc();
+    pub(super) fn piece(&self) {
+        self.pieces.inc();
     }
 
     /// Where refused messages of the queue are counted.
