@@ -68,7 +68,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Coordinator(CoordinatorCommand),
     /// Do work of a coordinator elsewhere, until the process is told to end: what its queue hands out, over its object store.
-    #[command(after_help = "Example: blindscope worker --kit coordinator -c queue=nats://queue.example.org:4222")]
+    #[command(
+        after_help = "Example: blindscope worker --kit coordinator -c queue=nats://queue.example.org:4222"
+    )]
     Worker(crate::worker::WorkerOptions),
     /// A site's service.
     #[command(subcommand)]

@@ -12,9 +12,7 @@ use std::time::{Duration, Instant};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use blindscope_learn::jobs::{
-    EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner, served_head,
-};
+use blindscope_learn::jobs::{EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner, served_head};
 use blindscope_node::admin::jobs::Admin;
 use blindscope_node::admin::{jobs, log};
 use blindscope_node::asker::Asking;
@@ -55,7 +53,9 @@ fn said(place: &Place, name: &str) -> String {
 /// Waits until whichever coordinator leads has heard a worker.
 async fn until_heard(place: &Place) {
     let begun = Instant::now();
-    let heard = || ["coordinator", "coordinator-1"].iter().any(|name| said(place, name).contains("workers are heard"));
+    let heard = || {
+        ["coordinator", "coordinator-1"].iter().any(|name| said(place, name).contains("workers are heard"))
+    };
     while !heard() {
         assert!(begun.elapsed() < Duration::from_secs(60), "no worker is heard: {}", said(place, "worker-0"));
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -173,7 +173,9 @@ fn asked_project() -> Project {
 }
 
 fn row(label: usize, rng: &mut ChaCha20Rng) -> Vec<f32> {
-    (0..WIDTH).map(|j| if j % 3 == label { 1.0 } else { -0.5 } + rng.next_u32() as f32 / u32::MAX as f32).collect()
+    (0..WIDTH)
+        .map(|j| if j % 3 == label { 1.0 } else { -0.5 } + rng.next_u32() as f32 / u32::MAX as f32)
+        .collect()
 }
 
 /// Learns the head with sites of this process.

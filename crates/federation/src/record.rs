@@ -201,7 +201,8 @@ impl Output {
 
     /// Every blob that it names.
     pub fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
-        let second = self.second.iter().flat_map(|of| std::iter::once(of.sum).chain(of.seeds.iter().copied()));
+        let second =
+            self.second.iter().flat_map(|of| std::iter::once(of.sum).chain(of.seeds.iter().copied()));
         let pairs = self.pairs.iter().map(|(_, blob)| *blob);
         let named = self.named.iter().map(|of| of.sum);
         std::iter::once(self.shared).chain(self.each.iter().copied()).chain(second).chain(pairs).chain(named)

@@ -6,10 +6,10 @@
 )]
 
 mod altered;
-mod precision;
-mod random;
 #[cfg(feature = "services")]
 pub mod nats;
+mod precision;
+mod random;
 #[cfg(feature = "services")]
 pub mod s3;
 #[cfg(feature = "services")]

@@ -60,7 +60,9 @@ impl NatsServer {
     pub fn again(&mut self) {
         self.kill();
         let mut command = Command::new(&self.command);
-        command.args(["-js", "-a", "127.0.0.1", "-p", &self.address.port().to_string(), "-sd"]).arg(&self.folder);
+        command
+            .args(["-js", "-a", "127.0.0.1", "-p", &self.address.port().to_string(), "-sd"])
+            .arg(&self.folder);
         self.child = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
         let begun = Instant::now();
         while TcpStream::connect(self.address).is_err() {

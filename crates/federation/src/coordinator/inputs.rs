@@ -8,7 +8,9 @@ impl Work {
     pub fn inputs(&self) -> Vec<Blob> {
         let mut found: Vec<Blob> = of_question(self.spec());
         match self {
-            Self::Commit { commitments: all, .. } | Self::Key { shares: all, .. } => found.extend(of_sites(all)),
+            Self::Commit { commitments: all, .. } | Self::Key { shares: all, .. } => {
+                found.extend(of_sites(all))
+            }
             Self::Relin { first, sum, shares, .. } => {
                 found.extend(of_sites(first).chain([*sum]).chain(of_sites(shares)));
             }

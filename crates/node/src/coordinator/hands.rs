@@ -87,9 +87,7 @@ impl Hands {
         match self {
             Self::Threads => None,
             #[cfg(feature = "scale")]
-            Self::Workers(crew, meters) => {
-                question.answer_of(crew).await.inspect(|_| meters.piece())
-            }
+            Self::Workers(crew, meters) => question.answer_of(crew).await.inspect(|_| meters.piece()),
         }
     }
 }

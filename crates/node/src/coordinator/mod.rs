@@ -6,8 +6,8 @@
 mod admin;
 mod callers;
 mod desk;
-mod hands;
 mod handler;
+mod hands;
 mod inference;
 mod metrics;
 mod place;
@@ -36,8 +36,8 @@ pub use worker::Learning;
 
 use callers::Callers;
 use desk::Desk;
-use hands::Hands;
 use handler::Coordinating;
+use hands::Hands;
 use inference::Oracle;
 use metrics::{Counted, Meters};
 

@@ -18,7 +18,11 @@ const LEASE: u32 = 10;
 /// [`Error::Project`] names the key that is wrong.
 pub(crate) fn shared(settings: &CoordinatorSettings) -> Result<Option<Shared>> {
     if settings.queue.is_some() && settings.store.is_none() {
-        return refused("store", "not there", "postgres://USER@HOST/DATABASE beside queue, and blobs with it");
+        return refused(
+            "store",
+            "not there",
+            "postgres://USER@HOST/DATABASE beside queue, and blobs with it",
+        );
     }
     let (store, blobs) = match (&settings.store, &settings.blobs) {
         (None, None) => return Ok(None),

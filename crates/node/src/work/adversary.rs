@@ -45,7 +45,9 @@ impl World {
         provision::all_local(&project, &kits, system::now_ms(), &mut system::rng().unwrap()).unwrap();
         let study = Kit::at(kits.join("coordinator")).study().unwrap();
         let (stop, nats) = (Stop::new(), Environment::new());
-        let crew = Crew::open((&server.url(), BLOBS), (&nats, &aws), &study, (Counter::default(), &stop)).await.unwrap();
+        let crew = Crew::open((&server.url(), BLOBS), (&nats, &aws), &study, (Counter::default(), &stop))
+            .await
+            .unwrap();
         let study = queue_name(&study);
         let queue = Queue::open(&server.url(), &Secrets::default(), &study).await.unwrap();
         let exchange = Exchange::open(BLOBS, &aws).unwrap();
@@ -124,20 +126,29 @@ async fn only_the_outcome_of_the_piece_with_the_bytes_of_its_name_is_taken() {
         ("the worker says that it could not", Box::new(|_| None)),
         ("of another piece", Box::new(|_| Some(of_first.clone()))),
         ("of another study", Box::new(|piece| Some(world.outcome(piece, &"00".repeat(32))))),
-        ("other bytes than named", Box::new(|piece| {
-            let mut object = world.outcome(piece, &world.study);
-            object.blob = Blob { len: object.blob.len, ..Blob::of(b"other") };
-            Some(object)
-        })),
-        ("shorter than named", Box::new(|piece| {
-            let mut object = world.outcome(piece, &world.study);
-            object.blob.len += 1;
-            Some(object)
-        })),
+        (
+            "other bytes than named",
+            Box::new(|piece| {
+                let mut object = world.outcome(piece, &world.study);
+                object.blob = Blob { len: object.blob.len, ..Blob::of(b"other") };
+                Some(object)
+            }),
+        ),
+        (
+            "shorter than named",
+            Box::new(|piece| {
+                let mut object = world.outcome(piece, &world.study);
+                object.blob.len += 1;
+                Some(object)
+            }),
+        ),
         ("not a parcel", Box::new(|_| Some(world.put(b"anything".to_vec())))),
-        ("outside of the place", Box::new(|piece| {
-            Some(Object { name: "other/work/x".to_owned(), ..world.outcome(piece, &world.study) })
-        })),
+        (
+            "outside of the place",
+            Box::new(|piece| {
+                Some(Object { name: "other/work/x".to_owned(), ..world.outcome(piece, &world.study) })
+            }),
+        ),
     ];
     for (number, (what, lie)) in lies.iter().enumerate() {
         let (asking, taken, piece) = world.asked(&format!("lie {number}")).await;

@@ -94,7 +94,8 @@ impl Crew {
             return None;
         }
         let done = self.have_done_or(piece).await;
-        done.inspect_err(|refused| tracing::warn!(%refused, "no worker did a piece of work; it is done here")).ok()
+        done.inspect_err(|refused| tracing::warn!(%refused, "no worker did a piece of work; it is done here"))
+            .ok()
     }
 
     async fn have_done_or(&self, piece: Parcel<Piece>) -> Result<Delivery> {

@@ -27,7 +27,9 @@ pub(crate) enum Refused {
         reason: String,
     },
     /// Another release's.
-    #[error("{what}: version {found}, this release speaks {expected}; run the same release for coordinators and workers")]
+    #[error(
+        "{what}: version {found}, this release speaks {expected}; run the same release for coordinators and workers"
+    )]
     Version {
         /// What it was meant to be.
         what: &'static str,

@@ -51,8 +51,8 @@ impl<T: Serialize + DeserializeOwned> Parcel<T> {
         let Self { what, small, large } = self;
         let names = small.iter().map(|(blob, _)| *blob).collect();
         let text = Text { version: VERSION, study: study.to_owned(), what, small: names, large };
-        let text = serde_json::to_vec(&text)
-            .map_err(|e| Refused::Form { what: WHAT, reason: e.to_string() })?;
+        let text =
+            serde_json::to_vec(&text).map_err(|e| Refused::Form { what: WHAT, reason: e.to_string() })?;
         let bodies: usize = small.iter().map(|(_, bytes)| bytes.len()).sum();
         let len = MAGIC.len() + 4 + text.len() + bodies;
         if text.len() > MOST_TEXT || len as u64 > MOST {

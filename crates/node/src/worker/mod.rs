@@ -78,7 +78,8 @@ pub async fn run(
     let folder = folder::Folder::of(kit)?;
     let pieces = parts.pieces.clamp(1, MOST_AT_WORK);
     let doing = Arc::new(Doing::new(study, parts, exchange, folder));
-    let worker = Arc::new(Worker { queue, study: name, doing, at: Mutex::default(), refused: AtomicU64::new(0) });
+    let worker =
+        Arc::new(Worker { queue, study: name, doing, at: Mutex::default(), refused: AtomicU64::new(0) });
     tracing::info!(pieces, "asking for work");
     ready();
     let mut running = JoinSet::new();
@@ -93,11 +94,7 @@ pub async fn run(
 }
 
 fn needed<'a>(key: &'static str, found: Option<&'a str>, expected: &str) -> Result<&'a str> {
-    found.ok_or_else(|| Error::Project {
-        key,
-        found: "not there".to_owned(),
-        expected: expected.to_owned(),
-    })
+    found.ok_or_else(|| Error::Project { key, found: "not there".to_owned(), expected: expected.to_owned() })
 }
 
 impl Worker {

@@ -73,7 +73,8 @@ impl Exchange {
     /// [`Error::Setting`] for an object that is not the place's.
     pub fn reader(&self, object: &str, blob: &Blob) -> Result<Checked> {
         let below = object.strip_prefix(&self.root).filter(|rest| !rest.is_empty());
-        let Some(_) = below.filter(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | ".."))) else {
+        let Some(_) = below.filter(|rest| rest.split('/').all(|part| !matches!(part, "" | "." | "..")))
+        else {
             let repair = "name an object below the prefix that `blobs` has";
             return Err(Error::Setting { what: "object", found: object.to_owned(), repair });
         };

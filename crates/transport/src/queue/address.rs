@@ -65,7 +65,10 @@ mod tests {
     #[test]
     fn an_address_has_a_scheme_a_host_and_no_secret() {
         let parsed = Address::parse("nats://a:4222, tls://b").unwrap();
-        assert_eq!(parsed, Address { text: vec!["nats://a:4222".to_owned(), "tls://b".to_owned()], tls: true });
+        assert_eq!(
+            parsed,
+            Address { text: vec!["nats://a:4222".to_owned(), "tls://b".to_owned()], tls: true }
+        );
         for wrong in ["", "nats://", "http://a:4222", "nats://user:secret@a", "nats://a/b", "a:4222"] {
             assert!(Address::parse(wrong).is_err(), "{wrong}");
         }

@@ -23,8 +23,8 @@ use tokio_stream::StreamExt as _;
 
 use crate::{Error, Result};
 
-pub use address::Secrets;
 use address::Address;
+pub use address::Secrets;
 use names::Names;
 pub use taken::Taken;
 

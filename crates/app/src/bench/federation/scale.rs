@@ -47,7 +47,9 @@ async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Shar
     drop(study);
     match sharing.queue {
         Some(_) => take(report, "questions through workers", workers::figures(options, sharing).await),
-        None => report.missing.push("questions through workers: name a NATS server with --queue nats://…".to_owned()),
+        None => report
+            .missing
+            .push("questions through workers: name a NATS server with --queue nats://…".to_owned()),
     }
 }
 

@@ -154,7 +154,8 @@ impl Question {
 }
 
 fn project() -> Project {
-    let inference = InferenceSettings { jobs: vec![HEAD.to_owned()], batch: 1, ..InferenceSettings::default() };
+    let inference =
+        InferenceSettings { jobs: vec![HEAD.to_owned()], batch: 1, ..InferenceSettings::default() };
     Project {
         classes: ["a", "b", "c"].map(str::to_owned).into(),
         width: WIDTH as u32,

@@ -10,9 +10,9 @@ mod questions;
 mod usage;
 
 pub(super) use asked::{misplaced, wish};
-pub use heads::{HeadReader, Served};
+pub(super) use evaluating::Evaluating;
 #[cfg(feature = "scale")]
 pub(crate) use heads::Offered;
-pub(super) use evaluating::Evaluating;
+pub use heads::{HeadReader, Served};
 pub(super) use oracle::Oracle;
 pub(super) use questions::Questions;

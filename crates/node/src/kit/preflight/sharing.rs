@@ -41,7 +41,8 @@ async fn queue(url: &str, study: &Study) -> Check {
 async fn queue(url: &str, _: &Study) -> Check {
     // As the other one, which waits.
     let found = format!("{url}: this build has no queue");
-    std::future::ready(Check::failed("queue", found, "build with `--features scale`, or leave queue out")).await
+    std::future::ready(Check::failed("queue", found, "build with `--features scale`, or leave queue out"))
+        .await
 }
 
 fn database(found: Result<Option<String>, Error>) -> Check {
