@@ -4,6 +4,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+#[cfg(feature = "scale")]
+use {
+    crate::system,
+    crate::work::{Crew, Delivery, Made, Object, Parcel, Piece, Refused},
+    blindscope_federation::SignedChange,
+    blindscope_store::BlobStore,
+};
 
 use super::desk::Desk;
 use super::inference::Evaluating;
@@ -12,14 +19,6 @@ use crate::error::{Error, Result};
 use crate::kit::CoordinatorSettings;
 use blindscope_federation::{Coordinator, Input, Study, Work};
 use blindscope_transport::Stop;
-
-#[cfg(feature = "scale")]
-use {
-    crate::system,
-    crate::work::{Crew, Delivery, Made, Object, Parcel, Piece, Refused},
-    blindscope_federation::SignedChange,
-    blindscope_store::BlobStore,
-};
 
 /// What S3 and NATS clients read in their environment begins so.
 #[cfg(feature = "scale")]

@@ -5,12 +5,20 @@ use std::time::Duration;
 use super::CoordinatorSettings;
 use crate::error::{Error, Result};
 use crate::system;
+#[cfg(feature = "scale")]
+use blindscope_federation::Study;
 use blindscope_store::Shared;
 
 /// What S3 clients read in their environment begins so.
 const ENVIRONMENT: &str = "AWS_";
 /// Seconds of a lease.
 const LEASE: u32 = 10;
+
+/// What a study's queues are called: its digest, which founding gave it and no change of its roster takes from it.
+#[cfg(feature = "scale")]
+pub(crate) fn queue_name(study: &Study) -> String {
+    study.digest().to_string()
+}
 
 /// The shared place that the settings name, if they name one.
 ///

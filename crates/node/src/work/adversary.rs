@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use message::Said as _;
 use prometheus_client::metrics::counter::Counter;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::kit::{Kit, provision};
+use crate::kit::{Kit, provision, queue_name};
 use crate::{rehearsal, system};
 use blindscope_federation::{Blob, JobSpec, Output};
 use blindscope_store::{BlobStore, Environment, Exchange};
@@ -15,7 +16,6 @@ use blindscope_testkit::nats::NatsServer;
 use blindscope_testkit::s3::ObjectServer;
 use blindscope_transport::Stop;
 use blindscope_transport::queue::{Queue, Secrets, Taken};
-use message::Said as _;
 
 const BLOBS: &str = "s3://bucket/study";
 

@@ -14,7 +14,8 @@ use super::error::{Refused, Result};
 use super::message::{AnswerMessage, Beat, Object, Said as _, WorkMessage};
 use super::parcel::Parcel;
 use super::piece::Piece;
-use super::{queue_name, unique};
+use super::unique;
+use crate::kit::queue_name;
 use crate::system;
 use blindscope_federation::{Blob, Study};
 use blindscope_store::{Environment, Exchange};
@@ -51,6 +52,18 @@ struct Waiting {
     /// Who hears where its outcome is; nothing where the worker could not do it.
     tell: oneshot::Sender<Option<Object>>,
     heard: Instant,
+}
+
+/// A piece that is waited for until this is dropped, however the waiting ends: whoever asked may be gone.
+struct Waits<'a> {
+    crew: &'a Crew,
+    blob: Blob,
+}
+
+impl Drop for Waits<'_> {
+    fn drop(&mut self) {
+        lock(&self.crew.waiting).remove(&self.blob);
+    }
 }
 
 impl Crew {
@@ -107,9 +120,9 @@ impl Crew {
         if lock(&self.waiting).insert(blob, Waiting { tell, heard: Instant::now() }).is_some() {
             return Err(Refused::Outcome("the same piece is in the queue already"));
         }
-        let answered = self.asked(Object { blob, name }, told).await;
-        lock(&self.waiting).remove(&blob);
-        let object = answered?.ok_or(Refused::NotDone)?;
+        let waits = Waits { crew: self, blob };
+        let object = self.asked(Object { blob, name }, told).await?.ok_or(Refused::NotDone)?;
+        drop(waits);
         let study = self.study.clone();
         blocking(move || Delivery::open((&blob, &object), &study, passing)).await
     }

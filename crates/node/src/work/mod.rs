@@ -22,13 +22,6 @@ pub(crate) use message::{AnswerMessage, Beat, MOST_AT_WORK, Object, Said, WorkMe
 pub(crate) use parcel::{MOST, Parcel};
 pub(crate) use piece::{Ended, Made, Piece, Questioned};
 
-use blindscope_federation::Study;
-
-/// What a study's queues are called: its digest, which founding gave it and no change of its roster takes from it.
-pub(crate) fn queue_name(study: &Study) -> String {
-    study.digest().to_string()
-}
-
 /// A part of a name that nobody else chooses.
 pub(crate) fn unique() -> crate::error::Result<String> {
     use std::fmt::Write as _;

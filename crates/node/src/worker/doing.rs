@@ -7,9 +7,9 @@ use super::Parts;
 use super::folder::Folder;
 use super::ready::Ready;
 use crate::coordinator::Learning;
+use crate::kit::queue_name;
 use crate::work::{
-    Ended, MOST, Made, Object, Parcel, Piece, PieceBlobs, Questioned, Refused, Result, fetched, queue_name,
-    unique,
+    Ended, MOST, Made, Object, Parcel, Piece, PieceBlobs, Questioned, Refused, Result, fetched, unique,
 };
 use blindscope_federation::{Blob, Input, SignedChange, Study, Work};
 use blindscope_store::Exchange;

@@ -18,14 +18,13 @@ use tokio::time::sleep;
 
 use crate::coordinator::{HeadReader, Learning};
 use crate::error::{Error, Result};
-use crate::kit::{CoordinatorSettings, Kit};
+use crate::kit::{CoordinatorSettings, Kit, queue_name};
 use crate::system;
-use crate::work::{AnswerMessage, Beat, MOST_AT_WORK, Object, Refused, Said as _, WorkMessage, queue_name};
+use crate::work::{AnswerMessage, Beat, MOST_AT_WORK, Object, Refused, Said as _, WorkMessage};
 use blindscope_federation::Blob;
 use blindscope_store::Exchange;
 use blindscope_transport::Stop;
 use blindscope_transport::queue::{Queue, Secrets, Taken};
-
 use doing::Doing;
 
 /// How long one call for work waits at the server.

@@ -22,7 +22,6 @@ use tokio::time::timeout;
 use tokio_stream::StreamExt as _;
 
 use crate::{Error, Result};
-
 use address::Address;
 pub use address::Secrets;
 use names::Names;

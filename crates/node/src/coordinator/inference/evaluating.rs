@@ -3,6 +3,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+#[cfg(feature = "scale")]
+use {
+    super::oracle::MAX_HEAD,
+    crate::work::{Crew, Delivery, Made, Object, Parcel, Piece, Questioned, Refused},
+    blindscope_store::Error,
+    rand_core::Rng as _,
+};
 
 use super::super::refusal::internal;
 use super::heads::Offered;
@@ -12,13 +19,6 @@ use blindscope_classify::EvaluationKeys;
 use blindscope_federation::Blob;
 use blindscope_store::BlobStore;
 use blindscope_transport::{Answer, Class, Refusal};
-#[cfg(feature = "scale")]
-use {
-    super::oracle::MAX_HEAD,
-    crate::work::{Crew, Delivery, Made, Object, Parcel, Piece, Questioned, Refused},
-    blindscope_store::Error,
-    rand_core::Rng as _,
-};
 
 /// A question and all that its answer follows from.
 pub(in crate::coordinator) struct Evaluating {

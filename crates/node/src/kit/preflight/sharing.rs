@@ -28,7 +28,7 @@ async fn queue(url: &str, study: &Study) -> Check {
     use blindscope_transport::queue::{Queue, Secrets};
     const NAME: &str = "queue";
     let secrets = Secrets::of(&crate::system::environment("NATS_"));
-    match Queue::look(url, &secrets, &crate::work::queue_name(study)).await {
+    match Queue::look(url, &secrets, &crate::kit::queue_name(study)).await {
         Ok(()) => Check::ok(NAME, "NATS answers and has the streams of this study; workers are asked"),
         Err(e) => {
             let repair = "until it does the leader works by itself; start nats-server with -js there, let this user in (NATS_USER and NATS_PASSWORD, or NATS_TOKEN, in the environment of the service), or correct queue in startup/settings.toml";
