@@ -44,9 +44,8 @@ async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Shar
     };
     take(report, "durable round", rounds(&study, options).await);
     take(report, "kill -9", kills::killed(&mut study, AREA, options).await);
-    drop(study);
     match sharing.queue {
-        Some(_) => take(report, "questions through workers", workers::figures(options, sharing).await),
+        Some(_) => take(report, "questions through workers", workers::figures(&mut study).await),
         None => report
             .missing
             .push("questions through workers: name a NATS server with --queue nats://…".to_owned()),
@@ -54,7 +53,7 @@ async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Shar
 }
 
 async fn begin(options: &FederationOptions, sharing: &Sharing) -> Result<Processes> {
-    let (project, learning) = (rehearsal::project(SITES, 2, 3), rehearsal::learning(SITES));
+    let (project, learning) = (workers::project(SITES), rehearsal::learning(SITES));
     let folder = options.folder.join("shared");
     let mut study = Processes::provision(&options.binary, &folder, project, &learning)?;
     study.share(sharing, COORDINATORS)?;

@@ -10,19 +10,18 @@ use std::time::{Duration, Instant};
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use super::{FederationOptions, finish, wrong};
+use super::{finish, wrong};
 use crate::bench::{Better, Figure};
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Plan};
 use blindscope_federation::{Blob, JobKind, JobSpec};
 use blindscope_learn::jobs::{EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner};
 use blindscope_node::kit::provision::Project;
 use blindscope_node::kit::{InferenceSettings, PartySettings};
-use blindscope_node::processes::{Processes, Sharing};
+use blindscope_node::processes::Processes;
 use blindscope_node::{Error, Result, Stop, rehearsal, site, system};
 use blindscope_transport::{Client, Upload};
 
 const AREA: &str = "scale";
-const SITES: usize = 3;
 const CLASSES: usize = 3;
 /// A head whose answer takes a worker long against what surrounds it.
 const WIDTH: usize = 768;
@@ -36,30 +35,27 @@ const RUNS: usize = 5;
 /// Longest wait for a worker to be heard.
 const HEARD: Duration = Duration::from_secs(60);
 
-pub(super) async fn figures(options: &FederationOptions, sharing: &Sharing) -> Result<Vec<Figure>> {
+/// Measures in a study of [`project`] whose coordinators share a place with a queue; its sites go on within this process.
+pub(super) async fn figures(study: &mut Processes) -> Result<Vec<Figure>> {
     let stop = Stop::new();
-    let mut study = begin(options, sharing, &stop).await?;
-    let measured = measured(&mut study).await;
+    learned(study, &stop).await?;
+    study.found_workers(2)?;
+    let measured = measured(study).await;
     stop.stop();
     measured
 }
 
-async fn begin(options: &FederationOptions, sharing: &Sharing, stop: &Stop) -> Result<Processes> {
-    let folder = options.folder.join("workers");
-    let mut study = Processes::provision(&options.binary, &folder, project(), &rehearsal::learning(SITES))?;
-    study.share(sharing, 1)?;
-    study.found_workers(2)?;
-    study.start_coordinator()?;
-    study.ready().await?;
-    for number in 0..SITES {
+async fn learned(study: &mut Processes, stop: &Stop) -> Result<()> {
+    for number in 0..study.sites() {
+        study.kill_site(number);
         let (kit, stop) = (study.kit(&format!("site-{number}")), stop.clone());
         let learner = Arc::new(SiteLearner::new(data(number as u64), |_: &EpochFigures| {}));
         tokio::spawn(async move { site::run(&kit, &[], learner, 1 << 34, stop).await });
     }
+    study.ready().await?;
     let admin = study.admin()?;
     admin.submit_draft(head()?).await?;
-    finish(&admin, HEAD).await?;
-    Ok(study)
+    finish(&admin, HEAD).await
 }
 
 async fn measured(study: &mut Processes) -> Result<Vec<Figure>> {
@@ -108,7 +104,7 @@ impl Question {
         let upload = Upload { header: head.into(), len, digest };
         client.put_keys(upload, Box::new(Cursor::new(keys))).await?;
         let mut drawn = ChaCha20Rng::seed_from_u64(77);
-        let token = vec![row(0, &mut drawn).map(f64::from).collect()];
+        let token: Vec<Vec<f64>> = vec![row(0, &mut drawn).map(f64::from).collect()];
         let bytes = Asker::new(&plan).encrypt(&token, &secret, &mut rng)?;
         let keys = format!(r#"{{"digest":"{digest}","len":{len}}}"#);
         let wish = format!(r#"{{"wish":"answers","job":"{HEAD}","keys":{keys},"tokens":1}}"#);
@@ -153,15 +149,21 @@ impl Question {
     }
 }
 
-fn project() -> Project {
-    let inference =
-        InferenceSettings { jobs: vec![HEAD.to_owned()], batch: 1, ..InferenceSettings::default() };
+/// A study of so many sites whose head may be asked.
+pub(super) fn project(sites: usize) -> Project {
+    let inference = InferenceSettings {
+        jobs: vec![HEAD.to_owned()],
+        batch: 1,
+        tokens_an_hour: 1 << 40,
+        tokens_in_all: 1 << 40,
+        ..InferenceSettings::default()
+    };
     Project {
         classes: ["a", "b", "c"].map(str::to_owned).into(),
         width: WIDTH as u32,
         askers: vec!["asker".to_owned()],
         inference: Some(inference),
-        ..rehearsal::project(SITES, 2, SITES as u32)
+        ..rehearsal::project(sites, 2, sites as u32)
     }
 }
 
