@@ -89,7 +89,7 @@ impl Crew {
                 () = listening.hear_answers(answers) => {}
                 () = listening.hear_beats(beats) => {}
                 () = listening.sweep() => {}
-                () = stop.stopped() => {}
+                () = listening.ended(stop) => {}
             }
         });
         Ok(crew)
@@ -211,6 +211,14 @@ impl Crew {
             if let Some(of) = waiting.get_mut(piece) {
                 of.heard = now;
             }
+        }
+    }
+
+    /// Until the service stops and what it waits for has come: what a worker is at need not be done again.
+    async fn ended(&self, stop: Stop) {
+        stop.stopped().await;
+        while !lock(&self.waiting).is_empty() {
+            sleep(LOOK / 10).await;
         }
     }
 
