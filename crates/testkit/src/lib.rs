@@ -6,7 +6,7 @@
 )]
 
 mod altered;
-#[cfg(feature = "services")]
+#[cfg(feature = "nats")]
 pub mod nats;
 mod precision;
 mod random;
