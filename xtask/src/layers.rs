@@ -59,6 +59,7 @@ const CONFINED: &[(&str, &[&str], &[&str])] = &[
         &["tokio", "tokio-*", "tonic", "tonic-*", "axum", "hyper", "sqlx"],
         &["transport", "store", "node", "app", "console", "testkit"],
     ),
+    ("queues", &["async-nats"], &["transport"]),
     ("RPC", &["tonic", "tonic-*", "prost"], &["transport"]),
     ("HTTP", &["ureq", "reqwest", "object_store"], &["learn", "app", "store"]),
     ("tensors", &["candle-*", "burn", "burn-*", "faer", "gemm", "ort", "tch", "wgpu"], &["vision", "audit"]),

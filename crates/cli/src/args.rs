@@ -67,6 +67,11 @@ pub(crate) enum Command {
     /// The coordinator's service.
     #[command(subcommand)]
     Coordinator(CoordinatorCommand),
+    /// Do work of a coordinator elsewhere, until the process is told to end: what its queue hands out, over its object store.
+    #[command(
+        after_help = "Example: blindscope worker --kit coordinator -c queue=nats://queue.example.org:4222"
+    )]
+    Worker(crate::worker::WorkerOptions),
     /// A site's service.
     #[command(subcommand)]
     Site(SiteCommand),
@@ -123,6 +128,9 @@ pub(crate) struct BenchOptions {
     /// Of scale, an empty place in an object store, `s3://BUCKET/PREFIX`; the environment says how it is reached.
     #[arg(long, value_name = "URL", requires = "store")]
     pub(crate) blobs: Option<String>,
+    /// Of scale, a NATS server with JetStream for workers, `nats://HOST:PORT`.
+    #[arg(long, value_name = "URL", requires = "store")]
+    pub(crate) queue: Option<String>,
     /// Leave the peers out.
     #[arg(long)]
     pub(crate) no_peers: bool,
@@ -162,7 +170,7 @@ pub(crate) enum Area {
     Learn,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
-    /// Two coordinators that share PostgreSQL and an object store: rounds, kills.
+    /// Two coordinators that share PostgreSQL and an object store: rounds, kills; questions through one worker and two.
     Scale,
 }
 

@@ -112,7 +112,13 @@ fn sharing(options: &BenchOptions) -> anyhow::Result<Option<Sharing>> {
         cfg!(feature = "scale"),
         "bench scale: this build has neither PostgreSQL nor S3; build with --features scale"
     );
-    Ok(Some(Sharing { store, blobs, environment: Vec::new(), lease_seconds: 1 }))
+    Ok(Some(Sharing {
+        store,
+        blobs,
+        queue: options.queue.clone(),
+        environment: Vec::new(),
+        lease_seconds: 1,
+    }))
 }
 
 /// In a folder of its own, which is removed afterwards.

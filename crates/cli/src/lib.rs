@@ -29,6 +29,7 @@ mod study;
 mod telling;
 mod tiles;
 mod train;
+mod worker;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -100,6 +101,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<u8> {
         args::Command::Cert(command) => provision::cert(&command),
         args::Command::Preflight(options) => return preflight::run(&options),
         args::Command::Coordinator(command) => services::coordinator(&command),
+        args::Command::Worker(options) => worker::run(&options),
         args::Command::Site(command) => services::site(&command),
         args::Command::Job(options) => job::run(&options),
         args::Command::Predict(options) => predict::run(&options),

@@ -145,12 +145,7 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
     let CoordinatorCommand::Serve(options) = command;
     let kit = Kit::at(&options.kit);
     let learning = Arc::new(Sums { learning: jobs::CoordinatorLearner::default() });
-    let heads: HeadReader = Arc::new(|spec, result| {
-        let pooling = jobs::served_pooling(result)?;
-        let pooling = pooling.map_or_else(Vec::new, |pooling| pooling.to_bytes());
-        Ok(Served { head: jobs::served_head(spec, result)?, pooling })
-    });
-    let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads };
+    let parts = Parts { learning, limits: Limits::default(), disk: options.disk, heads: heads() };
     let json = options.json;
     let ready = move |address: std::net::SocketAddr| {
         let mut out = io::stdout().lock();
@@ -166,6 +161,15 @@ pub(crate) fn coordinator(command: &CoordinatorCommand) -> anyhow::Result<()> {
         let stop = options.stop();
         coordinator::serve(&kit, &options.overrides, parts, stop, ready).await
     })?)
+}
+
+/// Reads heads in results of our own kinds of jobs.
+pub(crate) fn heads() -> HeadReader {
+    Arc::new(|spec, result| {
+        let pooling = jobs::served_pooling(result)?;
+        let pooling = pooling.map_or_else(Vec::new, |pooling| pooling.to_bytes());
+        Ok(Served { head: jobs::served_head(spec, result)?, pooling })
+    })
 }
 
 pub(crate) fn site(command: &SiteCommand) -> anyhow::Result<()> {

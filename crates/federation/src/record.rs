@@ -211,6 +211,15 @@ impl Output {
     pub fn shared(shared: Blob) -> Self {
         Self { shared, each: Vec::new(), second: None, pairs: Vec::new(), named: None }
     }
+
+    /// Every blob that it names.
+    pub fn blobs(&self) -> impl Iterator<Item = Blob> + '_ {
+        let second =
+            self.second.iter().flat_map(|of| std::iter::once(of.sum).chain(of.seeds.iter().copied()));
+        let pairs = self.pairs.iter().map(|(_, blob)| *blob);
+        let named = self.named.iter().map(|of| of.sum);
+        std::iter::once(self.shared).chain(self.each.iter().copied()).chain(second).chain(pairs).chain(named)
+    }
 }
 
 /// Why a job ended without a result.

@@ -11,6 +11,7 @@
 //! | [`plain`], [`rehearsal`] | sums of integers that sites bring themselves; studies of such for tests and measurements |
 //! | [`processes`], [`system`] | services as child processes; the clock, the disk and randomness |
 //! | [`traces`] | what is done for a step, for tracing tools |
+//! | `worker`, `work` | with the feature `scale`: what does pieces of a coordinator's work elsewhere, and what travels between both |
 //! | `documents`, `files`, `error` | what crosses the wire beside the protocol; files that are whole or absent; what is refused |
 
 #![allow(clippy::disallowed_methods, reason = "the clock, the disk and the network are put together here")]
@@ -30,6 +31,10 @@ pub mod roster;
 pub mod site;
 pub mod system;
 pub mod traces;
+#[cfg(feature = "scale")]
+mod work;
+#[cfg(feature = "scale")]
+pub mod worker;
 
 pub use blindscope_federation::{
     Cause, Deadlines, Failure, JobId, JobKind, JobSpec, JobStatus, JobView, Phase, SiteId, StepView, Study,

@@ -82,6 +82,11 @@ impl BlobStore {
         self.0.small.get(blob).is_some() || self.0.shelf.has(blob)
     }
 
+    /// The object of the bucket that holds a blob, for workers that read the same bucket; none where it is in memory or in a folder.
+    pub fn object_of(&self, blob: &Blob) -> Option<String> {
+        if self.0.small.get(blob).is_some() { None } else { self.0.shelf.object_of(blob) }
+    }
+
     /// Begins a blob of at most `max` bytes.
     ///
     /// # Errors
@@ -198,6 +203,14 @@ pub(crate) fn emptied(unfinished: PathBuf) -> Result<PathBuf> {
 /// A blob's bytes, checked against its name by the time the end is reached.
 #[derive(Debug)]
 pub struct Checked(Kept);
+
+#[cfg(feature = "scale")]
+impl Checked {
+    /// Bytes that are to be those of a blob, wherever they come from.
+    pub(crate) fn over(bytes: Box<dyn Read + Send>, blob: &Blob) -> Self {
+        Self(Kept::Shelf(FromShelf { bytes, blob: *blob, hasher: BlobHasher::default() }))
+    }
+}
 
 #[derive(Debug)]
 enum Kept {

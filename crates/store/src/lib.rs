@@ -33,6 +33,8 @@ mod sqlite;
 mod unfinished;
 
 pub use blob_store::{BlobStore, Checked};
+#[cfg(feature = "scale")]
+pub use bucket::Exchange;
 pub use document::Document;
 pub use error::{Error, Result};
 pub use hold::Hold;

@@ -56,6 +56,11 @@ pub(crate) trait Shelf: Debug + Send + Sync {
     /// What the disk says.
     fn drop_torn(&self, most: u64) -> Result<u64>;
 
+    /// The object that holds a blob of this name and length, for others that read the same bucket; none where there is no bucket.
+    fn object_of(&self, _: &Blob) -> Option<String> {
+        None
+    }
+
     /// Where a blob is, for messages.
     fn place_of(&self, blob: &Blob) -> PathBuf;
 }

@@ -6,6 +6,8 @@
 )]
 
 mod altered;
+#[cfg(feature = "nats")]
+pub mod nats;
 mod precision;
 mod random;
 #[cfg(feature = "services")]

@@ -79,6 +79,14 @@ pub enum Error {
         /// As given.
         address: String,
     },
+    /// A server of queues that is away, or refuses.
+    #[error("queue, {op}: {reason}; check that NATS runs with JetStream and lets this user in")]
+    Queue {
+        /// What was asked.
+        op: &'static str,
+        /// What the client says.
+        reason: String,
+    },
     /// The port cannot be had.
     #[error("listen on {address}: {cause}; is another coordinator running?")]
     Listen {

@@ -1,5 +1,5 @@
 //! The only sockets of the project: gRPC over mutual TLS 1.3, one port, sites dial out only; and, where asked for, a second listener
-//! for monitors or a browser ([`Pages`]).
+//! for monitors or a browser ([`Pages`]). With the feature `scale`, a client of the queues that workers take from (`queue`).
 //!
 //! It knows bytes, digests, headers and limits, nothing of their meaning. What is behind a server is a [`Handler`]; the
 //! handler learns who calls by the key of the caller's certificate ([`PeerId`]), says from an upload's head how many
@@ -19,6 +19,8 @@ mod identity;
 mod limits;
 mod message;
 mod pages;
+#[cfg(feature = "scale")]
+pub mod queue;
 mod refusal;
 mod server;
 mod stubs;

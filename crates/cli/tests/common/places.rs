@@ -14,6 +14,9 @@ pub struct Place {
     dir: tempfile::TempDir,
     #[cfg(feature = "scale")]
     pub services: Option<Services>,
+    /// Where workers are asked, in a shared place.
+    #[cfg(feature = "scale")]
+    pub queue: Option<String>,
 }
 
 /// Coordinators of a shared place, and seconds of their lease.
@@ -26,6 +29,8 @@ impl Place {
             dir: tempfile::tempdir().unwrap(),
             #[cfg(feature = "scale")]
             services: None,
+            #[cfg(feature = "scale")]
+            queue: None,
         }
     }
 
@@ -34,7 +39,7 @@ impl Place {
     pub async fn shared() -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let services = Some(Services::start(dir.path()).await?);
-        Some(Self { dir, services })
+        Some(Self { dir, services, queue: None })
     }
 
     pub fn folder(&self) -> &Path {
@@ -48,7 +53,8 @@ impl Place {
         #[cfg(feature = "scale")]
         if let Some(services) = &self.services {
             let (store, blobs, environment) = (services.store(), services.blobs(), services.environment());
-            let sharing = Sharing { store, blobs, environment, lease_seconds: COORDINATORS.1 };
+            let queue = self.queue.clone();
+            let sharing = Sharing { store, blobs, queue, environment, lease_seconds: COORDINATORS.1 };
             study.share(&sharing, COORDINATORS.0).unwrap();
         }
         study

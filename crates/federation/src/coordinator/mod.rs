@@ -10,6 +10,7 @@ mod cohort;
 mod decide;
 mod earlier;
 mod fold;
+mod inputs;
 mod progress;
 mod queue;
 mod roster;

@@ -13,8 +13,9 @@ use crate::{
 };
 use blindscope_wire::Digest;
 
-/// Payloads to be combined.
-#[derive(Debug, Clone, PartialEq)]
+/// Payloads to be combined. Plain data, so that it can be handed to somebody else.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Work {
     /// Lay seeds and sealed parts together by receiver.
     Commit {
@@ -25,6 +26,7 @@ pub enum Work {
         /// Everybody's payload, in the sites' order.
         commitments: Vec<(SiteId, Blob)>,
         /// The common string that follows.
+        #[serde(with = "crate::text")]
         string: Digest,
     },
     /// Add up key shares into the public key.
@@ -36,6 +38,7 @@ pub enum Work {
         /// Everybody's payload, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
         /// The common string.
+        #[serde(with = "crate::text")]
         string: Digest,
     },
     /// Make the evaluation keys of an inference ceremony.
@@ -51,6 +54,7 @@ pub enum Work {
         /// Everybody's payload of this phase, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
         /// The common string.
+        #[serde(with = "crate::text")]
         string: Digest,
     },
     /// Open known values under a new key.
@@ -64,6 +68,7 @@ pub enum Work {
         /// Everybody's payload, in the sites' order.
         shares: Vec<(SiteId, Blob)>,
         /// The common string.
+        #[serde(with = "crate::text")]
         string: Digest,
     },
     /// Add up uploads: those of a question's holders, or what is left of a head's parts.
@@ -198,7 +203,8 @@ pub enum Work {
 }
 
 /// An agreed sum and its openings.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SumWork {
     /// The closed step.
     pub step: Step,

@@ -7,6 +7,7 @@ mod admin;
 mod callers;
 mod desk;
 mod handler;
+mod hands;
 mod inference;
 mod metrics;
 mod place;
@@ -28,12 +29,15 @@ use blindscope_federation::{Event, IdentityKey, Study};
 use blindscope_store::Home;
 use blindscope_transport::{Limits, Server, Stop};
 
+#[cfg(feature = "scale")]
+pub(crate) use inference::Offered;
 pub use inference::{HeadReader, Served};
 pub use worker::Learning;
 
 use callers::Callers;
 use desk::Desk;
 use handler::Coordinating;
+use hands::Hands;
 use inference::Oracle;
 use metrics::{Counted, Meters};
 
@@ -119,9 +123,11 @@ async fn serve_from(
     let limits = parts.limits.for_callers(desk.now().study().members().len());
     let server = Server::bind(address(&settings.listen)?, kit.server()?, limits).await?;
     exposition::expose(settings.metrics.as_deref(), meters.registry(&desk), stop).await?;
-    let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), parts.learning, stop.clone()));
+    let hands = Hands::open(&settings, desk.now().study(), (&meters, stop)).await?;
+    let of_worker = (parts.learning, hands.clone());
+    let worker = tokio::spawn(worker::run(desk.clone(), kit.clone(), of_worker, stop.clone()));
     ready(server.address());
-    let oracle = settings.inference.map(|inference| Oracle::open(inference, parts.heads, home));
+    let oracle = settings.inference.map(|inference| Oracle::open(inference, parts.heads, home, hands));
     let oracle = oracle.transpose()?;
     let questions = Arc::default();
     let coordinating = Coordinating { oracle, questions, desk: desk.clone(), callers, study_file };

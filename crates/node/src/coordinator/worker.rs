@@ -7,10 +7,12 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::desk::Desk;
+use super::hands::Hands;
 use crate::kit::Kit;
 use crate::system;
 use crate::traces;
 use blindscope_federation::{Advance, Coordinator, Input, JobId, Step, Study, Work};
+use blindscope_store::BlobStore;
 use blindscope_transport::Stop;
 
 /// Wait before work that failed is tried again.
@@ -22,7 +24,7 @@ const NAP: Duration = Duration::from_mins(1);
 pub type Learning = Arc<dyn Advance + Send + Sync>;
 
 /// Works until the service stops. The works of jobs that are side by side are done side by side.
-pub(super) async fn run(desk: Arc<Desk>, kit: Kit, learning: Learning, stop: Stop) {
+pub(super) async fn run(desk: Arc<Desk>, kit: Kit, (learning, hands): (Learning, Hands), stop: Stop) {
     let mut state = desk.watch();
     let mut tidied: Vec<(JobId, u64)> = Vec::new();
     let (mut at_work, mut steps) = (JoinSet::new(), BTreeSet::new());
@@ -37,7 +39,7 @@ pub(super) async fn run(desk: Arc<Desk>, kit: Kit, learning: Learning, stop: Sto
         }
         for work in now.works() {
             if steps.insert(work.step()) {
-                at_work.spawn(do_work(desk.clone(), now.study().clone(), learning.clone(), work));
+                at_work.spawn(do_work(desk.clone(), now.clone(), (learning.clone(), hands.clone()), work));
             }
         }
         // While sites are at work on the round that begins.
@@ -74,21 +76,19 @@ async fn tick(desk: &Arc<Desk>) {
 }
 
 /// Combines under the study that the work is of: where its job is called off meanwhile, the roster may change.
-async fn do_work(desk: Arc<Desk>, study: Study, learning: Learning, work: Work) -> Step {
+async fn do_work(
+    desk: Arc<Desk>,
+    of: Arc<Coordinator>,
+    (learning, hands): (Learning, Hands),
+    work: Work,
+) -> Step {
     let step = work.step();
     tracing::info!(%step, "combining");
-    let blobs = desk.blobs.clone();
     // Holds deletion off until what is made has its record.
     let _hold = desk.blobs.hold(&[]);
-    let span = traces::of_step(&step, "combine");
-    let combining = tokio::task::spawn_blocking(move || {
-        let _span = span.entered();
-        blindscope_federation::combine(&study, &work, &*learning, &blobs)
-    });
-    let combined = match combining.await {
-        Ok(Ok(input)) => Ok(input),
-        Ok(Err(error)) => Err(error.to_string()),
-        Err(error) => Err(error.to_string()),
+    let combined = match hands.combined(&desk, &of, &work).await {
+        Some(input) => Ok(input),
+        None => combine_here(desk.blobs.clone(), of.study().clone(), learning, work).await,
     };
     match combined {
         Ok(input) => {
@@ -108,6 +108,24 @@ async fn do_work(desk: Arc<Desk>, study: Study, learning: Learning, work: Work) 
         Err(error) => tracing::info!(%step, %error, "what was combined is not wanted any more"),
     }
     step
+}
+
+/// Combines on a thread of this process.
+async fn combine_here(
+    blobs: BlobStore,
+    study: Study,
+    learning: Learning,
+    work: Work,
+) -> Result<Input, String> {
+    let span = traces::of_step(&work.step(), "combine");
+    let combining = tokio::task::spawn_blocking(move || {
+        let _span = span.entered();
+        blindscope_federation::combine(&study, &work, &*learning, &blobs)
+    });
+    match combining.await {
+        Ok(combined) => combined.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 fn keep_history(now: &Coordinator, kit: &Kit) {

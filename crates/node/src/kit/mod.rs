@@ -17,4 +17,6 @@ pub use folder::{Kit, Members, Person};
 pub(crate) use history::{keep, kept};
 pub use init::{Init, init};
 pub use settings::{CoordinatorSettings, InferenceSettings, PartySettings};
+#[cfg(feature = "scale")]
+pub(crate) use shared::queue_name;
 pub(crate) use shared::shared;

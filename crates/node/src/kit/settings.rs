@@ -62,6 +62,11 @@ documented! {
         /// Default: a folder in `state/`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         pub blobs: Option<String>,
+        /// With `store` and `blobs`, where work waits for workers, `nats://HOST:PORT` or `tls://HOST:PORT`, several with commas between them;
+        /// user and password are in the environment (`NATS_USER`, `NATS_PASSWORD`, or `NATS_TOKEN`).
+        /// Default: threads of the coordinator do it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub queue: Option<String>,
         /// With `store`, how long after the leader was heard last another coordinator takes over, 1 to 600.
         /// Unit: seconds.
         /// Default: 10.

@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::CoordinatorSettings;
 use crate::error::{Error, Result};
 use crate::system;
+#[cfg(feature = "scale")]
+use blindscope_federation::Study;
 use blindscope_store::Shared;
 
 /// What S3 clients read in their environment begins so.
@@ -12,11 +14,24 @@ const ENVIRONMENT: &str = "AWS_";
 /// Seconds of a lease.
 const LEASE: u32 = 10;
 
+/// What a study's queues are called: its digest, which founding gave it and no change of its roster takes from it.
+#[cfg(feature = "scale")]
+pub(crate) fn queue_name(study: &Study) -> String {
+    study.digest().to_string()
+}
+
 /// The shared place that the settings name, if they name one.
 ///
 /// # Errors
 /// [`Error::Project`] names the key that is wrong.
 pub(crate) fn shared(settings: &CoordinatorSettings) -> Result<Option<Shared>> {
+    if settings.queue.is_some() && settings.store.is_none() {
+        return refused(
+            "store",
+            "not there",
+            "postgres://USER@HOST/DATABASE beside queue, and blobs with it",
+        );
+    }
     let (store, blobs) = match (&settings.store, &settings.blobs) {
         (None, None) => return Ok(None),
         (Some(store), Some(blobs)) => (store.clone(), blobs.clone()),
@@ -60,6 +75,7 @@ mod tests {
         for (text, key) in [
             (store.to_owned(), "blobs"),
             ("blobs = \"s3://b/p\"\n".to_owned(), "store"),
+            ("queue = \"nats://h:1\"\n".to_owned(), "store"),
             (format!("{both}lease_seconds = 0\n"), "lease_seconds"),
         ] {
             let said = shared(&settings(&text)).err().unwrap().to_string();

@@ -34,7 +34,9 @@ pub struct Processes {
     sites: Vec<String>,
     /// By their kits. The first one is there always.
     coordinators: Vec<(String, Option<Child>)>,
-    /// What the coordinators find in their environment besides ours.
+    /// By their kits.
+    workers: Vec<(String, Option<Child>)>,
+    /// What coordinators and workers find in their environment besides ours.
     environment: Vec<(String, String)>,
     running: Vec<Option<Child>>,
 }
@@ -75,7 +77,7 @@ impl Processes {
     fn of(binary: &Path, folder: &Path, sites: Vec<String>, running: Vec<Option<Child>>) -> Self {
         let (binary, folder) = (binary.to_owned(), folder.to_owned());
         let coordinators = vec![(COORDINATOR.to_owned(), None)];
-        Self { binary, folder, sites, coordinators, environment: Vec::new(), running }
+        Self { binary, folder, sites, coordinators, workers: Vec::new(), environment: Vec::new(), running }
     }
 
     /// The study that was provisioned below `folder` before, with its sites in the project's order. Nothing runs yet.
@@ -238,7 +240,10 @@ impl Processes {
         let log = File::options().create(true).append(true).open(&path).map_err(failed("open", &path))?;
         let mut process = Command::new(&self.binary);
         process.args(command).arg("--kit").arg(self.folder.join(name)).arg("--until-input-ends");
-        if self.coordinators.iter().any(|(coordinator, _)| coordinator == name) {
+        if self.workers.iter().any(|(worker, _)| worker == name) {
+            process.env("RAYON_NUM_THREADS", "1");
+        }
+        if self.coordinators.iter().chain(&self.workers).any(|(service, _)| service == name) {
             process.envs(self.environment.iter().map(|(name, value)| (name, value)));
         }
         process.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(log);
@@ -256,7 +261,7 @@ fn set(kit: &Kit, settings: &impl Serialize) -> Result<()> {
 
 impl Drop for Processes {
     fn drop(&mut self) {
-        self.coordinators.iter_mut().for_each(|(_, child)| kill(child));
+        self.coordinators.iter_mut().chain(&mut self.workers).for_each(|(_, child)| kill(child));
         self.running.iter_mut().for_each(kill);
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{COORDINATOR, Processes, set};
+use super::{COORDINATOR, Processes, kill, set};
 use crate::error::Result;
 use crate::files::{self, failed};
 use crate::kit::{CoordinatorSettings, Kit, PartySettings};
@@ -17,6 +17,8 @@ pub struct Sharing {
     pub blobs: String,
     /// What the coordinators find in their environment besides ours.
     pub environment: Vec<(String, String)>,
+    /// `nats://HOST:PORT`, where workers are asked.
+    pub queue: Option<String>,
     /// How long after the leader was heard last another one takes over.
     pub lease_seconds: u32,
 }
@@ -41,10 +43,10 @@ impl Processes {
             };
             addresses.push(listen.clone());
             let (store, blobs) = (Some(sharing.store.clone()), Some(sharing.blobs.clone()));
-            let lease_seconds = Some(sharing.lease_seconds);
+            let (queue, lease_seconds) = (sharing.queue.clone(), Some(sharing.lease_seconds));
             set(
                 &self.kit(&name),
-                &CoordinatorSettings { listen, store, blobs, lease_seconds, ..first.clone() },
+                &CoordinatorSettings { listen, store, blobs, queue, lease_seconds, ..first.clone() },
             )?;
         }
         self.environment.clone_from(&sharing.environment);
@@ -54,6 +56,48 @@ impl Processes {
             set(&kit, &PartySettings { coordinator: addresses.join(","), ..settings })?;
         }
         Ok(())
+    }
+}
+
+impl Processes {
+    /// Founds so many workers: each has a copy of what the first coordinator was started with, and none of its keys. They run once
+    /// [`Self::start_worker`] is called.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] where a kit cannot be copied.
+    pub fn found_workers(&mut self, workers: usize) -> Result<()> {
+        for number in self.workers.len()..workers {
+            let name = format!("worker-{number}");
+            let startup = self.kit(COORDINATOR).startup("");
+            copy(&startup, &self.kit(&name).startup(""))?;
+            self.workers.push((name, None));
+        }
+        Ok(())
+    }
+
+    /// Starts a worker, by its number, unless it runs: one piece at a time, on one thread.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] where the command cannot be started, or its log cannot be written.
+    pub fn start_worker(&mut self, which: usize) -> Result<()> {
+        let Some((name, None)) = self.workers.get(which) else { return Ok(()) };
+        let child = self.spawn(&["worker", "--pieces", "1"], &name.clone())?;
+        if let Some((_, place)) = self.workers.get_mut(which) {
+            *place = Some(child);
+        }
+        Ok(())
+    }
+
+    /// Kills a worker with SIGKILL, by its number, and waits until it is gone.
+    pub fn kill_worker(&mut self, which: usize) {
+        if let Some((_, child)) = self.workers.get_mut(which) {
+            kill(child);
+        }
+    }
+
+    /// How many workers there are, running or not.
+    pub fn workers(&self) -> usize {
+        self.workers.len()
     }
 }
 

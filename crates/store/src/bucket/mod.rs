@@ -5,6 +5,7 @@
 //! down first, by a statement that finds its term to be the newest, and whoever leads next does not count on those.
 
 mod client;
+mod exchange;
 mod look;
 mod reader;
 
@@ -26,6 +27,7 @@ use crate::{Error, Result};
 use blindscope_federation::{Blob, BlobHasher};
 
 pub(crate) use client::Access;
+pub use exchange::Exchange;
 pub(crate) use look::look;
 use reader::FromBucket;
 
@@ -275,6 +277,10 @@ impl Shelf for Bucket {
     fn drop_torn(&self, _most: u64) -> Result<u64> {
         // An object is there in whole or not at all.
         Ok(0)
+    }
+
+    fn object_of(&self, blob: &Blob) -> Option<String> {
+        self.found(blob).filter(|object| object.len == blob.len).map(|object| object.key.to_string())
     }
 
     fn place_of(&self, blob: &Blob) -> PathBuf {

@@ -10,6 +10,7 @@ mod memory;
 mod round;
 pub mod scale;
 mod slow;
+mod workers;
 
 use std::path::PathBuf;
 

@@ -1,7 +1,7 @@
 //! `bench scale`: many sites over one coordinator; the federation's round and its kills with two coordinators that share PostgreSQL and an object
-//! store, one of which leads.
+//! store, one of which leads; questions that workers answer.
 
-use super::{FederationOptions, kills, many, round, take};
+use super::{FederationOptions, kills, many, round, take, workers};
 use crate::bench::{Better, Figure, Report};
 use blindscope_node::Result;
 use blindscope_node::processes::Processes;
@@ -44,10 +44,16 @@ async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Shar
     };
     take(report, "durable round", rounds(&study, options).await);
     take(report, "kill -9", kills::killed(&mut study, AREA, options).await);
+    match sharing.queue {
+        Some(_) => take(report, "questions through workers", workers::figures(&mut study).await),
+        None => report
+            .missing
+            .push("questions through workers: name a NATS server with --queue nats://…".to_owned()),
+    }
 }
 
 async fn begin(options: &FederationOptions, sharing: &Sharing) -> Result<Processes> {
-    let (project, learning) = (rehearsal::project(SITES, 2, 3), rehearsal::learning(SITES));
+    let (project, learning) = (workers::project(SITES), rehearsal::learning(SITES));
     let folder = options.folder.join("shared");
     let mut study = Processes::provision(&options.binary, &folder, project, &learning)?;
     study.share(sharing, COORDINATORS)?;

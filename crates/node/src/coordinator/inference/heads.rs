@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 
 use blindscope_classify::{Head, Plan, Policy, Release, Server};
-use blindscope_federation::{JobId, JobSpec, LearnError};
+use blindscope_federation::{Blob, JobId, JobSpec, LearnError};
 
 /// What a job's result offers to askers.
 pub struct Served {
@@ -29,13 +29,36 @@ pub type HeadReader = Arc<dyn Fn(&JobSpec, &[u8]) -> Result<Served, LearnError> 
 const READY: usize = 4;
 
 /// A head that is ready to be asked.
-pub(super) struct Offered {
-    pub(super) plan: Plan,
+pub(crate) struct Offered {
+    /// The job's file and result, which it was read from.
+    #[cfg_attr(not(feature = "scale"), allow(dead_code, reason = "workers are told of it"))]
+    pub(crate) from: (JobSpec, Blob),
+    pub(crate) plan: Plan,
     /// The plan as an asker gets it.
-    pub(super) bytes: Bytes,
+    pub(crate) bytes: Bytes,
     /// How its tokens are pooled, as an asker gets it.
-    pub(super) pooling: Bytes,
-    pub(super) server: Server,
+    pub(crate) pooling: Bytes,
+    pub(crate) server: Server,
+}
+
+impl Offered {
+    /// The head in a job's result of this name, planned for questions of so many tokens and bits right of the point. Takes a while.
+    ///
+    /// # Errors
+    /// A result that holds no head, or a head that no plan fits.
+    pub(crate) fn make(
+        read: &HeadReader,
+        (batch, precision): (usize, Option<u32>),
+        (spec, result): (&JobSpec, Blob),
+        bytes: &[u8],
+    ) -> Result<Self, LearnError> {
+        let Served { head, pooling } = read(spec, bytes)?;
+        let policy = Policy { release: Release::Logits { tokens: None }, ..Policy::new(batch) };
+        let policy = precision.map_or(policy, |bits| policy.precise(bits));
+        let plan = Plan::new(&head, policy)?;
+        let (told, server) = (plan.to_bytes()?.into(), Server::new(&head, &plan)?);
+        Ok(Self { from: (spec.clone(), result), plan, bytes: told, pooling: pooling.into(), server })
+    }
 }
 
 /// Heads by the job that made them.
@@ -61,13 +84,13 @@ impl Heads {
     ///
     /// # Errors
     /// A result that holds no head, or a head that no plan fits.
-    pub(super) fn make(&self, job: JobId, spec: &JobSpec, result: &[u8]) -> Result<Arc<Offered>, LearnError> {
-        let Served { head, pooling } = (self.read)(spec, result)?;
-        let policy = Policy { release: Release::Logits { tokens: None }, ..Policy::new(self.batch) };
-        let policy = self.precision.map_or(policy, |bits| policy.precise(bits));
-        let plan = Plan::new(&head, policy)?;
-        let (bytes, server) = (plan.to_bytes()?.into(), Server::new(&head, &plan)?);
-        let offered = Arc::new(Offered { plan, bytes, pooling: pooling.into(), server });
+    pub(super) fn make(
+        &self,
+        job: JobId,
+        from: (&JobSpec, Blob),
+        bytes: &[u8],
+    ) -> Result<Arc<Offered>, LearnError> {
+        let offered = Arc::new(Offered::make(&self.read, (self.batch, self.precision), from, bytes)?);
         let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
         if ready.len() >= READY {
             ready.pop_first();

@@ -65,6 +65,12 @@ impl Kept {
         Ok(())
     }
 
+    /// The object that holds keys, where workers find them.
+    #[cfg(feature = "scale")]
+    pub(super) fn object_of(&self, keys: &Blob) -> Option<String> {
+        self.blobs.object_of(keys)
+    }
+
     /// The keys, decoded for a plan. Blocks for the disk.
     pub(super) fn decoded(&self, plan: &Plan, keys: &Blob) -> Answer<Arc<EvaluationKeys>> {
         let find = |ready: &[(Blob, Arc<EvaluationKeys>)]| {

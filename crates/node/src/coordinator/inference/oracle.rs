@@ -7,8 +7,10 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
+use super::super::hands::Hands;
 use super::super::refusal::{self, internal};
 use super::asked::{exact, in_batch, misplaced, no_head, wish};
+use super::evaluating::Evaluating;
 use super::heads::{HeadReader, Heads, Offered};
 use super::kept::Kept;
 use super::usage::Usage;
@@ -16,13 +18,12 @@ use crate::documents::{Quotas, Wish};
 use crate::error::Result;
 use crate::kit::InferenceSettings;
 use crate::system;
-use crate::traces;
 use blindscope_federation::{Blob, Coordinator, JobId, JobStatus};
 use blindscope_store::{BlobStore, Home, Unfinished};
 use blindscope_transport::{Answer, Class, Finishing, Intake, Peer, PeerId, Refusal, Source, Upload, Uptake};
 
 /// Longest result that may hold a head: the update of a whole ViT-B ends in one.
-const MAX_HEAD: u64 = 512 << 20;
+pub(super) const MAX_HEAD: u64 = 512 << 20;
 /// Most bytes of all askers' keys.
 const MAX_KEYS: u64 = 16 << 30;
 
@@ -33,8 +34,9 @@ pub(in crate::coordinator) struct Oracle {
     kept: Arc<Kept>,
     usage: Arc<Usage>,
     results: BlobStore,
-    /// One evaluation a core.
+    /// One evaluation a core of this machine.
     turns: Arc<Semaphore>,
+    hands: Hands,
 }
 
 impl Oracle {
@@ -43,13 +45,14 @@ impl Oracle {
         settings: InferenceSettings,
         read: HeadReader,
         home: &Home,
+        hands: Hands,
     ) -> Result<Self> {
         let kept = Kept::open(home, settings.keys_each as usize, MAX_KEYS)?;
         let usage = Usage::open(home.document("usage.json"), &settings)?;
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let heads = Heads::new(read, settings.batch, settings.precision);
         let (kept, usage, turns) = (Arc::new(kept), Arc::new(usage), Arc::new(Semaphore::new(cores)));
-        Ok(Self { settings, heads, kept, usage, results: home.blobs.clone(), turns })
+        Ok(Self { settings, heads, kept, usage, results: home.blobs.clone(), turns, hands })
     }
 
     /// The plan of a job's head, for an asker.
@@ -97,8 +100,11 @@ impl Oracle {
             return Err(Refusal::new(Class::Missing, "no-keys", message));
         }
         let (kept, usage, turns) = (self.kept.clone(), self.usage.clone(), self.turns.clone());
+        let (hands, results) = (self.hands.clone(), self.results.clone());
+        let of = (self.settings.batch, self.settings.precision);
+        let question = Evaluating { offered, kept, results, of, keys, bytes: Bytes::new() };
         let bytes = Vec::with_capacity(upload.len as usize);
-        Ok(Uptake::Take(Box::new(Question { offered, kept, usage, turns, peer, keys, tokens, bytes })))
+        Ok(Uptake::Take(Box::new(Question { question, usage, turns, hands, peer, tokens, bytes })))
     }
 
     /// The job of a head that the settings release, by its name.
@@ -140,7 +146,7 @@ impl Oracle {
         }
         let bytes = self.results.read(&result, MAX_HEAD).map_err(|e| refusal::store(&e))?;
         let spec = now.spec(job.id).ok_or_else(|| missing("there is no such job"))?;
-        tokio::task::block_in_place(|| self.heads.make(job.id, spec, &bytes))
+        tokio::task::block_in_place(|| self.heads.make(job.id, (spec, result), &bytes))
             .map_err(|e| missing(&e.to_string()))
     }
 }
@@ -168,12 +174,11 @@ impl Intake<Bytes> for Keys {
 }
 
 struct Question {
-    offered: Arc<Offered>,
-    kept: Arc<Kept>,
+    question: Evaluating,
     usage: Arc<Usage>,
     turns: Arc<Semaphore>,
+    hands: Hands,
     peer: Peer,
-    keys: Blob,
     tokens: usize,
     bytes: Vec<u8>,
 }
@@ -184,34 +189,45 @@ impl Intake<Source> for Question {
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Finishing<Source> {
+    fn finish(mut self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
-            let turn = self.turns.clone().acquire_owned().await.map_err(|e| internal(&e))?;
+            self.question.bytes = std::mem::take(&mut self.bytes).into();
+            let (turns, hands) = (self.turns.clone(), self.hands.clone());
+            let counting = tokio::task::spawn_blocking(move || self.counted());
+            let question = Arc::new(counting.await.map_err(|e| internal(&e))??);
+            if let Some(answer) = hands.answer(&question).await {
+                return Ok(source(answer));
+            }
+            let turn = turns.acquire_owned().await.map_err(|e| internal(&e))?;
             let evaluating = tokio::task::spawn_blocking(move || {
                 let _turn = turn;
-                self.answer()
+                question.answer()
             });
             let answer = evaluating.await.map_err(|e| internal(&e))??;
-            let Blob { digest, len } = Blob::of(&answer);
-            Ok(Source { len, digest, bytes: Box::new(std::io::Cursor::new(answer)) })
+            Ok(source(answer.into()))
         })
     }
 }
 
+fn source(answer: Bytes) -> Source {
+    let Blob { digest, len } = Blob::of(&answer);
+    Source { len, digest, bytes: Box::new(std::io::Cursor::new(answer)) }
+}
+
 impl Question {
-    fn answer(&self) -> Answer<Vec<u8>> {
-        let keys = self.kept.decoded(&self.offered.plan, &self.keys)?;
-        let plan = &self.offered.plan;
+    /// The question, once its tokens are counted. Blocks for the disk.
+    fn counted(self) -> Answer<Evaluating> {
+        let question = self.question;
+        // Keys that are none cost their asker nothing.
+        question.decoded()?;
+        let plan = &question.offered.plan;
         let refuse = |e: &dyn std::fmt::Display| Refusal::new(Class::Invalid, "bad-question", e.to_string());
-        let found = blindscope_classify::announced(plan, &self.bytes).map_err(|e| refuse(&e))?;
+        let found = blindscope_classify::announced(plan, &question.bytes).map_err(|e| refuse(&e))?;
         if found != self.tokens {
             return Err(refuse(&format!("it holds {found} tokens, {} were announced", self.tokens)));
         }
         // What an answer can carry is counted: an asker may fill places that it does not announce.
         self.usage.count(self.peer.id, plan.capacity(found) as u64, system::now_ms())?;
-        let _span = traces::alone("answer a question").entered();
-        let mut rng = system::rng().map_err(|e| internal(&e))?;
-        let answered = self.offered.server.answer_bytes(&keys, &self.bytes, &mut rng);
-        answered.map_err(|e| Refusal::new(Class::Invalid, "bad-question", e.to_string()))
+        Ok(question)
     }
 }

@@ -38,6 +38,10 @@ pub(super) struct Meters {
     sent: Family<OfCall, Counter>,
     /// Uploads whose body is being taken.
     uploads: Gauge,
+    /// Pieces of work that workers did.
+    pieces: Counter,
+    /// Messages of the queue that were none.
+    noise: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -67,6 +71,8 @@ impl Default for Meters {
             received: Family::default(),
             sent: Family::default(),
             uploads: Gauge::default(),
+            pieces: Counter::default(),
+            noise: Counter::default(),
         }
     }
 }
@@ -102,9 +108,24 @@ impl Meters {
         let help = "Bytes of bodies and documents that callers were sent";
         to.register("sent_bytes", help, self.sent.clone());
         to.register("uploads", "Uploads whose body is being taken", self.uploads.clone());
+        to.register("pieces", "Pieces of work that workers did", self.pieces.clone());
+        let help = "Messages of the queue that were refused";
+        to.register("queue_refused", help, self.noise.clone());
         to.register_collector(Box::new(state::State(desk.clone())));
         to.register_collector(Box::new(process::Process));
         to
+    }
+
+    /// A worker did a piece, and what it came to was taken.
+    #[cfg(feature = "scale")]
+    pub(super) fn piece(&self) {
+        self.pieces.inc();
+    }
+
+    /// Where refused messages of the queue are counted.
+    #[cfg(feature = "scale")]
+    pub(super) fn noise(&self) -> Counter {
+        self.noise.clone()
     }
 
     fn answered(&self, call: &'static str) {

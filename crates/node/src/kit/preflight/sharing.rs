@@ -16,7 +16,33 @@ pub(super) async fn sharing(settings: &CoordinatorSettings, study: &Study) -> Ve
         Err(e) => return vec![Check::failed(STORE, e.to_string(), "correct startup/settings.toml")],
     };
     let Look { store, blobs } = Look::at(&place, study).await;
-    vec![database(store), bucket(blobs)]
+    let mut all = vec![database(store), bucket(blobs)];
+    if let Some(url) = &settings.queue {
+        all.push(queue(url, study).await);
+    }
+    all
+}
+
+#[cfg(feature = "scale")]
+async fn queue(url: &str, study: &Study) -> Check {
+    use blindscope_transport::queue::{Queue, Secrets};
+    const NAME: &str = "queue";
+    let secrets = Secrets::of(&crate::system::environment("NATS_"));
+    match Queue::look(url, &secrets, &crate::kit::queue_name(study)).await {
+        Ok(()) => Check::ok(NAME, "NATS answers and has the streams of this study; workers are asked"),
+        Err(e) => {
+            let repair = "until it does the leader works by itself; start nats-server with -js there, let this user in (NATS_USER and NATS_PASSWORD, or NATS_TOKEN, in the environment of the service), or correct queue in startup/settings.toml";
+            Check::failed(NAME, e.to_string(), repair)
+        }
+    }
+}
+
+#[cfg(not(feature = "scale"))]
+async fn queue(url: &str, _: &Study) -> Check {
+    // As the other one, which waits.
+    let found = format!("{url}: this build has no queue");
+    std::future::ready(Check::failed("queue", found, "build with `--features scale`, or leave queue out"))
+        .await
 }
 
 fn database(found: Result<Option<String>, Error>) -> Check {

@@ -30,6 +30,7 @@ impl Write<'_> {
         let settings = CoordinatorSettings {
             listen: project.listen(),
             metrics: None,
+            queue: None,
             store: None,
             blobs: None,
             lease_seconds: None,

@@ -1,0 +1,78 @@
+//! Which blobs a piece of work reads: what whoever does it elsewhere has to be able to read.
+
+use super::work::{SumWork, Work};
+use crate::{Blob, JobSpec, SignedHeader, SiteId};
+
+impl Work {
+    /// Every blob that it names, each once, in no order that means anything.
+    pub fn inputs(&self) -> Vec<Blob> {
+        let mut found: Vec<Blob> = of_question(self.spec());
+        match self {
+            Self::Commit { commitments: all, .. } | Self::Key { shares: all, .. } => {
+                found.extend(of_sites(all))
+            }
+            Self::Relin { first, sum, shares, .. } => {
+                found.extend(of_sites(first).chain([*sum]).chain(of_sites(shares)));
+            }
+            Self::Trial { public_key, shares, .. } => found.extend(of_sites(shares).chain([*public_key])),
+            Self::Sum { uploads, evaluation, .. } => {
+                found.extend(of_sites(uploads));
+                if let Some(of) = evaluation {
+                    let opening = &of.opening;
+                    found.extend([of.start, of.keys, opening.sum]);
+                    found.extend(of_headers(&opening.committed).chain(of_headers(&opening.encrypted)));
+                    found.extend(of_question(&of.head));
+                }
+            }
+            Self::Encrypted { parts, remainder, encryptions, .. } => {
+                found.extend(of_headers(parts).chain([*remainder]).chain(of_sites(encryptions)));
+            }
+            Self::Refresh { sum, zeros, .. } => found.extend(of_sites(zeros).chain([*sum])),
+            Self::Open { input, target, shares, .. } => {
+                found.extend(of_sites(shares).chain([*target]).chain(*input));
+            }
+            _ => found.extend(self.inputs_of_sum()),
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// Those of the steps of a round of sums.
+    fn inputs_of_sum(&self) -> Vec<Blob> {
+        let (first, second): (&[(SiteId, Blob)], &[(SiteId, Blob)]) = match self {
+            Self::Voids { words, .. } => (words, &[]),
+            Self::Intake { uploads, pairs, .. } => (uploads, pairs),
+            Self::Name { uploads, findings, .. } => (uploads, findings),
+            Self::Agreements { uploads, words, .. } => (uploads, words),
+            Self::Vouches { gone, vouches, .. } => (gone, vouches),
+            Self::Result(work) => (&work.openings, &[]),
+            _ => (&[], &[]),
+        };
+        let named: Vec<Option<Blob>> = match self {
+            Self::Name { headers, .. } => vec![Some(*headers)],
+            Self::Agreements { commitment, .. } => vec![Some(*commitment)],
+            Self::Vouches { commitment, agreements, .. } => vec![Some(*commitment), Some(*agreements)],
+            Self::Result(work) => {
+                let SumWork { commitment, sum, agreements, vouches, .. } = **work;
+                vec![Some(commitment), Some(sum), Some(agreements), vouches]
+            }
+            _ => Vec::new(),
+        };
+        let named = named.into_iter().flatten();
+        named.chain(self.starts_from()).chain(of_sites(first)).chain(of_sites(second)).collect()
+    }
+}
+
+fn of_sites(all: &[(SiteId, Blob)]) -> impl Iterator<Item = Blob> + '_ {
+    all.iter().map(|(_, blob)| *blob)
+}
+
+fn of_headers(all: &[SignedHeader]) -> impl Iterator<Item = Blob> + '_ {
+    all.iter().filter_map(SignedHeader::payload)
+}
+
+/// What a question's file names.
+fn of_question(spec: &JobSpec) -> Vec<Blob> {
+    spec.question.iter().flat_map(|of| [of.asker, of.remainder, of.dealt]).collect()
+}

@@ -1,0 +1,88 @@
+//! A piece of work, done: a function of its parcel and the blobs that it names.
+
+use chacha20::ChaCha20Rng;
+use rand_core::SeedableRng as _;
+
+use super::Parts;
+use super::folder::Folder;
+use super::ready::Ready;
+use crate::coordinator::Learning;
+use crate::kit::queue_name;
+use crate::traces;
+use crate::work::{
+    Ended, MOST, Made, Object, Parcel, Piece, PieceBlobs, Questioned, Refused, Result, fetched, unique,
+};
+use blindscope_federation::{Blob, Input, SignedChange, Study, Work};
+use blindscope_store::Exchange;
+
+/// Longest question.
+const MAX_QUESTION: u64 = MOST;
+
+/// What pieces are done with.
+pub(super) struct Doing {
+    study: Study,
+    name: String,
+    learning: Learning,
+    ready: Ready,
+    exchange: Exchange,
+    folder: Folder,
+}
+
+impl Doing {
+    pub(super) fn new(study: Study, parts: Parts, exchange: Exchange, folder: Folder) -> Self {
+        let (learning, ready, name) = (parts.learning, Ready::new(parts.heads), queue_name(&study));
+        Self { study, name, learning, ready, exchange, folder }
+    }
+
+    /// Does a piece: where its outcome is. Takes as long as it takes.
+    ///
+    /// # Errors
+    /// [`Refused`]: for good where the piece is none, or comes to nothing that a worker may say.
+    pub(super) fn done(&self, piece: &Object) -> Result<Object> {
+        let bytes = fetched(&self.exchange, piece, MOST)?;
+        let Parcel { what, small, large } = Parcel::<Piece>::parse(&bytes, &self.name)?;
+        let blobs = PieceBlobs::new(&self.exchange, (small, large), self.folder.path());
+        let made = match what {
+            Piece::Combine { changes, work } => self.combined(&changes, &work, &blobs)?,
+            Piece::Answer(asked) => Made::Answered(self.answered(&asked, &blobs)?),
+        };
+        let unique = unique().map_err(|e| Refused::Machine(e.to_string()))?;
+        let (small, large) = blobs.sent(&made.blobs(), &unique)?;
+        let what = Ended { piece: piece.blob, made };
+        let bytes = Parcel { what, small, large }.to_bytes(&self.name)?;
+        let blob = Blob::of(&bytes);
+        let name = self.exchange.put(bytes, &blob, &unique)?;
+        Ok(Object { blob, name })
+    }
+
+    fn combined(&self, changes: &[SignedChange], work: &Work, blobs: &PieceBlobs<'_>) -> Result<Made> {
+        tracing::info!(step = %work.step(), "combining");
+        let _span = traces::of_step(&work.step(), "combine").entered();
+        // Each is signed by a quorum of the roster before it.
+        let mut study = self.study.clone();
+        for change in changes {
+            study = study.succeeded(change).map_err(|e| form("roster", &e))?;
+        }
+        match blindscope_federation::combine(&study, work, &*self.learning, blobs) {
+            Ok(Input::Combined { output, .. }) => Ok(Made::Combined(output)),
+            Ok(Input::Opened { outcome, .. }) => Ok(Made::Opened(outcome)),
+            // The leader finds the same by itself, and says so: it is its word that leaves a site out, or ends a job.
+            Ok(_) => Err(Refused::Outcome("payloads that cannot be used, or nothing follows")),
+            Err(error) => Err(form("work", &error)),
+        }
+    }
+
+    fn answered(&self, asked: &Questioned, blobs: &PieceBlobs<'_>) -> Result<Blob> {
+        tracing::info!(job = %asked.spec.name, "answering a question");
+        let _span = traces::alone("answer a question").entered();
+        let (head, keys) = self.ready.of(asked, blobs)?;
+        let question = blobs.read(&asked.question, MAX_QUESTION)?;
+        let mut rng = ChaCha20Rng::from_seed(asked.seed);
+        let answer = head.server.answer_bytes(&keys, &question, &mut rng);
+        blobs.keep(answer.map_err(|e| form("question", &e))?)
+    }
+}
+
+fn form(what: &'static str, reason: &dyn std::fmt::Display) -> Refused {
+    Refused::Form { what, reason: reason.to_string() }
+}

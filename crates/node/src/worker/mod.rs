@@ -1,0 +1,187 @@
+//! `blindscope worker`: does pieces of work that a leader puts into the queue, and keeps nothing.
+//!
+//! It has no key, no lease and no certificate: it reads the study's file and what a piece names from the object store, held against
+//! digests, writes what the piece comes to under a name of its own, and says so. What becomes of it the leader decides. Killed at any
+//! moment, its pieces go to another.
+
+mod doing;
+mod folder;
+mod ready;
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::coordinator::{HeadReader, Learning};
+use crate::error::{Error, Result};
+use crate::kit::{CoordinatorSettings, Kit, queue_name};
+use crate::system;
+use crate::work::{AnswerMessage, Beat, MOST_AT_WORK, Object, Refused, Said as _, WorkMessage};
+use blindscope_federation::Blob;
+use blindscope_store::Exchange;
+use blindscope_transport::Stop;
+use blindscope_transport::queue::{Queue, Secrets, Taken};
+use doing::Doing;
+
+/// How long one call for work waits at the server.
+const TAKE: Duration = Duration::from_secs(2);
+/// How often a worker says that it is there, and that its pieces are at work.
+const BEAT: Duration = Duration::from_secs(2);
+/// Between two tries, where the server is away.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// What a worker needs besides its kit.
+pub struct Parts {
+    /// What follows from a sum.
+    pub learning: Learning,
+    /// Reads the head in a job's result.
+    pub heads: HeadReader,
+    /// Pieces that it does at a time, 1 to 32.
+    pub pieces: usize,
+}
+
+/// A worker and what it is at.
+struct Worker {
+    queue: Queue,
+    study: String,
+    doing: Arc<Doing>,
+    at: Mutex<BTreeSet<Blob>>,
+    /// Messages that were none.
+    refused: AtomicU64,
+}
+
+/// Works until `stop`; then what is at hand is finished first. `ready` is called once, when it begins to ask for work.
+///
+/// # Errors
+/// [`Error::Kit`] and [`Error::Settings`] for a folder that is no coordinator's; [`Error::Project`] where the settings name no queue or no
+/// bucket; [`Error::Store`] and [`Error::Transport`] for addresses that are none. A server that is away is called again and again.
+pub async fn run(
+    kit: &Kit,
+    overrides: &[String],
+    parts: Parts,
+    stop: Stop,
+    ready: impl FnOnce() + Send,
+) -> Result<()> {
+    let settings: CoordinatorSettings = kit.settings(overrides)?;
+    let study = kit.study()?;
+    let queue = needed("queue", settings.queue.as_deref(), "nats://HOST:PORT, as the coordinator has it")?;
+    let blobs = needed("blobs", settings.blobs.as_deref(), "s3://BUCKET/PREFIX, as the coordinator has it")?;
+    let [nats, aws] = ["NATS_", "AWS_"].map(system::environment);
+    let name = queue_name(&study);
+    let exchange = Exchange::open(blobs, &aws)?;
+    let queue = Queue::open(queue, &Secrets::of(&nats), &name).await?;
+    let folder = folder::Folder::of(kit)?;
+    let pieces = parts.pieces.clamp(1, MOST_AT_WORK);
+    let doing = Arc::new(Doing::new(study, parts, exchange, folder));
+    let worker =
+        Arc::new(Worker { queue, study: name, doing, at: Mutex::default(), refused: AtomicU64::new(0) });
+    tracing::info!(pieces, "asking for work");
+    ready();
+    let mut running = JoinSet::new();
+    for _ in 0..pieces {
+        running.spawn(worker.clone().work(stop.clone()));
+    }
+    let beating = tokio::spawn(worker.clone().beat());
+    while running.join_next().await.is_some() {}
+    beating.abort();
+    worker.queue.close().await;
+    Ok(())
+}
+
+fn needed<'a>(key: &'static str, found: Option<&'a str>, expected: &str) -> Result<&'a str> {
+    found.ok_or_else(|| Error::Project { key, found: "not there".to_owned(), expected: expected.to_owned() })
+}
+
+impl Worker {
+    /// One piece after the other.
+    async fn work(self: Arc<Self>, stop: Stop) {
+        let mut away = false;
+        while !stop.is_stopped() {
+            match self.queue.take(TAKE).await {
+                Ok(taken) => {
+                    if std::mem::take(&mut away) {
+                        tracing::info!("the queue answers again");
+                    }
+                    if let Some(taken) = taken {
+                        self.handle(taken).await;
+                    }
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut away, true) {
+                        tracing::warn!(%error, "no work can be had; trying again");
+                    }
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Says again and again that this worker is there, and what it is at.
+    async fn beat(self: Arc<Self>) {
+        loop {
+            let at: Vec<Blob> = self.at().iter().copied().collect();
+            // Said again in a moment.
+            let _ = self.queue.beat(Beat::new(&self.study, at).to_bytes()).await;
+            sleep(BEAT).await;
+        }
+    }
+
+    fn at(&self) -> std::sync::MutexGuard<'_, BTreeSet<Blob>> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn handle(&self, taken: Taken) {
+        let read = match taken.bytes() {
+            Some(bytes) => WorkMessage::parse(bytes, &self.study),
+            None => Err(Refused::Outcome("a message that is longer than any of ours")),
+        };
+        let said = match read {
+            Ok(WorkMessage { piece, .. }) => self.do_piece(taken, piece).await,
+            Err(refused) => {
+                let so_far = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+                tracing::warn!(%refused, so_far, "a message was refused, and is left to nobody");
+                taken.drop_for_good().await
+            }
+        };
+        if let Err(error) = said {
+            // It comes again, to whomever.
+            tracing::warn!(%error, "a piece of work is done and cannot be told");
+        }
+    }
+
+    async fn do_piece(&self, taken: Taken, piece: Object) -> blindscope_transport::Result<()> {
+        let (blob, id) = (piece.blob, piece.blob.digest.to_string());
+        self.at().insert(blob);
+        let doing = self.doing.clone();
+        let mut working = tokio::task::spawn_blocking(move || doing.done(&piece));
+        let done = loop {
+            tokio::select! {
+                done = &mut working => break done.unwrap_or_else(|e| Err(Refused::Machine(e.to_string()))),
+                // Where it cannot be said, another begins the same, which does no harm.
+                () = sleep(BEAT) => drop(taken.hold().await),
+            }
+        };
+        self.at().remove(&blob);
+        let made = match done {
+            Ok(made) => Some(made),
+            Err(refused) if refused.is_absent() => {
+                tracing::info!(piece = %blob, "a piece that nobody waits for any more");
+                return taken.drop_for_good().await;
+            }
+            Err(refused) if !refused.is_for_good() => {
+                tracing::warn!(%refused, piece = %blob, "a piece could not be done; it is given back");
+                return taken.give_back().await;
+            }
+            Err(refused) => {
+                tracing::warn!(%refused, piece = %blob, "a piece is left to the leader");
+                None
+            }
+        };
+        self.queue.answer(&id, AnswerMessage::new(&self.study, blob, made).to_bytes()).await?;
+        taken.done().await
+    }
+}
