@@ -29,8 +29,7 @@ fn a_batch_of_three_comes_out_with_its_labels() {
     let pixels: Vec<f32> = originals.iter().flat_map(|p| p.normalised(&preprocess)).collect();
     let labels: Vec<usize> = (0..images).map(|i| i % 3).collect();
     let gradient = batch_gradient(&model, &Classifier::Linear(head.clone()), &pixels, &labels).unwrap();
-    let taken_at = [(model.clone(), head)];
-    let observed = Observed { gradient: &gradient.backbone, model: &model, taken_at: &taken_at, images };
+    let observed = Observed { gradient: &gradient.backbone, model: &model, head: &head, images };
     let mut evaluations = 0;
     let found = recover(&observed, &SearchPlan::default(), &mut |_| {
         evaluations += 1;

@@ -16,6 +16,7 @@ mod search;
 mod section;
 mod settings;
 mod stage;
+mod steps;
 mod sums;
 mod tiles;
 mod tokens;

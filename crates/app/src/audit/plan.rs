@@ -102,7 +102,7 @@ impl AuditPlan {
         };
         let model = self.model.as_ref().map(|model| model.display().to_string());
         serde_json::json!({
-            "version": 6, "tiles": tiles, "model": model, "images": self.images, "seed": self.seed, "quick": self.quick,
+            "version": 7, "tiles": tiles, "model": model, "images": self.images, "seed": self.seed, "quick": self.quick,
         })
         .to_string()
     }

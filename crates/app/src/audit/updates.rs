@@ -14,7 +14,7 @@ use blindscope_vision::vit::{Parameters, Vit};
 pub(super) const STEPS: usize = 5;
 
 /// A customary step for plain gradient descent.
-pub(super) const RATE: f32 = 1e-2;
+const RATE: f32 = 1e-2;
 
 /// How a site trains between two uploads.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -21,17 +21,17 @@ use blindscope_vision::train::{Classifier, batch_gradient};
 use blindscope_vision::vit::{Parameters, Vit};
 
 /// Deviation of the starts' coordinates, in normalised colours over a patch: about half of real tiles'.
-const SPREAD: f64 = 0.1;
+pub(super) const SPREAD: f64 = 0.1;
 
 /// What is attacked.
 #[derive(Debug)]
 pub struct Observed<'a> {
-    /// Gradient of the mean loss, or a mean over steps of such gradients.
+    /// Gradient of the mean loss; of an update the sum of its steps' gradients, of whatever length.
     pub gradient: &'a Parameters,
-    /// The model at which tokens are computed.
+    /// The model whose gradient it is; of an update the model before.
     pub model: &'a Vit,
-    /// The models at which the gradients were taken: one, or one a step as far as the attacker knows them.
-    pub taken_at: &'a [(Vit, LinearHead)],
+    /// Its head.
+    pub head: &'a LinearHead,
     /// Images in the batch.
     pub images: usize,
 }
@@ -82,11 +82,10 @@ pub fn recover(
     check(observed, plan)?;
     let block = Block::new(config, &observed.model.parameters().blocks[0]);
     let mut rng = ChaCha12Rng::seed_from_u64(plan.seed);
-    let drift = observed.taken_at.len() > 1;
     let mut found = Vec::new();
     let mut space = Subspace::of(config, &seen.patch, &seen.positions, observed.images)?;
     for left in (1..=observed.images).rev() {
-        let spans = spans(&seen, left * config.tokens(), config.width, drift)?;
+        let spans = spans(&seen, [left * config.tokens(); 2])?;
         let fit = Fit::new(observed.model, &block, &space, spans);
         let image = observed.images - left;
         let spread = SPREAD * (config.patch_values() as f64).sqrt();
@@ -95,13 +94,11 @@ pub fn recover(
         let Some(best) = best else { break };
         let pixels = pixels(observed.model, &space, &best);
         let mut next = SpanImage { pixels, misfit: best.misfit, label: None };
-        if left > 1 && (drift || next.found()) {
+        if left > 1 && next.found() {
             let (label, without) = peel(observed, &seen, &next.pixels, left)?;
             next.label = Some(label);
             seen = without;
-            if !drift {
-                space = Subspace::of(config, &seen.patch, &seen.positions, left - 1)?;
-            }
+            space = Subspace::of(config, &seen.patch, &seen.positions, left - 1)?;
         }
         found.push(next);
         if stopped {
@@ -111,11 +108,9 @@ pub fn recover(
     Ok(found)
 }
 
-/// The spans of the inputs of fc1 and fc2, of `rank` tokens. Over several steps each token drifts: its mean and its drift
-/// span twice as much, as far as there is room.
-pub(super) fn spans(seen: &Seen, rank: usize, width: usize, drift: bool) -> Result<[Mat<f64>; 2]> {
-    let rank = if drift { (2 * rank).min(3 * width / 4) } else { rank };
-    Ok([left_singular(ATTACK, &seen.fc1, rank)?.0, left_singular(ATTACK, &seen.fc2, rank)?.0])
+/// The spans of the inputs of fc1 and fc2, of these ranks.
+pub(super) fn spans(seen: &Seen, ranks: [usize; 2]) -> Result<[Mat<f64>; 2]> {
+    Ok([left_singular(ATTACK, &seen.fc1, ranks[0])?.0, left_singular(ATTACK, &seen.fc2, ranks[1])?.0])
 }
 
 pub(super) fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
@@ -131,8 +126,8 @@ pub(super) fn check(observed: &Observed<'_>, plan: &SearchPlan) -> Result<()> {
         );
         return Err(Error::Setting { attack: ATTACK, setting: "images", value, rule });
     }
-    if plan.starts == 0 || plan.steps == 0 || observed.taken_at.is_empty() {
-        let (setting, value) = ("starts, steps or models", "0".to_owned());
+    if plan.starts == 0 || plan.steps == 0 {
+        let (setting, value) = ("starts or steps", "0".to_owned());
         let rule = "at least one of each is needed".to_owned();
         return Err(Error::Setting { attack: ATTACK, setting, value, rule });
     }
@@ -155,16 +150,13 @@ pub(super) fn peel(
     left: usize,
 ) -> Result<(usize, Seen)> {
     let config = observed.model.config();
-    let classes = observed.taken_at[0].1.bias.len();
-    let share = 1.0 / (observed.images * observed.taken_at.len()) as f64;
+    let classes = observed.head.bias.len();
+    let head = Classifier::Linear(observed.head.clone());
+    let share = 1.0 / observed.images as f64;
     let mut best: Option<(f64, usize, Seen)> = None;
     for label in 0..classes {
-        let mut without = seen.clone();
-        for (model, head) in observed.taken_at {
-            let head = Classifier::Linear(head.clone());
-            let own = batch_gradient(model, &head, pixels, &[label])?.backbone;
-            without = without.without(&Seen::new(config, &own)?, share);
-        }
+        let own = batch_gradient(observed.model, &head, pixels, &[label])?.backbone;
+        let without = seen.without(&Seen::new(config, &own)?, share);
         let values = left_singular(ATTACK, &without.patch, 0)?.1;
         let beyond = values.iter().skip((left - 1) * config.patches()).sum();
         if best.as_ref().is_none_or(|b| beyond < b.0) {

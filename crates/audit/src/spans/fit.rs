@@ -7,7 +7,9 @@
 use faer::Mat;
 
 use super::block::{Block, Pass};
-use crate::linear::product;
+use super::seen::ATTACK;
+use crate::error::Result;
+use crate::linear::{left_singular, product};
 use crate::matching::Subspace;
 use blindscope_vision::vit::Vit;
 
@@ -24,7 +26,12 @@ pub(super) struct Fit<'a> {
     /// What each squared misfit is divided by.
     sizes: [f64; 2],
     prefix: usize,
+    /// Orthonormal columns: the inputs of fc1 and of fc2 of images that are known. None where none is.
+    known: Option<[Mat<f64>; 2]>,
 }
+
+/// Added to the distance from what is known, as a share of a token's size: at a known image itself nothing is divided by zero.
+const NEAR: f64 = 1e-4;
 
 /// Misfits at one image.
 #[derive(Debug)]
@@ -43,7 +50,33 @@ impl<'a> Fit<'a> {
         let prefix = model.config().prefix();
         let pass = block.forward(&fixed);
         let sizes = [pass.normed.squared_norm_l2(), pass.hidden.squared_norm_l2()];
-        Self { block, fixed, ways, spans, sizes, prefix }
+        Self { block, fixed, ways, spans, sizes, prefix, known: None }
+    }
+
+    /// The same misfit, with each token's divided by its own squared distance from the span of what some images (by their coordinates)
+    /// make of theirs. Near those images both fall alike, so they attract no more, and so do mixtures with them.
+    ///
+    /// # Errors
+    /// [`Error::NotConverged`] where the images' inputs have no singular values.
+    pub(super) fn apart_from(&self, images: &[&[f64]]) -> Result<Self> {
+        let passes: Vec<Pass> = images.iter().map(|image| self.pass(image)).collect();
+        let basis = |of: fn(&Pass) -> &Mat<f64>| -> Result<Mat<f64>> {
+            let (rows, each) = (of(&passes[0]).nrows(), self.fixed.ncols());
+            let all = Mat::from_fn(rows, each * passes.len(), |i, j| of(&passes[j / each])[(i, j % each)]);
+            left_singular(ATTACK, &all, each * passes.len()).map(|(basis, _)| basis)
+        };
+        let known = if passes.is_empty() {
+            None
+        } else {
+            Some([basis(|pass| &pass.normed)?, basis(|pass| &pass.hidden)?])
+        };
+        Ok(Self {
+            known,
+            fixed: self.fixed.clone(),
+            ways: self.ways.clone(),
+            spans: self.spans.clone(),
+            ..*self
+        })
     }
 
     /// Coordinates of one image, and how many.
@@ -73,20 +106,9 @@ impl<'a> Fit<'a> {
     pub(super) fn evaluate(&self, coordinates: &[f64], weights: &[f64]) -> Misfit {
         let pass = self.pass(coordinates);
         let mut tokens = vec![0.0; self.fixed.ncols()];
-        let mut total = 0.0;
-        let outside = [(&pass.normed, 0), (&pass.hidden, 1)].map(|(inputs, which)| {
-            let span = &self.spans[which];
-            let inside = product(span.transpose(), inputs.as_ref());
-            let mut rest = inputs - product(span.as_ref(), inside.as_ref());
-            for k in 0..rest.ncols() {
-                let own = rest.col(k).squared_norm_l2() / self.sizes[which];
-                tokens[k] += own;
-                total += weights[k] * own;
-                let scale = 2.0 * weights[k] / self.sizes[which];
-                rest.as_mut().col_mut(k).iter_mut().for_each(|v| *v *= scale);
-            }
-            rest
-        });
+        let outside = [(&pass.normed, 0), (&pass.hidden, 1)]
+            .map(|(i, which)| self.outside(i, which, weights, &mut tokens));
+        let total = tokens.iter().zip(weights).map(|(own, weight)| own * weight).sum();
         let [d_normed, d_hidden] = outside;
         let d_tokens = self.block.backward(&pass, &d_normed, &d_hidden);
         let grid = d_tokens.as_ref().subcols(self.prefix, self.patches());
@@ -94,6 +116,32 @@ impl<'a> Fit<'a> {
         let slope =
             (0..slope.ncols()).flat_map(|k| slope.col(k).iter().copied().collect::<Vec<_>>()).collect();
         Misfit { total, slope, tokens }
+    }
+
+    /// Adds each token's misfit by the inputs of one layer to `tokens` and gives the derivative of their weighted sum in these inputs.
+    fn outside(&self, inputs: &Mat<f64>, which: usize, weights: &[f64], tokens: &mut [f64]) -> Mat<f64> {
+        let beyond = |span: &Mat<f64>| {
+            let inside = product(span.transpose(), inputs.as_ref());
+            inputs - product(span.as_ref(), inside.as_ref())
+        };
+        let mut rest = beyond(&self.spans[which]);
+        let apart = self.known.as_ref().map(|known| beyond(&known[which]));
+        let (size, count) = (self.sizes[which], rest.ncols() as f64);
+        for k in 0..rest.ncols() {
+            let squared = rest.col(k).squared_norm_l2();
+            let per =
+                apart.as_ref().map_or(size, |apart| count * apart.col(k).squared_norm_l2() + NEAR * size);
+            tokens[k] += squared / per;
+            let scale = 2.0 * weights[k] / per;
+            rest.as_mut().col_mut(k).iter_mut().for_each(|v| *v *= scale);
+            if let Some(apart) = &apart {
+                let scale = scale * count * squared / per;
+                for (v, away) in rest.as_mut().col_mut(k).iter_mut().zip(apart.col(k).iter()) {
+                    *v -= scale * away;
+                }
+            }
+        }
+        rest
     }
 }
 

@@ -20,7 +20,9 @@ mod gelu;
 mod search;
 mod seen;
 mod softmax;
+mod update;
 
 pub use apart::{TokenBatch, TokenPlan, TokenStep, recover_tokens};
 pub use batch::{Observed, SpanImage, SpanStep, recover};
 pub use search::SearchPlan;
+pub use update::{UpdateStep, recover_update};

@@ -126,7 +126,7 @@ fn look(
         (starts, tokens) = (batch.starts(), batch.found());
     }
     let block = Block::new(config, &model.parameters().blocks[0]);
-    let fit = Fit::new(model, &block, &space, spans(seen, left * config.tokens(), config.width, false)?);
+    let fit = Fit::new(model, &block, &space, spans(seen, [left * config.tokens(); 2])?);
     let mut found = Vec::new();
     for (image, start) in starts.into_iter().enumerate() {
         let mut tick = |evaluation, misfit| {
