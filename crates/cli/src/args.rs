@@ -128,7 +128,7 @@ pub(crate) struct BenchOptions {
     /// Of scale, an empty place in an object store, `s3://BUCKET/PREFIX`; the environment says how it is reached.
     #[arg(long, value_name = "URL", requires = "store")]
     pub(crate) blobs: Option<String>,
-    /// Of scale, a NATS server with JetStream for workers, `nats://HOST:PORT`.
+    /// Of scale, a NATS server with `JetStream` for workers, `nats://HOST:PORT`.
     #[arg(long, value_name = "URL", requires = "store")]
     pub(crate) queue: Option<String>,
     /// Leave the peers out.

@@ -12,12 +12,19 @@ fn is_traced() -> bool {
     std::env::var_os(COLLECTOR).is_some_and(|endpoint| !endpoint.is_empty())
 }
 
-/// Begins to tell; until the end of what it gives.
+/// What a process tells. Dropped, it sends what is left.
+pub(crate) struct Telling {
+    #[cfg(feature = "traces")]
+    _spans: Option<traced::Spans>,
+}
+
+/// Begins to tell.
 ///
 /// # Errors
 /// A collector that spans cannot be sent to.
 #[cfg(not(feature = "traces"))]
-pub(crate) fn begin(level: Level) -> anyhow::Result<()> {
+#[allow(clippy::unnecessary_wraps, reason = "as with the feature")]
+pub(crate) fn begin(level: Level) -> anyhow::Result<Telling> {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
@@ -26,15 +33,15 @@ pub(crate) fn begin(level: Level) -> anyhow::Result<()> {
     if is_traced() {
         tracing::warn!("{COLLECTOR} is set, and this build sends no spans: build it with --features traces");
     }
-    Ok(())
+    Ok(Telling {})
 }
 
-/// Begins to tell; until the end of what it gives, which sends what is left.
+/// Begins to tell.
 ///
 /// # Errors
 /// A collector that spans cannot be sent to.
 #[cfg(feature = "traces")]
-pub(crate) fn begin(level: Level) -> anyhow::Result<Option<traced::Spans>> {
+pub(crate) fn begin(level: Level) -> anyhow::Result<Telling> {
     use tracing_subscriber::filter::{LevelFilter, filter_fn};
     use tracing_subscriber::layer::SubscriberExt as _;
     use tracing_subscriber::util::SubscriberInitExt as _;
@@ -48,7 +55,7 @@ pub(crate) fn begin(level: Level) -> anyhow::Result<Option<traced::Spans>> {
     let ours = filter_fn(|of| of.is_span() && of.target() == blindscope_node::traces::TARGET);
     let traced = spans.as_ref().map(|spans| spans.layer().with_filter(ours));
     registry().with(log).with(traced).init();
-    Ok(spans)
+    Ok(Telling { _spans: spans })
 }
 
 #[cfg(feature = "traces")]
@@ -68,7 +75,10 @@ mod traced {
         pub(super) fn begin() -> anyhow::Result<Self> {
             let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build();
             let exporter = exporter.with_context(|| {
-                format!("{}: give the address of a collector on this machine, such as http://127.0.0.1:4318", super::COLLECTOR)
+                format!(
+                    "{}: give the address of a collector on this machine, such as http://127.0.0.1:4318",
+                    super::COLLECTOR
+                )
             })?;
             let named = std::env::var("OTEL_SERVICE_NAME").unwrap_or_else(|_| "blindscope".into());
             let resource = Resource::builder().with_service_name(named).build();

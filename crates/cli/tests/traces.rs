@@ -100,7 +100,8 @@ async fn a_round_is_one_trace_of_everybody_who_works_on_it() {
     let bodies = Arc::default();
     let binary = traced(folder.path(), &collector(Arc::clone(&bodies)));
     let project = project(3, 2, 3);
-    let mut study = Processes::provision(&binary, &folder.path().join("study"), project, &learning(3)).unwrap();
+    let mut study =
+        Processes::provision(&binary, &folder.path().join("study"), project, &learning(3)).unwrap();
     study.start().await.unwrap();
     let admin = study.admin().unwrap();
     admin.submit(&sums("traced", 100, ROUNDS)).await.unwrap();

@@ -217,7 +217,10 @@ impl Output {
         let second =
             self.second.iter().flat_map(|of| std::iter::once(of.sum).chain(of.seeds.iter().copied()));
         let pairs = self.pairs.iter().map(|(_, blob)| *blob);
-        let named = self.named.iter().map(|of| of.sum);
+        let shown = self.named.iter().flat_map(|of| &of.inclusions);
+        let shown =
+            shown.flat_map(|of| std::iter::once(of.root).chain(of.each.iter().map(|(_, blob)| *blob)));
+        let named = self.named.iter().map(|of| of.sum).chain(shown);
         std::iter::once(self.shared).chain(self.each.iter().copied()).chain(second).chain(pairs).chain(named)
     }
 }

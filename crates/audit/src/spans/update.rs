@@ -148,7 +148,7 @@ impl Walks<'_> {
         let mut rng = ChaCha12Rng::seed_from_u64(self.plan.seed.wrapping_add(number));
         let normal = |_| -> f64 { StandardNormal.sample(&mut rng) };
         // Near starts and far ones end at different images.
-        let spread = self.spread * if number % 2 == 0 { 1.0 } else { NEARER };
+        let spread = self.spread * if number.is_multiple_of(2) { 1.0 } else { NEARER };
         let start = (0..self.fit.len()).map(normal).map(|z| spread * z).collect();
         let beside = search_from(apart, self.plan, start, &mut |_, _| true).0?;
         search_from(&self.fit, self.plan, beside.coordinates, &mut |_, _| true).0

@@ -9,7 +9,7 @@ impl Work {
         let mut found: Vec<Blob> = of_question(self.spec());
         match self {
             Self::Commit { commitments: all, .. } | Self::Key { shares: all, .. } => {
-                found.extend(of_sites(all))
+                found.extend(of_sites(all));
             }
             Self::Relin { first, sum, shares, .. } => {
                 found.extend(of_sites(first).chain([*sum]).chain(of_sites(shares)));
@@ -40,7 +40,7 @@ impl Work {
 
     /// Those of the steps of a round of sums.
     fn inputs_of_sum(&self) -> Vec<Blob> {
-        let (first, second): (&[(SiteId, Blob)], &[(SiteId, Blob)]) = match self {
+        let (first, second): (Named<'_>, Named<'_>) = match self {
             Self::Voids { words, .. } => (words, &[]),
             Self::Intake { uploads, pairs, .. } => (uploads, pairs),
             Self::Name { uploads, findings, .. } => (uploads, findings),
@@ -64,7 +64,10 @@ impl Work {
     }
 }
 
-fn of_sites(all: &[(SiteId, Blob)]) -> impl Iterator<Item = Blob> + '_ {
+/// Blobs by site.
+type Named<'a> = &'a [(SiteId, Blob)];
+
+fn of_sites(all: Named<'_>) -> impl Iterator<Item = Blob> + '_ {
     all.iter().map(|(_, blob)| *blob)
 }
 

@@ -71,6 +71,10 @@ impl Hands {
     }
 
     /// What work came to at a worker, once every blob of it is in the coordinator's own store; nothing where a thread has to do it.
+    #[cfg_attr(
+        not(feature = "scale"),
+        allow(unused_variables, clippy::unused_async, reason = "builds without a queue have threads alone")
+    )]
     pub(super) async fn combined(&self, desk: &Desk, now: &Coordinator, work: &Work) -> Option<Input> {
         match self {
             Self::Threads => None,
@@ -82,6 +86,10 @@ impl Hands {
     }
 
     /// The answer to a question from a worker; nothing where a thread has to make it.
+    #[cfg_attr(
+        not(feature = "scale"),
+        allow(unused_variables, clippy::unused_async, reason = "builds without a queue have threads alone")
+    )]
     pub(super) async fn answer(&self, question: &Evaluating) -> Option<Bytes> {
         match self {
             Self::Threads => None,

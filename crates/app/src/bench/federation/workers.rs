@@ -33,7 +33,7 @@ const AT_ONCE: usize = 8;
 /// Measurements with each number of workers, by turns.
 const RUNS: usize = 5;
 /// Longest wait for a worker to be heard.
-const HEARD: Duration = Duration::from_secs(60);
+const HEARD: Duration = Duration::from_mins(1);
 
 /// Measures in a study of [`project`] whose coordinators share a place with a queue; its sites go on within this process.
 pub(super) async fn figures(study: &mut Processes) -> Result<Vec<Figure>> {
