@@ -3,8 +3,9 @@
 //! Nobody sends a trace's number along: it follows from job and round, which everybody knows. A span holds what is done, for which step,
 //! and when; no value, no name of a tile or patient, no key. Without a listener, which takes the feature `traces`, a span costs a comparison.
 
-use blindscope_federation::Step;
 use tracing::Span;
+
+use blindscope_federation::Step;
 
 /// What tells these spans from what is logged.
 pub const TARGET: &str = "blindscope::traces";
