@@ -30,11 +30,11 @@ async fn summed(sites: usize, spec: &JobSpec) -> Vec<u8> {
     admin.download(&spec.name, Vec::new()).await.unwrap().0
 }
 
-/// Holders alone sign a small set; of a large one each site evaluates its own upload.
+/// Holders alone sign a small set; of a large one each site evaluates its own upload, and makes what the next round starts from of its root.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn some_sites_hold_for_all_of_them() {
-    for (name, values) in [("small", 500), ("large", 60_000)] {
-        let spec = sums(name, values, 1);
+    for (name, values, rounds) in [("small", 500, 1), ("large", 60_000, 1), ("rounds", 60_000, 2)] {
+        let spec = sums(name, values, rounds);
         assert!(summed(16, &spec).await == expected(&spec, 0..16), "{name}");
     }
 }

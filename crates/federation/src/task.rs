@@ -145,14 +145,15 @@ pub enum Ask {
     },
     /// Sign the set that is summed.
     Agree {
-        /// The signed headers of the set, and the sum's name.
+        /// The signed headers of the set, and the sum's name; to a site that does not hold, of a large sum, its
+        /// [`Inclusion`](crate::sums::Inclusion).
         commitment: Blob,
         /// Uploads that this site looks at: all of the set where it adds them up, else its own.
         uploads: Vec<(SiteId, Blob)>,
     },
     /// Evaluate uploads of sites that did not agree in time.
     Vouch {
-        /// As in agree.
+        /// The signed headers of the set, and the sum's name.
         commitment: Blob,
         /// Whose uploads.
         uploads: Vec<(SiteId, Blob)>,
@@ -235,7 +236,7 @@ pub struct SettledRound {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SettledProof {
-    /// The signed headers of the set, and the sum's name.
+    /// The signed headers of the set, and the sum's name; of a set that is signed by its root, that.
     pub commitment: Blob,
     /// The signatures on it.
     pub agreements: Blob,
