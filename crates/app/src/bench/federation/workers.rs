@@ -27,9 +27,9 @@ const CLASSES: usize = 3;
 const WIDTH: usize = 768;
 const HIDDEN: usize = 512;
 const HEAD: &str = "asked";
-/// Questions of one measurement, and under way at a time.
+/// Questions of one measurement, and under way at a time: as many as a certificate may.
 const QUESTIONS: usize = 48;
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 /// Measurements with each number of workers, by turns.
 const RUNS: usize = 5;
 /// Longest wait for a worker to be heard.
