@@ -226,7 +226,8 @@ async fn questions_that_workers_answer_have_the_heads_own_logits() {
     let head = served_head(&spec, &ends_well(&admin, HEAD).await).unwrap();
     until_heard(&place).await;
     let mut rng = system::rng().unwrap();
-    let asking = Asking::begin(&study.kit("asker"), &[], HEAD, &mut rng).await.unwrap();
+    let all = [format!("coordinator={}", study.address().unwrap())];
+    let asking = Asking::begin(&study.kit("asker"), &all, HEAD, &mut rng).await.unwrap();
     let mut drawn = ChaCha20Rng::seed_from_u64(9);
     for number in 0..12 {
         match number {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use message::Said as _;
 use prometheus_client::metrics::counter::Counter;
 use zeroize::Zeroizing;
 

@@ -15,8 +15,8 @@ use crate::bench::{Better, Figure};
 use blindscope_classify::{Asker, AskerSecret, EvaluationKeys, Plan};
 use blindscope_federation::{Blob, JobKind, JobSpec};
 use blindscope_learn::jobs::{EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner};
+use blindscope_node::kit::InferenceSettings;
 use blindscope_node::kit::provision::Project;
-use blindscope_node::kit::{InferenceSettings, PartySettings};
 use blindscope_node::processes::Processes;
 use blindscope_node::{Error, Result, Stop, rehearsal, site, system};
 use blindscope_transport::{Client, Upload};
@@ -27,9 +27,9 @@ const CLASSES: usize = 3;
 const WIDTH: usize = 768;
 const HIDDEN: usize = 512;
 const HEAD: &str = "asked";
-/// Questions of one measurement, and under way at a time.
+/// Questions of one measurement, and under way at a time: as many as a certificate may.
 const QUESTIONS: usize = 48;
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 4;
 /// Measurements with each number of workers, by turns.
 const RUNS: usize = 5;
 /// Longest wait for a worker to be heard.
@@ -93,8 +93,8 @@ struct Question {
 
 impl Question {
     async fn made(study: &Processes) -> Result<Self> {
-        let kit = study.kit("asker");
-        let client = kit.client(&kit.settings::<PartySettings>(&[])?.coordinator)?;
+        // All of them: the asker's own settings name the first.
+        let client = study.kit("asker").client(&study.address()?)?;
         let mut rng = system::rng()?;
         let head = format!(r#"{{"wish":"head","job":"{HEAD}"}}"#);
         let plan = Plan::from_bytes(&client.offer(head.clone().into()).await?)?;
