@@ -52,9 +52,9 @@ pub struct SpanStep {
 pub struct SpanImage {
     /// Normalised pixels `[3, side, side]`.
     pub pixels: Vec<f32>,
-    /// Its misfit; below 1e-6 for an image of the batch.
+    /// Its misfit; below 1e-6 for an image behind a gradient.
     pub misfit: f64,
-    /// Its label, as the gradient without it says; nothing for the last image.
+    /// Its label, as the gradient without it says; nothing for the last image, nor behind an update.
     pub label: Option<usize>,
 }
 

@@ -9,7 +9,8 @@
 //!    spans of dL/dW_fc1 and dL/dW_fc2 only if all tokens belong together.
 //!
 //! So each image of the batch is a zero of a misfit that needs one block, no labels and no second-order gradient, and is
-//! found by L-BFGS from random starts. Found images are taken off the gradient, one after the other.
+//! found by L-BFGS from random starts. Found images are taken off the gradient, one after the other ([`recover`]), token by token where
+//! models are wide ([`recover_tokens`]); behind an update after several steps they are told apart otherwise ([`recover_update`]).
 
 mod apart;
 mod batch;

@@ -25,14 +25,12 @@ use crate::matching::Subspace;
 
 /// Starts side by side.
 const TOGETHER: usize = 4;
-/// Below this an image counts as one of the batch without more starts: drift leaves some 2e-5 to 3e-4, a wrong patch adds 1e-4.
-const SURE: f64 = 1e-4;
 /// Deviation of every other start, as a share.
 const NEARER: f64 = 0.25;
-/// A second look ends where the image is found again, but for this share.
-const AGAIN: f64 = 1.01;
-/// A patch is one of a known image where it is nearer to it than this share of its size.
+/// Images, and patches, are the same where they are nearer to each other than this share of their size.
 const SAME: f64 = 0.1;
+/// Ends at the same image whose misfits differ by less than this factor are one.
+const LEVEL: f64 = 1.1;
 
 /// Where the attack stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -100,45 +98,44 @@ impl Looks<'_, '_> {
     /// One image after the other, and then those that may be wrong once more, beside the others.
     fn all(&mut self, images: usize) -> Result<Vec<Candidate>> {
         let mut known: Vec<Candidate> = Vec::new();
+        let mut sure = Vec::new();
         while known.len() < images && !self.stopped {
-            match self.look(&known, SURE)? {
-                Some(next) => known.push(next),
-                None => break,
-            }
+            let Some((next, twice)) = self.look(&known)? else { break };
+            known.push(next);
+            sure.push(twice);
         }
-        for _ in 0..known.len() {
+        for sure in sure {
             let image = known.remove(0);
+            let next = if sure || self.stopped { None } else { self.look(&known)? };
             let cost = self.walks.cost(&image, &known);
-            let next = if cost < SURE || self.stopped { None } else { self.look(&known, AGAIN * cost)? };
-            let better = next.filter(|next| self.walks.cost(next, &known) < cost);
+            let better = next.map(|next| next.0).filter(|next| self.walks.cost(next, &known) < cost);
             known.push(better.unwrap_or(image));
         }
         Ok(known)
     }
 
-    /// The best image from the plan's starts beside those that are known; below `enough` no more starts are made.
-    fn look(&mut self, known: &[Candidate], enough: f64) -> Result<Option<Candidate>> {
+    /// The best image from the plan's starts beside those that are known, and whether two starts ended there: images with a patch of
+    /// another are many, and none is found twice so soon. After that no more starts are made.
+    fn look(&mut self, known: &[Candidate]) -> Result<Option<(Candidate, bool)>> {
         let images: Vec<&[f64]> = known.iter().map(|k| k.coordinates.as_slice()).collect();
         let apart = self.walks.fit.apart_from(&images)?;
-        let mut best: Option<(f64, Candidate)> = None;
+        let mut ends: Vec<(f64, Candidate)> = Vec::new();
+        let mut sure = false;
         for _ in 0..self.walks.plan.starts.div_ceil(TOGETHER) {
             let (walks, numbers) = (&self.walks, self.starts..self.starts + TOGETHER);
-            let ends: Vec<Option<Candidate>> =
+            let next: Vec<Option<Candidate>> =
                 numbers.into_par_iter().map(|number| walks.one(&apart, number as u64)).collect();
             self.starts += TOGETHER;
-            for end in ends.into_iter().flatten() {
-                let cost = self.walks.cost(&end, known);
-                if best.as_ref().is_none_or(|best| cost < best.0) {
-                    best = Some((cost, end));
-                }
-            }
-            let misfit = best.as_ref().map_or(f64::INFINITY, |best| best.0);
+            ends.extend(next.into_iter().flatten().map(|end| (walks.cost(&end, known), end)));
+            ends.sort_by(|a, b| a.0.total_cmp(&b.0));
+            sure = matches!(&ends[..], [a, b, ..] if self.walks.one_end(a, b));
+            let misfit = ends.first().map_or(f64::INFINITY, |end| end.0);
             self.stopped |= !(self.progress)(&UpdateStep { known: known.len(), starts: self.starts, misfit });
-            if self.stopped || misfit < enough {
+            if self.stopped || sure {
                 break;
             }
         }
-        Ok(best.map(|best| best.1))
+        Ok(ends.into_iter().next().map(|end| (end.1, sure)))
     }
 }
 
@@ -154,18 +151,23 @@ impl Walks<'_> {
         search_from(&self.fit, self.plan, beside.coordinates, &mut |_, _| true).0
     }
 
+    /// Whether two starts, with their costs, ended at one image that is not known yet.
+    fn one_end(&self, a: &(f64, Candidate), b: &(f64, Candidate)) -> bool {
+        let new = a.0 * (self.fit.patches() as f64) < 1.0;
+        new && b.0 < LEVEL * a.0 && same(&a.1.coordinates, &b.1.coordinates)
+    }
+
     /// The misfit, and the share of the patches that are known already.
     fn cost(&self, image: &Candidate, known: &[Candidate]) -> f64 {
         let each = self.fit.len() / self.fit.patches();
-        let squared = |z: &mut dyn Iterator<Item = f64>| z.map(|z| z * z).sum::<f64>();
-        let patches =
-            |c: &Candidate| c.coordinates.chunks_exact(each).map(<[f64]>::to_vec).collect::<Vec<_>>();
-        let own = patches(image);
-        let shared = known.iter().flat_map(patches).enumerate().filter(|(k, other)| {
-            let mine = &own[k % own.len()];
-            let apart = squared(&mut mine.iter().zip(other).map(|(a, b)| a - b));
-            apart < SAME * SAME * squared(&mut other.iter().copied())
-        });
-        image.misfit + shared.count() as f64 / own.len() as f64
+        let own: Vec<&[f64]> = image.coordinates.chunks_exact(each).collect();
+        let others = known.iter().flat_map(|k| k.coordinates.chunks_exact(each).enumerate());
+        let shared = others.filter(|(k, other)| same(own[*k], other)).count();
+        image.misfit + shared as f64 / own.len() as f64
     }
+}
+
+fn same(a: &[f64], b: &[f64]) -> bool {
+    let apart: f64 = a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum();
+    apart < SAME * SAME * b.iter().map(|b| b * b).sum::<f64>()
 }
