@@ -3,13 +3,16 @@
 use super::work::{SumWork, Work};
 use crate::{Blob, JobSpec, SignedHeader, SiteId};
 
+/// Payloads by site.
+type OfSites<'a> = &'a [(SiteId, Blob)];
+
 impl Work {
     /// Every blob that it names, each once, in no order that means anything.
     pub fn inputs(&self) -> Vec<Blob> {
         let mut found: Vec<Blob> = of_question(self.spec());
         match self {
             Self::Commit { commitments: all, .. } | Self::Key { shares: all, .. } => {
-                found.extend(of_sites(all))
+                found.extend(of_sites(all));
             }
             Self::Relin { first, sum, shares, .. } => {
                 found.extend(of_sites(first).chain([*sum]).chain(of_sites(shares)));
@@ -40,7 +43,7 @@ impl Work {
 
     /// Those of the steps of a round of sums.
     fn inputs_of_sum(&self) -> Vec<Blob> {
-        let (first, second): (&[(SiteId, Blob)], &[(SiteId, Blob)]) = match self {
+        let (first, second): (OfSites<'_>, OfSites<'_>) = match self {
             Self::Voids { words, .. } => (words, &[]),
             Self::Intake { uploads, pairs, .. } => (uploads, pairs),
             Self::Name { uploads, findings, .. } => (uploads, findings),
@@ -64,7 +67,7 @@ impl Work {
     }
 }
 
-fn of_sites(all: &[(SiteId, Blob)]) -> impl Iterator<Item = Blob> + '_ {
+fn of_sites(all: OfSites<'_>) -> impl Iterator<Item = Blob> + '_ {
     all.iter().map(|(_, blob)| *blob)
 }
 
