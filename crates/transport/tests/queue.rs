@@ -14,7 +14,7 @@ use blindscope_transport::queue::{LONGEST, Queue, Secrets};
 
 const SOON: Duration = Duration::from_secs(2);
 
-async fn server() -> Option<(tempfile::TempDir, NatsServer)> {
+fn server() -> Option<(tempfile::TempDir, NatsServer)> {
     let dir = tempfile::tempdir().unwrap();
     let server = NatsServer::start(dir.path())?;
     Some((dir, server))
@@ -40,7 +40,7 @@ async fn taken(queue: &Queue) -> Option<Vec<u8>> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_taken_once_whatever_it_is_offered_and_only_in_its_study() {
-    let Some((_dir, server)) = server().await else { return };
+    let Some((_dir, server)) = server() else { return };
     let (leader, worker, other) =
         (client(&server, "one").await, client(&server, "one").await, client(&server, "two").await);
     for _ in 0..3 {
@@ -59,7 +59,7 @@ async fn a_message_is_taken_once_whatever_it_is_offered_and_only_in_its_study() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_given_back_or_abandoned_comes_again_and_what_is_dropped_does_not() {
-    let Some((_dir, server)) = server().await else { return };
+    let Some((_dir, server)) = server() else { return };
     let (leader, first, second) =
         (client(&server, "s").await, client(&server, "s").await, client(&server, "s").await);
     leader.offer("back", b"back".to_vec()).await.unwrap();
@@ -89,7 +89,7 @@ async fn what_is_given_back_or_abandoned_comes_again_and_what_is_dropped_does_no
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_was_killed_has_every_message_and_every_answer() {
-    let Some((_dir, mut server)) = server().await else { return };
+    let Some((_dir, mut server)) = server() else { return };
     let (leader, worker) = (client(&server, "s").await, client(&server, "s").await);
     let (mut answers, mut beats) = (leader.answers().await.unwrap(), leader.beats().await.unwrap());
     leader.offer("one", b"one".to_vec()).await.unwrap();

@@ -3,6 +3,9 @@
 use super::work::{SumWork, Work};
 use crate::{Blob, JobSpec, SignedHeader, SiteId};
 
+/// Payloads by site.
+type OfSites<'a> = &'a [(SiteId, Blob)];
+
 impl Work {
     /// Every blob that it names, each once, in no order that means anything.
     pub fn inputs(&self) -> Vec<Blob> {
@@ -40,7 +43,7 @@ impl Work {
 
     /// Those of the steps of a round of sums.
     fn inputs_of_sum(&self) -> Vec<Blob> {
-        let (first, second): (Named<'_>, Named<'_>) = match self {
+        let (first, second): (OfSites<'_>, OfSites<'_>) = match self {
             Self::Voids { words, .. } => (words, &[]),
             Self::Intake { uploads, pairs, .. } => (uploads, pairs),
             Self::Name { uploads, findings, .. } => (uploads, findings),
@@ -64,10 +67,7 @@ impl Work {
     }
 }
 
-/// Blobs by site.
-type Named<'a> = &'a [(SiteId, Blob)];
-
-fn of_sites(all: Named<'_>) -> impl Iterator<Item = Blob> + '_ {
+fn of_sites(all: OfSites<'_>) -> impl Iterator<Item = Blob> + '_ {
     all.iter().map(|(_, blob)| *blob)
 }
 

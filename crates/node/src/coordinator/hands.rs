@@ -71,30 +71,40 @@ impl Hands {
     }
 
     /// What work came to at a worker, once every blob of it is in the coordinator's own store; nothing where a thread has to do it.
-    #[cfg_attr(
-        not(feature = "scale"),
-        allow(unused_variables, clippy::unused_async, reason = "builds without a queue have threads alone")
-    )]
+    #[cfg(feature = "scale")]
     pub(super) async fn combined(&self, desk: &Desk, now: &Coordinator, work: &Work) -> Option<Input> {
         match self {
             Self::Threads => None,
-            #[cfg(feature = "scale")]
             Self::Workers(crew, meters) => {
                 combined(crew, desk, now.history(), work).await.inspect(|_| meters.piece())
             }
         }
     }
 
+    /// Nothing: a thread has to do it.
+    #[cfg(not(feature = "scale"))]
+    pub(super) async fn combined(&self, _: &Desk, _: &Coordinator, _: &Work) -> Option<Input> {
+        match self {
+            // As the other one, which waits.
+            Self::Threads => std::future::ready(None).await,
+        }
+    }
+
     /// The answer to a question from a worker; nothing where a thread has to make it.
-    #[cfg_attr(
-        not(feature = "scale"),
-        allow(unused_variables, clippy::unused_async, reason = "builds without a queue have threads alone")
-    )]
+    #[cfg(feature = "scale")]
     pub(super) async fn answer(&self, question: &Evaluating) -> Option<Bytes> {
         match self {
             Self::Threads => None,
-            #[cfg(feature = "scale")]
             Self::Workers(crew, meters) => question.answer_of(crew).await.inspect(|_| meters.piece()),
+        }
+    }
+
+    /// Nothing: a thread has to make it.
+    #[cfg(not(feature = "scale"))]
+    pub(super) async fn answer(&self, _: &Evaluating) -> Option<Bytes> {
+        match self {
+            // As the other one, which waits.
+            Self::Threads => std::future::ready(None).await,
         }
     }
 }

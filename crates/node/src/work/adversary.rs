@@ -86,13 +86,16 @@ impl World {
         let output = Output::shared(Blob::of(&body));
         let what = Ended { piece: piece.blob, made: Made::Combined(output) };
         let parcel = Parcel { what, small: vec![(Blob::of(&body), body)], large: Vec::new() };
-        self.put(parcel.to_bytes(study).unwrap())
+        self.put(parcel.into_bytes(study).unwrap())
     }
 
     fn store(&self) -> BlobStore {
         BlobStore::open(&self.dir.path().join("leader"), 1 << 30).unwrap()
     }
 }
+
+/// What a worker answers to a piece.
+type Lie<'a> = Box<dyn Fn(&Object) -> Option<Object> + 'a>;
 
 /// Any piece: nobody here does it.
 fn piece(name: &str) -> Parcel<Piece> {
@@ -121,7 +124,7 @@ async fn only_the_outcome_of_the_piece_with_the_bytes_of_its_name_is_taken() {
     taken.done().await.unwrap();
 
     let of_first = world.outcome(&first, &world.study);
-    let lies: [(&str, Box<dyn Fn(&Object) -> Option<Object>>); 7] = [
+    let lies: [(&str, Lie<'_>); 7] = [
         ("the worker says that it could not", Box::new(|_| None)),
         ("of another piece", Box::new(|_| Some(of_first.clone()))),
         ("of another study", Box::new(|piece| Some(world.outcome(piece, &"00".repeat(32))))),
@@ -164,7 +167,7 @@ async fn an_outcome_that_names_what_did_not_come_is_not_adopted() {
     let (asking, taken, piece) = world.asked("empty").await;
     let made = Made::Combined(Output::shared(Blob::of(b"nowhere")));
     let parcel = Parcel { what: Ended { piece: piece.blob, made }, small: Vec::new(), large: Vec::new() };
-    world.tell(&piece, Some(world.put(parcel.to_bytes(&world.study).unwrap()))).await;
+    world.tell(&piece, Some(world.put(parcel.into_bytes(&world.study).unwrap()))).await;
     let delivery = asking.await.unwrap().unwrap();
     assert!(matches!(delivery.adopt(&world.store()), Err(Refused::Outcome(_))));
     assert_eq!(world.store().used(), 0);

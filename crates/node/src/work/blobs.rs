@@ -68,7 +68,7 @@ impl<'a> PieceBlobs<'a> {
 
     /// What was made of these blobs, as it goes into a parcel: small ones themselves, the others sent ahead. Blobs that were there before
     /// stay away.
-    pub(crate) fn sent(&self, blobs: &[Blob], unique: &str) -> Result<(Vec<(Blob, Bytes)>, Vec<Object>)> {
+    pub(crate) fn sent(&self, blobs: &[Blob], unique: &str) -> Result<Parts> {
         let (mut small, mut large) = (Vec::new(), Vec::new());
         let mut blobs = blobs.to_vec();
         blobs.sort_unstable();
@@ -87,14 +87,14 @@ impl<'a> PieceBlobs<'a> {
     }
 
     /// Keeps bytes that were made.
-    pub(crate) fn keep(&self, bytes: Vec<u8>) -> Result<Blob> {
+    pub(crate) fn keep(&self, bytes: &[u8]) -> Result<Blob> {
         let kept = self.create(bytes.len() as u64, &mut |out| {
-            out.write_all(&bytes).map_err(blindscope_federation::Error::io("keep blob"))
+            out.write_all(bytes).map_err(blindscope_federation::Error::io("keep blob"))
         });
         kept.map_err(|e| Refused::Machine(e.to_string()))
     }
 
-    fn into_memory(&self, write: Writing<'_>) -> blindscope_federation::Result<Blob> {
+    fn make_in_memory(&self, write: Writing<'_>) -> blindscope_federation::Result<Blob> {
         let mut bytes = Vec::new();
         write(&mut bytes)?;
         let blob = Blob::of(&bytes);
@@ -102,7 +102,7 @@ impl<'a> PieceBlobs<'a> {
         Ok(blob)
     }
 
-    fn into_file(&self, max: u64, write: Writing<'_>) -> blindscope_federation::Result<Blob> {
+    fn make_in_file(&self, max: u64, write: Writing<'_>) -> blindscope_federation::Result<Blob> {
         /// Numbers the next file of this process.
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let failed = || blindscope_federation::Error::io("keep blob");
@@ -129,6 +129,8 @@ impl<'a> PieceBlobs<'a> {
     }
 }
 
+/// Small blobs themselves, and where the others are.
+pub(crate) type Parts = (Vec<(Blob, Bytes)>, Vec<Object>);
 type Writing<'w> = &'w mut dyn FnMut(&mut dyn Write) -> blindscope_federation::Result<()>;
 
 impl Kept {
@@ -186,7 +188,7 @@ impl Blobs for PieceBlobs<'_> {
     }
 
     fn create(&self, max: u64, write: Writing<'_>) -> blindscope_federation::Result<Blob> {
-        if max <= SMALL { self.into_memory(write) } else { self.into_file(max, write) }
+        if max <= SMALL { self.make_in_memory(write) } else { self.make_in_file(max, write) }
     }
 }
 

@@ -112,7 +112,7 @@ impl Crew {
     }
 
     async fn have_done_or(&self, piece: Parcel<Piece>) -> Result<Delivery> {
-        let bytes = piece.to_bytes(&self.study)?;
+        let bytes = piece.into_bytes(&self.study)?;
         let blob = Blob::of(&bytes);
         let name = self.put(bytes, blob).await?;
         let passing = Passing { exchange: self.exchange.clone(), names: vec![name.clone()] };

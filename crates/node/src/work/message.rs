@@ -56,6 +56,12 @@ pub(crate) struct Beat {
     pub(crate) at: Vec<Blob>,
 }
 
+/// What every release says first.
+#[derive(Deserialize)]
+struct Version {
+    version: u32,
+}
+
 /// What has a version and a study.
 pub(crate) trait Said: Serialize + DeserializeOwned {
     /// What it is, for messages.
@@ -80,10 +86,6 @@ pub(crate) trait Said: Serialize + DeserializeOwned {
             return Err(Refused::TooLong { what, found: bytes.len() as u64, most: LONGEST as u64 });
         }
         let form = |e: serde_json::Error| Refused::Form { what, reason: e.to_string() };
-        #[derive(Deserialize)]
-        struct Version {
-            version: u32,
-        }
         // Another release may have other keys.
         let Version { version: found } = serde_json::from_slice(bytes).map_err(form)?;
         if found != VERSION {

@@ -47,7 +47,7 @@ impl<T: Serialize + DeserializeOwned> Parcel<T> {
     ///
     /// # Errors
     /// [`Refused::TooLong`] for one that nobody would take.
-    pub(crate) fn to_bytes(self, study: &str) -> Result<Vec<u8>> {
+    pub(crate) fn into_bytes(self, study: &str) -> Result<Vec<u8>> {
         let Self { what, small, large } = self;
         let names = small.iter().map(|(blob, _)| *blob).collect();
         let text = Text { version: VERSION, study: study.to_owned(), what, small: names, large };
@@ -62,7 +62,9 @@ impl<T: Serialize + DeserializeOwned> Parcel<T> {
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&(text.len() as u32).to_le_bytes());
         out.extend_from_slice(&text);
-        small.iter().for_each(|(_, bytes)| out.extend_from_slice(bytes));
+        for (_, bytes) in &small {
+            out.extend_from_slice(bytes);
+        }
         Ok(out)
     }
 
@@ -119,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_parcel_comes_back_as_it_went() {
-        let bytes = parcel().to_bytes("study").unwrap().into();
+        let bytes = parcel().into_bytes("study").unwrap().into();
         assert_eq!(Parcel::<String>::parse(&bytes, "study").unwrap(), parcel());
         assert!(matches!(Parcel::<String>::parse(&bytes, "other"), Err(Refused::OtherStudy { .. })));
     }
@@ -127,7 +129,7 @@ mod tests {
     /// Every parcel with one byte changed, one missing or one more is refused, or says what it is in other words of the same meaning.
     #[test]
     fn no_other_bytes_are_taken_for_it() {
-        let whole = parcel().to_bytes("study").unwrap();
+        let whole = parcel().into_bytes("study").unwrap();
         for cut in 0..whole.len() {
             assert!(Parcel::<String>::parse(&whole[..cut].to_vec().into(), "study").is_err(), "{cut}");
         }

@@ -49,7 +49,7 @@ impl Doing {
         let unique = unique().map_err(|e| Refused::Machine(e.to_string()))?;
         let (small, large) = blobs.sent(&made.blobs(), &unique)?;
         let what = Ended { piece: piece.blob, made };
-        let bytes = Parcel { what, small, large }.to_bytes(&self.name)?;
+        let bytes = Parcel { what, small, large }.into_bytes(&self.name)?;
         let blob = Blob::of(&bytes);
         let name = self.exchange.put(bytes, &blob, &unique)?;
         Ok(Object { blob, name })
@@ -79,7 +79,7 @@ impl Doing {
         let question = blobs.read(&asked.question, MAX_QUESTION)?;
         let mut rng = ChaCha20Rng::from_seed(asked.seed);
         let answer = head.server.answer_bytes(&keys, &question, &mut rng);
-        blobs.keep(answer.map_err(|e| form("question", &e))?)
+        blobs.keep(&answer.map_err(|e| form("question", &e))?)
     }
 }
 

@@ -34,7 +34,7 @@ const SILENCE: Duration = Duration::from_secs(15);
 /// How often a message is handed out before it is left alone: what ends its worker every time must not end all of them for ever.
 const DELIVERIES: i64 = 4;
 /// How long a message waits for a worker, and an answer for whoever asked.
-const WORK_AGE: Duration = Duration::from_mins(60);
+const WORK_AGE: Duration = Duration::from_hours(1);
 const ANSWER_AGE: Duration = Duration::from_mins(10);
 /// Within which a message of the same name is not taken a second time.
 const DUPLICATES: Duration = Duration::from_mins(5);

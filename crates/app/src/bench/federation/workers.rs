@@ -27,8 +27,10 @@ const CLASSES: usize = 3;
 const WIDTH: usize = 768;
 const HIDDEN: usize = 512;
 const HEAD: &str = "asked";
+/// Tokens of a question.
+const TOKENS: usize = 8;
 /// Questions of one measurement, and under way at a time: as many as a certificate may.
-const QUESTIONS: usize = 48;
+const QUESTIONS: usize = 32;
 const AT_ONCE: usize = 4;
 /// Measurements with each number of workers, by turns.
 const RUNS: usize = 5;
@@ -104,11 +106,12 @@ impl Question {
         let upload = Upload { header: head.into(), len, digest };
         client.put_keys(upload, Box::new(Cursor::new(keys))).await?;
         let mut drawn = ChaCha20Rng::seed_from_u64(77);
-        let token: Vec<Vec<f64>> = vec![row(0, &mut drawn).map(f64::from).collect()];
-        let bytes = Asker::new(&plan).encrypt(&token, &secret, &mut rng)?;
+        let token = |_| row(0, &mut drawn).map(f64::from).collect();
+        let tokens: Vec<Vec<f64>> = (0..TOKENS).map(token).collect();
+        let bytes = Asker::new(&plan).encrypt(&tokens, &secret, &mut rng)?;
         let keys = format!(r#"{{"digest":"{digest}","len":{len}}}"#);
-        let wish = format!(r#"{{"wish":"answers","job":"{HEAD}","keys":{keys},"tokens":1}}"#);
-        Ok(Self { client, wish, bytes, most: plan.answer_len(1) as u64 })
+        let wish = format!(r#"{{"wish":"answers","job":"{HEAD}","keys":{keys},"tokens":{TOKENS}}}"#);
+        Ok(Self { client, wish, bytes, most: plan.answer_len(TOKENS) as u64 })
     }
 
     async fn ask(&self) -> Result<()> {
@@ -153,7 +156,7 @@ impl Question {
 pub(super) fn project(sites: usize) -> Project {
     let inference = InferenceSettings {
         jobs: vec![HEAD.to_owned()],
-        batch: 1,
+        batch: TOKENS,
         tokens_an_hour: 1 << 40,
         tokens_in_all: 1 << 40,
         ..InferenceSettings::default()

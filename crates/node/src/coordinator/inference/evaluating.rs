@@ -7,7 +7,6 @@ use bytes::Bytes;
 use {
     super::oracle::MAX_HEAD,
     crate::work::{Crew, Delivery, Made, Object, Parcel, Piece, Questioned, Refused},
-    blindscope_store::Error,
     rand_core::Rng as _,
 };
 
@@ -88,12 +87,11 @@ impl Evaluating {
             return Ok(None);
         }
         let (spec, result) = self.offered.from.clone();
-        let head = match self.results.object_of(&result) {
-            Some(name) => name,
-            None => {
-                let read = || Ok::<_, Error>(self.results.read(&result, MAX_HEAD)?);
-                crew.staged(result, || Ok(tokio::task::block_in_place(read)?)).await?
-            }
+        let head = if let Some(name) = self.results.object_of(&result) {
+            name
+        } else {
+            let read = || self.results.read(&result, MAX_HEAD);
+            crew.staged(result, || Ok(tokio::task::block_in_place(read)?)).await?
         };
         let mut seed = [0; 32];
         system::rng().map_err(|e| Refused::Machine(e.to_string()))?.fill_bytes(&mut seed);

@@ -102,9 +102,9 @@ impl Oracle {
         let (kept, usage, turns) = (self.kept.clone(), self.usage.clone(), self.turns.clone());
         let (hands, results) = (self.hands.clone(), self.results.clone());
         let of = (self.settings.batch, self.settings.precision);
-        let evaluating = Evaluating { offered, kept, results, of, keys, bytes: Bytes::new() };
+        let asked = Evaluating { offered, kept, results, of, keys, bytes: Bytes::new() };
         let bytes = Vec::with_capacity(upload.len as usize);
-        Ok(Uptake::Take(Box::new(Question { evaluating, usage, turns, hands, peer, tokens, bytes })))
+        Ok(Uptake::Take(Box::new(Question { asked, usage, turns, hands, peer, tokens, bytes })))
     }
 
     /// The job of a head that the settings release, by its name.
@@ -174,7 +174,7 @@ impl Intake<Bytes> for Keys {
 }
 
 struct Question {
-    evaluating: Evaluating,
+    asked: Evaluating,
     usage: Arc<Usage>,
     turns: Arc<Semaphore>,
     hands: Hands,
@@ -191,7 +191,7 @@ impl Intake<Source> for Question {
 
     fn finish(mut self: Box<Self>) -> Finishing<Source> {
         Box::pin(async move {
-            self.evaluating.bytes = std::mem::take(&mut self.bytes).into();
+            self.asked.bytes = std::mem::take(&mut self.bytes).into();
             let (turns, hands) = (self.turns.clone(), self.hands.clone());
             let counting = tokio::task::spawn_blocking(move || self.counted());
             let question = Arc::new(counting.await.map_err(|e| internal(&e))??);
@@ -217,7 +217,7 @@ fn source(answer: Bytes) -> Source {
 impl Question {
     /// The question, once its tokens are counted. Blocks for the disk.
     fn counted(self) -> Answer<Evaluating> {
-        let question = self.evaluating;
+        let question = self.asked;
         // Keys that are none cost their asker nothing.
         question.decoded()?;
         let plan = &question.offered.plan;
