@@ -75,10 +75,10 @@ impl FoldedSums {
             for some in block?.chunks(AT_ONCE * s.width) {
                 let dealt = self.dealt(data, first, some);
                 let labels = &rows.labels[first..first + dealt.len()];
-                for (at, fold) in folds.iter_mut().enumerate() {
+                folds.par_iter_mut().enumerate().try_for_each(|(at, fold)| {
                     let members: Vec<usize> = (0..dealt.len()).filter(|row| dealt[*row] == at).collect();
-                    fold.add(some, labels, &members)?;
-                }
+                    fold.add(some, labels, &members)
+                })?;
                 first += dealt.len();
             }
         }
@@ -91,6 +91,9 @@ impl FoldedSums {
     /// The fold of each of some rows, which stand from `first` on.
     fn dealt(&self, data: &SiteData, first: usize, some: &[f32]) -> Vec<usize> {
         let (s, folds) = (&self.settings, self.folds());
+        if folds == 1 {
+            return vec![0; some.len() / s.width];
+        }
         let of = |(at, row): (usize, &[f32])| fold_of(s.seed, folds, &data.train.group(first + at, row));
         some.par_chunks_exact(s.width).enumerate().map(of).collect()
     }

@@ -27,7 +27,8 @@ pub fn group_names(features: &Features) -> Vec<GroupName> {
 
 /// The name of a row that belongs to no known group: that of its values.
 pub(super) fn name_of_row(row: &[f32]) -> GroupName {
-    let bytes: Vec<u8> = row.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let mut bytes = vec![0; 4 * row.len()];
+    bytes.as_chunks_mut::<4>().0.iter_mut().zip(row).for_each(|(to, v)| *to = v.to_le_bytes());
     digest_of("blindscope/learn/group/values/v1", &bytes)
 }
 

@@ -101,6 +101,9 @@ impl Pairs {
 trait Multiplies: Simd {
     /// In each word: the product of the low halves and that of the high ones, added.
     fn products(self, a: Self::u32s, b: Self::u32s) -> Self::u32s;
+
+    /// Signed words of 32 bits as such of 64: the first half, the second half.
+    fn widened(self, words: Self::u32s) -> [Self::u64s; 2];
 }
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -109,6 +112,15 @@ impl Multiplies for pulp::x86::V3 {
     fn products(self, a: Self::u32s, b: Self::u32s) -> Self::u32s {
         pulp::cast(self.multiply_wrapping_add_adjacent_i16x16(pulp::cast(a), pulp::cast(b)))
     }
+
+    #[inline(always)]
+    fn widened(self, words: Self::u32s) -> [Self::u64s; 2] {
+        let halves: [pulp::i32x4; 2] = pulp::cast(words);
+        [self.convert_i32x4_to_i64x4(halves[0]), self.convert_i32x4_to_i64x4(halves[1])].map(
+            #[inline(always)]
+            |half| pulp::cast(half),
+        )
+    }
 }
 
 #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -116,6 +128,15 @@ impl Multiplies for pulp::x86::V4 {
     #[inline(always)]
     fn products(self, a: Self::u32s, b: Self::u32s) -> Self::u32s {
         pulp::cast(self.multiply_wrapping_add_adjacent_i16x32(pulp::cast(a), pulp::cast(b)))
+    }
+
+    #[inline(always)]
+    fn widened(self, words: Self::u32s) -> [Self::u64s; 2] {
+        let halves: [pulp::i32x8; 2] = pulp::cast(words);
+        [self.convert_i32x8_to_i64x8(halves[0]), self.convert_i32x8_to_i64x8(halves[1])].map(
+            #[inline(always)]
+            |half| pulp::cast(half),
+        )
     }
 }
 
@@ -135,10 +156,14 @@ fn product<S: Multiplies, const M: usize, const N: usize>(
         for (a, b) in a.chunks(exact).zip(b.chunks(exact)) {
             for first in (0..PANEL).step_by(M) {
                 let tile = tile::<S, M, N>(simd, a, b, first);
-                for (m, row) in tile.iter().enumerate() {
+                // Registers from beginning to end: a tile whose address is taken is stored at every step.
+                for m in 0..M {
                     let sums = &mut sums[(first + m) * stride + right * PANEL..][..PANEL];
-                    let words: &[i32] = bytemuck::cast_slice(row);
-                    sums.iter_mut().zip(words).for_each(|(sum, word)| *sum += i64::from(*word));
+                    let sums: &mut [[S::u64s; 2]] = bytemuck::cast_slice_mut(sums);
+                    for n in 0..N {
+                        let [low, high] = simd.widened(tile[m][n]);
+                        sums[n] = [simd.add_u64s(sums[n][0], low), simd.add_u64s(sums[n][1], high)];
+                    }
                 }
             }
         }

@@ -12,7 +12,7 @@ use blindscope_federation::{Contribution as _, JobKind};
 use blindscope_learn::features::{
     Features, ImportOptions, SplitRequest, SplitWays, import, split, write_parts,
 };
-use blindscope_learn::jobs::{Examples, SiteData, SiteLearner, StatisticsSettings, job};
+use blindscope_learn::jobs::{Examples, SiteData, SiteLearner, StatisticsSettings, group_names, job};
 
 const ROWS: usize = 300_000;
 const WIDTH: usize = 1024;
@@ -50,7 +50,9 @@ pub(super) fn figures(scratch: &Path, report: &mut Report) -> Result<(), Error> 
 fn statistics(path: &Path) -> Result<(), Error> {
     let features = Features::load(path)?;
     let labels = features.known_labels()?;
-    let train = Examples { rows: features.values, labels, ..Examples::default() };
+    // As a site has them: no group is in two folds.
+    let groups = group_names(&features);
+    let train = Examples { rows: features.values, labels, groups, ..Examples::default() };
     let site = SiteLearner::new(SiteData { train, ..SiteData::default() }, |_| {});
     let settings = StatisticsSettings {
         width: WIDTH,
