@@ -116,10 +116,10 @@ impl Multiplies for pulp::x86::V3 {
     #[inline(always)]
     fn widened(self, words: Self::u32s) -> [Self::u64s; 2] {
         let halves: [pulp::i32x4; 2] = pulp::cast(words);
-        [self.convert_i32x4_to_i64x4(halves[0]), self.convert_i32x4_to_i64x4(halves[1])].map(
-            #[inline(always)]
-            |half| pulp::cast(half),
-        )
+        [
+            pulp::cast(self.convert_i32x4_to_i64x4(halves[0])),
+            pulp::cast(self.convert_i32x4_to_i64x4(halves[1])),
+        ]
     }
 }
 
@@ -133,10 +133,10 @@ impl Multiplies for pulp::x86::V4 {
     #[inline(always)]
     fn widened(self, words: Self::u32s) -> [Self::u64s; 2] {
         let halves: [pulp::i32x8; 2] = pulp::cast(words);
-        [self.convert_i32x8_to_i64x8(halves[0]), self.convert_i32x8_to_i64x8(halves[1])].map(
-            #[inline(always)]
-            |half| pulp::cast(half),
-        )
+        [
+            pulp::cast(self.convert_i32x8_to_i64x8(halves[0])),
+            pulp::cast(self.convert_i32x8_to_i64x8(halves[1])),
+        ]
     }
 }
 
