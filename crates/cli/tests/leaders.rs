@@ -1,7 +1,15 @@
 //! Two coordinators that share PostgreSQL and an object store: whichever leads is killed, or stopped until the other leads and let go on.
 //! Nothing that was acknowledged is lost, nothing is counted twice, and the results are the same bytes.
 #![cfg(feature = "scale")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helper functions of tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::duration_suboptimal_units,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helper functions of tests"
+)]
 
 mod common;
 

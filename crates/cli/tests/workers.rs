@@ -1,7 +1,15 @@
 //! A coordinator whose work goes to workers over NATS, PostgreSQL and an object store: results are those of threads, also where workers, the
 //! queue and the leader are killed.
 #![cfg(feature = "scale")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helper functions of tests")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::duration_suboptimal_units,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "helper functions of tests"
+)]
 
 mod common;
 

@@ -142,7 +142,7 @@ async fn combined(crew: &Crew, desk: &Desk, changes: &[SignedChange], work: &Wor
         }
     };
     let input = match delivery.made() {
-        Made::Combined(output) => Input::Combined { step, output: output.clone() },
+        Made::Combined(output) => Input::Combined { step, output: output.as_ref().clone() },
         Made::Opened(outcome) => Input::Opened { step, outcome: *outcome },
         Made::Answered(_) => {
             tracing::warn!(%step, "a worker's outcome is that of a question; the work is done here");

@@ -84,7 +84,7 @@ impl World {
     fn outcome(&self, piece: &Object, study: &str) -> Object {
         let body = Bytes::from_static(b"sum");
         let output = Output::shared(Blob::of(&body));
-        let what = Ended { piece: piece.blob, made: Made::Combined(output) };
+        let what = Ended { piece: piece.blob, made: Made::Combined(Box::new(output)) };
         let parcel = Parcel { what, small: vec![(Blob::of(&body), body)], large: Vec::new() };
         self.put(parcel.into_bytes(study).unwrap())
     }
@@ -165,7 +165,7 @@ async fn only_the_outcome_of_the_piece_with_the_bytes_of_its_name_is_taken() {
 async fn an_outcome_that_names_what_did_not_come_is_not_adopted() {
     let Some(world) = World::start().await else { return };
     let (asking, taken, piece) = world.asked("empty").await;
-    let made = Made::Combined(Output::shared(Blob::of(b"nowhere")));
+    let made = Made::Combined(Box::new(Output::shared(Blob::of(b"nowhere"))));
     let parcel = Parcel { what: Ended { piece: piece.blob, made }, small: Vec::new(), large: Vec::new() };
     world.tell(&piece, Some(world.put(parcel.into_bytes(&world.study).unwrap()))).await;
     let delivery = asking.await.unwrap().unwrap();

@@ -44,7 +44,7 @@ pub(crate) struct Questioned {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Made {
     /// Payloads were combined.
-    Combined(Output),
+    Combined(Box<Output>),
     /// A sum was opened, and this follows.
     Opened(Outcome),
     /// A question was answered.

@@ -64,7 +64,7 @@ impl Doing {
             study = study.succeeded(change).map_err(|e| form("roster", &e))?;
         }
         match blindscope_federation::combine(&study, work, &*self.learning, blobs) {
-            Ok(Input::Combined { output, .. }) => Ok(Made::Combined(output)),
+            Ok(Input::Combined { output, .. }) => Ok(Made::Combined(Box::new(output))),
             Ok(Input::Opened { outcome, .. }) => Ok(Made::Opened(outcome)),
             // The leader finds the same by itself, and says so: it is its word that leaves a site out, or ends a job.
             Ok(_) => Err(Refused::Outcome("payloads that cannot be used, or nothing follows")),
