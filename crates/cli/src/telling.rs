@@ -73,6 +73,8 @@ mod traced {
     impl Spans {
         /// To where OpenTelemetry's own variables say, over HTTP; called by `OTEL_SERVICE_NAME`, or `blindscope`.
         pub(super) fn begin() -> anyhow::Result<Self> {
+            // The client of HTTP asks for one where another feature gave it TLS. Where there is one already, it stays.
+            let _ = rustls::crypto::ring::default_provider().install_default();
             let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary).build();
             let exporter = exporter.with_context(|| {
                 format!(

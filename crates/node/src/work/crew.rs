@@ -116,15 +116,22 @@ impl Crew {
         let blob = Blob::of(&bytes);
         let name = self.put(bytes, blob).await?;
         let passing = Passing { exchange: self.exchange.clone(), names: vec![name.clone()] };
-        let (tell, told) = oneshot::channel();
-        if lock(&self.waiting).insert(blob, Waiting { tell, heard: Instant::now() }).is_some() {
-            return Err(Refused::Outcome("the same piece is in the queue already"));
-        }
-        let waits = Waits { crew: self, blob };
+        let (waits, told) = self.wait_for(blob)?;
         let object = self.asked(Object { blob, name }, told).await?.ok_or(Refused::NotDone)?;
         drop(waits);
         let study = self.study.clone();
         blocking(move || Delivery::open((&blob, &object), &study, passing)).await
+    }
+
+    /// Waits for a piece; whoever waits for the same already goes on doing so.
+    fn wait_for(&self, blob: Blob) -> Result<(Waits<'_>, oneshot::Receiver<Option<Object>>)> {
+        let mut waiting = lock(&self.waiting);
+        if waiting.contains_key(&blob) {
+            return Err(Refused::Outcome("the same piece is in the queue already"));
+        }
+        let (tell, told) = oneshot::channel();
+        waiting.insert(blob, Waiting { tell, heard: Instant::now() });
+        Ok((Waits { crew: self, blob }, told))
     }
 
     async fn put(&self, bytes: Vec<u8>, blob: Blob) -> Result<String> {
