@@ -57,7 +57,7 @@ impl<'a> Fit<'a> {
     /// make of theirs. Near those images both fall alike, so they attract no more, and so do mixtures with them.
     ///
     /// # Errors
-    /// [`Error::NotConverged`] where the images' inputs have no singular values.
+    /// [`crate::Error::NotConverged`] where the images' inputs have no singular values.
     pub(super) fn apart_from(&self, images: &[&[f64]]) -> Result<Self> {
         let passes: Vec<Pass> = images.iter().map(|image| self.pass(image)).collect();
         let basis = |of: fn(&Pass) -> &Mat<f64>| -> Result<Mat<f64>> {

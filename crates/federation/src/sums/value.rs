@@ -10,7 +10,7 @@ use blindscope_aggregate::one_round::evaluate_body;
 ///
 /// # Errors
 /// [`SumRefusal::OtherBytes`] for another body than its site signed; [`SumRefusal::Evaluation`] for a site that is not in the set;
-/// [`Error::Aggregate`] for a body that is none.
+/// [`crate::Error::Aggregate`] for a body that is none.
 pub fn vouch_for(
     round: &SumRound,
     commitment: &Commitment,
@@ -24,7 +24,7 @@ pub fn vouch_for(
 /// The value of the body of an upload that is in a set, if the bytes are that body.
 ///
 /// # Errors
-/// [`SumRefusal::OtherBytes`] for another body than its site signed; [`Error::Aggregate`] for a body that is none.
+/// [`SumRefusal::OtherBytes`] for another body than its site signed; [`crate::Error::Aggregate`] for a body that is none.
 pub fn evaluate_own(
     round: &SumRound,
     set: &dyn CommittedSet,
