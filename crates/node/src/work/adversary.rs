@@ -148,7 +148,7 @@ async fn only_the_outcome_of_the_piece_with_the_bytes_of_its_name_is_taken() {
         (
             "outside of the place",
             Box::new(|piece| {
-                Some(Object { name: "other/work/x".to_owned(), ..world.outcome(piece, &world.study) })
+                Some(Object { name: "elsewhere/x".to_owned(), ..world.outcome(piece, &world.study) })
             }),
         ),
     ];

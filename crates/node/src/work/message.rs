@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     fn object() -> Object {
-        Object { blob: Blob::of(b"piece"), name: "study/work/ab-cd".to_owned() }
+        Object { blob: Blob::of(b"piece"), name: "work/ab-cd".to_owned() }
     }
 
     #[test]
