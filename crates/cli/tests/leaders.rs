@@ -17,11 +17,10 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use blindscope_node::admin::jobs::Admin;
-use blindscope_node::admin::{jobs, log};
 use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
 use blindscope_testkit::services::Services;
+use common::ends::{ends_well, verified};
 use common::places::Place;
 
 /// The number of the coordinator that leads, its process and its term, once that is past `after`.
@@ -38,26 +37,6 @@ async fn leader(study: &Processes, services: &Services, after: i64) -> (usize, u
         assert!(begun.elapsed() < Duration::from_secs(60), "nobody leads: {holder}, term {term}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-async fn ends_well(admin: &Admin, job: &str) -> Vec<u8> {
-    let last = tokio::time::timeout(Duration::from_mins(3), admin.watch(job, |_| {})).await;
-    jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
-    admin.download(job, Vec::new()).await.unwrap().0
-}
-
-/// Whether the log holds every receipt of every site, and each answer once.
-async fn verified(study: &mut Processes, jobs: usize) {
-    let mut lines = Vec::new();
-    study.admin().unwrap().log(0, false, &mut lines).await.unwrap();
-    let mut receipts = Vec::new();
-    for site in 0..study.sites() {
-        study.kill_site(site);
-        receipts.extend(log::receipts(&study.kit(&format!("site-{site}"))).await.unwrap());
-    }
-    let verdict = log::check(&study.study().unwrap(), &mut lines.as_slice(), &receipts).unwrap();
-    println!("{verdict:?}");
-    assert_eq!(verdict.jobs, [jobs, 0, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,8 +21,6 @@ use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
 use blindscope_learn::jobs::{EpochFigures, Examples, FedAvgSettings, SiteData, SiteLearner, served_head};
-use blindscope_node::admin::jobs::Admin;
-use blindscope_node::admin::{jobs, log};
 use blindscope_node::asker::Asking;
 use blindscope_node::kit::InferenceSettings;
 use blindscope_node::kit::provision::Project;
@@ -30,6 +28,7 @@ use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
 use blindscope_node::{JobKind, JobSpec, Stop, site, system};
 use blindscope_testkit::nats::NatsServer;
+use common::ends::{ends_well, verified};
 use common::places::Place;
 
 const WIDTH: usize = 12;
@@ -68,26 +67,6 @@ async fn until_heard(place: &Place) {
         assert!(begun.elapsed() < Duration::from_secs(60), "no worker is heard: {}", said(place, "worker-0"));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-async fn ends_well(admin: &Admin, job: &str) -> Vec<u8> {
-    let last = tokio::time::timeout(Duration::from_mins(3), admin.watch(job, |_| {})).await;
-    jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
-    admin.download(job, Vec::new()).await.unwrap().0
-}
-
-/// Whether the log holds every receipt of every site, and each answer once.
-async fn verified(study: &mut Processes, jobs: usize) {
-    let mut lines = Vec::new();
-    study.admin().unwrap().log(0, false, &mut lines).await.unwrap();
-    let mut receipts = Vec::new();
-    for site in 0..study.sites() {
-        study.kill_site(site);
-        receipts.extend(log::receipts(&study.kit(&format!("site-{site}"))).await.unwrap());
-    }
-    let verdict = log::check(&study.study().unwrap(), &mut lines.as_slice(), &receipts).unwrap();
-    println!("{verdict:?}");
-    assert_eq!(verdict.jobs, [jobs, 0, 0]);
 }
 
 /// Objects of work that are left.

@@ -1,6 +1,14 @@
 //! Studies of plain sums as real processes.
-#![allow(dead_code, unreachable_pub, missing_docs, clippy::unwrap_used, reason = "shared by the test files")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "shared by the test files"
+)]
 
+pub mod ends;
 pub mod places;
 
 use std::path::Path;
