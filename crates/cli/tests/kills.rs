@@ -19,10 +19,9 @@ use std::time::Duration;
 use chacha20::ChaCha20Rng;
 use rand_core::{Rng as _, SeedableRng as _};
 
-use blindscope_node::admin::jobs;
-use blindscope_node::admin::log;
 use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
+use common::ends::{ends_well, verified};
 use common::places::Place;
 
 on_both!(kills_at_random_times_change_nothing);
@@ -65,23 +64,11 @@ async fn kills_at_random_times_change_nothing(place: &Place) {
     study.ready().await.unwrap();
     let admin = study.admin().unwrap();
     for spec in &specs {
-        let last = tokio::time::timeout(Duration::from_mins(2), admin.watch(&spec.name, |_| {})).await;
-        jobs::result(admin.study(), &last.expect("the job ends").unwrap()).unwrap();
-        let (result, _) = admin.download(&spec.name, Vec::new()).await.unwrap();
+        let result = ends_well(&admin, &spec.name).await;
         assert!(result == expected(spec, 0..3), "{}: another sum", spec.name);
     }
-    let mut lines = Vec::new();
-    admin.log(0, false, &mut lines).await.unwrap();
     assert_eq!(study.ended(), None, "nothing ended by itself");
-    let mut receipts = Vec::new();
-    for site in 0..3 {
-        study.kill_site(site);
-        receipts.extend(log::receipts(&study.kit(&format!("site-{site}"))).await.unwrap());
-    }
-    // Every acknowledgement that a site holds is in the log, and each answer is in it once.
-    let verdict = log::check(&study.study().unwrap(), &mut lines.as_slice(), &receipts).unwrap();
-    println!("{verdict:?}");
-    assert_eq!(verdict.jobs, [specs.len(), 0, 0]);
+    let verdict = verified(&mut study, specs.len()).await;
     // Openings are counted by attempt: one a round where no share was lost.
     assert!(verdict.opened >= specs.len() as u64 * 3);
 }

@@ -13,8 +13,8 @@ pub async fn ends_well(admin: &Admin, job: &str) -> Vec<u8> {
     admin.download(job, Vec::new()).await.unwrap().0
 }
 
-/// Whether the log holds every receipt of every site, and each answer once.
-pub async fn verified(study: &mut Processes, jobs: usize) {
+/// Whether the log holds every receipt of every site, and each answer once: what it says.
+pub async fn verified(study: &mut Processes, jobs: usize) -> log::Verdict {
     let mut lines = Vec::new();
     study.admin().unwrap().log(0, false, &mut lines).await.unwrap();
     let mut receipts = Vec::new();
@@ -24,4 +24,5 @@ pub async fn verified(study: &mut Processes, jobs: usize) {
     }
     let verdict = log::check(&study.study().unwrap(), &mut lines.as_slice(), &receipts).unwrap();
     assert_eq!(verdict.jobs, [jobs, 0, 0], "{verdict:?}");
+    verdict
 }
