@@ -1,51 +1,31 @@
 //! A batch comes out of an update after several plain steps, where the attacks on a gradient fail.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::missing_docs_in_private_items, reason = "a test")]
 
-use rand::rngs::ChaCha12Rng;
-use rand::{RngExt, SeedableRng};
+mod common;
 
-use blindscope_audit::Picture;
-use blindscope_audit::metrics::{Similarity, best_order};
 use blindscope_audit::spans::{Observed, SearchPlan, SpanImage, recover, recover_update};
-use blindscope_vision::data::Preprocess;
-use blindscope_vision::head::LinearHead;
-use blindscope_vision::synth::{SyntheticPlan, TileIndex};
 use blindscope_vision::train::{Classifier, batch_gradient};
-use blindscope_vision::vit::{Config, Parameters, Vit};
+use blindscope_vision::vit::Parameters;
+use common::{Batch, IMAGES, batch};
 
-const IMAGES: usize = 3;
 const STEPS: usize = 5;
 /// That of the audit.
 const RATE: f32 = 1e-2;
 
 struct Case {
-    model: Vit,
-    head: LinearHead,
-    preprocess: Preprocess,
-    originals: Vec<Picture>,
+    batch: Batch,
     /// Weights before less weights after.
     update: Parameters,
     /// The loss at every step.
     losses: Vec<f32>,
 }
 
-/// Three images of sixteen patches: 51 tokens of 128 features.
 fn case(seed: u64) -> Case {
-    let config = Config::plain(32, 8, 128, 3, 4);
-    let mut rng = ChaCha12Rng::seed_from_u64(seed);
-    let parameters = Parameters::random(&config, &mut rng);
-    let model = Vit::new(config.clone(), parameters).unwrap();
-    let weight = (0..3 * config.width).map(|_| rng.random_range(-0.1..0.1)).collect();
-    let head = LinearHead { weight, bias: vec![0.0; 3], width: config.width };
-    let plan = SyntheticPlan { side: 32, patients: IMAGES, tiles: 1, sites: 1, seed };
-    let preprocess = Preprocess::imagenet(32);
-    let tile = |i| plan.draw(TileIndex { class: i % 3, site: 0, patient: i, tile: 0 });
-    let originals: Vec<Picture> = (0..IMAGES).map(|i| Picture::from_rgb(&tile(i))).collect();
-    let pixels: Vec<f32> = originals.iter().flat_map(|p| p.normalised(&preprocess)).collect();
-    let labels: Vec<usize> = (0..IMAGES).map(|i| i % 3).collect();
+    let batch = batch(seed);
+    let Batch { model, head, pixels, labels, .. } = &batch;
     let (mut after, mut tuned, mut losses) = (model.clone(), head.clone(), Vec::new());
     for _ in 0..STEPS {
-        let g = batch_gradient(&after, &Classifier::Linear(tuned.clone()), &pixels, &labels).unwrap();
+        let g = batch_gradient(&after, &Classifier::Linear(tuned.clone()), pixels, labels).unwrap();
         let descend = |w: &mut [f32], g: &[f32]| w.iter_mut().zip(g).for_each(|(w, g)| *w -= RATE * g);
         for (w, g) in after.parameters_mut().tensors_mut().into_iter().zip(g.backbone.tensors()) {
             descend(w, g);
@@ -58,23 +38,16 @@ fn case(seed: u64) -> Case {
     for (w, after) in update.tensors_mut().into_iter().zip(after.parameters().tensors()) {
         w.iter_mut().zip(after).for_each(|(w, after)| *w -= after);
     }
-    Case { model, head, preprocess, originals, update, losses }
+    Case { batch, update, losses }
 }
 
 impl Case {
     fn observed(&self) -> Observed<'_> {
-        Observed { gradient: &self.update, model: &self.model, head: &self.head, images: IMAGES }
+        Observed { gradient: &self.update, model: &self.batch.model, head: &self.batch.head, images: IMAGES }
     }
 
-    /// PSNR of each original against the image that it was found as; grey where none was.
     fn psnr(&self, found: &[SpanImage]) -> Vec<f64> {
-        let grey = vec![0.0; self.model.config().pixels()];
-        let pictures: Vec<Picture> = (0..IMAGES)
-            .map(|i| Picture::from_normalised(found.get(i).map_or(&grey, |f| &f.pixels), &self.preprocess))
-            .collect();
-        let order = best_order(&self.originals, &pictures);
-        let pairs = self.originals.iter().zip(order);
-        pairs.map(|(o, at)| Similarity::of(o, &pictures[at]).unwrap().psnr).collect()
+        self.batch.compare(found).into_iter().map(|(psnr, _)| psnr).collect()
     }
 }
 
