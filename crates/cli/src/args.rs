@@ -126,8 +126,11 @@ pub(crate) struct BenchOptions {
     #[arg(long, value_name = "URL", requires = "blobs")]
     pub(crate) store: Option<String>,
     /// Of scale, an empty place in an object store, `s3://BUCKET/PREFIX`; the environment says how it is reached.
-    #[arg(long, value_name = "URL", requires = "store")]
+    #[arg(long, value_name = "URL")]
     pub(crate) blobs: Option<String>,
+    /// Of scale, begin a `PostgreSQL` and a NATS server for the benchmark, which are killed among its processes; both have to be installed.
+    #[arg(long, requires = "blobs", conflicts_with_all = ["store", "queue"])]
+    pub(crate) own_servers: bool,
     /// Of scale, a NATS server with `JetStream` for workers, `nats://HOST:PORT`.
     #[arg(long, value_name = "URL", requires = "store")]
     pub(crate) queue: Option<String>,
@@ -170,7 +173,7 @@ pub(crate) enum Area {
     Learn,
     /// Coordinator and sites as processes: rounds, lost sites, kills, memory, slow connections.
     Federation,
-    /// Two coordinators that share PostgreSQL and an object store: rounds, kills; questions through one worker and two.
+    /// Many sites; two coordinators that share PostgreSQL and an object store: rounds, kills; questions through one worker and two.
     Scale,
 }
 

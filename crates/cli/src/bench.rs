@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anyhow::Context as _;
+
 use crate::args::{Area, BenchOptions};
 use crate::audit::{attacks, tell};
 use blindscope_app::bench::federation::FederationOptions;
-use blindscope_app::bench::federation::scale::{self, Sharing};
+use blindscope_app::bench::federation::scale::{self, Server, Shared, Sharing};
 use blindscope_app::bench::{self, Arithmetic, AuditBench, Figure, Part, Peers, Report, SlidesBench};
 
 pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
@@ -28,8 +30,8 @@ pub(crate) fn run(options: &BenchOptions) -> anyhow::Result<()> {
         Area::Learn => bench::learn(options.data.as_deref(), &peers, &mut told())?,
         Area::Federation => federation(options.runs, bench::federation::run)?,
         Area::Scale => {
-            let sharing = sharing(options)?;
-            federation(options.runs, |of| scale::run(of, sharing.as_ref()))?
+            let place = shared(options)?;
+            federation(options.runs, |of| scale::run(of, place))?
         }
     };
     let mut out = io::stdout().lock();
@@ -100,25 +102,23 @@ fn told() -> impl FnMut(&Part<'_>) + Send {
 }
 
 /// The place that coordinators of `bench scale` share, if one is named.
-fn sharing(options: &BenchOptions) -> anyhow::Result<Option<Sharing>> {
-    let (store, blobs) = match (options.store.clone(), options.blobs.clone()) {
-        (None, None) => return Ok(None),
-        (Some(store), Some(blobs)) => (store, blobs),
-        _ => anyhow::bail!(
-            "bench scale: name an empty schema with --store postgres://… and an empty place with --blobs s3://…, or neither"
-        ),
-    };
+fn shared(options: &BenchOptions) -> anyhow::Result<Option<Shared>> {
+    let Some(blobs) = options.blobs.clone() else { return Ok(None) };
     anyhow::ensure!(
         cfg!(feature = "scale"),
         "bench scale: this build has neither PostgreSQL nor S3; build with --features scale"
     );
-    Ok(Some(Sharing {
-        store,
-        blobs,
-        queue: options.queue.clone(),
-        environment: Vec::new(),
-        lease_seconds: 1,
-    }))
+    let (store, queue, servers) = if options.own_servers {
+        let (postgres, nats) = (Server::postgres()?, Server::nats(None)?);
+        (postgres.url().to_owned(), Some(nats.url().to_owned()), vec![postgres, nats])
+    } else {
+        let store = options.store.clone();
+        let store =
+            store.context("bench scale: name an empty schema with --store postgres://…, or --own-servers")?;
+        (store, options.queue.clone(), Vec::new())
+    };
+    let sharing = Sharing { store, blobs, queue, environment: Vec::new(), lease_seconds: 1 };
+    Ok(Some(Shared { sharing, servers }))
 }
 
 /// In a folder of its own, which is removed afterwards.
@@ -133,7 +133,7 @@ fn federation(
         binary: std::env::current_exe()?,
         folder: folder.clone(),
         rounds: u64::from(runs),
-        kills: number("BLINDSCOPE_KILLS", 200),
+        kills: number("BLINDSCOPE_KILLS", 500),
         sites: number("BLINDSCOPE_SITES", 64) as usize,
         many: number("BLINDSCOPE_MANY", 1000) as usize,
         seed: number("BLINDSCOPE_SEED", 1),

@@ -30,8 +30,13 @@ pub struct Services {
 impl Services {
     /// Both, objects below `root`; nothing, said aloud, where there is no PostgreSQL, unless `BLINDSCOPE_SERVICES` is `required`.
     pub async fn start(root: &Path) -> Option<Self> {
+        Self::at(&std::env::var("BLINDSCOPE_POSTGRES").unwrap_or_else(|_| SERVER.to_owned()), root).await
+    }
+
+    /// As [`Self::start`], with the server at this address.
+    pub async fn at(server: &str, root: &Path) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let server = std::env::var("BLINDSCOPE_POSTGRES").unwrap_or_else(|_| SERVER.to_owned());
+        let server = server.to_owned();
         let mut connection = match PgConnection::connect(&server).await {
             Ok(connection) => connection,
             Err(error) if std::env::var("BLINDSCOPE_SERVICES").as_deref() != Ok("required") => {
@@ -116,9 +121,13 @@ impl Drop for Services {
         let (server, sql) = (self.server.clone(), format!("DROP SCHEMA {} CASCADE", self.schema));
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(async { run(&mut PgConnection::connect(&server).await.unwrap(), &sql).await });
+            runtime.block_on(async {
+                // A schema that is left over does no harm, nor does one that has gone with its server.
+                if let Ok(mut connection) = PgConnection::connect(&server).await {
+                    run(&mut connection, &sql).await;
+                }
+            });
         });
-        // A schema that is left over does no harm.
         let _ = dropping.join();
     }
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
 #[cfg(feature = "scale")]
-use blindscope_node::processes::Sharing;
+use blindscope_node::processes::{Server, Sharing};
 #[cfg(feature = "scale")]
 use blindscope_testkit::services::Services;
 
@@ -40,6 +40,25 @@ impl Place {
         let dir = tempfile::tempdir().unwrap();
         let services = Some(Services::start(dir.path()).await?);
         Some(Self { dir, services, queue: None })
+    }
+
+    /// The same, with workers behind a queue, and with servers of its own, which can be killed.
+    #[cfg(feature = "scale")]
+    pub async fn with_servers() -> Option<(Self, [Server; 2])> {
+        let command = std::env::var_os("BLINDSCOPE_NATS_SERVER").map(std::path::PathBuf::from);
+        let begun = Server::postgres().and_then(|postgres| Ok([postgres, Server::nats(command.as_deref())?]));
+        let servers = match begun {
+            Ok(servers) => servers,
+            Err(error) if std::env::var("BLINDSCOPE_SERVICES").as_deref() != Ok("required") => {
+                println!("LEFT OUT: no servers can be had on this machine: {error}");
+                return None;
+            }
+            Err(error) => panic!("BLINDSCOPE_SERVICES=required, and no servers: {error}"),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        let services = Some(Services::at(servers[0].url(), dir.path()).await?);
+        let queue = Some(servers[1].url().to_owned());
+        Some((Self { dir, services, queue }, servers))
     }
 
     pub fn folder(&self) -> &Path {

@@ -3,7 +3,9 @@
 //! For trials, for measuring, and for tests that kill processes.
 
 mod crowd;
+mod servers;
 mod sharing;
+mod strike;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,7 +24,9 @@ use crate::system;
 use blindscope_federation::Study;
 
 pub use crowd::Crowd;
+pub use servers::Server;
 pub use sharing::Sharing;
+pub use strike::Struck;
 
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);
@@ -36,6 +40,8 @@ pub struct Processes {
     coordinators: Vec<(String, Option<Child>)>,
     /// By their kits.
     workers: Vec<(String, Option<Child>)>,
+    /// What coordinators and workers lean on and may be killed, too.
+    servers: Vec<Server>,
     /// What coordinators and workers find in their environment besides ours.
     environment: Vec<(String, String)>,
     running: Vec<Option<Child>>,
@@ -77,7 +83,8 @@ impl Processes {
     fn of(binary: &Path, folder: &Path, sites: Vec<String>, running: Vec<Option<Child>>) -> Self {
         let (binary, folder) = (binary.to_owned(), folder.to_owned());
         let coordinators = vec![(COORDINATOR.to_owned(), None)];
-        Self { binary, folder, sites, coordinators, workers: Vec::new(), environment: Vec::new(), running }
+        let (workers, servers, environment) = (Vec::new(), Vec::new(), Vec::new());
+        Self { binary, folder, sites, coordinators, workers, servers, environment, running }
     }
 
     /// The study that was provisioned below `folder` before, with its sites in the project's order. Nothing runs yet.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{COORDINATOR, Processes, kill, set};
+use super::{COORDINATOR, Processes, Server, kill, set};
 use crate::error::Result;
 use crate::files::{self, failed};
 use crate::kit::{CoordinatorSettings, Kit, PartySettings};
@@ -93,6 +93,11 @@ impl Processes {
         if let Some((_, child)) = self.workers.get_mut(which) {
             kill(child);
         }
+    }
+
+    /// Has a server that runs already be one of the study's processes, from [`Self::strike`] to the end.
+    pub fn lean_on(&mut self, server: Server) {
+        self.servers.push(server);
     }
 
     /// How many workers there are, running or not.

@@ -1,10 +1,9 @@
 //! Processes killed with SIGKILL at random times while jobs run: what was lost, what was counted twice, what came out otherwise.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use chacha20::ChaCha20Rng;
-use rand_core::{Rng as _, SeedableRng as _};
+use rand_core::SeedableRng as _;
 
 use super::{AREA, FederationOptions, finish, records};
 use crate::bench::{Better, Figure};
@@ -12,36 +11,37 @@ use blindscope_federation::sums::SumMark;
 use blindscope_federation::{Blob, Event, JobSpec, Mark, Phase, Record, SignedHeader, SiteId};
 use blindscope_node::Result;
 use blindscope_node::admin::log;
-use blindscope_node::processes::Processes;
+use blindscope_node::processes::{Processes, Struck};
 use blindscope_node::rehearsal;
 
 const SITES: usize = 3;
+/// Processes killed while a job is at work.
+const EACH: u64 = 4;
+/// Values of a sum whose uploads are in the log.
+pub(super) const VALUES: u64 = 2_000;
 
 pub(super) async fn figures(options: &FederationOptions) -> Result<Vec<Figure>> {
     let mut study = options.study("kills", rehearsal::project(SITES, 2, 3)).await?;
-    killed(&mut study, AREA, options).await
+    killed(&mut study, (AREA, &[VALUES]), options).await
 }
 
-/// Figures of a study of three sites whose processes are killed.
+/// Figures of a study of three sites whose processes are killed, with jobs of so many values by turns.
 pub(super) async fn killed(
     study: &mut Processes,
-    area: &'static str,
+    (area, values): (&'static str, &[u64]),
     options: &FederationOptions,
 ) -> Result<Vec<Figure>> {
     let mut rng = ChaCha20Rng::seed_from_u64(options.seed);
-    let mut specs: Vec<JobSpec> = Vec::new();
-    let mut struck = 0;
-    while struck < options.kills {
-        let spec = rehearsal::sums(&format!("job-{}", specs.len()), 2000, 3);
-        study.ready().await?;
-        study.admin()?.submit(&spec).await?;
+    let (mut specs, mut struck) = (Vec::new(), Struck::new());
+    for (so_far, values) in (0..options.kills).step_by(EACH as usize).zip(values.iter().cycle()) {
+        let spec = rehearsal::sums(&format!("job-{}", specs.len()), *values, 3);
+        study.submit(&spec).await?;
         specs.push(spec);
-        for _ in 0..4.min(options.kills - struck) {
-            strike(study, &mut rng).await?;
-            struck += 1;
+        for _ in 0..EACH.min(options.kills - so_far) {
+            study.strike(&mut rng, &mut struck).await?;
         }
     }
-    study.ready().await?;
+    study.recovered().await?;
     let other = results(study, &specs).await?;
     let log = records(&study.admin()?).await?;
     let Held { lost, twice, keys } = held_against(study, &log).await?;
@@ -50,25 +50,17 @@ pub(super) async fn killed(
         figure.runs = options.kills as usize;
         figure
     };
-    Ok(vec![
+    let of_kind = |(kind, kills): (&&str, &u64)| {
+        Figure::of(area, &format!("killed-{kind}"), "count", Better::Higher, &[*kills as f64])
+    };
+    let mut figures: Vec<Figure> = struck.iter().map(of_kind).collect();
+    figures.extend([
         exact("kills-acknowledged-lost", lost),
         exact("kills-counted-twice", twice),
         exact("kills-two-uploads-under-one-key", keys),
         exact("kills-other-result", other),
-    ])
-}
-
-/// Kills a process at a random time and starts it again.
-async fn strike(study: &mut Processes, rng: &mut ChaCha20Rng) -> Result<()> {
-    tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
-    let target = (rng.next_u64() % (SITES + study.coordinators()) as u64) as usize;
-    let coordinator = target.checked_sub(SITES);
-    match coordinator {
-        Some(which) => study.kill_coordinator(which),
-        None => study.kill_site(target),
-    }
-    tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
-    if coordinator.is_some() { study.start_coordinator() } else { study.start_site(target) }
+    ]);
+    Ok(figures)
 }
 
 /// How many jobs did not end in the bytes that they end in without kills.

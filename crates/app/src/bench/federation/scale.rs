@@ -7,28 +7,39 @@ use blindscope_node::Result;
 use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal;
 
-pub use blindscope_node::processes::Sharing;
+pub use blindscope_node::processes::{Server, Sharing};
 
 const AREA: &str = "scale";
 const SITES: usize = 3;
 const COORDINATORS: usize = 2;
+const WORKERS: usize = 2;
+/// Values of a sum whose uploads are in the bucket, and are added up by workers where there are any.
+const LARGE: u64 = 600_000;
+
+/// What coordinators share.
+pub struct Shared {
+    /// Where it is.
+    pub sharing: Sharing,
+    /// Servers that are the benchmark's own, and are killed like everybody else.
+    pub servers: Vec<Server>,
+}
 
 /// All figures: those of coordinators that share a place, which has to be empty, where one is given.
 ///
 /// # Errors
 /// [`blindscope_node::Error`] when no threads can be had; a figure that could not be taken is named in [`Report::missing`].
-pub fn run(options: &FederationOptions, sharing: Option<&Sharing>) -> Result<Report> {
+pub fn run(options: &FederationOptions, place: Option<Shared>) -> Result<Report> {
     let backend = "processes on loopback".to_owned();
     let mut report = Report { figures: Vec::new(), missing: Vec::new(), backend };
     blindscope_node::system::runtime()?.block_on(async {
         if options.many > 0 {
             take(&mut report, "many sites", many::figures(options).await);
         }
-        match sharing {
-            Some(sharing) => shared(&mut report, options, sharing).await,
+        match place {
+            Some(place) => shared(&mut report, options, place).await,
             None => report.missing.push(
-                "coordinators that share a place: name an empty schema with --store postgres://… and an empty place with --blobs s3://…, in a \
-                 build with --features scale"
+                "coordinators that share a place: name an empty place with --blobs s3://… and servers with --own-servers, or an empty schema with \
+                 --store postgres://…, in a build with --features scale"
                     .to_owned(),
             ),
         }
@@ -37,27 +48,35 @@ pub fn run(options: &FederationOptions, sharing: Option<&Sharing>) -> Result<Rep
 }
 
 /// Two coordinators over PostgreSQL and an object store.
-async fn shared(report: &mut Report, options: &FederationOptions, sharing: &Sharing) {
-    let mut study = match begin(options, sharing).await {
+async fn shared(report: &mut Report, options: &FederationOptions, place: Shared) {
+    let mut study = match begin(options, place).await {
         Ok(study) => study,
         Err(error) => return report.missing.push(format!("coordinators that share a place: {error}")),
     };
     take(report, "durable round", rounds(&study, options).await);
-    take(report, "kill -9", kills::killed(&mut study, AREA, options).await);
-    match sharing.queue {
-        Some(_) => take(report, "questions through workers", workers::figures(&mut study).await),
-        None => report
-            .missing
-            .push("questions through workers: name a NATS server with --queue nats://…".to_owned()),
+    let values = [kills::VALUES, LARGE];
+    take(report, "kill -9", kills::killed(&mut study, (AREA, &values), options).await);
+    match study.workers() {
+        1.. => take(report, "questions through workers", workers::figures(&mut study).await),
+        0 => report.missing.push(
+            "questions through workers: name a NATS server with --queue nats://…, or --own-servers"
+                .to_owned(),
+        ),
     }
 }
 
-async fn begin(options: &FederationOptions, sharing: &Sharing) -> Result<Processes> {
+/// Workers are founded where there is a queue, and run once something was killed.
+async fn begin(options: &FederationOptions, place: Shared) -> Result<Processes> {
+    let Shared { sharing, servers } = place;
     let (project, learning) = (workers::project(SITES), rehearsal::learning(SITES));
     let folder = options.folder.join("shared");
     let mut study = Processes::provision(&options.binary, &folder, project, &learning)?;
-    study.share(sharing, COORDINATORS)?;
+    study.share(&sharing, COORDINATORS)?;
+    if sharing.queue.is_some() {
+        study.found_workers(WORKERS)?;
+    }
     study.start().await?;
+    servers.into_iter().for_each(|server| study.lean_on(server));
     Ok(study)
 }
 

@@ -37,11 +37,12 @@ const RUNS: usize = 5;
 /// Longest wait for a worker to be heard.
 const HEARD: Duration = Duration::from_mins(1);
 
-/// Measures in a study of [`project`] whose coordinators share a place with a queue; its sites go on within this process.
+/// Measures in a study of [`project`] whose coordinators share a place with a queue, and which has two workers; its sites go on within this
+/// process.
 pub(super) async fn figures(study: &mut Processes) -> Result<Vec<Figure>> {
     let stop = Stop::new();
     learned(study, &stop).await?;
-    study.found_workers(2)?;
+    (0..study.workers()).for_each(|worker| study.kill_worker(worker));
     let measured = measured(study).await;
     stop.stop();
     measured
