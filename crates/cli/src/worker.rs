@@ -16,6 +16,9 @@ pub(crate) struct WorkerOptions {
     /// Pieces of work at a time. One for each processor unless given.
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=32))]
     pieces: Option<u32>,
+    /// Show figures for a monitor there, as text at `/metrics`: no TLS, whoever reaches it reads it. They are not shown unless given.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<String>,
     /// End when standard input does, for services that belong to the process that started them.
     #[arg(long)]
     until_input_ends: bool,
@@ -38,7 +41,7 @@ pub(crate) fn run(options: &WorkerOptions) -> anyhow::Result<()> {
     let learning = Arc::new(Sums { learning: CoordinatorLearner::default() });
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let pieces = options.pieces.map_or(cores, |pieces| pieces as usize);
-    let parts = Parts { learning, heads: crate::services::heads(), pieces };
+    let parts = Parts { learning, heads: crate::services::heads(), pieces, metrics: options.metrics.clone() };
     let json = options.json;
     let ready = move || {
         let mut out = io::stdout().lock();
@@ -63,8 +66,8 @@ pub(crate) fn run(options: &WorkerOptions) -> anyhow::Result<()> {
 /// Refuses: this build has neither queue nor object store.
 #[cfg(not(feature = "scale"))]
 pub(crate) fn run(options: &WorkerOptions) -> anyhow::Result<()> {
-    let WorkerOptions { kit, overrides, pieces, until_input_ends, json } = options;
-    tracing::debug!(?kit, ?overrides, ?pieces, until_input_ends, json, "no worker");
+    let WorkerOptions { kit, overrides, pieces, metrics, until_input_ends, json } = options;
+    tracing::debug!(?kit, ?overrides, ?pieces, ?metrics, until_input_ends, json, "no worker");
     Err(blindscope_node::Error::Project {
         key: "worker",
         found: "a build without queues".to_owned(),

@@ -1,5 +1,6 @@
 //! Figures for a monitor: a registry shown as text at `/metrics`, on a listener of its own.
 
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::sync::Arc;
 
@@ -7,9 +8,10 @@ use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
-use prometheus_client::encoding::text;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric as _, text};
+use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::family::Family;
-use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use crate::error::{Error, Result};
@@ -29,6 +31,12 @@ pub(crate) fn registry(role: &'static str) -> Registry {
     build.get_or_create(&[("version", env!("CARGO_PKG_VERSION")), ("role", role)]).set(1);
     registry.register("build", "The release that runs, as labels of a constant 1", build);
     registry
+}
+
+/// One number that is read at each look.
+pub(crate) fn single(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
+    let metric = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
+    ConstGauge::new(value as i64).encode(metric)
 }
 
 /// Shows a registry at `listen` until `stop`; nothing where no address is set. It can be scraped once this returns.
@@ -65,6 +73,6 @@ fn address(listen: &str) -> Result<SocketAddr> {
     found.ok_or_else(|| Error::Unknown {
         what: "address",
         name: listen.to_owned(),
-        repair: "set metrics = \"ADDRESS:PORT\" in startup/settings.toml, or leave it out",
+        repair: "metrics are shown at ADDRESS:PORT: metrics = \"…\" in startup/settings.toml, of a worker --metrics …",
     })
 }

@@ -133,6 +133,7 @@ fn the_dashboard_names_figures_that_are_shown() {
         include_str!("../src/coordinator/metrics/state.rs"),
         include_str!("../src/coordinator/metrics/process.rs"),
         include_str!("../src/site/meters.rs"),
+        include_str!("../src/worker/meters.rs"),
     ]
     .concat();
     let dashboard = include_str!("../../../packaging/grafana/blindscope.json");

@@ -6,18 +6,20 @@
 
 mod doing;
 mod folder;
+mod meters;
 mod ready;
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::coordinator::{HeadReader, Learning};
 use crate::error::{Error, Result};
+use crate::exposition;
 use crate::kit::{CoordinatorSettings, Kit, queue_name};
 use crate::system;
 use crate::work::{AnswerMessage, Beat, MOST_AT_WORK, Object, Refused, Said as _, WorkMessage};
@@ -26,6 +28,7 @@ use blindscope_store::Exchange;
 use blindscope_transport::Stop;
 use blindscope_transport::queue::{Queue, Secrets, Taken};
 use doing::Doing;
+use meters::{End, Meters};
 
 /// How long one call for work waits at the server.
 const TAKE: Duration = Duration::from_secs(2);
@@ -42,6 +45,9 @@ pub struct Parts {
     pub heads: HeadReader,
     /// Pieces that it does at a time, 1 to 32.
     pub pieces: usize,
+    /// Where figures for a monitor are shown, `ADDRESS:PORT`. Not in the kit's settings: several workers run from copies of one kit, on one
+    /// machine, and the coordinator's own address stands there.
+    pub metrics: Option<String>,
 }
 
 /// A worker and what it is at.
@@ -50,15 +56,17 @@ struct Worker {
     study: String,
     doing: Arc<Doing>,
     at: Mutex<BTreeSet<Blob>>,
-    /// Messages that were none.
-    refused: AtomicU64,
+    /// Whether work could be asked for when it was asked for last.
+    answers: AtomicBool,
+    meters: Meters,
 }
 
 /// Works until `stop`; then what is at hand is finished first. `ready` is called once, when it begins to ask for work.
 ///
 /// # Errors
 /// [`Error::Kit`] and [`Error::Settings`] for a folder that is no coordinator's; [`Error::Project`] where the settings name no queue or no
-/// bucket; [`Error::Store`] and [`Error::Transport`] for addresses that are none. A server that is away is called again and again.
+/// bucket; [`Error::Store`], [`Error::Transport`] and [`Error::Unknown`] for addresses that are none, or where figures cannot be shown. A
+/// server that is away is called again and again.
 pub async fn run(
     kit: &Kit,
     overrides: &[String],
@@ -75,10 +83,10 @@ pub async fn run(
     let exchange = Exchange::open(blobs, &aws)?;
     let queue = Queue::open(queue, &Secrets::of(&nats), &name).await?;
     let folder = folder::Folder::of(kit)?;
-    let pieces = parts.pieces.clamp(1, MOST_AT_WORK);
+    let (pieces, metrics) = (parts.pieces.clamp(1, MOST_AT_WORK), parts.metrics.clone());
     let doing = Arc::new(Doing::new(study, parts, exchange, folder));
-    let worker =
-        Arc::new(Worker { queue, study: name, doing, at: Mutex::default(), refused: AtomicU64::new(0) });
+    let worker = Arc::new(Worker::new(queue, name, doing));
+    exposition::expose(metrics.as_deref(), meters::registry(&worker), &stop).await?;
     tracing::info!(pieces, "asking for work");
     ready();
     let mut running = JoinSet::new();
@@ -97,11 +105,18 @@ fn needed<'a>(key: &'static str, found: Option<&'a str>, expected: &str) -> Resu
 }
 
 impl Worker {
+    fn new(queue: Queue, study: String, doing: Arc<Doing>) -> Self {
+        let (answers, meters) = (AtomicBool::new(false), Meters::default());
+        Self { queue, study, doing, at: Mutex::default(), answers, meters }
+    }
+
     /// One piece after the other.
     async fn work(self: Arc<Self>, stop: Stop) {
         let mut away = false;
         while !stop.is_stopped() {
-            match self.queue.take(TAKE).await {
+            let taken = self.queue.take(TAKE).await;
+            self.answers.store(taken.is_ok(), Ordering::Relaxed);
+            match taken {
                 Ok(taken) => {
                     if std::mem::take(&mut away) {
                         tracing::info!("the queue answers again");
@@ -142,7 +157,7 @@ impl Worker {
         let said = match read {
             Ok(WorkMessage { piece, .. }) => self.do_piece(taken, piece).await,
             Err(refused) => {
-                let so_far = self.refused.fetch_add(1, Ordering::Relaxed) + 1;
+                let so_far = self.meters.refused();
                 tracing::warn!(%refused, so_far, "a message was refused, and is left to nobody");
                 taken.drop_for_good().await
             }
@@ -154,34 +169,50 @@ impl Worker {
     }
 
     async fn do_piece(&self, taken: Taken, piece: Object) -> blindscope_transport::Result<()> {
-        let (blob, id) = (piece.blob, piece.blob.digest.to_string());
+        let (blob, begun) = (piece.blob, Instant::now());
         self.at().insert(blob);
+        let done = self.done(&taken, piece).await;
+        self.at().remove(&blob);
+        let end = done.as_ref().map_or_else(End::of, |_| End::Done);
+        let said = self.say(taken, blob, (end, done)).await;
+        self.meters.ended(if said.is_ok() { end } else { End::Untold }, begun.elapsed());
+        said
+    }
+
+    /// What a piece comes to, which nobody else gets meanwhile.
+    async fn done(&self, taken: &Taken, piece: Object) -> crate::work::Result<Object> {
         let doing = self.doing.clone();
         let mut working = tokio::task::spawn_blocking(move || doing.done(&piece));
-        let done = loop {
+        loop {
             tokio::select! {
-                done = &mut working => break done.unwrap_or_else(|e| Err(Refused::Machine(e.to_string()))),
+                done = &mut working => return done.unwrap_or_else(|e| Err(Refused::Machine(e.to_string()))),
                 // Where it cannot be said, another begins the same, which does no harm.
                 () = sleep(BEAT) => drop(taken.hold().await),
             }
-        };
-        self.at().remove(&blob);
-        let made = match done {
-            Ok(made) => Some(made),
-            Err(refused) if refused.is_absent() => {
+        }
+    }
+
+    /// Says what became of a piece: to its leader, or to the queue alone.
+    async fn say(
+        &self,
+        taken: Taken,
+        blob: Blob,
+        (end, done): (End, crate::work::Result<Object>),
+    ) -> blindscope_transport::Result<()> {
+        match (end, &done) {
+            (End::Unwanted, _) => {
                 tracing::info!(piece = %blob, "a piece that nobody waits for any more");
                 return taken.drop_for_good().await;
             }
-            Err(refused) if !refused.is_for_good() => {
+            (End::GivenBack, Err(refused)) => {
                 tracing::warn!(%refused, piece = %blob, "a piece could not be done; it is given back");
                 return taken.give_back().await;
             }
-            Err(refused) => {
-                tracing::warn!(%refused, piece = %blob, "a piece is left to the leader");
-                None
-            }
-        };
-        self.queue.answer(&id, AnswerMessage::new(&self.study, blob, made).to_bytes()).await?;
+            (_, Err(refused)) => tracing::warn!(%refused, piece = %blob, "a piece is left to the leader"),
+            (_, Ok(_)) => {}
+        }
+        let (id, answer) = (blob.digest.to_string(), AnswerMessage::new(&self.study, blob, done.ok()));
+        self.queue.answer(&id, answer.to_bytes()).await?;
         taken.done().await
     }
 }

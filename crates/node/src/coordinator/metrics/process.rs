@@ -8,7 +8,7 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use rustix::time::{ClockId, clock_gettime};
 
-use super::state::single;
+use crate::exposition::single;
 
 /// This process.
 #[derive(Debug)]

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 
 use crate::coordinator::desk::Desk;
 use crate::documents::Presence;
+use crate::exposition::single;
 use blindscope_federation::{Coordinator, JobStatus, JobView};
 
 /// The desk that is looked at.
@@ -116,12 +117,6 @@ fn state_of(job: &JobView) -> &'static str {
         JobStatus::Done { .. } => "done",
         JobStatus::Failed { .. } => "failed",
     }
-}
-
-/// One number.
-pub(super) fn single(to: &mut DescriptorEncoder<'_>, name: &str, help: &str, value: u64) -> fmt::Result {
-    let metric = to.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    ConstGauge::new(value as i64).encode(metric)
 }
 
 /// One number for each set of labels.
