@@ -8,6 +8,12 @@ mod doing;
 mod folder;
 mod meters;
 mod ready;
+#[cfg(test)]
+mod rosters;
+#[cfg(test)]
+mod watched;
+#[cfg(test)]
+mod world;
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
