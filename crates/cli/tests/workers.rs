@@ -35,6 +35,8 @@ const WIDTH: usize = 12;
 const HEAD: &str = "released";
 /// Values of a sum whose uploads are beside the log.
 const LARGE: u64 = 600_000;
+/// Values of a sum whose uploads several workers go over, some each.
+const DIVIDED: u64 = 2_000_000;
 
 /// A place with a queue; nothing, said aloud, where a service is missing and none is demanded.
 async fn place() -> Option<(Place, NatsServer)> {
@@ -80,16 +82,22 @@ async fn sums_that_workers_add_up_are_those_of_threads() {
     let mut study = started(&place, project(3, 2, 3), 2).await;
     until_heard(&place).await;
     let admin = study.admin().unwrap();
-    let specs = [sums("large", LARGE, 2), sums("small", 200, 2)];
+    let specs = [sums("large", LARGE, 2), sums("small", 200, 2), sums("divided", DIVIDED, 2)];
     for spec in &specs {
         admin.submit(spec).await.unwrap();
         assert!(ends_well(&admin, &spec.name).await == expected(spec, 0..3), "{}: another sum", spec.name);
     }
     let combined: Vec<usize> =
         ["worker-0", "worker-1"].iter().map(|name| said(&place, name).matches("combining").count()).collect();
-    println!("pieces of both workers: {combined:?}");
-    assert!(combined.iter().sum::<usize>() >= 4, "workers did nothing: {combined:?}");
-    verified(&mut study, 2).await;
+    let went_over: Vec<usize> = ["worker-0", "worker-1"]
+        .iter()
+        .map(|name| said(&place, name).matches("going over a portion").count())
+        .collect();
+    println!("pieces of both workers: {combined:?}, and portions: {went_over:?}");
+    assert!(combined.iter().sum::<usize>() >= 8, "workers did nothing: {combined:?}");
+    // Of each of two rounds uploads that came in, and that were added up, in two portions each.
+    assert!(went_over.iter().sum::<usize>() >= 8, "work was not divided: {went_over:?}");
+    verified(&mut study, specs.len()).await;
     let (work, begun) = (place.services.as_ref().unwrap().objects().join("work"), Instant::now());
     while left(&work) > 0 {
         assert!(begun.elapsed() < Duration::from_secs(20), "{} objects are left", left(&work));
@@ -106,7 +114,7 @@ async fn workers_queue_and_leader_are_killed_and_no_byte_changes() {
     let mut rng = ChaCha20Rng::seed_from_u64(7);
     let mut specs = Vec::new();
     for round in 0..8u64 {
-        let spec = sums(&format!("job-{round}"), LARGE, 2);
+        let spec = sums(&format!("job-{round}"), if round < 4 { LARGE } else { DIVIDED }, 2);
         study.ready().await.unwrap();
         study.admin().unwrap().submit(&spec).await.unwrap();
         specs.push(spec);

@@ -85,6 +85,11 @@ pub enum Error {
         #[source]
         source: Box<Error>,
     },
+    /// Portions of a work that are not those of its uploads.
+    #[error(
+        "combine portions: they are not those of the work's uploads, in their order; do the work as a whole"
+    )]
+    Portions,
     /// A payload of another length than the study's parameters say.
     #[error("{op}: expected {expected} bytes, found {found}; it is of another study or was cut short")]
     Length {

@@ -69,7 +69,9 @@ pub use coordinator::{
 pub use error::{Error, Result};
 pub use header::{Answer, Cause, Header, SignedHeader};
 pub use identity::{IdentityKey, PublicIdentity, Signature, Signer};
-pub use job::{JobKind, JobSpec, SiteTools, Sizes, combine, site_payload};
+pub use job::{
+    JobKind, JobSpec, Portion, SiteTools, Sizes, combine, combine_portions, divisible, portion, site_payload,
+};
 pub use learn::{Advance, Advanced, Asked, Contribution, LearnError};
 pub use policy::{Policy, Rule};
 pub use privacy::{Delta, Epsilon, Privacy, PrivacyUnit};

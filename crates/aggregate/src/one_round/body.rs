@@ -9,11 +9,9 @@
 
 use std::io::{Read, Write};
 
-use rayon::prelude::*;
-
 use super::plan::{Plan, Shape};
 use crate::error::io;
-use crate::fields::{Packer, Unpacker, packed_len};
+use crate::fields::{Unpacker, packed_len};
 use crate::{Error, Result, words};
 use blindscope_wire::{Header, Kind, Reader};
 
@@ -23,8 +21,6 @@ pub const BODY: Kind = Kind(0x0411);
 pub const SUM: Kind = Kind(0x0412);
 /// One holder's sum of parts.
 pub(crate) const OPENING: Kind = Kind(0x0413);
-
-const ADD: &str = "add bodies";
 
 pub(crate) fn put(op: &'static str, out: &mut impl Write, bytes: &[u8]) -> Result<()> {
     out.write_all(bytes).map_err(io(op))
@@ -50,9 +46,11 @@ pub(crate) struct Source<'r, R> {
     reader: &'r mut R,
     /// Bodies in it.
     pub(crate) terms: u64,
-    bits: u32,
-    top: Vec<u64>,
-    buffer: Vec<u8>,
+    /// Bits of a coefficient.
+    pub(super) bits: u32,
+    /// The largest coefficient, in one word more.
+    pub(super) top: Vec<u64>,
+    pub(super) buffer: Vec<u8>,
 }
 
 impl<'r, R: Read> Source<'r, R> {
@@ -115,7 +113,7 @@ impl<'r, R: Read> Source<'r, R> {
     }
 
     /// The bytes of the next chunk, not looked at.
-    fn read(&mut self, shape: Shape) -> Result<()> {
+    pub(super) fn read(&mut self, shape: Shape) -> Result<()> {
         self.buffer.resize(packed_len(shape.coefficients, self.bits), 0);
         self.reader.read_exact(&mut self.buffer).map_err(io(self.op))
     }
@@ -142,135 +140,4 @@ pub fn check_body(plan: &Plan, body: &mut impl Read) -> Result<()> {
         source.chunk(plan.shape(index), index, |_, _| {})?;
     }
     source.finish()
-}
-
-/// Writes the sum of bodies of one plan, [`Plan::sum_len`] bytes. One chunk of the sum and one of each of a few bodies are in memory,
-/// however many there are; threads share a chunk's coefficients. Whatever the order of the bodies and the number of threads, the bytes are the same.
-///
-/// # Errors
-/// [`Error::Mismatch`] for no body or more than the roster has sites; [`Error::Wire`] for cut, padded or foreign streams;
-/// [`Error::Coefficient`] for altered ones; [`Error::Io`] where reading or writing fails.
-pub fn write_sum<R: Read>(plan: &Plan, bodies: &mut [R], out: &mut impl Write) -> Result<()> {
-    let terms = bodies.len() as u64;
-    let most = u64::from(plan.literal().sites);
-    if !(1..=most).contains(&terms) {
-        return Err(Error::Mismatch { what: "bodies in a sum", expected: most, found: terms });
-    }
-    let mut sources = Vec::with_capacity(bodies.len());
-    for reader in bodies {
-        sources.push(Source::body(plan, ADD, reader)?);
-    }
-    put(ADD, out, &head(plan, SUM, plan.sum_len()))?;
-    put(ADD, out, &(terms as u32).to_le_bytes())?;
-    let mut adding = Adding::new(plan);
-    let mut buffers: Vec<Vec<u8>> = vec![Vec::new(); TOGETHER.min(sources.len())];
-    for index in 0..plan.chunks() {
-        let shape = plan.shape(index);
-        adding.begin(shape);
-        for together in sources.chunks_mut(TOGETHER) {
-            let (mut read, mut failed) = (Vec::with_capacity(together.len()), Ok(()));
-            for (source, buffer) in together.iter_mut().zip(&mut buffers) {
-                // Bodies lend one another their buffers: with a thousand, one each would be all that is in memory.
-                std::mem::swap(&mut source.buffer, buffer);
-                failed = source.read(shape);
-                std::mem::swap(&mut source.buffer, buffer);
-                if failed.is_err() {
-                    break;
-                }
-                read.push(&buffer[..]);
-            }
-            adding.add(&read, index)?;
-            failed?;
-        }
-        for bytes in adding.packed() {
-            put(ADD, out, &bytes)?;
-        }
-    }
-    sources.iter_mut().try_for_each(Source::finish)
-}
-
-/// Bodies whose chunks are added at a time.
-const TOGETHER: usize = 8;
-/// Coefficients that one thread adds at a time: whole bytes at every width.
-const RUN: usize = 1024;
-
-/// The sum of one chunk in the making.
-struct Adding<'p> {
-    plan: &'p Plan,
-    shape: Shape,
-    /// The largest coefficient of a body, and its bits.
-    top: (Vec<u64>, u32),
-    /// Words of one coefficient of the sum.
-    width: usize,
-    total: Vec<u64>,
-}
-
-impl<'p> Adding<'p> {
-    fn new(plan: &'p Plan) -> Self {
-        let (top, width) = (plan.layout().sum_top(1), plan.layout().top.len() + 1);
-        Self { plan, shape: plan.shape(0), top, width, total: Vec::new() }
-    }
-
-    fn begin(&mut self, shape: Shape) {
-        self.shape = shape;
-        self.total.clear();
-        self.total.resize(shape.coefficients * self.width, 0);
-    }
-
-    /// Adds these chunks, or refuses the first coefficient that no body has.
-    fn add(&mut self, chunks: &[&[u8]], index: u64) -> Result<()> {
-        let (top, width, count) = (&self.top, self.width, self.shape.coefficients);
-        let run = |(at, total): (usize, &mut [u64])| add_run(total, width, chunks, at * RUN, top);
-        // One run is not worth waking another thread.
-        let altered = if count <= RUN {
-            run((0, &mut self.total))
-        } else {
-            self.total.par_chunks_mut(RUN * width).enumerate().filter_map(run).min()
-        };
-        let used = count * top.1 as usize;
-        let padded = |bytes: &&[u8]| !used.is_multiple_of(8) && bytes[used / 8] >> (used % 8) != 0;
-        let padded = chunks.iter().position(padded).map(|body| (body, count));
-        match altered.into_iter().chain(padded).min() {
-            Some((_, c)) => Err(Error::Coefficient { op: ADD, chunk: index, index: c }),
-            None => Ok(()),
-        }
-    }
-
-    /// The chunk's bytes, a run at a time.
-    fn packed(&self) -> Vec<Vec<u8>> {
-        let (width, bits) = (self.width, self.plan.sum_bits());
-        let pack = |run: &[u64]| {
-            let mut bytes = Vec::with_capacity(packed_len(run.len() / width, bits));
-            let mut packer = Packer::new(&mut bytes, bits);
-            run.chunks_exact(width).for_each(|c| packer.push(c));
-            packer.finish();
-            bytes
-        };
-        if self.shape.coefficients <= RUN {
-            return vec![pack(&self.total)];
-        }
-        self.total.par_chunks(RUN * width).map(pack).collect()
-    }
-}
-
-/// Adds the coefficients from `first` of each chunk; body and place of the first one above what a body can give.
-fn add_run(
-    total: &mut [u64],
-    width: usize,
-    chunks: &[&[u8]],
-    first: usize,
-    (top, bits): &(Vec<u64>, u32),
-) -> Option<(usize, usize)> {
-    let mut value = vec![0; top.len()];
-    for (body, bytes) in chunks.iter().enumerate() {
-        let mut unpacker = Unpacker::new(&bytes[first * *bits as usize / 8..], *bits);
-        for (c, total) in total.chunks_exact_mut(width).enumerate() {
-            unpacker.next_into(&mut value);
-            if words::compare(&value, top).is_gt() {
-                return Some((body, first + c));
-            }
-            words::add(total, &value);
-        }
-    }
-    None
 }

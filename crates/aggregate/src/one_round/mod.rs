@@ -26,9 +26,10 @@ mod recover;
 mod ring;
 mod secret;
 mod shamir;
+mod sum;
 mod values;
 
-pub use body::{BODY, SUM, check_body, write_sum};
+pub use body::{BODY, SUM, check_body};
 pub use dealing::{Checks, Dealing, Part, PartSeed, PartSum};
 pub use evaluate::{Challenge, Evaluation, evaluate_body, evaluate_sum};
 pub use guess::read_anyway;
@@ -37,4 +38,5 @@ pub use plan::{MAX_HOLDERS, Plan, PlanLiteral, RoundId, SEAL_OVERHEAD};
 pub use recover::{Recovered, SumKey, recover_key};
 pub use ring::{RINGS, Ring};
 pub use secret::SiteRound;
+pub use sum::{write_sum, write_sum_of_sums};
 pub use values::ValuesDigest;

@@ -48,6 +48,8 @@ fn round_on(path: Arithmetic, literal: PlanLiteral, silent: usize, seed: u64) ->
         }
     }
     let world = World::upload(&plan, &updates, &mut rng);
+    let of = 1 + rng.next_u64() as usize % updates.len();
+    assert!(world.sum_in_parts(of).unwrap() == world.sum().unwrap(), "{literal:?}: parts of {of}");
     let mut holders: Vec<u32> = (0..literal.holders).collect();
     for i in 0..holders.len() {
         holders.swap(i, i + (rng.next_u64() as usize) % (literal.holders as usize - i));

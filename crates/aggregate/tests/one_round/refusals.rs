@@ -6,6 +6,7 @@ use crate::world::{World, literal, update};
 use blindscope_aggregate::Error;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSum, Plan, PlanLiteral, SiteRound, ValuesDigest, check_body, write_sum,
+    write_sum_of_sums,
 };
 use blindscope_testkit as testkit;
 use blindscope_wire::Header;
@@ -86,6 +87,32 @@ fn bodies_that_no_site_could_write_are_refused() {
             .to_string()
             .contains("bodies in a sum")
     );
+}
+
+#[test]
+fn parts_of_a_sum_that_no_bodies_give_are_refused() {
+    let plan = plan();
+    let mut rng = testkit::rng(2);
+    let world = World::upload(&plan, &vec![update(900, 1000, &mut rng); 4], &mut rng);
+    let of = |sums: &[(u64, &[u8])]| write_sum_of_sums(&plan, &mut sums.to_vec(), &mut Vec::new());
+    let refused = |sums: &[(u64, &[u8])]| of(sums).unwrap_err().to_string();
+    let sums = [&[0, 1, 2][..], &[3], &[2, 3]].map(|sites| world.sum_of(sites).unwrap());
+    let [three, one, last] = &sums;
+    of(&[(3, three), (1, one)]).unwrap();
+    assert!(refused(&[]).contains("bodies in a sum"));
+    assert!(refused(&[(3, three), (2, last)]).contains("bodies in a sum"), "five of four sites");
+    assert!(refused(&[(3, three), (2, one)]).contains("bodies in a sum"), "one for two");
+    refused(&[(3, three), (1, &world.bodies[3])]);
+    assert!(refused(&[(3, three), (1, &one[..one.len() - 1])]).contains("cut"));
+    refused(&[(3, three), (1, &[&one[..], &[0]].concat())]);
+    // What three bodies can give is more than one can.
+    let claims = |bodies: u8| {
+        let mut sum = three.clone();
+        sum[Header::LEN] = bodies;
+        sum
+    };
+    assert!(refused(&[(1, &claims(1)), (1, one)]).contains("above the modulus"));
+    assert!(refused(&[(0, &claims(0)), (1, one)]).contains("bodies in a sum"));
 }
 
 #[test]

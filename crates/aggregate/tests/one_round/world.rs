@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 use blindscope_aggregate::Result;
 use blindscope_aggregate::one_round::{
     Checks, Part, PartSeed, PartSum, Plan, PlanLiteral, RoundId, SiteRound, SumKey, ValuesDigest, open_sum,
-    opens_first_chunk, recover_key, write_sum,
+    opens_first_chunk, recover_key, write_sum, write_sum_of_sums,
 };
 use blindscope_wire::{Digest, Hasher};
 
@@ -123,6 +123,17 @@ impl World {
         let mut out = Vec::new();
         write_sum(&self.plan, &mut readers, &mut out)?;
         assert_eq!(out.len() as u64, self.plan.sum_len());
+        Ok(out)
+    }
+
+    /// The sum of all bodies, added up in parts of so many first.
+    pub(crate) fn sum_in_parts(&self, of: usize) -> Result<Vec<u8>> {
+        let all: Vec<usize> = (0..self.bodies.len()).collect();
+        let parts = all.chunks(of).map(|part| self.sum_of(part)).collect::<Result<Vec<_>>>()?;
+        let bodies = all.chunks(of).map(|part| part.len() as u64);
+        let mut readers: Vec<_> = bodies.zip(parts.iter().map(|part| &part[..])).collect();
+        let mut out = Vec::new();
+        write_sum_of_sums(&self.plan, &mut readers, &mut out)?;
         Ok(out)
     }
 

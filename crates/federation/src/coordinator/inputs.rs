@@ -1,5 +1,7 @@
 //! Which blobs a piece of work reads: what whoever does it elsewhere has to be able to read.
 
+use std::collections::BTreeSet;
+
 use super::work::{SumWork, Work};
 use crate::{Blob, JobSpec, SignedHeader, SiteId};
 
@@ -39,6 +41,27 @@ impl Work {
         found.sort_unstable();
         found.dedup();
         found
+    }
+
+    /// Those that going over the uploads of these sites takes ([`crate::portion`]).
+    pub fn inputs_of_portion(&self, sites: &[SiteId]) -> Vec<Blob> {
+        let (uploads, pairs): (OfSites<'_>, OfSites<'_>) = match self {
+            Self::Intake { uploads, pairs, .. } => (uploads, pairs),
+            Self::Name { uploads, .. } => (uploads, &[]),
+            _ => (&[], &[]),
+        };
+        let of_these = uploads.iter().chain(pairs).filter(|(site, _)| sites.contains(site));
+        of_these.map(|(_, blob)| *blob).collect()
+    }
+
+    /// Those that are left where all uploads are gone over.
+    pub fn inputs_beside_portions(&self) -> Vec<Blob> {
+        let mut others = self.inputs();
+        if let Self::Intake { uploads, .. } | Self::Name { uploads, .. } = self {
+            let uploads: BTreeSet<Blob> = of_sites(uploads).collect();
+            others.retain(|blob| !uploads.contains(blob));
+        }
+        others
     }
 
     /// Those of the steps of a round of sums.

@@ -8,6 +8,7 @@
 mod encrypted_head;
 mod inference_keys;
 mod kind;
+mod portion;
 mod question;
 mod run;
 mod sizes;
@@ -15,6 +16,7 @@ mod spec;
 mod sum;
 
 pub use kind::JobKind;
+pub use portion::{Portion, combine_portions, divisible, portion};
 pub use run::{SiteTools, combine, site_payload};
 pub use sizes::Sizes;
 pub use spec::JobSpec;
@@ -119,6 +121,16 @@ pub(crate) trait Kind {
 
     /// What a step's payloads make together.
     fn combine(&self, combining: &Combining<'_>) -> Result<Input>;
+
+    /// The uploads that work goes over one by one, where several may go over some each; none of most.
+    fn divisible(&self, _combining: &Combining<'_>) -> Result<Vec<(SiteId, Blob)>> {
+        Ok(Vec::new())
+    }
+
+    /// What becomes of those of these sites.
+    fn portion(&self, combining: &Combining<'_>, _sites: &[SiteId]) -> Result<Blob> {
+        Err(combining.foreign())
+    }
 
     /// The key that it makes or uses.
     fn key(&self) -> KeyUse;
@@ -236,6 +248,8 @@ pub(crate) struct Combining<'a> {
     pub(crate) work: &'a Work,
     pub(crate) learning: &'a dyn Advance,
     pub(crate) blobs: &'a dyn Blobs,
+    /// What became of its uploads; nothing where they are still to be gone over.
+    pub(crate) portions: &'a [Portion],
 }
 
 impl Combining<'_> {

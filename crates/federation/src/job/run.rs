@@ -6,7 +6,7 @@ use super::{Combining, Job, Making};
 use crate::sums::SumSite;
 use crate::{
     Advance, Blob, Blobs, Contribution, Error, Input, Mark, Permit, Result, SealingKey, Signer, SiteId,
-    Sizes, Study, Task, Work,
+    Sizes, Step, Study, Task, Work,
 };
 
 /// What a site works with.
@@ -60,8 +60,13 @@ pub fn site_payload(
 /// # Errors
 /// [`Error::Io`] and what else is nobody's payload's fault: the work stays to be done.
 pub fn combine(study: &Study, work: &Work, learning: &dyn Advance, blobs: &dyn Blobs) -> Result<Input> {
-    let step = work.step();
-    match Job::of(work.spec())?.kind().combine(&Combining { study, work, learning, blobs }) {
+    let combining = Combining { study, work, learning, blobs, portions: &[] };
+    judged(work.step(), Job::of(work.spec())?.kind().combine(&combining))
+}
+
+/// Errors that are a payload's or the learning's fault end the work.
+pub(super) fn judged(step: Step, combined: Result<Input>) -> Result<Input> {
+    match combined {
         Err(Error::Payload { site, .. }) => Ok(Input::Unusable { step, sites: vec![site] }),
         Err(Error::Vouched { sites, .. } | Error::Trial { sites }) => Ok(Input::Unusable { step, sites }),
         Err(Error::Learning { .. }) => Ok(Input::Stuck { step }),

@@ -16,7 +16,7 @@ use blindscope_federation::payload::{deal, holding, read_ciphertexts, read_evalu
 use blindscope_federation::{
     Advance, Advanced, Asked, Blob, Blobs, Cause, Contribution, Coordinator, Evaluation, Input, JobId,
     JobKind, JobSpec, JobView, LearnError, Outcome, Output, Question, Result, SealingKey, SiteId, SiteTools,
-    Sizes, Study, Task, Work, combine, site_payload,
+    Sizes, Study, Task, Work, combine, combine_portions, divisible, portion, site_payload,
 };
 use blindscope_wire::Digest;
 
@@ -274,7 +274,13 @@ impl Compute for Real<'_> {
 
     fn work(&self, work: &Work, disk: &Disk) -> Done {
         let blobs = Layered::new(disk);
-        match combine(self.study, work, &Server, &blobs).unwrap() {
+        let combined = combine(self.study, work, &Server, &blobs).unwrap();
+        match self.in_portions(work, disk) {
+            Ok(None) => {}
+            Ok(Some(same)) => assert_eq!(same, combined, "in portions"),
+            Err(error) => assert!(matches!(combined, Input::Unusable { .. }), "in portions: {error}"),
+        }
+        match combined {
             Input::Combined { output: Output { shared, named: Some(named), .. }, .. } => Done::Named {
                 shared: blobs.bytes(&shared),
                 sum: blobs.bytes(&named.sum),
@@ -303,6 +309,27 @@ impl Compute for Real<'_> {
 }
 
 impl Real<'_> {
+    /// What work comes to where others go over its uploads, two each, and whoever combines has none of them; nothing of work that is not divided.
+    fn in_portions(&self, work: &Work, disk: &Disk) -> Result<Option<Input>> {
+        let blobs = Layered::new(disk);
+        let uploads = divisible(self.study, work, &blobs)?;
+        let mut rest = disk.clone();
+        let mut portions = Vec::new();
+        for some in uploads.chunks(2) {
+            let sites: Vec<SiteId> = some.iter().map(|(site, _)| *site).collect();
+            let made = portion(self.study, work, &sites, &blobs)?;
+            some.iter().for_each(|(_, upload)| drop(rest.remove(&upload.digest)));
+            portions.push(made);
+        }
+        if portions.is_empty() {
+            return Ok(None);
+        }
+        for portion in &portions {
+            rest.insert(portion.made.digest, blobs.bytes(&portion.made));
+        }
+        combine_portions(self.study, work, &portions, (&Server, &Layered::new(&rest))).map(Some)
+    }
+
     /// Whether an answer under the asker's key is the product of the tokens with exactly these sites' head.
     pub(crate) fn answers(&self, committed: &[SiteId], bytes: &[u8], start: &[u8]) -> bool {
         let params = self.params();

@@ -14,6 +14,8 @@ mod place;
 mod presence;
 mod refusal;
 mod roster;
+#[cfg(feature = "scale")]
+mod sent_away;
 mod uploads;
 mod worker;
 

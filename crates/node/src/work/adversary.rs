@@ -52,7 +52,7 @@ impl World {
         let exchange = Exchange::open(BLOBS, &aws).unwrap();
         let world = Self { crew, queue, exchange, study, stop, server, _objects: objects, dir };
         while !world.crew.has_workers() {
-            let _ = world.queue.beat(Beat::new(&world.study, Vec::new()).to_bytes()).await;
+            let _ = world.queue.beat(Beat::new(&world.study, ("w", 1), Vec::new()).to_bytes()).await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         Some(world)
@@ -196,7 +196,7 @@ async fn noise_on_the_queue_and_a_server_that_was_away_lose_no_piece() {
     let outcome = world.outcome(&piece, &world.study);
     let begun = std::time::Instant::now();
     loop {
-        let _ = world.queue.beat(Beat::new(&world.study, vec![piece.blob]).to_bytes()).await;
+        let _ = world.queue.beat(Beat::new(&world.study, ("w", 1), vec![piece.blob]).to_bytes()).await;
         let answer = AnswerMessage::new(&world.study, piece.blob, Some(outcome.clone()));
         if world.queue.answer(&piece.blob.digest.to_string(), answer.to_bytes()).await.is_ok() {
             break;

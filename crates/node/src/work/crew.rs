@@ -24,6 +24,8 @@ use blindscope_transport::queue::{Heard, Queue, Secrets};
 
 /// How long after the last word of any worker the leader works by itself.
 const NOBODY: Duration = Duration::from_secs(10);
+/// Most workers that are told apart.
+const MOST_WORKERS: usize = 1024;
 /// How long a piece may be heard of by nobody, waiting or at work, until the leader does it itself.
 const FORGOTTEN: Duration = Duration::from_secs(30);
 /// How often kept answers are looked through, in case one came while the server was away.
@@ -40,11 +42,18 @@ pub(crate) struct Crew {
     exchange: Arc<Exchange>,
     study: String,
     waiting: Mutex<BTreeMap<Blob, Waiting>>,
-    heard: Mutex<Option<Instant>>,
+    heard: Mutex<BTreeMap<String, Word>>,
     /// Blobs that are in no object of the store, put where pieces can name them.
     staged: Mutex<BTreeMap<Blob, (String, Instant)>>,
     /// Messages that were none.
     noise: Counter,
+}
+
+/// A worker, as it was heard last.
+#[derive(Clone, Copy)]
+struct Word {
+    at: Instant,
+    pieces: u32,
 }
 
 /// A piece that is in the queue or at work.
@@ -97,7 +106,16 @@ impl Crew {
 
     /// Whether any worker was heard in the last seconds.
     pub(crate) fn has_workers(&self) -> bool {
-        self.queue.is_connected() && lock(&self.heard).is_some_and(|heard| heard.elapsed() < NOBODY)
+        self.at_a_time() > 0
+    }
+
+    /// Pieces that the workers of the last seconds do at a time.
+    pub(crate) fn at_a_time(&self) -> usize {
+        if !self.queue.is_connected() {
+            return 0;
+        }
+        let heard = lock(&self.heard);
+        heard.values().filter(|word| word.at.elapsed() < NOBODY).map(|word| word.pieces as usize).sum()
     }
 
     /// Has a piece done by a worker: what it came to. Nothing, with a word in the process's log, where the caller has to do it: no worker is
@@ -210,9 +228,16 @@ impl Crew {
 
     fn heard(&self, beat: &Beat) {
         let now = Instant::now();
-        if lock(&self.heard).replace(now).is_none_or(|last| now.duration_since(last) >= NOBODY) {
+        let mut heard = lock(&self.heard);
+        heard.retain(|_, word| now.duration_since(word.at) < NOBODY);
+        if heard.is_empty() {
             tracing::info!("workers are heard: work goes into the queue");
         }
+        // Whoever reaches the queue can say that it is many.
+        if heard.len() < MOST_WORKERS || heard.contains_key(&beat.worker) {
+            heard.insert(beat.worker.clone(), Word { at: now, pieces: beat.pieces });
+        }
+        drop(heard);
         let mut waiting = lock(&self.waiting);
         for piece in &beat.at {
             if let Some(of) = waiting.get_mut(piece) {
@@ -248,6 +273,8 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// On a thread that may wait.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub(crate) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(|e| Refused::Machine(e.to_string()))?
 }

@@ -89,6 +89,11 @@ impl Delivery {
         }
     }
 
+    /// Everything that came with it, as it goes into the next parcel. It is there for as long as this is.
+    pub(crate) fn parts(&self) -> (&[(Blob, Bytes)], &[Object]) {
+        (&self.parcel.small, &self.parcel.large)
+    }
+
     /// The bytes of a blob of the outcome. Blocks for the network.
     pub(crate) fn bytes(&self, blob: &Blob, most: u64) -> Result<Bytes> {
         if let Some((_, bytes)) = self.parcel.small.iter().find(|(named, _)| named == blob) {

@@ -8,9 +8,11 @@ use blindscope_federation::Blob;
 use blindscope_transport::queue::LONGEST;
 
 /// The version of messages and parcels.
-pub(super) const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 /// Longest name of an object.
 const NAME: usize = 1024;
+/// Longest name of a worker.
+const WORKER: usize = 64;
 /// Most pieces that a worker says it is at.
 pub(crate) const MOST_AT_WORK: usize = 32;
 
@@ -52,6 +54,10 @@ pub(crate) struct AnswerMessage {
 pub(crate) struct Beat {
     version: u32,
     study: String,
+    /// Which worker, by a name that it has drawn.
+    pub(crate) worker: String,
+    /// Pieces that it does at a time.
+    pub(crate) pieces: u32,
     /// The parcels of its pieces.
     pub(crate) at: Vec<Blob>,
 }
@@ -121,8 +127,8 @@ impl AnswerMessage {
 }
 
 impl Beat {
-    pub(crate) fn new(study: &str, at: Vec<Blob>) -> Self {
-        Self { version: VERSION, study: study.to_owned(), at }
+    pub(crate) fn new(study: &str, (worker, pieces): (&str, u32), at: Vec<Blob>) -> Self {
+        Self { version: VERSION, study: study.to_owned(), worker: worker.to_owned(), pieces, at }
     }
 }
 
@@ -158,10 +164,17 @@ impl Said for Beat {
     }
 
     fn bounded(&self) -> Result<()> {
-        if self.at.len() <= MOST_AT_WORK {
-            return Ok(());
+        let numbers = [
+            (self.worker.len(), WORKER),
+            (self.at.len(), MOST_AT_WORK),
+            (self.pieces as usize, MOST_AT_WORK),
+        ];
+        match numbers.into_iter().find(|(found, most)| found > most) {
+            Some((found, most)) => {
+                Err(Refused::TooLong { what: Self::WHAT, found: found as u64, most: most as u64 })
+            }
+            None => Ok(()),
         }
-        Err(Refused::TooLong { what: Self::WHAT, found: self.at.len() as u64, most: MOST_AT_WORK as u64 })
     }
 }
 
@@ -180,7 +193,7 @@ mod tests {
         assert_eq!(WorkMessage::parse(&work.to_bytes(), &study).unwrap(), work);
         let answer = AnswerMessage::new(&study, object().blob, None);
         assert_eq!(AnswerMessage::parse(&answer.to_bytes(), &study).unwrap(), answer);
-        let beat = Beat::new(&study, vec![object().blob; MOST_AT_WORK]);
+        let beat = Beat::new(&study, (&"w".repeat(WORKER), 32), vec![object().blob; MOST_AT_WORK]);
         assert!(beat.to_bytes().len() <= LONGEST);
         assert_eq!(Beat::parse(&beat.to_bytes(), &study).unwrap(), beat);
     }
@@ -192,8 +205,13 @@ mod tests {
         let name = "x".repeat(NAME + 1);
         let work = WorkMessage::new("s", Object { name, ..object() });
         assert!(matches!(WorkMessage::parse(&work.to_bytes(), "s"), Err(Refused::TooLong { .. })));
-        let beat = Beat::new("s", vec![Blob { len: 0, ..object().blob }; MOST_AT_WORK + 1]);
-        assert!(matches!(Beat::parse(&beat.to_bytes(), "s"), Err(Refused::TooLong { .. })));
+        let (blob, long) = (Blob { len: 0, ..object().blob }, "w".repeat(WORKER + 1));
+        for (worker, pieces, at) in
+            [("w", 1, MOST_AT_WORK + 1), (&*long, 1, 0), ("w", MOST_AT_WORK as u32 + 1, 0)]
+        {
+            let beat = Beat::new("s", (worker, pieces), vec![blob; at]);
+            assert!(matches!(Beat::parse(&beat.to_bytes(), "s"), Err(Refused::TooLong { .. })));
+        }
     }
 
     #[test]
@@ -203,9 +221,9 @@ mod tests {
         let said = WorkMessage::parse(&bytes, "other").unwrap_err().to_string();
         assert!(said.contains("of study mine"), "{said}");
         // A later release may say things that this one has no key for.
-        let said = WorkMessage::parse(br#"{"version": 2, "more": 1}"#, "mine").unwrap_err().to_string();
-        assert!(said.contains("version 2") && said.contains("same release"), "{said}");
-        for wrong in [&b""[..], b"\xff\xfe", b"[]", b"{}", br#"{"version":1}"#, br#"{"version":-1}"#] {
+        let said = WorkMessage::parse(br#"{"version": 3, "more": 1}"#, "mine").unwrap_err().to_string();
+        assert!(said.contains("version 3") && said.contains("same release"), "{said}");
+        for wrong in [&b""[..], b"\xff\xfe", b"[]", b"{}", br#"{"version":2}"#, br#"{"version":-1}"#] {
             assert!(matches!(WorkMessage::parse(wrong, "mine"), Err(Refused::Form { .. })), "{wrong:?}");
         }
         let unknown = String::from_utf8(bytes).unwrap().replacen('{', r#"{"more":1,"#, 1);

@@ -11,11 +11,12 @@ mod crew;
 mod delivery;
 mod error;
 mod message;
+pub mod outside;
 mod parcel;
 mod piece;
 
 pub(crate) use blobs::PieceBlobs;
-pub(crate) use crew::Crew;
+pub(crate) use crew::{Crew, blocking};
 pub(crate) use delivery::{Delivery, fetched};
 pub(crate) use error::{Refused, Result};
 pub(crate) use message::{AnswerMessage, Beat, MOST_AT_WORK, Object, Said, WorkMessage};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use blindscope_federation::{Blob, JobSpec, Outcome, Output, SignedChange, Work};
+use blindscope_federation::{Blob, JobSpec, Outcome, Output, Portion, SignedChange, SiteId, Work};
 
 /// A piece of work: a function of what it names.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,6 +14,17 @@ pub(crate) enum Piece {
         changes: Vec<SignedChange>,
         /// The work.
         work: Box<Work>,
+        /// What others made of its uploads; nothing where they are still to be gone over.
+        portions: Vec<Portion>,
+    },
+    /// Go over some of the uploads of a step's work.
+    GoOver {
+        /// As of [`Self::Combine`].
+        changes: Vec<SignedChange>,
+        /// The work.
+        work: Box<Work>,
+        /// Whose uploads.
+        sites: Vec<SiteId>,
     },
     /// Answer a question to a head in the clear. Its tokens are counted before.
     Answer(Box<Questioned>),
@@ -43,6 +54,8 @@ pub(crate) struct Questioned {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(crate) enum Made {
+    /// Some uploads were gone over.
+    WentOver(Portion),
     /// Payloads were combined.
     Combined(Box<Output>),
     /// A sum was opened, and this follows.
@@ -66,6 +79,7 @@ impl Made {
     pub(crate) fn blobs(&self) -> Vec<Blob> {
         match self {
             Self::Combined(output) => output.blobs().collect(),
+            Self::WentOver(portion) => vec![portion.made],
             Self::Opened(Outcome::Next(blob) | Outcome::Final(blob)) | Self::Answered(blob) => vec![*blob],
         }
     }

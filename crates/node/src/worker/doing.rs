@@ -12,7 +12,7 @@ use crate::traces;
 use crate::work::{
     Ended, MOST, Made, Object, Parcel, Piece, PieceBlobs, Questioned, Refused, Result, fetched, unique,
 };
-use blindscope_federation::{Blob, Input, SignedChange, Study, Work};
+use blindscope_federation::{Blob, Input, Portion, SignedChange, SiteId, Study, Work};
 use blindscope_store::Exchange;
 
 /// Longest question.
@@ -43,7 +43,12 @@ impl Doing {
         let Parcel { what, small, large } = Parcel::<Piece>::parse(&bytes, &self.name)?;
         let blobs = PieceBlobs::new(&self.exchange, (small, large), self.folder.path());
         let made = match what {
-            Piece::Combine { changes, work } => self.combined(&changes, &work, &blobs)?,
+            Piece::Combine { changes, work, portions } => {
+                self.combined(&self.study_of(&changes)?, (&work, &portions), &blobs)?
+            }
+            Piece::GoOver { changes, work, sites } => {
+                self.went_over(&self.study_of(&changes)?, (&work, &sites), &blobs)?
+            }
             Piece::Answer(asked) => Made::Answered(self.answered(&asked, &blobs)?),
         };
         let unique = unique().map_err(|e| Refused::Machine(e.to_string()))?;
@@ -55,21 +60,49 @@ impl Doing {
         Ok(Object { blob, name })
     }
 
-    fn combined(&self, changes: &[SignedChange], work: &Work, blobs: &PieceBlobs<'_>) -> Result<Made> {
-        tracing::info!(step = %work.step(), "combining");
-        let _span = traces::of_step(&work.step(), "combine").entered();
-        // Each is signed by a quorum of the roster before it.
+    /// The study under the roster that these changes make: each is signed by a quorum of the roster before it.
+    fn study_of(&self, changes: &[SignedChange]) -> Result<Study> {
         let mut study = self.study.clone();
         for change in changes {
             study = study.succeeded(change).map_err(|e| form("roster", &e))?;
         }
-        match blindscope_federation::combine(&study, work, &*self.learning, blobs) {
+        Ok(study)
+    }
+
+    fn combined(
+        &self,
+        study: &Study,
+        (work, portions): (&Work, &[Portion]),
+        blobs: &PieceBlobs<'_>,
+    ) -> Result<Made> {
+        tracing::info!(step = %work.step(), portions = portions.len(), "combining");
+        let _span = traces::of_step(&work.step(), "combine").entered();
+        let combined = match portions {
+            [] => blindscope_federation::combine(study, work, &*self.learning, blobs),
+            portions => {
+                blindscope_federation::combine_portions(study, work, portions, (&*self.learning, blobs))
+            }
+        };
+        match combined {
             Ok(Input::Combined { output, .. }) => Ok(Made::Combined(Box::new(output))),
             Ok(Input::Opened { outcome, .. }) => Ok(Made::Opened(outcome)),
             // The leader finds the same by itself, and says so: it is its word that leaves a site out, or ends a job.
             Ok(_) => Err(Refused::Outcome("payloads that cannot be used, or nothing follows")),
             Err(error) => Err(form("work", &error)),
         }
+    }
+
+    fn went_over(
+        &self,
+        study: &Study,
+        (work, sites): (&Work, &[SiteId]),
+        blobs: &PieceBlobs<'_>,
+    ) -> Result<Made> {
+        tracing::info!(step = %work.step(), uploads = sites.len(), "going over a portion");
+        let _span = traces::of_step(&work.step(), "go over a portion").entered();
+        // What is amiss with an upload the leader finds by itself, and says.
+        let portion = blindscope_federation::portion(study, work, sites, blobs);
+        Ok(Made::WentOver(portion.map_err(|e| form("work", &e))?))
     }
 
     fn answered(&self, asked: &Questioned, blobs: &PieceBlobs<'_>) -> Result<Blob> {

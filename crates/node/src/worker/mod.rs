@@ -28,7 +28,7 @@ use crate::error::{Error, Result};
 use crate::exposition;
 use crate::kit::{CoordinatorSettings, Kit, queue_name};
 use crate::system;
-use crate::work::{AnswerMessage, Beat, MOST_AT_WORK, Object, Refused, Said as _, WorkMessage};
+use crate::work::{AnswerMessage, Beat, MOST_AT_WORK, Object, Refused, Said as _, WorkMessage, unique};
 use blindscope_federation::Blob;
 use blindscope_store::Exchange;
 use blindscope_transport::Stop;
@@ -60,6 +60,10 @@ pub struct Parts {
 struct Worker {
     queue: Queue,
     study: String,
+    /// Drawn when it starts: leaders tell workers apart by it.
+    name: String,
+    /// Pieces that it does at a time.
+    pieces: u32,
     doing: Arc<Doing>,
     at: Mutex<BTreeSet<Blob>>,
     /// Whether work could be asked for when it was asked for last.
@@ -91,7 +95,7 @@ pub async fn run(
     let folder = folder::Folder::of(kit)?;
     let (pieces, metrics) = (parts.pieces.clamp(1, MOST_AT_WORK), parts.metrics.clone());
     let doing = Arc::new(Doing::new(study, parts, exchange, folder));
-    let worker = Arc::new(Worker::new(queue, name, doing));
+    let worker = Arc::new(Worker::new(queue, name, (doing, pieces))?);
     exposition::expose(metrics.as_deref(), meters::registry(&worker), &stop).await?;
     tracing::info!(pieces, "asking for work");
     ready();
@@ -111,9 +115,10 @@ fn needed<'a>(key: &'static str, found: Option<&'a str>, expected: &str) -> Resu
 }
 
 impl Worker {
-    fn new(queue: Queue, study: String, doing: Arc<Doing>) -> Self {
+    fn new(queue: Queue, study: String, (doing, pieces): (Arc<Doing>, usize)) -> Result<Self> {
         let (answers, meters) = (AtomicBool::new(false), Meters::default());
-        Self { queue, study, doing, at: Mutex::default(), answers, meters }
+        let (name, pieces) = (unique()?, pieces as u32);
+        Ok(Self { queue, study, name, pieces, doing, at: Mutex::default(), answers, meters })
     }
 
     /// One piece after the other.
@@ -146,7 +151,8 @@ impl Worker {
         loop {
             let at: Vec<Blob> = self.at().iter().copied().collect();
             // Said again in a moment.
-            let _ = self.queue.beat(Beat::new(&self.study, at).to_bytes()).await;
+            let beat = Beat::new(&self.study, (&self.name, self.pieces), at);
+            let _ = self.queue.beat(beat.to_bytes()).await;
             sleep(BEAT).await;
         }
     }

@@ -3,18 +3,13 @@
 //! What is kept of an upload meanwhile is its header and its tail: sealed parts and pair keys, which grow with sites *and* holders. Few are in
 //! memory. Many are in one blob on the disk, and the holders are served from it in groups whose parts fit into memory together.
 
-use std::cell::Cell;
 use std::io::Read as _;
 
-use rayon::prelude::*;
-
-use super::messages::read;
-use crate::job::Combining;
-use crate::payload::{self, blame, keep};
-use crate::sums::{Received, SumRound, give, read_upload};
+use super::reading::{Named, OP, UploadRead, read_portions, read_uploads};
+use crate::job::{Combining, Portion};
+use crate::payload::{self, keep};
+use crate::sums::{SumRound, give};
 use crate::{Blob, Blobs, Error, Input, Output, Result, SiteId};
-
-const OP: &str = "read upload";
 
 /// Bytes of tails, and of holders' parts, that are in memory at a time.
 const MOST: u64 = 32 << 20;
@@ -26,12 +21,10 @@ pub(super) fn intake(
     uploads: &[(SiteId, Blob)],
     known: &[(SiteId, Blob)],
 ) -> Result<Input> {
-    let output = lay(round, combining.blobs, (uploads, known), &combining.study.holders(), MOST)?;
+    let (blobs, holders) = (combining.blobs, combining.study.holders());
+    let output = lay(round, blobs, (uploads, known, combining.portions), &holders, MOST)?;
     Ok(Input::Combined { step: combining.work.step(), output })
 }
-
-/// Blobs, by site.
-type Named<'a> = &'a [(SiteId, Blob)];
 
 /// What was read of all uploads, one after the other: parts that travel, then pair keys.
 enum Tails {
@@ -49,26 +42,26 @@ struct Tail {
 fn lay(
     round: &SumRound,
     blobs: &dyn Blobs,
-    (uploads, known): (Named<'_>, Named<'_>),
+    (uploads, known, portions): (Named<'_>, Named<'_>, &[Portion]),
     holders: &[SiteId],
     most: u64,
 ) -> Result<Output> {
     let (mut headers, mut pairs, mut tails) = (Vec::new(), Vec::new(), Vec::new());
     let mut all = |out: &mut dyn FnMut(&[u8]) -> Result<()>| {
-        for together in uploads.chunks(rayon::current_num_threads().min(TOGETHER)) {
-            for (upload, read) in together.iter().zip(read_together(round, blobs, together, known)?) {
-                let (received, paired) = read?;
-                if received.pairing.is_some() {
-                    pairs.push((upload.0, keep(OP, blobs, &paired)?));
-                }
-                headers.extend_from_slice(&received.upload.to_bytes());
-                let parts = received.parts.len();
-                tails.push(Tail { dealer: upload.0, parts, len: parts + paired.len() });
-                out(&received.parts)?;
-                out(&paired)?;
+        let mut each = |dealer: SiteId, read: &UploadRead| {
+            if read.came {
+                pairs.push((dealer, keep(OP, blobs, &read.paired)?));
             }
+            headers.extend_from_slice(&read.header);
+            let parts = read.parts.len();
+            tails.push(Tail { dealer, parts, len: parts + read.paired.len() });
+            out(&read.parts)?;
+            out(&read.paired)
+        };
+        match portions {
+            [] => read_uploads(round, blobs, (uploads, known), &mut each),
+            portions => read_portions(round, blobs, (uploads, portions), &mut each),
         }
-        Ok(())
     };
     let expected = uploads.iter().map(|(site, _)| round.tail_len(*site)).sum::<u64>();
     let kept = if expected <= most {
@@ -92,40 +85,6 @@ fn lay(
         }
     }
     Ok(Output { each, pairs, ..Output::shared(shared) })
-}
-
-/// Uploads that are read at a time, by as many threads.
-const TOGETHER: usize = 8;
-
-/// An upload that is what its header says, and its site's pair keys.
-type Read = (Received, Vec<u8>);
-
-/// Reads a few uploads, a thread each; in their order, so that whatever is first amiss is the same each time.
-fn read_together(
-    round: &SumRound,
-    blobs: &dyn Blobs,
-    uploads: Named<'_>,
-    known: Named<'_>,
-) -> Result<Vec<Result<Read>>> {
-    let open = |(site, blob): &(SiteId, Blob)| Ok((*site, blob.len, payload::open(OP, blobs, blob)?));
-    let opened = uploads.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let received: Vec<_> = opened
-        .into_par_iter()
-        .map(|(site, len, mut from)| read_upload(round, site, len, &mut from))
-        .collect();
-    let with_pairs = |((site, _), received): (&(SiteId, Blob), Result<Received>)| {
-        let received = received.map_err(|e| blame(OP, &Cell::new(Some(*site)), e))?;
-        let paired = match (&received.pairing, known.iter().find(|(s, _)| s == site)) {
-            (Some(bytes), _) => bytes.clone(),
-            (None, Some((_, blob))) => read(blobs, blob, blob.len)?,
-            (None, None) => {
-                let source = Box::new(Error::Seal { op: "find pair keys" });
-                return Err(Error::Payload { op: OP, site: *site, source });
-            }
-        };
-        Ok((received, paired))
-    };
-    Ok(uploads.iter().zip(received).map(with_pairs).collect())
 }
 
 /// What each of these holders is given of all uploads.
@@ -159,6 +118,7 @@ fn serve(
 #[cfg(test)]
 mod tests {
     use super::super::memory::Memory;
+    use super::super::reading::write_portion;
     use super::*;
     use crate::sums::{Epoch, EpochLiteral, Member, Uploader, write_upload};
     use crate::{IdentityKey, JobId, SealingKey, SiteEntry};
@@ -203,11 +163,21 @@ mod tests {
             (me, memory.put(bytes))
         };
         let uploads: Vec<_> = keys.iter().enumerate().map(upload).collect();
-        let with = |most| lay(&round, &memory, (&uploads, &[]), &sites, most).unwrap();
+        let with = |most| lay(&round, &memory, (&uploads, &[], &[]), &sites, most).unwrap();
         let all = with(MOST);
         assert!(all.each.iter().all(|blob| blob.len > 0) && all.pairs.len() == 5);
         for most in [1, round.given_len(5), 3 * round.given_len(5)] {
             assert_eq!(with(most), all, "{most} bytes");
+        }
+        // Nor on who has read them.
+        for of in 1..=5 {
+            let some = |some: &[(SiteId, Blob)]| Portion {
+                sites: some.iter().map(|(site, _)| *site).collect(),
+                made: write_portion(&round, &memory, some, &[]).unwrap(),
+            };
+            let portions: Vec<_> = uploads.chunks(of).map(some).collect();
+            let found = lay(&round, &memory, (&uploads, &[], &portions), &sites, MOST).unwrap();
+            assert_eq!(found, all, "portions of {of}");
         }
     }
 }

@@ -8,6 +8,7 @@ mod intake;
 #[cfg(test)]
 mod memory;
 mod messages;
+mod reading;
 mod round;
 mod site;
 mod spool;
@@ -17,6 +18,7 @@ use std::collections::BTreeSet;
 
 use rand_core::CryptoRng;
 
+use super::portion::of_sites;
 use super::spec::refused;
 use super::{Combining, KeyUse, Kind, Making, Next, Sizes};
 use crate::sums::{Agreement, PAIRING_LEN, SumMark, SumOpening, SumRefusal, SumRound, SumSite};
@@ -57,6 +59,12 @@ impl SumJob {
     fn round(&self, study: &Study, job: JobId, number: u64, start: Option<&Blob>) -> Result<SumRound> {
         let round = SumRound::new(&study.epoch()?, job, number, (self.values, self.max))?;
         Ok(start.map_or(round.clone(), |start| round.started_from(start)))
+    }
+
+    /// The round that work is of.
+    fn round_of(&self, combining: &Combining<'_>) -> Result<SumRound> {
+        let step = combining.work.step();
+        self.round(combining.study, step.job, step.round, combining.work.starts_from().as_ref())
     }
 }
 
@@ -169,9 +177,8 @@ impl Kind for SumJob {
     }
 
     fn combine(&self, combining: &Combining<'_>) -> Result<Input> {
-        let step = combining.work.step();
         let start = combining.work.starts_from();
-        let round = self.round(combining.study, step.job, step.round, start.as_ref())?;
+        let round = self.round_of(combining)?;
         match combining.work {
             Work::Voids { rounds, words, .. } => {
                 round::voids(&of_specs(combining.study, rounds, start.as_ref())?, combining, words)
@@ -187,6 +194,30 @@ impl Kind for SumJob {
                 evaluations::vouches(&round, combining, (commitment, agreements, gone), vouches)
             }
             Work::Result(result) => round::result(&round, combining, result),
+            _ => Err(combining.foreign()),
+        }
+    }
+
+    fn divisible(&self, combining: &Combining<'_>) -> Result<Vec<(SiteId, Blob)>> {
+        match combining.work {
+            Work::Intake { uploads, .. } => Ok(uploads.clone()),
+            Work::Name { uploads, headers, findings, earlier, .. } => {
+                let round = self.round_of(combining)?;
+                let named = round::named(&round, combining, (uploads, earlier), (headers, findings))?;
+                Ok(named.map(|named| named.kept).unwrap_or_default())
+            }
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn portion(&self, combining: &Combining<'_>, sites: &[SiteId]) -> Result<Blob> {
+        let round = self.round_of(combining)?;
+        match combining.work {
+            Work::Intake { uploads, pairs, .. } => {
+                reading::write_portion(&round, combining.blobs, &of_sites(uploads, sites)?, pairs)
+            }
+            // Who is left out after the findings is not looked at: whoever divides the work has.
+            Work::Name { uploads, .. } => round::sum(&round, &of_sites(uploads, sites)?, combining.blobs),
             _ => Err(combining.foreign()),
         }
     }

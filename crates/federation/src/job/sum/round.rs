@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::io::{Read as _, Write};
 
+use super::super::portion::check_whole;
 use super::messages::{read, read_agreed, read_commitment, read_headers};
 use crate::job::Combining;
 use crate::payload::{self, Side, blame, keep, read_input};
@@ -11,9 +12,10 @@ use crate::sums::{
     sort_findings, summable,
 };
 use crate::{
-    Advanced, Blob, Blobs, Error, Inclusions, Input, NamedSet, Outcome, Output, Result, SiteId, SumWork,
+    Advanced, Blob, Blobs, Error, Inclusions, Input, NamedSet, Outcome, Output, Portion, Result, SiteId,
+    SumWork,
 };
-use blindscope_aggregate::one_round::write_sum;
+use blindscope_aggregate::one_round::{write_sum, write_sum_of_sums};
 
 const SUM: &str = "add contributions";
 
@@ -70,33 +72,76 @@ fn read_findings(
     Ok(found)
 }
 
-/// Names the set that goes on after the findings, and its sum.
-pub(super) fn name(
+/// The set that goes on after the findings.
+pub(super) struct Named {
+    /// All uploads' headers.
+    all: Vec<SignedUpload>,
+    /// The uploads that are in it.
+    pub(super) kept: Vec<(SiteId, Blob)>,
+    /// Who can open it.
+    openers: Vec<SiteId>,
+}
+
+/// The set that goes on after the findings; nothing where it is too small, or too few can open it.
+pub(super) fn named(
     round: &SumRound,
     combining: &Combining<'_>,
     (uploads, earlier): (&[(SiteId, Blob)], &[Vec<SiteId>]),
     (headers, findings): (&Blob, &[(SiteId, Blob)]),
-) -> Result<Input> {
-    let (blobs, step) = (combining.blobs, combining.work.step());
-    let all = read_headers(round, blobs, headers)?;
-    let found = read_findings(round, blobs, &all, findings)?;
+) -> Result<Option<Named>> {
+    let all = read_headers(round, combining.blobs, headers)?;
+    let found = read_findings(round, combining.blobs, &all, findings)?;
     let sorted = sort_findings(round, &found);
     let left = |site: &SiteId| sorted.convicted.contains(site) || sorted.left_out.contains(site);
     let fine: Vec<_> = uploads.iter().map(|(site, _)| *site).filter(|site| !left(site)).collect();
     let sites = summable(&fine, earlier);
     let kept: Vec<_> = uploads.iter().filter(|(site, _)| sites.contains(site)).copied().collect();
-    if (kept.len() as u32) < round.least_cohort()
-        || (sorted.holders.len() as u32) < round.plan().literal().threshold
-    {
+    let enough = (kept.len() as u32) >= round.least_cohort()
+        && (sorted.holders.len() as u32) >= round.plan().literal().threshold;
+    Ok(enough.then_some(Named { all, kept, openers: sorted.holders }))
+}
+
+/// Names the set that goes on after the findings, and its sum.
+pub(super) fn name(
+    round: &SumRound,
+    combining: &Combining<'_>,
+    uploads: (&[(SiteId, Blob)], &[Vec<SiteId>]),
+    found: (&Blob, &[(SiteId, Blob)]),
+) -> Result<Input> {
+    let (blobs, step) = (combining.blobs, combining.work.step());
+    let Some(Named { all, kept, openers }) = named(round, combining, uploads, found)? else {
         return Ok(Input::Spoiled { step });
-    }
-    let sum = blobs.create(round.plan().sum_len(), &mut |out| add(round, &kept, blobs, out))?;
+    };
+    let sum = match combining.portions {
+        [] => sum(round, &kept, blobs)?,
+        portions => sum_of_portions(round, (portions, &kept), blobs)?,
+    };
+    let sites: Vec<_> = kept.iter().map(|(site, _)| *site).collect();
     let uploads = all.into_iter().filter(|u| sites.contains(&u.header.site)).collect();
     let commitment = Commitment { uploads, sum };
     let inclusions = inclusions(round, blobs, &commitment)?;
-    let named = Some(NamedSet { sum, sites, openers: sorted.holders, inclusions });
+    let named = Some(NamedSet { sum, sites, openers, inclusions });
     let shared = keep(SUM, blobs, &commitment.to_bytes())?;
     Ok(Input::Combined { step, output: Output { named, ..Output::shared(shared) } })
+}
+
+/// The sum of the bodies of these uploads.
+pub(super) fn sum(round: &SumRound, uploads: &[(SiteId, Blob)], blobs: &dyn Blobs) -> Result<Blob> {
+    blobs.create(round.plan().sum_len(), &mut |out| add(round, uploads, blobs, out))
+}
+
+/// The same from sums of some of them each, which are this machine's or a worker's: what is amiss with one is no site's fault.
+fn sum_of_portions(
+    round: &SumRound,
+    (portions, uploads): (&[Portion], &[(SiteId, Blob)]),
+    blobs: &dyn Blobs,
+) -> Result<Blob> {
+    check_whole(portions, uploads)?;
+    blobs.create(round.plan().sum_len(), &mut |out| {
+        let open = |p: &Portion| Ok((p.sites.len() as u64, payload::open(SUM, blobs, &p.made)?));
+        let mut sums = portions.iter().map(open).collect::<Result<Vec<_>>>()?;
+        Ok(write_sum_of_sums(round.plan(), &mut sums, &mut { out })?)
+    })
 }
 
 /// What is shown of a set that is signed by its root; nothing where everybody who signs sees all of it.

@@ -116,10 +116,10 @@ impl Meters {
         to
     }
 
-    /// A worker did a piece, and what it came to was taken.
+    /// Workers did so many pieces, and what they came to was taken.
     #[cfg(feature = "scale")]
-    pub(super) fn piece(&self) {
-        self.pieces.inc();
+    pub(super) fn pieces(&self, count: u64) {
+        self.pieces.inc_by(count);
     }
 
     /// Where refused messages of the queue are counted.
