@@ -7,6 +7,7 @@ mod kills;
 mod lost;
 mod many;
 mod memory;
+mod portions;
 mod round;
 pub mod scale;
 mod slow;

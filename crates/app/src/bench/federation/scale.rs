@@ -1,7 +1,7 @@
 //! `bench scale`: many sites over one coordinator; the federation's round and its kills with two coordinators that share PostgreSQL and an object
 //! store, one of which leads; questions that workers answer.
 
-use super::{FederationOptions, kills, many, round, take, workers};
+use super::{FederationOptions, kills, many, portions, round, take, workers};
 use crate::bench::{Better, Figure, Report};
 use blindscope_node::Result;
 use blindscope_node::processes::Processes;
@@ -57,7 +57,10 @@ async fn shared(report: &mut Report, options: &FederationOptions, place: Shared)
     let values = [kills::VALUES, LARGE];
     take(report, "kill -9", kills::killed(&mut study, (AREA, &values), options).await);
     match study.workers() {
-        1.. => take(report, "questions through workers", workers::figures(&mut study).await),
+        1.. => {
+            take(report, "sums in portions", portions::figures(&mut study).await);
+            take(report, "questions through workers", workers::figures(&mut study).await);
+        }
         0 => report.missing.push(
             "questions through workers: name a NATS server with --queue nats://…, or --own-servers"
                 .to_owned(),
