@@ -42,3 +42,7 @@ pub use blindscope_federation::{
 pub use blindscope_transport::{Limits, Stop};
 pub use documents::{Answered, Machine, Presence, Quotas, SiteView};
 pub use error::{Error, Result, is_absent};
+// For fuzz targets alone.
+#[cfg(feature = "scale")]
+#[doc(hidden)]
+pub use work::outside;
