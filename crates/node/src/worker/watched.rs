@@ -57,7 +57,7 @@ async fn a_monitor_sees_what_becomes_of_pieces() {
     let world = World::new();
     let study = queue_name(&world.founded);
     let queue = Queue::open(&server.url(), &Secrets::default(), &study).await.unwrap();
-    let worker = Arc::new(Worker::new(queue, study.clone(), world.doing.clone()));
+    let worker = Arc::new(Worker::new(queue, study.clone(), (world.doing.clone(), 1)).unwrap());
     assert_eq!(figure(&worker, "queue_answers"), 0, "it was not asked yet");
     let stop = Stop::new();
     let working = tokio::spawn(worker.clone().work(stop.clone()));

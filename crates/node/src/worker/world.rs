@@ -134,7 +134,8 @@ impl World {
                 large.push(self.put(bytes));
             }
         }
-        let what = Piece::Combine { changes: changes.to_vec(), work: Box::new(work.clone()) };
+        let work = Box::new(work.clone());
+        let what = Piece::Combine { changes: changes.to_vec(), work, portions: Vec::new() };
         self.put(Parcel { what, small, large }.into_bytes(&queue_name(&self.founded)).unwrap())
     }
 
