@@ -77,7 +77,7 @@ impl Work {
         };
         let named: Vec<Option<Blob>> = match self {
             Self::Name { headers, .. } => vec![Some(*headers)],
-            Self::Agreements { commitment, .. } => vec![Some(*commitment)],
+            Self::Agreements { commitment, sum, .. } => vec![Some(*commitment), Some(*sum)],
             Self::Vouches { commitment, agreements, .. } => vec![Some(*commitment), Some(*agreements)],
             Self::Result(work) => {
                 let SumWork { commitment, sum, agreements, vouches, .. } = **work;

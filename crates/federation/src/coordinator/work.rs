@@ -148,6 +148,8 @@ pub enum Work {
         input: Option<Blob>,
         /// What is signed.
         commitment: Blob,
+        /// The sum that it names, whose value is looked at in a large round.
+        sum: Blob,
         /// The uploads of the set.
         uploads: Vec<(SiteId, Blob)>,
         /// The signatures, in the sites' order.
@@ -336,8 +338,9 @@ impl Coordinator {
             }
             Phase::Agree => {
                 let sum = job.sum.as_ref()?;
-                let (commitment, uploads) = (sum.named.as_ref()?.1, sum.committed());
-                Some(Work::Agreements { step, spec, input: job.input, commitment, uploads, words: blobs })
+                let (input, uploads, (named, commitment)) = (job.input, sum.committed(), sum.named.as_ref()?);
+                let (commitment, sum) = (*commitment, named.sum);
+                Some(Work::Agreements { step, spec, input, commitment, sum, uploads, words: blobs })
             }
             Phase::Vouch => {
                 let sum = job.sum.as_ref()?;
