@@ -5,7 +5,7 @@ use super::meters::End;
 use super::world::World;
 use crate::kit::queue_name;
 use crate::plain::{NoLearning, Sums};
-use crate::work::{Ended, MOST, Made, Parcel, fetched};
+use crate::work::{Ended, MOST, Made, Object, Parcel, Piece, fetched};
 use blindscope_federation::{Input, Output, SignedChange, SiteId, Study, Work};
 use blindscope_wire::Digest;
 
@@ -18,11 +18,25 @@ fn by_thread(world: &World, study: &Study, work: &Work) -> Output {
     }
 }
 
-/// The worker leaves this to the leader, which does it by itself: it has made nothing. What it says.
-fn refusal(world: &World, what: &str, changes: &[SignedChange], work: &Work) -> String {
-    let piece = world.piece(changes, work);
+/// What the worker makes of a piece, each blob of which came and is the leader's own.
+fn by_worker(world: &World, piece: &Object) -> Made {
+    let made = world.doing.done(piece).unwrap();
+    let (bytes, name) = (fetched(&world.exchange, &made, MOST).unwrap(), queue_name(&world.founded));
+    let outcome: Parcel<Ended> = Parcel::parse(&bytes, &name).unwrap();
+    assert_eq!(outcome.what.piece, piece.blob);
+    for blob in outcome.what.made.blobs() {
+        let (_, bytes) = outcome.small.iter().find(|(named, _)| *named == blob).expect("it came along");
+        assert!(*bytes == world.store.read(&blob, blob.len).unwrap(), "{blob}: other bytes");
+    }
+    // Done again it is the same.
+    assert_eq!(world.doing.done(piece).unwrap().blob, made.blob);
+    outcome.what.made
+}
+
+/// The worker leaves this piece to the leader: it has made nothing. What it says.
+fn refusal(world: &World, what: &str, piece: &Object) -> String {
     let before = world.objects();
-    let refused = match world.doing.done(&piece) {
+    let refused = match world.doing.done(piece) {
         Ok(_) => panic!("{what}: it is done"),
         Err(refused) => refused,
     };
@@ -39,21 +53,37 @@ fn under_a_changed_roster_a_worker_makes_what_a_thread_makes() {
     let work = world.work(&now);
     let output = by_thread(&world, &now, &work);
     assert_eq!(output.each.len(), 4, "for each who holds");
-    let piece = world.piece(&changes, &work);
-    let made = world.doing.done(&piece).unwrap();
-    let name = queue_name(&world.founded);
-    let outcome: Parcel<Ended> =
-        Parcel::parse(&fetched(&world.exchange, &made, MOST).unwrap(), &name).unwrap();
-    let expected = Ended { piece: piece.blob, made: Made::Combined(Box::new(output)) };
-    assert_eq!(outcome.what, expected);
-    // Names are digests; that the bytes came, and are those of a thread, is seen on them.
-    for blob in expected.made.blobs() {
-        let (_, bytes) = outcome.small.iter().find(|(named, _)| *named == blob).expect("it came along");
-        assert!(*bytes == world.store.read(&blob, blob.len).unwrap(), "{blob}: other bytes");
-    }
-    // Done again it is the same.
-    let again = world.doing.done(&piece).unwrap();
-    assert_eq!(again.blob, made.blob);
+    assert_eq!(by_worker(&world, &world.piece(&changes, &work)), Made::Combined(Box::new(output)));
+}
+
+/// The same in portions, by whoever of the new roster uploaded.
+#[test]
+fn portions_under_a_changed_roster_are_a_threads_too() {
+    let world = World::new();
+    let (changes, now) = world.changes();
+    let work = world.work(&now);
+    let of = |sites: &[u16], changes: &[SignedChange]| {
+        let sites = sites.iter().copied().map(SiteId).collect();
+        let what = Piece::GoOver { changes: changes.to_vec(), work: Box::new(work.clone()), sites };
+        world.packed(what, &work.inputs())
+    };
+    let portions = [[0, 2], [3, 4]].map(|sites| {
+        let portion = blindscope_federation::portion(&now, &work, &sites.map(SiteId), &world.store).unwrap();
+        assert_eq!(by_worker(&world, &of(&sites, &changes)), Made::WentOver(portion.clone()));
+        for (what, changes) in [("none", &[][..]), ("one", &changes[..1]), ("the other", &changes[1..])] {
+            println!("{what}: {}", refusal(&world, what, &of(&sites, changes)));
+        }
+        portion
+    });
+    refusal(&world, "of a site that has left", &of(&[0, 1], &changes));
+    let output = by_thread(&world, &now, &work);
+    let reads = portions.each_ref().map(|portion| portion.made);
+    let whole = |changes: &[SignedChange]| {
+        let (changes, work) = (changes.to_vec(), Box::new(work.clone()));
+        world.packed(Piece::Combine { changes, work, portions: portions.to_vec() }, &reads)
+    };
+    assert_eq!(by_worker(&world, &whole(&changes)), Made::Combined(Box::new(output)));
+    refusal(&world, "portions of another roster", &whole(&[]));
 }
 
 #[test]
@@ -70,11 +100,11 @@ fn changes_that_are_missing_or_out_of_order_are_left_to_the_leader() {
         ("the second twice", vec![joined.clone(), left.clone(), left.clone()]),
     ];
     for (what, changes) in &cases {
-        println!("{what}: {}", refusal(&world, what, changes, &work));
+        println!("{what}: {}", refusal(&world, what, &world.piece(changes, &work)));
     }
     // A piece of the roster before, with the changes that came later.
     let before = world.work(&world.founded);
-    refusal(&world, "changes too many", &[joined, left], &before);
+    refusal(&world, "changes too many", &world.piece(&[joined, left], &before));
 }
 
 #[test]
@@ -106,7 +136,7 @@ fn changes_that_are_forged_are_left_to_the_leader() {
         ("of another study", foreign),
     ];
     for (what, forged) in cases {
-        let said = refusal(&world, what, &[joined.clone(), forged], &work);
+        let said = refusal(&world, what, &world.piece(&[joined.clone(), forged], &work));
         assert!(said.starts_with("roster: "), "{what}: {said}");
     }
     // The same with all that it takes is done.

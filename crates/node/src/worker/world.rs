@@ -123,19 +123,23 @@ impl World {
         Object { blob, name: self.exchange.put(bytes, &blob, &unique().unwrap()).unwrap() }
     }
 
-    /// The piece as a leader packs it, with these changes.
+    /// The work of a step, whole, with these changes.
     pub(super) fn piece(&self, changes: &[SignedChange], work: &Work) -> Object {
+        let (changes, whole) = (changes.to_vec(), Box::new(work.clone()));
+        self.packed(Piece::Combine { changes, work: whole, portions: Vec::new() }, &work.inputs())
+    }
+
+    /// A piece as a leader packs it, with what it reads.
+    pub(super) fn packed(&self, what: Piece, reads: &[Blob]) -> Object {
         let (mut small, mut large) = (Vec::new(), Vec::new());
-        for blob in work.inputs() {
-            let bytes = self.store.read(&blob, blob.len).unwrap();
+        for blob in reads {
+            let bytes = self.store.read(blob, blob.len).unwrap();
             if blob.len <= SMALL {
-                small.push((blob, Bytes::from(bytes)));
+                small.push((*blob, Bytes::from(bytes)));
             } else {
                 large.push(self.put(bytes));
             }
         }
-        let work = Box::new(work.clone());
-        let what = Piece::Combine { changes: changes.to_vec(), work, portions: Vec::new() };
         self.put(Parcel { what, small, large }.into_bytes(&queue_name(&self.founded)).unwrap())
     }
 
