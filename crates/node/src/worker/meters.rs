@@ -168,7 +168,9 @@ mod tests {
         }
         let took = Duration::from_millis(1500);
         let ends = [End::Done, End::Left, End::Done, End::GivenBack, End::Unwanted, End::Untold];
-        ends.iter().for_each(|end| meters.ended(*end, took));
+        for end in ends {
+            meters.ended(end, took);
+        }
         assert_eq!((meters.refused(), meters.refused()), (1, 2));
         let lines = shown(&meters);
         for line in [

@@ -36,10 +36,7 @@ fn by_worker(world: &World, piece: &Object) -> Made {
 /// The worker leaves this piece to the leader: it has made nothing. What it says.
 fn refusal(world: &World, what: &str, piece: &Object) -> String {
     let before = world.objects();
-    let refused = match world.doing.done(piece) {
-        Ok(_) => panic!("{what}: it is done"),
-        Err(refused) => refused,
-    };
+    let Err(refused) = world.doing.done(piece) else { panic!("{what}: it is done") };
     assert_eq!(End::of(&refused), End::Left, "{what}: {refused}");
     assert_eq!(world.objects(), before, "{what}: something was made");
     refused.to_string()
