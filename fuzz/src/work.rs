@@ -107,11 +107,11 @@ impl Toy {
 
     /// The fuzzer's entry: an input of [`Self::decode`], or changes of a valid one ([`patched`]).
     pub(crate) fn run(&self, data: &[u8]) -> bool {
-        self.decode(&patched(&self.seeds, data))
+        Self::decode(&patched(&self.seeds, data))
     }
 
     /// The first byte picks the form. Returns whether it was accepted.
-    pub(crate) fn decode(&self, data: &[u8]) -> bool {
+    pub(crate) fn decode(data: &[u8]) -> bool {
         let [which, bytes @ ..] = data else { return false };
         let form = Form::ALL[usize::from(*which) % Form::ALL.len()];
         let Some(again) = form.again(bytes, STUDY) else { return false };

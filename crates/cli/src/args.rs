@@ -101,6 +101,7 @@ pub(crate) enum Command {
 }
 
 #[derive(Debug, ClapArgs)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 pub(crate) struct BenchOptions {
     /// What to measure.
     pub(crate) area: Area,

@@ -18,7 +18,7 @@ mod common;
 use chacha20::ChaCha20Rng;
 use rand_core::SeedableRng as _;
 
-use blindscope_node::processes::{Processes, Struck};
+use blindscope_node::processes::{Kills, Processes};
 use blindscope_node::rehearsal::{expected, project, sums};
 use common::ends::{ends_well, verified};
 use common::places::Place;
@@ -44,7 +44,9 @@ async fn kills_of_servers_and_workers_too_change_nothing() {
     let Some((place, servers)) = Place::with_servers().await else { return };
     let mut study = place.processes(project(3, 2, 3));
     study.found_workers(2).unwrap();
-    servers.into_iter().for_each(|server| study.lean_on(server));
+    for server in servers {
+        study.lean_on(server);
+    }
     study.recovered().await.unwrap();
     killed(&mut study, &VALUES).await;
 }
@@ -53,7 +55,7 @@ async fn killed(study: &mut Processes, values: &[u64]) {
     let (kills, seed) = (number("BLINDSCOPE_KILLS", 8), number("BLINDSCOPE_SEED", 1));
     println!("kills {kills}, seed {seed}");
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    let (mut specs, mut struck) = (Vec::new(), Struck::new());
+    let (mut specs, mut struck) = (Vec::new(), Kills::new());
     while struck.values().sum::<u64>() < kills {
         let spec = sums(&format!("job-{}", specs.len()), values[specs.len() % values.len()], 3);
         study.submit(&spec).await.unwrap();

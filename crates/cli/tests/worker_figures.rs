@@ -112,7 +112,7 @@ async fn a_monitor_sees_a_worker_at_work_under_one_roster_and_the_next() {
     study.found_workers(1).unwrap();
     let watched = Watched::start(&place, &study);
     watched.until("queue_answers", |answers| answers == 1).await;
-    assert_eq!(watched.figure("worker_pieces_total{end=\"done\"}"), Some(0));
+    assert_eq!(watched.figure("worker_pieces_total{piece=\"combine\",end=\"done\"}"), Some(0));
     study.start().await.unwrap();
     let mut admin = study.admin().unwrap();
     let mut done = 0;
@@ -128,7 +128,7 @@ async fn a_monitor_sees_a_worker_at_work_under_one_roster_and_the_next() {
             admin.submit(&spec).await.unwrap();
             let found = ends_well(&admin, &spec.name).await;
             assert!(found == expected(&spec, sites.clone()), "{}: another sum", spec.name);
-            done = watched.until("worker_pieces_total{end=\"done\"}", |_| true).await;
+            done = watched.until("worker_pieces_total{piece=\"combine\",end=\"done\"}", |_| true).await;
             if done > before {
                 break;
             }
@@ -138,11 +138,11 @@ async fn a_monitor_sees_a_worker_at_work_under_one_roster_and_the_next() {
     }
     let said = std::fs::read_to_string(place.folder().join("worker.log")).unwrap();
     for end in ["left", "given-back", "untold"] {
-        let name = format!("worker_pieces_total{{end=\"{end}\"}}");
+        let name = format!("worker_pieces_total{{piece=\"combine\",end=\"{end}\"}}");
         assert_eq!(watched.figure(&name), Some(0), "{end}: {said}");
     }
     // The leader goes on before the last one is counted.
-    watched.until("worker_piece_seconds_count", |count| count >= done).await;
+    watched.until("worker_piece_seconds_count{piece=\"combine\"}", |count| count >= done).await;
     assert_eq!(watched.figure("queue_refused_total"), Some(0));
     watched.until("worker_pieces_at_work", |at| at == 0).await;
     server.kill();

@@ -13,7 +13,7 @@ const ROUNDS: usize = 50_000;
 fn no_altered_message_or_parcel_breaks_a_leader_or_a_worker() {
     let toy = targets::Toy::new();
     for (which, seed) in toy.seeds.iter().enumerate() {
-        assert!(toy.decode(seed), "valid object {which} was refused");
+        assert!(targets::Toy::decode(seed), "valid object {which} was refused");
     }
     let mut rng = rng(20_274);
     let accepted = (0..ROUNDS).filter(|_| toy.run(&altered(&toy.seeds, 120, &mut rng))).count();

@@ -3,6 +3,9 @@
     dead_code,
     unreachable_pub,
     missing_docs,
+    clippy::disallowed_methods,
+    clippy::panic,
+    clippy::print_stdout,
     clippy::unwrap_used,
     clippy::expect_used,
     reason = "shared by the test files"

@@ -97,19 +97,15 @@ mod tests {
             check_whole(&all.iter().map(one).collect::<Vec<_>>(), &uploads)
         };
         of(&[&[1, 2], &[5]]).unwrap();
-        for wrong in [
-            &[][..],
-            &[&[1, 2]],
-            &[&[1, 2], &[2, 5]],
-            &[&[5], &[1, 2]],
-            &[&[1, 2], &[], &[5]],
-            &[&[1, 2, 5, 6]],
-        ] {
+        let wrong: [&[&[u16]]; 6] =
+            [&[], &[&[1, 2]], &[&[1, 2], &[2, 5]], &[&[5], &[1, 2]], &[&[1, 2], &[], &[5]], &[&[1, 2, 5, 6]]];
+        for wrong in wrong {
             assert!(matches!(of(wrong), Err(Error::Portions)), "{wrong:?}");
         }
         let some = |sites: &[u16]| of_sites(&uploads, &sites.iter().map(|s| SiteId(*s)).collect::<Vec<_>>());
         assert_eq!(some(&[1, 5]).unwrap(), [uploads[0], uploads[2]]);
-        for wrong in [&[][..], &[3], &[5, 1], &[1, 1], &[1, 2, 5, 6]] {
+        let wrong: [&[u16]; 5] = [&[], &[3], &[5, 1], &[1, 1], &[1, 2, 5, 6]];
+        for wrong in wrong {
             assert!(matches!(some(wrong), Err(Error::Portions)), "{wrong:?}");
         }
     }

@@ -26,7 +26,7 @@ use blindscope_federation::Study;
 pub use crowd::Crowd;
 pub use servers::Server;
 pub use sharing::Sharing;
-pub use strike::Struck;
+pub use strike::Kills;
 
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);

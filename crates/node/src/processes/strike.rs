@@ -23,7 +23,7 @@ enum Target {
 }
 
 /// How often processes of each kind were killed.
-pub type Struck = BTreeMap<&'static str, u64>;
+pub type Kills = BTreeMap<&'static str, u64>;
 
 impl Processes {
     /// Kills one process with SIGKILL, each as likely as another, within the next 400 milliseconds; starts it again up to 100 milliseconds
@@ -31,7 +31,7 @@ impl Processes {
     ///
     /// # Errors
     /// [`crate::Error::File`] where a command cannot be started; [`crate::Error::Defect`] for a server that does not come back.
-    pub async fn strike(&mut self, rng: &mut impl Rng, struck: &mut Struck) -> Result<()> {
+    pub async fn strike(&mut self, rng: &mut impl Rng, struck: &mut Kills) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
         let targets = self.targets();
         // There are sites always.

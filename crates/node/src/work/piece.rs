@@ -30,6 +30,20 @@ pub(crate) enum Piece {
     Answer(Box<Questioned>),
 }
 
+impl Piece {
+    /// All that [`Self::name`] says.
+    pub(crate) const NAMES: [&'static str; 3] = ["combine", "go-over", "answer"];
+
+    /// What it is, for figures.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Combine { .. } => "combine",
+            Self::GoOver { .. } => "go-over",
+            Self::Answer(_) => "answer",
+        }
+    }
+}
+
 /// A question to a head in the clear.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -34,26 +34,33 @@ impl Doing {
         Self { study, name, learning, ready, exchange, folder }
     }
 
-    /// Does a piece: where its outcome is. Takes as long as it takes.
+    /// Reads a piece.
     ///
     /// # Errors
-    /// [`Refused`]: for good where the piece is none, or comes to nothing that a worker may say.
-    pub(super) fn done(&self, piece: &Object) -> Result<Object> {
-        let bytes = fetched(&self.exchange, piece, MOST)?;
-        let Parcel { what, small, large } = Parcel::<Piece>::parse(&bytes, &self.name)?;
+    /// [`Refused`]: for good where the piece is none.
+    pub(super) fn read(&self, piece: &Object) -> Result<Parcel<Piece>> {
+        Parcel::parse(&fetched(&self.exchange, piece, MOST)?, &self.name)
+    }
+
+    /// Does the piece of this name: where its outcome is. Takes as long as it takes.
+    ///
+    /// # Errors
+    /// [`Refused`]: for good where it comes to nothing that a worker may say.
+    pub(super) fn done(&self, piece: Blob, parcel: Parcel<Piece>) -> Result<Object> {
+        let Parcel { what, small, large } = parcel;
         let blobs = PieceBlobs::new(&self.exchange, (small, large), self.folder.path());
         let made = match what {
             Piece::Combine { changes, work, portions } => {
                 self.combined(&self.study_of(&changes)?, (&work, &portions), &blobs)?
             }
             Piece::GoOver { changes, work, sites } => {
-                self.went_over(&self.study_of(&changes)?, (&work, &sites), &blobs)?
+                went_over(&self.study_of(&changes)?, (&work, &sites), &blobs)?
             }
             Piece::Answer(asked) => Made::Answered(self.answered(&asked, &blobs)?),
         };
         let unique = unique().map_err(|e| Refused::Machine(e.to_string()))?;
         let (small, large) = blobs.sent(&made.blobs(), &unique)?;
-        let what = Ended { piece: piece.blob, made };
+        let what = Ended { piece, made };
         let bytes = Parcel { what, small, large }.into_bytes(&self.name)?;
         let blob = Blob::of(&bytes);
         let name = self.exchange.put(bytes, &blob, &unique)?;
@@ -92,19 +99,6 @@ impl Doing {
         }
     }
 
-    fn went_over(
-        &self,
-        study: &Study,
-        (work, sites): (&Work, &[SiteId]),
-        blobs: &PieceBlobs<'_>,
-    ) -> Result<Made> {
-        tracing::info!(step = %work.step(), uploads = sites.len(), "going over a portion");
-        let _span = traces::of_step(&work.step(), "go over a portion").entered();
-        // What is amiss with an upload the leader finds by itself, and says.
-        let portion = blindscope_federation::portion(study, work, sites, blobs);
-        Ok(Made::WentOver(portion.map_err(|e| form("work", &e))?))
-    }
-
     fn answered(&self, asked: &Questioned, blobs: &PieceBlobs<'_>) -> Result<Blob> {
         tracing::info!(job = %asked.spec.name, "answering a question");
         let _span = traces::alone("answer a question").entered();
@@ -118,4 +112,12 @@ impl Doing {
 
 fn form(what: &'static str, reason: &dyn std::fmt::Display) -> Refused {
     Refused::Form { what, reason: reason.to_string() }
+}
+
+fn went_over(study: &Study, (work, sites): (&Work, &[SiteId]), blobs: &PieceBlobs<'_>) -> Result<Made> {
+    tracing::info!(step = %work.step(), uploads = sites.len(), "going over a portion");
+    let _span = traces::of_step(&work.step(), "go over a portion").entered();
+    // What is amiss with an upload the leader finds by itself, and says.
+    let portion = blindscope_federation::portion(study, work, sites, blobs);
+    Ok(Made::WentOver(portion.map_err(|e| form("work", &e))?))
 }

@@ -14,7 +14,10 @@ use prometheus_client::registry::Registry;
 
 use super::Worker;
 use crate::exposition::{self, SECONDS, single};
-use crate::work::Refused;
+use crate::work::{Piece, Refused};
+
+/// A piece of which nobody could say what it is.
+pub(super) const UNREAD: &str = "unread";
 
 /// What became of a piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,36 +62,48 @@ impl End {
 /// What is counted since the process began.
 #[derive(Debug)]
 pub(super) struct Meters {
-    /// Pieces, by what became of them.
-    pieces: Family<OfEnd, Counter>,
-    /// Seconds of those that were done.
-    seconds: Histogram,
+    /// Pieces, by what they are and what became of them.
+    pieces: Family<OfPiece, Counter>,
+    /// Seconds of those that were done, by what they are.
+    seconds: Family<OfKind, Histogram>,
     /// Messages of the queue that were none.
     noise: Counter,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfEnd {
+struct OfPiece {
+    piece: &'static str,
     end: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfKind {
+    piece: &'static str,
 }
 
 impl Default for Meters {
     fn default() -> Self {
         let pieces = Family::default();
         // A line from the start for each, so that a monitor sees the first one as a rise.
-        for end in End::ALL {
-            drop(pieces.get_or_create(&OfEnd { end: end.name() }));
+        for piece in Piece::NAMES.into_iter().chain([UNREAD]) {
+            for end in End::ALL {
+                drop(pieces.get_or_create(&OfPiece { piece, end: end.name() }));
+            }
         }
-        Self { pieces, seconds: Histogram::new(SECONDS), noise: Counter::default() }
+        Self {
+            pieces,
+            seconds: Family::new_with_constructor(|| Histogram::new(SECONDS)),
+            noise: Counter::default(),
+        }
     }
 }
 
 impl Meters {
     /// A piece is this worker's no more, after so long.
-    pub(super) fn ended(&self, end: End, took: Duration) {
-        self.pieces.get_or_create(&OfEnd { end: end.name() }).inc();
+    pub(super) fn ended(&self, piece: &'static str, end: End, took: Duration) {
+        self.pieces.get_or_create(&OfPiece { piece, end: end.name() }).inc();
         if end == End::Done {
-            self.seconds.observe(took.as_secs_f64());
+            self.seconds.get_or_create(&OfKind { piece }).observe(took.as_secs_f64());
         }
     }
 
@@ -98,9 +113,9 @@ impl Meters {
     }
 
     fn register(&self, to: &mut Registry) {
-        let help = "Pieces of work, by what became of them: done, left to the leader, given back, waited for by nobody, or untold";
+        let help = "Pieces of work, by what they are and what became of them: done, left to the leader, given back, waited for by nobody, or untold";
         to.register("worker_pieces", help, self.pieces.clone());
-        let help = "Time of a piece that was done, from its message until the leader was told, in seconds";
+        let help = "Time of a piece that was done, by what it is, from its message until the leader was told, in seconds";
         to.register("worker_piece_seconds", help, self.seconds.clone());
         to.register("queue_refused", "Messages of the queue that were refused", self.noise.clone());
     }
@@ -163,25 +178,26 @@ mod tests {
     fn pieces_are_counted_by_their_ends_and_timed_where_they_were_done() {
         let meters = Meters::default();
         for end in End::ALL {
-            let line = format!("blindscope_worker_pieces_total{{end=\"{}\"}} 0", end.name());
+            let line =
+                format!("blindscope_worker_pieces_total{{piece=\"go-over\",end=\"{}\"}} 0", end.name());
             assert!(shown(&meters).contains(&line), "{line} is not there before the first piece");
         }
         let took = Duration::from_millis(1500);
         let ends = [End::Done, End::Left, End::Done, End::GivenBack, End::Unwanted, End::Untold];
         for end in ends {
-            meters.ended(end, took);
+            meters.ended("answer", end, took);
         }
         assert_eq!((meters.refused(), meters.refused()), (1, 2));
         let lines = shown(&meters);
         for line in [
             "blindscope_build{version=\"0.1.0\",role=\"worker\"} 1",
-            "blindscope_worker_pieces_total{end=\"done\"} 2",
-            "blindscope_worker_pieces_total{end=\"left\"} 1",
-            "blindscope_worker_pieces_total{end=\"given-back\"} 1",
-            "blindscope_worker_pieces_total{end=\"unwanted\"} 1",
-            "blindscope_worker_pieces_total{end=\"untold\"} 1",
-            "blindscope_worker_piece_seconds_sum 3.0",
-            "blindscope_worker_piece_seconds_count 2",
+            "blindscope_worker_pieces_total{piece=\"answer\",end=\"done\"} 2",
+            "blindscope_worker_pieces_total{piece=\"answer\",end=\"left\"} 1",
+            "blindscope_worker_pieces_total{piece=\"answer\",end=\"given-back\"} 1",
+            "blindscope_worker_pieces_total{piece=\"answer\",end=\"unwanted\"} 1",
+            "blindscope_worker_pieces_total{piece=\"answer\",end=\"untold\"} 1",
+            "blindscope_worker_piece_seconds_sum{piece=\"answer\"} 3.0",
+            "blindscope_worker_piece_seconds_count{piece=\"answer\"} 2",
             "blindscope_queue_refused_total 2",
         ] {
             assert!(lines.iter().any(|found| found == line), "no {line} in {lines:#?}");

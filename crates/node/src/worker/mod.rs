@@ -34,7 +34,7 @@ use blindscope_store::Exchange;
 use blindscope_transport::Stop;
 use blindscope_transport::queue::{Queue, Secrets, Taken};
 use doing::Doing;
-use meters::{End, Meters};
+use meters::{End, Meters, UNREAD};
 
 /// How long one call for work waits at the server.
 const TAKE: Duration = Duration::from_secs(2);
@@ -183,21 +183,26 @@ impl Worker {
     async fn do_piece(&self, taken: Taken, piece: Object) -> blindscope_transport::Result<()> {
         let (blob, begun) = (piece.blob, Instant::now());
         self.at().insert(blob);
-        let done = self.done(&taken, piece).await;
+        let (kind, done) = self.done(&taken, piece).await;
         self.at().remove(&blob);
         let end = done.as_ref().map_or_else(End::of, |_| End::Done);
         let said = self.say(taken, blob, (end, done)).await;
-        self.meters.ended(if said.is_ok() { end } else { End::Untold }, begun.elapsed());
+        self.meters.ended(kind, if said.is_ok() { end } else { End::Untold }, begun.elapsed());
         said
     }
 
-    /// What a piece comes to, which nobody else gets meanwhile.
-    async fn done(&self, taken: &Taken, piece: Object) -> crate::work::Result<Object> {
+    /// What a piece is and comes to, which nobody else gets meanwhile.
+    async fn done(&self, taken: &Taken, piece: Object) -> (&'static str, crate::work::Result<Object>) {
         let doing = self.doing.clone();
-        let mut working = tokio::task::spawn_blocking(move || doing.done(&piece));
+        let mut working = tokio::task::spawn_blocking(move || match doing.read(&piece) {
+            Ok(parcel) => (parcel.what.name(), doing.done(piece.blob, parcel)),
+            Err(refused) => (UNREAD, Err(refused)),
+        });
         loop {
             tokio::select! {
-                done = &mut working => return done.unwrap_or_else(|e| Err(Refused::Machine(e.to_string()))),
+                done = &mut working => {
+                    return done.unwrap_or_else(|e| (UNREAD, Err(Refused::Machine(e.to_string()))));
+                }
                 // Where it cannot be said, another begins the same, which does no harm.
                 () = sleep(BEAT) => drop(taken.hold().await),
             }

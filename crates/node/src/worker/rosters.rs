@@ -20,7 +20,7 @@ fn by_thread(world: &World, study: &Study, work: &Work) -> Output {
 
 /// What the worker makes of a piece, each blob of which came and is the leader's own.
 fn by_worker(world: &World, piece: &Object) -> Made {
-    let made = world.doing.done(piece).unwrap();
+    let made = world.done(piece).unwrap();
     let (bytes, name) = (fetched(&world.exchange, &made, MOST).unwrap(), queue_name(&world.founded));
     let outcome: Parcel<Ended> = Parcel::parse(&bytes, &name).unwrap();
     assert_eq!(outcome.what.piece, piece.blob);
@@ -29,14 +29,14 @@ fn by_worker(world: &World, piece: &Object) -> Made {
         assert!(*bytes == world.store.read(&blob, blob.len).unwrap(), "{blob}: other bytes");
     }
     // Done again it is the same.
-    assert_eq!(world.doing.done(piece).unwrap().blob, made.blob);
+    assert_eq!(world.done(piece).unwrap().blob, made.blob);
     outcome.what.made
 }
 
 /// The worker leaves this piece to the leader: it has made nothing. What it says.
 fn refusal(world: &World, what: &str, piece: &Object) -> String {
     let before = world.objects();
-    let Err(refused) = world.doing.done(piece) else { panic!("{what}: it is done") };
+    let Err(refused) = world.done(piece) else { panic!("{what}: it is done") };
     assert_eq!(End::of(&refused), End::Left, "{what}: {refused}");
     assert_eq!(world.objects(), before, "{what}: something was made");
     refused.to_string()
@@ -137,5 +137,5 @@ fn changes_that_are_forged_are_left_to_the_leader() {
         assert!(said.starts_with("roster: "), "{what}: {said}");
     }
     // The same with all that it takes is done.
-    assert!(world.doing.done(&world.piece(&[joined, left], &work)).is_ok());
+    assert!(world.done(&world.piece(&[joined, left], &work)).is_ok());
 }

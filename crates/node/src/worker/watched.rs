@@ -69,24 +69,24 @@ async fn a_monitor_sees_what_becomes_of_pieces() {
     let work = world.work(&now);
     let done = world.piece(&changes, &work);
     leader.offer(&done).await;
-    until(&worker, "worker_pieces_total{end=\"done\"}", 1).await;
+    until(&worker, "worker_pieces_total{piece=\"combine\",end=\"done\"}", 1).await;
     assert!(leader.answer(&done).await.is_some());
-    assert_eq!(figure(&worker, "worker_piece_seconds_count"), 1);
+    assert_eq!(figure(&worker, "worker_piece_seconds_count{piece=\"combine\"}"), 1);
 
     let left = world.piece(&[], &work);
     leader.offer(&left).await;
-    until(&worker, "worker_pieces_total{end=\"left\"}", 1).await;
+    until(&worker, "worker_pieces_total{piece=\"combine\",end=\"left\"}", 1).await;
     assert!(leader.answer(&left).await.is_none(), "the leader is told to do it");
 
     // Its parcel went with whoever waited for it.
     leader.offer(&Object { blob: Blob::of(b"gone"), name: format!("{}-gone", done.name) }).await;
-    until(&worker, "worker_pieces_total{end=\"unwanted\"}", 1).await;
+    until(&worker, "worker_pieces_total{piece=\"unread\",end=\"unwanted\"}", 1).await;
 
     // A bucket that gives other bytes: tried again, and left alone at last.
     let other = world.piece(&changes[..1], &work);
     std::fs::write(world.file(&other), vec![0; other.blob.len as usize]).unwrap();
     leader.offer(&other).await;
-    until(&worker, "worker_pieces_total{end=\"given-back\"}", 4).await;
+    until(&worker, "worker_pieces_total{piece=\"unread\",end=\"given-back\"}", 4).await;
 
     leader.queue.offer("noise", b"noise".to_vec()).await.unwrap();
     until(&worker, "queue_refused_total", 1).await;
@@ -100,8 +100,9 @@ async fn a_monitor_sees_what_becomes_of_pieces() {
     server.again();
     until(&worker, "queue_answers", 1).await;
     let counted =
-        ["done", "left", "unwanted", "untold"].map(|end| format!("worker_pieces_total{{end=\"{end}\"}}"));
-    assert_eq!(counted.map(|name| figure(&worker, &name)), [1, 1, 1, 0]);
+        |piece, end| figure(&worker, &format!("worker_pieces_total{{piece=\"{piece}\",end=\"{end}\"}}"));
+    assert_eq!(["done", "left", "untold"].map(|end| counted("combine", end)), [1, 1, 0]);
+    assert_eq!(counted("unread", "unwanted"), 1);
     stop.stop();
     working.await.unwrap();
 }

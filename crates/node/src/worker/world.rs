@@ -12,7 +12,7 @@ use super::doing::Doing;
 use super::folder::Folder;
 use crate::kit::{Kit, provision, queue_name};
 use crate::plain::{NoLearning, Sums};
-use crate::work::{Object, Parcel, Piece, unique};
+use crate::work::{Object, Parcel, Piece, Result, unique};
 use crate::{rehearsal, system};
 use blindscope_federation::sums::{SumRound, Uploader, sign_successor, write_upload};
 use blindscope_federation::{
@@ -141,6 +141,11 @@ impl World {
             }
         }
         self.put(Parcel { what, small, large }.into_bytes(&queue_name(&self.founded)).unwrap())
+    }
+
+    /// What the worker makes of a piece.
+    pub(super) fn done(&self, piece: &Object) -> Result<Object> {
+        self.doing.done(piece.blob, self.doing.read(piece)?)
     }
 
     /// An object's file.

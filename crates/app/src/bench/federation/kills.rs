@@ -11,7 +11,7 @@ use blindscope_federation::sums::SumMark;
 use blindscope_federation::{Blob, Event, JobSpec, Mark, Phase, Record, SignedHeader, SiteId};
 use blindscope_node::Result;
 use blindscope_node::admin::log;
-use blindscope_node::processes::{Processes, Struck};
+use blindscope_node::processes::{Kills, Processes};
 use blindscope_node::rehearsal;
 
 const SITES: usize = 3;
@@ -32,7 +32,7 @@ pub(super) async fn killed(
     options: &FederationOptions,
 ) -> Result<Vec<Figure>> {
     let mut rng = ChaCha20Rng::seed_from_u64(options.seed);
-    let (mut specs, mut struck) = (Vec::new(), Struck::new());
+    let (mut specs, mut struck) = (Vec::new(), Kills::new());
     for (so_far, values) in (0..options.kills).step_by(EACH as usize).zip(values.iter().cycle()) {
         let spec = rehearsal::sums(&format!("job-{}", specs.len()), *values, 3);
         study.submit(&spec).await?;
@@ -51,7 +51,7 @@ pub(super) async fn killed(
         figure
     };
     let of_kind = |(kind, kills): (&&str, &u64)| {
-        Figure::of(area, &format!("killed-{kind}"), "count", Better::Higher, &[*kills as f64])
+        Figure::of(area, format!("killed-{kind}"), "count", Better::Higher, &[*kills as f64])
     };
     let mut figures: Vec<Figure> = struck.iter().map(of_kind).collect();
     figures.extend([

@@ -79,7 +79,9 @@ async fn begin(options: &FederationOptions, place: Shared) -> Result<Processes> 
         study.found_workers(WORKERS)?;
     }
     study.start().await?;
-    servers.into_iter().for_each(|server| study.lean_on(server));
+    for server in servers {
+        study.lean_on(server);
+    }
     Ok(study)
 }
 
