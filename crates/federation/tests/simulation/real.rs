@@ -321,7 +321,9 @@ impl Real<'_> {
         for some in uploads.chunks(2) {
             let sites: Vec<SiteId> = some.iter().map(|(site, _)| *site).collect();
             let made = portion(self.study, work, &sites, &blobs)?;
-            some.iter().for_each(|(_, upload)| drop(rest.remove(&upload.digest)));
+            for (_, upload) in some {
+                rest.remove(&upload.digest);
+            }
             portions.push(made);
         }
         if portions.is_empty() {
