@@ -108,8 +108,13 @@ fn shared(options: &BenchOptions) -> anyhow::Result<Option<Shared>> {
         cfg!(feature = "scale"),
         "bench scale: this build has neither PostgreSQL nor S3; build with --features scale"
     );
+    let mut environment = Vec::new();
     let (store, queue, servers) = if options.own_servers {
-        let (postgres, nats) = (Server::postgres()?, Server::nats(None)?);
+        let (postgres, nats) = (
+            Server::postgres()?,
+            Server::nats(std::env::var_os("BLINDSCOPE_NATS_SERVER").map(PathBuf::from).as_deref())?,
+        );
+        environment.extend_from_slice(postgres.environment());
         (postgres.url().to_owned(), Some(nats.url().to_owned()), vec![postgres, nats])
     } else {
         let store = options.store.clone();
@@ -117,7 +122,7 @@ fn shared(options: &BenchOptions) -> anyhow::Result<Option<Shared>> {
             store.context("bench scale: name an empty schema with --store postgres://…, or --own-servers")?;
         (store, options.queue.clone(), Vec::new())
     };
-    let sharing = Sharing { store, blobs, queue, environment: Vec::new(), lease_seconds: 1 };
+    let sharing = Sharing { store, blobs, queue, environment, lease_seconds: 1 };
     Ok(Some(Shared { sharing, servers }))
 }
 

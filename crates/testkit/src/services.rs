@@ -21,7 +21,11 @@ const SERVER: &str = "postgres://postgres@127.0.0.1:5432/test";
 /// Both. Dropped, nothing is left of them.
 #[derive(Debug)]
 pub struct Services {
+    /// With its password, where it has one.
     server: String,
+    /// As a setting, and what goes into the environment with it.
+    shown: String,
+    password: Option<String>,
     schema: String,
     objects: ObjectServer,
     bucket: PathBuf,
@@ -30,13 +34,15 @@ pub struct Services {
 impl Services {
     /// Both, objects below `root`; nothing, said aloud, where there is no PostgreSQL, unless `BLINDSCOPE_SERVICES` is `required`.
     pub async fn start(root: &Path) -> Option<Self> {
-        Self::at(&std::env::var("BLINDSCOPE_POSTGRES").unwrap_or_else(|_| SERVER.to_owned()), root).await
+        let server = std::env::var("BLINDSCOPE_POSTGRES").unwrap_or_else(|_| SERVER.to_owned());
+        Self::at(&server, None, root).await
     }
 
-    /// As [`Self::start`], with the server at this address.
-    pub async fn at(server: &str, root: &Path) -> Option<Self> {
+    /// As [`Self::start`], with the server at this address, `postgres://USER@…`, and its password.
+    pub async fn at(shown: &str, password: Option<&str>, root: &Path) -> Option<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
-        let server = server.to_owned();
+        let server =
+            password.map_or_else(|| shown.to_owned(), |is| shown.replacen('@', &format!(":{is}@"), 1));
         let mut connection = match PgConnection::connect(&server).await {
             Ok(connection) => connection,
             Err(error) if std::env::var("BLINDSCOPE_SERVICES").as_deref() != Ok("required") => {
@@ -53,17 +59,18 @@ impl Services {
         let bucket = buckets.join("bucket");
         std::fs::create_dir_all(&bucket).unwrap();
         let objects = ObjectServer::start(&buckets, ([127, 0, 0, 1], 0).into()).unwrap();
-        Some(Self { server, schema, objects, bucket })
+        let (shown, password) = (shown.to_owned(), password.map(str::to_owned));
+        Some(Self { server, shown, password, schema, objects, bucket })
     }
 
     /// The schema's address, as a setting.
     pub fn store(&self) -> String {
+        self.within(&self.shown)
+    }
+
+    fn within(&self, server: &str) -> String {
         // Connections go by the schema's name, so that a test can cut its own.
-        format!(
-            "{}?options[search_path]={schema}&application_name={schema}",
-            self.server,
-            schema = self.schema
-        )
+        format!("{server}?options[search_path]={schema}&application_name={schema}", schema = self.schema)
     }
 
     /// The bucket's address, as a setting.
@@ -71,9 +78,10 @@ impl Services {
         "s3://bucket/study".to_owned()
     }
 
-    /// What the environment says of the object store.
+    /// What the environment says of both.
     pub fn environment(&self) -> Vec<(String, String)> {
-        self.objects.environment()
+        let password = self.password.iter().map(|is| ("PGPASSWORD".to_owned(), is.clone()));
+        self.objects.environment().into_iter().chain(password).collect()
     }
 
     /// Where the objects are, as files.
@@ -84,9 +92,11 @@ impl Services {
     /// A connection to the schema, beside the store's.
     pub async fn connect(&self) -> PgConnection {
         // Under another name: what is cut is the store's.
-        PgConnection::connect(&self.store().replace("application_name=", "application_name=beside_"))
-            .await
-            .unwrap()
+        PgConnection::connect(
+            &self.within(&self.server).replace("application_name=", "application_name=beside_"),
+        )
+        .await
+        .unwrap()
     }
 
     /// Ends every connection of the store but this one that is at a statement of which `part` is a part, in the middle of whatever it does;

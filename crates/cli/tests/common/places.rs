@@ -55,8 +55,8 @@ impl Place {
             }
             Err(error) => panic!("BLINDSCOPE_SERVICES=required, and no servers: {error}"),
         };
-        let dir = tempfile::tempdir().unwrap();
-        let services = Some(Services::at(servers[0].url(), dir.path()).await?);
+        let (dir, password) = (tempfile::tempdir().unwrap(), servers[0].environment()[0].1.as_str().into());
+        let services = Some(Services::at(servers[0].url(), password, dir.path()).await?);
         let queue = Some(servers[1].url().to_owned());
         Some((Self { dir, services, queue }, servers))
     }

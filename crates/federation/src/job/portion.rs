@@ -39,13 +39,16 @@ pub fn portion(study: &Study, work: &Work, sites: &[SiteId], blobs: &dyn Blobs) 
 /// uploads themselves need not be there.
 ///
 /// # Errors
-/// [`Error::Portions`] for other portions; as [`combine`](crate::combine).
+/// [`Error::Portions`] for other portions, or work that has none; as [`combine`](crate::combine).
 pub fn combine_portions(
     study: &Study,
     work: &Work,
     portions: &[Portion],
     (learning, blobs): (&dyn Advance, &dyn Blobs),
 ) -> Result<Input> {
+    if !matches!(work, Work::Intake { .. } | Work::Name { .. }) {
+        return Err(Error::Portions);
+    }
     let combining = Combining { study, work, learning, blobs, portions };
     judged(work.step(), Job::of(work.spec())?.kind().combine(&combining))
 }

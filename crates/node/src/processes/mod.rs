@@ -31,7 +31,7 @@ pub use strike::Kills;
 /// How long a coordinator may take to answer after its start.
 const START: Duration = Duration::from_mins(1);
 
-/// The processes of one study. Dropped, they are killed; where this process is killed itself, they end with it.
+/// The processes of one study. Dropped, they are killed; where this process is killed itself, they end with it, but for servers that were lent to it.
 pub struct Processes {
     binary: PathBuf,
     folder: PathBuf,
@@ -230,16 +230,14 @@ impl Processes {
         self.running.get(site)?.as_ref().map(Child::id)
     }
 
-    /// Whether a process that should run has ended by itself, by its name.
+    /// Whether a process that should run has ended by itself, by its name: a site, or else a worker, or else a coordinator.
     pub fn ended(&mut self) -> Option<String> {
         let gone =
             |child: &mut Option<Child>| child.as_mut().is_some_and(|c| matches!(c.try_wait(), Ok(Some(_))));
-        let coordinators = self.coordinators.iter_mut();
-        if let Some((name, _)) = coordinators.map(|(name, child)| (name, gone(child))).find(|(_, gone)| *gone)
-        {
-            return Some(name.clone());
-        }
-        self.running.iter_mut().zip(&self.sites).find_map(|(child, name)| gone(child).then(|| name.clone()))
+        let sites = self.running.iter_mut().zip(&self.sites);
+        let services = self.workers.iter_mut().chain(&mut self.coordinators);
+        let services = services.map(|(name, child)| (child, &*name));
+        sites.chain(services).find_map(|(child, name)| gone(child).then(|| name.clone()))
     }
 
     fn spawn(&self, command: &[&str], name: &str) -> Result<Child> {

@@ -4,30 +4,38 @@
 use std::fs;
 use std::io;
 use std::net::TcpStream;
-use std::os::unix::fs::{DirBuilderExt as _, chown};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rand_core::Rng as _;
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::kill;
 use crate::error::{Error, Result};
-use crate::files::failed;
+use crate::files::{self, failed};
 use crate::system;
+use blindscope_wire::hex;
 
 /// How long a server may take until it listens, what a kill has left of it included.
 const LISTENS: Duration = Duration::from_mins(1);
+/// How long it may take until it has ended.
+const ENDS: Duration = Duration::from_secs(10);
 /// Between two tries.
 const PAUSE: Duration = Duration::from_millis(50);
 /// Where Debian puts PostgreSQL's commands, a folder a version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 
-/// A server. Dropped, it is killed, and its files go.
+/// A server. Dropped, it is ended, and its files go; where this process is killed itself, it goes on.
 #[derive(Debug)]
 pub struct Server {
     name: &'static str,
     address: String,
     url: String,
+    /// What its clients find in their environment.
+    environment: Vec<(String, String)>,
     command: PathBuf,
     arguments: Vec<String>,
     /// Whom it runs as, where it refuses to be root.
@@ -48,8 +56,9 @@ impl Server {
         let arguments = ["-js", "-a", host, "-p", port, "-sd"].map(str::to_owned);
         let arguments = arguments.into_iter().chain([folder.display().to_string()]).collect();
         let command = command.unwrap_or(Path::new("nats-server")).to_owned();
-        let url = format!("nats://{address}");
-        Self { name: "nats", address, url, command, arguments, user: None, folder, child: None }.listening()
+        let (url, environment) = (format!("nats://{address}"), Vec::new());
+        Self { name: "nats", address, url, environment, command, arguments, user: None, folder, child: None }
+            .listening()
     }
 
     /// `PostgreSQL`, by the newest commands that Debian has, or those on the path, with its files in a folder for temporary ones. It refuses to be run by
@@ -60,11 +69,21 @@ impl Server {
     pub fn postgres() -> Result<Self> {
         let (address, user) = (system::free_port()?, unprivileged()?);
         let folder = own_folder("postgres", &address)?;
+        // The log stays this process's, out of reach of whom the server runs as.
+        let data = folder.join("data");
+        make(&data, 0o700)?;
+        let (password, secret) = (drawn()?, folder.join("password"));
+        files::write_secret(&secret, password.as_bytes())?;
         if let Some((user, group)) = user {
-            chown(&folder, Some(user), Some(group)).map_err(failed("hand over", &folder))?;
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o711))
+                .map_err(failed("open", &folder))?;
+            for path in [&data, &secret] {
+                chown(path, Some(user), Some(group)).map_err(failed("hand over", path))?;
+            }
         }
-        let data = folder.join("data").display().to_string();
-        let founding = ["-D", &data, "-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale"];
+        let (data, secret) = (data.display().to_string(), format!("--pwfile={}", secret.display()));
+        let founding =
+            ["-D", &data, "-U", "postgres", "--auth=scram-sha-256", &secret, "-E", "UTF8", "--no-locale"];
         let mut initdb = as_user(&of_postgres("initdb"), user, &folder);
         let founded = initdb.args(founding).stdout(Stdio::null()).stderr(log(&folder)?).status();
         if !founded.map_err(failed("start", Path::new("initdb")))?.success() {
@@ -75,12 +94,19 @@ impl Server {
         let arguments = ["-D", &data, "-p", port, "-c", &listen, "-c", "unix_socket_directories="];
         let arguments = arguments.map(str::to_owned).into();
         let (url, command) = (format!("postgres://postgres@{address}/postgres"), of_postgres("postgres"));
-        Self { name: "postgres", address, url, command, arguments, user, folder, child: None }.listening()
+        let environment = vec![("PGPASSWORD".to_owned(), password)];
+        Self { name: "postgres", address, url, environment, command, arguments, user, folder, child: None }
+            .listening()
     }
 
     /// `nats` or `postgres`.
     pub fn name(&self) -> &'static str {
         self.name
+    }
+
+    /// What its clients have to find in their environment: a password.
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
     }
 
     /// Its address, as a setting.
@@ -91,6 +117,19 @@ impl Server {
     /// Kills it with SIGKILL, and waits until it is gone.
     pub fn kill(&mut self) {
         kill(&mut self.child);
+    }
+
+    /// Tells it to end, for PostgreSQL frees shared memory of the system's then, and kills it where it does not.
+    fn end(&mut self) {
+        let id = self.child.as_ref().and_then(|child| Pid::from_raw(child.id() as i32));
+        // Both end by this one at once.
+        if id.is_some_and(|id| kill_process(id, Signal::QUIT).is_ok()) {
+            let begun = Instant::now();
+            while self.runs() && begun.elapsed() < ENDS {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        self.kill();
     }
 
     /// Starts it again over the same files, unless it runs, and waits until it listens.
@@ -127,7 +166,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
         // What cannot be removed stays in the folder for temporary files, which the system empties.
         let _ = fs::remove_dir_all(&self.folder);
     }
@@ -137,9 +176,20 @@ impl Drop for Server {
 fn own_folder(name: &str, address: &str) -> Result<PathBuf> {
     let (_, port) = parts(address);
     let folder = std::env::temp_dir().join(format!("blindscope-{name}-{}-{port}", std::process::id()));
-    let made = fs::DirBuilder::new().mode(0o700).create(&folder);
-    made.map_err(failed("create the folder", &folder))?;
+    make(&folder, 0o700)?;
     Ok(folder)
+}
+
+/// A folder that must not be there yet.
+fn make(folder: &Path, mode: u32) -> Result<()> {
+    fs::DirBuilder::new().mode(mode).create(folder).map_err(failed("create the folder", folder))
+}
+
+/// A password that nobody guesses.
+fn drawn() -> Result<String> {
+    let mut bytes = [0; 16];
+    system::rng()?.fill_bytes(&mut bytes);
+    Ok(hex(&bytes))
 }
 
 fn parts(address: &str) -> (&str, &str) {

@@ -100,6 +100,17 @@ impl Processes {
         self.servers.push(server);
     }
 
+    /// How often a worker has begun to go over a portion of some work, by its own log.
+    ///
+    /// # Errors
+    /// [`crate::Error::File`] where there is no log.
+    pub fn portions_of(&self, worker: usize) -> Result<usize> {
+        let name = self.workers.get(worker).map_or_else(String::new, |(name, _)| name.clone());
+        let path = self.folder.join("logs").join(format!("{name}.log"));
+        let said = fs::read_to_string(&path).map_err(failed("read", &path))?;
+        Ok(said.matches("going over a portion").count())
+    }
+
     /// How many workers there are, running or not.
     pub fn workers(&self) -> usize {
         self.workers.len()

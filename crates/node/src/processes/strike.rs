@@ -13,6 +13,9 @@ use blindscope_federation::{JobId, JobSpec};
 /// How long nobody may answer until it is looked whether anything has ended.
 const LOOK: Duration = Duration::from_secs(2);
 
+/// Between two tries to submit a job.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// One process of a study.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Target {
@@ -26,18 +29,23 @@ enum Target {
 pub type Kills = BTreeMap<&'static str, u64>;
 
 impl Processes {
-    /// Kills one process with SIGKILL, each as likely as another, within the next 400 milliseconds; starts it again up to 100 milliseconds
-    /// later, with those that have ended because it was gone. Adds what it was to `struck`.
+    /// Kills one process with SIGKILL within the next 400 milliseconds, of a kind that none was killed of yet, and then each as likely as another;
+    /// starts it again up to 100 milliseconds later, with those that have ended because it was gone. Adds what it was to `kills`.
     ///
     /// # Errors
     /// [`crate::Error::File`] where a command cannot be started; [`crate::Error::Defect`] for a server that does not come back.
-    pub async fn strike(&mut self, rng: &mut impl Rng, struck: &mut Kills) -> Result<()> {
+    pub async fn strike(&mut self, rng: &mut impl Rng, kills: &mut Kills) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(rng.next_u64() % 400)).await;
-        let targets = self.targets();
+        let mut targets = self.targets();
+        if targets.iter().any(|target| !kills.contains_key(self.kind(*target))) {
+            targets.retain(|target| !kills.contains_key(self.kind(*target)));
+        }
         // There are sites always.
         let target = targets.get((rng.next_u64() % targets.len().max(1) as u64) as usize);
-        let killed = target.copied().map_or("none", |target| self.kill(target));
-        *struck.entry(killed).or_default() += 1;
+        if let Some(target) = target.copied() {
+            *kills.entry(self.kind(target)).or_default() += 1;
+            self.kill(target);
+        }
         tokio::time::sleep(Duration::from_millis(rng.next_u64() % 100)).await;
         self.again()
     }
@@ -67,7 +75,7 @@ impl Processes {
         loop {
             self.recovered().await?;
             match self.admin()?.submit(spec).await {
-                Err(_) if begun.elapsed() < START => {}
+                Err(_) if begun.elapsed() < START => tokio::time::sleep(PAUSE).await,
                 ended => return ended,
             }
         }
@@ -81,25 +89,25 @@ impl Processes {
         sites.chain(coordinators).chain(workers).chain(servers).collect()
     }
 
-    /// Kills it: what it is.
-    fn kill(&mut self, target: Target) -> &'static str {
+    fn kind(&self, target: Target) -> &'static str {
         match target {
-            Target::Site(which) => {
-                self.kill_site(which);
-                "sites"
+            Target::Site(_) => "sites",
+            Target::Coordinator(_) => "coordinators",
+            Target::Worker(_) => "workers",
+            Target::Server(which) => self.servers.get(which).map_or("servers", super::Server::name),
+        }
+    }
+
+    fn kill(&mut self, target: Target) {
+        match target {
+            Target::Site(which) => self.kill_site(which),
+            Target::Coordinator(which) => self.kill_coordinator(which),
+            Target::Worker(which) => self.kill_worker(which),
+            Target::Server(which) => {
+                if let Some(server) = self.servers.get_mut(which) {
+                    server.kill();
+                }
             }
-            Target::Coordinator(which) => {
-                self.kill_coordinator(which);
-                "coordinators"
-            }
-            Target::Worker(which) => {
-                self.kill_worker(which);
-                "workers"
-            }
-            Target::Server(which) => self.servers.get_mut(which).map_or("none", |server| {
-                server.kill();
-                server.name()
-            }),
         }
     }
 

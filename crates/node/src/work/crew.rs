@@ -104,8 +104,14 @@ impl Crew {
         Ok(crew)
     }
 
-    /// Whether any worker was heard in the last seconds.
+    /// Whether any worker was heard in the last seconds, if only one that finishes what it has.
     pub(crate) fn has_workers(&self) -> bool {
+        let of_late = |word: &Word| word.at.elapsed() < NOBODY;
+        self.queue.is_connected() && lock(&self.heard).values().any(of_late)
+    }
+
+    /// Whether any of them takes more.
+    pub(crate) fn takes_work(&self) -> bool {
         self.at_a_time() > 0
     }
 
@@ -121,7 +127,7 @@ impl Crew {
     /// Has a piece done by a worker: what it came to. Nothing, with a word in the process's log, where the caller has to do it: no worker is
     /// there, none was heard of the piece for a while, or what came back is refused.
     pub(crate) async fn have_done(&self, piece: Parcel<Piece>) -> Option<Delivery> {
-        if !self.has_workers() {
+        if !self.takes_work() {
             return None;
         }
         let done = self.have_done_or(piece).await;
@@ -130,8 +136,12 @@ impl Crew {
     }
 
     async fn have_done_or(&self, piece: Parcel<Piece>) -> Result<Delivery> {
-        let bytes = piece.into_bytes(&self.study)?;
-        let blob = Blob::of(&bytes);
+        let study = self.study.clone();
+        let packing = blocking(move || {
+            let bytes = piece.into_bytes(&study)?;
+            Ok((Blob::of(&bytes), bytes))
+        });
+        let (blob, bytes) = packing.await?;
         let name = self.put(bytes, blob).await?;
         let passing = Passing { exchange: self.exchange.clone(), names: vec![name.clone()] };
         let (waits, told) = self.wait_for(blob)?;

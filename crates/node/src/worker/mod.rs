@@ -103,7 +103,7 @@ pub async fn run(
     for _ in 0..pieces {
         running.spawn(worker.clone().work(stop.clone()));
     }
-    let beating = tokio::spawn(worker.clone().beat());
+    let beating = tokio::spawn(worker.clone().beat(stop.clone()));
     while running.join_next().await.is_some() {}
     beating.abort();
     worker.queue.close().await;
@@ -147,11 +147,13 @@ impl Worker {
     }
 
     /// Says again and again that this worker is there, and what it is at.
-    async fn beat(self: Arc<Self>) {
+    async fn beat(self: Arc<Self>, stop: Stop) {
         loop {
+            // One that stops finishes what it has, and takes nothing more.
+            let pieces = if stop.is_stopped() { 0 } else { self.pieces };
             let at: Vec<Blob> = self.at().iter().copied().collect();
             // Said again in a moment.
-            let beat = Beat::new(&self.study, (&self.name, self.pieces), at);
+            let beat = Beat::new(&self.study, (&self.name, pieces), at);
             let _ = self.queue.beat(beat.to_bytes()).await;
             sleep(BEAT).await;
         }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use super::{finish, records, round, wrong};
 use crate::bench::{Better, Figure};
 use blindscope_federation::{Event, JobId, Phase, Record};
-use blindscope_node::Result;
 use blindscope_node::processes::Processes;
-use blindscope_node::rehearsal;
+use blindscope_node::{Error, Result, rehearsal};
 
 const AREA: &str = "scale";
 /// Bytes of an upload, about.
@@ -21,13 +20,19 @@ const KNOWN: Duration = Duration::from_secs(12);
 pub(super) async fn figures(study: &mut Processes) -> Result<Vec<Figure>> {
     let (mut one, mut two) = (Vec::new(), Vec::new());
     study.recovered().await?;
+    let went_over = |study: &Processes| Ok::<_, Error>(study.portions_of(0)? + study.portions_of(1)?);
     for run in 0..RUNS {
         study.kill_worker(1);
         tokio::time::sleep(KNOWN).await;
+        let before = went_over(study)?;
         one.push(combining(study, &format!("one-worker-{run}")).await?);
+        let alone = went_over(study)?;
         study.start_worker(1)?;
         tokio::time::sleep(KNOWN).await;
         two.push(combining(study, &format!("two-workers-{run}")).await?);
+        if alone != before || went_over(study)? == alone {
+            return Err(wrong("the division of work among two workers, and not one"));
+        }
     }
     let ratios: Vec<f64> = one.iter().zip(&two).map(|(one, two)| one / two.max(1.0)).collect();
     let wall = |name: &str, times: &[f64]| Figure::of(AREA, name, "ms", Better::Lower, times);

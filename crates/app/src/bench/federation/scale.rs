@@ -13,8 +13,8 @@ const AREA: &str = "scale";
 const SITES: usize = 3;
 const COORDINATORS: usize = 2;
 const WORKERS: usize = 2;
-/// Values of a sum whose uploads are in the bucket, and are added up by workers where there are any.
-const LARGE: u64 = 600_000;
+/// Values of a sum whose uploads are in the bucket, and are gone over in portions where there are workers.
+const LARGE: u64 = 2_000_000;
 
 /// What coordinators share.
 pub struct Shared {

@@ -7,7 +7,8 @@ use super::messages::{read, read_agreed, read_commitment};
 use crate::job::Combining;
 use crate::payload::{self, blame, keep};
 use crate::sums::{Agreed, Agreement, Commitment, SumRefusal, SumRound, Vouch, vouch_for};
-use crate::{Blob, Blobs, Error, Input, Output, Result, SiteId};
+use crate::{Blob, Blobs, Error, Input, Output, Result, SiteId, Step};
+use blindscope_aggregate::Error::{Coefficient, Wire};
 use blindscope_aggregate::one_round::{Evaluation, evaluate_sum};
 
 const EVALUATE: &str = "evaluate upload";
@@ -46,6 +47,17 @@ pub(super) fn agreements(
         return Ok(if sites.is_empty() { Input::Spoiled { step } } else { Input::Unusable { step, sites } });
     }
     Ok(Input::Combined { step, output: Output::shared(keep(OP, blobs, &bytes)?) })
+}
+
+/// Where a body turns out to be another than its header's, somebody else read it as it came in, and let it pass. No set has this sum then: the
+/// round is spoiled.
+pub(super) fn of_bodies(step: Step, evaluated: Result<Input>) -> Result<Input> {
+    match evaluated {
+        Err(Error::Sum(SumRefusal::OtherBytes { .. }) | Error::Aggregate(Coefficient { .. } | Wire(_))) => {
+            Ok(Input::Spoiled { step })
+        }
+        other => other,
+    }
 }
 
 /// A committed upload's value, computed here.

@@ -60,7 +60,7 @@ fn lay(
         };
         match portions {
             [] => read_uploads(round, blobs, (uploads, known), &mut each),
-            portions => read_portions(round, blobs, (uploads, portions), &mut each),
+            portions => read_portions(round, blobs, (uploads, known, portions), &mut each),
         }
     };
     let expected = uploads.iter().map(|(site, _)| round.tail_len(*site)).sum::<u64>();

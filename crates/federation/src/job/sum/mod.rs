@@ -188,10 +188,15 @@ impl Kind for SumJob {
                 round::name(&round, combining, (uploads, earlier), (headers, findings))
             }
             Work::Agreements { commitment, uploads, words, .. } => {
-                evaluations::agreements(&round, combining, (commitment, uploads), words)
+                let all = evaluations::agreements(&round, combining, (commitment, uploads), words);
+                evaluations::of_bodies(combining.work.step(), all)
             }
             Work::Vouches { commitment, agreements, gone, vouches, .. } => {
-                evaluations::vouches(&round, combining, (commitment, agreements, gone), vouches)
+                let of = (commitment, agreements, &gone[..]);
+                evaluations::of_bodies(
+                    combining.work.step(),
+                    evaluations::vouches(&round, combining, of, vouches),
+                )
             }
             Work::Result(result) => round::result(&round, combining, result),
             _ => Err(combining.foreign()),

@@ -77,11 +77,11 @@ fn read_len(round: &SumRound, site: SiteId) -> u64 {
     1 + SignedUpload::len(round) as u64 + round.tail_len(site)
 }
 
-/// Takes what others have read of these uploads. Its lengths are the round's; what it says is believed, as what this machine itself reads is.
+/// Takes what others have read of these uploads. `known` as of [`read_uploads`]. Its lengths are the round's; what it says is believed, as what this machine itself reads is.
 pub(super) fn read_portions(
     round: &SumRound,
     blobs: &dyn Blobs,
-    (uploads, portions): (Named<'_>, &[Portion]),
+    (uploads, known, portions): (Named<'_>, Named<'_>, &[Portion]),
     each: Each<'_>,
 ) -> Result<()> {
     check_whole(portions, uploads)?;
@@ -98,7 +98,12 @@ pub(super) fn read_portions(
             let paired = bytes.split_off(1 + SignedUpload::len(round) + parts_len);
             let parts = bytes.split_off(1 + SignedUpload::len(round));
             let header = bytes.split_off(1);
-            each(*site, &UploadRead { header, parts, paired, came: bytes == [1] })?;
+            let came = match &bytes[..] {
+                [1] => true,
+                [0] if known.iter().any(|(s, _)| s == site) => false,
+                _ => return Err(Error::Portions),
+            };
+            each(*site, &UploadRead { header, parts, paired, came })?;
         }
     }
     Ok(())

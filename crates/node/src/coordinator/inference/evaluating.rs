@@ -83,7 +83,7 @@ impl Evaluating {
     /// The question as a piece of work; nothing where its keys lie where no worker finds them.
     async fn piece(&self, crew: &Crew) -> Result<Option<Parcel<Piece>>, Refused> {
         let Some(keys) = self.kept.object_of(&self.keys) else { return Ok(None) };
-        if !crew.has_workers() {
+        if !crew.takes_work() {
             return Ok(None);
         }
         let (spec, result) = self.offered.from.clone();
