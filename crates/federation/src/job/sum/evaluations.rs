@@ -147,3 +147,25 @@ pub(super) fn vouches(
         None => Ok(Input::Spoiled { step }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{JobId, Phase};
+    use blindscope_wire::Digest;
+
+    /// A worker that let a body pass which is not its header's ends the round with it, where before the work would have been begun again for ever.
+    #[test]
+    fn a_body_that_was_let_pass_spoils_its_round_and_a_disk_does_not() {
+        let step = Step { job: JobId(Digest([1; 32])), round: 0, attempt: 0, phase: Phase::Agree };
+        let other = SumRefusal::OtherBytes { site: SiteId(2), what: "the body" };
+        let coefficient = Coefficient { op: "evaluate body", chunk: 0, index: 3 };
+        for found in [Error::from(other), Error::Aggregate(coefficient)] {
+            assert_eq!(of_bodies(step, Err(found)).unwrap(), Input::Spoiled { step });
+        }
+        let disk = Error::io(EVALUATE)(std::io::ErrorKind::TimedOut.into());
+        assert!(matches!(of_bodies(step, Err(disk)), Err(Error::Io { .. })), "it is tried again");
+        let fine = Input::Combined { step, output: Output::shared(Blob::of(b"signatures")) };
+        assert_eq!(of_bodies(step, Ok(fine.clone())).unwrap(), fine);
+    }
+}
