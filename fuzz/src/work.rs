@@ -29,7 +29,7 @@ fn object(of: &[u8]) -> Value {
     json!({ "blob": Blob::of(of), "name": "work/0a-1b" })
 }
 
-/// Text and small blobs behind a head, as `crates/node/src/work/parcel.rs` says.
+/// Text and small blobs behind a head, as `parcel.rs` of the services says.
 fn parcel(what: &Value, small: &[&[u8]]) -> Vec<u8> {
     let names: Vec<Blob> = small.iter().map(|bytes| Blob::of(bytes)).collect();
     let large = [object(b"an upload")];
