@@ -22,7 +22,6 @@ use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
 use blindscope_node::roster::{Office, change};
 use blindscope_node::system;
-use blindscope_testkit::nats::NatsServer;
 use common::ends::ends_well;
 use common::places::Place;
 
@@ -105,9 +104,7 @@ async fn one_leaves(study: &Processes) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_monitor_sees_a_worker_at_work_under_one_roster_and_the_next() {
-    let Some(mut place) = Place::shared().await else { return };
-    let Some(mut server) = NatsServer::start(place.folder()) else { return };
-    place.queue = Some(server.url());
+    let Some((place, mut server)) = Place::with_queue().await else { return };
     let mut study = place.processes(project(3, 2, 2));
     study.found_workers(1).unwrap();
     let watched = Watched::start(&place, &study);

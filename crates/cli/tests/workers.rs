@@ -27,7 +27,6 @@ use blindscope_node::kit::provision::Project;
 use blindscope_node::processes::Processes;
 use blindscope_node::rehearsal::{expected, project, sums};
 use blindscope_node::{JobKind, JobSpec, Stop, site, system};
-use blindscope_testkit::nats::NatsServer;
 use common::ends::{ends_well, verified};
 use common::places::Place;
 
@@ -37,14 +36,6 @@ const HEAD: &str = "released";
 const LARGE: u64 = 600_000;
 /// Values of a sum whose uploads several workers go over, some each.
 const DIVIDED: u64 = 2_000_000;
-
-/// A place with a queue; nothing, said aloud, where a service is missing and none is demanded.
-async fn place() -> Option<(Place, NatsServer)> {
-    let mut place = Place::shared().await?;
-    let server = NatsServer::start(place.folder())?;
-    place.queue = Some(server.url());
-    Some((place, server))
-}
 
 async fn started(place: &Place, project: Project, workers: usize) -> Processes {
     let mut study = place.processes(project);
@@ -78,7 +69,7 @@ fn left(folder: &Path) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sums_that_workers_add_up_are_those_of_threads() {
-    let Some((place, _server)) = place().await else { return };
+    let Some((place, _server)) = Place::with_queue().await else { return };
     let mut study = started(&place, project(3, 2, 3), 2).await;
     until_heard(&place).await;
     let admin = study.admin().unwrap();
@@ -105,7 +96,7 @@ async fn sums_that_workers_add_up_are_those_of_threads() {
 /// Many uploads are added up in portions, too, and one more piece adds up what these came to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_uploads_are_added_up_in_portions() {
-    let Some((place, _server)) = place().await else { return };
+    let Some((place, _server)) = Place::with_queue().await else { return };
     let mut study = started(&place, project(8, 2, 8), 2).await;
     until_heard(&place).await;
     let (admin, spec) = (study.admin().unwrap(), sums("many", 800_000, 1));
@@ -119,7 +110,7 @@ async fn many_uploads_are_added_up_in_portions() {
 /// Every kind of process is killed, also in the middle of a piece, and comes back: not one byte of a result changes, and nothing is recorded twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn workers_queue_and_leader_are_killed_and_no_byte_changes() {
-    let Some((place, mut server)) = place().await else { return };
+    let Some((place, mut server)) = Place::with_queue().await else { return };
     let mut study = started(&place, project(3, 2, 3), 2).await;
     until_heard(&place).await;
     let mut rng = ChaCha20Rng::seed_from_u64(7);
@@ -156,7 +147,7 @@ async fn workers_queue_and_leader_are_killed_and_no_byte_changes() {
 /// Where no worker ever comes, and NATS is not even there, the coordinator does all of it itself.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_workers_and_without_a_queue_threads_do_it() {
-    let Some((place, mut server)) = place().await else { return };
+    let Some((place, mut server)) = Place::with_queue().await else { return };
     server.kill();
     let mut study = started(&place, project(3, 2, 3), 0).await;
     let admin = study.admin().unwrap();
@@ -220,7 +211,7 @@ async fn learned(study: &Processes, stop: &Stop) -> JobSpec {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn questions_that_workers_answer_have_the_heads_own_logits() {
-    let Some((place, mut server)) = place().await else { return };
+    let Some((place, mut server)) = Place::with_queue().await else { return };
     let mut study = place.processes(asked_project());
     study.found_workers(2).unwrap();
     (0..2).for_each(|which| study.start_worker(which).unwrap());

@@ -7,7 +7,7 @@ use blindscope_node::processes::Processes;
 #[cfg(feature = "scale")]
 use blindscope_node::processes::{Server, Sharing};
 #[cfg(feature = "scale")]
-use blindscope_testkit::services::Services;
+use blindscope_testkit::{nats::NatsServer, services::Services};
 
 /// One of the two.
 pub struct Place {
@@ -42,7 +42,16 @@ impl Place {
         Some(Self { dir, services, queue: None })
     }
 
-    /// The same, with workers behind a queue, and with servers of its own, which can be killed.
+    /// The same, with workers behind a queue of a server that can be killed.
+    #[cfg(feature = "scale")]
+    pub async fn with_queue() -> Option<(Self, NatsServer)> {
+        let mut place = Self::shared().await?;
+        let server = NatsServer::start(place.folder())?;
+        place.queue = Some(server.url());
+        Some((place, server))
+    }
+
+    /// The same, and PostgreSQL can be killed, too.
     #[cfg(feature = "scale")]
     pub async fn with_servers() -> Option<(Self, [Server; 2])> {
         let command = std::env::var_os("BLINDSCOPE_NATS_SERVER").map(std::path::PathBuf::from);

@@ -62,7 +62,7 @@ async fn shared(report: &mut Report, options: &FederationOptions, place: Shared)
             take(report, "questions through workers", workers::figures(&mut study).await);
         }
         0 => report.missing.push(
-            "questions through workers: name a NATS server with --queue nats://…, or --own-servers"
+            "sums in portions, questions through workers: name a NATS server with --queue nats://…, or --own-servers"
                 .to_owned(),
         ),
     }
